@@ -1,0 +1,1 @@
+"""What is known: tables, migrations, and every query, by subject."""

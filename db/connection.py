@@ -1,0 +1,87 @@
+"""Opening the database, and the one kind of transaction that writes use."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import peewee
+
+from db import settings
+from db.errors import BadDatabaseUrlError, DatabaseUnreachableError
+from db.models import database
+
+_SQLITE_PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "normal",
+    "foreign_keys": 1,
+    "busy_timeout": 60_000,  # several workers write; each waits its turn
+    "cache_size": -16_000,
+}
+
+
+def open_database(url: str | None = None) -> peewee.Database:
+    """Connect `db.models.database` to `url`, by default the one that the settings name.
+
+    Raises BadDatabaseUrlError or DatabaseUnreachableError.
+    """
+    url = url or settings.database_url()
+    opened = _for_url(url)
+    database.initialize(opened)
+    try:
+        opened.connect(reuse_if_open=True)
+        opened.execute_sql("SELECT 1")
+    except (peewee.OperationalError, peewee.DatabaseError) as error:
+        raise DatabaseUnreachableError(
+            f"the database {without_password(url)} does not open: {_first_line(error)} — "
+            "check FLEET_DATABASE_URL, the folder's permissions and that the server runs"
+        ) from error
+    return opened
+
+
+def close_database() -> None:
+    """Close this process's connection, if there is one."""
+    if database.obj is not None and not database.is_closed():
+        database.close()
+
+
+def is_sqlite() -> bool:
+    """Whether the open database is SQLite."""
+    return isinstance(database.obj, peewee.SqliteDatabase)
+
+
+def transaction() -> AbstractContextManager[object]:
+    """A transaction that may write.
+
+    SQLite takes the write lock at its start, so that a reader never has to become a writer half
+    way (which fails at once with "database is locked", whatever the busy timeout).
+    """
+    mode = ("IMMEDIATE",) if is_sqlite() else ()
+    return database.atomic(*mode)
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    return url.replace(f":{parts.password}@", ":***@")
+
+
+def _for_url(url: str) -> peewee.Database:
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
+        path = url.removeprefix("sqlite:///")
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return peewee.SqliteDatabase(path, pragmas=_SQLITE_PRAGMAS)
+    if scheme in {"postgres", "postgresql"}:
+        return peewee.PostgresqlDatabase(
+            url, prefer_psycopg3=True, connect_timeout=10, application_name="musicfleet"
+        )
+    raise BadDatabaseUrlError(
+        f"FLEET_DATABASE_URL is {without_password(url)!r} — "
+        "write postgresql://USER@HOST/DATABASE or sqlite:////absolute/path"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

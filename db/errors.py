@@ -1,0 +1,33 @@
+"""What can go wrong with the database.
+
+DatabaseError
+├── DatabaseUnreachableError
+├── BadDatabaseUrlError
+├── NewerDatabaseError
+├── OldDatabaseError
+└── DatabaseFullError
+"""
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the message says what and how to mend it."""
+
+
+class DatabaseUnreachableError(DatabaseError):
+    """The database does not open or answer."""
+
+
+class BadDatabaseUrlError(DatabaseError):
+    """FLEET_DATABASE_URL names no database that musicfleet knows."""
+
+
+class NewerDatabaseError(DatabaseError):
+    """The database was written by a newer musicfleet."""
+
+
+class OldDatabaseError(DatabaseError):
+    """The database lacks migrations and the caller may not run them."""
+
+
+class DatabaseFullError(DatabaseError):
+    """The disk of the database is full."""

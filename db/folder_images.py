@@ -1,0 +1,43 @@
+"""Picture files beside the music: which were seen, so that a scan notices a change."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from peewee import fn
+
+from db.models import FolderImage
+from db.rows import tuples
+from db.slices import slices
+
+
+class SeenImage(NamedTuple):
+    """A picture file as a scan saw it."""
+
+    path: str
+    folder: str
+    size: int
+    mtime_ns: int
+
+
+def known(root: str) -> dict[str, SeenImage]:
+    """Every picture file below `root` by its path."""
+    prefix = root.rstrip("/") + "/"
+    query = FolderImage.select(
+        FolderImage.path, FolderImage.folder, FolderImage.size, FolderImage.mtime_ns
+    ).where(fn.SUBSTR(FolderImage.path, 1, len(prefix)) == prefix)
+    return {row[0]: SeenImage(*row) for row in tuples(query)}
+
+
+def record(images: Sequence[SeenImage]) -> None:
+    """Write what was seen."""
+    for part in slices(images):
+        FolderImage.insert_many([image._asdict() for image in part]).on_conflict(
+            conflict_target=[FolderImage.path],
+            preserve=[FolderImage.folder, FolderImage.size, FolderImage.mtime_ns],
+        ).execute()
+
+
+def drop(paths: Sequence[str]) -> None:
+    """Forget picture files that are gone."""
+    for part in slices(paths):
+        FolderImage.delete().where(FolderImage.path.in_(list(part))).execute()

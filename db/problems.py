@@ -1,0 +1,54 @@
+"""Problems: files that cost only themselves, each with its reason."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from peewee import fn
+
+from db.models import Problem, utc_now
+from db.paths import is_under
+from db.rows import tuples
+from db.slices import slices
+
+
+class SeenFile(NamedTuple):
+    """The file as it was when it had its problem."""
+
+    size: int | None
+    mtime_ns: int | None
+
+
+def record(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write problems: path, stage, code, message, size, mtime_ns. `first_seen` is kept."""
+    for part in slices(rows):
+        Problem.insert_many([{**row, "last_seen": utc_now()} for row in part]).on_conflict(
+            conflict_target=[Problem.path, Problem.stage],
+            preserve=[
+                Problem.code,
+                Problem.message,
+                Problem.size,
+                Problem.mtime_ns,
+                Problem.last_seen,
+            ],
+        ).execute()
+
+
+def clear(paths: Sequence[str], stage: str) -> None:
+    """Drop the problems that a stage had with these files."""
+    for part in slices(paths):
+        Problem.delete().where(Problem.path.in_(list(part)), Problem.stage == stage).execute()
+
+
+def known_files(root: str, stage: str) -> dict[str, SeenFile]:
+    """The files below `root` that a stage had a problem with, as they were then."""
+    prefix = root.rstrip("/") + "/"
+    query = Problem.select(Problem.path, Problem.size, Problem.mtime_ns).where(
+        Problem.stage == stage, fn.SUBSTR(Problem.path, 1, len(prefix)) == prefix
+    )
+    return {path: SeenFile(size, mtime_ns) for path, size, mtime_ns in tuples(query)}
+
+
+def listed(root: str | None = None) -> list[Problem]:
+    """Every problem, or those below `root`, by path."""
+    problems = Problem.select().order_by(Problem.path, Problem.stage)
+    return [problem for problem in problems if root is None or is_under(problem.path, root)]

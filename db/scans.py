@@ -1,0 +1,189 @@
+"""Scans and their chunks: how far each has come.
+
+A chunk carries files from discovery to the tables. It is done in the transaction that writes
+them, so a scan's progress is exact, whatever is repeated or killed.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from peewee import fn
+
+from db.connection import transaction
+from db.models import Scan, ScanChunk, utc_now
+from db.rows import tuples
+
+
+class Counts(NamedTuple):
+    """What became of the files of one chunk."""
+
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    unreadable: int = 0
+
+
+def start(root: str, *, deep: bool) -> int:
+    """Begin a scan of `root` and return its id; an unfinished older one of that root is ended."""
+    with transaction():
+        older = Scan.select(Scan.id).where(Scan.root == root, Scan.finished_at.is_null())
+        ScanChunk.delete().where(ScanChunk.scan.in_(older)).execute()
+        Scan.update(finished_at=utc_now(), fault="superseded by a later scan").where(
+            Scan.root == root, Scan.finished_at.is_null()
+        ).execute()
+        return int(Scan.create(root=root, deep=deep).id)
+
+
+def get(scan_id: int) -> Scan | None:
+    """The scan, or None."""
+    scan: Scan | None = Scan.get_or_none(Scan.id == scan_id)
+    return scan
+
+
+def unfinished(root: str) -> Scan | None:
+    """The scan of exactly this root that has not ended, or None."""
+    scan: Scan | None = Scan.get_or_none(Scan.root == root, Scan.finished_at.is_null())
+    return scan
+
+
+def all_unfinished() -> list[Scan]:
+    """Every scan that has not ended, oldest first."""
+    return list(Scan.select().where(Scan.finished_at.is_null()).order_by(Scan.id))
+
+
+def roots() -> list[str]:
+    """Every root that was ever scanned with a result, by name."""
+    query = Scan.select(Scan.root).where(Scan.fault.is_null()).distinct()
+    return sorted(root for (root,) in tuples(query))
+
+
+def heartbeat(scan_id: int, *, found: int, unchanged: int) -> None:
+    """Say that the walk goes on, and how far it has come."""
+    Scan.update(heartbeat_at=utc_now(), found=found, unchanged=unchanged).where(
+        Scan.id == scan_id
+    ).execute()
+
+
+def add_chunk(
+    scan_id: int,
+    files: Sequence[dict[str, Any]] = (),
+    regroup: Sequence[str] = (),
+    split_folder: str | None = None,
+) -> int:
+    """Write a chunk, its `files` as JSON of `FoundFile`, in a transaction; return its id."""
+    chunk = ScanChunk.create(
+        scan=scan_id,
+        files=list(files),
+        regroup=list(regroup),
+        split_folder=split_folder,
+        file_count=len(files),
+    )
+    return int(chunk.id)
+
+
+def open_chunk(chunk_id: int) -> ScanChunk | None:
+    """The chunk if it is still to be done, else None."""
+    chunk: ScanChunk | None = ScanChunk.get_or_none(
+        ScanChunk.id == chunk_id, ScanChunk.done_at.is_null()
+    )
+    return chunk
+
+
+def open_chunks(scan_id: int) -> list[ScanChunk]:
+    """The chunks of a scan that are still to be done."""
+    query = ScanChunk.select().where(ScanChunk.scan == scan_id, ScanChunk.done_at.is_null())
+    return list(query.order_by(ScanChunk.id))
+
+
+def close_chunk(chunk: ScanChunk, counts: Counts) -> int | None:
+    """Mark a chunk done and count its files. Call it in the transaction that writes them.
+
+    Returns the id of a chunk that is to follow: the one that groups a folder anew which was too
+    large for one chunk, once the last of its parts is done.
+    """
+    Scan.update(
+        new=Scan.new + counts.new,
+        changed=Scan.changed + counts.changed,
+        moved=Scan.moved + counts.moved,
+        unreadable=Scan.unreadable + counts.unreadable,
+    ).where(Scan.id == chunk.scan_id).execute()  # also locks the scan against a twin
+    ScanChunk.update(done_at=utc_now(), files=[]).where(ScanChunk.id == chunk.id).execute()
+    follower = _regroup_chunk(chunk)
+    finish_if_complete(chunk.scan_id)
+    return follower
+
+
+def walked(scan_id: int, *, found: int, unchanged: int, missing: int) -> None:
+    """Say that discovery has seen everything."""
+    with transaction():
+        Scan.update(walked_at=utc_now(), found=found, unchanged=unchanged, missing=missing).where(
+            Scan.id == scan_id
+        ).execute()
+        finish_if_complete(scan_id)
+
+
+def fail(scan_id: int, fault: str) -> None:
+    """End a scan without a result."""
+    Scan.update(fault=fault, finished_at=utc_now()).where(Scan.id == scan_id).execute()
+
+
+def finish_if_complete(scan_id: int) -> None:
+    """End a scan that was walked and has no chunk left to do."""
+    left = ScanChunk.select().where(ScanChunk.scan == scan_id, ScanChunk.done_at.is_null())
+    Scan.update(finished_at=utc_now()).where(
+        Scan.id == scan_id,
+        Scan.walked_at.is_null(False),
+        Scan.finished_at.is_null(),
+        ~fn.EXISTS(left),
+    ).execute()
+
+
+def files_sent(scan_id: int) -> int:
+    """How many files discovery has sent to be read."""
+    query = ScanChunk.select(fn.SUM(ScanChunk.file_count)).where(ScanChunk.scan == scan_id)
+    return int(query.scalar() or 0)
+
+
+def drop_done_chunks(scan_ids: Iterable[int] | None = None) -> int:
+    """Delete the chunks of ended scans (of these, or of all) and return how many."""
+    ended = Scan.select(Scan.id).where(Scan.finished_at.is_null(False))
+    if scan_ids is not None:
+        ended = ended.where(Scan.id.in_(list(scan_ids)))
+    return int(ScanChunk.delete().where(ScanChunk.scan.in_(ended)).execute())
+
+
+def _regroup_chunk(chunk: ScanChunk) -> int | None:
+    if chunk.split_folder is None:
+        return None
+    others = ScanChunk.select().where(
+        ScanChunk.scan == chunk.scan_id,
+        ScanChunk.split_folder == chunk.split_folder,
+        ScanChunk.done_at.is_null(),
+    )
+    if others.exists():
+        return None
+    return add_chunk(chunk.scan_id, regroup=[chunk.split_folder])
+
+
+class ChunkCounts(NamedTuple):
+    """The chunks of some scans: how many, how many of them open, their files, and those written."""
+
+    total: int
+    open: int
+    files: int
+    files_done: int
+
+
+def chunk_counts(scan_ids: Sequence[int]) -> ChunkCounts:
+    """How far the chunks of these scans are."""
+    query = (
+        ScanChunk.select(
+            ScanChunk.done_at.is_null(), fn.COUNT(ScanChunk.id), fn.SUM(ScanChunk.file_count)
+        )
+        .where(ScanChunk.scan.in_(list(scan_ids)))
+        .group_by(ScanChunk.done_at.is_null())
+    )
+    by_state = {bool(is_open): (count, files or 0) for is_open, count, files in tuples(query)}
+    open_, open_files = by_state.get(True, (0, 0))
+    done, done_files = by_state.get(False, (0, 0))
+    return ChunkCounts(open_ + done, open_, open_files + done_files, done_files)

@@ -1,0 +1,198 @@
+"""Tracks: what is known of the files of a root, and writing what was read."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from peewee import JOIN, Expression, fn
+
+from db.models import Album, Artist, EmbeddedPicture, Track, TrackArtist, TrackGenre, utc_now
+from db.rows import tuples
+from db.slices import slices
+
+
+class KnownFile(NamedTuple):
+    """A track as discovery compares it with the disk."""
+
+    id: int
+    path: str
+    size: int
+    mtime_ns: int
+    content_id: str
+    group_folder: str
+    album_id: int | None
+    missing: bool
+
+
+def known_files(root: str) -> dict[str, KnownFile]:
+    """Every track below `root` by its path, in one query."""
+    return {known.path: known for known in _known(_below(root))}
+
+
+def missing_files() -> list[KnownFile]:
+    """Every track that is marked missing, wherever it was."""
+    return list(_known(Track.missing_since.is_null(False)))
+
+
+def mark_missing(track_ids: Sequence[int]) -> None:
+    """Say that these files are gone. The tracks stay."""
+    for ids in slices(track_ids):
+        Track.update(missing_since=utc_now()).where(
+            Track.id.in_(list(ids)), Track.missing_since.is_null()
+        ).execute()
+
+
+def present_in(group_folders: Sequence[str]) -> Iterator[Track]:
+    """The present tracks of these group folders, with what grouping needs."""
+    for folders in slices(group_folders):
+        yield from (
+            Track.select(
+                Track.id,
+                Track.path,
+                Track.group_folder,
+                Track.album,
+                Track.album_title,
+                Track.album_artist_names,
+                Track.compilation,
+                Track.musicbrainz_release_id,
+                Album.key,
+            )
+            .join(Album, JOIN.LEFT_OUTER)
+            .where(Track.group_folder.in_(list(folders)), Track.missing_since.is_null())
+        )
+
+
+def artist_names(track_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The artists of these tracks, in order."""
+    names: dict[int, list[str]] = {}
+    for ids in slices(track_ids):
+        query = (
+            TrackArtist.select(TrackArtist.track, Artist.name)
+            .join(Artist)
+            .where(TrackArtist.track.in_(list(ids)))
+            .order_by(TrackArtist.track, TrackArtist.position)
+        )
+        for track_id, name in tuples(query):
+            names.setdefault(track_id, []).append(name)
+    return names
+
+
+def albums_of(track_ids: Sequence[int]) -> set[int]:
+    """The albums that these tracks belong to now."""
+    return {album_id for ids in slices(track_ids) for album_id in _albums(Track.id.in_(list(ids)))}
+
+
+def albums_in(group_folders: Sequence[str]) -> set[int]:
+    """The albums that have a track, missing ones too, in these group folders."""
+    return {
+        album_id
+        for folders in slices(group_folders)
+        for album_id in _albums(Track.group_folder.in_(list(folders)))
+    }
+
+
+def ids_by_path(paths: Sequence[str]) -> dict[str, int]:
+    """The ids of the tracks with these paths."""
+    return {
+        path: track_id
+        for part in slices(paths)
+        for track_id, path in tuples(
+            Track.select(Track.id, Track.path).where(Track.path.in_(list(part)))
+        )
+    }
+
+
+class Move(NamedTuple):
+    """Where a file went."""
+
+    track_id: int
+    path: str
+    folder: str
+    group_folder: str
+
+
+def move(moves: Iterable[Move]) -> None:
+    """Give tracks their new paths; the rows, and all that hangs on them, stay.
+
+    The modification time is forgotten, so that the files are read again whatever happens next.
+    """
+    for track_id, path, folder, group_folder in moves:
+        Track.update(
+            path=path, folder=folder, group_folder=group_folder, mtime_ns=-1, missing_since=None
+        ).where(Track.id == track_id).execute()
+
+
+def upsert(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Write tracks by their path, with every column in each row, and return the ids by path."""
+    if not rows:
+        return {}
+    columns = [Track._meta.fields[name] for name in rows[0] if name != "path"]
+    for part in slices(rows, 200):
+        Track.insert_many(part).on_conflict(
+            conflict_target=[Track.path], preserve=columns
+        ).execute()
+    return ids_by_path([row["path"] for row in rows])
+
+
+def set_album(track_ids: Sequence[int], album_id: int | None) -> None:
+    """Move tracks to another album."""
+    for ids in slices(track_ids):
+        Track.update(album=album_id).where(Track.id.in_(list(ids))).execute()
+
+
+class Parts(NamedTuple):
+    """What hangs on tracks: rows of (track id, position, …) for each table."""
+
+    artists: list[tuple[int, int, int]]
+    genres: list[tuple[int, int, int]]
+    pictures: list[tuple[int, int, int, str, int, str]]
+
+
+def replace_parts(track_ids: Sequence[int], parts: Parts) -> None:
+    """Write the artists, genres and pictures of these tracks in place of what they had."""
+    picture_fields = [getattr(EmbeddedPicture, name) for name in _PICTURE_COLUMNS]
+    for model, fields, rows in (
+        (TrackArtist, [TrackArtist.track, TrackArtist.position, TrackArtist.artist], parts.artists),
+        (TrackGenre, [TrackGenre.track, TrackGenre.position, TrackGenre.genre], parts.genres),
+        (EmbeddedPicture, picture_fields, parts.pictures),
+    ):
+        for ids in slices(track_ids):
+            model.delete().where(model.track.in_(list(ids))).execute()
+        for part in slices(rows):
+            model.insert_many(part, fields=fields).execute()
+
+
+_PICTURE_COLUMNS = ("track", "position", "type", "mime", "bytes", "digest")
+
+
+def count_present(root: str | None = None) -> int:
+    """How many tracks are there, below `root` or at all."""
+    where = Track.missing_since.is_null()
+    if root is not None:
+        where &= _below(root)
+    return int(Track.select().where(where).count())
+
+
+def _known(where: Expression) -> Iterable[KnownFile]:
+    query = Track.select(
+        Track.id,
+        Track.path,
+        Track.size,
+        Track.mtime_ns,
+        Track.content_id,
+        Track.group_folder,
+        Track.album,
+        Track.missing_since,
+    ).where(where)
+    for row in tuples(query):
+        yield KnownFile._make((*row[:-1], row[-1] is not None))
+
+
+def _albums(where: Expression) -> Iterator[int]:
+    query = Track.select(Track.album).where(where, Track.album.is_null(False)).distinct()
+    return (album_id for (album_id,) in tuples(query))
+
+
+def _below(root: str) -> Expression:
+    """Paths below `root`, and not below a sibling whose name only begins like it."""
+    prefix = root.rstrip("/") + "/"
+    return fn.SUBSTR(Track.path, 1, len(prefix)) == prefix
