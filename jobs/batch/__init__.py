@@ -1,0 +1,84 @@
+"""Entity grouping: which album each track of a chunk belongs to, its siblings' included."""
+
+from typing import Any
+
+from db import scans, tracks
+from jobs.batch.folders import folder_of, group_folder
+from jobs.batch.grouping import Grouped, group
+from jobs.records import Grouping, TrackRecord
+from worker.dispatch import enqueue, job
+
+
+@job
+def process_entities(
+    chunk_id: int, records: list[dict[str, Any]], unread: list[dict[str, Any]]
+) -> None:
+    """Group a chunk's tracks together with the known tracks of the same folders, and hand on.
+
+    `records` are `TrackRecord`, `unread` `UnreadFile`, as JSON. Siblings that were not read anew
+    are grouped again too: a new, changed or vanished file may change what the folder agrees on.
+    """
+    chunk = scans.open_chunk(chunk_id)
+    regroup = chunk.regroup if chunk else []
+    new = [_from_record(TrackRecord.from_json(each)) for each in records]
+    gone = [each["file"]["path"] for each in unread]
+    folders = {track.group_folder for track in new} | {
+        group_folder(folder_of(path)) for path in gone
+    }
+    known = _known_siblings(sorted(folders | set(regroup)), records, gone)
+    albums = group([*new, *(sibling.grouped for sibling in known)])
+    grouping = Grouping(
+        album_artists=albums.artists,
+        keys={track.path: albums.keys[track.path] for track in new},
+        regrouped={
+            str(sibling.track_id): albums.keys[sibling.grouped.path]
+            for sibling in known
+            if albums.keys[sibling.grouped.path] != sibling.album_key
+        },
+    )
+    enqueue(
+        "insert.direct_batch",
+        chunk_id=chunk_id,
+        records=records,
+        unread=unread,
+        grouping=grouping.as_json(),
+    )
+
+
+class _Sibling:
+    """A known track, as grouping sees it, with the album it has now."""
+
+    def __init__(self, track: Any, artists: list[str]) -> None:
+        self.track_id: int = track.id
+        self.album_key: str | None = track.album.key if track.album_id else None
+        self.grouped = Grouped(
+            path=track.path,
+            group_folder=track.group_folder,
+            album_title=track.album_title,
+            album_artists=track.album_artist_names,
+            artists=artists,
+            compilation=track.compilation,
+            release_id=track.musicbrainz_release_id,
+        )
+
+
+def _known_siblings(
+    folders: list[str], records: list[dict[str, Any]], gone: list[str]
+) -> list[_Sibling]:
+    """The present tracks of these folders that the chunk itself does not replace."""
+    replaced = {each["file"]["path"] for each in records} | set(gone)
+    known = [track for track in tracks.present_in(folders) if track.path not in replaced]
+    names = tracks.artist_names([track.id for track in known])
+    return [_Sibling(track, names.get(track.id, [])) for track in known]
+
+
+def _from_record(record: TrackRecord) -> Grouped:
+    return Grouped(
+        path=record.file.path,
+        group_folder=group_folder(folder_of(record.file.path)),
+        album_title=record.tags.album,
+        album_artists=record.tags.album_artists,
+        artists=record.tags.artists,
+        compilation=record.tags.compilation,
+        release_id=record.tags.musicbrainz_release_id,
+    )

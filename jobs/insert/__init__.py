@@ -1,0 +1,55 @@
+"""Database insertion: one transaction a chunk, with ledger rows for what its entities need."""
+
+from typing import Any
+
+from db import ledger, scans, tracks
+from db.connection import transaction
+from db.models import EntityType
+from db.slices import slices
+from jobs.insert.writing import Batch, write
+from jobs.records import Grouping, TrackRecord, UnreadFile
+from worker.dispatch import enqueue, job
+
+NEEDS_PER_JOB = 50
+
+
+@job
+def direct_batch(
+    chunk_id: int,
+    records: list[dict[str, Any]],
+    unread: list[dict[str, Any]],
+    grouping: dict[str, Any],
+) -> None:
+    """Write a chunk's tracks, artists, albums and problems, and ledger rows for what they need.
+
+    `records` are `TrackRecord`, `unread` `UnreadFile` and `grouping` a `Grouping`, as JSON. A chunk
+    that is done is not written again, but what it needs and does not have is asked for again.
+    """
+    batch = Batch(
+        tracks=[TrackRecord.from_json(each) for each in records],
+        unread=[UnreadFile.from_json(each) for each in unread],
+        grouping=Grouping.from_json(grouping),
+    )
+    with transaction():
+        chunk = scans.open_chunk(chunk_id)
+        written = write(batch, chunk) if chunk else None
+    if written is None:
+        return _ring_again(batch)
+    _ring(written.needs)
+    if written.follower is not None:
+        enqueue("metadata.extract_batch", chunk_id=written.follower)
+    return None
+
+
+def _ring(needs: dict[ledger.Need, list[int]]) -> None:
+    """Wake the workers for what ledger rows ask for."""
+    for need in ledger.NEEDS:
+        for ids in slices(needs.get(need, []), NEEDS_PER_JOB):
+            enqueue(need.job, **{need.argument: list(ids)})
+
+
+def _ring_again(batch: Batch) -> None:
+    """Wake the workers for whatever the tracks of a chunk that was written before still need."""
+    track_ids = sorted(tracks.ids_by_path([record.file.path for record in batch.tracks]).values())
+    ids = {EntityType.TRACK: track_ids, EntityType.ALBUM: sorted(tracks.albums_of(track_ids))}
+    _ring({need: ledger.todo_among(need, ids[need.entity_type]) for need in ledger.NEEDS})

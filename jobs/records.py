@@ -1,0 +1,185 @@
+"""The records that stages hand to each other, as JSON, in job arguments.
+
+Each record is a frozen dataclass; `as_json` and `from_json` are the only way in and out, so a
+stage that writes another field than its reader knows fails at once instead of losing it.
+"""
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+
+class ProblemCode(StrEnum):
+    """Why a file yields no track, or a picture no cover."""
+
+    EMPTY = "empty"
+    NOT_AUDIO = "not-audio"
+    DAMAGED = "damaged"
+    UNREADABLE = "unreadable"
+    UNSUPPORTED = "unsupported"
+    VANISHED = "vanished"
+    TOO_MUCH_MEMORY = "too-much-memory"
+    TOO_SLOW = "too-slow"
+    CRASHED = "crashed"
+    BAD_PICTURE = "bad-picture"
+    PICTURE_TOO_LARGE = "picture-too-large"
+
+
+class Record:
+    """JSON in and out for the dataclasses below."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as a dictionary of JSON values."""
+        # Every subclass is a dataclass.
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The record that `as_json` wrote. Raises TypeError on a field it does not know."""
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class FoundFile(Record):
+    """A file that discovery wants read."""
+
+    path: str
+    """Absolute, in the text form of `db.paths`."""
+    size: int
+    """Bytes."""
+    mtime_ns: int
+    track_id: int | None = None
+    """The track that has this path already."""
+    moved: bool = False
+    """Whether the track had another path before this scan."""
+
+
+@dataclass(frozen=True)
+class PictureInfo(Record):
+    """An embedded picture, without its bytes."""
+
+    type: int
+    """The ID3v2 APIC picture type: 3 is the front cover, 4 the back."""
+    mime: str
+    bytes: int
+    digest: str
+    """SHA-256 of the picture's bytes, in hex."""
+
+
+@dataclass(frozen=True)
+class Tags(Record):
+    """What a file says of itself, as written: never re-cased, punctuation kept, outer blanks cut.
+
+    Text holds no NUL and no lone surrogate. Absent is None or an empty list.
+    """
+
+    title: str | None = None
+    artists: list[str] = field(default_factory=list)
+    album: str | None = None
+    album_artists: list[str] = field(default_factory=list)
+    track: int | None = None
+    track_total: int | None = None
+    disc: int | None = None
+    disc_total: int | None = None
+    disc_subtitle: str | None = None
+    date: str | None = None
+    """Release date as far as it is known: YYYY, YYYY-MM or YYYY-MM-DD; other text as written."""
+    original_date: str | None = None
+    genres: list[str] = field(default_factory=list)
+    composers: list[str] = field(default_factory=list)
+    moods: list[str] = field(default_factory=list)
+    bpm: float | None = None
+    key: str | None = None
+    replaygain_track_gain: float | None = None
+    """dB."""
+    replaygain_track_peak: float | None = None
+    replaygain_album_gain: float | None = None
+    replaygain_album_peak: float | None = None
+    compilation: bool = False
+    musicbrainz_recording_id: str | None = None
+    musicbrainz_track_id: str | None = None
+    """The id of the track on its release ("release track id")."""
+    musicbrainz_release_id: str | None = None
+    musicbrainz_release_group_id: str | None = None
+    musicbrainz_artist_ids: list[str] = field(default_factory=list)
+    musicbrainz_album_artist_ids: list[str] = field(default_factory=list)
+    acoustid: str | None = None
+    isrcs: list[str] = field(default_factory=list)
+    catalogue_numbers: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    title_sort: str | None = None
+    artist_sorts: list[str] = field(default_factory=list)
+    album_sort: str | None = None
+    album_artist_sorts: list[str] = field(default_factory=list)
+    has_lyrics: bool = False
+
+
+@dataclass(frozen=True)
+class AudioProperties(Record):
+    """How the sound is stored. What the file does not tell is None."""
+
+    codec: str
+    """mp3, aac, alac, flac, vorbis, opus, speex, pcm, wma, ape, wavpack, musepack, tta, dsd …"""
+    container: str
+    """mp3, mp4, flac, ogg, wav, aiff, asf, ape, wavpack, musepack, tta, dsf, aac …"""
+    duration: float | None = None
+    """Seconds."""
+    bit_rate: int | None = None
+    """Bits a second."""
+    sample_rate: int | None = None
+    """Hz."""
+    bit_depth: int | None = None
+    channels: int | None = None
+
+
+@dataclass(frozen=True)
+class TrackRecord(Record):
+    """A file that was read."""
+
+    file: FoundFile
+    content_id: str
+    """Equal for a file that was moved or copied; see `jobs.scan.content`."""
+    tags: Tags
+    audio: AudioProperties
+    pictures: list[PictureInfo] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The record with its parts."""
+        return cls(
+            file=FoundFile.from_json(data["file"]),
+            content_id=data["content_id"],
+            tags=Tags.from_json(data["tags"]),
+            audio=AudioProperties.from_json(data["audio"]),
+            pictures=[PictureInfo.from_json(picture) for picture in data["pictures"]],
+        )
+
+
+@dataclass(frozen=True)
+class UnreadFile(Record):
+    """A file that yields no track, and why."""
+
+    file: FoundFile
+    code: ProblemCode
+    message: str
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The record with its parts."""
+        return cls(
+            file=FoundFile.from_json(data["file"]),
+            code=ProblemCode(data["code"]),
+            message=data["message"],
+        )
+
+
+@dataclass(frozen=True)
+class Grouping(Record):
+    """Which album tracks belong to, by natural keys; see `jobs.batch.grouping`."""
+
+    album_artists: dict[str, list[str]] = field(default_factory=dict)
+    """The album artists of each album key."""
+    keys: dict[str, str | None] = field(default_factory=dict)
+    """The album key of each path that was read; None for a track without an album."""
+    regrouped: dict[str, str | None] = field(default_factory=dict)
+    """The album key of each track, by its id as text, that was not read but changes its album."""

@@ -1,0 +1,91 @@
+"""Sending what a scan found on its way, in chunks, while the walk goes on."""
+
+from collections.abc import Sequence
+
+from db import folder_images, ledger, scans, tracks
+from db.connection import transaction
+from db.folder_images import SeenImage
+from db.models import EntityType, Kind
+from db.slices import slices
+from jobs.batch.folders import group_folder
+from jobs.records import FoundFile
+from worker.dispatch import enqueue
+
+CHUNK_FILES = 50
+_LARGEST_FOLDER = 4 * CHUNK_FILES
+"""A folder group with more files to read is split over several chunks."""
+_ALBUMS_PER_JOB = 50
+
+
+class Sender:
+    """Collects the files of whole folder groups and sends them when there are enough.
+
+    What a chunk's transaction writes is written before its job is enqueued, so that no job runs
+    ahead of the rows it needs.
+    """
+
+    def __init__(self, scan_id: int) -> None:
+        self.scan_id = scan_id
+        self._files: list[FoundFile] = []
+        self._images: list[SeenImage] = []
+
+    def add(self, folder: str, files: Sequence[FoundFile], images: Sequence[SeenImage]) -> bool:
+        """Take one group's new and changed files, and return whether something was sent."""
+        self._images += images
+        if len(files) > _LARGEST_FOLDER:
+            self.flush()
+            for part in slices(files, CHUNK_FILES):
+                self._send(part, split_folder=folder)
+            return True
+        self._files += files
+        if len(self._files) < CHUNK_FILES and len(self._images) < CHUNK_FILES:
+            return False
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Send what was collected."""
+        files, self._files = self._files, []
+        if files or self._images:
+            self._send(files)
+
+    def regroup(self, folders: Sequence[str]) -> None:
+        """Have the tracks of these group folders grouped anew, though none of them is read."""
+        for part in slices(folders, CHUNK_FILES):
+            self._send([], regroup=part)
+
+    def forget_images(self, gone: Sequence[SeenImage]) -> None:
+        """Drop picture files that are gone, and have the covers of their albums chosen anew."""
+        with transaction():
+            folder_images.drop([image.path for image in gone])
+            album_ids = _need_covers(gone)
+        _ring(album_ids)
+
+    def _send(
+        self,
+        files: Sequence[FoundFile],
+        regroup: Sequence[str] = (),
+        split_folder: str | None = None,
+    ) -> None:
+        images, self._images = self._images, []
+        chunk_id = None
+        with transaction():
+            folder_images.record(images)
+            album_ids = _need_covers(images)
+            if files or regroup:
+                found = [file.as_json() for file in files]
+                chunk_id = scans.add_chunk(self.scan_id, found, regroup, split_folder)
+        if chunk_id is not None:
+            enqueue("metadata.extract_batch", chunk_id=chunk_id)
+        _ring(album_ids)
+
+
+def _need_covers(images: Sequence[SeenImage]) -> list[int]:
+    """Say that the albums beside these picture files need their cover chosen anew."""
+    folders = sorted({group_folder(image.folder) for image in images})
+    return ledger.need(Kind.COVER, EntityType.ALBUM, tracks.albums_in(folders))
+
+
+def _ring(album_ids: Sequence[int]) -> None:
+    for ids in slices(album_ids, _ALBUMS_PER_JOB):
+        enqueue("covers.process_album_covers", album_ids=list(ids))

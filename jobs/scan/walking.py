@@ -1,0 +1,198 @@
+"""Walking a root: what lies there, folder group by folder group, and only the library's own.
+
+A group is a folder with its disc folders (`jobs.batch.folders`), so that the files of one album
+are found together. Skipped are hidden folders and files (one leading dot), folders with a
+`.nomedia` or an `.ndignore` (one with patterns hides what they match, as in .gitignore), the
+litter of NAS systems, and the fleet's own data folder. A symbolic link is followed only when it
+stays inside the root and nothing else leads there: no file is found twice, no loop is entered.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pathspec
+
+from db.paths import to_text
+from jobs.batch.folders import is_disc_folder
+from jobs.metadata.formats import AUDIO_EXTENSIONS
+
+IMAGE_EXTENSIONS = frozenset(["jpg", "jpeg", "png", "webp", "gif", "bmp", "avif"])
+_LITTER = frozenset(
+    (
+        b"@eadir",
+        b"#recycle",
+        b"$recycle.bin",
+        b"#snapshot",
+        b"lost+found",
+        b"system volume information",
+    )
+)
+_IGNORE_FILES = (b".nomedia", b".ndignore")
+_LONGEST_IGNORE_FILE = 64 * 1024
+
+
+@dataclass(frozen=True)
+class SeenFile:
+    """A file as the walk saw it."""
+
+    path: str
+    """Absolute, in the text form of `db.paths`."""
+    size: int
+    mtime_ns: int
+
+
+@dataclass
+class FolderGroup:
+    """A folder and its disc folders."""
+
+    folder: str
+    audio: list[SeenFile] = field(default_factory=list)
+    images: list[SeenFile] = field(default_factory=list)
+
+
+@dataclass
+class _Rules:
+    """The patterns of one .ndignore and the folder that they are relative to."""
+
+    folder: bytes
+    patterns: pathspec.GitIgnoreSpec
+
+    def hide(self, path: bytes, is_folder: bool) -> bool:
+        relative = os.fsdecode(os.path.relpath(path, self.folder)) + ("/" if is_folder else "")
+        return self.patterns.match_file(relative)
+
+
+class Walk:
+    """One walk over a root. `unreadable` tells afterwards which folders could not be listed."""
+
+    def __init__(self, root: bytes, data_dir: bytes) -> None:
+        self.root = root
+        self.unreadable: dict[str, str] = {}
+        """The reason for each folder that could not be listed."""
+        self._data_dir = os.path.realpath(data_dir)
+        self._real_root = os.path.realpath(root)
+        self._seen_folders: set[tuple[int, int]] = set()
+        self._seen_files: set[tuple[int, int]] = set()
+        self._links: list[tuple[bytes, list[_Rules]]] = []
+
+    def groups(self) -> Iterator[FolderGroup]:
+        """Every folder group below the root that holds audio or pictures, in the order of names."""
+        yield from self._walk(self.root, [])
+        while self._links:  # a followed link may lead to further links
+            links, self._links = self._links, []
+            for path, rules in links:
+                yield from self._follow(path, rules)
+
+    def _walk(self, folder: bytes, rules: list[_Rules]) -> Iterator[FolderGroup]:
+        stack = [(folder, rules)]
+        while stack:
+            folder, rules = stack.pop()
+            group = FolderGroup(to_text(folder))
+            below = self._list(folder, rules, group)
+            discs = [each for each in below if is_disc_folder(to_text(each[0]))]
+            others = [each for each in below if each not in discs]
+            for disc, disc_rules in discs:
+                others += self._list(disc, disc_rules, group)
+            if group.audio or group.images:
+                yield group
+            stack += reversed(others)
+
+    def _list(
+        self, folder: bytes, rules: list[_Rules], group: FolderGroup
+    ) -> list[tuple[bytes, list[_Rules]]]:
+        """Add a folder's files to the group and return the folders below it with their rules."""
+        try:
+            entries, own = self._entries(folder)
+        except OSError as error:
+            self.unreadable[to_text(folder)] = error.strerror or str(error)
+            return []
+        if own is None:
+            return []
+        rules = rules + own
+        below = []
+        for entry in entries:
+            if _is_hidden(entry.name):
+                continue
+            if entry.is_symlink():
+                self._links.append((entry.path, rules))
+            elif entry.is_dir(follow_symlinks=False):
+                if not any(rule.hide(entry.path, True) for rule in rules):
+                    below.append((entry.path, rules))
+            elif entry.is_file(follow_symlinks=False):
+                self._add_entry(entry, rules, group)
+        return below
+
+    def _add_entry(
+        self, entry: os.DirEntry[bytes], rules: list[_Rules], group: FolderGroup
+    ) -> None:
+        try:
+            self._add_file(entry.path, entry.stat(follow_symlinks=False), rules, group)
+        except FileNotFoundError:
+            return  # it went between listing and looking
+        except OSError as error:
+            self.unreadable[to_text(entry.path)] = error.strerror or str(error)
+
+    def _entries(self, folder: bytes) -> tuple[list[os.DirEntry[bytes]], list[_Rules] | None]:
+        """A folder's entries by name and its own rules; None for rules when all of it is hidden."""
+        status = os.stat(folder)
+        inode = (status.st_dev, status.st_ino)
+        if inode in self._seen_folders or os.path.realpath(folder) == self._data_dir:
+            return [], None
+        self._seen_folders.add(inode)
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+        names = {entry.name for entry in entries}
+        rules = []
+        for name in _IGNORE_FILES:
+            if name in names:
+                patterns = _patterns(os.path.join(folder, name))
+                if not patterns:
+                    return [], None
+                rules.append(_Rules(folder, pathspec.GitIgnoreSpec.from_lines(patterns)))
+        return entries, rules
+
+    def _add_file(
+        self, path: bytes, status: os.stat_result, rules: list[_Rules], group: FolderGroup
+    ) -> None:
+        extension = os.path.splitext(path)[1][1:].lower().decode("ascii", "replace")
+        if extension in AUDIO_EXTENSIONS:
+            kind = group.audio
+        elif extension in IMAGE_EXTENSIONS:
+            kind = group.images
+        else:
+            return
+        if any(rule.hide(path, False) for rule in rules):
+            return
+        self._seen_files.add((status.st_dev, status.st_ino))
+        kind.append(SeenFile(to_text(path), status.st_size, status.st_mtime_ns))
+
+    def _follow(self, link: bytes, rules: list[_Rules]) -> Iterator[FolderGroup]:
+        target = os.path.realpath(link)
+        inside = target.startswith(self._real_root.rstrip(b"/") + b"/")
+        if not inside or any(rule.hide(link, False) for rule in rules):
+            return
+        try:
+            status = os.stat(target)
+        except OSError:
+            return  # a dangling link holds no music
+        if os.path.isdir(target):
+            yield from self._walk(link, rules)
+        elif (status.st_dev, status.st_ino) not in self._seen_files:
+            group = FolderGroup(to_text(os.path.dirname(link)))
+            self._add_file(link, status, rules, group)
+            if group.audio or group.images:
+                yield group
+
+
+def _is_hidden(name: bytes) -> bool:
+    """One leading dot hides; two or three begin the name of many an album."""
+    return (name.startswith(b".") and not name.startswith(b"..")) or name.lower() in _LITTER
+
+
+def _patterns(path: bytes) -> list[str]:
+    """The patterns of an ignore file; none when it is empty or holds only comments."""
+    with open(path, "rb") as file:
+        text = file.read(_LONGEST_IGNORE_FILE).decode("utf-8", "replace")
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
