@@ -1,0 +1,1 @@
+"""What compares: measurements that no test makes."""

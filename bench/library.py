@@ -1,0 +1,180 @@
+"""Compare the library in the database with the manifest of a generated one.
+
+    python -m bench.library DIR
+
+DIR is what the generator of synthetic libraries wrote: `music/`, scanned before, and
+`manifest.jsonl` with what is true. Prints a table and
+every difference; ends with 1 if there is any.
+"""
+
+import hashlib
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from db import settings
+from db.connection import open_database
+from db.models import Album, Artist, Cover, Genre, Image, Track, TrackArtist, TrackGenre
+from db.paths import to_text
+
+Row = dict[str, Any]
+
+
+def main(folder: Path) -> int:
+    """Compare, print, and return the exit code."""
+    open_database()
+    rows = [json.loads(line) for line in (folder / "manifest.jsonl").open(encoding="utf-8")]
+    expected = [row for row in rows if row["kind"] == "track" and not row["damage"]]
+    known = _tracks()
+    differences: dict[str, list[str]] = defaultdict(list)
+    root = str((folder / "music").resolve())
+    for row in expected:
+        _compare_track(row, known.get(to_text(f"{root}/{row['path']}".encode())), differences)
+    _compare_albums(expected, known, root, differences)
+    _compare_covers(expected, rows, known, root, differences)
+    checks = Counter({"tracks": len(expected)})
+    print(f"{sum(checks.values())} readable tracks in the manifest, {len(known)} in the database")
+    for check in _CHECKS:
+        print(f"  {check:14} {len(differences[check])} differ")
+        for line in differences[check][:10]:
+            print(f"      {line}")
+    return 1 if any(differences.values()) else 0
+
+
+_FIELDS: dict[str, Callable[[Row], Any]] = {
+    "title": lambda tags: tags.get("title"),
+    "album": lambda tags: tags.get("album"),
+    "track": lambda tags: _pair(tags.get("track_s")),
+    "disc": lambda tags: _pair(tags.get("disc_s")),
+    "date": lambda tags: tags.get("date"),
+    "artists": lambda tags: tags.get("artists", []),
+    "albumartist": lambda tags: [tags["albumartist"]] if tags.get("albumartist") else [],
+    "genres": lambda tags: tags.get("genres", []),
+    "release": lambda tags: tags.get("mb_album"),
+    "recording": lambda tags: tags.get("mb_track"),
+    "composer": lambda tags: [tags["composer"]] if tags.get("composer") else [],
+    "compilation": lambda tags: bool(tags.get("compilation")),
+    "gain": lambda tags: float(tags["rg_tg"].split()[0]) if tags.get("rg_tg") else None,
+}
+_CHECKS = ("missing", *_FIELDS, "split", "merged", "cover", "wrong cover", "borrowed")
+
+
+def _tracks() -> dict[str, Row]:
+    """Every present track by path, with what the manifest tells of too."""
+    artists, genres = defaultdict(list), defaultdict(list)
+    for track_id, name in (
+        TrackArtist.select(TrackArtist.track, Artist.name)
+        .join(Artist)
+        .order_by(TrackArtist.track, TrackArtist.position)
+        .tuples()
+    ):
+        artists[track_id].append(name)
+    for track_id, name in (
+        TrackGenre.select(TrackGenre.track, Genre.name)
+        .join(Genre)
+        .order_by(TrackGenre.track, TrackGenre.position)
+        .tuples()
+    ):
+        genres[track_id].append(name)
+    return {
+        track.path: {
+            "id": track.id,
+            "album_id": track.album_id,
+            "title": track.title,
+            "album": track.album_title,
+            "track": (track.track, track.track_total),
+            "disc": (track.disc, track.disc_total),
+            "date": track.date,
+            "artists": artists[track.id],
+            "albumartist": track.album_artist_names,
+            "genres": genres[track.id],
+            "release": track.musicbrainz_release_id,
+            "recording": track.musicbrainz_recording_id,
+            "composer": track.composers,
+            "compilation": track.compilation,
+            "gain": track.replaygain_track_gain,
+        }
+        for track in Track.select().where(Track.missing_since.is_null())
+    }
+
+
+def _compare_track(row: Row, known: Row | None, differences: dict[str, list[str]]) -> None:
+    if known is None:
+        differences["missing"].append(row["path"])
+        return
+    for field, truth in _FIELDS.items():
+        expected = truth(row["tags"])
+        if known[field] != expected:
+            differences[field].append(f"{row['path']}: {expected!r}, got {known[field]!r}")
+
+
+def _compare_albums(
+    expected: Iterable[Row], known: dict[str, Row], root: str, differences: dict[str, list[str]]
+) -> None:
+    albums: dict[str, set[int | None]] = defaultdict(set)
+    uids: dict[int, set[str]] = defaultdict(set)
+    for row in expected:
+        track = known.get(to_text(f"{root}/{row['path']}".encode()))
+        if track is None or not row["album_uid"] or not row["tags"].get("album"):
+            continue
+        albums[row["album_uid"]].add(track["album_id"])
+        uids[track["album_id"]].add(row["album_uid"])
+    differences["split"] += [f"{uid}: {ids}" for uid, ids in albums.items() if len(ids) != 1]
+    differences["merged"] += [f"{album}: {each}" for album, each in uids.items() if len(each) > 1]
+
+
+def _compare_covers(
+    expected: Iterable[Row],
+    rows: Iterable[Row],
+    known: dict[str, Row],
+    root: str,
+    differences: dict[str, list[str]],
+) -> None:
+    """Each album shows one of the pictures that its tracks or its folder hold, or none."""
+    music = Path(root)
+    folder_pictures: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row["kind"] == "image":
+            path = music / row["path"]
+            folder_pictures[str(path.parent)].add(hashlib.sha1(path.read_bytes()).hexdigest())
+    allowed: dict[int, set[str]] = defaultdict(set)
+    for row in expected:
+        path = music / row["path"]
+        track = known.get(to_text(str(path).encode()))
+        if track is None or track["album_id"] is None:
+            continue
+        pictures = folder_pictures[str(path.parent)] | folder_pictures[str(path.parent.parent)]
+        allowed[track["album_id"]] |= pictures | ({row["cover"]} if row["cover"] else set())
+    shown = _shown_covers()
+    titles = dict(Album.select(Album.id, Album.title).tuples())
+    for album_id, pictures in allowed.items():
+        if pictures and album_id not in shown:
+            differences["cover"].append(f"{titles[album_id]!r} has none")
+        elif album_id in shown and not pictures:
+            differences["borrowed"].append(f"{titles[album_id]!r} has one that is not its own")
+        elif album_id in shown and shown[album_id] not in pictures:
+            differences["wrong cover"].append(f"{titles[album_id]!r}")
+
+
+def _shown_covers() -> dict[int, str]:
+    """The SHA-1, as the manifest has it, of the picture that each album shows."""
+    shown = {}
+    query = Cover.select(Cover.entity_id, Image.digest).join(Image)
+    for album_id, digest in query.where(Cover.entity_type == "album").tuples():
+        files = list(settings.images_dir().rglob(f"originals/**/{digest}*"))
+        shown[album_id] = hashlib.sha1(files[0].read_bytes()).hexdigest() if files else "no file"
+    return shown
+
+
+def _pair(text: str | None) -> tuple[int | None, int | None]:
+    number, _, total = (text or "").partition("/")
+    return (int(number) if number else None, int(total) if total else None)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    sys.exit(main(Path(sys.argv[1])))

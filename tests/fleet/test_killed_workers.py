@@ -1,0 +1,68 @@
+"""A worker that is killed in the middle of a scan costs nothing but a moment."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+from db.connection import close_database, open_database
+from db.paths import to_text
+from tests.fleet.conftest import FleetCommand
+from tests.pipeline.tables import Content, content
+from worker.cli.exit_codes import ExitCode
+from worker.recovery import taken_key
+from worker.slots import registered_name
+
+
+@pytest.fixture(scope="session")
+def undisturbed(music: Path, tmp_path_factory: pytest.TempPathFactory) -> Content:
+    """What the tables say after a scan that nobody disturbed."""
+    home = tmp_path_factory.mktemp("home")
+    folder = Path(f"/tmp/mf{os.getpid()}")  # noqa: S108  # sockets: 107 bytes
+    command = FleetCommand(folder, home)
+    try:
+        ended = command("scan", "--stop", str(music))
+        assert ended.returncode == ExitCode.PROBLEMS, ended.stderr
+        return tables(command)
+    finally:
+        command("down")
+
+
+def tables(fleet: FleetCommand) -> Content:
+    """What the fleet's database says."""
+    open_database(f"sqlite:///{fleet.data_dir}/library.db")
+    try:
+        return content()
+    finally:
+        close_database()
+
+
+@pytest.mark.parametrize("program", ["scan", "metadata", "library", "covers"])
+def test_killing_a_worker_of_any_program_loses_nothing(
+    fleet: FleetCommand, music: Path, undisturbed: Content, program: str
+) -> None:
+    assert fleet("up").returncode == ExitCode.OK
+    scan = fleet.start("scan", str(music))
+    killed = kill_when_busy(fleet, f"{program}-1")
+    _, talk = scan.communicate(timeout=120)
+    assert killed, f"{program} was never seen at work"
+    assert scan.returncode == ExitCode.PROBLEMS, talk
+    assert tables(fleet) == undisturbed
+    assert to_text(bytes(music)) in fleet("problems").stdout
+
+
+def kill_when_busy(fleet: FleetCommand, slot: str) -> bool:
+    """Kill the worker in this slot with SIGKILL while it holds a job."""
+
+    lock = fleet.data_dir / "run" / "slots" / f"{slot}.lock"
+    connection = redis.Redis(unix_socket_path=str(fleet.data_dir / "run" / "redis.sock"))
+    deadline = time.monotonic() + 30
+    with connection:
+        while time.monotonic() < deadline:
+            if connection.llen(taken_key(registered_name(slot))):
+                os.kill(int(lock.read_text()), signal.SIGKILL)
+                return True
+    return False

@@ -1,0 +1,201 @@
+"""A scan reads what changed, and ends as a fresh scan would."""
+
+import shutil
+from pathlib import Path
+
+import redis
+
+from db.models import Album, Scan, Track
+from tests.music import picture, write_track
+from tests.pipeline.conftest import Scan as RunScan
+from tests.pipeline.tables import Content, content
+
+
+def make_albums(library: Path) -> None:
+    """Three albums: embedded covers, a folder cover, none; one of them on two discs."""
+    for number in (1, 2, 3):
+        write_track(
+            library / "Björk" / "Debut" / f"{number:02} Song.mp3",
+            [picture("red")],
+            pitch=200 + number,
+            title=f"Song {number}",
+            artist="Björk",
+            album="Debut",
+            tracknumber=f"{number}/3",
+        )
+        write_track(
+            library / "Artist" / "Double" / f"CD{number % 2 + 1}" / f"{number}.flac",
+            pitch=300 + number,
+            title=f"Part {number}",
+            artist="Artist",
+            albumartist="Artist",
+            album="Double",
+            discnumber=number % 2 + 1,
+        )
+        write_track(
+            library / "Bare" / f"{number}.ogg",
+            pitch=400 + number,
+            title=f"Bare {number}",
+            artist=["One", "Two"],
+            album="Bare",
+            genre=["Rock", "Jazz"],
+        )
+    (library / "Artist" / "Double" / "cover.jpg").write_bytes(picture("blue"))
+
+
+def last_scan() -> Scan:
+    return Scan.select().order_by(Scan.id.desc()).get()
+
+
+def fresh(scan: RunScan, queues: redis.Redis) -> Content:
+    """What a scan into empty tables says."""
+    for table in (Track, Album):
+        table.delete().execute()
+    from db.models import TABLES
+
+    for model in reversed(TABLES):
+        model.delete().execute()
+    scan()
+    return content()
+
+
+def test_a_second_scan_changes_nothing(scan: RunScan, library: Path) -> None:
+    make_albums(library)
+    scan()
+    before = content(present_only=False), ids()
+    scan()
+    assert (content(present_only=False), ids()) == before
+    assert last_scan().unchanged == 9
+
+
+def test_a_retagged_file_alone_is_read_again(
+    scan: RunScan, library: Path, queues: redis.Redis
+) -> None:
+    make_albums(library)
+    scan()
+    write_track(library / "Bare" / "2.ogg", title="Renamed", artist="Three", album="Else")
+    scan()
+    after = content()
+    assert (last_scan().changed, last_scan().unchanged) == (1, 8)
+    assert after == fresh(scan, queues)
+
+
+def test_a_moved_file_keeps_its_id(scan: RunScan, library: Path, queues: redis.Redis) -> None:
+    make_albums(library)
+    scan()
+    before = {track.title: track.id for track in Track.select()}
+    (library / "Björk" / "Debut").rename(library / "Björk" / "Debut (1993)")
+    scan()
+    after = content()
+    assert {track.title: track.id for track in Track.select()} == before
+    assert (last_scan().moved, last_scan().missing, last_scan().new) == (3, 0, 0)
+    assert after == fresh(scan, queues)
+
+
+def test_two_equal_copies_leave_no_doubt_about_which_moved(scan: RunScan, library: Path) -> None:
+    original = write_track(library / "a" / "song.mp3", title="Song", artist="A", album="B")
+    shutil.copy(original, library / "a" / "copy.mp3")
+    scan()
+    (library / "a").rename(library / "b")
+    scan()
+    assert (last_scan().moved, last_scan().missing, last_scan().new) == (0, 2, 2)
+
+
+def test_a_deleted_file_is_marked_missing_and_kept(
+    scan: RunScan, library: Path, queues: redis.Redis
+) -> None:
+    make_albums(library)
+    scan()
+    (library / "Björk" / "Debut" / "02 Song.mp3").unlink()
+    scan()
+    after = content()
+    assert Track.get(Track.title == "Song 2").missing_since is not None
+    assert last_scan().missing == 1
+    assert after == fresh(scan, queues)
+
+
+def test_a_missing_file_that_returns_is_the_same_track(scan: RunScan, library: Path) -> None:
+    make_albums(library)
+    scan()
+    before = content(), ids()
+    shutil.move(library / "Bare", library.parent / "elsewhere")
+    scan()
+    shutil.move(library.parent / "elsewhere", library / "Bare")
+    scan()
+    assert (content(), ids()) == before
+
+
+def test_an_added_copy_is_a_new_track(scan: RunScan, library: Path, queues: redis.Redis) -> None:
+    make_albums(library)
+    scan()
+    shutil.copy(library / "Bare" / "1.ogg", library / "Bare" / "new 1.ogg")
+    scan()
+    after = content()
+    assert (last_scan().new, last_scan().moved) == (1, 0)
+    assert after == fresh(scan, queues)
+
+
+def test_a_new_folder_cover_is_noticed_without_reading_a_track(
+    scan: RunScan, library: Path, queues: redis.Redis
+) -> None:
+    make_albums(library)
+    scan()
+    (library / "Bare" / "cover.jpg").write_bytes(picture("green"))
+    scan()
+    after = content()
+    assert last_scan().unchanged == 9
+    assert len(after["covers"]) == 6
+    assert after == fresh(scan, queues)
+
+
+def test_a_removed_folder_cover_goes_from_its_album(
+    scan: RunScan, library: Path, queues: redis.Redis
+) -> None:
+    make_albums(library)
+    scan()
+    (library / "Artist" / "Double" / "cover.jpg").unlink()
+    scan()
+    after = content()
+    assert after == fresh(scan, queues)
+
+
+def test_a_library_that_is_not_mounted_loses_nothing(scan: RunScan, library: Path) -> None:
+    make_albums(library)
+    scan()
+    before = content()
+    hidden = library.rename(library.parent / "unmounted")
+    scan()
+    library.mkdir()
+    scan()
+    assert content() == before
+    assert "is the disk mounted" in last_scan().fault
+    library.rmdir()
+    hidden.rename(library)
+
+
+def test_a_deep_scan_reads_every_file_and_changes_nothing(scan: RunScan, library: Path) -> None:
+    make_albums(library)
+    scan()
+    before = content(present_only=False), ids()
+    scan(deep=True)
+    assert (content(present_only=False), ids()) == before
+    assert last_scan().changed == 9
+
+
+def test_a_damaged_file_is_a_problem_until_it_is_mended(scan: RunScan, library: Path) -> None:
+    make_albums(library)
+    good = (library / "Bare" / "1.ogg").read_bytes()
+    (library / "Bare" / "1.ogg").write_bytes(b"This is not audio.")
+    scan()
+    assert [path for path, *_ in content()["problems"]] == [str(library / "Bare" / "1.ogg")]
+    scan()
+    assert last_scan().unchanged == 9
+    (library / "Bare" / "1.ogg").write_bytes(good)
+    scan()
+    assert content()["problems"] == []
+
+
+def ids() -> dict[str, int]:
+    """The ids of tracks and albums."""
+    tracks = {track.path: track.id for track in Track.select()}
+    return tracks | {album.key: album.id for album in Album.select()}
