@@ -54,6 +54,11 @@ class FleetCommand:
 
 @pytest.fixture
 def fleet() -> Iterator[FleetCommand]:
+    """A fleet for one test."""
+    yield from new_fleet()
+
+
+def new_fleet() -> Iterator[FleetCommand]:
     """`fleet` with an empty data folder; whatever it starts is stopped at the end."""
     folder = Path(tempfile.mkdtemp(prefix="mf", dir="/tmp"))  # noqa: S108  # sockets: 107 bytes
     (folder / "home").mkdir()

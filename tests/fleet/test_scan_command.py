@@ -1,0 +1,126 @@
+"""`fleet scan` and its neighbours, as their user meets them."""
+
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.conftest import FleetCommand, new_fleet
+from tests.music import picture, write_track
+from worker.cli.exit_codes import ExitCode
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[FleetCommand]:
+    """One fleet for the tests of this file."""
+    yield from new_fleet()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An album with a cover, and beside it a copy whose name is no UTF-8."""
+    root = tmp_path_factory.mktemp("small") / "music"
+    for number in (1, 2):
+        write_track(
+            root / "Artist" / "Album" / f"{number}.mp3",
+            [picture("red")],
+            pitch=300 + number,
+            title=f"Song {number}",
+            artist="Artist",
+            album="Album",
+        )
+    song = (root / "Artist" / "Album" / "2.mp3").read_bytes()
+    with open(os.fsencode(root) + b"/caf\xe9.mp3", "wb") as file:
+        file.write(song)
+    return root
+
+
+def query(fleet: FleetCommand, sql: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(fleet.data_dir / "library.db") as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_a_scan_fills_the_tables_that_others_query(fleet: FleetCommand, small: Path) -> None:
+    ended = fleet("scan", "--json", str(small))
+    assert ended.returncode == ExitCode.OK, ended.stderr
+    summary = json.loads(ended.stdout)
+    assert (summary["new"], summary["albums"], summary["unreadable"]) == (3, 2, 0)
+    covers = query(fleet, "SELECT entity_type, COUNT(*) FROM covers GROUP BY entity_type")
+    assert covers == [("album", 2), ("track", 3)]
+    (digest,) = query(fleet, "SELECT digest FROM images")[0]
+    assert len(list((fleet.data_dir / "images").rglob(f"{digest}*"))) == 2
+
+
+def test_a_second_scan_finds_nothing_new(fleet: FleetCommand, small: Path) -> None:
+    ended = fleet("scan", str(small))
+    assert "0 new, 0 changed, 0 moved, 0 missing, 0 unreadable" in ended.stdout
+
+
+def test_a_dry_run_tells_and_changes_nothing(
+    fleet: FleetCommand, small: Path, tmp_path: Path
+) -> None:
+    write_track(tmp_path / "1.mp3", title="New")
+    before = query(fleet, "SELECT * FROM tracks") + query(fleet, "SELECT * FROM scans")
+    ended = fleet("scan", "--dry-run", str(tmp_path))
+    assert "1 new" in ended.stdout
+    assert query(fleet, "SELECT * FROM tracks") + query(fleet, "SELECT * FROM scans") == before
+
+
+def test_the_status_counts_what_is_done_and_who_consumes(fleet: FleetCommand) -> None:
+    status = json.loads(fleet("status", "--json").stdout)
+    assert status["library"]["tracks"] == 3
+    assert {each["to_do"] for each in status["work"]} == {0}
+    assert all(queue["consumers"] for queue in status["queues"])
+
+
+def test_the_doctor_finds_a_sound_fleet_sound(fleet: FleetCommand) -> None:
+    ended = fleet("doctor", "--json")
+    findings = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [each for each in findings if not each["well"]] == []
+    assert ended.returncode == ExitCode.OK
+
+
+def test_an_enqueued_job_is_run(fleet: FleetCommand) -> None:
+    ended = fleet("enqueue", "covers.process_album_covers", "--all")
+    assert ended.returncode == ExitCode.OK
+    assert len(ended.stdout.split()) == 1
+    deadline = time.monotonic() + 20
+    while json.loads(fleet("status", "--json").stdout)["work"][2]["to_do"]:
+        assert time.monotonic() < deadline
+
+
+def test_an_idle_light_worker_stays_under_60_mib(fleet: FleetCommand) -> None:
+    lock = fleet.data_dir / "run" / "slots" / "maintenance-1.lock"
+    status = Path(f"/proc/{lock.read_text().strip()}/status").read_text()
+    resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    assert int(resident.split()[1]) < 60 * 1024
+
+
+def test_ctrl_c_leaves_the_work_to_the_fleet(
+    fleet: FleetCommand, music: Path, tmp_path: Path
+) -> None:
+    scan = fleet.start("scan", str(music))
+    deadline = time.monotonic() + 20
+    while not query(fleet, f"SELECT * FROM scans WHERE root = '{music}'"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    scan.send_signal(signal.SIGINT)
+    _, talk = scan.communicate(timeout=20)
+    assert scan.returncode == ExitCode.INTERRUPTED
+    assert "fleet status --watch" in talk
+    deadline = time.monotonic() + 60
+    while query(fleet, "SELECT * FROM scans WHERE finished_at IS NULL"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert query(fleet, "SELECT COUNT(*) FROM tracks") == [(403,)]
+
+
+def test_problems_lists_what_could_not_be_read(fleet: FleetCommand, music: Path) -> None:
+    problems = [json.loads(line) for line in fleet("problems", "--json").stdout.splitlines()]
+    assert [Path(each["path"]).name for each in problems] == ["broken.mp3"]
+    assert fleet("problems", str(music)).stdout.count("\n") == 2
