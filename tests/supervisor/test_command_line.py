@@ -1,0 +1,222 @@
+"""What every `fleet` command shares: exit codes, one line for an error, help, completion."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from worker.cli.exit_codes import ExitCode
+from worker.cli.fleet import COMMANDS, fleet, run
+from worker.supervisor.config import render
+from worker.supervisor.instance import COMMITTED
+from worker.topology import load
+
+Fleet = Callable[..., subprocess.CompletedProcess[str]]
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_of_the_table_is_there(name: str) -> None:
+    command = fleet.get_command(click.Context(fleet), name)
+    assert command is not None
+    assert command.name == name
+
+
+def all_commands() -> list[tuple[str, click.Command]]:
+    found = []
+    for name in COMMANDS:
+        command = fleet.get_command(click.Context(fleet), name)
+        if isinstance(command, click.Group):
+            found += [(f"{name} {each}", command.commands[each]) for each in command.commands]
+        elif command:
+            found.append((name, command))
+    return found
+
+
+@pytest.mark.parametrize(("name", "command"), all_commands())
+def test_every_help_ends_with_examples(name: str, command: click.Command) -> None:
+    assert "Examples:\n  " in (command.epilog or "")
+    assert f"fleet {name}" in (command.epilog or "")
+
+
+def test_the_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    told = capsys.readouterr().out
+    for name, row in COMMANDS.items():
+        assert name in told
+        assert row.help in told
+    for code in ExitCode:
+        assert f"{code:>3}  {code.meaning}" in told
+
+
+def test_the_help_loads_no_heavy_library() -> None:
+    code = (
+        "import sys; from worker.cli.fleet import run; run(['--help']); "
+        "print(*{'redis', 'rq', 'peewee', 'rich'} & set(sys.modules), file=sys.stderr, end='')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, check=False
+    )
+    assert result.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stauts"], "there is no command 'stauts'"),
+        (["dwon"], "there is no command 'dwon': did you mean down?"),
+        (["up", "--forground"], "--foreground"),
+        (["logs"], "Missing argument 'PROGRAM'. — see `fleet logs --help`"),
+        (["logs", "x", "-n", "many"], "'many' is not a valid integer"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_with_the_way_to_the_help(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == ExitCode.USAGE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("fleet: ")
+    assert message in told.err
+    assert told.err.count("\n") == 1
+
+
+BAD_INPUT = {
+    "no such queues.toml": (
+        {"FLEET_QUEUES": "/nowhere"},
+        ExitCode.BAD_TOPOLOGY,
+        "FLEET_QUEUES: cannot be read",
+    ),
+    "a Redis that is not there": (
+        {"FLEET_REDIS_URL": "redis://me:secret@127.0.0.1:1/0"},
+        ExitCode.REDIS_UNREACHABLE,
+        "Redis at redis://me:***@127.0.0.1:1/0 does not answer",
+    ),
+    "no URL of a Redis": (
+        {"FLEET_REDIS_URL": "localhost"},
+        ExitCode.REDIS_UNREACHABLE,
+        "write redis://, rediss:// or unix://",
+    ),
+    "no URL of a database": (
+        {"FLEET_DATABASE_URL": "mysql://me:secret@db/x"},
+        ExitCode.DATABASE,
+        "write postgresql://",
+    ),
+    "a data folder that cannot be made": (
+        {"FLEET_DATA_DIR": "/proc/fleet"},
+        ExitCode.FILES,
+        "/proc/fleet: No such file or directory — check the path",
+    ),
+    "a data folder that is a file": (
+        {"FLEET_DATA_DIR": __file__},
+        ExitCode.FILES,
+        "exists",
+    ),
+    "a data folder with a long path": (
+        {"FLEET_DATA_DIR": "{data}/" + "x" * 100},
+        ExitCode.BAD_INPUT,
+        "set FLEET_DATA_DIR to a shorter one",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT.values(), ids=BAD_INPUT)
+@pytest.mark.usefixtures("in_environment")
+def test_bad_input_is_told_without_a_traceback_and_starts_nothing(
+    case: tuple[dict[str, str], ExitCode, str],
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings, code, message = case
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value.format(data=data_dir))
+    assert run(["up"]) == code
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("fleet: ")
+    assert message in told.err
+    assert "Traceback" not in told.err
+    assert "secret" not in told.err
+    assert not (data_dir / "run/supervisord.pid").exists()
+
+
+def test_a_broken_queues_toml_starts_renders_and_writes_nothing(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    broken = tmp_path / "queues.toml"
+    broken.write_text("[queues.a]\n")
+    data_dir = tmp_path / "data"
+    for command in (["up"], ["config", "check"], ["config", "write"], ["config", "show"]):
+        result = fleet(*command, FLEET_QUEUES=str(broken), FLEET_DATA_DIR=str(data_dir))
+        assert result.returncode == ExitCode.BAD_TOPOLOGY
+        assert "queues.a.use: is missing — add use to [queues.a]" in result.stderr
+    assert not data_dir.exists()
+    assert os.listdir(tmp_path) == ["queues.toml"]
+
+
+def test_debug_shows_where_an_error_comes_from(fleet: Fleet) -> None:
+    result = fleet("--debug", "config", "check", "/nowhere")
+    assert result.returncode == ExitCode.BAD_TOPOLOGY
+    assert "Traceback" in result.stderr
+    assert "fleet: /nowhere has a fault" in result.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(environment: dict[str, str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", "from worker.cli import main; main()", "config", "show", "--json"],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_completion_offers_commands(fleet: Fleet) -> None:
+    result = fleet(_FLEET_COMPLETE="bash_complete", COMP_WORDS="fleet co", COMP_CWORD="1")
+    assert result.stdout == "plain,config\n"
+
+
+def test_the_committed_supervisord_conf_is_what_queues_toml_says() -> None:
+    topology = load(REPOSITORY / "queues.toml")
+    assert (REPOSITORY / "supervisord.conf").read_text() == render(topology, COMMITTED)
+
+
+def test_write_renders_and_check_notices_what_was_edited(
+    fleet: Fleet, environment: dict[str, str]
+) -> None:
+    conf = Path(environment["FLEET_QUEUES"]).with_name("supervisord.conf")
+    assert fleet("config", "write", "--check").returncode == ExitCode.DRIFT
+    assert not conf.exists()
+    assert fleet("config", "write").returncode == 0
+    assert fleet("config", "write", "--check").returncode == 0
+    conf.write_text(conf.read_text().replace("numprocs = 2", "numprocs = 3"))
+    result = fleet("config", "write", "--check")
+    assert result.returncode == ExitCode.DRIFT
+    assert "\n-numprocs = 3\n+numprocs = 2\n" in result.stdout
+    result = fleet("config", "check")
+    assert result.returncode == ExitCode.DRIFT
+    assert "run `fleet config write`" in result.stderr
+    conf.unlink()
+
+
+def test_show_tells_every_queue_in_each_form(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FLEET_QUEUES", raising=False)
+    for form in ([], ["--json"], ["--markdown"]):
+        assert run(["config", "show", *form]) == 0
+        told = capsys.readouterr().out
+        for name, queue in load().queues.items():
+            assert name in told
+            assert queue.use in told
+            assert all(job in told for job in load().jobs_of(name))

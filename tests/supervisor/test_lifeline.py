@@ -1,0 +1,59 @@
+"""A process that asked for it does not outlive its parent."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from worker.supervisor.members import wait_for
+
+REPOSITORY = Path(__file__).parents[2]
+
+PARENT = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+CHILD = """
+import os, signal, time
+from worker.lifeline import die_with_parent
+die_with_parent(signal.SIGKILL, os.getppid())
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_child_ends_with_its_killed_parent() -> None:
+    command = [sys.executable, "-c", PARENT, CHILD]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        os.kill(parent.pid, signal.SIGKILL)
+    assert not wait_for([child], 10)
+
+
+def test_a_child_whose_parent_is_gone_already_ends_at_once() -> None:
+    code = CHILD.replace("os.getppid()", "1 if os.getppid() != 1 else 2")
+    result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False, timeout=30)
+    assert result.returncode == -signal.SIGKILL
+
+
+def test_a_program_started_by_hand_goes_on() -> None:
+    code = "from worker.lifeline import die_with_supervisord as d; d(); print('on')"
+    own = {name: value for name, value in os.environ.items() if name != "SUPERVISOR_ENABLED"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=own, capture_output=True, check=True
+    )
+    assert result.stdout == b"on\n"
+
+
+def test_a_program_whose_supervisord_is_gone_already_ends_at_once() -> None:
+    code = "from worker.lifeline import die_with_supervisord as d; d(); print('on')"
+    own = os.environ | {"SUPERVISOR_ENABLED": "1"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=own, capture_output=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (-signal.SIGTERM, b"")

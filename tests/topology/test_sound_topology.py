@@ -1,0 +1,103 @@
+"""What a sound queues.toml says."""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from worker.errors import UnknownJobError
+from worker.topology import Topology, load, queues_file
+
+Load = Callable[[str], Topology]
+
+
+def test_each_job_goes_to_the_one_queue_that_names_it(load_text: Load, sound: str) -> None:
+    topology = load_text(sound)
+    assert topology.routes == {
+        "covers.extract_embedded": "covers",
+        "covers.process_album_covers": "covers",
+        "maintenance.cleanup": "upkeep",
+        "metadata.extract_batch": "extract",
+        "scan.discovery": "scan",
+    }
+    assert topology.route("scan.discovery") is topology.queues["scan"]
+    assert topology.jobs_of("covers") == ["covers.extract_embedded", "covers.process_album_covers"]
+
+
+def test_an_unknown_job_is_refused_with_the_nearest_names(load_text: Load, sound: str) -> None:
+    with pytest.raises(
+        UnknownJobError, match=r"'covers\.extract_embeded' — did you mean covers\.ext"
+    ):
+        load_text(sound).route("covers.extract_embeded")
+
+
+def test_durations_are_seconds_and_those_left_out_have_defaults(
+    load_text: Load, sound: str
+) -> None:
+    extract, covers = (load_text(sound).queues[name] for name in ("extract", "covers"))
+    assert (extract.timeout, extract.keep, extract.wait_limit) == (1800, 30, 7200)
+    assert (covers.timeout, covers.keep, covers.wait_limit) == (90, 600, 900)
+
+
+def test_a_program_may_take_a_minute_longer_to_stop_than_its_longest_timeout(
+    load_text: Load, sound: str
+) -> None:
+    programs = load_text(sound).programs
+    assert programs["reading"].stop == 3600 + 60
+    assert programs["rest"].stop == 20 * 60
+
+
+def test_consumers_are_the_programs_that_name_the_queue(load_text: Load, sound: str) -> None:
+    text = sound.replace('["covers", "upkeep"]', '["covers", "upkeep", "scan"]')
+    text = text.replace('stop = "20m"', "")
+    topology = load_text(text)
+    assert [each.name for each in topology.consumers("scan")] == ["reading", "rest"]
+
+
+def test_a_schedule_carries_its_arguments(load_text: Load, sound: str) -> None:
+    schedule = load_text(sound).schedules["cleanup"]
+    assert (schedule.job, schedule.cron) == ("maintenance.cleanup", "0 */4 * * *")
+    assert schedule.arguments == {"days": 7}
+
+
+def test_schedules_may_be_left_out(load_text: Load, sound: str) -> None:
+    assert load_text(sound.partition("[schedules")[0]).schedules == {}
+
+
+def test_the_digest_changes_with_what_the_fleet_does_and_with_nothing_else(
+    load_text: Load, sound: str
+) -> None:
+    digest = load_text(sound).digest
+    assert load_text("# other\n" + sound.replace('"discovery"', '"walks"')).digest == digest
+    assert load_text(sound.replace('"1h"', '"60m"')).digest == digest
+    assert load_text(sound.replace('"1h"', '"2h"')).digest != digest
+    assert load_text(sound.replace("processes = 2", "processes = 3")).digest != digest
+
+
+def test_nothing_of_a_topology_can_be_assigned(load_text: Load, sound: str) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load_text(sound).queues["scan"].timeout = 1
+
+
+def test_fleet_queues_names_the_file_to_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FLEET_QUEUES", str(tmp_path / "mine.toml"))
+    assert queues_file() == tmp_path / "mine.toml"
+
+
+def test_without_a_checkout_the_installed_file_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("FLEET_QUEUES", raising=False)
+    monkeypatch.setattr("worker.topology.loading.CHECKOUT", tmp_path)
+    assert queues_file() == Path(sys.prefix, "share/musicfleet/queues.toml")
+
+
+def test_the_queues_toml_of_this_repository_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLEET_QUEUES", raising=False)
+    topology = load()
+    assert topology.path == Path(__file__).parents[2] / "queues.toml"
+    assert topology.programs["library"].queues == ("insert", "batch")

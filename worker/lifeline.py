@@ -1,0 +1,48 @@
+"""Processes that do not outlive the process that watches over them.
+
+A supervisord that was killed leaves its programs behind: nobody restarts them, and the next
+supervisord starts a second set beside them.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def die_with_parent(signal_number: int, parent: int) -> None:
+    """Have the kernel send this process `signal_number` when its parent, process `parent`, ends.
+
+    It is sent at once when the parent has ended before. It survives an exec, and ends with a fork:
+    each child asks for itself. Only Linux can do this; elsewhere nothing happens.
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal_number)
+
+
+def die_with_supervisord(signal_number: int = signal.SIGTERM) -> None:
+    """Have a program that supervisord started end with it; one started by hand just goes on."""
+    if "SUPERVISOR_ENABLED" not in os.environ or sys.platform != "linux":
+        return
+    parent = os.getppid()
+    die_with_parent(signal_number, parent)
+    if not is_supervisord(parent):
+        print(f"process {parent}, the parent, is no supervisord: ending", file=sys.stderr)  # noqa: T201
+        os.kill(os.getpid(), signal_number)
+
+
+def is_supervisord(pid: int) -> bool:
+    """Whether this process is a supervisord, as far as its command line tells."""
+    try:
+        return b"supervisord" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

@@ -1,0 +1,29 @@
+"""Where Redis is. Light: nothing here needs a Redis client."""
+
+import os
+import re
+from urllib.parse import quote
+
+from db import settings
+
+_PASSWORDS = re.compile(r"(?<=:)[^:@/]+(?=@)|(?<=[?&]password=)[^&]+")
+
+
+def is_embedded() -> bool:
+    """Whether the fleet runs a Valkey of its own."""
+    return not os.environ.get("FLEET_REDIS_URL")
+
+
+def socket_path() -> str:
+    """The unix socket of the fleet's own Valkey."""
+    return str(settings.run_dir() / "redis.sock")
+
+
+def redis_url() -> str:
+    """FLEET_REDIS_URL, or the fleet's own Valkey."""
+    return os.environ.get("FLEET_REDIS_URL") or f"unix://{quote(socket_path())}"
+
+
+def shown_url() -> str:
+    """`redis_url` as it may be shown: without a password."""
+    return _PASSWORDS.sub("***", redis_url())

@@ -1,0 +1,1 @@
+"""supervisord: the configuration it is given, and starting, asking and stopping it."""

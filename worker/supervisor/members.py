@@ -1,0 +1,120 @@
+"""The processes that the supervisord of this data folder has started, found without asking it.
+
+supervisord gives every program the URL of its socket, and what a program forks has it too. So a
+process tells whose it is even when its supervisord was killed. Only Linux's /proc knows; elsewhere
+nothing is found.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from worker.lifeline import is_supervisord
+from worker.supervisor.socket_path import socket_file
+
+
+class Member(NamedTuple):
+    """A living process of the fleet: a program or what it forked."""
+
+    pid: int
+    parent: int
+    program: str
+    topology: str
+    """The digest of the topology that its supervisord.conf was rendered from."""
+
+
+def members() -> list[Member]:
+    """Every living process of this data folder's fleet, supervisord aside."""
+    url = f"unix://{socket_file()}".encode()
+    return [
+        Member(
+            pid,
+            parent,
+            environment.get(b"SUPERVISOR_GROUP_NAME", b"").decode(),
+            environment.get(b"FLEET_TOPOLOGY", b"").decode(),
+        )
+        for pid, parent, environment in _own_processes()
+        if environment.get(b"SUPERVISOR_SERVER_URL") == url and pid != os.getpid()
+    ]
+
+
+def end(pids: Iterable[int], patience: float) -> None:
+    """Tell processes to end; after `patience` seconds tell them again, and then kill them.
+
+    A worker that is told once finishes or puts back its job; told twice, it drops what it does.
+    """
+    remaining = set(pids)
+    steps = ((signal.SIGTERM, patience), (signal.SIGTERM, 2), (signal.SIGKILL, 5))
+    for number, seconds in steps:
+        for pid in remaining:
+            _send(pid, number)
+        remaining = wait_for(remaining, seconds)
+
+
+def end_all(patience: float) -> int:
+    """End what a supervisord that is gone, or cannot be asked any more, has left; say how many."""
+    found = members()
+    supervisords = {each.parent for each in found if is_supervisord(each.parent)}
+    for pid in supervisords:  # first, or they would start what is ended again
+        _send(pid, signal.SIGKILL)
+    end(supervisords | {each.pid for each in found}, patience)
+    return len(found)
+
+
+def wait_for(pids: Iterable[int], seconds: float) -> set[int]:
+    """Wait until the processes have ended, and return those that have not after `seconds`."""
+    deadline = time.monotonic() + seconds
+    remaining = set(pids)
+    while remaining := {pid for pid in remaining if is_alive(pid)}:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return remaining
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended but was not yet waited for does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return _state_and_parent(pid)[0] not in {"Z", "X"}
+
+
+def _own_processes() -> Iterator[tuple[int, int, dict[bytes, bytes]]]:
+    """Process id, parent and environment of each process that this user may look into."""
+    if not Path("/proc/self/environ").exists():
+        return
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        pid = int(entry.name)
+        try:
+            pairs = Path(entry.path, "environ").read_bytes().split(b"\0")
+        except OSError:  # another user's, or ended meanwhile
+            continue
+        state, parent = _state_and_parent(pid)
+        if state not in {"Z", "X"}:
+            yield pid, parent, dict(pair.split(b"=", 1) for pair in pairs if b"=" in pair)
+
+
+def _state_and_parent(pid: int) -> tuple[str, int]:
+    """Fields 3 and 4 of proc_pid_stat(5); "X" for one that has ended."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ("X", 0) if Path("/proc/self/stat").exists() else ("?", 0)
+    state, parent = text.rpartition(")")[2].split()[:2]
+    return state, int(parent)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,108 @@
+"""Talking to the supervisord of this data folder, over its unix socket.
+
+supervisor's own client for this (`supervisor.xmlrpc`) waits for ever when supervisord hangs.
+"""
+
+import http.client
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy, Transport
+
+from worker.errors import SupervisordError
+from worker.supervisor.socket_path import socket_file
+
+TIMEOUT = 10
+"""Seconds that supervisord has for an answer."""
+
+
+@dataclass(frozen=True)
+class ProcessInfo:
+    """A process as supervisord sees it."""
+
+    name: str
+    """metadata-2, redis, scheduler."""
+    program: str
+    state: str
+    """STARTING, RUNNING, BACKOFF, STOPPING, STOPPED, EXITED or FATAL."""
+    pid: int | None
+    since: float | None
+    """When it was last started, in seconds since 1970."""
+    reason: str
+    """Why it does not start, as far as supervisord knows."""
+
+
+@contextmanager
+def supervisord() -> Iterator[Any]:
+    """The `supervisor` namespace of its XML-RPC interface.
+
+    Calls raise OSError when supervisord does not answer and xmlrpc.client.Fault when it refuses.
+    """
+    with ServerProxy("http://localhost", transport=_UnixTransport(socket_file())) as proxy:
+        yield proxy.supervisor
+
+
+def is_up() -> bool:
+    """Whether a supervisord of this data folder answers and is not about to end.
+
+    Raises SupervisordError when there is one that may not be asked, or hangs, and BadInputError for
+    a data folder that can have none.
+    """
+    try:
+        with supervisord() as rpc:
+            return bool(rpc.getState()["statename"] == "RUNNING")
+    except (FileNotFoundError, ConnectionError, http.client.HTTPException, Fault):
+        return False  # a Fault: it is about to end and answers nothing else
+    except OSError as error:
+        raise SupervisordError(
+            f"supervisord at {socket_file()} does not answer: {error.strerror or error} — "
+            "look at supervisord.log beside it, and who owns it"
+        ) from error
+
+
+def processes() -> list[ProcessInfo]:
+    """Every process of the fleet; none when supervisord is not up."""
+    if not is_up():
+        return []
+    try:
+        with supervisord() as rpc:
+            return [_described(each) for each in rpc.getAllProcessInfo()]
+    except Fault:  # it has begun to end since
+        return []
+
+
+def _described(info: dict[str, Any]) -> ProcessInfo:
+    return ProcessInfo(
+        name=info["name"],
+        program=info["group"],
+        state=info["statename"],
+        pid=info["pid"] or None,
+        since=info["start"] or None,
+        reason=info["spawnerr"],
+    )
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(TIMEOUT)
+        self.sock.connect(str(self._path))
+
+
+class _UnixTransport(Transport):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._connection_to_socket = _UnixConnection(path)
+
+    def make_connection(self, host: object) -> http.client.HTTPConnection:  # noqa: ARG002
+        return self._connection_to_socket
+
+    def close(self) -> None:
+        self._connection_to_socket.close()

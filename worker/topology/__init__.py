@@ -1,0 +1,9 @@
+"""The fleet as queues.toml declares it: read, checked, and asked where a job goes.
+
+`load` returns a sound `Topology` or raises `TopologyError` with every fault there is.
+"""
+
+from worker.topology.loading import load, queues_file
+from worker.topology.model import Program, Queue, Schedule, Topology
+
+__all__ = ["Program", "Queue", "Schedule", "Topology", "load", "queues_file"]

@@ -1,0 +1,108 @@
+"""Which jobs there are: read from the source of the jobs package, which is never imported.
+
+A job is a top-level function marked `@job` in `jobs/MODULE.py` or `jobs/MODULE/__init__.py`; its
+name is MODULE.FUNCTION.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.topology.faults import Fault
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class FoundJob:
+    """A job as its source declares it."""
+
+    name: str
+    source: str
+    """File and line."""
+    parameters: frozenset[str]
+    required: frozenset[str]
+    takes_any: bool
+    """Whether it has **arguments."""
+
+
+def find_jobs(folder: Path) -> tuple[dict[str, FoundJob], list[Fault]]:
+    """The jobs of the package in `folder`, by name, and what is wrong with them."""
+    found: dict[str, FoundJob] = {}
+    faults: list[Fault] = []
+    for file in sorted(folder.rglob("*.py")):
+        for function, top_level, line in _marked(file, faults):
+            where = f"{folder.name}/{file.relative_to(folder)} line {line}"
+            module = _module(file.relative_to(folder))
+            if not top_level or module is None:
+                faults.append(_misplaced(where, function.name))
+                continue
+            job = _described(f"{module}.{function.name}", where, function)
+            if isinstance(function, ast.AsyncFunctionDef):
+                faults.append(
+                    Fault(where, f"the job {job.name} is async", "jobs are plain functions")
+                )
+            if job.name in found:
+                other = found[job.name].source
+                faults.append(
+                    Fault(where, f"the job {job.name} is also defined in {other}", "rename one")
+                )
+            found[job.name] = job
+    return found, faults
+
+
+def _marked(file: Path, faults: list[Fault]) -> Iterator[tuple[_Function, bool, int]]:
+    """Each function marked as a job, whether it stands at the top level, and its line."""
+    source = file.read_bytes()
+    if b"@job" not in source and b".job" not in source:
+        return  # parsing every file would take a tenth of a second
+    try:
+        tree = ast.parse(source, file.name)
+    except (SyntaxError, ValueError) as error:
+        line = error.lineno if isinstance(error, SyntaxError) else None
+        where = f"{file.parent.name}/{file.name} line {line or 1}"
+        reason = f"does not parse: {error.msg if isinstance(error, SyntaxError) else error}"
+        faults.append(Fault(where, reason, "mend the module; its jobs are unknown until then"))
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, _Function) and any(map(_is_mark, node.decorator_list)):
+            yield node, node in tree.body, node.lineno
+
+
+def _is_mark(decorator: ast.expr) -> bool:
+    """Whether this is `@job`, or `@dispatch.job`."""
+    if isinstance(decorator, ast.Attribute):
+        return decorator.attr == "job"
+    return isinstance(decorator, ast.Name) and decorator.id == "job"
+
+
+def _module(file: Path) -> str | None:
+    """The module that may hold jobs in this file, or None."""
+    match file.parts:
+        case (name,) if name != "__init__.py":
+            return file.stem
+        case (package, "__init__.py"):
+            return package
+    return None
+
+
+def _misplaced(where: str, function: str) -> Fault:
+    return Fault(
+        where,
+        f"@job on {function} where no worker finds it",
+        "move it to the top level of jobs/MODULE.py or jobs/MODULE/__init__.py",
+    )
+
+
+def _described(name: str, source: str, function: _Function) -> FoundJob:
+    arguments = function.args
+    positional = arguments.args
+    optional = {each.arg for each in positional[len(positional) - len(arguments.defaults) :]}
+    optional |= {
+        each.arg
+        for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if default is not None
+    }
+    names = frozenset(each.arg for each in [*positional, *arguments.kwonlyargs])
+    return FoundJob(name, source, names, names - optional, arguments.kwarg is not None)

@@ -1,0 +1,87 @@
+"""The topology: queues, programs, schedules, and which queue takes which job."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from worker.errors import UnknownJobError
+from worker.nearest import did_you_mean
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue. Times are seconds."""
+
+    name: str
+    use: str
+    jobs: tuple[str, ...]
+    """Patterns of job names."""
+    timeout: int
+    retries: int
+    keep: int
+    """How long a finished job stays visible."""
+    wait_limit: int
+    """How long a job may wait before the doctor complains."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Worker processes on the same queues, in order of priority. `stop` is seconds."""
+
+    name: str
+    queues: tuple[str, ...]
+    processes: int
+    stop: int
+    """How long a process may go on after it was told to stop."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A job that is enqueued again and again."""
+
+    name: str
+    job: str
+    cron: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A sound queues.toml; `worker.topology.load` makes it."""
+
+    path: Path
+    queues: Mapping[str, Queue]
+    programs: Mapping[str, Program]
+    schedules: Mapping[str, Schedule]
+    routes: Mapping[str, str]
+    """The queue of every job, by name: exactly what a worker will run."""
+
+    def route(self, job_name: str) -> Queue:
+        """The queue that takes this job. Raises UnknownJobError, which names the nearest jobs."""
+        try:
+            return self.queues[self.routes[job_name]]
+        except KeyError:
+            raise UnknownJobError(
+                f"no queue takes a job {job_name!r} — {did_you_mean(job_name, self.routes)}"
+            ) from None
+
+    def jobs_of(self, queue: str) -> list[str]:
+        """The names of the jobs that this queue takes."""
+        return sorted(job for job, name in self.routes.items() if name == queue)
+
+    def consumers(self, queue: str) -> list[Program]:
+        """The programs that consume this queue."""
+        return [program for program in self.programs.values() if queue in program.queues]
+
+    @cached_property
+    def digest(self) -> str:
+        """A short name for what this topology does: descriptions, comments and layout aside."""
+        content = asdict(self) | {"path": None}
+        for queue in content["queues"].values():
+            del queue["use"]
+        canonical = json.dumps(content, sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -1,0 +1,161 @@
+"""Reading the tables of queues.toml: which keys there are, what each holds, what is wrong.
+
+Every key is read by itself, so that one bad value hides no other fault.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from croniter import croniter  # type: ignore[import-untyped]
+
+from worker.nearest import did_you_mean
+from worker.topology.durations import seconds
+from worker.topology.faults import Fault, as_toml
+
+Entries = dict[str, dict[str, Any]]
+"""The entries of one kind (queues, programs, schedules) by name: the keys that could be read."""
+
+
+class UnfitError(Exception):
+    """A value that a key cannot hold: the reason and the remedy."""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise UnfitError("is no text", "write it in quotes")
+    return value
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise UnfitError("is no list of names", 'write ["one", "two"]')
+    if not value:
+        raise UnfitError("is empty", "name at least one")
+    twice = sorted({each for each in value if value.count(each) > 1})
+    if twice:
+        raise UnfitError(f"names {', '.join(twice)} twice", "name each once")
+    return tuple(value)
+
+
+def _whole(least: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise UnfitError(f"is no whole number from {least} up", f"write {least} or more")
+        return value
+
+    return read
+
+
+def _duration(least: int) -> Callable[[object], int]:
+    remedy = 'write a number and s, m, h or d, such as "10m"'
+
+    def read(value: object) -> int:
+        try:
+            length = seconds(value) if isinstance(value, str) else -1
+        except ValueError:
+            length = -1
+        if length < 0:
+            raise UnfitError("is no duration", remedy)
+        if length < least:
+            raise UnfitError("is too short", f"write at least {least}s")
+        return length
+
+    return read
+
+
+def _cron(value: object) -> str:
+    fields = 5  # a sixth would be seconds, at the end, where nobody expects them
+    if not isinstance(value, str) or len(value.split()) != fields or not croniter.is_valid(value):
+        raise UnfitError(
+            "is no cron expression",
+            'write minute, hour, day of month, month, day of week, such as "0 */4 * * *"',
+        )
+    return value
+
+
+def _arguments(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UnfitError("is no table", "write { name = value }")
+    strange = sorted(name for name, each in value.items() if not _is_json(each))
+    if strange:
+        raise UnfitError(f"holds a date or time in {', '.join(strange)}", "write it in quotes")
+    return value
+
+
+def _is_json(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_json, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    return isinstance(value, str | int | float)
+
+
+class Key(NamedTuple):
+    """A key of a table: how its value is read, and whether it may be left out."""
+
+    read: Callable[[object], Any]
+    optional: bool = False
+
+
+KEYS: Mapping[str, Mapping[str, Key]] = {
+    "queues": {
+        "use": Key(_text),
+        "jobs": Key(_names),
+        "timeout": Key(_duration(1)),
+        "retries": Key(_whole(0)),
+        "keep": Key(_duration(0), optional=True),
+        "wait_limit": Key(_duration(1), optional=True),
+    },
+    "programs": {
+        "queues": Key(_names),
+        "processes": Key(_whole(1)),
+        "stop": Key(_duration(1), optional=True),
+    },
+    "schedules": {
+        "job": Key(_text),
+        "cron": Key(_cron),
+        "arguments": Key(_arguments, optional=True),
+    },
+}
+"""Every table of queues.toml and its keys."""
+
+
+def read_tables(document: Mapping[str, object], faults: list[Fault]) -> dict[str, Entries]:
+    """The entries of each kind in a parsed queues.toml; what is wrong is added to `faults`."""
+    for name in document:
+        if name not in KEYS:
+            faults.append(Fault(name, "is no table of queues.toml", did_you_mean(name, KEYS)))
+    return {kind: _read_kind(kind, document.get(kind, {}), faults) for kind in KEYS}
+
+
+def _read_kind(kind: str, tables: object, faults: list[Fault]) -> Entries:
+    if not isinstance(tables, dict):
+        faults.append(Fault(kind, "is no table", f"write [{kind}.NAME]"))
+        return {}
+    return {
+        name: _read_entry(f"{kind}.{name}", KEYS[kind], table, faults)
+        for name, table in tables.items()
+    }
+
+
+def _read_entry(
+    where: str, keys: Mapping[str, Key], table: object, faults: list[Fault]
+) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        faults.append(Fault(f"{where} = {as_toml(table)}", "is no table", f"write [{where}]"))
+        return {}
+    for name in table:
+        if name not in keys:
+            faults.append(Fault(f"{where}.{name}", "is no such key", did_you_mean(name, keys)))
+    values = {}
+    for name, key in keys.items():
+        if name not in table:
+            if not key.optional:
+                faults.append(Fault(f"{where}.{name}", "is missing", f"add {name} to [{where}]"))
+            continue
+        try:
+            values[name] = key.read(table[name])
+        except UnfitError as error:
+            reason, remedy = error.args
+            faults.append(Fault(f"{where}.{name} = {as_toml(table[name])}", reason, remedy))
+    return values
