@@ -1,12 +1,16 @@
 """The schema's version: which migrations the database has, and bringing it up to date."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from db.connection import is_sqlite
 from db.errors import NewerDatabaseError, OldDatabaseError
 from db.models import database
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+_LOCK = 0x6D757369  # "musi", so that no other user of the server's advisory locks is met
 _HISTORY = "migratehistory"  # peewee-migrate's own table
 
 
@@ -35,8 +39,15 @@ def check_schema() -> None:
 def migrate() -> list[str]:
     """Bring the open database up to date and return the migrations that were run.
 
-    Raises NewerDatabaseError when it is ahead of this musicfleet; nothing is changed then.
+    Hosts that share a PostgreSQL wait for each other; processes that share an SQLite file must see
+    to that themselves. Raises NewerDatabaseError when the database is ahead of this musicfleet;
+    nothing is changed then.
     """
+    with _one_at_a_time():
+        return _migrate()
+
+
+def _migrate() -> list[str]:
     missing = _missing_migrations()
     if missing:
         from peewee_migrate import Router  # noqa: PLC0415  # 10 MiB that workers do without
@@ -45,6 +56,18 @@ def migrate() -> list[str]:
         logger.setLevel(logging.WARNING)
         Router(database, migrate_dir=MIGRATIONS, logger=logger).run()
     return missing
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    if is_sqlite():
+        yield
+        return
+    database.execute_sql("SELECT pg_advisory_lock(%s)", (_LOCK,))
+    try:
+        yield
+    finally:
+        database.execute_sql("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
 def _missing_migrations() -> list[str]:

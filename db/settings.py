@@ -34,6 +34,7 @@ SETTINGS = (
         "the queues.toml that musicfleet came with",
         "Another queues.toml.",
     ),
+    Setting("FLEET_DEBUG", "unset", "Any value: errors of `fleet` come with their traceback."),
 )
 
 

@@ -1,5 +1,6 @@
 """A worker that is killed in the middle of a scan costs nothing but a moment."""
 
+import json
 import os
 import signal
 import time
@@ -46,23 +47,46 @@ def test_killing_a_worker_of_any_program_loses_nothing(
 ) -> None:
     assert fleet("up").returncode == ExitCode.OK
     scan = fleet.start("scan", str(music))
-    killed = kill_when_busy(fleet, f"{program}-1")
+    wait_until_busy(fleet, f"{program}-1")
+    kill(fleet, f"{program}-1")
     _, talk = scan.communicate(timeout=120)
-    assert killed, f"{program} was never seen at work"
     assert scan.returncode == ExitCode.PROBLEMS, talk
     assert tables(fleet) == undisturbed
     assert to_text(bytes(music)) in fleet("problems").stdout
 
 
-def kill_when_busy(fleet: FleetCommand, slot: str) -> bool:
-    """Kill the worker in this slot with SIGKILL while it holds a job."""
+def test_a_fleet_that_is_stopped_in_the_middle_goes_on_when_it_is_started_again(
+    fleet: FleetCommand, music: Path, undisturbed: Content
+) -> None:
+    assert fleet("up").returncode == ExitCode.OK
+    scan = fleet.start("scan", str(music))
+    wait_until_busy(fleet, "library-1")
+    assert fleet("down").returncode == ExitCode.OK
+    scan.communicate(timeout=60)
+    assert fleet("up").returncode == ExitCode.OK
+    deadline = time.monotonic() + 60
+    while unsettled(fleet):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert tables(fleet) == undisturbed
 
-    lock = fleet.data_dir / "run" / "slots" / f"{slot}.lock"
+
+def unsettled(fleet: FleetCommand) -> int:
+    """How much is left to do."""
+    status = json.loads(fleet("status", "--json").stdout)
+    return len(status["scans"]) + sum(each["to_do"] for each in status["work"])
+
+
+def wait_until_busy(fleet: FleetCommand, slot: str) -> None:
+    """Wait until the worker in this slot holds a job."""
     connection = redis.Redis(unix_socket_path=str(fleet.data_dir / "run" / "redis.sock"))
     deadline = time.monotonic() + 30
     with connection:
-        while time.monotonic() < deadline:
-            if connection.llen(taken_key(registered_name(slot))):
-                os.kill(int(lock.read_text()), signal.SIGKILL)
-                return True
-    return False
+        while not connection.llen(taken_key(registered_name(slot))):
+            assert time.monotonic() < deadline, f"{slot} was never seen at work"
+
+
+def kill(fleet: FleetCommand, slot: str) -> None:
+    """End the worker in this slot with SIGKILL."""
+    lock = fleet.data_dir / "run" / "slots" / f"{slot}.lock"
+    os.kill(int(lock.read_text()), signal.SIGKILL)

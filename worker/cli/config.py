@@ -1,0 +1,148 @@
+"""`fleet config`: the topology checked, rendered and shown."""
+
+import json
+from difflib import unified_diff
+from pathlib import Path
+
+import click
+
+from worker.cli.exit_codes import ExitCode
+from worker.cli.tables import print_table
+from worker.supervisor.config import render
+from worker.supervisor.instance import COMMITTED
+from worker.topology import Program, Topology, load
+from worker.topology.durations import shown
+
+
+@click.group()
+def config() -> None:
+    """Check, render and show the topology in queues.toml."""
+
+
+@config.command(
+    epilog="""\b
+Examples:
+  fleet config check
+  fleet config check /etc/musicfleet/queues.toml
+""",
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.pass_context
+def check(context: click.Context, file: Path | None) -> None:
+    """Check queues.toml, and that the supervisord.conf beside it says the same.
+
+    Every fault is listed, with its table and key and the remedy.
+    """
+    topology = load(file)
+    click.echo(
+        f"{topology.path}: no fault (queues {len(topology.queues)}, jobs {len(topology.routes)}, "
+        f"programs {len(topology.programs)}, schedules {len(topology.schedules)})"
+    )
+    conf = topology.path.with_name("supervisord.conf")
+    if conf.exists() and conf.read_text(encoding="utf-8") != render(topology, COMMITTED):
+        click.echo(f"fleet: {conf} does not say the same — run `fleet config write`", err=True)
+        context.exit(ExitCode.DRIFT)
+
+
+@config.command(
+    epilog="""\b
+Examples:
+  fleet config write
+  fleet config write --check   in CI: fails when the committed file differs
+""",
+)
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; show what would change.")
+@click.pass_context
+def write(context: click.Context, only_check: bool) -> None:
+    """Render supervisord.conf beside queues.toml, from which it follows."""
+    topology = load()
+    conf = topology.path.with_name("supervisord.conf")
+    text = render(topology, COMMITTED)
+    present = conf.read_text(encoding="utf-8") if conf.exists() else ""
+    if not only_check:
+        conf.write_text(text, encoding="utf-8")
+        click.echo(f"{conf} {'was already so' if present == text else 'written'}", err=True)
+    elif present != text:
+        lines = present.splitlines(keepends=True), text.splitlines(keepends=True)
+        click.echo("".join(unified_diff(*lines, str(conf), "rendered from queues.toml")), nl=False)
+        click.echo(f"fleet: {conf} differs — run `fleet config write`", err=True)
+        context.exit(ExitCode.DRIFT)
+
+
+@config.command(
+    epilog="""\b
+Examples:
+  fleet config show
+  fleet config show --json | jq .routes
+  fleet config show --markdown
+""",
+)
+@click.option("--json", "form", flag_value="json", help="For machines.")
+@click.option("--markdown", "form", flag_value="markdown", help="The queues as a Markdown table.")
+def show(form: str | None) -> None:
+    """Show the queues, their jobs and programs, and the schedules."""
+    topology = load()
+    match form:
+        case "json":
+            click.echo(json.dumps(as_json(topology), indent=2))
+        case "markdown":
+            click.echo(as_markdown(topology))
+        case _:
+            _print(topology)
+
+
+def as_json(topology: Topology) -> dict[str, object]:
+    """The topology for machines; times are seconds."""
+    return {
+        "path": str(topology.path),
+        "queues": {
+            name: {
+                "use": queue.use,
+                "jobs": topology.jobs_of(name),
+                "programs": [program.name for program in topology.consumers(name)],
+                "timeout": queue.timeout,
+                "retries": queue.retries,
+                "keep": queue.keep,
+                "wait_limit": queue.wait_limit,
+            }
+            for name, queue in topology.queues.items()
+        },
+        "programs": {
+            name: {"queues": program.queues, "processes": program.processes, "stop": program.stop}
+            for name, program in topology.programs.items()
+        },
+        "schedules": {
+            name: {"job": each.job, "cron": each.cron, "arguments": dict(each.arguments)}
+            for name, each in topology.schedules.items()
+        },
+        "routes": dict(topology.routes),
+    }
+
+
+def as_markdown(topology: Topology) -> str:
+    """The queue table of the documentation."""
+    rows = [["queue", "use", "jobs", "program"], ["---"] * 4]
+    for name, queue in topology.queues.items():
+        jobs = ", ".join(f"`{job}`" for job in topology.jobs_of(name))
+        rows.append([f"`{name}`", queue.use, jobs, _programs(topology, name)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _print(topology: Topology) -> None:
+    queues = [["queue", "use", "jobs", "programs", "timeout", "retries"]]
+    for name, queue in topology.queues.items():
+        jobs = " ".join(topology.jobs_of(name))
+        programs = _programs(topology, name)
+        queues.append([name, queue.use, jobs, programs, shown(queue.timeout), str(queue.retries)])
+    schedules = [["schedule", "job", "cron"]]
+    schedules += [[each.name, each.job, each.cron] for each in topology.schedules.values()]
+    print_table(queues)
+    click.echo()
+    print_table(schedules)
+
+
+def _programs(topology: Topology, queue: str) -> str:
+    def described(program: Program) -> str:
+        return f"{program.name} x{program.processes}" if program.processes > 1 else program.name
+
+    return ", ".join(described(program) for program in topology.consumers(queue))

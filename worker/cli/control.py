@@ -1,0 +1,106 @@
+"""`fleet up`, `fleet down` and `fleet logs`."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from worker.cli.exit_codes import ExitCode
+from worker.supervisor import control
+from worker.supervisor.logs import Follower, last_lines, log_files
+
+
+def say(line: str) -> None:
+    """Tell the user, on stderr."""
+    click.echo(line, err=True)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet up
+  fleet up --foreground        in a container, or under another supervisor
+  FLEET_DATA_DIR=/srv/music fleet up
+""",
+)
+@click.option("--foreground", is_flag=True, help="Stay, as supervisord itself; for containers.")
+def up(foreground: bool) -> None:
+    """Start the fleet.
+
+    Checks queues.toml, brings the database up to date, starts supervisord with all programs and
+    waits until Redis answers and every worker is registered. A fleet that is up already stays as
+    it is; processes of it that are down are started.
+    """
+    if foreground:
+        control.run_in_foreground()
+    started = control.start(say)
+    counts = Counter(each.program for each in control.processes())
+    programs = ", ".join(
+        f"{name} x{count}" if count > 1 else name for name, count in counts.items()
+    )
+    say(f"The fleet is {'up' if started else 'already up'}: {programs}. `fleet down` stops it.")
+    if not started and control.is_outdated():
+        say("It runs as an earlier queues.toml said: `fleet down`, then `fleet up`, changes that.")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet down
+""",
+)
+def down() -> None:
+    """Stop the fleet.
+
+    Workers put their jobs back, or are made to stop after some seconds; the jobs stay in their
+    queues, and the next `fleet up` goes on with them.
+    """
+    say("The fleet is down." if control.stop(say) else "The fleet was not up.")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet logs metadata          all processes of the program
+  fleet logs metadata-2 -n 100
+  fleet logs covers --follow
+  fleet logs supervisord
+""",
+)
+@click.argument("program")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="Last lines shown.",
+)
+@click.pass_context
+def logs(context: click.Context, program: str, follow: bool, lines: int) -> None:
+    """Show what a program wrote to its log.
+
+    PROGRAM is a program of queues.toml, one process of it (metadata-2), redis, scheduler or
+    supervisord.
+    """
+    files = log_files(program)
+    followers = [Follower(file) for file in files]
+    for file in files:
+        _show(file, last_lines(file, lines), files)
+    try:
+        while follow:
+            for follower in followers:
+                _show(follower.file, list(follower.new_lines()), files)
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        context.exit(ExitCode.OK)  # the only way to end it
+
+
+def _show(file: Path, lines: Sequence[str], files: Sequence[Path]) -> None:
+    """Print lines of a log, with its name before each when there are several."""
+    prefix = f"{file.stem} | " if len(files) > 1 else ""
+    for line in lines:
+        click.echo(prefix + line)

@@ -1,0 +1,177 @@
+"""The `fleet` command: which commands there are, and how each error ends.
+
+A command is a click command in a file of this folder and a row of COMMANDS. Its file is imported
+only when it is called, so it may import what it likes. It writes results to stdout and talk to
+stderr, lets every `WorkerError` pass, and ends with a code by `context.exit(ExitCode.…)`.
+"""
+
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+from click.shell_completion import CompletionItem
+
+from db.errors import DatabaseError
+from worker import __version__
+from worker.cli.exit_codes import ExitCode
+from worker.errors import WorkerError
+from worker.nearest import did_you_mean
+
+
+class Row(NamedTuple):
+    """Where a command is (module of this package, attribute) and the line that the help shows."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS = {
+    "up": Row("control", "up", "Start the fleet."),
+    "down": Row("control", "down", "Stop the fleet."),
+    "scan": Row("scan", "scan", "Take folders of music into the library."),
+    "status": Row("status", "status", "Show queues, workers, and what is done and left to do."),
+    "problems": Row("problems", "problems", "List the files that could not be used, and why."),
+    "enqueue": Row("enqueue", "enqueue", "Put a job in its queue."),
+    "doctor": Row("doctor", "doctor", "Look for what is wrong, and say how to mend it."),
+    "logs": Row("control", "logs", "Show what a program wrote to its log."),
+    "config": Row("config", "config", "Check, render and show the topology in queues.toml."),
+}
+"""Every command, in the order of the help."""
+
+_EPILOG = """\b
+Examples:
+  fleet up
+  fleet logs covers --follow
+  fleet down
+
+\b
+Exit codes:
+{codes}
+
+\b
+Shell completion, for bash (zsh and fish alike):
+  eval "$(_FLEET_COMPLETE=bash_source fleet)"
+"""
+
+
+class Fleet(click.Group):
+    """The group of all commands; a command is imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name. A wrong name is a usage error with the nearest ones."""
+        row = COMMANDS.get(cmd_name)
+        if row is None:
+            if not cmd_name.startswith("-"):
+                ctx.fail(f"there is no command {cmd_name!r}: {did_you_mean(cmd_name, COMMANDS)}")
+            return None
+        command = getattr(import_module(f"worker.cli.{row.module}"), row.attribute)
+        assert isinstance(command, click.Command)  # noqa: S101  # a test opens every row
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row.help) for name, row in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, from the table, and the options."""
+        commands = [
+            CompletionItem(name, help=row.help)
+            for name, row in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what goes wrong becomes one line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (click.UsageError, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click sees to them
+        except Exception as error:
+            if ctx.params["debug"]:
+                traceback.print_exc()
+            raise explained(error) from error
+
+
+@click.group(
+    cls=Fleet,
+    epilog=_EPILOG.format(codes="\n".join(f"  {code:>3}  {code.meaning}" for code in ExitCode)),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", message="musicfleet %(version)s")
+@click.option("--debug", is_flag=True, envvar="FLEET_DEBUG", help="Show where an error comes from.")
+def fleet(debug: bool) -> None:  # `Fleet.invoke` looks at it
+    """Keep a music library complete: RQ workers under supervisord, described in queues.toml."""
+
+
+class ExplainedError(Exception):
+    """What the user is told of an error, and the exit code."""
+
+    def __init__(self, message: str, exit_code: ExitCode) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def explained(error: Exception) -> ExplainedError:
+    """The line and the exit code for an error."""
+    match error:
+        case WorkerError():
+            return ExplainedError(str(error), error.exit_code)
+        case DatabaseError():
+            return ExplainedError(str(error), ExitCode.DATABASE)
+        case OSError(strerror=str(reason)):
+            file = "" if error.filename is None else f"{error.filename}: "
+            remedy = "check the path, its permissions and the space on its disk"
+            return ExplainedError(f"{file}{reason} — {remedy}", ExitCode.FILES)
+    return _from_library(error)
+
+
+def _from_library(error: Exception) -> ExplainedError:
+    """Errors of Redis and the database in the middle of their use, and what nobody foresaw."""
+    kind, text = type(error), (str(error).splitlines() or [""])[0]
+    package = kind.__module__.partition(".")[0]
+    if package == "redis":
+        return ExplainedError(
+            f"Redis went away: {text} — see `fleet logs redis`, or check FLEET_REDIS_URL",
+            ExitCode.REDIS_UNREACHABLE,
+        )
+    if package in {"peewee", "sqlite3", "psycopg"}:
+        return ExplainedError(
+            f"the database: {text} — check its disk's space, or FLEET_DATABASE_URL",
+            ExitCode.DATABASE,
+        )
+    return ExplainedError(
+        f"{kind.__name__}: {text} — a fault of musicfleet; `fleet --debug …` shows where",
+        ExitCode.UNFORESEEN,
+    )
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run `fleet` with these arguments (default: the process's own) and return the exit code.
+
+    An error is one line on stderr: `fleet: what is wrong — what to do`.
+    """
+    try:
+        code = fleet.main(arguments, prog_name="fleet", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return ExitCode.USAGE
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "fleet"
+        click.echo(f"fleet: {error.format_message()} — see `{path} --help`", err=True)
+        return ExitCode.USAGE
+    except ExplainedError as error:
+        click.echo(f"fleet: {error}", err=True)
+        return error.exit_code
+    except click.Abort:
+        click.echo("fleet: interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    return code if isinstance(code, int) else ExitCode.OK

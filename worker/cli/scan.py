@@ -1,0 +1,147 @@
+"""`fleet scan`: take in folders of music, and show it happening."""
+
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from db import scans
+from db.connection import open_database
+from db.paths import shown, to_text
+from db.schema import check_schema
+from worker import dispatch
+from worker.cli.bars import show_progress
+from worker.cli.control import say
+from worker.cli.exit_codes import ExitCode
+from worker.cli.summary import print_summary
+from worker.errors import BadInputError, FleetStoppedShortError
+from worker.scanning import Follower, Progress, failures
+from worker.supervisor import control
+
+_LOOK_EVERY = 0.3
+_PATIENCE = 5.0
+"""Seconds without a job in any queue, though work is left, after which a scan counts as stopped."""
+
+EPILOG = """\b
+Examples:
+  fleet scan ~/Music                 take in a folder, or what changed in it
+  fleet scan ~/Music /mnt/nas/flac   several
+  fleet scan --deep ~/Music          read every file again
+  fleet scan --dry-run ~/Music       only say what a scan would find
+  fleet scan --json ~/Music | jq .covers
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--deep", is_flag=True, help="Read every file again, changed or not.")
+@click.option("--dry-run", is_flag=True, help="Say what a scan would find, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
+@click.option("--stop", is_flag=True, help="Stop the fleet when all is done.")
+@click.pass_context
+def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
+    context: click.Context,
+    paths: tuple[str, ...],
+    deep: bool,
+    dry_run: bool,
+    as_json: bool,
+    stop: bool,
+) -> None:
+    """Take folders of music into the library: tags, artists, albums, covers.
+
+    Starts the fleet when it is not up. A second scan reads only what is new or changed.
+    Ends with 0, or with 3 when there are files that could not be read: see `fleet problems`.
+    """
+    roots = [_checked_root(path) for path in paths]
+    started_here = control.start(say)
+    open_database()
+    check_schema()
+    code = _dry_run(roots, deep, as_json) if dry_run else _scan(roots, deep, as_json)
+    if stop:
+        control.stop(say)
+    elif started_here:
+        say("The fleet keeps running for what is left. `fleet down` stops it.")
+    context.exit(code)
+
+
+def _checked_root(path: str) -> str:
+    """The absolute path of a folder that can be read, as text. Raises BadInputError."""
+    folder = Path(path).expanduser()
+    if not folder.exists():
+        raise BadInputError(f"{path} does not exist — name the folder that holds the music")
+    if not folder.is_dir():
+        raise BadInputError(f"{path} is a file — name the folder that holds it")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise BadInputError(
+            f"{path} may not be read — give this user the right to, e.g. chmod o+rx"
+        )
+    real = os.path.realpath(folder)
+    if not os.listdir(real):
+        raise BadInputError(f"{path} is empty — is its disk mounted?")
+    return to_text(os.fsencode(real))
+
+
+def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
+    begun = time.monotonic()
+    scan_ids = []
+    for root in roots:
+        scan_id = scans.start(root, deep=deep)
+        dispatch.enqueue("scan.discovery", scan_id=scan_id)
+        scan_ids.append(scan_id)
+    follower = Follower(scan_ids)
+    try:
+        last = _follow(follower)
+    except KeyboardInterrupt:
+        say("The scan goes on: `fleet status --watch` shows it, `fleet down` stops it.")
+        return ExitCode.INTERRUPTED
+    summary = follower.summary(time.monotonic() - begun)
+    if last.fault and not summary.found:
+        raise BadInputError(last.fault)
+    if as_json:
+        click.echo(json.dumps(asdict(summary), ensure_ascii=False))
+    else:
+        print_summary(summary)
+    if last.fault:
+        raise BadInputError(last.fault)
+    return ExitCode.PROBLEMS if summary.unreadable else ExitCode.OK
+
+
+def _follow(follower: Follower) -> Progress:
+    """Show progress until the scans are done.
+
+    Raises FleetStoppedShortError when work is left that no queue holds.
+    """
+    busy_at = time.monotonic()
+    with show_progress() as show:
+        while True:
+            progress = follower.look()
+            show(progress.stages)
+            if progress.finished:
+                return progress
+            now = time.monotonic()
+            busy_at = busy_at if progress.idle else now
+            if now - busy_at > _PATIENCE:
+                raise FleetStoppedShortError(_why_stopped())
+            time.sleep(_LOOK_EVERY)
+
+
+def _why_stopped() -> str:
+    failed = failures()
+    if not failed:
+        return "work is left, but no queue holds a job for it — run `fleet doctor`"
+    return f"jobs failed: {failed[0]} — mend it, then scan again; more in `fleet status`"
+
+
+def _dry_run(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
+    for root in roots:
+        job_id = dispatch.enqueue("scan.discovery", root=root, deep=deep, dry_run=True)
+        found = dispatch.wait_for(job_id)
+        if as_json:
+            click.echo(json.dumps(found, ensure_ascii=False))
+        else:
+            counts = ", ".join(f"{count} {what}" for what, count in found["counts"].items())
+            click.echo(f"{shown(root)}: {counts}")
+    return ExitCode.OK

@@ -1,0 +1,91 @@
+"""`fleet status`: queues, workers, and what is done and left to do."""
+
+import json
+import time
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from db.connection import open_database
+from db.paths import shown
+from db.schema import check_schema
+from worker import status as fleet_status
+from worker.cli.tables import print_table
+from worker.redis_address import shown_url
+from worker.supervisor import control
+from worker.topology import load
+
+_EVERY = 1.0
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet status
+  fleet status --watch
+  fleet status --json | jq '.queues[] | select(.consumers == [])'
+""",
+)
+@click.option("-w", "--watch", is_flag=True, help="Show it again every second, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def status(watch: bool, as_json: bool) -> None:
+    """Show queues, workers, and what is done and left to do.
+
+    Each queue: how many jobs wait, run, failed, wait for a time (later), how long the first one
+    has waited, and which live workers consume it. Each kind of work: how many tracks and albums
+    are done, have none, failed, and are to do.
+    """
+    load()
+    open_database()
+    check_schema()
+    try:
+        _show(as_json)
+        while watch:
+            time.sleep(_EVERY)
+            if not as_json:
+                click.clear()
+            _show(as_json)
+    except KeyboardInterrupt:
+        return  # the only way to end --watch
+
+
+def _show(as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_everything(), ensure_ascii=False))
+    else:
+        _print()
+
+
+def _everything() -> dict[str, Any]:
+    return {
+        "up": control.is_up(),
+        "redis": shown_url(),
+        "library": fleet_status.totals()._asdict(),
+        "scans": [asdict(each) for each in fleet_status.running_scans()],
+        "work": [asdict(each) for each in fleet_status.work()],
+        "queues": [asdict(each) for each in fleet_status.queues()],
+    }
+
+
+def _print() -> None:
+    totals = fleet_status.totals()
+    missing = f", {totals.missing:,} missing" if totals.missing else ""
+    click.echo(
+        f"{totals.tracks:,} tracks{missing}, {totals.albums:,} albums, {totals.artists:,} artists"
+    )
+    for scan in fleet_status.running_scans():
+        click.echo(f"Scanning {shown(scan.root)}: {scan.found:,} found, {scan.written:,} written")
+    rows = [["work", "done", "none", "failed", "to do"]]
+    for each in fleet_status.work():
+        counts = (each.done, each.none, each.failed, each.to_do)
+        rows.append([f"{each.entity_type} {each.kind}", *map(str, counts)])
+    print_table(rows)
+    if not control.is_up():
+        click.echo("The fleet is not up: `fleet up` starts it.", err=True)
+    rows = [["queue", "waiting", "running", "failed", "later", "oldest", "consumers"]]
+    for queue in fleet_status.queues():
+        counts = (queue.waiting, queue.running, queue.failed, queue.later)
+        oldest = "" if queue.oldest is None else f"{queue.oldest:.0f} s"
+        rows.append([queue.name, *map(str, counts), oldest, ", ".join(queue.consumers) or "none"])
+    print_table(rows)

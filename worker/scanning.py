@@ -1,0 +1,171 @@
+"""Following a scan from outside: how far each stage has come, and what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from rq import Queue
+from rq.job import Job
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+
+from db import ledger, library, scans
+from db.models import Scan, State
+from worker import dispatch
+
+STAGE_JOBS = {
+    "extract": "metadata.extract_batch",
+    "group": "batch.process_entities",
+    "insert": "insert.direct_batch",
+}
+"""The stages that a chunk passes, each with the job whose queue tells how many chunks are there."""
+_OPEN = (State.TODO, State.LEASED)
+
+
+class Stage(NamedTuple):
+    """How far a stage has come. `total` is None as long as it is not known."""
+
+    name: str
+    done: int
+    total: int | None
+
+
+@dataclass
+class Progress:
+    """One look at running scans."""
+
+    stages: list[Stage]
+    finished: bool
+    """Whether every scan has ended and nothing is left to do for its covers."""
+    idle: bool
+    """Whether no queue holds a job, though work may be left."""
+    fault: str | None = None
+    """Why a scan ended without a result."""
+
+
+@dataclass
+class Summary:
+    """What came of scans; `covers` counts by entity type and source."""
+
+    roots: list[str]
+    found: int = 0
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    missing: int = 0
+    unreadable: int = 0
+    albums: int = 0
+    artists: int = 0
+    tracks: int = 0
+    covers: dict[str, dict[str, int]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Follower:
+    """Looks at scans, again and again until they are done."""
+
+    def __init__(self, scan_ids: Sequence[int]) -> None:
+        self.scan_ids = list(scan_ids)
+        self._settled_before = _settled()
+
+    def look(self) -> Progress:
+        """How far the scans are now."""
+        rows = [scan for scan in map(scans.get, self.scan_ids) if scan is not None]
+        open_needs, settled = _open_needs(), _settled()
+        self._settled_before = min(self._settled_before, settled)
+        held = {stage: _held(job) for stage, job in STAGE_JOBS.items()}
+        ended = all(scan.finished_at is not None for scan in rows)
+        cover_jobs = sum(_held(need.job) for need in ledger.NEEDS)
+        return Progress(
+            stages=[
+                _discovery(rows),
+                *_chunk_stages(scans.chunk_counts(self.scan_ids), held, rows),
+                _covers(open_needs, settled - self._settled_before, ended),
+            ],
+            finished=ended and not open_needs,
+            idle=not any(held.values()) and not cover_jobs and not _held("scan.discovery"),
+            fault=next((scan.fault for scan in rows if scan.fault), None),
+        )
+
+    def summary(self, seconds: float) -> Summary:
+        """What came of the scans, and what the library holds now."""
+        rows = [scan for scan in map(scans.get, self.scan_ids) if scan is not None]
+        totals = library.totals()
+        return Summary(
+            roots=[scan.root for scan in rows],
+            found=sum(scan.found for scan in rows),
+            new=sum(scan.new for scan in rows),
+            changed=sum(scan.changed for scan in rows),
+            moved=sum(scan.moved for scan in rows),
+            missing=sum(scan.missing for scan in rows),
+            unreadable=sum(library.problem_count(scan.root) for scan in rows),
+            albums=totals.albums,
+            artists=totals.artists,
+            tracks=totals.tracks,
+            covers=library.covers_by_source(),
+            seconds=round(seconds, 1),
+        )
+
+
+def failures(limit: int = 3) -> list[str]:
+    """The newest failed jobs of the scan's queues: description and last line of the error."""
+    lines = []
+    for queue in _scan_queues():
+        registry = FailedJobRegistry(queue=queue)
+        for job_id in registry.get_job_ids(0, limit - 1, desc=True):
+            job = queue.fetch_job(job_id)
+            if job is not None:
+                lines.append(f"{job.description}: {_last_line(job)}")
+    return lines[:limit]
+
+
+def _last_line(job: Job) -> str:
+    result = job.latest_result()
+    text = (result.exc_string if result else None) or "no reason recorded"
+    return text.strip().splitlines()[-1]
+
+
+def _scan_queues() -> list[Queue]:
+    topology = dispatch.topology()
+    jobs = ["scan.discovery", *STAGE_JOBS.values(), *(need.job for need in ledger.NEEDS)]
+    return [
+        dispatch.queue(name) for name in dict.fromkeys(topology.route(job).name for job in jobs)
+    ]
+
+
+def _held(job_name: str) -> int:
+    """How many jobs wait or run in the queue of this job."""
+    queue = dispatch.queue(dispatch.topology().route(job_name).name)
+    return int(queue.count) + int(StartedJobRegistry(queue=queue).count)
+
+
+def _open_needs() -> int:
+    return sum(counts[state] for counts in ledger.counts().values() for state in _OPEN)
+
+
+def _settled() -> int:
+    return sum(counts.total() for counts in ledger.counts().values()) - _open_needs()
+
+
+def _discovery(rows: Sequence[Scan]) -> Stage:
+    found = sum(scan.found for scan in rows)
+    walked = all(scan.walked_at or scan.finished_at for scan in rows)
+    return Stage("find files", found, found if walked else None)
+
+
+def _chunk_stages(
+    chunks: scans.ChunkCounts, held: dict[str, int], rows: Sequence[Scan]
+) -> list[Stage]:
+    """Files past each stage: all but those of chunks that are still there or before it."""
+    walked = all(scan.walked_at or scan.finished_at for scan in rows)
+    total = chunks.files if walked else None
+    stages, behind = [], 0
+    for stage in ("extract", "group"):
+        behind += held[stage]
+        passed = chunks.total - min(chunks.open, behind)
+        files = round(chunks.files * passed / max(1, chunks.total))
+        stages.append(Stage(stage, max(files, chunks.files_done), total))
+    return [*stages, Stage("insert", chunks.files_done, total)]
+
+
+def _covers(open_needs: int, settled: int, ended: bool) -> Stage:
+    return Stage("covers", settled, settled + open_needs if ended else None)
