@@ -6,14 +6,14 @@ from typing import Any
 
 from db import problems, scans, settings, tracks
 from db.connection import transaction
-from db.paths import to_bytes
+from db.paths import to_bytes, to_text
 from jobs.batch.folders import folder_of, group_folder
 from jobs.errors import NoSuchScanError
 from jobs.records import FoundFile
 from jobs.scan import comparing
 from jobs.scan.comparing import Known, Seen
 from jobs.scan.preview import preview
-from jobs.scan.sending import Sender
+from jobs.scan.sending import Sender, ring_for_leftovers
 from jobs.scan.walking import Walk
 from worker.dispatch import enqueue, job
 
@@ -39,11 +39,12 @@ def discovery(
             raise NoSuchScanError(
                 "scan.discovery needs a root or a scan_id — run `fleet scan PATH`"
             )
-        scan_id = scans.start(root, deep=deep)
+        scan_id = scans.start(to_text(os.path.realpath(to_bytes(root))), deep=deep)
     scan = scans.get(scan_id)
     if scan is None:
         raise NoSuchScanError(f"there is no scan {scan_id} — run `fleet scan PATH`")
     if scan.finished_at is None:
+        ring_for_leftovers()
         _discover(scan_id, scan.root, deep=scan.deep)
     return None
 

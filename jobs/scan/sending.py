@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from db import folder_images, ledger, scans, tracks
 from db.connection import transaction
 from db.folder_images import SeenImage
-from db.models import EntityType, Kind
+from db.models import EntityType, Kind, State
 from db.slices import slices
 from jobs.batch.folders import group_folder
 from jobs.records import FoundFile
-from worker.dispatch import enqueue
+from worker.dispatch import enqueue, is_idle
 
 CHUNK_FILES = 50
 _LARGEST_FOLDER = 4 * CHUNK_FILES
 """A folder group with more files to read is split over several chunks."""
-_ALBUMS_PER_JOB = 50
+_NEEDS_PER_JOB = 50
 
 
 class Sender:
@@ -80,6 +80,13 @@ class Sender:
         _ring(album_ids)
 
 
+def ring_for_leftovers() -> None:
+    """Ring for what earlier scans left to do, when no queue holds a job for it any more."""
+    for need in [need for need in ledger.NEEDS if is_idle(need.job)]:
+        for ids in slices(ledger.with_state(need, [State.TODO]), _NEEDS_PER_JOB):
+            enqueue(need.job, **{need.argument: list(ids)})
+
+
 def _need_covers(images: Sequence[SeenImage]) -> list[int]:
     """Say that the albums beside these picture files need their cover chosen anew."""
     folders = sorted({group_folder(image.folder) for image in images})
@@ -87,5 +94,5 @@ def _need_covers(images: Sequence[SeenImage]) -> list[int]:
 
 
 def _ring(album_ids: Sequence[int]) -> None:
-    for ids in slices(album_ids, _ALBUMS_PER_JOB):
+    for ids in slices(album_ids, _NEEDS_PER_JOB):
         enqueue("covers.process_album_covers", album_ids=list(ids))

@@ -80,7 +80,10 @@ def test_a_folder_in_which_no_artist_leads_is_by_various_artists() -> None:
 
 def test_equal_titles_by_two_album_artists_in_one_folder_are_two_albums() -> None:
     title = {"album_title": "Greatest Hits"}
-    tracks = [track("/a/1", album_artists=["A"], **title), track("/a/2", album_artists=["B"], **title)]
+    tracks = [
+        track("/a/1", album_artists=["A"], **title),
+        track("/a/2", album_artists=["B"], **title),
+    ]
     assert len(albums(tracks)) == 2
 
 

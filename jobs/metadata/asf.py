@@ -1,0 +1,98 @@
+"""ASF containers (WMA): attributes as fields.
+
+Sources: Advanced Systems Format specification, https://learn.microsoft.com/windows/win32/wmformat/
+attributes (WM/Picture), https://picard-docs.musicbrainz.org/en/appendices/tag_mapping.html.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from mutagen.asf import ASF
+
+from jobs.metadata.contents import Contents, Picture, by_folded_name, mapped
+from jobs.metadata.names import FREE_NAMES
+from jobs.metadata.pictures import picture
+from jobs.records import AudioProperties
+
+_ATTRIBUTES = {
+    "title": "title",
+    "wmartists": "artists",
+    "author": "artists",
+    "wmalbumtitle": "album",
+    "wmalbumartist": "album_artists",
+    "wmtracknumber": "track",
+    "wmpartofset": "disc",
+    "wmsetsubtitle": "disc_subtitle",
+    "wmyear": "date",
+    "wmoriginalreleasetime": "original_date",
+    "wmoriginalreleaseyear": "original_date",
+    "wmgenre": "genres",
+    "wmcomposer": "composers",
+    "wmmood": "moods",
+    "wmbeatsperminute": "bpm",
+    "wminitialkey": "key",
+    "wmiscompilation": "compilation",
+    "wmisrc": "isrcs",
+    "wmcatalogno": "catalogue_numbers",
+    "wmpublisher": "labels",
+    "wmtitlesortorder": "title_sort",
+    "wmartistsortorder": "artist_sorts",
+    "wmalbumsortorder": "album_sort",
+    "wmalbumartistsortorder": "album_artist_sorts",
+    "wmlyrics": "has_lyrics",
+    **FREE_NAMES,
+}
+_PICTURE = "WM/Picture"
+_CODECS = (
+    ("lossless", "wmalossless"),
+    ("voice", "wmavoice"),
+    ("pro", "wmapro"),
+    ("windows media audio", "wma"),
+    ("mpeg layer-3", "mp3"),
+)
+
+_load: Callable[[BinaryIO], Any] = ASF
+
+
+def read_asf(file: BinaryIO, _size: int) -> Contents:
+    """The contents of an ASF file."""
+    asf = _load(file)
+    info = asf.info
+    audio = AudioProperties(
+        codec=_codec(f"{info.codec_name} {info.codec_type}"),
+        container="asf",
+        duration=info.length,
+        bit_rate=info.bitrate,
+        sample_rate=info.sample_rate,
+        channels=info.channels,
+    )
+    texts = [(name, str(value)) for name, value in asf.tags if name != _PICTURE]
+    pictures = [_picture(value.value) for name, value in asf.tags if name == _PICTURE]
+    tags = mapped(by_folded_name(texts), _ATTRIBUTES)
+    return Contents(audio, tags, [p for p in pictures if p])
+
+
+def _codec(description: str) -> str:
+    """The codec by the name its encoder wrote; "wma" when it wrote none."""
+    lowered = description.lower()
+    return next((codec for part, codec in _CODECS if part in lowered), "wma")
+
+
+def _picture(block: bytes) -> Picture | None:
+    """The picture of a WM/Picture value: type, length, MIME and description in UTF-16, bytes."""
+    try:
+        kind, length = struct.unpack_from("<BI", block)
+    except struct.error:
+        return None
+    mime, rest = _utf16(block[5:])
+    _, data = _utf16(rest)
+    return picture(kind, mime, data[:length])
+
+
+def _utf16(data: bytes) -> tuple[str, bytes]:
+    """The text up to its terminator, and what follows."""
+    for position in range(0, len(data) - 1, 2):
+        if data[position : position + 2] == b"\0\0":
+            return data[:position].decode("utf-16-le", "replace"), data[position + 2 :]
+    return "", b""

@@ -1,0 +1,63 @@
+"""What one container yields before it becomes a record: raw tags, pictures, audio properties."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from jobs.metadata.text import folded
+from jobs.records import AudioProperties, PictureInfo
+
+RawTags = dict[str, list[str]]
+"""Field of `jobs.records.Tags` to the values as written."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An embedded picture with its bytes."""
+
+    type: int
+    """The ID3v2 APIC picture type: 3 is the front cover."""
+    mime: str
+    data: bytes
+
+    def info(self) -> PictureInfo:
+        """The picture's record, without its bytes."""
+        digest = hashlib.sha256(self.data).hexdigest()
+        return PictureInfo(self.type, self.mime, len(self.data), digest)
+
+
+@dataclass
+class Contents:
+    """What was found in one file."""
+
+    audio: AudioProperties
+    tags: RawTags = field(default_factory=dict)
+    pictures: list[Picture] = field(default_factory=list)
+
+
+def mapped(values: Mapping[str, list[str]], table: Mapping[str, str]) -> RawTags:
+    """`values` by their names in a tag family, as fields, by way of the family's `table`.
+
+    Where several names mean one field, the name that stands first in the table wins.
+    """
+    tags: RawTags = {}
+    for name, field_name in table.items():
+        if name in values and field_name not in tags and any(values[name]):
+            tags[field_name] = values[name]
+    return tags
+
+
+def filled(tags: RawTags, *others: RawTags) -> RawTags:
+    """`tags`, and of each further tag what the ones before it lack."""
+    for other in others:
+        for field_name, values in other.items():
+            tags.setdefault(field_name, values)
+    return tags
+
+
+def by_folded_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Named values in file order, grouped by `jobs.metadata.text.folded` name."""
+    grouped: dict[str, list[str]] = {}
+    for name, value in pairs:
+        grouped.setdefault(folded(name), []).append(value)
+    return grouped

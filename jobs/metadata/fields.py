@@ -1,0 +1,110 @@
+"""From the values as written to the fields of `jobs.records.Tags`."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from jobs.metadata import text
+from jobs.metadata.contents import RawTags
+from jobs.records import Tags
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def tags_of(raw: RawTags) -> Tags:
+    """The record of raw tags. What cannot be understood is left out, never guessed."""
+    fields: dict[str, Any] = {}
+    for name, values in raw.items():
+        fields[name] = _CONVERTERS[name](values)
+    for name in ("track", "disc"):
+        position, total = _position(raw.get(name, []))
+        fields[name] = position
+        fields[f"{name}_total"] = fields.get(f"{name}_total") or total
+    return Tags(**fields)
+
+
+def _position(values: list[str]) -> tuple[int | None, int | None]:
+    return text.number_and_total(text.first(values) or "")
+
+
+def _total(values: list[str]) -> int | None:
+    return _position(values)[0]
+
+
+def _number(values: list[str]) -> float | None:
+    return text.number(text.first(values) or "")
+
+
+def _beats(values: list[str]) -> float | None:
+    beats = _number(values)
+    return beats if beats and 0 < beats < 10_000 else None
+
+
+def _peak(values: list[str]) -> float | None:
+    peak = _number(values)
+    return peak if peak is not None and 0 <= peak < 1_000 else None
+
+
+def _gain(values: list[str]) -> float | None:
+    gain = _number(values)
+    return gain if gain is not None and -200 < gain < 200 else None
+
+
+def _date(values: list[str]) -> str | None:
+    return next(filter(None, map(text.date, values)), None)
+
+
+def _flag(values: list[str]) -> bool:
+    return any(map(text.flag, values))
+
+
+def _any_text(values: list[str]) -> bool:
+    return text.first(values) is not None
+
+
+def _ids(values: list[str]) -> list[str]:
+    return text.several(found.lower() for value in values for found in _UUID.findall(value))
+
+
+def _id(values: list[str]) -> str | None:
+    return next(iter(_ids(values)), None)
+
+
+_CONVERTERS: dict[str, Callable[[list[str]], Any]] = {
+    "title": text.first,
+    "artists": text.several,
+    "album": text.first,
+    "album_artists": text.several,
+    "track": _position,
+    "track_total": _total,
+    "disc": _position,
+    "disc_total": _total,
+    "disc_subtitle": text.first,
+    "date": _date,
+    "original_date": _date,
+    "genres": text.several,
+    "composers": text.several,
+    "moods": text.several,
+    "bpm": _beats,
+    "key": text.first,
+    "replaygain_track_gain": _gain,
+    "replaygain_track_peak": _peak,
+    "replaygain_album_gain": _gain,
+    "replaygain_album_peak": _peak,
+    "compilation": _flag,
+    "musicbrainz_recording_id": _id,
+    "musicbrainz_track_id": _id,
+    "musicbrainz_release_id": _id,
+    "musicbrainz_release_group_id": _id,
+    "musicbrainz_artist_ids": _ids,
+    "musicbrainz_album_artist_ids": _ids,
+    "acoustid": _id,
+    "isrcs": text.several,
+    "catalogue_numbers": text.several,
+    "labels": text.several,
+    "title_sort": text.first,
+    "artist_sorts": text.several,
+    "album_sort": text.first,
+    "album_artist_sorts": text.several,
+    "has_lyrics": _any_text,
+}

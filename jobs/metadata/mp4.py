@@ -1,0 +1,116 @@
+"""MP4 containers (m4a, m4b, ALAC, AAC): iTunes atoms as fields.
+
+Sources: mutagen.mp4, https://picard-docs.musicbrainz.org/en/appendices/tag_mapping.html.
+"""
+
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from mutagen.mp4 import MP4
+
+from jobs.metadata.contents import Contents, Picture, RawTags, filled, mapped
+from jobs.metadata.mp4_sound import sound_of
+from jobs.metadata.names import FREE_NAMES
+from jobs.metadata.pictures import FRONT_COVER, picture
+from jobs.metadata.text import folded
+from jobs.records import AudioProperties
+
+_ATOMS = {
+    "\xa9nam": "title",
+    "\xa9ART": "artists",
+    "\xa9alb": "album",
+    "aART": "album_artists",
+    "trkn": "track",
+    "disk": "disc",
+    "\xa9day": "date",
+    "\xa9gen": "genres",
+    "\xa9wrt": "composers",
+    "tmpo": "bpm",
+    "cpil": "compilation",
+    "sonm": "title_sort",
+    "soar": "artist_sorts",
+    "soal": "album_sort",
+    "soaa": "album_artist_sorts",
+    "\xa9lyr": "has_lyrics",
+}
+_FREE_FORM = "----:"
+_PAIRS = ("trkn", "disk")
+_CODECS = {
+    "mp4a.40.36": "als",
+    "mp4a.40": "aac",
+    "mp4a.66": "aac",
+    "mp4a.67": "aac",
+    "mp4a.68": "aac",
+    "mp4a.69": "mp3",
+    "mp4a.6B": "mp3",
+    "mp4a": "aac",
+    "alac": "alac",
+    "fLaC": "flac",
+    "Opus": "opus",
+    "ac-3": "ac3",
+    "ec-3": "eac3",
+    "sowt": "pcm",
+    "twos": "pcm",
+    "lpcm": "pcm",
+    "in24": "pcm",
+    "in32": "pcm",
+    "ipcm": "pcm",
+    "raw ": "pcm",
+}
+_LOSSLESS = ("alac", "flac", "pcm", "als")
+
+_load: Callable[[BinaryIO], Any] = MP4
+
+
+def read_mp4(file: BinaryIO, size: int) -> Contents:
+    """The contents of an MP4 file. Raises UnreadableFileError when it holds no sound."""
+    sound = sound_of(file, size)
+    file.seek(0)
+    mp4 = _load(file)
+    info = mp4.info
+    codec = _codec(info.codec)
+    duration = info.length or sound.fragments_duration
+    audio = AudioProperties(
+        codec=codec,
+        container="mp4",
+        duration=duration,
+        bit_rate=round(sound.size * 8 / duration) if sound.size and duration else info.bitrate,
+        sample_rate=sound.sample_rate or info.sample_rate,
+        bit_depth=info.bits_per_sample if codec in _LOSSLESS else None,
+        channels=sound.channels or info.channels,
+    )
+    tags = mp4.tags or {}
+    return Contents(audio, _fields(tags), _pictures(tags))
+
+
+def _codec(written: str) -> str:
+    for prefix, codec in _CODECS.items():
+        if written.startswith(prefix):
+            return codec
+    name = written.strip().lower()
+    return name if name.isascii() and name.isprintable() and name else "unknown"
+
+
+def _fields(tags: Any) -> RawTags:  # mutagen's MP4Tags, or none
+    atoms: dict[str, list[str]] = {}
+    free: dict[str, list[str]] = {}
+    for name, values in tags.items():
+        if name.startswith(_FREE_FORM):
+            texts = [bytes(value).decode("utf-8", "replace") for value in values]
+            free.setdefault(folded(name.rpartition(":")[2]), []).extend(texts)
+        elif name in _PAIRS:
+            atoms[name] = [f"{position}/{total}" for position, total in values]
+        elif name in _ATOMS:
+            atoms[name] = [
+                str(value) for value in (values if isinstance(values, list) else [values])
+            ]
+    return filled(
+        mapped(free, {"artists": "artists", "albumartists": "album_artists"}),
+        mapped(atoms, _ATOMS),
+        mapped(free, FREE_NAMES),
+    )
+
+
+def _pictures(tags: Any) -> list[Picture]:  # mutagen's MP4Tags, or none
+    covers = (picture(FRONT_COVER, "", bytes(data)) for data in tags.get("covr", []))
+    return [cover for cover in covers if cover]

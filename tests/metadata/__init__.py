@@ -1,0 +1,1 @@
+"""Every tag family and container, read through `jobs.metadata.reading`."""

@@ -1,0 +1,31 @@
+"""Reading bytes as if they were a file of a library."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from db import paths
+from jobs.metadata.reading import read_file
+from jobs.records import FoundFile, TrackRecord
+
+Read = Callable[..., TrackRecord]
+Found = Callable[..., FoundFile]
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Found:
+    """Writes a file of a name and content, and tells what discovery tells of it."""
+
+    def write(name: str, data: bytes) -> FoundFile:
+        path = tmp_path / name
+        path.write_bytes(data)
+        return FoundFile(paths.to_text(bytes(path)), len(data), path.stat().st_mtime_ns)
+
+    return write
+
+
+@pytest.fixture
+def read(found: Found) -> Read:
+    """The track of a file of a name and content."""
+    return lambda name, data: read_file(found(name, data))

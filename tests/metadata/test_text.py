@@ -1,0 +1,110 @@
+"""Text of tags fit for the database, and the numbers and dates in it."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.metadata import text
+
+ANY_TEXT = st.text(alphabet=st.characters(), max_size=60)
+
+
+@given(ANY_TEXT)
+def test_cleaned_text_holds_nothing_that_a_database_refuses(written: str) -> None:
+    cleaned = text.cleaned(written)
+    assert "\0" not in cleaned
+    cleaned.encode("utf-8")
+
+
+@given(
+    st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff\ufffe"))
+)
+def test_cleaning_only_trims(written: str) -> None:
+    assert text.cleaned(written) == written.strip()
+
+
+@given(st.lists(ANY_TEXT))
+def test_values_that_say_nothing_are_left_out(written: list[str]) -> None:
+    assert all(text.several(written)) or not text.several(written)
+
+
+def test_long_values_are_cut_and_long_lists_shortened() -> None:
+    assert len(text.cleaned("x" * 100_000)) == text.MAX_CHARACTERS
+    assert len(text.several(["x"] * 1000)) == text.MAX_VALUES
+    assert sum(map(len, text.several(["x" * 9000] * 10))) <= text.MAX_FIELD_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("written", "numbers"),
+    [
+        ("3/11", (3, 11)),
+        ("03", (3, None)),
+        (" 3 / 11 ", (3, 11)),
+        ("3 of 11", (3, 11)),
+        ("/11", (None, 11)),
+        ("0/0", (None, None)),
+        ("A1", (None, None)),
+        ("", (None, None)),
+        ("99999999999999999999", (None, None)),
+    ],
+)
+def test_positions_and_totals(written: str, numbers: tuple[int | None, int | None]) -> None:
+    assert text.number_and_total(written) == numbers
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("-7.23 dB", -7.23),
+        ("+1,5 dB", 1.5),
+        ("\u22123 dB", -3.0),
+        (".988", 0.988),
+        ("1e-3", 0.001),
+        ("nan", None),
+        ("inf dB", None),
+        ("1e999", None),
+        ("loud", None),
+    ],
+)
+def test_numbers(written: str, number: float | None) -> None:
+    assert text.number(written) == number
+
+
+@pytest.mark.parametrize(
+    ("written", "date"),
+    [
+        ("2004", "2004"),
+        ("2004-10", "2004-10"),
+        ("2004-10-19", "2004-10-19"),
+        ("2004/10/19", "2004-10-19"),
+        ("2004-1-9", "2004-01-09"),
+        ("20041019", "2004-10-19"),
+        ("2004-10-19T12:00:00Z", "2004-10-19"),
+        ("2004-00-00", "2004"),
+        ("0000", None),
+        ("", None),
+        ("c. 1970", "c. 1970"),
+        ("19.10.2004", "19.10.2004"),
+    ],
+)
+def test_dates(written: str, date: str | None) -> None:
+    assert text.date(written) == date
+
+
+@given(st.dates())
+def test_a_whole_date_comes_back_as_it_is(day: object) -> None:
+    assert text.date(str(day)) == str(day)
+
+
+@given(ANY_TEXT)
+def test_what_is_told_as_a_date_is_one_or_the_text_as_written(written: str) -> None:
+    date = text.date(written)
+    assert date is None or re.fullmatch(r"\d{4}(-\d\d){0,2}", date) or date == text.cleaned(written)
+
+
+@given(ANY_TEXT)
+def test_no_text_is_too_odd_for_a_number(written: str) -> None:
+    text.number(written)
+    text.number_and_total(written)

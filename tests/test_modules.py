@@ -1,0 +1,31 @@
+"""Every module that is shipped can be imported, and light programs stay light."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(
+    ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for package in ("db", "jobs", "worker")
+    for file in (ROOT / package).rglob("*.py")
+    if "migrations" not in file.parts and file.name != "__main__.py"
+)
+HEAVY = ("librosa", "numba", "scipy", "sklearn", "numpy", "PIL")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_module_can_be_imported(module: str) -> None:
+    import_module(module)
+
+
+def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
+    jobs = "jobs.scan, jobs.metadata, jobs.batch, jobs.insert, jobs.covers, jobs.maintenance"
+    code = f"import sys, worker.process, {jobs}; print(*(set({HEAVY}) & set(sys.modules)))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.split() == []
