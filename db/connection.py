@@ -30,7 +30,12 @@ def open_database(url: str | None = None) -> peewee.Database:
     try:
         opened.connect(reuse_if_open=True)
         opened.execute_sql("SELECT 1")
-    except (peewee.OperationalError, peewee.DatabaseError) as error:
+    except peewee.ImproperlyConfigured as error:
+        raise BadDatabaseUrlError(
+            "FLEET_DATABASE_URL names a PostgreSQL, and its driver is not installed — "
+            "pip install 'musicfleet[postgres]'"
+        ) from error
+    except peewee.DatabaseError as error:
         raise DatabaseUnreachableError(
             f"the database {without_password(url)} does not open: {_first_line(error)} — "
             "check FLEET_DATABASE_URL, the folder's permissions and that the server runs"

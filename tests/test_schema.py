@@ -3,8 +3,12 @@
 import pytest
 
 from db.connection import open_database
-from db.errors import BadDatabaseUrlError, DatabaseUnreachableError, NewerDatabaseError
-from db.errors import OldDatabaseError
+from db.errors import (
+    BadDatabaseUrlError,
+    DatabaseUnreachableError,
+    NewerDatabaseError,
+    OldDatabaseError,
+)
 from db.models import TABLES
 from db.models import database as connection
 from db.schema import check_schema, migrate

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from db import albums, ledger, named, problems, scans, tracks
 from db.models import EntityType, Image, Kind, ScanChunk
 from db.slices import slices
+from jobs.batch.folders import folder_of, group_folder
 from jobs.insert.rows import track_row
 from jobs.records import Grouping, TrackRecord, UnreadFile
 
@@ -47,7 +48,7 @@ def write(batch: Batch, chunk: ScanChunk) -> Written:
     _write_parts(batch.tracks, track_ids, artist_ids)
     _write_problems(batch)
 
-    touched |= set(album_ids.values())
+    touched |= set(album_ids.values()) | tracks.albums_in(_group_folders(batch))
     gone = set(albums.drop_empty(sorted(touched)))
     albums.set_artists(_album_artists(batch, album_ids, artist_ids))
     albums.refresh(sorted(touched - gone))
@@ -65,6 +66,12 @@ def _known_ids(batch: Batch) -> list[int]:
     ids = set(tracks.ids_by_path(paths).values())
     ids.update(map(int, batch.grouping.regrouped))
     return sorted(ids)
+
+
+def _group_folders(batch: Batch) -> list[str]:
+    """Where the batch's files lie. Albums that share a folder share its pictures too, or do not."""
+    files = [*(each.file for each in batch.tracks), *(each.file for each in batch.unread)]
+    return sorted({group_folder(folder_of(file.path)) for file in files})
 
 
 def _album_id(batch: Batch, record: TrackRecord, album_ids: Mapping[str, int]) -> int | None:

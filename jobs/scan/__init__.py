@@ -8,6 +8,7 @@ from db import problems, scans, settings, tracks
 from db.connection import transaction
 from db.paths import to_bytes, to_text
 from jobs.batch.folders import folder_of, group_folder
+from jobs.covers.faults import STAGE as COVERS
 from jobs.errors import NoSuchScanError
 from jobs.records import FoundFile
 from jobs.scan import comparing
@@ -102,11 +103,18 @@ def _take_leave(
     sender.flush()
     old_places = {candidates[track_id].group_folder for track_id in moved}
     sender.regroup(sorted(old_places | {track.group_folder for track in missing}))
-    unlisted = set(walk.unreadable)
-    lost = [image for image in known.images.values() if image.path not in seen.images]
-    sender.forget_images([image for image in lost if image.folder not in unlisted])
-    problems.clear([path for path in known.unreadable if path not in seen.audio], comparing.READING)
+    _forget_the_rest(sender, known, seen, walk)
+    problems.clear([track.path for track in gone], COVERS)
     return len(missing)
+
+
+def _forget_the_rest(sender: Sender, known: Known, seen: Seen, walk: Walk) -> None:
+    """Drop the picture files, and the problems of audio files, that are gone."""
+    images = comparing.not_seen(known.images, seen.images, walk.unreadable)
+    sender.forget_images([known.images[path] for path in images])
+    problems.clear(images, COVERS)
+    unread = comparing.not_seen(known.unreadable, seen.audio, walk.unreadable)
+    problems.clear(unread, comparing.READING)
 
 
 def _move(file: FoundFile) -> tracks.Move:

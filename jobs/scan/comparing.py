@@ -77,17 +77,20 @@ def changed_images(group: FolderGroup, known: Known, seen: Seen) -> list[SeenIma
     return [image for image in images if known.images.get(image.path) != image]
 
 
-def vanished(known: Known, seen: Seen, unreadable_folders: Iterable[str]) -> list[tracks.KnownFile]:
-    """The present tracks whose file the walk did not find, though it could look where they were."""
-    unseen = [
-        track
-        for path, track in known.tracks.items()
-        if path not in seen.audio and not track.missing
-    ]
-    unlisted = list(unreadable_folders)
+def not_seen(known: Iterable[str], seen: set[str], unreadable: Iterable[str]) -> list[str]:
+    """The known paths that the walk did not find, though it could look where they were."""
+    unlisted = list(unreadable)
     return [
-        track for track in unseen if not any(is_under(track.path, folder) for folder in unlisted)
+        path
+        for path in known
+        if path not in seen and not any(is_under(path, folder) for folder in unlisted)
     ]
+
+
+def vanished(known: Known, seen: Seen, unreadable: Iterable[str]) -> list[tracks.KnownFile]:
+    """The tracks that were there and are not found any more."""
+    gone = [known.tracks[path] for path in not_seen(known.tracks, seen.audio, unreadable)]
+    return [track for track in gone if not track.missing]
 
 
 def recognise_moved(

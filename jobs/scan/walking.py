@@ -15,9 +15,9 @@ import pathspec
 
 from db.paths import to_text
 from jobs.batch.folders import is_disc_folder
+from jobs.covers.sources import EXTENSIONS as IMAGE_EXTENSIONS
 from jobs.metadata.formats import AUDIO_EXTENSIONS
 
-IMAGE_EXTENSIONS = frozenset(["jpg", "jpeg", "png", "webp", "gif", "bmp", "avif"])
 _LITTER = frozenset(
     (
         b"@eadir",

@@ -60,7 +60,7 @@ def fleet() -> Iterator[FleetCommand]:
 
 def new_fleet() -> Iterator[FleetCommand]:
     """`fleet` with an empty data folder; whatever it starts is stopped at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="mf", dir="/tmp"))  # noqa: S108  # sockets: 107 bytes
+    folder = Path(tempfile.mkdtemp(prefix="mf", dir="/tmp"))  # sockets: 107 bytes
     (folder / "home").mkdir()
     command = FleetCommand(folder / "data", folder / "home")
     yield command

@@ -8,8 +8,19 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from db import ledger
-from db.models import Album, AlbumArtist, Artist, Cover, Image, LedgerRow, Scan, ScanChunk
-from db.models import State, Track, TrackArtist
+from db.models import (
+    Album,
+    AlbumArtist,
+    Artist,
+    Cover,
+    Image,
+    LedgerRow,
+    Scan,
+    ScanChunk,
+    State,
+    Track,
+    TrackArtist,
+)
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.conftest import work_off

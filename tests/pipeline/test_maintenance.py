@@ -16,7 +16,7 @@ def test_finished_jobs_whose_time_is_over_go_from_the_registry(
     dispatch.enqueue(CLEANUP)
     worker.work(burst=True, logging_level="ERROR")
     finished = dispatch.queue("maintenance").finished_job_registry
-    queues.zadd(finished.key, {job_id: 1 for job_id in finished.get_job_ids(cleanup=False)})
+    queues.zadd(finished.key, dict.fromkeys(finished.get_job_ids(cleanup=False), 1))
     dispatch.enqueue(CLEANUP)
     worker.work(burst=True, logging_level="ERROR")
     assert len(finished.get_job_ids(cleanup=False)) == 1

@@ -3,9 +3,7 @@
 import shutil
 from pathlib import Path
 
-import redis
-
-from db.models import Album, Scan, Track
+from db.models import TABLES, Album, Scan, Track
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.tables import Content, content
@@ -47,14 +45,10 @@ def last_scan() -> Scan:
     return Scan.select().order_by(Scan.id.desc()).get()
 
 
-def fresh(scan: RunScan, queues: redis.Redis) -> Content:
+def fresh(scan: RunScan) -> Content:
     """What a scan into empty tables says."""
-    for table in (Track, Album):
+    for table in reversed(TABLES):
         table.delete().execute()
-    from db.models import TABLES
-
-    for model in reversed(TABLES):
-        model.delete().execute()
     scan()
     return content()
 
@@ -68,19 +62,17 @@ def test_a_second_scan_changes_nothing(scan: RunScan, library: Path) -> None:
     assert last_scan().unchanged == 9
 
 
-def test_a_retagged_file_alone_is_read_again(
-    scan: RunScan, library: Path, queues: redis.Redis
-) -> None:
+def test_a_retagged_file_alone_is_read_again(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
     write_track(library / "Bare" / "2.ogg", title="Renamed", artist="Three", album="Else")
     scan()
     after = content()
     assert (last_scan().changed, last_scan().unchanged) == (1, 8)
-    assert after == fresh(scan, queues)
+    assert after == fresh(scan)
 
 
-def test_a_moved_file_keeps_its_id(scan: RunScan, library: Path, queues: redis.Redis) -> None:
+def test_a_moved_file_keeps_its_id(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
     before = {track.title: track.id for track in Track.select()}
@@ -89,7 +81,7 @@ def test_a_moved_file_keeps_its_id(scan: RunScan, library: Path, queues: redis.R
     after = content()
     assert {track.title: track.id for track in Track.select()} == before
     assert (last_scan().moved, last_scan().missing, last_scan().new) == (3, 0, 0)
-    assert after == fresh(scan, queues)
+    assert after == fresh(scan)
 
 
 def test_two_equal_copies_leave_no_doubt_about_which_moved(scan: RunScan, library: Path) -> None:
@@ -101,9 +93,7 @@ def test_two_equal_copies_leave_no_doubt_about_which_moved(scan: RunScan, librar
     assert (last_scan().moved, last_scan().missing, last_scan().new) == (0, 2, 2)
 
 
-def test_a_deleted_file_is_marked_missing_and_kept(
-    scan: RunScan, library: Path, queues: redis.Redis
-) -> None:
+def test_a_deleted_file_is_marked_missing_and_kept(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
     (library / "Björk" / "Debut" / "02 Song.mp3").unlink()
@@ -111,7 +101,7 @@ def test_a_deleted_file_is_marked_missing_and_kept(
     after = content()
     assert Track.get(Track.title == "Song 2").missing_since is not None
     assert last_scan().missing == 1
-    assert after == fresh(scan, queues)
+    assert after == fresh(scan)
 
 
 def test_a_missing_file_that_returns_is_the_same_track(scan: RunScan, library: Path) -> None:
@@ -125,18 +115,18 @@ def test_a_missing_file_that_returns_is_the_same_track(scan: RunScan, library: P
     assert (content(), ids()) == before
 
 
-def test_an_added_copy_is_a_new_track(scan: RunScan, library: Path, queues: redis.Redis) -> None:
+def test_an_added_copy_is_a_new_track(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
     shutil.copy(library / "Bare" / "1.ogg", library / "Bare" / "new 1.ogg")
     scan()
     after = content()
     assert (last_scan().new, last_scan().moved) == (1, 0)
-    assert after == fresh(scan, queues)
+    assert after == fresh(scan)
 
 
 def test_a_new_folder_cover_is_noticed_without_reading_a_track(
-    scan: RunScan, library: Path, queues: redis.Redis
+    scan: RunScan, library: Path
 ) -> None:
     make_albums(library)
     scan()
@@ -145,18 +135,16 @@ def test_a_new_folder_cover_is_noticed_without_reading_a_track(
     after = content()
     assert last_scan().unchanged == 9
     assert len(after["covers"]) == 6
-    assert after == fresh(scan, queues)
+    assert after == fresh(scan)
 
 
-def test_a_removed_folder_cover_goes_from_its_album(
-    scan: RunScan, library: Path, queues: redis.Redis
-) -> None:
+def test_a_removed_folder_cover_goes_from_its_album(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
     (library / "Artist" / "Double" / "cover.jpg").unlink()
     scan()
     after = content()
-    assert after == fresh(scan, queues)
+    assert after == fresh(scan)
 
 
 def test_a_library_that_is_not_mounted_loses_nothing(scan: RunScan, library: Path) -> None:

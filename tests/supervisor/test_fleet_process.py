@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("in_environment")
 
 
 @pytest.fixture
-def up(in_environment: None, fleet: Fleet) -> None:  # noqa: ARG001  # fleet stops it in the end
+def up(in_environment: None, fleet: Fleet) -> None:  # fleet stops it in the end
     """The fleet is up."""
     control.start()
 

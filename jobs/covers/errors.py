@@ -1,0 +1,35 @@
+"""What can go wrong with the picture store. A picture that is bad is no error but a `faults.Fault`.
+
+JobError
+└── StoreError          the store cannot be written; the job fails and is tried again
+    └── StoreFullError  because there is no room
+"""
+
+import errno
+from pathlib import Path
+
+from jobs.errors import JobError
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class StoreError(JobError):
+    """The picture store cannot be written; nothing half-written is left."""
+
+
+class StoreFullError(StoreError):
+    """There is no room for a picture."""
+
+
+def store_error(path: Path, error: OSError) -> StoreError:
+    """The error for a picture that could not be written to `path`."""
+    why = f"the picture {path} cannot be stored: {error.strerror or error}"
+    if error.errno in _NO_ROOM:
+        return StoreFullError(
+            f"{why} — free some space there, or move FLEET_DATA_DIR to a larger disk; "
+            "the cover is tried again"
+        )
+    return StoreError(
+        f"{why} — make the folder images in FLEET_DATA_DIR one that the fleet's user may write; "
+        "the cover is tried again"
+    )

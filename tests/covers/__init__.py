@@ -1,0 +1,1 @@
+"""Covers from real files, over both databases."""

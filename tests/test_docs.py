@@ -1,0 +1,87 @@
+"""What the documentation and the committed configuration say is what the code says."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from db.settings import SETTINGS
+from worker.cli.config import as_markdown
+from worker.cli.exit_codes import ExitCode
+from worker.cli.fleet import COMMANDS
+from worker.supervisor.config import render
+from worker.supervisor.instance import COMMITTED
+from worker.topology import load
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+NOT_SETTINGS = {"FLEET_TOPOLOGY"}
+"""What `fleet up` tells the processes that it starts."""
+
+
+@pytest.fixture(scope="module")
+def tables() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("render", ROOT / "docs/render.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def words(document: str) -> str:
+    return " ".join((ROOT / document).read_text(encoding="utf-8").split())
+
+
+def test_supervisord_conf_is_what_queues_toml_says() -> None:
+    committed = (ROOT / "supervisord.conf").read_text(encoding="utf-8")
+    assert committed == render(load(ROOT / "queues.toml"), COMMITTED), "run `fleet config write`"
+
+
+def test_the_readme_has_the_queue_table_of_queues_toml() -> None:
+    table = as_markdown(load(ROOT / "queues.toml"))
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8"), "run `make docs`"
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_each_setting_is_documented_with_its_default_and_meaning(setting: tuple[str, ...]) -> None:
+    name, default, meaning = setting
+    row = f"| `{name}` | {default} | {meaning} |"
+    assert " ".join(row.split()) in words("docs/settings.md"), "run `make docs`"
+
+
+def test_each_variable_that_the_code_reads_is_a_setting() -> None:
+    code = [file for room in ("db", "jobs", "worker") for file in (ROOT / room).rglob("*.py")]
+    read = {name for file in code for name in re.findall(r'"(FLEET_[A-Z_]+)"', file.read_text())}
+    assert read - NOT_SETTINGS == {setting.name for setting in SETTINGS}
+
+
+@pytest.mark.parametrize("code", ExitCode, ids=lambda code: code.name)
+def test_each_exit_code_is_in_the_readme(code: ExitCode) -> None:
+    assert f"| `{code:d}` | {code.meaning} |" in words("README.md"), "run `make docs`"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_is_in_the_readme(command: str) -> None:
+    assert f"`fleet {command}" in words("README.md")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^):#]+)\)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_a_table_that_differs_is_rendered_anew(tables: ModuleType) -> None:
+    stale = "before\n<!-- queues -->\n| old |\n<!-- /queues -->\nafter"
+    table = as_markdown(load(ROOT / "queues.toml"))
+    assert tables.rendered(stale) == (
+        f"before\n<!-- queues -->\n\n{table}\n\n<!-- /queues -->\nafter"
+    )
+
+
+def test_every_table_of_the_documents_is_as_rendered(tables: ModuleType) -> None:
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in tables.FILES]
+    assert [tables.rendered(text) for text in texts] == texts, "run `make docs`"
