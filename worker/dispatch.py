@@ -60,6 +60,17 @@ def queues() -> list[Queue]:
     return [queue(name) for name in topology().queues]
 
 
+def is_idle(job_name: str) -> bool:
+    """Whether the queue of this job holds nothing: no job waits, runs, or waits for its time."""
+    target = queue(topology().route(job_name).name)
+    registries = (
+        target.started_job_registry,
+        target.scheduled_job_registry,
+        target.deferred_job_registry,
+    )
+    return not target.count and not any(registry.count for registry in registries)
+
+
 def function_path(job_name: str) -> str:
     """What RQ imports for a job name, and shows."""
     return f"jobs.{job_name}"

@@ -88,9 +88,7 @@ def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
     begun = time.monotonic()
     scan_ids = []
     for root in roots:
-        scan_id = scans.start(root, deep=deep)
-        dispatch.enqueue("scan.discovery", scan_id=scan_id)
-        scan_ids.append(scan_id)
+        scan_ids.append(_running(root) or _start(root, deep))
     follower = Follower(scan_ids)
     try:
         last = _follow(follower)
@@ -107,6 +105,21 @@ def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
     if last.fault:
         raise BadInputError(last.fault)
     return ExitCode.PROBLEMS if summary.unreadable else ExitCode.OK
+
+
+def _start(root: str, deep: bool) -> int:
+    scan_id = scans.start(root, deep=deep)
+    dispatch.enqueue("scan.discovery", scan_id=scan_id)
+    return scan_id
+
+
+def _running(root: str) -> int | None:
+    """The scan of this root that goes on, if there is one."""
+    unfinished = scans.unfinished(root)
+    if unfinished is None or Follower([unfinished.id]).look().idle:
+        return None
+    say(f"A scan of {shown(root)} goes on already; this shows it.")
+    return int(unfinished.id)
 
 
 def _follow(follower: Follower) -> Progress:
