@@ -14,23 +14,46 @@ class KnownFile(NamedTuple):
     """A track as discovery compares it with the disk."""
 
     id: int
-    path: str
     size: int
     mtime_ns: int
+    missing: bool
+
+
+class GoneFile(NamedTuple):
+    """A track whose file is gone, as it is recognised elsewhere."""
+
+    id: int
+    path: str
+    size: int
     content_id: str
     group_folder: str
-    album_id: int | None
-    missing: bool
 
 
 def known_files(root: str) -> dict[str, KnownFile]:
     """Every track below `root` by its path, in one query."""
-    return {known.path: known for known in _known(_below(root))}
+    query = Track.select(
+        Track.path, Track.id, Track.size, Track.mtime_ns, Track.missing_since
+    ).where(_below(root))
+    return {
+        path: KnownFile(track_id, size, mtime_ns, missing_since is not None)
+        for path, track_id, size, mtime_ns, missing_since in tuples(query)
+    }
 
 
-def missing_files() -> list[KnownFile]:
-    """Every track that is marked missing, wherever it was."""
-    return list(_known(Track.missing_since.is_null(False)))
+def missing_sizes() -> set[int]:
+    """The sizes of all tracks that are marked missing."""
+    query = Track.select(Track.size).where(Track.missing_since.is_null(False)).distinct()
+    return {size for (size,) in tuples(query)}
+
+
+def gone_files(track_ids: Sequence[int]) -> Iterator[GoneFile]:
+    """These tracks, whose file is gone, and every track that was marked missing before."""
+    columns = (Track.id, Track.path, Track.size, Track.content_id, Track.group_folder)
+    missing = Track.select(*columns).where(Track.missing_since.is_null(False))
+    yield from map(GoneFile._make, tuples(missing))
+    for ids in slices(track_ids):
+        now = Track.select(*columns).where(Track.id.in_(list(ids)), Track.missing_since.is_null())
+        yield from map(GoneFile._make, tuples(now))
 
 
 def mark_missing(track_ids: Sequence[int]) -> None:
@@ -170,21 +193,6 @@ def count_present(root: str | None = None) -> int:
     if root is not None:
         where &= _below(root)
     return int(Track.select().where(where).count())
-
-
-def _known(where: Expression) -> Iterable[KnownFile]:
-    query = Track.select(
-        Track.id,
-        Track.path,
-        Track.size,
-        Track.mtime_ns,
-        Track.content_id,
-        Track.group_folder,
-        Track.album,
-        Track.missing_since,
-    ).where(where)
-    for row in tuples(query):
-        yield KnownFile._make((*row[:-1], row[-1] is not None))
 
 
 def _albums(where: Expression) -> Iterator[int]:

@@ -35,7 +35,7 @@ def test_a_database_of_a_newer_musicfleet_is_refused_and_left_alone(database: st
     connection.execute_sql(
         "INSERT INTO migratehistory (name, migrated_at) VALUES ('999_future', '2030-01-01')"
     )
-    with pytest.raises(NewerDatabaseError, match="999_future.* — upgrade"):
+    with pytest.raises(NewerDatabaseError, match=r"999_future.* — upgrade"):
         migrate()
 
 

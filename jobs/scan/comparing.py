@@ -1,7 +1,7 @@
 """What a scan finds: the files on disk against the files that the database knows."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from db import folder_images, problems, tracks
@@ -17,109 +17,109 @@ READING = "metadata"
 
 
 @dataclass
-class Known:
-    """What the database knows of a root when a scan begins."""
+class Comparison:
+    """A walk against what was known when it began.
+
+    What the walk comes across is taken out of the known, so that what is left at its end is gone;
+    a million known files need their memory only once.
+    """
 
     tracks: dict[str, tracks.KnownFile]
     unreadable: dict[str, problems.SeenFile]
     images: dict[str, SeenImage]
-    sizes: set[int] = field(default_factory=set)
+    sizes: set[int]
     """The sizes of the tracks that a new file could be the moved form of."""
-
-
-@dataclass
-class Seen:
-    """What the walk has come across so far."""
-
-    audio: set[str] = field(default_factory=set)
-    images: set[str] = field(default_factory=set)
+    known: int
+    """How many tracks were known."""
+    deep: bool
+    found: int = 0
     unchanged: int = 0
     held_back: list[FoundFile] = field(default_factory=list)
-    """New files that may be moved ones: it is known only when the walk has ended."""
+    """New files that may be moved ones: that is known only when the walk has ended."""
 
 
-def load_known(root: str) -> Known:
-    """Everything known of `root`, in three queries."""
+def compare(root: str, *, deep: bool) -> Comparison:
+    """A comparison with everything known of `root`, loaded in four queries."""
     known = tracks.known_files(root)
-    candidates = (*known.values(), *tracks.missing_files())
-    return Known(
+    return Comparison(
         tracks=known,
         unreadable=problems.known_files(root, READING),
         images=folder_images.known(root),
-        sizes={track.size for track in candidates},
+        sizes={track.size for track in known.values()} | tracks.missing_sizes(),
+        known=len(known),
+        deep=deep,
     )
 
 
-def files_to_read(group: FolderGroup, known: Known, seen: Seen, *, deep: bool) -> list[FoundFile]:
-    """The new and changed files of a group; what may have been moved is held back in `seen`."""
+def files_to_read(group: FolderGroup, comparison: Comparison) -> list[FoundFile]:
+    """The new and changed files of a group; what may have been moved is held back."""
     to_read = []
+    comparison.found += len(group.audio)
     for file in group.audio:
-        seen.audio.add(file.path)
-        track = known.tracks.get(file.path)
-        if not deep and _is_unchanged(file, track, known.unreadable.get(file.path)):
-            seen.unchanged += 1
-        elif track is not None:
-            to_read.append(FoundFile(file.path, file.size, file.mtime_ns, track.id))
-        elif file.size in known.sizes and file.path not in known.unreadable:
-            seen.held_back.append(FoundFile(file.path, file.size, file.mtime_ns))
+        track = comparison.tracks.pop(file.path, None)
+        failed = comparison.unreadable.pop(file.path, None)
+        if not comparison.deep and _is_unchanged(file, track, failed):
+            comparison.unchanged += 1
+            continue
+        found = FoundFile(file.path, file.size, file.mtime_ns, track.id if track else None)
+        if track is None and failed is None and file.size in comparison.sizes:
+            comparison.held_back.append(found)
         else:
-            to_read.append(FoundFile(file.path, file.size, file.mtime_ns))
+            to_read.append(found)
     return to_read
 
 
-def changed_images(group: FolderGroup, known: Known, seen: Seen) -> list[SeenImage]:
+def changed_images(group: FolderGroup, comparison: Comparison) -> list[SeenImage]:
     """The new and changed picture files of a group."""
     images = [
         SeenImage(file.path, folder_of(file.path), file.size, file.mtime_ns)
         for file in group.images
     ]
-    seen.images.update(image.path for image in images)
-    return [image for image in images if known.images.get(image.path) != image]
+    return [image for image in images if comparison.images.pop(image.path, None) != image]
 
 
-def not_seen(known: Iterable[str], seen: set[str], unreadable: Iterable[str]) -> list[str]:
-    """The known paths that the walk did not find, though it could look where they were."""
+def not_found(known: Iterable[str], unreadable: Iterable[str]) -> list[str]:
+    """Those of the paths left over that lie where the walk could look."""
     unlisted = list(unreadable)
-    return [
-        path
-        for path in known
-        if path not in seen and not any(is_under(path, folder) for folder in unlisted)
-    ]
+    return [path for path in known if not any(is_under(path, folder) for folder in unlisted)]
 
 
-def vanished(known: Known, seen: Seen, unreadable: Iterable[str]) -> list[tracks.KnownFile]:
-    """The tracks that were there and are not found any more."""
-    gone = [known.tracks[path] for path in not_seen(known.tracks, seen.audio, unreadable)]
-    return [track for track in gone if not track.missing]
+def vanished(comparison: Comparison, unreadable: Iterable[str]) -> list[int]:
+    """The ids of the tracks that were there and are not found any more."""
+    gone = [comparison.tracks[path] for path in not_found(comparison.tracks, unreadable)]
+    return [track.id for track in gone if not track.missing]
 
 
 def recognise_moved(
-    new: list[FoundFile], gone: Iterable[tracks.KnownFile]
-) -> tuple[list[FoundFile], set[int]]:
-    """Match new files with vanished ones: one of each with the same content and no other candidate.
+    new: Iterable[FoundFile], gone: Iterable[tracks.GoneFile]
+) -> dict[str, tracks.GoneFile]:
+    """The vanished track of each new path that is its moved file.
 
-    Returns the new files, the moved ones among them with the id of their track, and those ids.
+    That is so for one new and one vanished file of the same content and no other candidate.
     """
-    vanished_by_content: dict[str, list[tracks.KnownFile]] = defaultdict(list)
+    vanished_by_content: dict[str, list[tracks.GoneFile]] = defaultdict(list)
     for track in gone:
         vanished_by_content[track.content_id].append(track)
-    sizes = {track.size for tracks_ in vanished_by_content.values() for track in tracks_}
+    sizes = {track.size for each in vanished_by_content.values() for track in each}
     new_by_content: dict[str, list[FoundFile]] = defaultdict(list)
     for file in new:
         if file.size in sizes:
             new_by_content[_content_id(file)].append(file)
-    moved = {
-        files[0].path: vanished_by_content[content][0].id
+    return {
+        files[0].path: vanished_by_content[content][0]
         for content, files in new_by_content.items()
         if len(files) == 1 and len(vanished_by_content.get(content, [])) == 1
     }
-    files = [
-        FoundFile(file.path, file.size, file.mtime_ns, moved[file.path], moved=True)
+
+
+def with_tracks(new: Sequence[FoundFile], moved: dict[str, tracks.GoneFile]) -> list[FoundFile]:
+    """The new files, the moved ones among them with the id of their track."""
+    return [
+        FoundFile(file.path, file.size, file.mtime_ns, moved[file.path].id, moved=True)
         if file.path in moved
         else file
         for file in new
     ]
-    return files, set(moved.values())
 
 
 def _is_unchanged(

@@ -28,10 +28,18 @@ class Sender:
         self.scan_id = scan_id
         self._files: list[FoundFile] = []
         self._images: list[SeenImage] = []
+        self._on_their_way: set[str] = set()
+
+    def resume(self) -> None:
+        """Ring again for the chunks of an interrupted attempt, and send nothing of them twice."""
+        for chunk in scans.open_chunks(self.scan_id):
+            self._on_their_way.update(file["path"] for file in chunk.files)
+            enqueue("metadata.extract_batch", chunk_id=chunk.id)
 
     def add(self, folder: str, files: Sequence[FoundFile], images: Sequence[SeenImage]) -> bool:
         """Take one group's new and changed files, and return whether something was sent."""
         self._images += images
+        files = [file for file in files if file.path not in self._on_their_way]
         if len(files) > _LARGEST_FOLDER:
             self.flush()
             for part in slices(files, CHUNK_FILES):
