@@ -1,13 +1,14 @@
 """Opening the database, and the one kind of transaction that writes use."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import peewee
 
 from db import settings
-from db.errors import BadDatabaseUrlError, DatabaseUnreachableError
+from db.errors import BadDatabaseUrlError, DatabaseFullError, DatabaseUnreachableError
 from db.models import database
 
 _SQLITE_PRAGMAS = {
@@ -54,14 +55,23 @@ def is_sqlite() -> bool:
     return isinstance(database.obj, peewee.SqliteDatabase)
 
 
-def transaction() -> AbstractContextManager[object]:
-    """A transaction that may write.
+@contextmanager
+def transaction() -> Iterator[None]:
+    """A transaction that may write. Raises DatabaseFullError when there is no space for it.
 
     SQLite takes the write lock at its start, so that a reader never has to become a writer half
     way (which fails at once with "database is locked", whatever the busy timeout).
     """
     mode = ("IMMEDIATE",) if is_sqlite() else ()
-    return database.atomic(*mode)
+    try:
+        with database.atomic(*mode):
+            yield
+    except peewee.OperationalError as error:
+        if _is_full(error):
+            raise DatabaseFullError(
+                f"the disk of {without_password(settings.database_url())} is full — free some space"
+            ) from error
+        raise
 
 
 def without_password(url: str) -> str:
@@ -86,6 +96,15 @@ def _for_url(url: str) -> peewee.Database:
         f"FLEET_DATABASE_URL is {without_password(url)!r} — "
         "write postgresql://USER@HOST/DATABASE or sqlite:////absolute/path"
     )
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether it began with a full disk: SQLite fails once more in rolling back."""
+    while error is not None:
+        if "disk is full" in str(error) or "No space left on device" in str(error):
+            return True
+        error = error.__context__
+    return False
 
 
 def _first_line(error: Exception) -> str:

@@ -120,6 +120,15 @@ def release(holder: str) -> None:
     ).execute()
 
 
+def release_all(need_: Need) -> None:
+    """Let go of every lease of a need. Only for when no job can hold one."""
+    LedgerRow.update(state=State.TODO, lease=None, leased_until=None).where(
+        LedgerRow.kind == need_.kind,
+        LedgerRow.entity_type == need_.entity_type,
+        LedgerRow.state == State.LEASED,
+    ).execute()
+
+
 def with_state(need_: Need, states: Iterable[State] | None = None) -> list[int]:
     """The ids of entities whose need is in one of `states` (any, when None), oldest first."""
     query = LedgerRow.select(LedgerRow.entity_id).where(

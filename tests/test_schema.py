@@ -2,14 +2,15 @@
 
 import pytest
 
-from db.connection import open_database
+from db.connection import open_database, transaction
 from db.errors import (
     BadDatabaseUrlError,
+    DatabaseFullError,
     DatabaseUnreachableError,
     NewerDatabaseError,
     OldDatabaseError,
 )
-from db.models import TABLES
+from db.models import TABLES, Genre
 from db.models import database as connection
 from db.schema import check_schema, migrate
 
@@ -43,6 +44,22 @@ def test_a_database_without_tables_is_refused_by_workers(data_dir: object) -> No
     open_database()
     with pytest.raises(OldDatabaseError, match="fleet up"):
         check_schema()
+
+
+def test_a_full_disk_is_named_and_undoes_the_whole_transaction(data_dir: object) -> None:
+    open_database()
+    migrate()
+    (pages,) = connection.execute_sql("PRAGMA page_count").fetchone()
+    connection.execute_sql(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(DatabaseFullError, match="free some space"):
+        write_genres()
+    assert Genre.select().count() == 0
+
+
+def write_genres() -> None:
+    with transaction():
+        for number in range(10_000):
+            Genre.create(name=f"Genre {number}")
 
 
 def test_an_unknown_kind_of_database_is_named(data_dir: object) -> None:

@@ -1,7 +1,10 @@
 """Following a scan from outside: how far each stage has come, and what came of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from rq import Queue
@@ -18,6 +21,9 @@ STAGE_JOBS = {
     "insert": "insert.direct_batch",
 }
 """The stages that a chunk passes, each with the job whose queue tells how many chunks are there."""
+_EXCEPTION_CLASS = re.compile(r"^(\w+\.)+\w+: ")
+"""What a traceback puts before the message of an exception that is not Python's own."""
+_FAILURES = 200
 _OPEN = (State.TODO, State.LEASED)
 
 
@@ -66,6 +72,7 @@ class Follower:
     def __init__(self, scan_ids: Sequence[int]) -> None:
         self.scan_ids = list(scan_ids)
         self._settled_before = _settled()
+        self._begun = datetime.now(UTC)
 
     def look(self) -> Progress:
         """How far the scans are now."""
@@ -105,23 +112,24 @@ class Follower:
             seconds=round(seconds, 1),
         )
 
-
-def failures(limit: int = 3) -> list[str]:
-    """The newest failed jobs of the scan's queues: description and last line of the error."""
-    lines = []
-    for queue in _scan_queues():
-        registry = FailedJobRegistry(queue=queue)
-        for job_id in registry.get_job_ids(0, limit - 1, desc=True):
-            job = queue.fetch_job(job_id)
-            if job is not None:
-                lines.append(f"{job.description}: {_last_line(job)}")
-    return lines[:limit]
+    def failure(self) -> str | None:
+        """The first job of the scans' queues that failed for good: what it was, and why."""
+        failed: list[tuple[datetime, Job]] = []
+        for queue in _scan_queues():
+            for job_id in FailedJobRegistry(queue=queue).get_job_ids(0, _FAILURES, desc=True):
+                job = queue.fetch_job(job_id)
+                if job is not None and job.ended_at is not None and job.ended_at > self._begun:
+                    failed.append((job.ended_at, job))
+        if not failed:
+            return None
+        _, first = min(failed, key=itemgetter(0))
+        return f"{first.description}: {_last_line(first)}"
 
 
 def _last_line(job: Job) -> str:
     result = job.latest_result()
     text = (result.exc_string if result else None) or "no reason recorded"
-    return text.strip().splitlines()[-1]
+    return _EXCEPTION_CLASS.sub("", text.strip().splitlines()[-1])
 
 
 def _scan_queues() -> list[Queue]:

@@ -91,6 +91,7 @@ class Sender:
 def ring_for_leftovers() -> None:
     """Ring for what earlier scans left to do, when no queue holds a job for it any more."""
     for need in [need for need in ledger.NEEDS if is_idle(need.job)]:
+        ledger.release_all(need)
         for ids in slices(ledger.with_state(need, [State.TODO]), _NEEDS_PER_JOB):
             enqueue(need.job, **{need.argument: list(ids)})
 

@@ -1,5 +1,6 @@
 """What a scan writes is what the files say, once, however often a job runs."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from db.models import (
     State,
     Track,
     TrackArtist,
+    utc_now,
 )
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
@@ -141,6 +143,18 @@ def test_a_job_whose_database_fails_is_a_failed_job_not_a_success(
     job = Job.fetch(job_id, connection=queues, serializer=JSONSerializer)
     assert job.get_status() == JobStatus.FAILED
     assert "there is no scan 999" in job.latest_result().exc_string
+
+
+def test_a_lease_that_no_job_holds_any_more_stops_nothing(
+    scan: RunScan, library: Path, queues: redis.Redis
+) -> None:
+    write_track(library / "1.mp3", [picture("red")], title="1", album="A")
+    scan()
+    LedgerRow.update(
+        state=State.LEASED, lease="a job that is gone", leased_until=utc_now() + timedelta(hours=1)
+    ).execute()
+    scan()
+    assert {row.state for row in LedgerRow.select()} == {State.DONE}
 
 
 def test_a_scan_rings_again_for_what_an_earlier_one_left(

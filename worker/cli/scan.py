@@ -18,7 +18,7 @@ from worker.cli.control import say
 from worker.cli.exit_codes import ExitCode
 from worker.cli.summary import print_summary
 from worker.errors import BadInputError, FleetStoppedShortError
-from worker.scanning import Follower, Progress, failures
+from worker.scanning import Follower, Progress
 from worker.supervisor import control
 
 _LOOK_EVERY = 0.3
@@ -137,15 +137,15 @@ def _follow(follower: Follower) -> Progress:
             now = time.monotonic()
             busy_at = busy_at if progress.idle else now
             if now - busy_at > _PATIENCE:
-                raise FleetStoppedShortError(_why_stopped())
+                raise FleetStoppedShortError(_why_stopped(follower))
             time.sleep(_LOOK_EVERY)
 
 
-def _why_stopped() -> str:
-    failed = failures()
-    if not failed:
-        return "work is left, but no queue holds a job for it — run `fleet doctor`"
-    return f"jobs failed: {failed[0]} — mend it, then scan again; more in `fleet status`"
+def _why_stopped(follower: Follower) -> str:
+    failure = follower.failure()
+    if failure is None:
+        return "work is left, but no queue holds a job for it — scan again, or run `fleet doctor`"
+    return f"a job failed: {failure} — then scan again"
 
 
 def _dry_run(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
