@@ -46,12 +46,12 @@ def test_a_redis_without_an_append_only_file_is_named(examined: redis.Redis) -> 
 
 def test_jobs_that_no_live_worker_consumes_are_named_with_their_age(examined: redis.Redis) -> None:
     dispatch.enqueue("covers.extract_embedded", track_ids=[1])
-    assert "deferred_covers holds 1 jobs that no live worker consumes" in complaints()["queues"]
+    assert "deferred_covers holds 1 job that no live worker consumes" in complaints()["queues"]
 
 
 def test_a_queue_that_the_topology_does_not_know_is_named(examined: redis.Redis) -> None:
     Queue("old_covers", connection=examined, serializer=JSONSerializer).enqueue("jobs.covers.old")
-    assert "old_covers holds 1 jobs, and queues.toml does not know it" in complaints()["queues"]
+    assert "old_covers holds 1 job, and queues.toml does not know it" in complaints()["queues"]
 
 
 def test_a_library_that_is_not_there_is_named(examined: redis.Redis, tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def _queues() -> Iterator[Finding]:
             yield Finding(
                 "queues",
                 False,
-                f"{queue.name} holds {held} jobs, and queues.toml does not know it",
+                f"{queue.name} holds {_jobs(held)}, and queues.toml does not know it",
                 "declare it in queues.toml, or requeue its jobs by name with `fleet enqueue`",
             )
         elif held and not queue.consumers:
@@ -168,7 +168,7 @@ def _queues() -> Iterator[Finding]:
             yield Finding(
                 "queues",
                 False,
-                f"{queue.name} holds {held} jobs that no live worker consumes{age}",
+                f"{queue.name} holds {_jobs(held)} that no live worker consumes{age}",
                 "run `fleet up`, and see `fleet logs` of its program",
             )
         elif queue.oldest is not None and queue.oldest > limits.get(queue.name, float("inf")):
@@ -181,6 +181,10 @@ def _queues() -> Iterator[Finding]:
             )
     if not faults:
         yield Finding("queues", True, "every queue that holds jobs is consumed")
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
 
 
 def _supervisord() -> Finding:

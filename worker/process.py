@@ -104,6 +104,11 @@ class FleetWorker(SimpleWorker):
         self.connection.delete(self.key, self.executions_key)
         super().register_birth()
 
+    def register_death(self) -> None:
+        """Leave the slot: nothing stays on this worker's list, whoever comes next, if anyone."""
+        put_back(self.connection, self.name, died=False)
+        super().register_death()
+
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
@@ -156,7 +161,6 @@ class FleetWorker(SimpleWorker):
 
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Told again: put the job back whole, and end at once; the successor begins it anew."""
-        put_back(self.connection, self.name, died=False)
         self.register_death()
         os._exit(0)
 
