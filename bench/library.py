@@ -10,7 +10,7 @@ every difference; ends with 1 if there is any.
 import hashlib
 import json
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from db import settings
 from db.connection import open_database
 from db.models import Album, Artist, Cover, Genre, Image, Track, TrackArtist, TrackGenre
 from db.paths import to_text
+from db.rows import tuples
 
 Row = dict[str, Any]
 
@@ -35,8 +36,7 @@ def main(folder: Path) -> int:
         _compare_track(row, known.get(to_text(f"{root}/{row['path']}".encode())), differences)
     _compare_albums(expected, known, root, differences)
     _compare_covers(expected, rows, known, root, differences)
-    checks = Counter({"tracks": len(expected)})
-    print(f"{sum(checks.values())} readable tracks in the manifest, {len(known)} in the database")
+    print(f"{len(expected)} readable tracks in the manifest, {len(known)} in the database")
     for check in _CHECKS:
         print(f"  {check:14} {len(differences[check])} differ")
         for line in differences[check][:10]:
@@ -65,19 +65,19 @@ _CHECKS = ("missing", *_FIELDS, "split", "merged", "cover", "wrong cover", "borr
 def _tracks() -> dict[str, Row]:
     """Every present track by path, with what the manifest tells of too."""
     artists, genres = defaultdict(list), defaultdict(list)
-    for track_id, name in (
+    credits = (
         TrackArtist.select(TrackArtist.track, Artist.name)
         .join(Artist)
         .order_by(TrackArtist.track, TrackArtist.position)
-        .tuples()
-    ):
+    )
+    for track_id, name in tuples(credits):
         artists[track_id].append(name)
-    for track_id, name in (
+    uses = (
         TrackGenre.select(TrackGenre.track, Genre.name)
         .join(Genre)
         .order_by(TrackGenre.track, TrackGenre.position)
-        .tuples()
-    ):
+    )
+    for track_id, name in tuples(uses):
         genres[track_id].append(name)
     return {
         track.path: {
@@ -149,7 +149,7 @@ def _compare_covers(
         pictures = folder_pictures[str(path.parent)] | folder_pictures[str(path.parent.parent)]
         allowed[track["album_id"]] |= pictures | ({row["cover"]} if row["cover"] else set())
     shown = _shown_covers()
-    titles = dict(Album.select(Album.id, Album.title).tuples())
+    titles = dict(tuples(Album.select(Album.id, Album.title)))
     for album_id, pictures in allowed.items():
         if pictures and album_id not in shown:
             differences["cover"].append(f"{titles[album_id]!r} has none")
@@ -163,7 +163,7 @@ def _shown_covers() -> dict[int, str]:
     """The SHA-1, as the manifest has it, of the picture that each album shows."""
     shown = {}
     query = Cover.select(Cover.entity_id, Image.digest).join(Image)
-    for album_id, digest in query.where(Cover.entity_type == "album").tuples():
+    for album_id, digest in tuples(query.where(Cover.entity_type == "album")):
         files = list(settings.images_dir().rglob(f"originals/**/{digest}*"))
         shown[album_id] = hashlib.sha1(files[0].read_bytes()).hexdigest() if files else "no file"
     return shown

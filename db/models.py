@@ -163,7 +163,7 @@ class Track(Table):
     size = BigIntegerField()
     mtime_ns = BigIntegerField()
     content_id = TextField(index=True)
-    """Equal for a file that was moved or copied; see `jobs.scan.content`."""
+    """Equal for a file that was moved or copied; see `jobs.content`."""
     missing_since = DateTimeField(null=True, index=True)
     """When a scan first found the file gone or no longer readable; None while it is there."""
     added_at = DateTimeField(default=utc_now)

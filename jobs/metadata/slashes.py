@@ -14,13 +14,14 @@ A file that spells its artists one by one (TXXX:ARTISTS) arrives here as several
 several values are never split.
 """
 
+from mutagen.id3 import TCON
+
 from jobs.metadata.contents import RawTags
-from jobs.metadata.genres import GENRES
 from jobs.metadata.text import folded
 
 _MAX_PARTS = 100
 """A text of more parts is no list of artists."""
-_GENRES = {folded(genre) for genre in GENRES}
+_GENRES = {folded(genre) for genre in TCON.GENRES}
 _WHOLE_GENRES = {folded(genre) for genre in ("Hip-Hop/Rap", "R&B/Soul", "Pop/Funk")}
 
 

@@ -2,9 +2,10 @@
 
 from typing import BinaryIO
 
+from mutagen.id3 import BitPaddedInt
+
 from jobs.errors import UnreadableFileError
 from jobs.metadata.formats import GUESSED_BY_EXTENSION, UNREADABLE_EXTENSIONS
-from jobs.metadata.id3_frames import synchsafe
 from jobs.records import ProblemCode
 
 _HEAD = 16
@@ -93,7 +94,7 @@ def _head_behind_id3(file: BinaryIO) -> bytes:
     for _ in range(_MAX_STACKED_TAGS):
         if head[:3] != b"ID3" or len(head) < _ID3_HEADER:
             break
-        offset += _ID3_HEADER + synchsafe(head[6:_ID3_HEADER])
+        offset += _ID3_HEADER + BitPaddedInt(head[6:_ID3_HEADER])
         head = _read_at(file, offset)
     return head or first
 

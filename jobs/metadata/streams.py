@@ -16,8 +16,8 @@ from mutagen.musepack import MusepackInfo
 from mutagen.optimfrog import OptimFROGInfo
 from mutagen.tak import TAKInfo
 
-from jobs.metadata import ape, id3, id3v1
-from jobs.metadata.contents import Contents, filled
+from jobs.metadata import ape, id3
+from jobs.metadata.contents import Contents, RawTags, filled
 from jobs.metadata.mpeg import read_mpeg
 from jobs.metadata.wavpack import read_wavpack
 from jobs.records import AudioProperties
@@ -43,7 +43,10 @@ class _TrueAudioInfo(NamedTuple):
 
 
 def _true_audio(file: BinaryIO, start: int, _end: int) -> _TrueAudioInfo:
-    """Of version 1: https://www.true-audio.com/TTA_Lossless_Audio_Codec_-_Format_Description."""
+    """Of version 1: https://www.true-audio.com/TTA_Lossless_Audio_Codec_-_Format_Description.
+
+    mutagen's TrueAudioInfo leaves out the channels and the bit depth.
+    """
     file.seek(start)
     _, channels, bits, rate, samples = struct.unpack("<4xHHHII", file.read(18))
     return _TrueAudioInfo(samples / rate, rate, channels, bits)
@@ -106,16 +109,16 @@ def read_stream(container: str, file: BinaryIO, size: int) -> Contents:
     return Contents(audio, filled(tags, version_1), pictures or more_pictures)
 
 
-def _version_1_tags(file: BinaryIO, size: int) -> tuple[dict[str, list[str]], int]:
+def _version_1_tags(file: BinaryIO, size: int) -> tuple[RawTags, int]:
     """Fields of an ID3v1 tag at the file's end, and where it and Lyrics3 before it begin."""
-    length = id3v1.SIZE + len(_LYRICS3_END) + _LYRICS3_SIZE_DIGITS
+    length = id3.VERSION_1_SIZE + len(_LYRICS3_END) + _LYRICS3_SIZE_DIGITS
     file.seek(max(0, size - length))
     tail = file.read(length)
-    tags = id3v1.tags_of(tail)
+    tags = id3.version_1_tags(tail[-id3.VERSION_1_SIZE :])
     if tags is None:
         return {}, size
-    end = size - id3v1.SIZE
-    before = tail[: -id3v1.SIZE]
+    end = size - id3.VERSION_1_SIZE
+    before = tail[: -id3.VERSION_1_SIZE]
     digits = before[:_LYRICS3_SIZE_DIGITS]
     if before.endswith(_LYRICS3_END) and digits.isdigit():
         end = max(0, end - len(before) - int(digits))

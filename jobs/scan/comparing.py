@@ -8,8 +8,8 @@ from db import folder_images, problems, tracks
 from db.folder_images import SeenImage
 from db.paths import is_under, to_bytes
 from jobs.batch.folders import folder_of
+from jobs.content import content_id_of
 from jobs.records import FoundFile
-from jobs.scan.content import content_id_of
 from jobs.scan.walking import FolderGroup, SeenFile
 
 READING = "metadata"

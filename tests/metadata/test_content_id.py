@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jobs.scan.content import content_id, content_id_of
+from jobs.content import content_id, content_id_of
 from tests.metadata.conftest import Found, Read
 from tests.metadata.containers import tone
 

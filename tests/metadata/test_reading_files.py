@@ -11,14 +11,21 @@ from tests.metadata.conftest import Found
 from tests.metadata.containers import tone
 from tests.metadata.tagging import id3_tag
 
+NAMES = (b"TIT2", b"TPE1", b"TALB", b"TPE2", b"TCOM", b"TMOO", b"TKEY", b"TPUB")
+
 
 def tag_bomb(frames: int, megabytes: int) -> bytes:
     """A mp3 with compressed ID3 frames that inflate to `megabytes` each."""
-    deflate = zlib.compressobj()
+    deflate, million = zlib.compressobj(), b"x" * 1_000_000
     head = deflate.compress(b"\0") + deflate.flush(zlib.Z_FULL_FLUSH)
-    block = deflate.compress(b"x" * 1_000_000) + deflate.flush(zlib.Z_FULL_FLUSH)
-    text = struct.pack(">I", megabytes * 1_000_000) + head + block * megabytes
-    body = (b"TIT2" + struct.pack(">IH", len(text), 0x80) + text) * frames
+    block = deflate.compress(million) + deflate.flush(zlib.Z_FULL_FLUSH)
+    checksum = zlib.adler32(b"\0")
+    for _ in range(megabytes):
+        checksum = zlib.adler32(million, checksum)
+    tail = deflate.flush()[:-4] + struct.pack(">I", checksum)
+    text = struct.pack(">I", megabytes * 1_000_000) + head + block * megabytes + tail
+    content = struct.pack(">IH", len(text), 0x80) + text
+    body = b"".join(name + content for name in NAMES[:frames])
     size = bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0))
     return b"ID3\3\0\0" + size + body + tone("mp3")
 
