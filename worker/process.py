@@ -98,6 +98,13 @@ class FleetWorker(SimpleWorker):
         self._taken = taken_key(slot)
         self._take_script = connection.register_script(_TAKE)
 
+    def _set_ip_address(self, connection: redis.Redis) -> None:
+        """A socket has no address, and asking for it fails where its path holds a blank."""
+        if "path" in connection.connection_pool.connection_kwargs:
+            self.ip_address = "unknown"
+        else:
+            super()._set_ip_address(connection)
+
     def register_birth(self) -> None:
         """Take over the slot: its last holder is dead, this process has the slot's lock."""
         put_back(self.connection, self.name)

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def query(fleet: FleetCommand, sql: str) -> list[tuple[object, ...]]:
-    with sqlite3.connect(fleet.data_dir / "library.db") as connection:
+    with closing(sqlite3.connect(fleet.data_dir / "library.db")) as connection:
         return connection.execute(sql).fetchall()
 
 

@@ -86,7 +86,7 @@ class _Speed:
         if self._latest.get(stage.name, (now, -1))[1] != stage.done:
             self._latest[stage.name] = (now, stage.done)
         (begun, first), (latest, done) = self._begun[stage.name], self._latest[stage.name]
-        return (done - first) / (latest - begun) if latest > begun else 0.0
+        return max(0, done - first) / (latest - begun) if latest > begun else 0.0
 
 
 def _of(stage: Stage) -> str:

@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -59,12 +62,21 @@ def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
     started_here = control.start(say)
     open_database()
     check_schema()
-    code = _dry_run(roots, deep, as_json) if dry_run else _scan(roots, deep, as_json)
+    code = None
+    try:
+        code = _dry_run(roots, deep, as_json) if dry_run else _scan(roots, deep, as_json)
+    finally:
+        if code != ExitCode.INTERRUPTED:
+            _leave(stop, started_here)
+    context.exit(code)
+
+
+def _leave(stop: bool, started_here: bool) -> None:
+    """Stop the fleet, or say that it goes on."""
     if stop:
         control.stop(say)
     elif started_here:
-        say("The fleet keeps running for what is left. `fleet down` stops it.")
-    context.exit(code)
+        say("The fleet keeps running. `fleet down` stops it.")
 
 
 def _checked_root(path: str) -> str:
@@ -86,13 +98,14 @@ def _checked_root(path: str) -> str:
 
 def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
     begun = time.monotonic()
-    scan_ids = []
-    for root in roots:
-        scan_ids.append(_running(root) or _start(root, deep))
-    follower = Follower(scan_ids)
+    follower = None
     try:
+        with _undisturbed():
+            follower = Follower([_running(root) or _start(root, deep) for root in roots])
         last = _follow(follower)
     except KeyboardInterrupt:
+        if follower is None:
+            raise
         say("The scan goes on: `fleet status --watch` shows it, `fleet down` stops it.")
         return ExitCode.INTERRUPTED
     summary = follower.summary(time.monotonic() - begun)
@@ -105,6 +118,16 @@ def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
     if last.fault:
         raise BadInputError(last.fault)
     return ExitCode.PROBLEMS if summary.unreadable else ExitCode.OK
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait: a scan that is begun is enqueued too."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _start(root: str, deep: bool) -> int:

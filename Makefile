@@ -1,0 +1,96 @@
+# A verb for every habit; `make` lists them. Nothing is needed but make and Python 3.11 or newer:
+# whatever else there is to have goes into .venv.
+
+# Taken as it was written, or make would expand a $ in it.
+override MUSIC := $(value MUSIC)
+export MUSIC
+
+PYTHON = python3.13 python3.12 python3.11 python3.14 python3
+CORPUS = ../shared/corpus
+VENV_PYTHON = .venv/bin/python
+# The data folder that the committed supervisord.conf is for.
+DEFAULT_DATA = "$$HOME/.local/share/musicfleet"
+
+.PHONY: help run test lint bench docs clean default-instance
+
+help:
+	@echo 'make run MUSIC=~/Music  take a folder of music into the library, and say where to look'
+	@echo 'make run                the same with a small library of synthesised music'
+	@echo 'make test               lint, types, import contract, drift, tests'
+	@echo 'make lint               all of that but the tests'
+	@echo 'make bench              compare what is read from CORPUS ($(CORPUS)) with the truth'
+	@echo 'make docs               render the tables of README.md and docs/ anew'
+	@echo 'make clean              remove .venv and what tools leave behind'
+	@echo 'FLEET_DATA_DIR=DIR chooses where everything is kept, PYTHON=… which Python .venv is built of.'
+
+run: .venv/installed default-instance
+	@[ -n "$$MUSIC" ] || MUSIC=$$($(VENV_PYTHON) -m demo) || exit; \
+	.venv/bin/fleet scan -- "$$MUSIC"; code=$$?; \
+	case $$code in 0|3) ;; *) exit $$code ;; esac; \
+	data=$$($(VENV_PYTHON) -c 'from db.settings import data_dir; print(data_dir())'); \
+	case $$FLEET_DATABASE_URL in \
+	  postgres*) sql='psql "$$FLEET_DATABASE_URL" -c' ;; \
+	  *) sql="sqlite3 '$$data/library.db'" ;; \
+	esac; \
+	echo; \
+	echo 'Where to look next'; \
+	[ -z "$$FLEET_DATA_DIR" ] || echo "  first     export FLEET_DATA_DIR='$$data'"; \
+	echo "  library   $$sql 'SELECT entity_type, COUNT(*) FROM covers GROUP BY entity_type'"; \
+	echo '  fleet     .venv/bin/fleet status'; \
+	echo "            .venv/bin/supervisorctl -c '$$data/supervisord.conf' status"; \
+	echo '  problems  .venv/bin/fleet problems'; \
+	echo '  stop it   .venv/bin/fleet down'
+
+test: lint
+	$(VENV_PYTHON) -m pytest
+
+lint: .venv/tested default-instance
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/fleet config check queues.toml
+	FLEET_QUEUES=queues.toml .venv/bin/fleet config write --check
+	$(VENV_PYTHON) docs/render.py --check
+
+bench: .venv/installed
+	$(VENV_PYTHON) -m bench.corpus $(CORPUS)
+
+docs: .venv/installed
+	$(VENV_PYTHON) docs/render.py
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Built anew, not mended, when the packages it should hold have changed.
+.venv/installed: setup.cfg pyproject.toml
+	@for python in $(PYTHON); do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  "$$python" -c 'import ensurepip, venv' 2>/dev/null && found=$$python && break; \
+	  bare=$$python; \
+	done; \
+	if [ -z "$$found$$bare" ]; then \
+	  echo 'Python 3.11 or newer is needed, and none of these is it: $(PYTHON)' \
+	    '— install one, or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3' >&2; exit 1; \
+	elif [ -z "$$found" ]; then \
+	  echo "$$bare lacks the venv module — install it; Debian and Ubuntu: apt install python3-venv" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Installing into .venv for $$found. The first time this takes minutes, for librosa" \
+	  'brings SciPy, scikit-learn and numba.' >&2; \
+	"$$found" -m venv --clear .venv && \
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable . && \
+	touch $@
+
+.venv/tested: .venv/installed
+	@echo 'Installing what the tests need.' >&2
+	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+# What plain `supervisord -c supervisord.conf` finds: a folder for its socket, and a database.
+PREPARE = from db import connection, schema, settings; \
+  settings.prepare_data_dir(); connection.open_database(); schema.migrate()
+
+default-instance: .venv/installed
+	@fault=$$(FLEET_DATA_DIR=$(DEFAULT_DATA) FLEET_DATABASE_URL= $(VENV_PYTHON) -c '$(PREPARE)' 2>&1) || \
+	  echo "Plain supervisord will not run: $$(echo "$$fault" | tail -n 1)" >&2

@@ -1,0 +1,113 @@
+"""The demo library in a folder."""
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from demo import files, pictures, tunes
+from demo.catalogue import ALBUMS, Album, Song, invented_id
+
+
+class Track(NamedTuple):
+    """A song at its place on an album."""
+
+    album: Album
+    song: Song
+    disc: int
+    number: int
+
+    @property
+    def path(self) -> str:
+        """Its file, below the library's folder."""
+        folder = self.album.folder
+        if len(self.album.discs) > 1:
+            folder += f"/CD{self.disc}"
+        return f"{folder}/{self.number:02d} {self.song.title}.{self.album.suffix}"
+
+    @property
+    def tags(self) -> dict[str, list[str]]:
+        """Its tags, by the names of Vorbis comments."""
+        album, song = self.album, self.song
+        tags = {
+            "title": [song.title],
+            "artist": list(album.artists_of(song)),
+            "album": [album.title],
+            "albumartist": [album.artist],
+            "tracknumber": [str(self.number)],
+            "tracktotal": [str(len(album.discs[self.disc - 1]))],
+            "discnumber": [str(self.disc)],
+            "disctotal": [str(len(album.discs))],
+            "date": [album.date],
+            "genre": list(album.genres),
+            "bpm": [str(song.bpm)],
+            "initialkey": [song.key],
+        }
+        if album.compilation:
+            tags["compilation"] = ["1"]
+        return tags | self._ids() if album.has_ids else tags
+
+    def _ids(self) -> dict[str, list[str]]:
+        album, song = self.album, self.song
+        return {
+            "label": ["Musicfleet Recordings"],
+            "catalognumber": [f"MF {ALBUMS.index(album) + 1:03d}"],
+            "musicbrainz_trackid": [invented_id("recording", album.title, song.title)],
+            "musicbrainz_releasetrackid": [invented_id("track", self.path)],
+            "musicbrainz_albumid": [invented_id("release", album.title)],
+            "musicbrainz_releasegroupid": [invented_id("release-group", album.title)],
+            "musicbrainz_artistid": [
+                invented_id("artist", name) for name in album.artists_of(song)
+            ],
+            "musicbrainz_albumartistid": [invented_id("artist", album.artist)],
+        }
+
+
+def tracks() -> Iterator[Track]:
+    """Every track of the library."""
+    for album in ALBUMS:
+        for disc, songs in enumerate(album.discs, start=1):
+            for number, song in enumerate(songs, start=1):
+                yield Track(album, song, disc, number)
+
+
+def make(folder: Path) -> bool:
+    """Make the library in `folder`; False when there is something in it already.
+
+    It appears there complete or not at all. Raises OSError.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        return False
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".demo-") as name:
+        unfinished = Path(name, "music")
+        for album in ALBUMS:
+            _add_pictures(unfinished, album)
+        with ThreadPoolExecutor() as threads:  # encoders and NumPy let other threads run
+            list(threads.map(partial(_add_track, unfinished), tracks()))
+        unfinished.replace(folder)
+    return True
+
+
+def _add_pictures(folder: Path, album: Album) -> None:
+    place = folder / album.folder
+    place.mkdir(parents=True)
+    for name in album.pictures:
+        if "." in name:
+            picture_format = "PNG" if name.endswith(".png") else "JPEG"
+            (place / name).write_bytes(pictures.front(album, picture_format))
+
+
+def _add_track(folder: Path, track: Track) -> None:
+    album, path = track.album, folder / track.path
+    path.parent.mkdir(exist_ok=True)  # of a disc
+    tune = tunes.play(track.song, album.sound, files.RATE)
+    files.write(
+        path,
+        tune,
+        track.tags,
+        front=pictures.front(album) if "embedded" in album.pictures else None,
+        back=pictures.back(album) if "back" in album.pictures else None,
+    )
