@@ -14,6 +14,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 from db import ledger, library, scans
 from db.models import Scan, State
 from worker import dispatch
+from worker.status import live_consumers
 
 STAGE_JOBS = {
     "extract": "metadata.extract_batch",
@@ -111,6 +112,14 @@ class Follower:
             covers=library.covers_by_source(),
             seconds=round(seconds, 1),
         )
+
+    def stranded(self) -> str | None:
+        """The first of the scans' queues that holds jobs and that no live worker consumes."""
+        consumers = live_consumers()
+        for queue in _scan_queues():
+            if queue.count and not consumers.get(queue.name):
+                return str(queue.name)
+        return None
 
     def failure(self) -> str | None:
         """The first job of the scans' queues that failed for good: what it was, and why."""

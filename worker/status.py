@@ -16,6 +16,8 @@ from rq.serializers import JSONSerializer
 from db import ledger, library, scans
 from db.models import State
 from worker import dispatch
+from worker.slots import registered_name
+from worker.supervisor import control
 
 
 @dataclass
@@ -64,11 +66,16 @@ def queues() -> list[QueueStatus]:
 
 
 def live_consumers() -> dict[str, list[str]]:
-    """The names of the registered workers of each queue."""
+    """The names of the registered workers of each queue, less those that supervisord gave up.
+
+    A dead worker stays registered for up to two minutes; supervisord knows at once.
+    """
+    down = {registered_name(each.name) for each in control.processes() if each.is_down}
     consumers: dict[str, list[str]] = defaultdict(list)
     for worker in Worker.all(connection=dispatch.connection(), serializer=JSONSerializer):
         for name in worker.queue_names():
-            consumers[name].append(worker.name)
+            if worker.name not in down:
+                consumers[name].append(worker.name)
     return consumers
 
 

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -44,6 +46,14 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def query(fleet: FleetCommand, sql: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(fleet.data_dir / "library.db")) as connection:
         return connection.execute(sql).fetchall()
+
+
+def wait_for(fleet: FleetCommand, sql: str) -> None:
+    """Wait until the query has a row."""
+    deadline = time.monotonic() + 60
+    while not query(fleet, sql):
+        assert time.monotonic() < deadline, sql
+        time.sleep(0.02)
 
 
 def test_a_scan_fills_the_tables_that_others_query(fleet: FleetCommand, small: Path) -> None:
@@ -106,19 +116,28 @@ def test_ctrl_c_leaves_the_work_to_the_fleet(
     fleet: FleetCommand, music: Path, tmp_path: Path
 ) -> None:
     scan = fleet.start("scan", str(music))
-    deadline = time.monotonic() + 20
-    while not query(fleet, f"SELECT * FROM scans WHERE root = '{music}'"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(fleet, f"SELECT * FROM scans WHERE root = '{music}'")
     scan.send_signal(signal.SIGINT)
     _, talk = scan.communicate(timeout=20)
     assert scan.returncode == ExitCode.INTERRUPTED
     assert "fleet status --watch" in talk
-    deadline = time.monotonic() + 60
-    while query(fleet, "SELECT * FROM scans WHERE finished_at IS NULL"):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(fleet, f"SELECT * FROM scans WHERE root = '{music}' AND finished_at NOT NULL")
     assert query(fleet, "SELECT COUNT(*) FROM tracks") == [(403,)]
+
+
+def test_a_scan_whose_covers_nobody_makes_any_more_says_so_and_ends(
+    fleet: FleetCommand, music: Path
+) -> None:
+    scan = fleet.start("scan", "--deep", str(music))
+    conf = str(fleet.data_dir / "supervisord.conf")
+    supervisorctl = [sys.executable, "-m", "supervisor.supervisorctl", "-c", conf]
+    wait_for(fleet, "SELECT * FROM scans WHERE deep AND finished_at IS NULL")
+    subprocess.run([*supervisorctl, "stop", "covers:*"], check=True, capture_output=True)
+    _, talk = scan.communicate(timeout=60)
+    assert scan.returncode == ExitCode.FLEET_FAILED
+    assert "the queue deferred_covers holds jobs, and no live worker consumes it" in talk
+    assert "that no live worker consumes" in fleet("doctor").stdout
+    assert fleet("scan", str(music)).returncode == ExitCode.PROBLEMS
 
 
 def test_problems_lists_what_could_not_be_read(fleet: FleetCommand, music: Path) -> None:

@@ -25,8 +25,8 @@ from worker.scanning import Follower, Progress
 from worker.supervisor import control
 
 _LOOK_EVERY = 0.3
-_PATIENCE = 5.0
-"""Seconds without a job in any queue, though work is left, after which a scan counts as stopped."""
+_PATIENCE = 8.0
+"""Seconds in which nothing goes on, though work is left, after which a scan counts as stopped."""
 
 EPILOG = """\b
 Examples:
@@ -157,14 +157,21 @@ def _follow(follower: Follower) -> Progress:
             show(progress.stages)
             if progress.finished:
                 return progress
-            now = time.monotonic()
-            busy_at = busy_at if progress.idle else now
-            if now - busy_at > _PATIENCE:
-                raise FleetStoppedShortError(_why_stopped(follower))
+            stranded = follower.stranded()
+            if not progress.idle and not stranded:
+                busy_at = time.monotonic()
+            if time.monotonic() - busy_at > _PATIENCE:
+                raise FleetStoppedShortError(_why_stopped(follower, stranded))
             time.sleep(_LOOK_EVERY)
 
 
-def _why_stopped(follower: Follower) -> str:
+def _why_stopped(follower: Follower, stranded: str | None) -> str:
+    if stranded:
+        program = dispatch.topology().consumers(stranded)[0].name
+        return (
+            f"the queue {stranded} holds jobs, and no live worker consumes it — "
+            f"see `fleet logs {program}`, then `fleet up`"
+        )
     failure = follower.failure()
     if failure is None:
         return "work is left, but no queue holds a job for it — scan again, or run `fleet doctor`"

@@ -31,7 +31,6 @@ WARM_SECONDS = 5
 _TALK_AFTER = 2
 _LOCK_SECONDS = 120
 _SHUTDOWN_SECONDS = 20
-_DEAD = ("STOPPED", "EXITED", "FATAL")
 
 Say = Callable[[str], None]
 
@@ -141,7 +140,7 @@ def _revive() -> None:
     """Start what has ended or was stopped in a fleet that is up."""
     with supervisord() as rpc:
         for process in processes():
-            if process.state in _DEAD:
+            if process.is_down:
                 try:
                     rpc.startProcess(f"{process.program}:{process.name}", False)
                 except Fault as fault:
@@ -156,7 +155,7 @@ def _stop(say: Say) -> bool:
         return end_all(WARM_SECONDS) > 0
     with supervisord() as rpc:
         pid = rpc.getPID()
-        running = [each for each in processes() if each.state not in _DEAD]
+        running = [each for each in processes() if not each.is_down]
         _tell_to_stop(rpc, [each for each in running if each.program != "redis"])
         _end_workers(say)
         # Last, for the workers need it to put their jobs back. supervisord alone would take a

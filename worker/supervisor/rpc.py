@@ -34,6 +34,11 @@ class ProcessInfo:
     reason: str
     """Why it does not start, as far as supervisord knows."""
 
+    @property
+    def is_down(self) -> bool:
+        """Whether it does not run and supervisord will not start it again by itself."""
+        return self.state in {"STOPPED", "EXITED", "FATAL"}
+
 
 @contextmanager
 def supervisord() -> Iterator[Any]:
