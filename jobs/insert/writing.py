@@ -9,10 +9,13 @@ from db.models import EntityType, Image, Kind, ScanChunk
 from db.slices import slices
 from jobs.batch.folders import folder_of, group_folder
 from jobs.insert.rows import track_row
-from jobs.records import Grouping, TrackRecord, UnreadFile
+from jobs.records import Grouping, ProblemCode, TrackRecord, UnreadFile
 
 STAGE = "metadata"
 """Under which stage the `problems` of reading a file are filed."""
+PASSING = {ProblemCode.UNREADABLE, ProblemCode.VANISHED, ProblemCode.TOO_SLOW}
+"""Problems that may pass though the file stays as it is: a right that was given, a share that is
+back. Such a file is read again by every scan, for it is filed without its size and time."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,8 @@ def _write_problems(batch: Batch) -> None:
                 "stage": STAGE,
                 "code": each.code.value,
                 "message": each.message,
-                "size": each.file.size,
-                "mtime_ns": each.file.mtime_ns,
+                "size": None if each.code in PASSING else each.file.size,
+                "mtime_ns": None if each.code in PASSING else each.file.mtime_ns,
             }
             for each in batch.unread
         ]

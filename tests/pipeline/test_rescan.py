@@ -3,10 +3,16 @@
 import shutil
 from pathlib import Path
 
+import redis
+
+from db import scans
 from db.models import TABLES, Album, Scan, Track
+from jobs.records import FoundFile, Grouping, ProblemCode, UnreadFile
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
+from tests.pipeline.conftest import work_off
 from tests.pipeline.tables import Content, content
+from worker import dispatch
 
 
 def make_albums(library: Path) -> None:
@@ -181,6 +187,28 @@ def test_a_damaged_file_is_a_problem_until_it_is_mended(scan: RunScan, library: 
     (library / "Bare" / "1.ogg").write_bytes(good)
     scan()
     assert content()["problems"] == []
+
+
+def test_a_file_that_could_not_be_opened_is_tried_again_by_every_scan(
+    scan: RunScan, library: Path, queues: redis.Redis
+) -> None:
+    song = write_track(library / "1.mp3", title="Song", album="A")
+    file = FoundFile(str(song), song.stat().st_size, song.stat().st_mtime_ns)
+    unread = UnreadFile(file, ProblemCode.UNREADABLE, "the file cannot be read: Permission denied")
+    chunk_id = scans.add_chunk(scans.start(str(library), deep=False), [file.as_json()])
+    grouping = Grouping().as_json()
+    dispatch.enqueue(
+        "insert.direct_batch",
+        chunk_id=chunk_id,
+        records=[],
+        unread=[unread.as_json()],
+        grouping=grouping,
+    )
+    work_off(queues)
+    assert [code for *_, code in content()["problems"]] == ["unreadable"]
+    scan()
+    assert content()["problems"] == []
+    assert Track.get().title == "Song"
 
 
 def ids() -> dict[str, int]:
