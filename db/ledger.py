@@ -6,7 +6,7 @@ between is no longer leased to that job: the result is then not written, and the
 A job that was put back after a crash has the same id and takes its own leases up again.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -103,14 +103,14 @@ def still_leased(
 
 def settle(kind: Kind, entity_type: EntityType, results: Iterable[Settled], holder: str) -> None:
     """Record how the holder's needs ended. Call it in the transaction that writes the results."""
+    alike: dict[tuple[State, str | None, tuple[str, ...]], list[int]] = defaultdict(list)
     for result in results:
-        LedgerRow.update(
-            state=result.state,
-            reason=result.reason,
-            sources=list(result.sources),
-            lease=None,
-            leased_until=None,
-        ).where(_these(kind, entity_type, [result.entity_id]), LedgerRow.lease == holder).execute()
+        alike[result.state, result.reason, tuple(result.sources)].append(result.entity_id)
+    for (state, reason, sources), entity_ids in alike.items():
+        for ids in slices(entity_ids):
+            LedgerRow.update(
+                state=state, reason=reason, sources=list(sources), lease=None, leased_until=None
+            ).where(_these(kind, entity_type, ids), LedgerRow.lease == holder).execute()
 
 
 def release(holder: str) -> None:
