@@ -1,6 +1,7 @@
 """Following a scan from outside: how far each stage has come, and what came of it."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -72,14 +73,14 @@ class Follower:
 
     def __init__(self, scan_ids: Sequence[int]) -> None:
         self.scan_ids = list(scan_ids)
-        self._settled_before = _settled()
+        self._settled_before = _needs().settled
         self._begun = datetime.now(UTC)
 
     def look(self) -> Progress:
         """How far the scans are now."""
         rows = [scan for scan in map(scans.get, self.scan_ids) if scan is not None]
-        open_needs, settled = _open_needs(), _settled()
-        self._settled_before = min(self._settled_before, settled)
+        needs = _needs()
+        self._settled_before = min(self._settled_before, needs.settled)
         held = {stage: _held(job) for stage, job in STAGE_JOBS.items()}
         ended = all(scan.finished_at is not None for scan in rows)
         cover_jobs = sum(_held(need.job) for need in ledger.NEEDS)
@@ -87,9 +88,9 @@ class Follower:
             stages=[
                 _discovery(rows),
                 *_chunk_stages(scans.chunk_counts(self.scan_ids), held, rows),
-                _covers(open_needs, settled - self._settled_before, ended),
+                _covers(needs.open, needs.settled - self._settled_before, ended),
             ],
-            finished=ended and not open_needs,
+            finished=ended and not needs.open,
             idle=not any(held.values()) and not cover_jobs and not _held("scan.discovery"),
             fault=next((scan.fault for scan in rows if scan.fault), None),
         )
@@ -155,12 +156,17 @@ def _held(job_name: str) -> int:
     return int(queue.count) + int(StartedJobRegistry(queue=queue).count)
 
 
-def _open_needs() -> int:
-    return sum(counts[state] for counts in ledger.counts().values() for state in _OPEN)
+class _Needs(NamedTuple):
+    """How many rows of the ledger are to be done, and how many are settled."""
+
+    open: int
+    settled: int
 
 
-def _settled() -> int:
-    return sum(counts.total() for counts in ledger.counts().values()) - _open_needs()
+def _needs() -> _Needs:
+    states = sum(ledger.counts().values(), Counter[State]())
+    open_ = sum(states[state] for state in _OPEN)
+    return _Needs(open_, states.total() - open_)
 
 
 def _discovery(rows: Sequence[Scan]) -> Stage:

@@ -153,6 +153,7 @@ def _follow(follower: Follower) -> Progress:
     busy_at = time.monotonic()
     with show_progress() as show:
         while True:
+            begun = time.monotonic()
             progress = follower.look()
             show(progress.stages)
             if progress.finished:
@@ -162,7 +163,9 @@ def _follow(follower: Follower) -> Progress:
                 busy_at = time.monotonic()
             if time.monotonic() - busy_at > _PATIENCE:
                 raise FleetStoppedShortError(_why_stopped(follower, stranded))
-            time.sleep(_LOOK_EVERY)
+            time.sleep(
+                max(_LOOK_EVERY, 4 * (time.monotonic() - begun))
+            )  # large libraries count long
 
 
 def _why_stopped(follower: Follower, stranded: str | None) -> str:
