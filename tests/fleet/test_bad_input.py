@@ -9,7 +9,7 @@ from db.connection import close_database, open_database
 from db.models import database
 from db.schema import migrate
 from tests.fleet.conftest import FleetCommand, new_fleet
-from worker.cli.exit_codes import ExitCode
+from worker.exit_codes import ExitCode
 
 UNREACHABLE = {"FLEET_REDIS_URL": "redis://:secret@localhost:1"}
 

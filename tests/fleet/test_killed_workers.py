@@ -13,7 +13,7 @@ from db.connection import close_database, open_database
 from db.paths import to_text
 from tests.fleet.conftest import FleetCommand
 from tests.pipeline.tables import Content, content
-from worker.cli.exit_codes import ExitCode
+from worker.exit_codes import ExitCode
 from worker.recovery import taken_key
 from worker.slots import registered_name
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
-from worker.cli.exit_codes import ExitCode
+from worker.exit_codes import ExitCode
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from worker.cli.exit_codes import ExitCode
 from worker.cli.fleet import COMMANDS, fleet, run
+from worker.exit_codes import ExitCode
 from worker.supervisor.config import render
 from worker.supervisor.instance import COMMITTED
 from worker.topology import load

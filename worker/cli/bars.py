@@ -26,7 +26,7 @@ def show_progress() -> Iterator[Show]:
 @contextmanager
 def _bars() -> Iterator[Show]:
     from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415  # as above
         BarColumn,
         MofNCompleteColumn,
         Progress,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from worker.cli.exit_codes import ExitCode
 from worker.cli.tables import print_table
+from worker.exit_codes import ExitCode
 from worker.supervisor.config import render
 from worker.supervisor.instance import COMMITTED
 from worker.topology import Program, Topology, load

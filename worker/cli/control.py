@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from worker.cli.exit_codes import ExitCode
+from worker.exit_codes import ExitCode
 from worker.supervisor import control
 from worker.supervisor.logs import Follower, last_lines, log_files
 

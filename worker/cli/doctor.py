@@ -4,8 +4,8 @@ import json
 
 import click
 
-from worker.cli.exit_codes import ExitCode
 from worker.doctor import examine
+from worker.exit_codes import ExitCode
 
 
 @click.command(

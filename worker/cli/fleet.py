@@ -15,8 +15,8 @@ from click.shell_completion import CompletionItem
 
 from db.errors import DatabaseError
 from worker import __version__
-from worker.cli.exit_codes import ExitCode
 from worker.errors import WorkerError
+from worker.exit_codes import ExitCode
 from worker.nearest import did_you_mean
 
 
@@ -60,7 +60,7 @@ Shell completion, for bash (zsh and fish alike):
 class Fleet(click.Group):
     """The group of all commands; a command is imported when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the table."""
         return list(COMMANDS)
 
@@ -75,7 +75,7 @@ class Fleet(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101  # a test opens every row
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, row.help) for name, row in COMMANDS.items()])

@@ -18,9 +18,9 @@ from db.schema import check_schema
 from worker import dispatch
 from worker.cli.bars import show_progress
 from worker.cli.control import say
-from worker.cli.exit_codes import ExitCode
 from worker.cli.summary import print_summary
 from worker.errors import BadInputError, FleetStoppedShortError
+from worker.exit_codes import ExitCode
 from worker.scanning import Follower, Progress
 from worker.supervisor import control
 

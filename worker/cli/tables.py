@@ -16,7 +16,7 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
             click.echo("\t".join(row))
         return
     from rich.console import Console  # noqa: PLC0415  # 30 ms that a pipe does without
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415  # as above
 
     table = Table(*rows[0])
     for row in rows[1:]:

@@ -75,7 +75,7 @@ def run_in_foreground() -> NoReturn:
             raise FleetStartError("the fleet is already up — `fleet down` stops it")
         end_all(WARM_SECONDS)
         conf = _prepare(topology)
-        os.execv(sys.executable, [*_supervisord_command(conf), "--nodaemon"])  # noqa: S606
+        os.execv(sys.executable, [*_supervisord_command(conf), "--nodaemon"])
 
 
 def stop(say: Say = lambda _: None) -> bool:

@@ -106,7 +106,7 @@ class _UnixTransport(Transport):
         super().__init__()
         self._connection_to_socket = _UnixConnection(path)
 
-    def make_connection(self, host: object) -> http.client.HTTPConnection:  # noqa: ARG002
+    def make_connection(self, host: object) -> http.client.HTTPConnection:
         return self._connection_to_socket
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ Every key is read by itself, so that one bad value hides no other fault.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from croniter import croniter  # type: ignore[import-untyped]
+from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
 from worker.nearest import did_you_mean
 from worker.topology.durations import seconds
