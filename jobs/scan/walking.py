@@ -28,6 +28,7 @@ _LITTER = frozenset(
         b"system volume information",
     )
 )
+_KNOWN_EXTENSIONS = AUDIO_EXTENSIONS | frozenset(IMAGE_EXTENSIONS)
 _IGNORE_FILES = (b".nomedia", b".ndignore")
 _LONGEST_IGNORE_FILE = 64 * 1024
 
@@ -72,8 +73,10 @@ class Walk:
         """The reason for each folder that could not be listed."""
         self._data_dir = os.path.realpath(data_dir)
         self._real_root = os.path.realpath(root)
-        self._seen_folders: set[tuple[int, int]] = set()
-        self._seen_files: set[tuple[int, int]] = set()
+        self._seen_folders: set[bytes] = set()
+        """By their real paths: inodes are not to be trusted on every network share."""
+        self._followed: set[bytes] = set()
+        """The files that links led to."""
         self._links: list[tuple[bytes, list[_Rules]]] = []
 
     def groups(self) -> Iterator[FolderGroup]:
@@ -135,11 +138,10 @@ class Walk:
 
     def _entries(self, folder: bytes) -> tuple[list[os.DirEntry[bytes]], list[_Rules] | None]:
         """A folder's entries by name and its own rules; None for rules when all of it is hidden."""
-        status = os.stat(folder)
-        inode = (status.st_dev, status.st_ino)
-        if inode in self._seen_folders or os.path.realpath(folder) == self._data_dir:
+        real = os.path.realpath(folder)
+        if real in self._seen_folders or real == self._data_dir:
             return [], None
-        self._seen_folders.add(inode)
+        self._seen_folders.add(real)
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
         names = {entry.name for entry in entries}
@@ -155,7 +157,7 @@ class Walk:
     def _add_file(
         self, path: bytes, status: os.stat_result, rules: list[_Rules], group: FolderGroup
     ) -> None:
-        extension = os.path.splitext(path)[1][1:].lower().decode("ascii", "replace")
+        extension = _extension(path)
         if extension in AUDIO_EXTENSIONS:
             kind = group.audio
         elif extension in IMAGE_EXTENSIONS:
@@ -164,7 +166,6 @@ class Walk:
             return
         if any(rule.hide(path, False) for rule in rules):
             return
-        self._seen_files.add((status.st_dev, status.st_ino))
         kind.append(SeenFile(to_text(path), status.st_size, status.st_mtime_ns))
 
     def _follow(self, link: bytes, rules: list[_Rules]) -> Iterator[FolderGroup]:
@@ -178,11 +179,22 @@ class Walk:
             return  # a dangling link holds no music
         if os.path.isdir(target):
             yield from self._walk(link, rules)
-        elif (status.st_dev, status.st_ino) not in self._seen_files:
+        elif not self._is_found(target):
+            self._followed.add(target)
             group = FolderGroup(to_text(os.path.dirname(link)))
             self._add_file(link, status, rules, group)
             if group.audio or group.images:
                 yield group
+
+    def _is_found(self, file: bytes) -> bool:
+        """Whether the walk, or another link, found this file as it is."""
+        folder, name = os.path.split(file)
+        listed = folder in self._seen_folders and not _is_hidden(name)
+        return file in self._followed or (listed and _extension(name) in _KNOWN_EXTENSIONS)
+
+
+def _extension(path: bytes) -> str:
+    return os.path.splitext(path)[1][1:].lower().decode("ascii", "replace")
 
 
 def _is_hidden(name: bytes) -> bool:

@@ -82,6 +82,13 @@ def test_a_link_to_what_the_walk_does_not_reach_is_followed(tmp_path: Path) -> N
     assert found(tmp_path) == ["song.mp3"]
 
 
+def test_two_links_to_one_file_find_it_once(tmp_path: Path) -> None:
+    touch(tmp_path / ".objects" / "a1b2")
+    (tmp_path / "song.mp3").symlink_to(tmp_path / ".objects" / "a1b2")
+    (tmp_path / "again.mp3").symlink_to(tmp_path / ".objects" / "a1b2")
+    assert found(tmp_path) == ["again.mp3"]
+
+
 def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     touch(tmp_path / "a" / "b" / "c.mp3")
     (tmp_path / "a" / "b" / "up").symlink_to(tmp_path / "a")
