@@ -4,7 +4,7 @@ A chunk carries files from discovery to the tables. It is done in the transactio
 them, so a scan's progress is exact, whatever is repeated or killed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from peewee import fn
@@ -138,17 +138,9 @@ def finish_if_complete(scan_id: int) -> None:
     ).execute()
 
 
-def files_sent(scan_id: int) -> int:
-    """How many files discovery has sent to be read."""
-    query = ScanChunk.select(fn.SUM(ScanChunk.file_count)).where(ScanChunk.scan == scan_id)
-    return int(query.scalar() or 0)
-
-
-def drop_done_chunks(scan_ids: Iterable[int] | None = None) -> int:
-    """Delete the chunks of ended scans (of these, or of all) and return how many."""
+def drop_done_chunks() -> int:
+    """Delete the chunks of ended scans and return how many."""
     ended = Scan.select(Scan.id).where(Scan.finished_at.is_null(False))
-    if scan_ids is not None:
-        ended = ended.where(Scan.id.in_(list(scan_ids)))
     return int(ScanChunk.delete().where(ScanChunk.scan.in_(ended)).execute())
 
 

@@ -187,14 +187,6 @@ def replace_parts(track_ids: Sequence[int], parts: Parts) -> None:
 _PICTURE_COLUMNS = ("track", "position", "type", "mime", "bytes", "digest")
 
 
-def count_present(root: str | None = None) -> int:
-    """How many tracks are there, below `root` or at all."""
-    where = Track.missing_since.is_null()
-    if root is not None:
-        where &= _below(root)
-    return int(Track.select().where(where).count())
-
-
 def _albums(where: Expression) -> Iterator[int]:
     query = Track.select(Track.album).where(where, Track.album.is_null(False)).distinct()
     return (album_id for (album_id,) in tuples(query))

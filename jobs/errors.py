@@ -2,7 +2,7 @@
 
 JobError
   UnreadableFileError     a file that yields no track, and why
-  NoSuchScanError         a scan that nobody started
+  NoSuchScanError         a discovery names no scan that there is
 """
 
 from jobs.records import ProblemCode

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from db.models import Track
 from jobs.batch.folders import folder_of, group_folder
 from jobs.records import TrackRecord
 
@@ -32,7 +31,3 @@ def track_row(record: TrackRecord, album_id: int | None) -> dict[str, Any]:
         **record.audio.as_json(),
         **tags,
     }
-
-
-COLUMNS = frozenset(Track._meta.fields) - {"id", "added_at"}
-"""What a row must hold; a test compares."""
