@@ -4,6 +4,6 @@
 """
 
 from worker.topology.loading import load, queues_file
-from worker.topology.model import Program, Queue, Schedule, Topology
+from worker.topology.model import Execution, Program, Queue, Schedule, Topology
 
-__all__ = ["Program", "Queue", "Schedule", "Topology", "load", "queues_file"]
+__all__ = ["Execution", "Program", "Queue", "Schedule", "Topology", "load", "queues_file"]

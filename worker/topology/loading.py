@@ -10,15 +10,15 @@ from pathlib import Path
 from worker.errors import TopologyError
 from worker.topology.faults import Fault
 from worker.topology.jobs import FoundJob, find_jobs
-from worker.topology.model import Program, Queue, Schedule, Topology
+from worker.topology.model import Execution, Program, Queue, Schedule, Topology
 from worker.topology.rules import check, longest_timeout
 from worker.topology.tables import Entries, read_tables
 
 CHECKOUT = Path(__file__).parents[2]
 """The folder that holds the packages; a checkout of the repository when queues.toml is there."""
 
-DEFAULT_KEEP = 600
-DEFAULT_WAIT_LIMIT = 900
+_QUEUE_DEFAULTS = {"keep": 600, "wait_limit": 900, "backoff": 0}
+_PROGRAM_DEFAULTS = {"execution": Execution.IN_PROCESS, "memory": None}
 STOP_MARGIN = 60
 """Seconds that a program may take to stop beyond its longest timeout."""
 
@@ -75,11 +75,14 @@ def _parsed(path: Path) -> dict[str, object]:
 
 def _built(path: Path, tables: dict[str, Entries], jobs: dict[str, FoundJob]) -> Topology:
     queues = {
-        name: Queue(name, **{"keep": DEFAULT_KEEP, "wait_limit": DEFAULT_WAIT_LIMIT, **entry})
+        name: Queue(name, **{**_QUEUE_DEFAULTS, **entry})
         for name, entry in tables["queues"].items()
     }
     programs = {
-        name: Program(name, **{"stop": _stop(entry["queues"], tables["queues"]), **entry})
+        name: Program(
+            name,
+            **{"stop": _stop(entry["queues"], tables["queues"]), **_PROGRAM_DEFAULTS, **entry},
+        )
         for name, entry in tables["programs"].items()
     }
     schedules = {

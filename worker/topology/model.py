@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,21 @@ class Queue:
     """How long a finished job stays visible."""
     wait_limit: int
     """How long a job may wait before the doctor complains."""
+    backoff: int
+    """How long the first retry of a failed job waits, each further one twice as long; 0: not."""
+
+    def waits(self) -> list[int]:
+        """The seconds before each retry."""
+        return [self.backoff * 2**number for number in range(self.retries)]
+
+
+class Execution(StrEnum):
+    """Where a program's jobs run."""
+
+    IN_PROCESS = "in-process"
+    """In the worker itself: a job costs no fork, and a crash costs the worker."""
+    FORKED = "forked"
+    """Each in a child of the worker, which imports what it needs and may crash alone."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,14 @@ class Program:
     processes: int
     stop: int
     """How long a process may go on after it was told to stop."""
+    execution: Execution
+    memory: int | None
+    """Bytes of address space that a forked job may have; None: no limit."""
+
+    @property
+    def digest(self) -> str:
+        """A short name for what one process of this program is; how many there are aside."""
+        return _digest(asdict(self) | {"processes": None})
 
 
 @dataclass(frozen=True)
@@ -83,5 +107,9 @@ class Topology:
         content = asdict(self) | {"path": None}
         for queue in content["queues"].values():
             del queue["use"]
-        canonical = json.dumps(content, sort_keys=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return _digest(content)
+
+
+def _digest(content: Mapping[str, object]) -> str:
+    canonical = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

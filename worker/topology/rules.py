@@ -8,6 +8,7 @@ from worker.nearest import did_you_mean
 from worker.topology.durations import shown
 from worker.topology.faults import Fault, as_toml
 from worker.topology.jobs import FoundJob
+from worker.topology.model import Execution
 from worker.topology.tables import Entries
 
 RESERVED_PROGRAMS = ("redis", "scheduler", "supervisord")
@@ -32,6 +33,7 @@ def check(tables: Mapping[str, Entries], jobs: Mapping[str, FoundJob]) -> list[F
         *_program_queues(programs, queues),
         *_consumption(queues, programs),
         *_stops(programs, queues),
+        *_memories(programs),
         *_schedules(schedules, jobs),
     ]
 
@@ -111,6 +113,16 @@ def _stops(programs: Entries, queues: Entries) -> Iterator[Fault]:
                 f"programs.{name}.stop = {as_toml(shown(program['stop']))}",
                 f"is shorter than the timeout {shown(longest)} of a queue of it",
                 f'write at least "{shown(longest)}", or leave it out',
+            )
+
+
+def _memories(programs: Entries) -> Iterator[Fault]:
+    for name, program in programs.items():
+        if "memory" in program and program.get("execution") is not Execution.FORKED:
+            yield Fault(
+                f"programs.{name}.memory",
+                "limits only jobs that run in a process of their own",
+                f'add execution = "{Execution.FORKED}", or leave it out',
             )
 
 

@@ -3,6 +3,7 @@
 Every key is read by itself, so that one bad value hides no other fault.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,9 +12,14 @@ from croniter import croniter  # type: ignore[import-untyped]  # it ships no typ
 from worker.nearest import did_you_mean
 from worker.topology.durations import seconds
 from worker.topology.faults import Fault, as_toml
+from worker.topology.model import Execution
 
 Entries = dict[str, dict[str, Any]]
 """The entries of one kind (queues, programs, schedules) by name: the keys that could be read."""
+
+
+_MEMORY = re.compile("([1-9][0-9]*)([MG])")
+_BYTES = {"M": 2**20, "G": 2**30}
 
 
 class UnfitError(Exception):
@@ -63,6 +69,21 @@ def _duration(least: int) -> Callable[[object], int]:
     return read
 
 
+def _execution(value: object) -> Execution:
+    try:
+        return Execution(value)  # type: ignore[arg-type]  # whatever it is
+    except ValueError:
+        choices = " or ".join(as_toml(each) for each in Execution)
+        raise UnfitError("is no way to run a job", f"write {choices}") from None
+
+
+def _memory(value: object) -> int:
+    match = _MEMORY.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise UnfitError("is no amount of memory", 'write a number and M or G, such as "512M"')
+    return int(match[1]) * _BYTES[match[2]]
+
+
 def _cron(value: object) -> str:
     fields = 5  # a sixth would be seconds, at the end, where nobody expects them
     if not isinstance(value, str) or len(value.split()) != fields or not croniter.is_valid(value):
@@ -105,11 +126,14 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "retries": Key(_whole(0)),
         "keep": Key(_duration(0), optional=True),
         "wait_limit": Key(_duration(1), optional=True),
+        "backoff": Key(_duration(1), optional=True),
     },
     "programs": {
         "queues": Key(_names),
         "processes": Key(_whole(1)),
         "stop": Key(_duration(1), optional=True),
+        "execution": Key(_execution, optional=True),
+        "memory": Key(_memory, optional=True),
     },
     "schedules": {
         "job": Key(_text),
