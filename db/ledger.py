@@ -1,9 +1,9 @@
 """The ledger: what each entity still needs, who works on it, and how it ended.
 
-A need is written in the transaction that made it. A job leases rows under its own job id, works,
-and settles them in the transaction that writes its result. A row that was asked for anew in
-between is no longer leased to that job: the result is then not written, and the next job's is.
-A job that was put back after a crash has the same id and takes its own leases up again.
+A need is written in the transaction that made it. An attempt of a job leases rows, works, and
+settles them in the transaction that writes its result. A row that was asked for anew in between is
+no longer leased to that attempt: the result is then not written, and the next one's is. An attempt
+takes up what earlier attempts of its job leased, for these are dead or given up.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from peewee import Expression, Field, fn
 
 from db.connection import is_sqlite
-from db.models import EntityType, Kind, LedgerRow, State, utc_now
+from db.models import Album, EntityType, Kind, LedgerRow, State, Track, utc_now
 from db.rows import tuples
 from db.slices import slices
 
@@ -26,12 +26,22 @@ class Need(NamedTuple):
     entity_type: EntityType
     job: str
     argument: str
+    everyone: bool = True
+    """Whether every entity of the type needs it."""
+    look_again: timedelta | None = None
+    """After what time something that was not there is looked for again; None: when asked anew."""
 
 
 NEEDS = (
-    Need(Kind.PICTURE, EntityType.TRACK, "covers.extract_embedded", "track_ids"),
+    Need(Kind.PICTURE, EntityType.TRACK, "covers.extract_embedded", "track_ids", everyone=False),
     Need(Kind.COVER, EntityType.TRACK, "covers.process_track_covers_batch", "track_ids"),
-    Need(Kind.COVER, EntityType.ALBUM, "covers.process_album_covers", "album_ids"),
+    Need(
+        Kind.COVER,
+        EntityType.ALBUM,
+        "covers.process_album_covers",
+        "album_ids",
+        look_again=timedelta(days=30),
+    ),
 )
 """In the order in which they are best worked on."""
 
@@ -62,6 +72,9 @@ def need(kind: Kind, entity_type: EntityType, entity_ids: Iterable[int]) -> list
         LedgerRow.lease: None,
         LedgerRow.leased_until: None,
         LedgerRow.look_again_at: None,
+        LedgerRow.stage: None,
+        LedgerRow.signal: None,
+        LedgerRow.path: None,
     }
     key = [LedgerRow.kind, LedgerRow.entity_type, LedgerRow.entity_id]
     for part in slices(rows):
@@ -74,17 +87,20 @@ def lease(
 ) -> list[int]:
     """Lease those of the entities that are to be done, and return their ids.
 
-    `holder` is the job's id. Rows whose lease ran out, or is already the holder's, are taken too.
+    `holder` names the attempt: the job's id, a colon, the attempt's number. Rows whose lease ran out,
+    or is of an attempt of the same job, are taken too.
     """
+    job_id, number = _job_and_number(holder)
     now = utc_now()
     free = (LedgerRow.state == State.TODO) | (
         (LedgerRow.state == State.LEASED)
-        & ((LedgerRow.lease == holder) | (LedgerRow.leased_until < now))
+        & ((LedgerRow.lease == job_id) | (LedgerRow.leased_until < now))
     )
     for ids in slices(entity_ids):
         LedgerRow.update(
             state=State.LEASED,
-            lease=holder,
+            lease=job_id,
+            lease_attempt=number,
             leased_until=now + timedelta(seconds=seconds),
             attempt=LedgerRow.attempt + 1,
         ).where(_these(kind, entity_type, ids), free).execute()
@@ -103,30 +119,172 @@ def still_leased(
 
 def settle(kind: Kind, entity_type: EntityType, results: Iterable[Settled], holder: str) -> None:
     """Record how the holder's needs ended. Call it in the transaction that writes the results."""
+    look_again = next(
+        (each.look_again for each in NEEDS if (each.kind, each.entity_type) == (kind, entity_type)),
+        None,
+    )
     alike: dict[tuple[State, str | None, tuple[str, ...]], list[int]] = defaultdict(list)
     for result in results:
         alike[result.state, result.reason, tuple(result.sources)].append(result.entity_id)
     for (state, reason, sources), entity_ids in alike.items():
+        again = look_again if state is State.NONE else None
         for ids in slices(entity_ids):
             LedgerRow.update(
-                state=state, reason=reason, sources=list(sources), lease=None, leased_until=None
-            ).where(_these(kind, entity_type, ids), LedgerRow.lease == holder).execute()
+                state=state,
+                reason=reason,
+                sources=list(sources),
+                lease=None,
+                leased_until=None,
+                look_again_at=utc_now() + again if again else None,
+            ).where(_these(kind, entity_type, ids), _is_holder(holder)).execute()
 
 
-def release(holder: str) -> None:
+def release(job_id: str) -> None:
     """Let go of whatever a job leased and did not settle."""
     LedgerRow.update(state=State.TODO, lease=None, leased_until=None).where(
-        LedgerRow.lease == holder, LedgerRow.state == State.LEASED
+        LedgerRow.lease == job_id, LedgerRow.state == State.LEASED
     ).execute()
 
 
-def release_all(need_: Need) -> None:
-    """Let go of every lease of a need. Only for when no job can hold one."""
-    LedgerRow.update(state=State.TODO, lease=None, leased_until=None).where(
+def leasing_jobs() -> set[str]:
+    """The ids of the jobs that have leases."""
+    query = LedgerRow.select(LedgerRow.lease).where(LedgerRow.state == State.LEASED).distinct()
+    return {job_id for (job_id,) in tuples(query)}
+
+
+def give_up(job_id: str, reason: str, *, again: bool) -> None:
+    """Say that what a job leased failed with it, and with `again` when it is to be tried again.
+
+    The time until then doubles, from a quarter of an hour up to a day.
+    """
+    attempts = {
+        row.attempt
+        for row in LedgerRow.select(LedgerRow.attempt).where(
+            LedgerRow.lease == job_id, LedgerRow.state == State.LEASED
+        )
+    }
+    for attempt in attempts:
+        look_again_at = utc_now() + backoff(attempt) if again else None
+        LedgerRow.update(
+            state=State.FAILED,
+            reason=reason,
+            lease=None,
+            leased_until=None,
+            look_again_at=look_again_at,
+        ).where(
+            LedgerRow.lease == job_id, LedgerRow.state == State.LEASED, LedgerRow.attempt == attempt
+        ).execute()
+
+
+def given_up() -> int:
+    """How many needs failed with their jobs and are to be tried again some time."""
+    return int(
+        LedgerRow.select()
+        .where(LedgerRow.state == State.FAILED, LedgerRow.look_again_at.is_null(False))
+        .count()
+    )
+
+
+def backoff(failures: int) -> timedelta:
+    """How long what has failed so often is left alone."""
+    return min(timedelta(minutes=15 * 2 ** int(min(failures // 4, 10))), timedelta(days=1))
+
+
+def quarantine(need_: Need, entity_id: int, where: "Quarantine", reason: str) -> None:
+    """Say that working on this entity kills processes, so that it is not tried again."""
+    LedgerRow.update(
+        state=State.QUARANTINED,
+        reason=reason,
+        lease=None,
+        leased_until=None,
+        look_again_at=None,
+        **where._asdict(),
+    ).where(_these(need_.kind, need_.entity_type, [entity_id])).execute()
+
+
+def quarantine_file(problem_id: int, where: "Quarantine", reason: str) -> None:
+    """Say that reading this file kills processes; `problem_id` is its row in `problems`."""
+    need(Kind.TAGS, EntityType.FILE, [problem_id])
+    LedgerRow.update(state=State.QUARANTINED, reason=reason, **where._asdict()).where(
+        _these(Kind.TAGS, EntityType.FILE, [problem_id])
+    ).execute()
+
+
+def quarantined() -> list[LedgerRow]:
+    """Every row of what is not tried again, oldest first."""
+    query = LedgerRow.select().where(LedgerRow.state == State.QUARANTINED)
+    return list(query.order_by(LedgerRow.id))
+
+
+class Quarantine(NamedTuple):
+    """What was worked on, by which job, and what ended the processes at work."""
+
+    path: str
+    stage: str
+    signal: str
+
+
+def need_of(job: str) -> Need | None:
+    """The need that this job settles, if it settles one."""
+    return next((each for each in NEEDS if each.job == job), None)
+
+
+def _job_and_number(holder: str) -> tuple[str, int]:
+    """The id of an attempt's job, and which attempt it is."""
+    job_id, colon, number = holder.rpartition(":")
+    return (job_id, int(number)) if colon else (holder, 0)
+
+
+def wake_due() -> int:
+    """Have what failed or was not there done again when its time has come; how many rows."""
+    return _wake(LedgerRow.look_again_at <= utc_now())
+
+
+def wake_failed() -> int:
+    """Have all that failed and is tried again some time done again now; how many rows."""
+    return _wake(LedgerRow.look_again_at.is_null(False) & (LedgerRow.state == State.FAILED))
+
+
+def unleased(need_: Need, most: int | None = None) -> list[int]:
+    """The entities, oldest first, whose need is to do or whose lease ran out: nobody works on them.
+
+    With `most` no more than that many.
+    """
+    expired = (LedgerRow.state == State.LEASED) & (LedgerRow.leased_until < utc_now())
+    query = LedgerRow.select(LedgerRow.entity_id).where(
         LedgerRow.kind == need_.kind,
         LedgerRow.entity_type == need_.entity_type,
-        LedgerRow.state == State.LEASED,
-    ).execute()
+        (LedgerRow.state == State.TODO) | expired,
+    )
+    return [entity_id for (entity_id,) in tuples(query.order_by(LedgerRow.id).limit(most))]
+
+
+def never_asked(need_: Need) -> list[int]:
+    """The entities that need it, as all of their type, and have no row; none of what is missing."""
+    if not need_.everyone:
+        return []
+    entity: Any = {EntityType.TRACK: Track, EntityType.ALBUM: Album}[need_.entity_type]
+    rows = LedgerRow.select(LedgerRow.entity_id).where(
+        LedgerRow.kind == need_.kind, LedgerRow.entity_type == need_.entity_type
+    )
+    query = entity.select(entity.id).where(entity.id.not_in(rows))
+    if entity is Track:
+        query = query.where(Track.missing_since.is_null())
+    return [entity_id for (entity_id,) in tuples(query.order_by(entity.id))]
+
+
+def open_among(need_: Need, entity_ids: Sequence[int], job_id: str) -> list[int]:
+    """Those of the entities whose need is to do, or leased by this job."""
+    is_open = (LedgerRow.state == State.TODO) | (
+        (LedgerRow.state == State.LEASED) & (LedgerRow.lease == job_id)
+    )
+    return [
+        row.entity_id
+        for ids in slices(entity_ids)
+        for row in LedgerRow.select(LedgerRow.entity_id)
+        .where(_these(need_.kind, need_.entity_type, ids), is_open)
+        .order_by(LedgerRow.entity_id)
+    ]
 
 
 def with_state(need_: Need, states: Iterable[State] | None = None) -> list[int]:
@@ -147,7 +305,9 @@ def counts() -> dict[Need, Counter[State]]:
         LedgerRow.kind, LedgerRow.entity_type, LedgerRow.state, fn.COUNT(LedgerRow.id)
     ).group_by(LedgerRow.kind, LedgerRow.entity_type, LedgerRow.state)
     for kind, entity_type, state, count in tuples(query):
-        totals[by_key[Kind(kind), EntityType(entity_type)]][State(state)] = count
+        each = by_key.get((Kind(kind), EntityType(entity_type)))
+        if each is not None:  # a quarantined file is nobody's need
+            totals[each][State(state)] = count
     return totals
 
 
@@ -167,11 +327,23 @@ def _leased(
         query = LedgerRow.select(LedgerRow.entity_id).where(
             _these(kind, entity_type, ids),
             LedgerRow.state == State.LEASED,
-            LedgerRow.lease == holder,
+            _is_holder(holder),
         )
         query = query.for_update() if lock else query
         found += [row.entity_id for row in query.order_by(LedgerRow.entity_id)]
     return found
+
+
+def _wake(due: Expression) -> int:
+    settled = LedgerRow.state.in_([State.FAILED, State.NONE])
+    update = LedgerRow.update(state=State.TODO, look_again_at=None, attempt=0)
+    return int(update.where(settled, due).execute())
+
+
+def _is_holder(holder: str) -> Expression:
+    """Whether this attempt holds the lease."""
+    job_id, number = _job_and_number(holder)
+    return (LedgerRow.lease == job_id) & (LedgerRow.lease_attempt == number)
 
 
 def _these(kind: Kind, entity_type: EntityType, ids: Sequence[int]) -> Expression:

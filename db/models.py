@@ -36,6 +36,8 @@ class EntityType(StrEnum):
     TRACK = "track"
     ALBUM = "album"
     ARTIST = "artist"
+    FILE = "file"
+    """A file that has a problem; its id is that of the row of `problems`."""
 
 
 class Kind(StrEnum):
@@ -44,10 +46,12 @@ class Kind(StrEnum):
     PICTURE = "picture"
     """The embedded picture that this track carries for itself and its equals is to be stored."""
     COVER = "cover"
+    TAGS = "tags"
+    """A file's tags are to be read; a row only for a file that is quarantined."""
 
 
 class State(StrEnum):
-    """Where a need stands. `none` means looked for and not there."""
+    """Where a need stands. `none` means looked for and not there, `quarantined` not to be tried."""
 
     TODO = "todo"
     LEASED = "leased"
@@ -299,8 +303,17 @@ class LedgerRow(Table):
     attempt = IntegerField(default=0)
     lease = TextField(null=True)
     """The job that works on it."""
+    lease_attempt = IntegerField(default=0)
+    """Which attempt of that job."""
     leased_until = DateTimeField(null=True)
     look_again_at = DateTimeField(null=True)
+    """When what failed or was not there is tried again; None: only when asked for anew."""
+    stage = TextField(null=True)
+    """The job in which it was quarantined."""
+    signal = TextField(null=True)
+    """What ended the processes that worked on it: SIGSEGV, memory, timeout …"""
+    path = TextField(null=True)
+    """The file or folder that is quarantined."""
 
     class Meta:
         table_name = "ledger"
@@ -348,6 +361,10 @@ class ScanChunk(Table):
     split_folder = TextField(null=True)
     """The group folder when it was too large for one chunk."""
     file_count = IntegerField(default=0)
+    failures = IntegerField(default=0)
+    """How often a job of it failed for good."""
+    again_at = DateTimeField(null=True)
+    """Not before this time is a chunk that failed tried again."""
     done_at = DateTimeField(null=True)
 
     class Meta:

@@ -5,10 +5,14 @@ from typing import Any, NamedTuple
 
 from peewee import fn
 
-from db.models import Problem, utc_now
+from db import ledger
+from db.models import EntityType, Problem, utc_now
 from db.paths import is_under
 from db.rows import tuples
 from db.slices import slices
+
+READING = "metadata"
+"""The stage that reads files."""
 
 
 class SeenFile(NamedTuple):
@@ -34,9 +38,18 @@ def record(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def clear(paths: Sequence[str], stage: str) -> None:
-    """Drop the problems that a stage had with these files."""
+    """Drop the problems that a stage had with these files, quarantine included."""
     for part in slices(paths):
-        Problem.delete().where(Problem.path.in_(list(part)), Problem.stage == stage).execute()
+        here = Problem.path.in_(list(part)) & (Problem.stage == stage)
+        ids = [problem_id for (problem_id,) in tuples(Problem.select(Problem.id).where(here))]
+        ledger.forget(EntityType.FILE, ids)
+        Problem.delete().where(Problem.id.in_(ids)).execute()
+
+
+def id_of(path: str, stage: str) -> int:
+    """The id of the problem that a stage had with this file."""
+    problem = Problem.get(Problem.path == path, Problem.stage == stage)
+    return int(problem.id)
 
 
 def known_files(root: str, stage: str) -> dict[str, SeenFile]:

@@ -4,7 +4,9 @@ A chunk carries files from discovery to the tables. It is done in the transactio
 them, so a scan's progress is exact, whatever is repeated or killed.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from peewee import fn
@@ -93,6 +95,72 @@ def open_chunks(scan_id: int) -> list[ScanChunk]:
     """The chunks of a scan that are still to be done."""
     query = ScanChunk.select().where(ScanChunk.scan == scan_id, ScanChunk.done_at.is_null())
     return list(query.order_by(ScanChunk.id))
+
+
+class Part(NamedTuple):
+    """A chunk, and how many files it has."""
+
+    chunk_id: int
+    files: int
+
+
+def split_chunk(chunk_id: int) -> list[Part]:
+    """Make two chunks of an open one, and return both; it alone when it has one file.
+
+    It is cut where the folder changes, as near to the middle as there is such a place, so that an
+    album stays together.
+    """
+    with transaction():
+        chunk = open_chunk(chunk_id)
+        if chunk is None:
+            return []
+        cut = _cut([os.path.dirname(file["path"]) for file in chunk.files])
+        if not cut:
+            return [Part(chunk_id, len(chunk.files))]
+        rest = chunk.files[cut:]
+        ScanChunk.update(files=chunk.files[:cut], file_count=cut).where(
+            ScanChunk.id == chunk_id
+        ).execute()
+        rest_id = add_chunk(chunk.scan_id, rest, chunk.regroup, chunk.split_folder)
+        return [Part(chunk_id, cut), Part(rest_id, len(rest))]
+
+
+def _cut(folders: Sequence[str]) -> int:
+    """Where to cut a list of files, given the folder of each; 0 when there is nothing to cut."""
+    middle = len(folders) // 2
+    changes = [i for i in range(1, len(folders)) if folders[i] != folders[i - 1]]
+    return min(changes, key=lambda place: abs(place - middle), default=middle)
+
+
+def give_up_chunk(chunk_id: int, wait: Callable[[int], timedelta]) -> None:
+    """Say that a job of an open chunk failed for good; `wait` tells how long to leave it alone."""
+    with transaction():
+        chunk = open_chunk(chunk_id)
+        if chunk is not None:
+            failures = chunk.failures + 1
+            ScanChunk.update(failures=failures, again_at=utc_now() + wait(failures)).where(
+                ScanChunk.id == chunk_id
+            ).execute()
+
+
+def unwalked() -> list[int]:
+    """The scans whose discovery has not seen everything."""
+    query = Scan.select(Scan.id).where(Scan.finished_at.is_null(), Scan.walked_at.is_null())
+    return [scan_id for (scan_id,) in tuples(query.order_by(Scan.id))]
+
+
+def due_chunks() -> list[int]:
+    """The open chunks of scans that go on, but for those that failed and are to wait."""
+    query = (
+        ScanChunk.select(ScanChunk.id)
+        .join(Scan)
+        .where(
+            Scan.finished_at.is_null(),
+            ScanChunk.done_at.is_null(),
+            ScanChunk.again_at.is_null() | (ScanChunk.again_at <= utc_now()),
+        )
+    )
+    return [chunk_id for (chunk_id,) in tuples(query.order_by(ScanChunk.id))]
 
 
 def close_chunk(chunk: ScanChunk, counts: Counts) -> int | None:

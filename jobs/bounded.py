@@ -58,6 +58,8 @@ class ItemFailure:
 
     kind: FailureKind
     message: str
+    signal: str = ""
+    """What ended the process at work: SIGSEGV, exit 3, memory or timeout; empty when it did not."""
 
 
 def run_bounded(
@@ -124,7 +126,7 @@ class _Child:
         while (message := self._next_message()) is None:
             if not self._readable(deadline):
                 self.stop()
-                return ItemFailure(FailureKind.TIME, f"not done after {seconds:g} s")
+                return ItemFailure(FailureKind.TIME, f"not done after {seconds:g} s", "timeout")
             data = os.read(self._pipe, _READ_SIZE)
             if not data:
                 return _failure(self._end(), extra_memory)
@@ -167,12 +169,13 @@ def _failure(exit_code: int, extra_memory: int) -> ItemFailure:
     """What the end of a child in the middle of an item means."""
     if exit_code == _OUT_OF_MEMORY:
         message = f"needs more than {extra_memory // 2**20} MiB of memory"
-        return ItemFailure(FailureKind.MEMORY, message)
+        return ItemFailure(FailureKind.MEMORY, message, "memory")
     if exit_code < 0:
-        how = f"was killed by {signal.Signals(-exit_code).name}"
+        cause = signal.Signals(-exit_code).name
+        how = f"was killed by {cause}"
     else:
-        how = f"ended with exit code {exit_code}"
-    return ItemFailure(FailureKind.CRASH, f"the process at work on it {how}")
+        cause, how = f"exit {exit_code}", f"ended with exit code {exit_code}"
+    return ItemFailure(FailureKind.CRASH, f"the process at work on it {how}", cause)
 
 
 def _fork() -> int:

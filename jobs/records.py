@@ -168,6 +168,8 @@ class UnreadFile(Record):
     file: FoundFile
     code: ProblemCode
     message: str
+    signal: str | None = None
+    """What ended each process that read it: SIGSEGV, memory, timeout …; None when none did."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -176,6 +178,7 @@ class UnreadFile(Record):
             file=FoundFile.from_json(data["file"]),
             code=ProblemCode(data["code"]),
             message=data["message"],
+            signal=data["signal"],
         )
 
 

@@ -1,11 +1,13 @@
 """The worker loses no job and runs nothing but the fleet's jobs."""
 
 import json
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import redis
-from rq import Queue
+from rq import Queue, Worker
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
@@ -13,8 +15,11 @@ from db.connection import open_database
 from db.schema import migrate
 from worker import dispatch
 from worker.errors import JobTooLargeError, UnknownJobError
-from worker.process import FleetWorker
-from worker.recovery import MOST_CRASHES, put_back, taken_key
+from worker.fleet_worker import FleetWorker
+from worker.fleet_job import FleetJob, fetch
+from worker.holders import Holder, holders, register
+from worker.recovery.putting_back import MOST_DEATHS, RECOVERED, RECOVERIES, claim, recover
+from worker.taking import PAUSED
 
 CLEANUP = "maintenance.cleanup_expired_tasks"
 
@@ -72,26 +77,56 @@ def test_an_earlier_queue_is_emptied_before_a_later_one(worker: FleetWorker) -> 
     assert (first[1].name, first[0].id) != ("maintenance", later)
 
 
+def begin(worker: FleetWorker) -> FleetJob:
+    """Take the next job and begin it, as the worker does."""
+    taken = worker.dequeue_job_and_maintain_ttl(None)
+    assert taken is not None
+    worker.prepare_execution(taken[0])
+    return taken[0]
+
+
+def die(worker: FleetWorker) -> Holder:
+    """Leave what the worker holds as a process of its slot would that is gone."""
+    dead = replace(worker.holder, pid=2**22 + 1)
+    register(worker.connection, dead)
+    for job_id in worker.connection.lrange(worker.holder.taken_key, 0, -1):
+        worker.connection.hset(f"rq:job:{job_id.decode()}", "holder", dead.token)
+    worker.connection.rename(worker.holder.taken_key, dead.taken_key)
+    return dead
+
+
+def successor(worker: FleetWorker) -> FleetWorker:
+    return FleetWorker(worker.name, ["insert", "maintenance"], worker.connection)
+
+
 def test_a_job_that_was_taken_and_not_begun_is_done_by_the_successor(worker: FleetWorker) -> None:
     job_id = dispatch.enqueue(CLEANUP)
     assert worker.dequeue_job_and_maintain_ttl(None) is not None
     assert dispatch.queue("maintenance").count == 0
-    successor = FleetWorker(worker.name, ["insert", "maintenance"], worker.connection)
-    work_off(successor)
+    die(worker)
+    work_off(successor(worker))
     assert status(job_id) == JobStatus.FINISHED
+    assert fetch(job_id).deaths == 0
+
+
+def test_a_job_whose_taking_was_not_answered_is_handed_over_again(worker: FleetWorker) -> None:
+    job_id = dispatch.enqueue(CLEANUP)
+    assert worker.dequeue_job_and_maintain_ttl(None) is not None
+    again = worker.dequeue_job_and_maintain_ttl(None)
+    assert again is not None
+    assert again[0].id == job_id
 
 
 def test_a_job_that_was_begun_is_done_by_the_successor(worker: FleetWorker) -> None:
     job_id = dispatch.enqueue(CLEANUP)
-    taken = worker.dequeue_job_and_maintain_ttl(None)
-    assert taken is not None
-    job, queue = taken
-    worker.prepare_execution(job)
-    worker.prepare_job_execution(job)
+    begin(worker)
     assert status(job_id) == JobStatus.STARTED
-    work_off(FleetWorker(worker.name, ["insert", "maintenance"], worker.connection))
-    assert status(job_id) == JobStatus.FINISHED
-    assert queue.started_job_registry.count == 0
+    die(worker)
+    work_off(successor(worker))
+    job = fetch(job_id)
+    assert job.get_status() == JobStatus.FINISHED
+    assert (job.attempt, job.deaths) == (2, 1)
+    assert dispatch.queue("maintenance").started_job_registry.count == 0
 
 
 def test_a_job_that_ended_just_before_its_worker_died_is_not_done_again(
@@ -99,21 +134,59 @@ def test_a_job_that_ended_just_before_its_worker_died_is_not_done_again(
 ) -> None:
     job_id = dispatch.enqueue(CLEANUP)
     work_off(worker)
-    worker.connection.rpush(taken_key(worker.name), job_id)
-    assert put_back(worker.connection, worker.name) == []
+    worker.connection.rpush(worker.holder.taken_key, job_id)
+    assert recover(worker.connection, die(worker), worker.holder, "SIGKILL") == 0
     assert dispatch.queue("maintenance").count == 0
 
 
 def test_a_job_that_takes_its_workers_with_it_fails_in_the_end(worker: FleetWorker) -> None:
     job_id = dispatch.enqueue(CLEANUP)
-    for _ in range(MOST_CRASHES):
-        taken = worker.dequeue_job_and_maintain_ttl(None)
-        assert taken is not None
-        worker.prepare_execution(taken[0])
-        worker.prepare_job_execution(taken[0])
-        put_back(worker.connection, worker.name)
+    for _ in range(MOST_DEATHS):
+        begin(worker)
+        recover(worker.connection, die(worker), worker.holder, "SIGSEGV")
     assert status(job_id) == JobStatus.FAILED
-    assert worker.connection.llen(taken_key(worker.name)) == 0
+    assert "by SIGSEGV" in fetch(job_id).latest_result().exc_string
+    assert worker.connection.llen(worker.holder.taken_key) == 0
+
+
+def test_a_recovery_is_counted_and_told(worker: FleetWorker) -> None:
+    job_id = dispatch.enqueue(CLEANUP)
+    begin(worker)
+    recover(worker.connection, die(worker), worker.holder, "SIGKILL")
+    assert worker.connection.hgetall(RECOVERED) == {b"maintenance": b"1"}
+    told = json.loads(worker.connection.lindex(RECOVERIES, 0))
+    assert (told["job"], told["name"], told["queue"]) == (job_id, CLEANUP, "maintenance")
+    assert (told["worker"], told["signal"]) == ("tests-1", "SIGKILL")
+
+
+def test_a_recovery_that_dies_itself_is_recovered(worker: FleetWorker) -> None:
+    job_id = dispatch.enqueue(CLEANUP)
+    begin(worker)
+    first = die(worker)
+    claimer = replace(worker.holder, pid=2**22 + 2)
+    register(worker.connection, claimer)
+    claim(worker.connection, job_id, first, claimer)
+    assert recover(worker.connection, claimer, worker.holder, "SIGKILL") == 1
+    assert dispatch.queue("maintenance").get_job_ids() == [job_id]
+
+
+def test_a_paused_queue_is_left_alone_and_its_neighbour_is_not(worker: FleetWorker) -> None:
+    worker.connection.sadd(PAUSED, "insert")
+    paused = dispatch.enqueue(CLEANUP)
+    dispatch.queue("maintenance").remove(paused)
+    dispatch.queue("insert").push_job_id(paused)
+    other = dispatch.enqueue(CLEANUP)
+    work_off(worker)
+    assert status(other) == JobStatus.FINISHED
+    assert dispatch.queue("insert").get_job_ids() == [paused]
+
+
+def test_a_worker_whose_key_expired_registers_again(worker: FleetWorker) -> None:
+    worker.register_birth()
+    worker.connection.flushall()
+    worker._beat()
+    assert [each.name for each in Worker.all(connection=worker.connection)] == [worker.name]
+    assert [each.token for each in holders(worker.connection)] == [worker.holder.token]
 
 
 @pytest.mark.parametrize("name", ["os.system", "jobs.records.Record", "worker.dispatch.enqueue"])
@@ -136,9 +209,29 @@ def test_callbacks_that_somebody_put_into_a_job_are_not_run(worker: FleetWorker)
     assert status(job_id) == JobStatus.FINISHED
 
 
-def test_a_tampered_payload_fails_alone(worker: FleetWorker) -> None:
+BOMB = zlib.compress(b"[" + b" " * 30_000_000 + b"]")
+TAMPERED = {
+    "no JSON": ("data", b"\x80\x04not json"),
+    "no call": ("data", b'{"a": 1}'),
+    "no name": ("data", b"[7, null, [], {}]"),
+    "no keywords": ("data", b'["jobs.covers.extract_embedded", null, [], [1]]'),
+    "a bomb": ("data", BOMB),
+    "a bomb in a shell": ("data", zlib.compress(BOMB)),
+    "a timeout of text": ("timeout", b"soon"),
+    "a number of text": ("result_ttl", b"ten"),
+    "a strange status": ("status", b"elated"),
+    "a date of text": ("enqueued_at", b"yesterday"),
+    "bytes for text": ("origin", b"\xff\xfe"),
+    "too much": ("description", b"x" * 5_000_000),
+}
+
+
+@pytest.mark.parametrize("field", TAMPERED.values(), ids=TAMPERED)
+def test_a_tampered_job_fails_alone(worker: FleetWorker, field: tuple[str, bytes]) -> None:
     bad, good = dispatch.enqueue(CLEANUP), dispatch.enqueue(CLEANUP)
-    worker.connection.hset(f"rq:job:{bad}", "data", b"\x80\x04not json")
+    worker.connection.hset(f"rq:job:{bad}", *field)
     work_off(worker)
-    work_off(FleetWorker(worker.name, ["insert", "maintenance"], worker.connection))
-    assert (status(bad), status(good)) == (JobStatus.FAILED, JobStatus.FINISHED)
+    assert status(good) == JobStatus.FINISHED
+    assert worker.connection.hget(f"rq:job:{bad}", "status") == b"failed"
+    assert b"delete it" in worker.connection.hget(f"rq:job:{bad}", "exc_info")
+    assert worker.connection.llen(worker.holder.taken_key) == 0

@@ -1,20 +1,26 @@
 """The one door to the queues: a caller names a job, `queues.toml` says where it goes.
 
-Jobs use this module too: `job` marks them, `current_job_id` names the attempt that runs.
+Jobs use this module too: `job` marks them, `current_attempt` names the attempt that runs.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 import redis
+from redis.exceptions import LockError
 from rq import Queue, Retry, get_current_job
+from rq.exceptions import DeserializationError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
+from rq.utils import as_text
 
+from db.slices import slices
 from worker.errors import JobFailedError, JobTooLargeError
+from worker.holders import holders
 from worker.redis import connect
 from worker.topology import Topology, load
 
@@ -22,6 +28,8 @@ MAX_JOB_BYTES = 1024 * 1024
 """The largest job that is enqueued: ids, paths and records, never pictures or a whole library."""
 FAILED_JOB_TTL = 30 * 24 * 3600
 _DESCRIPTION_LENGTH = 100
+_PACKAGE = "jobs."
+_CALLS_AT_ONCE = 500
 _ENDED_BADLY = {JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED}
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -32,10 +40,10 @@ def job(function: Function) -> Function:
     return function
 
 
-def current_job_id() -> str:
-    """The id of the RQ job that runs; outside a worker an id of this call alone."""
+def current_attempt() -> str:
+    """Names the attempt of the job that runs, JOB:NUMBER; outside a worker this call alone."""
     current = get_current_job()
-    return current.id if current else str(uuid4())
+    return getattr(current, "attempt_id", None) or f"{uuid4()}:1"
 
 
 @cache
@@ -50,6 +58,12 @@ def topology() -> Topology:
     return load()
 
 
+def reload_topology() -> None:
+    """Go by queues.toml as it is now. Raises TopologyError, and goes by the old one then."""
+    load()
+    topology.cache_clear()
+
+
 def queue(name: str) -> Queue:
     """The RQ queue of that name, with the fleet's serializer."""
     return Queue(name, connection=connection(), serializer=JSONSerializer)
@@ -60,20 +74,57 @@ def queues() -> list[Queue]:
     return [queue(name) for name in topology().queues]
 
 
-def is_idle(job_name: str) -> bool:
-    """Whether the queue of this job holds nothing: no job waits, runs, or waits for its time."""
-    target = queue(topology().route(job_name).name)
-    registries = (
-        target.started_job_registry,
-        target.scheduled_job_registry,
-        target.deferred_job_registry,
-    )
-    return not target.count and not any(registry.count for registry in registries)
+class HeldJob(NamedTuple):
+    """A job that waits, for its turn or a time, or is worked on."""
+
+    id: str
+    name: str
+    """Empty for a job that cannot be read."""
+    arguments: dict[str, Any]
+
+
+def held_jobs(job_name: str | None = None) -> Iterator[HeldJob]:
+    """Every job that a queue or a worker holds; with a name those of that name alone."""
+    client = connection()
+    looked_at = queues() if job_name is None else [queue(topology().route(job_name).name)]
+    with client.pipeline() as pipeline:  # one moment: no job is missed on its way to a worker
+        for each in looked_at:
+            pipeline.lrange(each.key, 0, -1)
+            pipeline.zrange(each.scheduled_job_registry.key, 0, -1)
+            pipeline.zrange(each.deferred_job_registry.key, 0, -1)
+        for holder in holders(client):
+            pipeline.lrange(holder.taken_key, 0, -1)
+        ids = [as_text(job_id) for answer in pipeline.execute() for job_id in answer]
+    for part in slices(ids, _CALLS_AT_ONCE):
+        for held in Job.fetch_many(part, connection=client, serializer=JSONSerializer):
+            found = _held(held) if held is not None else None
+            if found is not None and job_name in {None, found.name}:
+                yield found
+
+
+def _held(job: Job) -> HeldJob:
+    try:
+        return HeldJob(job.id, str(job.func_name).removeprefix(_PACKAGE), dict(job.kwargs))
+    except (DeserializationError, TypeError, ValueError):
+        return HeldJob(job.id, "", {})
+
+
+@contextmanager
+def alone(name: str, seconds: int = 600) -> Iterator[bool]:
+    """Whether this process is the only one of the whole fleet that does this now."""
+    lock = connection().lock(f"fleet:alone:{name}", timeout=seconds, blocking=False)
+    is_mine = bool(lock.acquire())
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            with suppress(LockError):  # Redis was wiped, or it took longer
+                lock.release()
 
 
 def function_path(job_name: str) -> str:
     """What RQ imports for a job name, and shows."""
-    return f"jobs.{job_name}"
+    return f"{_PACKAGE}{job_name}"
 
 
 def enqueue(job_name: str, **arguments: Any) -> str:
@@ -82,6 +133,12 @@ def enqueue(job_name: str, **arguments: Any) -> str:
     Arguments are JSON values. Raises UnknownJobError for a name that is not routed,
     JobTooLargeError beyond MAX_JOB_BYTES, and RedisUnreachableError.
     """
+    new = create(job_name, arguments)
+    return queue(new.origin).enqueue_job(new).id
+
+
+def create(job_name: str, arguments: dict[str, Any]) -> Job:
+    """A job that is not in its queue yet; `enqueue` says the rest."""
     route = topology().route(job_name)
     target = queue(route.name)
     new = Job.create(
@@ -93,7 +150,7 @@ def enqueue(job_name: str, **arguments: Any) -> str:
         timeout=route.timeout,
         result_ttl=route.keep,
         failure_ttl=FAILED_JOB_TTL,
-        retry=Retry(max=route.retries) if route.retries else None,
+        retry=Retry(max=route.retries, interval=route.waits()) if route.retries else None,
         description=_description(job_name, arguments),
     )
     size = len(new.data)
@@ -102,7 +159,7 @@ def enqueue(job_name: str, **arguments: Any) -> str:
             f"the job {job_name} is {size:,} bytes large, more than {MAX_JOB_BYTES:,} — "
             "pass ids or fewer records, not contents"
         )
-    return target.enqueue_job(new).id
+    return new
 
 
 def _description(job_name: str, arguments: dict[str, Any]) -> str:

@@ -5,6 +5,8 @@ WorkerError
 ├── UnknownJobError
 ├── JobTooLargeError
 ├── ForbiddenJobError
+├── TamperedJobError
+├── JobStoppedError
 ├── LockTakenError
 ├── JobFailedError
 ├── FleetStoppedShortError
@@ -57,6 +59,14 @@ class JobTooLargeError(WorkerError):
 
 class ForbiddenJobError(WorkerError):
     """A worker met a job that queues.toml does not route; nothing of it was imported or run."""
+
+
+class TamperedJobError(WorkerError):
+    """A job in Redis that no enqueue of ours can have written."""
+
+
+class JobStoppedError(WorkerError):
+    """The job at hand is to stop, and its worker to go on."""
 
 
 class LockTakenError(WorkerError):

@@ -1,6 +1,5 @@
 """Following a scan from outside: how far each stage has come, and what came of it."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 from db import ledger, library, scans
 from db.models import Scan, State
 from worker import dispatch
+from worker.endings import last_line
 from worker.status import live_consumers
 
 STAGE_JOBS = {
@@ -23,8 +23,6 @@ STAGE_JOBS = {
     "insert": "insert.direct_batch",
 }
 """The stages that a chunk passes, each with the job whose queue tells how many chunks are there."""
-_EXCEPTION_CLASS = re.compile(r"^(\w+\.)+\w+: ")
-"""What a traceback puts before the message of an exception that is not Python's own."""
 _FAILURES = 200
 _OPEN = (State.TODO, State.LEASED)
 
@@ -46,6 +44,8 @@ class Progress:
     """Whether every scan has ended and nothing is left to do for its covers."""
     idle: bool
     """Whether no queue holds a job, though work may be left."""
+    given_up: int
+    """How much failed with its jobs and is tried again later."""
     fault: str | None = None
     """Why a scan ended without a result."""
 
@@ -92,6 +92,7 @@ class Follower:
             ],
             finished=ended and not needs.open,
             idle=not any(held.values()) and not cover_jobs and not _held("scan.discovery"),
+            given_up=ledger.given_up(),
             fault=next((scan.fault for scan in rows if scan.fault), None),
         )
 
@@ -138,8 +139,7 @@ class Follower:
 
 def _last_line(job: Job) -> str:
     result = job.latest_result()
-    text = (result.exc_string if result else None) or "no reason recorded"
-    return _EXCEPTION_CLASS.sub("", text.strip().splitlines()[-1])
+    return last_line((result.exc_string if result else None) or "")
 
 
 def _scan_queues() -> list[Queue]:

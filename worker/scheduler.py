@@ -28,11 +28,16 @@ class ScheduledJob(CronJob):
         self.schedule = schedule
 
     def enqueue(self, connection: redis.Redis) -> Job:
-        """Put the job in its queue, through the one door."""
-        job_id = dispatch.enqueue(self.schedule.job, **self.schedule.arguments)
+        """Put the job in its queue, through the one door, unless it waits there or runs already."""
+        arguments = dict(self.schedule.arguments)
+        held = [
+            each.id
+            for each in dispatch.held_jobs(self.schedule.job)
+            if each.arguments == arguments
+        ]
+        job_id = held[0] if held else dispatch.enqueue(self.schedule.job, **arguments)
         job = dispatch.queue(self.queue_name).fetch_job(job_id)
-        assert job is not None  # noqa: S101  # it was just written
-        return job
+        return job or Job(job_id, connection)  # it may have ended since, and be gone
 
 
 def main() -> None:

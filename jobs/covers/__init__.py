@@ -20,7 +20,7 @@ from jobs.covers.track_covers import (
     sizes_of,
     write_track_problems,
 )
-from worker.dispatch import current_job_id, job
+from worker.dispatch import current_attempt, job
 
 
 @job
@@ -30,7 +30,7 @@ def extract_embedded(track_ids: list[int]) -> None:
     One file is opened for each distinct picture that is not in the store yet, whichever present
     track carries it. Raises StoreError when the store cannot be written.
     """
-    holder = current_job_id()
+    holder = current_attempt()
     leased = lease(Kind.PICTURE, EntityType.TRACK, track_ids, holder)
     pictures = covers.pictures_in(leased)
     gathered = gather(sizes_of(pictures), look_again=True)
@@ -53,7 +53,7 @@ def process_track_covers_batch(track_ids: list[int]) -> None:
     A track without one shows nothing. One whose file is missing goes on to show what it showed.
     Raises StoreError when the store cannot be written.
     """
-    holder = current_job_id()
+    holder = current_attempt()
     leased = lease(Kind.COVER, EntityType.TRACK, track_ids, holder)
     tracks = covers.tracks(leased)
     present = [track for track in tracks if not track.missing]
@@ -81,7 +81,7 @@ def process_album_covers(album_ids: list[int]) -> None:
     The order is `sources.ALBUM_SOURCES`. A candidate that cannot be shown loses to the next, and
     its problem is filed. Raises StoreError when the store cannot be written.
     """
-    holder = current_job_id()
+    holder = current_attempt()
     leased = lease(Kind.COVER, EntityType.ALBUM, album_ids, holder)
     found = search(leased)
     with transaction():

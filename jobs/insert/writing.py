@@ -13,7 +13,8 @@ from jobs.records import Grouping, ProblemCode, TrackRecord, UnreadFile
 
 STAGE = "metadata"
 """Under which stage the `problems` of reading a file are filed."""
-PASSING = {ProblemCode.UNREADABLE, ProblemCode.VANISHED, ProblemCode.TOO_SLOW}
+READ_BY = "metadata.extract_batch"
+PASSING = {ProblemCode.UNREADABLE, ProblemCode.VANISHED}
 """Problems that may pass though the file stays as it is: a right that was given, a share that is
 back. Such a file is read again by every scan, for it is filed without its size and time."""
 
@@ -148,6 +149,10 @@ def _write_problems(batch: Batch) -> None:
             for each in batch.unread
         ]
     )
+    for each in batch.unread:
+        if each.signal is not None:
+            where = ledger.Quarantine(each.file.path, READ_BY, each.signal)
+            ledger.quarantine_file(problems.id_of(each.file.path, STAGE), where, each.message)
     unreadable = tracks.ids_by_path([each.file.path for each in batch.unread])
     tracks.mark_missing(sorted(unreadable.values()))
 

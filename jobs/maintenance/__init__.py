@@ -7,8 +7,9 @@ from rq.registry import (
     StartedJobRegistry,
 )
 
-from db import scans
-from worker.dispatch import job, queues
+from db import ledger, scans
+from jobs.maintenance.reconciling import ring_again
+from worker.dispatch import alone, job, queues
 
 _REGISTRIES = (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry, StartedJobRegistry)
 
@@ -23,3 +24,17 @@ def cleanup_expired_tasks() -> None:
         for registry_class in _REGISTRIES:
             registry_class(queue=queue).cleanup()
     scans.drop_done_chunks()
+
+
+@job
+def reconcile() -> dict[str, int] | None:
+    """Ring again for whatever is to be done and no queue holds; how many entities, by job.
+
+    What failed, or was not there, is to be done again when its time has come. None when another
+    sweep is under way.
+    """
+    with alone("reconcile") as is_mine:
+        if not is_mine:
+            return None
+        ledger.wake_due()
+        return ring_again()

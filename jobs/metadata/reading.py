@@ -3,13 +3,13 @@
 import errno
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, BinaryIO
 
 from db import paths
-from jobs.bounded import FailureKind, ItemFailure, run_bounded
+from jobs.bounded import FailureKind, ItemFailure, Value, run_bounded
 from jobs.content import content_id
 from jobs.errors import UnreadableFileError
 from jobs.metadata.aiff import read_aiff
@@ -31,6 +31,8 @@ MEMORY = 256 * 1024 * 1024
 """Bytes that reading one file may need: the largest pictures, several times over."""
 SECONDS = 30.0
 """Time that reading one file may take: a sleeping disk wakes within it."""
+ATTEMPTS = 3
+"""How often a file may end the process that reads it."""
 
 MAX_PICTURES = 100
 """Further pictures of a file are left out."""
@@ -59,17 +61,31 @@ _FAILURES = {
 def read_files(found: Sequence[FoundFile]) -> Iterator[TrackRecord | UnreadFile]:
     """Each file's track, or why it has none, in order, whatever the files do.
 
-    Runs in a child of this process that is limited to MEMORY and, for each file, SECONDS.
+    Runs in a child of this process that is limited to MEMORY and, for each file, SECONDS. A file
+    that ends the child has ATTEMPTS: a disk may have been asleep, or the child killed by somebody.
     """
-    outcomes = run_bounded(_read_as_json, found, extra_memory=MEMORY, seconds=SECONDS)
-    with closing(outcomes):
-        for file, outcome in zip(found, outcomes, strict=True):
-            if isinstance(outcome, ItemFailure):
-                yield UnreadFile(file, _FAILURES[outcome.kind], outcome.message)
-            elif "code" in outcome.json:
-                yield UnreadFile.from_json(outcome.json)
-            else:
-                yield TrackRecord.from_json(outcome.json)
+    with closing(_outcomes(found)) as outcomes:
+        for file, first in zip(found, outcomes, strict=True):
+            outcome = first
+            for _ in range(ATTEMPTS - 1):
+                if isinstance(outcome, Value) or not outcome.signal:
+                    break
+                with closing(_outcomes([file])) as again:
+                    outcome = next(again)
+            yield _record(file, outcome)
+
+
+def _outcomes(found: Sequence[FoundFile]) -> Generator[Value | ItemFailure, None, None]:
+    return run_bounded(_read_as_json, found, extra_memory=MEMORY, seconds=SECONDS)
+
+
+def _record(file: FoundFile, outcome: Value | ItemFailure) -> TrackRecord | UnreadFile:
+    if isinstance(outcome, ItemFailure):
+        code, ended_by = _FAILURES[outcome.kind], outcome.signal or None
+        return UnreadFile(file, code, outcome.message, ended_by)
+    if "code" in outcome.json:
+        return UnreadFile.from_json(outcome.json)
+    return TrackRecord.from_json(outcome.json)
 
 
 def read_file(found: FoundFile) -> TrackRecord:

@@ -3,15 +3,16 @@
 import os
 from typing import Any
 
-from db import problems, scans, settings
+from db import ledger, problems, scans, settings
 from db.paths import to_bytes, to_text
 from jobs.errors import NoSuchScanError
+from jobs.maintenance.reconciling import ring_again
 from jobs.scan import comparing
 from jobs.scan.leave import take_leave
 from jobs.scan.preview import preview
-from jobs.scan.sending import Sender, ring_for_leftovers
+from jobs.scan.sending import Sender
 from jobs.scan.walking import Walk
-from worker.dispatch import job
+from worker.dispatch import enqueue, job
 
 _HEARTBEAT_FOLDERS = 200
 
@@ -23,10 +24,10 @@ def discovery(
     """Walk a root and send its new and changed files to be read, as soon as they are found.
 
     `root` is an absolute path in the text form of `db.paths`; `deep` reads every file again.
-    With a `scan_id` that scan, begun by the caller, is done. With `dry_run` nothing is changed, and
-    the counts of what would be are returned. Tracks whose file is gone are marked
-    missing, unless the root is absent or holds no audio file at all: then the disk is not mounted,
-    and the scan ends with that fault. Raises NoSuchScanError.
+    With a `scan_id` that scan is done; without one a scan is begun, and another job does it. With
+    `dry_run` nothing is changed, and the counts of what would be are returned. Tracks whose file is
+    gone are marked missing, unless the root is absent or holds no audio file at all: then the disk
+    is not mounted, and the scan ends with that fault. Raises NoSuchScanError.
     """
     if dry_run and root is not None:
         return preview(root, deep=deep)
@@ -35,12 +36,15 @@ def discovery(
             raise NoSuchScanError(
                 "scan.discovery needs a root or a scan_id — run `fleet scan PATH`"
             )
-        scan_id = scans.start(to_text(os.path.realpath(to_bytes(root))), deep=deep)
+        new_id = scans.start(to_text(os.path.realpath(to_bytes(root))), deep=deep)
+        enqueue("scan.discovery", scan_id=new_id)
+        return None
     scan = scans.get(scan_id)
     if scan is None:
         raise NoSuchScanError(f"there is no scan {scan_id} — run `fleet scan PATH`")
-    if scan.finished_at is None:
-        ring_for_leftovers()
+    if scan.finished_at is None and scan.walked_at is None:
+        ledger.wake_failed()
+        ring_again()
         _discover(scan_id, scan.root, deep=scan.deep)
     return None
 

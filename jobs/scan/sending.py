@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from db import folder_images, ledger, scans, tracks
 from db.connection import transaction
 from db.folder_images import SeenImage
-from db.models import EntityType, Kind, State
+from db.models import EntityType, Kind
 from db.slices import slices
 from jobs.batch.folders import group_folder
 from jobs.records import FoundFile
-from worker.dispatch import enqueue, is_idle
+from worker.dispatch import enqueue
 
 CHUNK_FILES = 50
 _LARGEST_FOLDER = 4 * CHUNK_FILES
@@ -86,14 +86,6 @@ class Sender:
         if chunk_id is not None:
             enqueue("metadata.extract_batch", chunk_id=chunk_id)
         _ring(album_ids)
-
-
-def ring_for_leftovers() -> None:
-    """Ring for what earlier scans left to do, when no queue holds a job for it any more."""
-    for need in [need for need in ledger.NEEDS if is_idle(need.job)]:
-        ledger.release_all(need)
-        for ids in slices(ledger.with_state(need, [State.TODO]), _NEEDS_PER_JOB):
-            enqueue(need.job, **{need.argument: list(ids)})
 
 
 def _need_covers(images: Sequence[SeenImage]) -> list[int]:

@@ -184,7 +184,7 @@ class Library:
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """What the jobs have written, without the moments at which they did."""
-        moments = ("last_seen", "leased_until")
+        moments = ("last_seen", "leased_until", "look_again_at")
         return {
             table.__name__: [
                 {name: value for name, value in row.items() if name not in moments}

@@ -14,7 +14,7 @@ from db.paths import to_text
 from tests.fleet.conftest import FleetCommand
 from tests.pipeline.tables import Content, content
 from worker.exit_codes import ExitCode
-from worker.recovery import taken_key
+from worker.holders import holders
 from worker.slots import registered_name
 
 
@@ -82,7 +82,11 @@ def wait_until_busy(fleet: FleetCommand, slot: str) -> None:
     connection = redis.Redis(unix_socket_path=str(fleet.data_dir / "run" / "redis.sock"))
     deadline = time.monotonic() + 30
     with connection:
-        while not connection.llen(taken_key(registered_name(slot))):
+        while not any(
+            connection.llen(each.taken_key)
+            for each in holders(connection)
+            if each.worker == registered_name(slot)
+        ):
             assert time.monotonic() < deadline, f"{slot} was never seen at work"
 
 

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from worker import dispatch
-from worker.process import FleetWorker
+from worker.fleet_worker import FleetWorker
 
 Scan = Callable[..., None]
 

@@ -4,7 +4,7 @@ import redis
 from rq.job import Job
 
 from worker import dispatch
-from worker.process import FleetWorker
+from worker.fleet_worker import FleetWorker
 
 CLEANUP = "maintenance.cleanup_expired_tasks"
 

@@ -25,8 +25,10 @@ from worker.scanning import Follower, Progress
 from worker.supervisor import control
 
 _LOOK_EVERY = 0.3
-_PATIENCE = 8.0
-"""Seconds in which nothing goes on, though work is left, after which a scan counts as stopped."""
+_RING_AFTER = 3.0
+"""Seconds in which nothing goes on, though work is left, after which the sweep is asked for."""
+_PATIENCE = 15.0
+"""Seconds of the same after which a scan counts as stopped."""
 
 EPILOG = """\b
 Examples:
@@ -150,34 +152,60 @@ def _follow(follower: Follower) -> Progress:
 
     Raises FleetStoppedShortError when work is left that no queue holds.
     """
-    busy_at = time.monotonic()
+    patience = _Patience(follower)
     with show_progress() as show:
         while True:
             begun = time.monotonic()
             progress = follower.look()
             show(progress.stages)
             if progress.finished:
+                if progress.given_up and (failure := follower.failure()):
+                    raise FleetStoppedShortError(_failed(failure))
                 return progress
-            stranded = follower.stranded()
-            if not progress.idle and not stranded:
-                busy_at = time.monotonic()
-            if time.monotonic() - busy_at > _PATIENCE:
-                raise FleetStoppedShortError(_why_stopped(follower, stranded))
+            patience.look(progress)
             time.sleep(
                 max(_LOOK_EVERY, 4 * (time.monotonic() - begun))
             )  # large libraries count long
 
 
-def _why_stopped(follower: Follower, stranded: str | None) -> str:
-    if stranded:
-        program = dispatch.topology().consumers(stranded)[0].name
-        return (
-            f"the queue {stranded} holds jobs, and no live worker consumes it — "
-            f"see `fleet logs {program}`, then `fleet up`"
-        )
-    failure = follower.failure()
-    if failure is None:
-        return "work is left, but no queue holds a job for it — scan again, or run `fleet doctor`"
+class _Patience:
+    """Notices that nothing goes on, though work is left."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._busy_at = time.monotonic()
+        self._rung = False
+
+    def look(self, progress: Progress) -> None:
+        """Take note. Raises FleetStoppedShortError when there is nothing left to wait for."""
+        stranded = self._follower.stranded()
+        if not progress.idle and not stranded:
+            self._busy_at = time.monotonic()
+        idle = time.monotonic() - self._busy_at
+        if stranded and idle > _PATIENCE:
+            program = dispatch.topology().consumers(stranded)[0].name
+            raise FleetStoppedShortError(
+                f"the queue {stranded} holds jobs, and no live worker consumes it — "
+                f"see `fleet logs {program}`, then `fleet up`"
+            )
+        if not stranded and idle > _RING_AFTER:
+            self._wake(idle)
+
+    def _wake(self, idle: float) -> None:
+        """Have the sweep ring for what is left, once; give up when a job has failed."""
+        failure = self._follower.failure()
+        if failure:
+            raise FleetStoppedShortError(_failed(failure))
+        if not self._rung:
+            dispatch.enqueue("maintenance.reconcile")
+            self._rung = True
+        elif idle > _PATIENCE:
+            raise FleetStoppedShortError(
+                "work is left, but no queue holds a job for it — scan again, or run `fleet doctor`"
+            )
+
+
+def _failed(failure: str) -> str:
     return f"a job failed: {failure} — then scan again"
 
 

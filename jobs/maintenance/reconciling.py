@@ -1,0 +1,77 @@
+"""The sweep: what the database says is to be done, and no queue holds a job for, is rung for again.
+
+The database is the truth and a queue only its doorbell, so a bell that was lost, with all of Redis
+even, is found by comparing the two.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from db import ledger, scans
+from db.slices import slices
+from worker.dispatch import HeldJob, enqueue, held_jobs
+
+NEEDS_PER_JOB = 50
+_MOST = 20_000
+"""Entities of a kind that one sweep looks at, the oldest ones; the next sweep sees the next."""
+DISCOVERY, READING = "scan.discovery", "metadata.extract_batch"
+
+Wanted = dict[tuple[str, str], list[int]]
+"""The ids of what is to be done, by job and argument."""
+
+
+def ring_again() -> dict[str, int]:
+    """Ring for all that is to be done and that no queue holds; how many entities, by job.
+
+    What is to be done is read, then what is held, then again what is to be done: a job that was
+    written, or ended, in between is neither rung for twice nor left out.
+    """
+    _release_lost_leases()
+    before = _wanted()
+    held = _held(held_jobs())
+    after = _wanted() if any(before.values()) else {}
+    rung: Counter[str] = Counter()
+    for (job, argument), ids in before.items():
+        lost = set(ids) - held.get((job, argument), set())
+        lost &= set(after[job, argument])
+        _ring(job, argument, sorted(lost))
+        rung[job] += len(lost)
+    return {job: count for job, count in rung.items() if count}
+
+
+def _release_lost_leases() -> None:
+    """Free what is leased by a job that nobody holds: it was lost, with Redis or otherwise."""
+    leasing = ledger.leasing_jobs()
+    held = {job.id for job in held_jobs()} if leasing else set()
+    for job_id in leasing - held:
+        ledger.release(job_id)
+
+
+def _wanted() -> Wanted:
+    wanted: Wanted = {
+        (DISCOVERY, "scan_id"): scans.unwalked(),
+        (READING, "chunk_id"): scans.due_chunks(),
+    }
+    for need in ledger.NEEDS:
+        wanted[need.job, need.argument] = ledger.unleased(need, _MOST)
+    return wanted
+
+
+def _held(jobs: Iterable[HeldJob]) -> dict[tuple[str, str], set[int]]:
+    """The ids for which a job waits or runs; a chunk's at whichever stage."""
+    held: dict[tuple[str, str], set[int]] = {}
+    for job in jobs:
+        for argument, value in job.arguments.items():
+            key = (READING if argument == "chunk_id" else job.name, argument)
+            ids: Iterable[object] = value if isinstance(value, list) else [value]
+            held.setdefault(key, set()).update(each for each in ids if isinstance(each, int))
+    return held
+
+
+def _ring(job: str, argument: str, ids: list[int]) -> None:
+    if argument.endswith("_ids"):
+        for part in slices(ids, NEEDS_PER_JOB):
+            enqueue(job, **{argument: list(part)})
+    else:
+        for each in ids:
+            enqueue(job, **{argument: each})

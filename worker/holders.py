@@ -1,0 +1,121 @@
+"""Who holds jobs: every worker process, whether it lives, and the list of what it has taken.
+
+A process is known by its worker's name, its process id and when it was started, so neither a
+successor in the same slot nor another process with the same id is taken for it. It lives in a
+place: a host since its last start, seen from one process namespace. Within the own place /proc
+tells for certain who lives; of another place only the heartbeats tell that anything does.
+
+Redis keys:
+    fleet:holders       hash TOKEN -> JSON of a `Holder`
+    fleet:taken:TOKEN   list of the ids of the jobs that the process holds
+    fleet:places        hash PLACE -> heartbeats so far
+"""
+
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import redis
+from rq.utils import as_text
+
+_HOLDERS = "fleet:holders"
+_PLACES = "fleet:places"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that may hold jobs. `start` is when it began, in clock ticks since the boot."""
+
+    worker: str
+    place: str
+    pid: int
+    start: int
+
+    @property
+    def token(self) -> str:
+        """Its name in Redis, never used by another."""
+        return f"{self.worker}:{self.pid}:{self.start}"
+
+    @property
+    def taken_key(self) -> str:
+        """The key of the list of jobs that it holds."""
+        return f"fleet:taken:{self.token}"
+
+    def is_alive(self) -> bool | None:
+        """Whether it lives; None when it is in another place and cannot be seen from here."""
+        if self.place == this_place():
+            return _start_of(self.pid) == self.start
+        host, boot, _ = self.place.split("/")
+        here, this_boot, _ = this_place().split("/")
+        return False if host == here and boot != this_boot else None  # the host was started anew
+
+
+def this_process(worker: str) -> Holder:
+    """This process, as the worker of that name."""
+    pid = os.getpid()
+    return Holder(worker, this_place(), pid, _start_of(pid))
+
+
+def register(connection: redis.Redis, holder: Holder) -> None:
+    """Say that this process may hold jobs."""
+    entry = asdict(holder)
+    connection.hset(_HOLDERS, holder.token, json.dumps(entry))
+
+
+def unregister(connection: redis.Redis, holder: Holder) -> None:
+    """Say that this process is gone and holds nothing any more."""
+    connection.hdel(_HOLDERS, holder.token)
+
+
+def holders(connection: redis.Redis) -> list[Holder]:
+    """Every process that is registered, living or not."""
+    entries: dict[bytes, bytes] = connection.hgetall(_HOLDERS)  # type: ignore[assignment]
+    return [Holder(**json.loads(entry)) for entry in entries.values()]
+
+
+def beat(connection: redis.Redis) -> None:
+    """Say that something lives in this place."""
+    connection.hincrby(_PLACES, this_place(), 1)
+
+
+def beats(connection: redis.Redis) -> dict[str, int]:
+    """How often each place has beaten. A number that stays the same is a place that is silent."""
+    entries: dict[bytes, bytes] = connection.hgetall(_PLACES)  # type: ignore[assignment]
+    return {as_text(place): int(count) for place, count in entries.items()}
+
+
+def forget_place(connection: redis.Redis, place: str) -> None:
+    """Drop the heartbeats of a place that is gone."""
+    connection.hdel(_PLACES, place)
+
+
+@cache
+def this_place() -> str:
+    """HOST/BOOT/NAMESPACE of this process. Only Linux has the latter two."""
+    return f"{socket.gethostname().replace('/', '-')}/{_boot()}/{_namespace()}"
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"
+
+
+def _namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").stat().st_ino)
+    except OSError:
+        return "unknown"
+
+
+def _start_of(pid: int) -> int:
+    """Field 22 of proc_pid_stat(5), the start time; 0 for a process that is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] in "ZX" else int(fields[19])
