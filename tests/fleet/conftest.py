@@ -25,7 +25,7 @@ class FleetCommand:
         self.environment = own | {"FLEET_DATA_DIR": str(data_dir), "HOME": str(home)}
 
     def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
+        """Run it to its end, with these settings beside."""
         return subprocess.run(
             self._command(arguments),
             env=self.environment | settings,
@@ -36,12 +36,13 @@ class FleetCommand:
             check=False,
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, stdin: int | None = None) -> subprocess.Popen[str]:
         """Run it beside the test."""
         return subprocess.Popen(
             self._command(arguments),
             env=self.environment,
             cwd=REPOSITORY,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -58,11 +59,17 @@ def fleet() -> Iterator[FleetCommand]:
     yield from new_fleet()
 
 
-def new_fleet() -> Iterator[FleetCommand]:
-    """`fleet` with an empty data folder; whatever it starts is stopped at the end."""
+def new_fleet(queues: str | None = None) -> Iterator[FleetCommand]:
+    """`fleet` with an empty data folder; whatever it starts is stopped at the end.
+
+    `queues` is the text of a queues.toml for it, instead of the repository's.
+    """
     folder = Path(tempfile.mkdtemp(prefix="mf", dir="/tmp"))  # sockets: 107 bytes
     (folder / "home").mkdir()
     command = FleetCommand(folder / "data", folder / "home")
+    if queues is not None:
+        (folder / "queues.toml").write_text(queues)
+        command.environment["FLEET_QUEUES"] = str(folder / "queues.toml")
     yield command
     command("down")
     shutil.rmtree(folder, ignore_errors=True)

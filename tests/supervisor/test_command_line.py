@@ -1,5 +1,6 @@
 """What every `fleet` command shares: exit codes, one line for an error, help, completion."""
 
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,17 @@ from worker.topology import load
 Fleet = Callable[..., subprocess.CompletedProcess[str]]
 
 REPOSITORY = Path(__file__).parents[2]
+QUEUES = """\
+[queues.all]
+use = "every job there is"
+jobs = ["*"]
+timeout = "5m"
+retries = 0
+
+[programs.work]
+queues = ["all"]
+processes = 1
+"""
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -199,10 +211,10 @@ def test_write_renders_and_check_notices_what_was_edited(
     assert not conf.exists()
     assert fleet("config", "write").returncode == 0
     assert fleet("config", "write", "--check").returncode == 0
-    conf.write_text(conf.read_text().replace("numprocs = 2", "numprocs = 3"))
+    conf.write_text(conf.read_text().replace("stopwaitsecs = 360", "stopwaitsecs = 1", 1))
     result = fleet("config", "write", "--check")
     assert result.returncode == ExitCode.DRIFT
-    assert "\n-numprocs = 3\n+numprocs = 2\n" in result.stdout
+    assert "\n-stopwaitsecs = 1\n+stopwaitsecs = 360\n" in result.stdout
     result = fleet("config", "check")
     assert result.returncode == ExitCode.DRIFT
     assert "run `fleet config write`" in result.stderr
@@ -220,3 +232,19 @@ def test_show_tells_every_queue_in_each_form(
             assert name in told
             assert queue.use in told
             assert all(job in told for job in load().jobs_of(name))
+
+
+def test_show_tells_machines_how_jobs_run_and_wait(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "queues.toml"
+    file.write_text(
+        QUEUES.replace("retries = 0", 'retries = 2\nbackoff = "30s"')
+        + 'execution = "forked"\nmemory = "512M"\n'
+    )
+    monkeypatch.setenv("FLEET_QUEUES", str(file))
+    assert run(["config", "show", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["queues"]["all"]["backoff"] == 30
+    assert told["programs"]["work"]["execution"] == "forked"
+    assert told["programs"]["work"]["memory"] == 512 * 2**20

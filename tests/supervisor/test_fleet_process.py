@@ -13,7 +13,7 @@ import pytest
 from worker.errors import FleetStartError
 from worker.redis import connect
 from worker.slots import slot_name
-from worker.supervisor import control, readiness
+from worker.supervisor import control, stopping
 from worker.supervisor.members import is_alive, members, wait_for
 from worker.valkey import binary
 
@@ -44,7 +44,7 @@ def test_up_twice_says_so_and_restarts_nothing(fleet: Fleet) -> None:
     before = pids()
     result = fleet("up")
     assert result.returncode == 0
-    assert result.stderr.startswith("The fleet is already up: redis, scheduler, work x2.")
+    assert result.stderr.startswith("The fleet is already up: recovery, redis, scheduler, work x2.")
     assert pids() == before
 
 
@@ -69,7 +69,7 @@ def test_up_starts_what_was_stopped(data_dir: Path) -> None:
         "-c",
         str(data_dir / "supervisord.conf"),
     ]
-    subprocess.run([*ctl, "stop", "work:work-2"], check=True, capture_output=True)
+    subprocess.run([*ctl, "stop", "work-2"], check=True, capture_output=True)
     assert pids()["work-2"] is None
     assert not control.start()
     assert pids()["work-2"] is not None
@@ -95,14 +95,14 @@ def test_an_edited_queues_toml_is_noticed(fleet: Fleet, environment: dict[str, s
     file.write_text(text.replace('"5m"', '"6m"'))
     told = fleet("up").stderr
     file.write_text(text)
-    assert "It runs as an earlier queues.toml said: `fleet down`, then `fleet up`" in told
+    assert "It runs as an earlier queues.toml said: `fleet reload`" in told
     assert "earlier" not in fleet("up").stderr
 
 
 @pytest.mark.usefixtures("up")
 def test_nothing_outlives_a_killed_supervisord_and_up_starts_anew(data_dir: Path) -> None:
     left = [each.pid for each in members()]
-    assert len(left) == 4
+    assert len(left) == 5
     os.kill(int((data_dir / "run/supervisord.pid").read_text()), signal.SIGKILL)
     assert not wait_for(left, 10)
     assert not control.is_up()
@@ -133,7 +133,7 @@ def test_a_socket_file_that_is_gone_does_not_leave_two_fleets(data_dir: Path) ->
     (data_dir / "run/supervisor.sock").unlink()
     assert control.start()
     assert not any(is_alive(pid) for pid in {supervisord, *old})
-    assert len(members()) == 4
+    assert len(members()) == 5
 
 
 @pytest.mark.usefixtures("up")
@@ -151,7 +151,7 @@ def test_down_ends_every_process_and_says_when_there_was_none(fleet: Fleet, data
 def test_down_does_not_wait_for_a_worker_that_does_not_stop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(control, "WARM_SECONDS", 0.5)
+    monkeypatch.setattr(stopping, "WARM_SECONDS", 0.5)
     worker = next(each.pid for each in members() if each.program == "work")
     os.kill(worker, signal.SIGSTOP)
     told: list[str] = []
@@ -201,11 +201,8 @@ def test_sockets_and_logs_are_for_their_owner_alone(data_dir: Path) -> None:
     assert (data_dir / "run/supervisor.sock").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_program_that_does_not_start_is_named_with_the_end_of_its_log(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_program_that_does_not_start_is_named_with_the_end_of_its_log(data_dir: Path) -> None:
     control.stop()
-    monkeypatch.setattr(readiness, "TRIES", 1)
     manifest = data_dir / "redis/appendonlydir/appendonly.aof.manifest"
     text = manifest.read_text()
     manifest.write_text("nonsense\n")
@@ -227,7 +224,7 @@ def test_in_the_foreground_fleet_is_supervisord(environment: dict[str, str], fle
         stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 30
-    while len(pids()) < 4 and time.monotonic() < deadline:
+    while len(pids()) < 5 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert fleet("up", "--foreground").stderr.startswith("fleet: the fleet is already up")
     assert fleet("down").returncode == 0
@@ -244,7 +241,7 @@ def test_a_redis_of_ones_own_is_used_and_left_running(
     monkeypatch.setenv("FLEET_REDIS_URL", f"unix://{socket}")
     connect(wait=10).close()
     control.start()
-    assert sorted(pids()) == ["scheduler", "work-1", "work-2"]
+    assert sorted(pids()) == ["recovery", "scheduler", "work-1", "work-2"]
     control.stop()
     connect().close()
     own.terminate()

@@ -3,33 +3,38 @@
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from supervisor.options import ServerOptions
+from supervisor.events import getEventNameByType
+from supervisor.options import EventListenerPoolConfig, ServerOptions
 
 from worker.errors import BadInputError
+from worker.supervisor.conf_file import is_of
 from worker.supervisor.config import render
 from worker.supervisor.instance import COMMITTED, this_instance
+from worker.supervisor.restarts import LONG_PAUSE
 from worker.supervisor.socket_path import socket_file
-from worker.topology import Program, Queue, Topology
+from worker.topology import Execution, Program, Queue, Schedule, Topology
 
 Read = Callable[[str], Any]
 
 TOPOLOGY = Topology(
     path=Path("/etc/queues.toml"),
     queues={
-        "a": Queue("a", "first", ("x.a",), 600, 3, 30, 900),
-        "b": Queue("b", "second", ("x.b",), 60, 3, 30, 900),
+        "a": Queue("a", "first", ("x.a",), 600, 3, 30, 900, 0),
+        "b": Queue("b", "second", ("x.b",), 60, 3, 30, 900, 0),
     },
     programs={
-        "both": Program("both", ("b", "a"), 2, 660),
-        "one": Program("one", ("a",), 1, 700),
+        "both": Program("both", ("b", "a"), 2, 660, Execution.IN_PROCESS, None),
+        "one": Program("one", ("a",), 1, 700, Execution.FORKED, 2**29),
     },
-    schedules={},
+    schedules={"often": Schedule("often", "x.a", "* * * * *", {})},
     routes={"x.a": "a", "x.b": "b"},
 )
+"""Two programs, of two processes and of one, and a schedule."""
 
 
 @pytest.fixture
@@ -56,13 +61,79 @@ def processes(options: Any) -> dict[str, Any]:
     }
 
 
-def test_each_program_has_its_processes_on_its_queues_in_order(read: Read) -> None:
-    commands = {
-        name: each.command for name, each in processes(read(render(TOPOLOGY, COMMITTED))).items()
-    }
-    assert sorted(commands) == ["both-1", "both-2", "one-1", "redis", "scheduler"]
+def test_each_process_is_a_group_of_its_own_and_consumes_its_queues_in_order(read: Read) -> None:
+    options = read(render(TOPOLOGY, COMMITTED))
+    commands = {name: each.command for name, each in processes(options).items()}
+    names = ["both-1", "both-2", "one-1", "recovery", "redis", "scheduler"]
+    assert sorted(commands) == names
+    assert sorted(group.name for group in options.process_group_configs) == names
     assert commands["both-2"].endswith(" -m worker.process both 2 --queues b,a")
     assert commands["one-1"].endswith(" -m worker.process one 1 --queues a")
+
+
+def test_a_program_has_as_many_processes_as_are_asked_for(read: Read) -> None:
+    text = render(TOPOLOGY, COMMITTED, {"both": 3, "one": 0})
+    assert [name for name in processes(read(text)) if "-" in name] == ["both-1", "both-2", "both-3"]
+
+
+Edit = Callable[[Topology], Topology]
+
+
+def with_program(topology: Topology, name: str, **changes: Any) -> Topology:
+    edited = replace(topology.programs[name], **changes)
+    return replace(topology, programs={**topology.programs, name: edited})
+
+
+def with_queue(topology: Topology, name: str, **changes: Any) -> Topology:
+    edited = replace(topology.queues[name], **changes)
+    return replace(topology, queues={**topology.queues, name: edited})
+
+
+EDITS: dict[str, tuple[Edit, set[str]]] = {
+    "the use of a queue": (lambda t: with_queue(t, "a", use="other"), set()),
+    "how a queue's jobs are tried": (lambda t: with_queue(t, "b", retries=9), set()),
+    "how a scheduled job is tried": (lambda t: with_queue(t, "a", retries=9), {"scheduler"}),
+    "how many processes": (lambda t: with_program(t, "both", processes=3), {"both-3"}),
+    "how a program runs": (lambda t: with_program(t, "one", memory=2**30), {"one-1"}),
+    "what a program consumes": (
+        lambda t: with_program(t, "both", queues=("a", "b")),
+        {"both-1", "both-2"},
+    ),
+    "the schedules": (lambda t: replace(t, schedules={}), {"scheduler"}),
+}
+
+
+@pytest.mark.parametrize(("edit", "concerned"), EDITS.values(), ids=EDITS)
+def test_supervisord_sees_a_change_in_exactly_the_processes_that_an_edit_concerns(
+    edit: Edit, concerned: set[str], read: Read
+) -> None:
+    before = processes(read(render(TOPOLOGY, COMMITTED)))
+    after = processes(read(render(edit(TOPOLOGY), COMMITTED)))
+    assert {name for name, each in after.items() if each != before.get(name)} == concerned
+
+
+def test_the_file_tells_which_queues_toml_it_was_rendered_from() -> None:
+    text = render(TOPOLOGY, COMMITTED)
+    assert is_of(text, TOPOLOGY)
+    assert not is_of(text, with_queue(TOPOLOGY, "b", retries=9))
+
+
+def test_recovery_starts_before_the_workers_and_hears_of_every_end(read: Read) -> None:
+    (pool,) = [
+        group
+        for group in read(render(TOPOLOGY, COMMITTED)).process_group_configs
+        if isinstance(group, EventListenerPoolConfig)
+    ]
+    assert pool.name == "recovery"
+    assert pool.priority < processes(read(render(TOPOLOGY, COMMITTED)))["both-1"].priority
+    heard = {getEventNameByType(event) for event in pool.pool_events}
+    ends = {f"PROCESS_STATE_{state}" for state in ("EXITED", "BACKOFF", "FATAL", "STOPPED")}
+    assert heard == ends | {"TICK_5"}
+
+
+def test_nothing_is_given_up_for_good(read: Read) -> None:
+    for process in processes(read(render(TOPOLOGY, COMMITTED))).values():
+        assert process.startretries > 365 * 24 * 3600 / LONG_PAUSE
 
 
 def test_no_process_is_killed_before_its_stop_time(read: Read) -> None:
@@ -73,7 +144,7 @@ def test_no_process_is_killed_before_its_stop_time(read: Read) -> None:
 
 def test_redis_starts_first_and_ends_last(read: Read) -> None:
     groups = sorted(read(render(TOPOLOGY, COMMITTED)).process_group_configs)
-    assert groups[0].name == "redis"
+    assert [group.name for group in groups[:2]] == ["redis", "recovery"]
 
 
 def test_supervisord_listens_on_a_socket_for_its_owner_alone(read: Read, tmp_path: Path) -> None:
@@ -106,9 +177,20 @@ def test_numeric_libraries_run_one_thread(read: Read) -> None:
 
 
 def test_logs_are_rotated(read: Read) -> None:
-    for process in processes(read(render(TOPOLOGY, COMMITTED))).values():
+    found = processes(read(render(TOPOLOGY, COMMITTED)))
+    recovery = found.pop("recovery")
+    for process in found.values():
         assert process.redirect_stderr
         assert process.stdout_logfile_maxbytes * (process.stdout_logfile_backups + 1) == 15 * 2**20
+    assert recovery.stderr_logfile_maxbytes * (recovery.stderr_logfile_backups + 1) == 15 * 2**20
+
+
+def test_the_log_of_the_recovery_is_its_stderr_for_stdout_is_what_it_answers(
+    read: Read, tmp_path: Path
+) -> None:
+    recovery = processes(read(render(TOPOLOGY, COMMITTED)))["recovery"]
+    assert recovery.stdout_logfile is None
+    assert recovery.stderr_logfile == str(tmp_path / ".local/share/musicfleet/run/recovery.log")
 
 
 def test_any_usual_path_survives(

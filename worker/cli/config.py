@@ -92,7 +92,7 @@ def show(form: str | None) -> None:
 
 
 def as_json(topology: Topology) -> dict[str, object]:
-    """The topology for machines; times are seconds."""
+    """The topology for machines; times are seconds, memory is bytes."""
     return {
         "path": str(topology.path),
         "queues": {
@@ -104,11 +104,18 @@ def as_json(topology: Topology) -> dict[str, object]:
                 "retries": queue.retries,
                 "keep": queue.keep,
                 "wait_limit": queue.wait_limit,
+                "backoff": queue.backoff,
             }
             for name, queue in topology.queues.items()
         },
         "programs": {
-            name: {"queues": program.queues, "processes": program.processes, "stop": program.stop}
+            name: {
+                "queues": program.queues,
+                "processes": program.processes,
+                "stop": program.stop,
+                "execution": program.execution,
+                "memory": program.memory,
+            }
             for name, program in topology.programs.items()
         },
         "schedules": {

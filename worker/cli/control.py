@@ -31,7 +31,8 @@ def up(foreground: bool) -> None:
 
     Checks queues.toml, brings the database up to date, starts supervisord with all programs and
     waits until Redis answers and every worker is registered. A fleet that is up already stays as
-    it is; processes of it that are down are started.
+    it is; processes of it that are down are started. `fleet reload` has it take up an edited
+    queues.toml.
     """
     if foreground:
         control.run_in_foreground()
@@ -42,7 +43,7 @@ def up(foreground: bool) -> None:
     )
     say(f"The fleet is {'up' if started else 'already up'}: {programs}. `fleet down` stops it.")
     if not started and control.is_outdated():
-        say("It runs as an earlier queues.toml said: `fleet down`, then `fleet up`, changes that.")
+        say("It runs as an earlier queues.toml said: `fleet reload` changes that.")
 
 
 @click.command(
@@ -83,8 +84,8 @@ Examples:
 def logs(context: click.Context, program: str, follow: bool, lines: int) -> None:
     """Show what a program wrote to its log.
 
-    PROGRAM is a program of queues.toml, one process of it (metadata-2), redis, scheduler or
-    supervisord.
+    PROGRAM is a program of queues.toml, one process of it (metadata-2), redis, recovery, scheduler
+    or supervisord.
     """
     files = log_files(program)
     followers = [Follower(file) for file in files]

@@ -31,10 +31,13 @@ class Row(NamedTuple):
 COMMANDS = {
     "up": Row("control", "up", "Start the fleet."),
     "down": Row("control", "down", "Stop the fleet."),
+    "reload": Row("reload", "reload", "Have the fleet that runs take up an edited queues.toml."),
+    "scale": Row("scale", "scale", "Give a program more or fewer processes, for the time being."),
     "scan": Row("scan", "scan", "Take folders of music into the library."),
     "status": Row("status", "status", "Show queues, workers, and what is done and left to do."),
     "problems": Row("problems", "problems", "List the files that could not be used, and why."),
     "enqueue": Row("enqueue", "enqueue", "Put a job in its queue."),
+    "queue": Row("queue", "queue", "List, pause, move, clear or retry the queues' jobs."),
     "doctor": Row("doctor", "doctor", "Look for what is wrong, and say how to mend it."),
     "logs": Row("control", "logs", "Show what a program wrote to its log."),
     "config": Row("config", "config", "Check, render and show the topology in queues.toml."),

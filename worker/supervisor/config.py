@@ -1,24 +1,55 @@
-"""supervisord.conf, rendered from a topology for an instance."""
+"""supervisord.conf, rendered from a topology for an instance.
 
+Every process is a section, and so a group, of its own: supervisord can start, stop and restart it
+without its neighbours. What a section says changes exactly when its process must be restarted.
+"""
+
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 
+from worker.slots import Slot, slots
 from worker.supervisor.instance import Instance
-from worker.topology import Program, Topology
+from worker.topology import Topology
 
 LOG_SIZE = "5MB"
 OLDER_LOGS = 2
 REDIS_STOP = 30
 SCHEDULER_STOP = 10
+RECOVERY_STOP = 10
 """Seconds that a program is given to end."""
+
+_RECOVERY_EVENTS = ("EXITED", "BACKOFF", "FATAL", "STOPPED")
+_BUFFERED_EVENTS = 1000
+"""Events that wait while the recovery is restarted; supervisord drops the oldest beyond it."""
+_EARLY = 5
+"""Seconds within which an end counts as a failed start. Six workers that fail at once take one
+second on two idle cores; what ended later is started again at once, so a machine that is five times
+slower must not pass for one whose workers run. `worker.supervisor.restarts` has the pauses."""
+_TRIES = 1_000_000_000
+"""Never given up: what killed a process, or kept it from starting, may end at any time."""
 
 _Settings = Mapping[str, str | int]
 
 
-def render(topology: Topology, instance: Instance) -> str:
-    """The text of a supervisord.conf that runs the whole fleet."""
-    comment = "".join(f"; {line}".rstrip() + "\n" for line in instance.header.splitlines())
-    sections = "".join(_section(*each) for each in _sections(topology, instance))
-    return comment + sections
+def render(
+    topology: Topology, instance: Instance, processes: Mapping[str, int] | None = None
+) -> str:
+    """The text of a supervisord.conf that runs the whole fleet.
+
+    `processes` says how many worker processes a program has; one that it does not name has what
+    queues.toml says.
+    """
+    header = f"{instance.header}\n\n{topology_line(topology)}"
+    comment = "".join(f"; {line}".rstrip() + "\n" for line in header.splitlines())
+    sections = _sections(topology, instance, processes)
+    return comment + "".join(_section(*each) for each in sections)
+
+
+def topology_line(topology: Topology) -> str:
+    """The line of the header by which a file tells which queues.toml it was rendered from."""
+    return f"topology {topology.digest}"
 
 
 def _section(name: str, settings: _Settings) -> str:
@@ -26,30 +57,37 @@ def _section(name: str, settings: _Settings) -> str:
     return f"\n[{name}]\n{lines}"
 
 
-def _sections(topology: Topology, instance: Instance) -> Iterator[tuple[str, _Settings]]:
+def _sections(
+    topology: Topology, instance: Instance, processes: Mapping[str, int] | None
+) -> Iterator[tuple[str, _Settings]]:
     socket = f"{instance.run_dir}/supervisor.sock"
     yield "unix_http_server", {"file": socket, "chmod": "0700"}
     yield "supervisorctl", {"serverurl": f"unix://{socket}"}
-    yield (
-        "rpcinterface:supervisor",
-        {"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"},
-    )
-    yield "supervisord", _supervisord(topology, instance)
+    yield _extension("supervisor", "supervisor.rpcinterface:make_main_rpcinterface")
+    yield _extension("restarts", "worker.supervisor.restarts:make_restarts")
+    yield "supervisord", _supervisord(instance)
     if instance.embedded_redis:
-        redis = _command(instance, "worker.valkey")
-        yield "program:redis", _program(instance, redis, 10, REDIS_STOP)
-    for program in topology.programs.values():
-        yield f"program:{program.name}", _workers(instance, program)
-    scheduler = _command(instance, "worker.scheduler")
-    yield "program:scheduler", _program(instance, scheduler, 200, SCHEDULER_STOP)
+        yield "program:redis", _program(instance, "worker.valkey", 10, REDIS_STOP)
+    yield "eventlistener:recovery", _recovery(instance)
+    for slot in slots(topology, processes):
+        yield f"program:{slot.process_name}", _worker(topology, instance, slot)
+    yield (
+        "program:scheduler",
+        {
+            **_program(instance, "worker.scheduler", 200, SCHEDULER_STOP),
+            "environment": _environment({"FLEET_SCHEDULES": _schedules_digest(topology)}),
+        },
+    )
 
 
-def _supervisord(topology: Topology, instance: Instance) -> _Settings:
+def _extension(name: str, factory: str) -> tuple[str, _Settings]:
+    return f"rpcinterface:{name}", {"supervisor.rpcinterface_factory": factory}
+
+
+def _supervisord(instance: Instance) -> _Settings:
     environment = {
         "FLEET_DATA_DIR": instance.data_dir,
         "FLEET_QUEUES": instance.queues,
-        # By this `fleet up` sees that a fleet runs as an earlier queues.toml said.
-        "FLEET_TOPOLOGY": topology.digest,
         # A process forked from one that has used such a library's threads hangs for good.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -65,42 +103,74 @@ def _supervisord(topology: Topology, instance: Instance) -> _Settings:
         "logfile_maxbytes": LOG_SIZE,
         "logfile_backups": OLDER_LOGS,
         "umask": "077",
-        "environment": ",".join(f'{name}="{value}"' for name, value in environment.items()),
+        "environment": _environment(environment),
     }
 
 
-def _workers(instance: Instance, program: Program) -> _Settings:
-    arguments = f"worker.process {program.name} %(process_num)d --queues {','.join(program.queues)}"
-    settings = _program(instance, _command(instance, arguments), 100, program.stop)
-    name = "%(program_name)s-%(process_num)d"
+def _worker(topology: Topology, instance: Instance, slot: Slot) -> _Settings:
+    program = topology.programs[slot.program]
+    queues = ",".join(program.queues)
+    module = f"worker.process {program.name} {slot.number} --queues {queues}"
     return {
-        **settings,
-        "process_name": name,
-        "numprocs": program.processes,
-        "numprocs_start": 1,
-        "stdout_logfile": f"{instance.run_dir}/{name}.log",
+        **_program(instance, module, 100, program.stop),
+        "environment": _environment({"FLEET_PROGRAM": program.digest}),
     }
 
 
-def _command(instance: Instance, module: str) -> str:
-    return f'"{instance.python}" -m {module}'
-
-
-def _program(instance: Instance, command: str, priority: int, stop: int) -> _Settings:
+def _program(instance: Instance, module: str, priority: int, stop: int) -> _Settings:
     return {
-        "command": command,
+        **_process(instance, module, priority, stop),
+        "startsecs": _EARLY,
+        "redirect_stderr": "true",
+        **_log(instance, "stdout"),
+    }
+
+
+def _recovery(instance: Instance) -> _Settings:
+    return {
+        **_process(instance, "worker.recovery", 20, RECOVERY_STOP),
+        # Events wait for it until then.
+        "startsecs": 1,
+        "events": ",".join([*(f"PROCESS_STATE_{each}" for each in _RECOVERY_EVENTS), "TICK_5"]),
+        "buffer_size": _BUFFERED_EVENTS,
+        # Events are acknowledged there.
+        "stdout_logfile": "NONE",
+        **_log(instance, "stderr"),
+    }
+
+
+def _process(instance: Instance, module: str, priority: int, stop: int) -> _Settings:
+    return {
+        "command": f'"{instance.python}" -m {module}',
         "directory": instance.folder,
         "umask": "077",
         "priority": priority,
         "autorestart": "true",
-        "startsecs": 5,
-        "startretries": 10,
+        "startretries": _TRIES,
         "stopsignal": "TERM",
         "stopwaitsecs": stop,
         "stopasgroup": "false",
         "killasgroup": "true",
-        "redirect_stderr": "true",
-        "stdout_logfile": f"{instance.run_dir}/%(program_name)s.log",
-        "stdout_logfile_maxbytes": LOG_SIZE,
-        "stdout_logfile_backups": OLDER_LOGS,
     }
+
+
+def _log(instance: Instance, stream: str) -> _Settings:
+    return {
+        f"{stream}_logfile": f"{instance.run_dir}/%(program_name)s.log",
+        f"{stream}_logfile_maxbytes": LOG_SIZE,
+        f"{stream}_logfile_backups": OLDER_LOGS,
+    }
+
+
+def _environment(variables: Mapping[str, str]) -> str:
+    return ",".join(f'{name}="{value}"' for name, value in variables.items())
+
+
+def _schedules_digest(topology: Topology) -> str:
+    """A short name for all that the scheduler does: which jobs, when, and how they are queued."""
+    content = [
+        (asdict(schedule), asdict(topology.route(schedule.job)) | {"use": None})
+        for schedule in topology.schedules.values()
+    ]
+    canonical = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -3,36 +3,30 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 from xmlrpc.client import Fault
 
 from db import settings
 from db.connection import close_database
 from worker.database import open_migrated
 from worker.errors import FleetStartError, FleetStopError
-from worker.locks import hold
 from worker.redis import connect
 from worker.redis_address import is_embedded
-from worker.supervisor.config import REDIS_STOP, render
-from worker.supervisor.instance import this_instance
-from worker.supervisor.members import end, end_all, members, wait_for
+from worker.supervisor import conf_file
+from worker.supervisor.config import render
+from worker.supervisor.fleet_lock import hold_fleet
+from worker.supervisor.instance import Instance, this_instance
+from worker.supervisor.members import end_all, wait_for
 from worker.supervisor.readiness import not_ready, wait_until_ready
 from worker.supervisor.rpc import ProcessInfo, is_up, processes, supervisord
 from worker.supervisor.socket_path import socket_file
+from worker.supervisor.stopping import WARM_SECONDS, Say, stop_processes
 from worker.topology import Topology, load
 from worker.valkey import binary
 
 __all__ = ["ProcessInfo", "is_outdated", "is_up", "processes", "run_in_foreground", "start", "stop"]
 
-WARM_SECONDS = 5
-"""How long workers may take to finish or put back their jobs before they are made to."""
-_TALK_AFTER = 2
-_LOCK_SECONDS = 120
 _SHUTDOWN_SECONDS = 20
-
-Say = Callable[[str], None]
 
 
 def start(say: Say = lambda _: None) -> bool:
@@ -48,7 +42,7 @@ def start(say: Say = lambda _: None) -> bool:
         connect().close()
     socket_file()
     settings.prepare_data_dir()
-    with hold(settings.run_dir() / "up.lock", _LOCK_SECONDS):
+    with hold_fleet():
         if is_up():
             if not_ready(processes()):
                 _migrate()
@@ -70,12 +64,13 @@ def run_in_foreground() -> NoReturn:
     topology = load()
     socket_file()
     settings.prepare_data_dir()
-    with hold(settings.run_dir() / "up.lock", _LOCK_SECONDS):
+    with hold_fleet():
         if is_up():
             raise FleetStartError("the fleet is already up — `fleet down` stops it")
         end_all(WARM_SECONDS)
-        conf = _prepare(topology)
-        os.execv(sys.executable, [*_supervisord_command(conf), "--nodaemon"])
+        instance = _prepare(topology)
+        os.chdir(instance.folder)
+        os.execv(sys.executable, [*_supervisord_command(), "--nodaemon"])
 
 
 def stop(say: Say = lambda _: None) -> bool:
@@ -87,28 +82,31 @@ def stop(say: Say = lambda _: None) -> bool:
     """
     if not settings.run_dir().exists():
         return False
-    with hold(settings.run_dir() / "up.lock", _LOCK_SECONDS):
+    with hold_fleet():
         return _stop(say)
 
 
 def is_outdated() -> bool:
-    """Whether the fleet that runs was started from another queues.toml, or an earlier state of it.
+    """Whether the fleet that is up goes by another queues.toml, or an earlier state of it.
 
-    Raises TopologyError.
+    One that was not started by `fleet up` is not looked at. Raises TopologyError.
     """
-    digest = load().digest
-    return any(member.topology != digest for member in members())
+    topology = load()
+    if not is_up():
+        return False
+    with supervisord() as rpc:
+        own = conf_file.is_own(rpc.getPID())
+    return own and not conf_file.is_of(conf_file.read(), topology)
 
 
-def _prepare(topology: Topology) -> Path:
-    """See to all that the programs need; the path of the supervisord.conf that runs them."""
+def _prepare(topology: Topology) -> Instance:
+    """See to all that the programs need, and write the supervisord.conf that runs them."""
     instance = this_instance(topology)
     if instance.embedded_redis:
         binary()
     _migrate()
-    conf = settings.data_dir() / "supervisord.conf"
-    conf.write_text(render(topology, instance), encoding="utf-8")
-    return conf
+    conf_file.replace(render(topology, instance))
+    return instance
 
 
 def _migrate() -> None:
@@ -116,13 +114,16 @@ def _migrate() -> None:
     close_database()
 
 
-def _supervisord_command(conf: Path) -> list[str]:
-    return [sys.executable, "-P", "-m", "supervisor.supervisord", "--configuration", str(conf)]
+def _supervisord_command() -> list[str]:
+    """To be run in the instance's folder, where supervisord finds `worker.supervisor.restarts`."""
+    conf = str(conf_file.path())
+    return [sys.executable, "-m", "supervisor.supervisord", "--configuration", conf]
 
 
-def _launch(conf: Path) -> None:
+def _launch(instance: Instance) -> None:
     result = subprocess.run(
-        _supervisord_command(conf),
+        _supervisord_command(),
+        cwd=instance.folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -142,7 +143,7 @@ def _revive() -> None:
         for process in processes():
             if process.is_down:
                 try:
-                    rpc.startProcess(f"{process.program}:{process.name}", False)
+                    rpc.startProcess(process.name, False)
                 except Fault as fault:
                     raise FleetStartError(
                         f"{process.name} does not start: {fault.faultString} — "
@@ -155,34 +156,10 @@ def _stop(say: Say) -> bool:
         return end_all(WARM_SECONDS) > 0
     with supervisord() as rpc:
         pid = rpc.getPID()
-        running = [each for each in processes() if not each.is_down]
-        _tell_to_stop(rpc, [each for each in running if each.program != "redis"])
-        _end_workers(say)
-        # Last, for the workers need it to put their jobs back. supervisord alone would take a
-        # second for each program that it finds stopped before one that is not.
-        redis = [each for each in running if each.program == "redis"]
-        _tell_to_stop(rpc, redis)
-        wait_for([each.pid for each in redis if each.pid], REDIS_STOP)
+        stop_processes(rpc, [each for each in processes() if not each.is_down], say)
         rpc.shutdown()
     if wait_for([pid], _SHUTDOWN_SECONDS):
         end_all(WARM_SECONDS)
         raise FleetStopError(f"supervisord (process {pid}) does not end — end it: `kill -9 {pid}`")
     end_all(WARM_SECONDS)
     return True
-
-
-def _tell_to_stop(rpc: Any, running: Iterable[ProcessInfo]) -> None:  # XML-RPC has no types
-    for process in running:
-        try:
-            rpc.stopProcess(f"{process.program}:{process.name}", False)
-        except Fault:  # it has ended meanwhile
-            continue
-
-
-def _end_workers(say: Say) -> None:
-    """Wait until all but Redis has ended, and end what does not."""
-    talk_after = min(_TALK_AFTER, WARM_SECONDS)
-    slow = wait_for((each.pid for each in members() if each.program != "redis"), talk_after)
-    if slow:
-        say(f"Waiting for processes to put back their jobs: {len(slow)} …")
-        end(wait_for(slow, WARM_SECONDS - talk_after), 0)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from worker.lifeline import is_supervisord
+from worker.slots import program_of
 from worker.supervisor.socket_path import socket_file
 
 
@@ -21,21 +22,20 @@ class Member(NamedTuple):
 
     pid: int
     parent: int
-    program: str
-    topology: str
-    """The digest of the topology that its supervisord.conf was rendered from."""
+    name: str
+    """What supervisord calls the program's process: metadata-2, redis."""
+
+    @property
+    def program(self) -> str:
+        """metadata, redis."""
+        return program_of(self.name)
 
 
 def members() -> list[Member]:
     """Every living process of this data folder's fleet, supervisord aside."""
     url = f"unix://{socket_file()}".encode()
     return [
-        Member(
-            pid,
-            parent,
-            environment.get(b"SUPERVISOR_GROUP_NAME", b"").decode(),
-            environment.get(b"FLEET_TOPOLOGY", b"").decode(),
-        )
+        Member(pid, parent, environment.get(b"SUPERVISOR_PROCESS_NAME", b"").decode())
         for pid, parent, environment in _own_processes()
         if environment.get(b"SUPERVISOR_SERVER_URL") == url and pid != os.getpid()
     ]
@@ -55,12 +55,21 @@ def end(pids: Iterable[int], patience: float) -> None:
 
 
 def end_all(patience: float) -> int:
-    """End what a supervisord that is gone, or cannot be asked any more, has left; say how many."""
+    """End what a supervisord that is gone, or cannot be asked any more, has left; say how many.
+
+    Redis is the last, for the others need it to put their jobs back.
+    """
     found = members()
     supervisords = {each.parent for each in found if is_supervisord(each.parent)}
-    for pid in supervisords:  # first, or they would start what is ended again
+    for pid in supervisords:  # or they would start what is ended again, and end all when they end
+        _send(pid, signal.SIGSTOP)
+    last = ("recovery", "redis")
+    end((each.pid for each in found if each.name not in last), patience)
+    for name in last:
+        end((each.pid for each in found if each.name == name), patience)
+    for pid in supervisords:
         _send(pid, signal.SIGKILL)
-    end(supervisords | {each.pid for each in found}, patience)
+    wait_for(supervisords, 5)
     return len(found)
 
 

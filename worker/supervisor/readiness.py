@@ -5,8 +5,8 @@ what it does meanwhile.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Sequence
 
 import redis
 
@@ -22,23 +22,23 @@ TRIES = 3
 """How often a process may exit at its start before it counts as failed."""
 _TALK_AFTER = 5
 _LOG_LINES = 5
-_NO_WORKERS = ("redis", "scheduler")
+_NO_WORKERS = ("redis", "recovery", "scheduler")
 
 
-def wait_until_ready(say: Callable[[str], None]) -> list[ProcessInfo]:
-    """Wait for all processes, and return them.
+def wait_until_ready(say: Callable[[str], None], names: Container[str] | None = None) -> None:
+    """Wait for all processes, or for those of these names.
 
     Raises FleetStartError with the end of the log of the first process that does not start.
     """
     started = time.monotonic()
     silent = True
-    exits: Counter[tuple[str, float | None]] = Counter()
+    tries = _Tries()
     while True:
-        present = processes()
-        _check(present, exits)
+        present = [each for each in processes() if names is None or each.name in names]
+        tries.look_at(present)
         waiting = not_ready(present)
         if present and not waiting:
-            return present
+            return
         elapsed = time.monotonic() - started
         if elapsed > READY_SECONDS:
             raise _failed(
@@ -69,14 +69,25 @@ def _is_ready(process: ProcessInfo, connection: redis.Redis) -> bool:
     return pid == str(process.pid).encode()  # an entry of a predecessor does not count
 
 
-def _check(present: Sequence[ProcessInfo], exits: Counter[tuple[str, float | None]]) -> None:
-    """Raise FleetStartError for a process that has exited too often."""
-    for process in present:
-        if process.state == "BACKOFF":
-            exits[process.name, process.since] = 1
-        tries = sum(1 for name, _ in exits if name == process.name)
-        if process.state == "FATAL" or tries >= TRIES:
-            raise _failed(process.name, f"does not start: {process.reason}")
+class _Tries:
+    """How often each process was seen to be started, and to have ended early."""
+
+    def __init__(self) -> None:
+        self._pids: defaultdict[str, set[int]] = defaultdict(set)
+        self._ends: defaultdict[str, set[float | None]] = defaultdict(set)
+
+    def look_at(self, present: Sequence[ProcessInfo]) -> None:
+        """Raise FleetStartError for a process that has exited too often."""
+        for process in present:
+            if process.pid:
+                self._pids[process.name].add(process.pid)
+            if process.state == "BACKOFF":  # briefly, as long as it is started again at once
+                self._ends[process.name].add(process.since)
+            lives = process.pid is not None
+            ends = max(len(self._pids[process.name]) - lives, len(self._ends[process.name]))
+            if process.state == "FATAL" or ends >= TRIES:
+                reason = process.reason or "it ends again and again"
+                raise _failed(process.name, f"does not start: {reason}")
 
 
 def _failed(name: str, reason: str) -> FleetStartError:

@@ -13,6 +13,7 @@ from typing import Any
 from xmlrpc.client import Fault, ServerProxy, Transport
 
 from worker.errors import SupervisordError
+from worker.slots import program_of
 from worker.supervisor.socket_path import socket_file
 
 TIMEOUT = 10
@@ -24,8 +25,7 @@ class ProcessInfo:
     """A process as supervisord sees it."""
 
     name: str
-    """metadata-2, redis, scheduler."""
-    program: str
+    """metadata-2, redis, recovery, scheduler. It is the name of its group too."""
     state: str
     """STARTING, RUNNING, BACKOFF, STOPPING, STOPPED, EXITED or FATAL."""
     pid: int | None
@@ -33,6 +33,11 @@ class ProcessInfo:
     """When it was last started, in seconds since 1970."""
     reason: str
     """Why it does not start, as far as supervisord knows."""
+
+    @property
+    def program(self) -> str:
+        """metadata, redis, recovery, scheduler."""
+        return program_of(self.name)
 
     @property
     def is_down(self) -> bool:
@@ -82,7 +87,6 @@ def processes() -> list[ProcessInfo]:
 def _described(info: dict[str, Any]) -> ProcessInfo:
     return ProcessInfo(
         name=info["name"],
-        program=info["group"],
         state=info["statename"],
         pid=info["pid"] or None,
         since=info["start"] or None,

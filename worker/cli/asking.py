@@ -1,0 +1,36 @@
+"""Commands that change something: they ask first, or take --yes, and --dry-run changes nothing."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def changes_something(command: Command) -> Command:
+    """Give a command the options --yes and --dry-run."""
+    yes = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
+    dry_run = click.option(
+        "-n", "--dry-run", is_flag=True, help="Say what would be done, and change nothing."
+    )
+    return yes(dry_run(command))
+
+
+def agreed(question: str, yes: bool) -> bool:
+    """Whether the user wants it; they are asked unless they said --yes.
+
+    Raises click.UsageError when there is nobody to ask.
+    """
+    if yes:
+        return True
+    try:
+        wanted = click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.UsageError(f"{question} Nobody is there to answer: add --yes") from None
+    if not wanted:
+        click.echo("Nothing was changed.", err=True)
+    return wanted

@@ -1,0 +1,49 @@
+"""`fleet scale`: how many processes a program has, for the time being."""
+
+import click
+
+from worker.cli.asking import changes_something
+from worker.cli.changes import carry_out
+from worker.cli.tables import print_table
+from worker.supervisor.planning import running_counts, scaled
+from worker.topology import load
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet scale                  how many processes each program has
+  fleet scale covers 3
+  fleet scale covers 1 --yes
+""",
+)
+@click.argument("program", required=False)
+@click.argument("count", required=False, type=click.IntRange(min=0))
+@changes_something
+def scale(program: str | None, count: int | None, yes: bool, dry_run: bool) -> None:
+    """Give PROGRAM COUNT worker processes, for the time being.
+
+    Single processes are started or stopped, and it asks before it ends one; all others go on. It
+    holds until the next `fleet reload`, or until the fleet is stopped and started; for good, write
+    it in queues.toml. 0 is refused where no other program consumes the same queues: `fleet queue
+    pause` lets a queue rest.
+    """
+    if program is None:
+        _list()
+    elif count is None:
+        raise click.UsageError("Missing argument 'COUNT'.")
+    elif carry_out(scaled(program, count), dry_run=dry_run, yes=yes):
+        click.echo(
+            f"{program} x{count} until the next `fleet reload`, or until the fleet is stopped; "
+            f"queues.toml says x{load().programs[program].processes}.",
+            err=True,
+        )
+
+
+def _list() -> None:
+    counts = running_counts()
+    rows = [["program", "processes", "in queues.toml", "queues"]]
+    for program in load().programs.values():
+        numbers = (counts[program.name], program.processes)
+        rows.append([program.name, *map(str, numbers), " ".join(program.queues)])
+    print_table(rows)

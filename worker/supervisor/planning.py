@@ -1,0 +1,128 @@
+"""A change of a fleet that is up: what it would do, and why it is refused."""
+
+from dataclasses import dataclass
+
+from worker.errors import BadInputError
+from worker.nearest import did_you_mean
+from worker.supervisor import conf_file
+from worker.supervisor.config import render
+from worker.supervisor.instance import this_instance
+from worker.supervisor.rpc import is_up, processes, supervisord
+from worker.supervisor.stranding import refuse_stranding
+from worker.topology import Topology, load
+
+
+@dataclass(frozen=True)
+class Change:
+    """A supervisord.conf to come, and by name what becomes of each process."""
+
+    topology: Topology
+    old: str
+    """The text that supervisord goes by."""
+    new: str
+    rereads: bool
+    """Whether the workers that go on are to read queues.toml anew."""
+
+    @property
+    def starts(self) -> list[str]:
+        """The processes that are new."""
+        return [name for name in self._after if name not in self._before]
+
+    @property
+    def stops(self) -> list[str]:
+        """The processes that are there no more."""
+        return [name for name in self._before if name not in self._after]
+
+    @property
+    def restarts(self) -> list[str]:
+        """The processes that are something else than before."""
+        before, after = self._before, self._after
+        return [name for name in after if name in before and after[name] != before[name]]
+
+    def interrupted(self) -> list[str]:
+        """The processes that run now and would be ended."""
+        running = {each.name for each in processes() if not each.is_down}
+        return [name for name in (*self.stops, *self.restarts) if name in running]
+
+    @property
+    def _before(self) -> dict[str, str]:
+        return conf_file.process_sections(self.old)
+
+    @property
+    def _after(self) -> dict[str, str]:
+        return conf_file.process_sections(self.new)
+
+
+def reloaded() -> Change:
+    """What taking up queues.toml as it is now would change.
+
+    Raises TopologyError with every fault of it, and BadInputError when the fleet is not up, when it
+    goes by another file or other settings, and when jobs would be left without a consumer.
+    """
+    topology = load()
+    require_up()
+    return _checked(topology, render(topology, this_instance(topology)), rereads=True)
+
+
+def scaled(program: str, count: int) -> Change:
+    """What giving a program `count` worker processes would change; 0 where another consumes all.
+
+    Raises as `reloaded` does, and BadInputError for an unknown program, for an edited queues.toml,
+    and when a queue would be left without a consumer, whether it holds jobs or not.
+    """
+    topology = load()
+    if program not in topology.programs:
+        raise BadInputError(
+            f"there is no program {program!r} in {topology.path} — "
+            f"{did_you_mean(program, topology.programs)}"
+        )
+    require_up()
+    text = conf_file.read()
+    if not conf_file.is_of(text, topology):
+        raise BadInputError(
+            f"{topology.path} is not what the fleet goes by any more — `fleet reload` first"
+        )
+    present = conf_file.process_counts(text)
+    counts = {name: present.get(name, 0) for name in topology.programs} | {program: count}
+    return _checked(topology, render(topology, this_instance(topology), counts), rereads=False)
+
+
+def running_counts() -> dict[str, int]:
+    """How many processes each program of queues.toml has at present. Raises as `reloaded` does."""
+    topology = load()
+    require_up()
+    present = conf_file.process_counts(conf_file.read())
+    return {name: present.get(name, 0) for name in topology.programs}
+
+
+def require_up() -> None:
+    """Raise BadInputError unless the fleet is up and goes by the data folder's file."""
+    if not is_up():
+        raise BadInputError("the fleet is not up — `fleet up` starts it as queues.toml says")
+    with supervisord() as rpc:
+        pid = rpc.getPID()
+    if not conf_file.is_own(pid):
+        raise BadInputError(
+            f"the fleet goes by another file than {conf_file.path()}, for it was started as "
+            f"`{' '.join(conf_file.command_line(pid))}` — `fleet down`, then `fleet up`"
+        )
+
+
+def _checked(topology: Topology, new: str, *, rereads: bool) -> Change:
+    change = Change(topology, conf_file.read(), new, rereads)
+    _refuse_other_settings(change)
+    refuse_stranding(topology, change.old, new)
+    return change
+
+
+def _refuse_other_settings(change: Change) -> None:
+    """Refuse what supervisord reads only at its start, or what every process has from it."""
+    before, after = conf_file.own_settings(change.old), conf_file.own_settings(change.new)
+    for name in before | after:
+        if before.get(name) != after.get(name):
+            was, is_now = before.get(name), after.get(name)
+            values = f" ({was}, and now {is_now})" if was and is_now else ""
+            raise BadInputError(
+                f"the fleet was started with another {name} than is set now{values} — "
+                "set it as it was, or `fleet down`, then `fleet up`"
+            )
