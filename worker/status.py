@@ -1,36 +1,45 @@
 """How the fleet stands: queues, who consumes them, and what is done and left to do."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
-from rq import Queue, Worker
-from rq.registry import (
-    DeferredJobRegistry,
-    FailedJobRegistry,
-    ScheduledJobRegistry,
-    StartedJobRegistry,
-)
+from rq import Worker
+from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.utils import str_to_date
 
 from db import ledger, library, scans
 from db.models import State
 from worker import dispatch
+from worker.queues import Place, known, paused, sizes
+from worker.recovery.putting_back import RECOVERED
 from worker.slots import registered_name
 from worker.supervisor import control
+
+_LATER = (Place.SCHEDULED, Place.DEFERRED, Place.READY)
+_JOB_PREFIX = Job.redis_job_namespace_prefix.encode()
 
 
 @dataclass
 class QueueStatus:
-    """A queue as it stands. `oldest` is how many seconds its first job has waited."""
+    """A queue as it stands."""
 
     name: str
+    use: str | None
+    """What it is for; None when queues.toml does not declare it."""
     waiting: int
     running: int
     failed: int
     later: int
     """Jobs that wait for a time or for another job."""
     oldest: float | None
+    """How many seconds its first job has waited, or has been due; None when none has."""
+    paused: bool
+    recovered: int
+    """Jobs that were put back after their process died."""
     consumers: list[str] = field(default_factory=list)
     """The names of the live workers that consume it."""
 
@@ -57,12 +66,37 @@ class RunningScan:
 
 
 def queues() -> list[QueueStatus]:
-    """Every queue that queues.toml declares, then every other one that holds jobs."""
-    consumers = live_consumers()
-    declared = list(dispatch.topology().queues)
-    known = {queue.name for queue in Queue.all(connection=dispatch.connection())}
-    others = [name for name in sorted(known - set(declared)) if dispatch.queue(name).count]
-    return [_queue_status(name, consumers[name]) for name in (*declared, *others)]
+    """Every queue that queues.toml declares, then every other one that holds jobs or is paused."""
+    names = list(dict.fromkeys([*known(), *sorted(paused())]))
+    return [
+        each
+        for each in queue_statuses(names)
+        if each.use is not None
+        or each.paused
+        or each.waiting + each.running + each.failed + each.later
+    ]
+
+
+def queue_statuses(names: Sequence[str]) -> list[QueueStatus]:
+    """The queues of these names as they stand, in this order."""
+    topology, consumers = dispatch.topology(), live_consumers()
+    counts, oldest, held_up = sizes(names), _oldest(names), paused()
+    recovered: Mapping[bytes, bytes] = dispatch.connection().hgetall(RECOVERED)  # type: ignore[assignment]
+    return [
+        QueueStatus(
+            name=name,
+            use=topology.queues[name].use if name in topology.queues else None,
+            waiting=counts[name][Place.WAITING],
+            running=counts[name][Place.RUNNING],
+            failed=counts[name][Place.FAILED],
+            later=sum(counts[name][place] for place in _LATER),
+            oldest=oldest[name],
+            paused=name in held_up,
+            recovered=int(recovered.get(name.encode(), 0)),
+            consumers=sorted(consumers[name]),
+        )
+        for name in names
+    ]
 
 
 def live_consumers() -> dict[str, list[str]]:
@@ -97,27 +131,37 @@ def totals() -> library.Totals:
     return library.totals()
 
 
-def _queue_status(name: str, consumers: list[str]) -> QueueStatus:
-    queue = dispatch.queue(name)
-    later = DeferredJobRegistry(queue=queue).count + ScheduledJobRegistry(queue=queue).count
-    return QueueStatus(
-        name=name,
-        waiting=queue.count,
-        running=StartedJobRegistry(queue=queue).count,
-        failed=FailedJobRegistry(queue=queue).count,
-        later=later,
-        oldest=_oldest(queue),
-        consumers=sorted(consumers),
-    )
+def _oldest(names: Sequence[str]) -> dict[str, float | None]:
+    """Seconds since the first job of each queue was enqueued or, when that is longer ago, due."""
+    connection = dispatch.connection()
+    with connection.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.lindex(Place.WAITING.key(name), 0)
+            pipeline.zrange(Place.SCHEDULED.key(name), 0, 0, withscores=True)
+        answers: list[Any] = pipeline.execute()
+    first, due = answers[::2], answers[1::2]
+    with connection.pipeline(transaction=False) as pipeline:
+        for raw_id in first:
+            pipeline.hget(_JOB_PREFIX + (raw_id or b""), "enqueued_at")
+        enqueued = pipeline.execute(raise_on_error=False)
+    now = datetime.now(UTC).timestamp()
+    return {
+        name: _longest(now, _moment(text), *(score for _, score in scheduled))
+        for name, text, scheduled in zip(names, enqueued, due, strict=True)
+    }
 
 
-def _oldest(queue: Queue) -> float | None:
-    """Seconds since the first waiting job was enqueued."""
-    for job_id in queue.get_job_ids(0, 1):
-        job = queue.fetch_job(job_id)
-        if job is not None and job.enqueued_at is not None:
-            return (datetime.now(UTC) - job.enqueued_at).total_seconds()
-    return None
+def _longest(now: float, *moments: float | None) -> float | None:
+    """The seconds since the earliest of these moments that has passed."""
+    return max((now - each for each in moments if each is not None and each <= now), default=None)
+
+
+def _moment(text: object) -> float | None:
+    """A time as RQ writes it; None for what it has not written."""
+    try:
+        return str_to_date(text).timestamp() if isinstance(text, bytes) else None
+    except ValueError:
+        return None
 
 
 def _work_status(need: ledger.Need, counts: Counter[State]) -> WorkStatus:

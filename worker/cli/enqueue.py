@@ -1,6 +1,7 @@
-"""`fleet enqueue`: put a job in the queue that queues.toml routes it to."""
+"""`fleet enqueue`: put a job, or what is left of a kind of work, in the queues that take it."""
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -12,10 +13,10 @@ from db.schema import check_schema
 from db.slices import slices
 from worker import dispatch
 from worker.errors import BadInputError
+from worker.nearest import did_you_mean
 from worker.topology import load
 
 _IDS_PER_JOB = 50
-_MISSING = (State.TODO, State.LEASED)
 _FAILED = (State.FAILED, State.QUARANTINED)
 
 
@@ -24,44 +25,108 @@ _FAILED = (State.FAILED, State.QUARANTINED)
 Examples:
   fleet enqueue maintenance.cleanup_expired_tasks
   fleet enqueue covers.process_album_covers 'album_ids=[12, 13]'
-  fleet enqueue covers.process_album_covers --missing
-  fleet enqueue covers.extract_embedded --failed
+  fleet enqueue covers --missing            every kind of work of the stage
+  fleet enqueue cover --failed              one kind of work, for tracks and albums
+  fleet enqueue covers.extract_embedded --all --dry-run
 """,
 )
-@click.argument("job")
+@click.argument("work", metavar="JOB|KIND|STAGE")
 @click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--missing", "which", flag_value="missing", help="For what was never settled.")
 @click.option("--failed", "which", flag_value="failed", help="For what failed.")
 @click.option("--all", "which", flag_value="all", help="For everything, anew.")
-def enqueue(job: str, arguments: tuple[str, ...], which: str | None) -> None:
-    """Put JOB in the queue that queues.toml routes it to, and print the id of each job.
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+def enqueue(work: str, arguments: tuple[str, ...], which: str | None, dry_run: bool) -> None:
+    """Put a job in the queue that queues.toml routes it to, and print the id of each job.
 
-    Values are JSON, or else text. With --missing, --failed or --all the ids come from the ledger.
+    Values are JSON, or else text. With --missing, --failed or --all the tracks or albums come from
+    the ledger, and besides a job's name a kind of work (cover, picture) or a stage (covers) will
+    do. What was looked for and not found is settled, and not missing.
     """
-    load().route(job)  # a name that is not routed is refused before anything is opened
+    topology = load()
     if which and arguments:
         raise click.UsageError(f"--{which} takes the ids from the ledger, and no arguments beside")
-    jobs = _from_ledger(job, which) if which else [_arguments(arguments)]
-    for each in jobs:
-        click.echo(dispatch.enqueue(job, **each))
-    if not jobs:
-        click.echo(f"Nothing to do: the ledger has no row for {job} --{which}.", err=True)
+    if which:
+        _from_ledger(_needs(work), which, dry_run)
+        return
+    if work not in topology.routes and _named(work):
+        raise click.UsageError(f"{work} is no job but work: add --missing, --failed or --all")
+    queue = topology.route(work)
+    call = _arguments(arguments)
+    if dry_run:
+        click.echo(f"Would enqueue {work} in {queue.name} with {json.dumps(call)}")
+    else:
+        click.echo(dispatch.enqueue(work, **call))
 
 
-def _from_ledger(job: str, which: str) -> list[dict[str, Any]]:
-    need = next((each for each in ledger.NEEDS if each.job == job), None)
-    if need is None:
-        jobs = ", ".join(each.job for each in ledger.NEEDS)
-        raise BadInputError(f"{job} has no rows in the ledger for --{which} — these have: {jobs}")
+def _named(work: str) -> list[ledger.Need]:
+    """The needs of that job, kind or stage, in the order in which they are best worked on."""
+    return [
+        need for need in ledger.NEEDS if work in {need.job, need.kind, need.job.partition(".")[0]}
+    ]
+
+
+def _needs(work: str) -> list[ledger.Need]:
+    """As `_named`. Raises UnknownJobError or BadInputError when there is none."""
+    needs = _named(work)
+    if needs:
+        return needs
+    names = {name for need in ledger.NEEDS for name in (need.kind.value, need.job)}
+    names |= {need.job.partition(".")[0] for need in ledger.NEEDS}
+    if work in load().routes:
+        raise BadInputError(f"{work} has no rows in the ledger — these have: {_listed(names)}")
+    raise BadInputError(
+        f"there is no job, kind or stage {work!r} in the ledger — {did_you_mean(work, names)}"
+    )
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _from_ledger(needs: list[ledger.Need], which: str, dry_run: bool) -> None:
+    """Ask anew for what is meant, enqueue the jobs for it, and tell how many."""
     open_database()
     check_schema()
-    if which == "missing":
-        ids = ledger.with_state(need, _MISSING)
-    else:
-        with transaction():
-            chosen = ledger.with_state(need, _FAILED if which == "failed" else None)
-            ids = ledger.need(need.kind, need.entity_type, chosen)
-    return [{need.argument: list(part)} for part in slices(ids, _IDS_PER_JOB)]
+    total = 0
+    for need in needs:
+        ids = _ids(need, which, dry_run)
+        total += len(ids)
+        parts = list(slices(ids, _IDS_PER_JOB))
+        counts = f"{need.job}: {_many(len(ids), need.entity_type)} in {_many(len(parts), 'job')}"
+        if dry_run:
+            click.echo(f"Would enqueue {counts}")
+            continue
+        for part in parts:
+            click.echo(dispatch.enqueue(need.job, **{need.argument: list(part)}))
+        click.echo(counts, err=True)
+    if not total:
+        click.echo(f"Nothing to do: the ledger has nothing for --{which}.", err=True)
+
+
+def _ids(need: ledger.Need, which: str, dry_run: bool) -> list[int]:
+    """The entities that are meant; unless in a dry run, the ledger asks for them afterwards.
+
+    What a living job has leased counts as missing only when its lease runs out.
+    """
+    with nullcontext() if dry_run else transaction():
+        never_asked = [] if which == "failed" else ledger.never_asked(need)
+        waiting: list[int] = []
+        anew = never_asked
+        match which:
+            case "missing":
+                waiting = ledger.unleased(need)
+            case "failed":
+                anew = ledger.with_state(need, _FAILED)
+            case _:
+                anew = never_asked + ledger.with_state(need)
+        if not dry_run:
+            ledger.need(need.kind, need.entity_type, anew)
+    return sorted({*waiting, *anew})
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _arguments(texts: tuple[str, ...]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """`fleet status`: queues, workers, and what is done and left to do."""
 
 import json
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +19,17 @@ from worker.supervisor import control
 from worker.topology import load
 
 _EVERY = 1.0
+_HEADING = (
+    "queue",
+    "waiting",
+    "running",
+    "failed",
+    "later",
+    "oldest",
+    "paused",
+    "recovered",
+    "consumers",
+)
 
 
 @click.command(
@@ -33,7 +46,8 @@ def status(watch: bool, as_json: bool) -> None:
     """Show queues, workers, and what is done and left to do.
 
     Each queue: how many jobs wait, run, failed, wait for a time (later), how long the first one
-    has waited, and which live workers consume it. Each kind of work: how many tracks and albums
+    has waited, whether it is paused, how many jobs were put back after their process died
+    (recovered), and which live workers consume it. Each kind of work: how many tracks and albums
     are done, have none, failed, and are to do.
     """
     load()
@@ -83,9 +97,28 @@ def _print() -> None:
     print_table(rows)
     if not control.is_up():
         click.echo("The fleet is not up: `fleet up` starts it.", err=True)
-    rows = [["queue", "waiting", "running", "failed", "later", "oldest", "consumers"]]
-    for queue in fleet_status.queues():
+    print_table(queue_rows(fleet_status.queues()))
+
+
+def queue_rows(queues: Sequence[fleet_status.QueueStatus]) -> list[list[str]]:
+    """The rows of a table of queues, its heading first.
+
+    On a terminal, where room is scarce, columns in which no queue has anything are left out.
+    """
+    rows = [list(_HEADING)]
+    for queue in queues:
         counts = (queue.waiting, queue.running, queue.failed, queue.later)
         oldest = "" if queue.oldest is None else f"{queue.oldest:.0f} s"
-        rows.append([queue.name, *map(str, counts), oldest, ", ".join(queue.consumers) or "none"])
-    print_table(rows)
+        paused = "paused" if queue.paused else ""
+        recovered = str(queue.recovered or "")
+        row = [queue.name, *map(str, counts), oldest, paused, recovered, _consumers(queue)]
+        rows.append(row)
+    if not sys.stdout.isatty():
+        return rows
+    kept = [number for number in range(len(_HEADING)) if any(row[number] for row in rows[1:])]
+    return [[row[number] for number in kept] for row in rows]
+
+
+def _consumers(queue: fleet_status.QueueStatus) -> str:
+    nobody = "none" if queue.use is not None else "none: not in queues.toml"
+    return ", ".join(queue.consumers) or nobody

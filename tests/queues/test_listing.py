@@ -1,0 +1,166 @@
+"""The list shows each queue as it stands, spoilt jobs or not, and changes nothing."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis
+from rq import Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from tests.queues.conftest import (
+    COVERS,
+    OLD,
+    PICTURES,
+    Fleet,
+    fail,
+    queue_named,
+    snapshot,
+    stale,
+    strand,
+)
+from worker import dispatch, status
+from worker import queues as fleet_queues
+from worker.exit_codes import ExitCode
+
+
+def listed(fleet: Fleet, capsys: pytest.CaptureFixture[str], *names: str) -> dict[str, Any]:
+    assert fleet("queue", "list", *names, "--json") == ExitCode.OK
+    rows = map(json.loads, capsys.readouterr().out.splitlines())
+    return {row["name"]: row for row in rows}
+
+
+def test_every_declared_queue_is_listed_and_others_only_with_jobs(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared = list(dispatch.topology().queues)
+    strand(1, queue="emptied")
+    fleet_queues.clear("emptied")
+    assert list(listed(fleet, capsys)) == declared
+    strand(1)
+    rows = listed(fleet, capsys)
+    assert list(rows) == [*declared, OLD]
+    assert rows[OLD]["use"] is None
+    assert rows[COVERS]["use"] == dispatch.topology().queues[COVERS].use
+
+
+def test_jobs_are_counted_by_what_they_wait_for(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = strand(4)
+    fail(ids[:1])
+    queue_named(OLD).schedule_job(stale(PICTURES), datetime.now(UTC) + timedelta(days=1))
+    queues.zadd(f"rq:wip:{OLD}", {"a:b": 9e9})
+    row = listed(fleet, capsys)[OLD]
+    assert [row[each] for each in ("waiting", "running", "failed", "later")] == [3, 1, 1, 1]
+
+
+def test_a_queue_with_scheduled_jobs_only_is_listed(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue_named(OLD).schedule_job(stale(PICTURES), datetime.now(UTC) + timedelta(days=1))
+    row = listed(fleet, capsys)[OLD]
+    assert row["later"] == 1
+    assert row["oldest"] is None
+
+
+def test_a_job_that_is_overdue_counts_as_waiting_since_it_was_due(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue_named(OLD).schedule_job(stale(PICTURES), datetime.now(UTC) - timedelta(hours=1))
+    assert listed(fleet, capsys)[OLD]["oldest"] >= 3600
+
+
+def test_the_age_is_that_of_the_first_job(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, _ = strand(2)
+    queues.hset(Job.key_for(first), "enqueued_at", "2020-01-01T00:00:00.000000Z")
+    assert listed(fleet, capsys)[OLD]["oldest"] > 365 * 24 * 3600
+
+
+def test_who_consumes_and_what_is_paused_and_recovered_is_told(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker = Worker([COVERS], name="covers-1.here", connection=queues, serializer=JSONSerializer)
+    worker.register_birth()
+    fleet_queues.pause("insert")
+    queues.hset("fleet:recovered", COVERS, 3)
+    rows = listed(fleet, capsys)
+    assert rows[COVERS]["consumers"] == ["covers-1.here"]
+    assert (rows[COVERS]["paused"], rows["insert"]["paused"]) == (False, True)
+    assert (rows[COVERS]["recovered"], rows["insert"]["recovered"]) == (3, 0)
+
+
+def test_a_queue_that_is_paused_and_no_longer_declared_is_listed(queues: redis.Redis) -> None:
+    queues.sadd("fleet:paused", "once")
+    assert "once" in [each.name for each in status.queues()]
+
+
+@pytest.mark.parametrize("field", ["data", "enqueued_at", "timeout", "status"])
+def test_a_tampered_job_does_not_break_the_list(
+    field: str, queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, _ = strand(2)
+    queues.hset(Job.key_for(first), field, b"\xff\xfe")
+    queues.lpush(f"rq:queue:{COVERS}", b"\xff\xfe")
+    rows = listed(fleet, capsys)
+    assert (rows[OLD]["waiting"], rows[COVERS]["waiting"]) == (2, 1)
+
+
+def test_looking_changes_nothing(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fail(strand(2)[:1])
+    queues.zadd(f"rq:wip:{OLD}", {"abandoned:1": 1})
+    before = snapshot(queues)
+    listed(fleet, capsys)
+    assert snapshot(queues) == before
+
+
+def test_the_table_has_a_line_for_each_queue_named(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strand(2)
+    fleet_queues.pause(COVERS)
+    assert fleet("queue", "list", OLD, COVERS) == ExitCode.OK
+    heading, old, covers = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert heading[:2] == ["queue", "waiting"]
+    assert (old[0], old[1], old[-1]) == (OLD, "2", "none: not in queues.toml")
+    assert covers[heading.index("paused")] == "paused"
+
+
+def test_a_name_that_is_none_is_refused_with_the_nearest(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fleet("queue", "list", "inserts") == ExitCode.BAD_INPUT
+    assert "there is no queue 'inserts' — did you mean insert?" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("database")
+def test_the_status_shows_what_is_paused(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet_queues.pause(COVERS)
+    assert fleet("status") == ExitCode.OK
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines if "paused" in line[1:]] == ["queue", COVERS]
+
+
+def test_on_a_terminal_columns_in_which_nothing_is_are_left_out(
+    queues: redis.Redis,
+    fleet: Fleet,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    fleet("queue", "list")
+    without = capsys.readouterr().out
+    fleet_queues.pause(COVERS)
+    fleet("queue", "list")
+    assert "consumers" in without
+    assert "paused" not in without
+    assert "paused" in capsys.readouterr().out

@@ -1,0 +1,83 @@
+"""Pausing names one queue that workers leave alone, until it is resumed."""
+
+import pytest
+import redis
+
+from tests.queues.conftest import COVERS, Fleet, snapshot, strand
+from worker import queues as fleet_queues
+from worker.errors import BadInputError
+from worker.exit_codes import ExitCode
+
+
+def test_a_paused_queue_is_paused_until_it_is_resumed(queues: redis.Redis) -> None:
+    assert fleet_queues.pause(COVERS)
+    assert fleet_queues.paused() == {COVERS}
+    assert fleet_queues.resume(COVERS)
+    assert fleet_queues.paused() == set()
+
+
+def test_workers_find_the_paused_queue_by_name(queues: redis.Redis) -> None:
+    fleet_queues.pause(COVERS)
+    assert queues.smembers("fleet:paused") == {COVERS.encode()}
+
+
+def test_pausing_twice_or_resuming_twice_tells_that_nothing_changed(queues: redis.Redis) -> None:
+    fleet_queues.pause(COVERS)
+    assert not fleet_queues.pause(COVERS)
+    fleet_queues.resume(COVERS)
+    assert not fleet_queues.resume(COVERS)
+
+
+def test_a_queue_that_is_not_declared_cannot_be_paused(queues: redis.Redis) -> None:
+    strand(1)
+    with pytest.raises(BadInputError, match=f"no queue 'old_covers' — did you mean {COVERS}"):
+        fleet_queues.pause("old_covers")
+
+
+def test_a_queue_that_was_paused_and_then_undeclared_can_be_resumed(queues: redis.Redis) -> None:
+    queues.sadd("fleet:paused", "once")
+    assert fleet_queues.resume("once")
+
+
+def test_the_command_pauses_one_queue_and_says_how_to_go_on(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fleet("queue", "pause", COVERS, "--yes") == ExitCode.OK
+    assert fleet_queues.paused() == {COVERS}
+    assert f"`fleet queue resume {COVERS}`" in capsys.readouterr().out
+    assert fleet("queue", "resume", COVERS, "--yes") == ExitCode.OK
+    assert fleet_queues.paused() == set()
+
+
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_a_dry_run_pauses_and_resumes_nothing(
+    command: str, queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if command == "resume":
+        fleet_queues.pause(COVERS)
+    strand(2, queue=COVERS)
+    before = snapshot(queues)
+    assert fleet("queue", command, COVERS, "--dry-run") == ExitCode.OK
+    assert f"Would {command} {COVERS}, in which 2 jobs wait" in capsys.readouterr().out
+    assert snapshot(queues) == before
+
+
+def test_no_is_taken_for_an_answer(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fleet("queue", "pause", COVERS, typed="n\n") == ExitCode.OK
+    assert fleet_queues.paused() == set()
+    assert "Nothing was changed" in capsys.readouterr().err
+
+
+def test_yes_is_taken_for_an_answer(queues: redis.Redis, fleet: Fleet) -> None:
+    assert fleet("queue", "pause", COVERS, typed="y\n") == ExitCode.OK
+    assert fleet_queues.paused() == {COVERS}
+
+
+def test_where_nobody_answers_nothing_is_done(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fleet("queue", "pause", COVERS) == ExitCode.USAGE
+    assert fleet_queues.paused() == set()
+    assert "add --yes" in capsys.readouterr().err

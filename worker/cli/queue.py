@@ -1,0 +1,240 @@
+"""`fleet queue`: look at the queues, and pause, clear, retry or rescue one."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
+
+import click
+
+from worker import queues, status
+from worker.cli.asking import agreed, changes_something
+from worker.cli.status import queue_rows
+from worker.cli.tables import print_table
+from worker.exit_codes import ExitCode
+from worker.queues import HELD, Outcome, Place
+
+_SHOWN_IDS = 20
+
+
+@click.group()
+def queue() -> None:
+    """List the queues, and pause, resume, clear, retry or rescue one.
+
+    What changes something asks first, or takes --yes; --dry-run says what would be done.
+    """
+
+
+@queue.command(
+    "list",
+    epilog="""\b
+Examples:
+  fleet queue list
+  fleet queue list extract insert
+  fleet queue list --json | jq 'select(.paused)'
+""",
+)
+@click.argument("names", nargs=-1, metavar="[QUEUE]...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_queues(names: tuple[str, ...], as_json: bool) -> None:
+    """List the queues of queues.toml, and others that hold jobs.
+
+    Each: how many jobs wait, run, failed, wait for a time (later), how long the first one has
+    waited, whether it is paused, how many jobs were put back after their process died (recovered),
+    and which live workers consume it. With --json also what it is for.
+    """
+    for name in names:
+        queues.required(name)
+    found = status.queue_statuses(names) if names else status.queues()
+    if as_json:
+        for each in found:
+            click.echo(json.dumps(asdict(each), ensure_ascii=False))
+        return
+    print_table(queue_rows(found))
+
+
+@queue.command(
+    epilog="""\b
+Examples:
+  fleet queue pause deferred_covers
+  fleet queue pause deferred_covers --yes
+""",
+)
+@click.argument("name", metavar="QUEUE")
+@changes_something
+def pause(name: str, yes: bool, dry_run: bool) -> None:
+    """Take no more jobs from QUEUE until it is resumed.
+
+    Jobs go on arriving in it, the one at hand goes on, and other queues are not touched.
+    """
+    queues.required(name, queues.declared())
+    waiting = queues.sizes([name])[name][Place.WAITING]
+    if name in queues.paused():
+        click.echo(f"{name} is paused already.", err=True)
+    elif dry_run:
+        click.echo(f"Would pause {name}, in which {_jobs(waiting)} wait")
+    elif agreed(f"Pause {name}, in which {_jobs(waiting)} wait?", yes):
+        queues.pause(name)
+        click.echo(f"Paused {name}; `fleet queue resume {name}` goes on with it")
+
+
+@queue.command(
+    epilog="""\b
+Examples:
+  fleet queue resume deferred_covers
+""",
+)
+@click.argument("name", metavar="QUEUE")
+@changes_something
+def resume(name: str, yes: bool, dry_run: bool) -> None:
+    """Take jobs from QUEUE again."""
+    paused = queues.paused()
+    queues.required(name, {*queues.declared(), *paused})
+    waiting = queues.sizes([name])[name][Place.WAITING]
+    if name not in paused:
+        click.echo(f"{name} is not paused.", err=True)
+    elif dry_run:
+        click.echo(f"Would resume {name}, in which {_jobs(waiting)} wait")
+    elif agreed(f"Resume {name}, in which {_jobs(waiting)} wait?", yes):
+        queues.resume(name)
+        click.echo(f"Resumed {name}")
+
+
+@queue.command(
+    epilog="""\b
+Examples:
+  fleet queue move old_covers deferred_covers --dry-run
+  fleet queue move old_covers deferred_covers
+""",
+)
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@changes_something
+@click.pass_context
+def move(context: click.Context, source: str, target: str, yes: bool, dry_run: bool) -> None:
+    """Rescue the jobs of FROM that queues.toml routes to TO today.
+
+    FROM may be a queue that queues.toml does not know any more. Waiting, scheduled and deferred
+    jobs go behind those that TO has, in their order, with its timeout and retries. Jobs that are
+    routed elsewhere, or nowhere, stay and are listed; it ends with 3 then.
+    """
+    words = _Words(
+        does="Move",
+        did="Moved",
+        source=source,
+        what=f"from {source} to {target}",
+        remedy=f"`fleet queue clear {source}` deletes what stays",
+    )
+    transfer = partial(queues.move, source, target)
+    context.exit(_settle(transfer, words, yes=yes, dry_run=dry_run))
+
+
+@queue.command(
+    epilog="""\b
+Examples:
+  fleet queue retry deferred_covers --dry-run
+  fleet queue retry deferred_covers --yes
+""",
+)
+@click.argument("name", metavar="QUEUE")
+@changes_something
+@click.pass_context
+def retry(context: click.Context, name: str, yes: bool, dry_run: bool) -> None:
+    """Put the failed jobs of QUEUE back to work, with all their retries.
+
+    They go to the queues that take them today. Jobs that no queue takes stay failed and are
+    listed; it ends with 3 then. What the ledger counts as failed: `fleet enqueue KIND --failed`.
+    """
+    words = _Words(
+        does="Retry",
+        did="Retried",
+        source=name,
+        what=f"of {name}",
+        remedy="what stays is forgotten a month after it failed",
+    )
+    context.exit(_settle(partial(queues.retry, name), words, yes=yes, dry_run=dry_run))
+
+
+@queue.command(
+    epilog="""\b
+Examples:
+  fleet queue clear deferred_covers --dry-run
+  fleet queue clear old_covers --yes
+""",
+)
+@click.argument("name", metavar="QUEUE")
+@changes_something
+def clear(name: str, yes: bool, dry_run: bool) -> None:
+    """Delete the jobs of QUEUE that have not begun: waiting, scheduled and deferred.
+
+    What is to be done stands in the database: what the library still needs comes back with the
+    next sweep (the job maintenance.reconcile). Jobs that run or have failed stay.
+    """
+    counts = queues.clear(name, dry_run=True)
+    if not counts.total():
+        click.echo(f"{name} holds no job that has still to run.", err=True)
+        return
+    if dry_run:
+        click.echo(f"Would delete {_sorts(counts)} of {name}")
+    elif agreed(f"Delete {_sorts(counts)} of {name}?", yes):
+        click.echo(f"Deleted {_sorts(queues.clear(name))} of {name}")
+        click.echo("What the library still needs comes back with the next sweep.", err=True)
+
+
+class _Words(NamedTuple):
+    """How a transfer is told."""
+
+    does: str
+    did: str
+    source: str
+    what: str
+    remedy: str
+    """What becomes of jobs that stay."""
+
+
+def _settle(
+    transfer: Callable[..., Outcome], words: _Words, *, yes: bool, dry_run: bool
+) -> ExitCode:
+    """Tell what a transfer would do, ask, do it, and tell what it did."""
+    if dry_run or not yes:
+        planned = transfer(dry_run=True)
+        _tell(planned, f"Would {words.does.lower()}", words, err=not dry_run)
+        count = planned.done.total()
+        question = f"{words.does} {_jobs(count)} {words.what}?"
+        if dry_run or not count or not agreed(question, yes):
+            return ExitCode.OK if planned.is_clean else ExitCode.PROBLEMS
+    outcome = transfer()
+    _tell(outcome, words.did, words, err=False)
+    return ExitCode.OK if outcome.is_clean else ExitCode.PROBLEMS
+
+
+def _tell(outcome: Outcome, did: str, words: _Words, *, err: bool) -> None:
+    lines = [f"{did} {_jobs(outcome.done.total())} {words.what}"]
+    lines += [f"  {count:,} {route.job} to {route.queue}" for route, count in outcome.done.items()]
+    if outcome.kept:
+        lines.append(f"{_jobs(outcome.kept.total())} stay:")
+    for route, count in outcome.kept.items():
+        away = f"`fleet queue move {words.source} {route.queue}` takes it where it goes today"
+        lines.append(f"  {count:,} {route.job} — {away if route.queue else 'no queue takes it'}")
+    if outcome.unreadable:
+        lines.append(f"{_jobs(len(outcome.unreadable))} cannot be read, and stay:")
+    for job_id, fault in islice(outcome.unreadable.items(), _SHOWN_IDS):
+        lines.append(f"  {job_id[:80]!r} — {fault}")
+    if len(outcome.unreadable) > _SHOWN_IDS:
+        lines.append(f"  … and {len(outcome.unreadable) - _SHOWN_IDS:,} more")
+    if not outcome.is_clean:
+        lines.append(f"({words.remedy})")
+    click.echo("\n".join(lines), err=err)
+
+
+def _sorts(counts: Counter[Place]) -> str:
+    """How many jobs of each sort, in words."""
+    sorts = ", ".join(f"{counts[place]:,} {place}" for place in HELD if counts[place])
+    return f"{_jobs(counts.total())} ({sorts or 'none left'})"
+
+
+def _jobs(count: int) -> str:
+    return f"{count:,} job" if count == 1 else f"{count:,} jobs"

@@ -1,0 +1,30 @@
+"""What can be done with the jobs of a queue while the fleet runs.
+
+Every change of a job is one atomic step of Redis, so an end in the middle of a long one loses no
+job and doubles none; what was not reached stays where it was, and the same call goes on with it.
+"""
+
+from worker.queues.clearing import clear
+from worker.queues.moving import move, rescue
+from worker.queues.pausing import pause, paused, resume
+from worker.queues.places import HELD, Place, declared, known, required, sizes
+from worker.queues.retrying import retry
+from worker.queues.transfer import Outcome, Route
+
+__all__ = [
+    "HELD",
+    "Outcome",
+    "Place",
+    "Route",
+    "clear",
+    "declared",
+    "known",
+    "move",
+    "pause",
+    "paused",
+    "required",
+    "rescue",
+    "resume",
+    "retry",
+    "sizes",
+]

@@ -1,0 +1,86 @@
+"""Which queues there are, declared or only in Redis, and the places where each keeps its jobs."""
+
+from collections import Counter
+from collections.abc import Container, Sequence
+from enum import StrEnum
+
+from rq import Queue
+from rq.registry import (
+    DeferredJobRegistry,
+    FailedJobRegistry,
+    ReadyJobRegistry,
+    ScheduledJobRegistry,
+    StartedJobRegistry,
+)
+from rq.utils import as_text
+
+from worker import dispatch
+from worker.errors import BadInputError
+from worker.nearest import did_you_mean
+
+_PREFIX = Queue.redis_queue_namespace_prefix
+
+
+class Place(StrEnum):
+    """Where the ids of a queue's jobs are kept: the queue itself is a list, the others sort."""
+
+    WAITING = "waiting"
+    SCHEDULED = "scheduled"
+    """They wait for a time."""
+    DEFERRED = "deferred"
+    """They wait for other jobs."""
+    READY = "ready"
+    """What they waited for is done; RQ is about to put them in the queue."""
+    RUNNING = "running"
+    FAILED = "failed"
+
+    def key(self, queue: str) -> str:
+        """The key of this place in Redis, for the queue of that name."""
+        return _TEMPLATES[self].format(queue)
+
+
+_TEMPLATES = {
+    Place.WAITING: _PREFIX + "{}",
+    Place.SCHEDULED: ScheduledJobRegistry.key_template,
+    Place.DEFERRED: DeferredJobRegistry.key_template,
+    Place.READY: ReadyJobRegistry.key_template,
+    Place.RUNNING: StartedJobRegistry.key_template,
+    Place.FAILED: FailedJobRegistry.key_template,
+}
+
+HELD = (Place.WAITING, Place.READY, Place.SCHEDULED, Place.DEFERRED)
+"""The places of jobs that have still to be run."""
+
+
+def declared() -> list[str]:
+    """The names of the queues of queues.toml."""
+    return list(dispatch.topology().queues)
+
+
+def known() -> list[str]:
+    """The declared names, then those of other queues that Redis has seen, in order."""
+    keys = (as_text(key) for key in dispatch.connection().smembers(Queue.redis_queues_keys))
+    seen = {key.removeprefix(_PREFIX) for key in keys if key.startswith(_PREFIX)}
+    return [*declared(), *sorted(seen.difference(declared()))]
+
+
+def required(name: str, among: Container[str] | None = None) -> None:
+    """Raise BadInputError, with the nearest names, unless there is a queue of that name.
+
+    `among` are the names that will do; by default the known ones.
+    """
+    names = known()
+    if name not in (names if among is None else among):
+        choices = [each for each in names if among is None or each in among]
+        raise BadInputError(f"there is no queue {name!r} — {did_you_mean(name, choices)}")
+
+
+def sizes(names: Sequence[str]) -> dict[str, Counter[Place]]:
+    """How many jobs each of these queues has in each place, read in one round trip."""
+    with dispatch.connection().pipeline(transaction=False) as pipeline:
+        for name in names:
+            for place in Place:
+                count = pipeline.llen if place is Place.WAITING else pipeline.zcard
+                count(place.key(name))
+        counts = iter(pipeline.execute())
+    return {name: Counter({place: next(counts) for place in Place}) for name in names}

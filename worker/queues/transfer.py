@@ -1,0 +1,194 @@
+"""Taking jobs out of one queue and into the queues that their names are routed to today."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from rq import Queue as RQQueue
+from rq.job import Job
+from rq.utils import as_text
+
+from worker import dispatch
+from worker.queues.places import Place
+from worker.queues.reading import Entry, read
+from worker.topology import Queue
+
+_TRANSFER = """
+-- KEYS: the place where the jobs are, RQ's set of queues. ARGV: the plan, as JSON:
+-- first, size: the window; jobs: [id, number of its target]; prefix: of job keys;
+-- targets: queue (key), place (key), is_list, fields to set [name, value, …], fields to drop;
+-- persist: whether the jobs were to expire
+local plan = cjson.decode(ARGV[1])
+local position, gone, moved = {}, '', {}
+local from_list = redis.call('TYPE', KEYS[1]).ok == 'list'
+if from_list then
+    local window = redis.call('LRANGE', KEYS[1], plan.first, plan.first + plan.size - 1)
+    for i, id in ipairs(window) do position[id] = plan.first + i - 1 end
+end
+for _, target in ipairs(plan.targets) do
+    redis.call(target.is_list and 'LLEN' or 'ZCARD', target.place)  -- fails before any change
+    redis.call('SADD', KEYS[2], target.queue)
+end
+for _, job in ipairs(plan.jobs) do
+    local id, target, key = job[1], plan.targets[job[2] + 1], plan.prefix .. job[1]
+    local score = not from_list and redis.call('ZSCORE', KEYS[1], id)
+    if (position[id] or score) and redis.call('TYPE', key).ok == 'hash' then
+        redis.call('HSET', key, unpack(target.set))
+        if #target.drop > 0 then redis.call('HDEL', key, unpack(target.drop)) end
+        if plan.persist then redis.call('PERSIST', key) end
+        if target.is_list then
+            redis.call('RPUSH', target.place, id)
+        else
+            redis.call('ZADD', target.place, score, id)
+        end
+        if from_list then
+            redis.call('LSET', KEYS[1], position[id], gone)
+        else
+            redis.call('ZREM', KEYS[1], id)
+        end
+        moved[#moved + 1] = id
+    end
+end
+if #moved > 0 and from_list then redis.call('LREM', KEYS[1], #moved, gone) end
+return moved
+"""
+"""Marking and then dropping the marks: dropping each id by itself would search the list each time.
+
+No job has the mark, the empty text, for its id.
+"""
+
+
+class Route(NamedTuple):
+    """A job's name, and the queue that takes it today; None when no queue does."""
+
+    job: str
+    queue: str | None
+
+
+@dataclass
+class Outcome:
+    """What was done with the jobs of a queue, or what a dry run says would be."""
+
+    done: Counter[Route] = field(default_factory=Counter)
+    """How many went where."""
+    kept: Counter[Route] = field(default_factory=Counter)
+    """How many stay, and where they are routed instead."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """The ids of those that stay because they cannot be read, each with the reason."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no job had to stay."""
+        return not self.kept and not self.unreadable
+
+
+class Change(NamedTuple):
+    """What changes in the hash of a job: fields set and fields dropped."""
+
+    set: dict[str, str]
+    drop: list[str]
+
+
+class Transfer(NamedTuple):
+    """A way for the jobs of the queue `source`."""
+
+    source: str
+    places: Mapping[Place, Place]
+    """From which place into which."""
+    wanted: Callable[[Queue], bool]
+    """Whether a job that is routed to this queue is to go there."""
+    change: Callable[[Queue], Change]
+    fault: Callable[[Entry], str] = lambda entry: entry.fault
+    """Why a job must stay whatever its name is; empty when it need not."""
+    persist: bool = False
+    """Whether the jobs were to expire, and now are not."""
+
+    def run(self, *, dry_run: bool) -> Outcome:
+        """Let every job go that may; each place in its order."""
+        outcome = Outcome()
+        for place in self.places:
+            seen = self._pass(place, dry_run)
+            while seen.done and not dry_run:  # a queue at work may have shifted under the pass
+                outcome.done += seen.done
+                seen = self._pass(place, dry_run)
+            outcome.done += seen.done
+            outcome.kept += seen.kept
+            outcome.unreadable |= seen.unreadable
+        return outcome
+
+    def _pass(self, place: Place, dry_run: bool) -> Outcome:
+        """Go through a place once, from its front to its end."""
+        seen, first = Outcome(), 0
+        while entries := read(self.source, place, first):
+            going = self._sorted(entries, seen)
+            if not dry_run:
+                going = self._go(place, first, len(entries), going)
+            first += len(entries) - (0 if dry_run else len(going))
+            seen.done.update(Route(job, queue.name) for job, queue in going.values())
+        return seen
+
+    def _sorted(self, entries: Sequence[Entry], seen: Outcome) -> dict[str, tuple[str, Queue]]:
+        """The jobs that may go, by id, with name and queue; the others are told in `seen`."""
+        topology, going = dispatch.topology(), {}
+        for entry in entries:
+            fault = self.fault(entry)
+            if fault or entry.job is None:
+                seen.unreadable[entry.job_id] = fault
+                continue
+            name = entry.job.job_name
+            queue = topology.queues.get(topology.routes.get(name, ""))
+            if queue is not None and self.wanted(queue):
+                going[entry.job_id] = name, queue
+            else:
+                shown = name or str(entry.job.func_name)
+                seen.kept[Route(shown, queue.name if queue else None)] += 1
+        return going
+
+    def _go(
+        self, place: Place, first: int, size: int, going: dict[str, tuple[str, Queue]]
+    ) -> dict[str, tuple[str, Queue]]:
+        """Let these jobs of a window go, all in one step; those that were still there."""
+        if not going:
+            return {}
+        queues = {queue.name: queue for _, queue in going.values()}
+        numbers = {name: number for number, name in enumerate(queues)}
+        plan = {
+            "first": first,
+            "size": size,
+            "prefix": Job.redis_job_namespace_prefix,
+            "persist": self.persist,
+            "targets": [self._target(queue, self.places[place]) for queue in queues.values()],
+            "jobs": [[job_id, numbers[queue.name]] for job_id, (_, queue) in going.items()],
+        }
+        keys = [place.key(self.source), RQQueue.redis_queues_keys]
+        script = dispatch.connection().register_script(_TRANSFER)
+        moved: Any = script(keys=keys, args=[json.dumps(plan)])
+        return {job_id: going[job_id] for job_id in map(as_text, moved)}
+
+    def _target(self, queue: Queue, place: Place) -> dict[str, object]:
+        change = self.change(queue)
+        return {
+            "queue": Place.WAITING.key(queue.name),
+            "place": place.key(queue.name),
+            "is_list": place is Place.WAITING,
+            "set": [text for pair in change.set.items() for text in pair],
+            "drop": change.drop,
+        }
+
+
+def terms(queue: Queue) -> Change:
+    """What a job takes over from the queue that it is put in, as `dispatch.enqueue` sets it."""
+    fields = {
+        "origin": queue.name,
+        "timeout": str(queue.timeout),
+        "result_ttl": str(queue.keep),
+    }
+    retries = {
+        "retries_left": str(queue.retries),
+        "retry_intervals": json.dumps(queue.waits()),
+    }
+    if queue.retries:
+        return Change(fields | retries, [])
+    return Change(fields, list(retries))
