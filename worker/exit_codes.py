@@ -27,4 +27,5 @@ class ExitCode(IntEnum):
     DATABASE = 8, "The database does not open, is full or has another version."
     BAD_INPUT = 9, "What was named does not exist or cannot be used."
     FILES = 10, "A file or folder could not be read or written."
+    UNSOUND = 11, "`fleet doctor` found errors; with warnings alone it ends with 3."
     INTERRUPTED = 130, "Interrupted by Ctrl-C; what was enqueued stays enqueued."

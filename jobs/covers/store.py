@@ -1,8 +1,4 @@
-"""The picture store: files named by their content, below `db.settings.images_dir()`.
-
-    originals/ab/cd/abcd…         the bytes as they were found; the name is their SHA-256 in hex
-    300/ab/cd/abcd….jpg           the thumbnail of that picture, 300 pixels on its longer side
-    incoming/…                    what is being written just now
+"""The picture store: files named by their content, where `db.image_files` says.
 
 A file appears under its name complete or not at all, and is never changed afterwards: whoever
 stores a picture that is there stores nothing. Every function that writes raises `StoreError`.
@@ -16,29 +12,28 @@ from contextlib import suppress
 from pathlib import Path
 
 from db import settings
+from db.image_files import THUMBNAIL_SIZE, original, thumbnail
 from jobs.covers.errors import store_error
+
+__all__ = [
+    "MAX_PICTURE_BYTES",
+    "THUMBNAIL_SIZE",
+    "digest_of",
+    "drop_leftovers",
+    "original",
+    "put",
+    "put_thumbnail",
+    "thumbnail",
+]
 
 MAX_PICTURE_BYTES = 20 * 1024 * 1024
 """Larger pictures are not taken in."""
-THUMBNAIL_SIZE = 300
-"""Pixels on the longer side."""
 _LEFTOVER_SECONDS = 3600
 
 
 def digest_of(data: bytes) -> str:
     """The name of a picture: the SHA-256 of its bytes, in hex."""
     return hashlib.sha256(data).hexdigest()
-
-
-def original(digest: str) -> Path:
-    """Where a picture is kept."""
-    return settings.images_dir() / "originals" / digest[:2] / digest[2:4] / digest
-
-
-def thumbnail(digest: str) -> Path:
-    """Where a picture's thumbnail is kept; it has none when it cannot be decoded."""
-    name = f"{digest}.jpg"
-    return settings.images_dir() / str(THUMBNAIL_SIZE) / digest[:2] / digest[2:4] / name
 
 
 def put(data: bytes) -> str:

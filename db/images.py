@@ -1,0 +1,134 @@
+"""Images against the files of the store: which rows there are, and how lost files come again."""
+
+from collections import Counter
+from collections.abc import Collection
+from typing import NamedTuple
+
+from peewee import SQL, fn
+
+from db import ledger
+from db.connection import transaction
+from db.models import Cover, EmbeddedPicture, EntityType, Image, Kind, LedgerRow, State, Track
+from db.rows import tuples
+from db.slices import slices
+
+_OPEN = (State.TODO, State.LEASED)
+
+
+def shard_sizes() -> Counter[str]:
+    """How many images there are in each shard; see `db.image_files`."""
+    shard = fn.SUBSTR(Image.digest, 1, 2).alias("shard")
+    query = Image.select(shard, fn.COUNT(Image.id)).group_by(SQL("shard"))
+    return Counter(dict(tuples(query)))
+
+
+def in_shard(shard: str) -> dict[str, bool]:
+    """The digests of a shard's images, and whether each can be shown, that is has a thumbnail."""
+    query = Image.select(Image.digest, Image.fault.is_null()).where(
+        Image.digest >= shard, Image.digest < _after(shard)
+    )
+    return {digest: bool(can_be_shown) for digest, can_be_shown in tuples(query)}
+
+
+def known(digests: Collection[str]) -> set[str]:
+    """Those of the digests that are an image's."""
+    return {
+        digest
+        for part in slices(sorted(digests))
+        for (digest,) in tuples(Image.select(Image.digest).where(Image.digest.in_(list(part))))
+    }
+
+
+def awaited(digests: Collection[str]) -> set[str]:
+    """Those of the images whose files a job that is still to be done will make (again)."""
+    found: set[str] = set()
+    for part in slices(sorted(digests)):
+        shown = (
+            Image.select(Image.digest)
+            .join(Cover)
+            .join(
+                LedgerRow,
+                on=(LedgerRow.kind == Kind.COVER)
+                & (LedgerRow.entity_type == Cover.entity_type)
+                & (LedgerRow.entity_id == Cover.entity_id),
+            )
+            .where(Image.digest.in_(list(part)), LedgerRow.state.in_(_OPEN))
+        )
+        carried = (
+            EmbeddedPicture.select(EmbeddedPicture.digest)
+            .join(Track)
+            .join(
+                LedgerRow,
+                on=(LedgerRow.entity_type == EntityType.TRACK) & (LedgerRow.entity_id == Track.id),
+            )
+            .where(
+                EmbeddedPicture.digest.in_(list(part)),
+                Track.missing_since.is_null(),
+                LedgerRow.kind.in_((Kind.PICTURE, Kind.COVER)),
+                LedgerRow.state.in_(_OPEN),
+            )
+        )
+        found.update(digest for query in (shown, carried) for (digest,) in tuples(query))
+    return found
+
+
+class NeededAgain(NamedTuple):
+    """What became of images whose files are lost."""
+
+    covers: int
+    """Entities whose cover was asked for anew."""
+    pictures: int
+    """Tracks whose embedded pictures were."""
+    dropped: int
+    """Images that nothing shows and no present file carries: their rows are gone."""
+
+
+def need_again(digests: Collection[str]) -> NeededAgain:
+    """Say in the ledger that what shows or carries these images is to be done again.
+
+    For an embedded picture that is one present track, the oldest. An image that neither is shown
+    nor can come from a file that is there is forgotten, so that it is stored when it turns up.
+    """
+    covers = pictures = dropped = 0
+    for part in slices(sorted(digests)):
+        with transaction():
+            shown = _shown_by(part)
+            carriers = _carriers(part)
+            for need in ledger.NEEDS:
+                if need.kind is Kind.COVER:
+                    ids = [id_ for type_, id_, _ in shown if type_ == need.entity_type]
+                    covers += len(ledger.need(need.kind, need.entity_type, ids))
+            pictures += len(ledger.need(Kind.PICTURE, EntityType.TRACK, carriers.values()))
+            used = {digest for _, _, digest in shown} | set(carriers)
+            dropped += _drop(set(part) - used)
+    return NeededAgain(covers, pictures, dropped)
+
+
+def _shown_by(digests: Collection[str]) -> list[tuple[str, int, str]]:
+    """Entity type and id of each cover that is one of these images, and which."""
+    query = (
+        Cover.select(Cover.entity_type, Cover.entity_id, Image.digest)
+        .join(Image)
+        .where(Image.digest.in_(list(digests)))
+    )
+    return [(entity_type, entity_id, digest) for entity_type, entity_id, digest in tuples(query)]
+
+
+def _carriers(digests: Collection[str]) -> dict[str, int]:
+    """The oldest present track that carries each of these pictures."""
+    query = (
+        EmbeddedPicture.select(EmbeddedPicture.digest, fn.MIN(Track.id))
+        .join(Track)
+        .where(EmbeddedPicture.digest.in_(list(digests)), Track.missing_since.is_null())
+        .group_by(EmbeddedPicture.digest)
+    )
+    return dict(tuples(query))
+
+
+def _drop(digests: Collection[str]) -> int:
+    return int(Image.delete().where(Image.digest.in_(sorted(digests))).execute())
+
+
+def _after(shard: str) -> str:
+    """What all digests of a shard come before, and none of a later one."""
+    return f"{int(shard, 16) + 1:02x}" if shard != "ff" else "g"

@@ -1,0 +1,156 @@
+"""The database's version, and where its tables are not what the models say."""
+
+from pathlib import Path
+
+import pytest
+
+from db import settings
+from db.connection import open_database
+from db.models import TABLES
+from db.models import database as connection
+from tests.doctor.complaints import complaint, complaints
+from worker.doctor import Severity, mend
+
+
+def drop_index(table: str, columns: list[str]) -> None:
+    (index,) = [each for each in connection.get_indexes(table) if each.columns == columns]
+    connection.execute_sql(f"DROP INDEX {index.name}")
+
+
+def test_a_database_that_is_merely_behind_is_named_and_migrated(data_dir: Path) -> None:
+    open_database()
+    found = complaint("database")
+    assert found.severity is Severity.ERROR
+    assert "lacks the migration 001_initial" in found.says
+    assert mend(found).done
+    assert complaints("database") == []
+    assert {table._meta.table_name for table in TABLES} <= set(connection.get_tables())
+
+
+def test_a_database_of_a_newer_musicfleet_is_named_and_left_alone(prepared: Path) -> None:
+    connection.execute_sql(
+        "INSERT INTO migratehistory (name, migrated_at) VALUES ('999_future', '2030-01-01')"
+    )
+    found = complaint("database")
+    assert "999_future" in found.says
+    assert "upgrade musicfleet" in found.remedy
+    assert found.fix is None
+
+
+def test_a_connection_that_was_ended_is_opened_anew(prepared: Path) -> None:
+    connection.connection().close()
+    assert complaints("database") == []
+
+
+def test_the_schema_of_the_migrations_has_no_drift(database: str) -> None:
+    assert complaints("schema") == []
+
+
+DRIFTS = {
+    "a missing table": (
+        "DROP TABLE problems",
+        Severity.ERROR,
+        "the table problems is missing",
+    ),
+    "a missing column": (
+        "ALTER TABLE albums DROP COLUMN label",
+        Severity.ERROR,
+        "the column albums.label is missing",
+    ),
+    "another type": (
+        "ALTER TABLE albums DROP COLUMN label; ALTER TABLE albums ADD COLUMN label INTEGER",
+        Severity.ERROR,
+        "the column albums.label is integer, not text",
+    ),
+    "a column that refuses NULL": (
+        "ALTER TABLE albums DROP COLUMN label;"
+        "ALTER TABLE albums ADD COLUMN label TEXT NOT NULL DEFAULT ''",
+        Severity.ERROR,
+        "the column albums.label refuses NULL values",
+    ),
+    "a foreign column": (
+        "ALTER TABLE albums ADD COLUMN rating INTEGER",
+        Severity.WARNING,
+        "the column albums.rating is not musicfleet's",
+    ),
+    "a foreign unique index": (
+        "CREATE UNIQUE INDEX once ON albums (title, date)",
+        Severity.WARNING,
+        "a unique index of albums (title, date) is not musicfleet's",
+    ),
+}
+
+
+@pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS)
+def test_each_difference_from_the_models_is_named(
+    database: str, drift: tuple[str, Severity, str]
+) -> None:
+    statements, severity, says = drift
+    for statement in statements.split(";"):
+        connection.execute_sql(statement)
+    found = complaint("schema")
+    assert (found.severity, found.says) == (severity, says)
+    assert found.remedy
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_column_without_default_that_no_insert_fills_is_an_error(database: str) -> None:
+    connection.execute_sql("ALTER TABLE albums ADD COLUMN rating INTEGER NOT NULL")
+    found = complaint("schema")
+    assert found.severity is Severity.ERROR
+    assert found.says == "the column albums.rating is not musicfleet's and refuses new rows"
+    assert found.remedy == "ALTER TABLE albums DROP COLUMN rating"
+
+
+def test_another_primary_key_is_named(database: str) -> None:
+    connection.execute_sql("DROP TABLE album_artists")
+    connection.execute_sql(
+        "CREATE TABLE album_artists (album_id INTEGER NOT NULL, position INTEGER NOT NULL, "
+        "artist_id INTEGER NOT NULL, PRIMARY KEY (album_id, artist_id))"
+    )
+    assert "the primary key of album_artists is (album_id, artist_id)" in [
+        each.says for each in complaints("schema")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "severity", "says"),
+    [
+        ("ledger", ["lease"], Severity.WARNING, "the index of ledger (lease) is missing"),
+        ("albums", ["key"], Severity.ERROR, "the unique index of albums (key) is missing"),
+        (
+            "covers",
+            ["entity_type", "entity_id", "role"],
+            Severity.ERROR,
+            "the unique index of covers (entity_type, entity_id, role) is missing",
+        ),
+    ],
+)
+def test_a_missing_index_is_named_and_made(
+    database: str, table: str, columns: list[str], severity: Severity, says: str
+) -> None:
+    drop_index(table, columns)
+    found = complaint("schema")
+    assert (found.severity, found.says) == (severity, says)
+    assert mend(found).done
+    assert complaints("schema") == []
+
+
+def test_an_index_that_the_rows_do_not_allow_is_not_made(database: str) -> None:
+    drop_index("albums", ["key"])
+    for _ in range(2):
+        connection.execute_sql(
+            "INSERT INTO albums (key, compilation, added_at) VALUES ('same', %s, '2026-01-01')"
+            % ("FALSE" if database == "postgresql" else "0")
+        )
+    mended = mend(complaint("schema"))
+    assert not mended.done
+    assert "unique" in mended.says.lower()
+    assert complaint("schema").says == "the unique index of albums (key) is missing"
+
+
+def test_what_needs_a_table_that_drifted_is_left_out(prepared: Path) -> None:
+    connection.execute_sql("ALTER TABLE ledger DROP COLUMN reason")
+    assert complaints("ledger") == []
+    assert complaint("schema").says == "the column ledger.reason is missing"
+    assert settings.data_dir() == prepared

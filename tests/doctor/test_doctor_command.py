@@ -1,0 +1,122 @@
+"""`fleet doctor`: exit codes, the order of its lines, JSON, and mending."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from db import scans, settings
+from db.models import database as connection
+from tests.doctor.supervised import ESSENTIAL, Supervise
+from worker.cli.fleet import run
+from worker.exit_codes import ExitCode
+
+
+@pytest.fixture
+def sound(server: redis.Redis, supervise: Supervise) -> Path:
+    """Surroundings in which all is well."""
+    supervise(ESSENTIAL, "scheduler", "RUNNING")
+    return settings.data_dir()
+
+
+def lines(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_all_well_ends_with_0_and_says_so(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor"]) == ExitCode.OK
+    told = capsys.readouterr()
+    assert all(line.startswith("ok    ") for line in told.out.splitlines())
+    assert told.err == "All is well.\n"
+
+
+def test_warnings_alone_end_with_3(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scans.start(str(tmp_path / "music"), deep=False)
+    assert run(["doctor"]) == ExitCode.PROBLEMS
+    told = capsys.readouterr()
+    first = told.out.splitlines()[0]
+    assert first == f"warn  library: {tmp_path}/music is not there — mount its disk"
+    assert told.err == "Errors: 0, warnings: 1.\n"
+
+
+def test_errors_end_with_11_and_come_first(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scans.start(str(tmp_path / "music"), deep=False)
+    settings.run_dir().chmod(0o750)
+    assert run(["doctor"]) == ExitCode.UNSOUND
+    told = capsys.readouterr()
+    marks = [line[:5] for line in told.out.splitlines()]
+    assert marks[:2] == ["ERROR", "warn "]
+    assert set(marks[2:]) == {"ok   "}
+    assert told.err == "Errors: 1, warnings: 1; `fleet doctor --fix` mends 1 of them.\n"
+
+
+def test_json_is_one_object_a_line(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings.run_dir().chmod(0o750)
+    assert run(["doctor", "--json"]) == ExitCode.UNSOUND
+    told = capsys.readouterr()
+    first, *rest = lines(told.out)
+    assert (first["check"], first["severity"], first["fixable"]) == ("permissions", "error", True)
+    assert all(each["severity"] == "ok" and not each["fixable"] for each in rest)
+    assert told.err == ""
+
+
+def test_fix_mends_what_it_can_and_ends_with_what_is_left(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scans.start(str(tmp_path / "music"), deep=False)
+    settings.run_dir().chmod(0o750)
+    assert run(["doctor", "--fix"]) == ExitCode.PROBLEMS
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"fixed permissions: {settings.run_dir()} is its owner's alone now"
+    assert second.startswith("warn  library: ")
+    assert settings.run_dir().stat().st_mode & 0o777 == 0o700
+
+
+def test_a_dry_run_only_says_what_would_be_mended(
+    sound: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.run_dir().chmod(0o750)
+    assert run(["doctor", "--fix", "--dry-run"]) == ExitCode.UNSOUND
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"would permissions: chmod 700 {settings.run_dir()}"
+    assert second.startswith("ERROR permissions: ")
+    assert settings.run_dir().stat().st_mode & 0o777 == 0o750
+
+
+def test_a_fix_that_fails_is_told_and_its_finding_stays(
+    sound: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (index,) = [each for each in connection.get_indexes("albums") if each.columns == ["key"]]
+    connection.execute_sql(f"DROP INDEX {index.name}")
+    for _ in range(2):
+        connection.execute_sql(
+            "INSERT INTO albums (key, compilation, added_at) VALUES ('same', 0, '2026-01-01')"
+        )
+    assert run(["doctor", "--fix"]) == ExitCode.UNSOUND
+    told = capsys.readouterr().out
+    assert "FAILED schema: could not make the unique index of albums (key): UNIQUE" in told
+    assert "ERROR schema: the unique index of albums (key) is missing" in told
+
+
+def test_fixes_are_told_as_json_too(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings.run_dir().chmod(0o750)
+    assert run(["doctor", "--fix", "--dry-run", "--json"]) == ExitCode.UNSOUND
+    would, *_ = lines(capsys.readouterr().out)
+    fix = f"chmod 700 {settings.run_dir()}"
+    assert would == {"check": "permissions", "fix": fix, "done": None}
+    assert run(["doctor", "--fix", "--json"]) == ExitCode.OK
+    fixed, *left = lines(capsys.readouterr().out)
+    says = f"{settings.run_dir()} is its owner's alone now"
+    assert fixed == {"check": "permissions", "fix": fix, "done": True, "says": says}
+    assert {each["severity"] for each in left} == {"ok"}
+
+
+def test_a_dry_run_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "--dry-run"]) == ExitCode.USAGE
+    assert "--dry-run goes with --fix" in capsys.readouterr().err

@@ -1,0 +1,10 @@
+"""The doctor: what is wrong with the fleet and its surroundings, how bad, and how to mend it.
+
+One subject a file. `fleet doctor` and the web page's /healthz both go through these doors.
+"""
+
+from worker.doctor.examination import examine
+from worker.doctor.findings import Finding, Fix, Severity
+from worker.doctor.mending import Mended, mend
+
+__all__ = ["Finding", "Fix", "Mended", "Severity", "examine", "mend"]

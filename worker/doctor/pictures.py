@@ -1,0 +1,156 @@
+"""The picture store against the rows of `images`: files without row, rows without file.
+
+The store is compared a shard at a time, 1 of 256, so memory stays small whatever its size.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from db import image_files, images
+from worker.doctor.findings import Finding, Fix, Severity, counted, some
+
+SPARED_SECONDS = 24 * 3600
+"""A younger file may be one that is just being stored: its row is written last."""
+_CHECK = "pictures"
+
+
+class Differences(NamedTuple):
+    """Where a shard of the store and the rows differ."""
+
+    orphans: list[Path]
+    """Files of pictures that have no row, and are not young."""
+    lost: list[str]
+    """Digests of the images whose picture or thumbnail is not there."""
+
+
+@dataclass
+class Tally:
+    """How many there are of something, and the names of the first few."""
+
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def add(self, names: list[str]) -> None:
+        """Count these too."""
+        self.count += len(names)
+        self.names += names[: 3 - len(self.names)]
+
+    def __str__(self) -> str:
+        return some(self.names, self.count)
+
+
+def pictures() -> Iterator[Finding]:
+    """Whether each image has its files, and each file of the store its image."""
+    total = images.shard_sizes().total()
+    if total and not image_files.originals_dir().is_dir():
+        says = f"{image_files.originals_dir()} is not there, with {counted(total, 'picture')}"
+        yield Finding(_CHECK, Severity.ERROR, says, "mount its disk, or restore it", total)
+        return
+    orphans, lost, awaited = Tally(), Tally(), Tally()
+    oldest = time.time()
+    for found in _differences():
+        orphans.add([_short(path) for path in found.orphans])
+        oldest = min([oldest, *map(_modified, found.orphans)])
+        coming = images.awaited(found.lost)
+        awaited.add([digest for digest in found.lost if digest in coming])
+        lost.add([digest for digest in found.lost if digest not in coming])
+    if orphans.count:
+        yield _orphans(orphans, time.time() - oldest)
+    if lost.count:
+        yield _lost(lost)
+    if awaited.count:
+        says = f"{counted(awaited.count, 'picture')} without file will be made again ({awaited})"
+        yield Finding(_CHECK, Severity.OK, says, count=awaited.count)
+    if not orphans.count and not lost.count:
+        says = f"the files of {counted(total - awaited.count, 'picture')} are there, and no others"
+        yield Finding(_CHECK, Severity.OK, says, count=total - awaited.count)
+
+
+def _orphans(orphans: Tally, age: float) -> Finding:
+    return Finding(
+        _CHECK,
+        Severity.WARNING,
+        f"{counted(orphans.count, 'file')} of the picture store without row ({orphans})",
+        "run `fleet doctor --fix`, which deletes what is older than a day",
+        orphans.count,
+        age,
+        Fix(f"delete {counted(orphans.count, 'file')} without row", _delete_orphans),
+    )
+
+
+def _lost(lost: Tally) -> Finding:
+    return Finding(
+        _CHECK,
+        Severity.WARNING,
+        f"{counted(lost.count, 'picture')} without file ({lost})",
+        "run `fleet doctor --fix`, which has them made again",
+        lost.count,
+        fix=Fix(f"have {counted(lost.count, 'picture')} made again", _have_made_again),
+    )
+
+
+def _differences() -> Iterator[Differences]:
+    for shard in sorted(image_files.shards() | images.shard_sizes().keys()):
+        yield _compare(shard)
+
+
+def _compare(shard: str) -> Differences:
+    rows = images.in_shard(shard)  # before the files: a file is there before its row
+    originals = image_files.originals_in(shard)
+    thumbnails = image_files.thumbnails_in(shard)
+    files = [
+        *(image_files.original(digest) for digest in sorted(originals - rows.keys())),
+        *(image_files.thumbnail(digest) for digest in sorted(thumbnails - rows.keys())),
+    ]
+    missing = rows.keys() - originals | {d for d in rows if rows[d] and d not in thumbnails}
+    return Differences(
+        [path for path in files if _is_old(path)],
+        [digest for digest in sorted(missing) if not _is_whole(digest, rows[digest])],
+    )
+
+
+def _is_whole(digest: str, can_be_shown: bool) -> bool:
+    """Whether the files are there after all, behind a link or since a moment ago."""
+    thumbnail = image_files.thumbnail(digest)
+    return image_files.original(digest).exists() and (not can_be_shown or thumbnail.exists())
+
+
+def _delete_orphans() -> str:
+    """Delete the files without row, each shard looked at afresh."""
+    deleted = 0
+    for found in _differences():
+        for path in found.orphans:
+            if _is_old(path) and not images.known([path.stem]):  # it may have its row by now
+                path.unlink(missing_ok=True)
+                deleted += 1
+    return f"{counted(deleted, 'file')} without row deleted"
+
+
+def _have_made_again() -> str:
+    covers = pictures = dropped = 0
+    for found in _differences():
+        needed = images.need_again(set(found.lost) - images.awaited(found.lost))
+        covers, pictures = covers + needed.covers, pictures + needed.pictures
+        dropped += needed.dropped
+    asked = f"{counted(covers, 'cover')} and {counted(pictures, 'embedded picture')}"
+    forgotten = f", {counted(dropped, 'row')} that nothing uses dropped" if dropped else ""
+    return f"{asked} are to be made again{forgotten}"
+
+
+def _is_old(path: Path) -> bool:
+    return _modified(path) < time.time() - SPARED_SECONDS
+
+
+def _modified(path: Path) -> float:
+    """When the file was written; now for one that is gone."""
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
+def _short(path: Path) -> str:
+    return f"{path.parts[-4]}/…/{path.name}"

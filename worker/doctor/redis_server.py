@@ -1,0 +1,154 @@
+"""Redis or Valkey: that it answers, keeps what it is given, and talks only to whom it should."""
+
+import ipaddress
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import redis
+
+from worker import dispatch
+from worker.doctor.findings import Finding, Fix, Severity
+from worker.redis_address import is_embedded, shown_url
+
+MOST_SKEW = 10.0
+"""Seconds by which this machine's clock may differ from Redis's: leases and ages go by both."""
+LOW_SHARE = 0.80
+SCARCE_SHARE = 0.95
+_EVERYWHERE = ("", "*")
+_PROTECTED_SINCE = 7
+"""The major version of Redis from which protected mode holds whatever `bind` says."""
+
+
+def answering() -> Finding:
+    """Which server answers. Raises RedisUnreachableError or redis.RedisError."""
+    server: Any = dispatch.connection().info("server")
+    name = "Valkey" if "valkey_version" in server else "Redis"
+    number = server.get("valkey_version", server["redis_version"])
+    return Finding("redis", Severity.OK, f"{name} {number} answers at {shown_url()}")
+
+
+def keeping() -> Iterator[Finding]:
+    """Whether Redis loses jobs when its memory is full or it crashes, and how full it is."""
+    connection = dispatch.connection()
+    info: Any = connection.info()
+    yield _setting(
+        "maxmemory-policy",
+        info.get("maxmemory_policy", "unknown"),
+        "noeviction",
+        Severity.ERROR,
+        "Redis would throw waiting jobs away when its memory is full",
+    )
+    yield _setting(
+        "appendonly",
+        "yes" if info.get("aof_enabled") else "no",
+        "yes",
+        Severity.WARNING,
+        "jobs enqueued since the last snapshot are lost in a crash",
+    )
+    yield _memory(info.get("used_memory", 0), info.get("maxmemory", 0))
+
+
+def _setting(name: str, value: str, wanted: str, severity: Severity, danger: str) -> Finding:
+    if value == wanted:
+        return Finding("redis", Severity.OK, f"{name} is {value}")
+
+    def change() -> str:
+        dispatch.connection().config_set(name, wanted)
+        return f"{name} is {wanted} now"
+
+    own = is_embedded()  # another's server may have its reasons
+    remedy = "run `fleet doctor --fix`" if own else f"set {name} {wanted} in its configuration"
+    fix = Fix(f"set {name} to {wanted}", change) if own else None
+    return Finding("redis", severity, f"{name} is {value}: {danger}", remedy, fix=fix)
+
+
+def _memory(used: int, most: int) -> Finding:
+    if not most:
+        return Finding("redis", Severity.OK, f"{_mib(used)} in use, without a limit")
+    share = used / most
+    says = f"{_mib(used)} of {_mib(most)} in use ({share:.0%})"
+    remedy = "raise maxmemory in its configuration: nothing can be enqueued when it is full"
+    if share >= SCARCE_SHARE:
+        return Finding("redis", Severity.ERROR, says, remedy)
+    if share >= LOW_SHARE:
+        return Finding("redis", Severity.WARNING, says, remedy)
+    return Finding("redis", Severity.OK, says)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:,.1f} MiB"
+
+
+def reach() -> Finding:
+    """Whether strangers can talk to Redis: who enqueues decides what the fleet works on."""
+    connection = dispatch.connection()
+    url = connection.get_connection_kwargs()
+    host = url.get("host")
+    remedy = "set a password in its configuration and in FLEET_REDIS_URL, or bind it to 127.0.0.1"
+    if host and not url.get("password") and not _is_loopback(host):
+        says = f"{shown_url()} is reached over the network without a password"
+        return Finding("redis", Severity.ERROR, says, remedy)
+    try:
+        bound = _open_addresses(connection)
+    except redis.ResponseError as error:
+        says = f"who can reach it is not to be seen here ({error})"
+        return Finding("redis", Severity.OK, says)
+    if bound:
+        says = f"it listens at {bound} and asks for no password"
+        return Finding("redis", Severity.ERROR, says, remedy)
+    return Finding("redis", Severity.OK, "no stranger can talk to it")
+
+
+def _open_addresses(connection: redis.Redis) -> str:
+    """Where beyond this machine the server lets anybody in; "" for nowhere."""
+    port = _config(connection, "port")
+    if "0" == port == (_config(connection, "tls-port") or "0"):
+        return ""
+    bind = _config(connection, "bind")
+    addresses = [each.removeprefix("-") for each in bind.split()] or [""]
+    beyond = [each for each in addresses if each in _EVERYWHERE or not _is_loopback(each)]
+    if not beyond or not _lets_anybody_in(connection) or _is_protected(connection, bind):
+        return ""
+    return f"{' '.join(filter(None, beyond)) or '*'}, port {port}"
+
+
+def _lets_anybody_in(connection: redis.Redis) -> bool:
+    try:
+        user: Any = connection.acl_getuser("default")
+    except redis.ResponseError:  # before Redis 6, or not allowed
+        return not _config(connection, "requirepass")
+    return {"on", "nopass"} <= set(user["flags"])
+
+
+def _is_protected(connection: redis.Redis, bind: str) -> bool:
+    """Whether protected mode turns strangers away; older servers leave it when `bind` is given."""
+    server: Any = connection.info("server")
+    holds = int(server["redis_version"].partition(".")[0]) >= _PROTECTED_SINCE or not bind
+    return holds and _config(connection, "protected-mode") == "yes"
+
+
+def _config(connection: redis.Redis, name: str) -> str:
+    answer: Any = connection.config_get(name)
+    return str(answer.get(name, ""))
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether the host is this machine. Raises OSError for a name that is not known."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
+
+
+def clock() -> Finding:
+    """Whether this machine and Redis agree on the time."""
+    before = time.time()
+    seconds, microseconds = dispatch.connection().time()
+    skew = seconds + microseconds / 1e6 - (before + time.time()) / 2
+    if abs(skew) <= MOST_SKEW:
+        return Finding("clock", Severity.OK, "this machine and Redis agree on the time")
+    says = f"the clock of Redis is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"
+    return Finding("clock", Severity.WARNING, says, "have both machines set their clock by NTP")
