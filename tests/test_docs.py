@@ -17,7 +17,7 @@ from worker.topology import load
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-NOT_SETTINGS = {"FLEET_TOPOLOGY"}
+NOT_SETTINGS = {"FLEET_PROGRAM", "FLEET_SCHEDULES"}
 """What `fleet up` tells the processes that it starts."""
 
 
