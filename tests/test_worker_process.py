@@ -1,13 +1,15 @@
 """The worker loses no job and runs nothing but the fleet's jobs."""
 
 import json
+import re
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import redis
-from rq import Queue, Worker
+from rq import Queue, SimpleWorker, Worker
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
@@ -15,8 +17,8 @@ from db.connection import open_database
 from db.schema import migrate
 from worker import dispatch
 from worker.errors import JobTooLargeError, UnknownJobError
-from worker.fleet_worker import FleetWorker
 from worker.fleet_job import FleetJob, fetch
+from worker.fleet_worker import FleetWorker
 from worker.holders import Holder, holders, register
 from worker.recovery.putting_back import MOST_DEATHS, RECOVERED, RECOVERIES, claim, recover
 from worker.taking import PAUSED
@@ -99,14 +101,13 @@ def successor(worker: FleetWorker) -> FleetWorker:
     return FleetWorker(worker.name, ["insert", "maintenance"], worker.connection)
 
 
-def test_a_job_that_was_taken_and_not_begun_is_done_by_the_successor(worker: FleetWorker) -> None:
+def test_a_job_that_was_just_taken_is_done_by_the_successor(worker: FleetWorker) -> None:
     job_id = dispatch.enqueue(CLEANUP)
     assert worker.dequeue_job_and_maintain_ttl(None) is not None
     assert dispatch.queue("maintenance").count == 0
     die(worker)
     work_off(successor(worker))
     assert status(job_id) == JobStatus.FINISHED
-    assert fetch(job_id).deaths == 0
 
 
 def test_a_job_whose_taking_was_not_answered_is_handed_over_again(worker: FleetWorker) -> None:
@@ -224,6 +225,48 @@ TAMPERED = {
     "bytes for text": ("origin", b"\xff\xfe"),
     "too much": ("description", b"x" * 5_000_000),
 }
+
+
+def test_a_job_that_is_no_hash_fails_alone(worker: FleetWorker) -> None:
+    bad, good = dispatch.enqueue(CLEANUP), dispatch.enqueue(CLEANUP)
+    worker.connection.set(f"rq:job:{bad}", "not a hash")
+    work_off(worker)
+    assert status(good) == JobStatus.FINISHED
+    assert worker.connection.hget(f"rq:job:{bad}", "status") == b"failed"
+
+
+def test_a_job_that_begins_leaves_in_redis_what_rqs_own_worker_leaves(worker: FleetWorker) -> None:
+    dispatch.enqueue(CLEANUP)
+    ours = begun_keys(worker.connection, lambda: begin(worker))
+    worker.connection.flushall()
+    dispatch.enqueue(CLEANUP)
+    stock = SimpleWorker(
+        ["maintenance"], name=worker.name, connection=worker.connection, serializer=JSONSerializer
+    )
+
+    def begin_stock() -> None:
+        taken = stock.dequeue_job_and_maintain_ttl(1)
+        assert taken is not None
+        stock.prepare_execution(taken[0])
+        stock.prepare_job_execution(taken[0])
+
+    theirs = begun_keys(worker.connection, begin_stock)
+    added = {"holder", "attempt"}
+    assert {key: fields - added for key, fields in ours.items()} == theirs
+
+
+def begun_keys(connection: redis.Redis, begin: Callable[[], object]) -> dict[str, set[str]]:
+    """RQ's keys that the beginning of a job wrote, without their ids, and the fields of hashes."""
+    begin()
+    found: dict[str, set[str]] = {}
+    for key in connection.keys("rq:*"):
+        name = re.sub(r"[0-9a-f-]{32,36}", "ID", key.decode())
+        if name.startswith(("rq:clean", "rq:queue", "rq:group")):
+            continue
+        is_hash = connection.type(key) == b"hash"
+        found[name] = {f.decode() for f in connection.hkeys(key)} if is_hash else set()
+        assert connection.ttl(key) > 0 or name in {"rq:job:ID", "rq:wip:maintenance"}, name
+    return found
 
 
 @pytest.mark.parametrize("field", TAMPERED.values(), ids=TAMPERED)

@@ -3,13 +3,15 @@
 import zlib
 from typing import Any
 
+from redis.client import Pipeline
 from rq.exceptions import DeserializationError, TimeoutFormatError
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
-from rq.utils import as_text
+from rq.utils import as_text, now, utcformat
 
 from worker import dispatch
 from worker.errors import ForbiddenJobError, TamperedJobError
+from worker.holders import Holder
 
 PREFIX = "jobs."
 _ZLIB = b"\x78"  # its first byte; a JSON payload begins with a bracket
@@ -80,6 +82,29 @@ class FleetJob(Job):
                 f"the job {self.id} cannot be read ({type(error).__name__}: {str(error)[:200]}) — "
                 "somebody else wrote to Redis; delete it"
             ) from error
+
+    def begin(self, holder: Holder) -> None:
+        """Take note that this process has begun the job, as `taking.lua` has written to Redis."""
+        self._status = JobStatus.STARTED
+        self.started_at = self.last_heartbeat = now()
+        self.worker_name, self.holder = holder.worker, holder.token
+        self.attempt += 1
+
+    def save(
+        self,
+        pipeline: Pipeline | None = None,
+        include_meta: bool = True,
+        include_result: bool = True,
+    ) -> None:
+        """As RQ's; but of a job that ended well only the times are new."""
+        if self._status != JobStatus.FINISHED:
+            super().save(pipeline, include_meta, include_result)
+            return
+        times = {"started_at": self.started_at, "ended_at": self.ended_at}
+        target = self.connection if pipeline is None else pipeline
+        target.hset(
+            self.key, mapping={name: utcformat(time) for name, time in times.items() if time}
+        )
 
     def _check_types(self) -> None:
         """Raise TypeError or DeserializationError unless the payload is a call by keywords."""

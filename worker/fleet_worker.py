@@ -4,13 +4,16 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from types import FrameType, TracebackType
 from typing import Any
 
 import redis
 from redis.client import Pipeline
 from rq import Queue, SimpleWorker
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import NoSuchJobError, StopRequested
 from rq.executions import Execution as RqExecution
 from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
@@ -19,13 +22,14 @@ from rq.worker import WorkerStatus
 
 from db.models import database
 from worker import dispatch, endings
-from worker.errors import JobStoppedError, TamperedJobError, TopologyError
+from worker.errors import JobStoppedError, TamperedJobError, TopologyError, WorkerError
 from worker.fleet_job import FleetJob
 from worker.holders import beat, register, this_process, unregister
 from worker.horse import Died, Horse, Raised
 from worker.recovery.putting_back import Death, put_back, put_back_all, recover_predecessors
 from worker.recovery.unreadable import fail_unreadable
-from worker.taking import Taken, Taker
+from worker.redis import connect
+from worker.taking import DependentsWaitError, Taken, Taker
 from worker.time_limit import TimeLimit
 from worker.topology import Execution
 
@@ -62,9 +66,10 @@ class FleetWorker(SimpleWorker):
             worker_ttl=WORKER_TTL,
         )
         self.holder = this_process(slot)
-        self._taker = Taker(connection, self.holder.taken_key, self.queue_keys())
+        self._taker = Taker(connection, self.holder, self.queue_keys())
         self._horse = Horse(memory, self._beat) if execution is Execution.FORKED else None
-        self._running = False
+        self._running = self._waiting = False
+        self._last: tuple[FleetJob, Queue] | None = None
         self._beaten = float("-inf")
 
     def _set_ip_address(self, connection: redis.Redis) -> None:
@@ -86,6 +91,8 @@ class FleetWorker(SimpleWorker):
 
     def register_death(self) -> None:
         """Leave the slot: nothing stays on this worker's list, whoever comes next, if anyone."""
+        with suppress(DependentsWaitError):  # RQ's maintenance finds them
+            self._taker.flush()
         put_back_all(self.connection, self.holder)
         unregister(self.connection, self.holder)
         super().register_death()
@@ -121,12 +128,24 @@ class FleetWorker(SimpleWorker):
         again.daemon = True
         again.start()
 
+    def _shutdown(self) -> None:
+        """End the loop: now when it waits, else once the job at hand has ended."""
+        self._stop_requested = True
+        if self._waiting:
+            raise StopRequested
+
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
         """Told again: put the job back whole, and end at once; the successor begins it anew."""
         if self._horse:
             self._horse.kill()
-        self.register_death()
-        os._exit(0)
+        try:
+            self.connection = connect()  # what is under way on the other may be half done
+            self._taker = Taker(self.connection, self.holder, [])
+            self.register_death()
+        except (WorkerError, redis.RedisError) as error:
+            self.log.error("%s: what it held is put back later: %s", self.name, error)
+        finally:
+            os._exit(0)
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
         """Stop the job at hand; called by RQ's thread that listens for commands."""
@@ -153,22 +172,42 @@ class FleetWorker(SimpleWorker):
                 taken = self._taker.take()
                 wait = 1.0
                 if taken is not None and (job := self._read(taken)) is not None:
-                    return job, self._queue_of(job)
+                    self._last = job, self._queue_of(job)
+                    return self._last
                 if taken is not None:
                     continue
                 if timeout is None or _is_over(started, max_idle_time):
                     return None
                 self._show_suspension()
                 self._beat_sometimes()
-                if not self._taker.wait(_BEAT):
-                    time.sleep(nap)
-                    nap = min(nap * 2, _LONGEST_NAP)
+                self._wait_for_work(nap)
+                nap = min(nap * 2, _LONGEST_NAP)
+            except DependentsWaitError:
+                self._enqueue_dependents()
             except (redis.ConnectionError, redis.TimeoutError) as error:
                 self.log.error(
                     "%s: Redis does not answer (%s); again in %.0f s", self.name, error, wait
                 )
-                time.sleep(wait)
+                self._interruptibly(partial(time.sleep, wait))
                 wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _wait_for_work(self, nap: float) -> None:
+        self._interruptibly(lambda: self._taker.wait(_BEAT, nap))
+
+    def _interruptibly(self, wait: Callable[[], object]) -> None:
+        """Wait, and leave at once when told to stop meanwhile, or before."""
+        self._waiting = True
+        try:
+            if self._stop_requested:
+                raise StopRequested
+            wait()
+        finally:
+            self._waiting = False
+
+    def _enqueue_dependents(self) -> None:
+        if self._last is not None:
+            job, queue = self._last
+            queue.enqueue_dependents(job)
 
     def _read(self, taken: Taken) -> FleetJob | None:
         """The job that was taken; None when there is nothing to run. It is off the list then."""
@@ -184,9 +223,12 @@ class FleetWorker(SimpleWorker):
             self.connection.lrem(self.holder.taken_key, 1, taken.job_id)
             return None
         except TamperedJobError as error:
-            fail_unreadable(self.connection, self.holder, taken.job_id, error)
+            fail_unreadable(self.connection, self.holder, taken.job_id, error, taken.execution_id)
             return None
         job.redis_server_version = self.get_redis_server_version()
+        job.begin(self.holder)
+        execution = RqExecution(taken.execution_id, job.id, self.connection, self.name)
+        self.executions = {execution.id: execution}
         return job
 
     def _queue_of(self, job: FleetJob) -> Queue:
@@ -258,25 +300,15 @@ class FleetWorker(SimpleWorker):
             self._finalize_success(job, queue, execution, outcome.value)
 
     def prepare_execution(self, job: FleetJob) -> RqExecution:
-        """Record that the job begins, and count the attempt: one round trip, before the work."""
-        seconds = self.get_heartbeat_ttl(job)
-        with self.connection.pipeline() as pipeline:
-            execution = RqExecution.create(job, seconds, pipeline, worker_name=self.name)
-            self.executions[execution.id] = execution
-            self.set_state(WorkerStatus.BUSY, pipeline=pipeline)
-            super().heartbeat(seconds, pipeline)
-            job.prepare_for_execution(self.name, pipeline)
-            pipeline.hset(job.key, "holder", self.holder.token)
-            pipeline.persist(job.key)
-            pipeline.hincrby(job.key, "attempt", 1)
-            job.attempt = pipeline.execute()[-1]
-        job.holder = self.holder.token
+        """The execution that began when the job was taken. The attempt is counted already."""
+        self._state = WorkerStatus.BUSY
+        (execution,) = self.executions.values()
         return execution
 
     def prepare_job_execution(
         self, job: FleetJob, remove_from_intermediate_queue: bool = False
     ) -> None:
-        """Nothing: `prepare_execution` has recorded it all."""
+        """Nothing: it was all recorded when the job was taken."""
         self.procline(f"{job.description} since {job.started_at}")
 
     # Ending
@@ -289,7 +321,7 @@ class FleetWorker(SimpleWorker):
     def handle_job_success(
         self, job: FleetJob, queue: Queue, started_job_registry: Any, execution: RqExecution
     ) -> None:
-        """Record the result, in one round trip with letting go of the job."""
+        """Have the result recorded in the step that lets go of the job and takes the next one."""
         keep = job.get_result_ttl(self.default_result_ttl)
         with self.connection.pipeline() as pipeline:
             self.increment_successful_job_count(pipeline)
@@ -305,12 +337,9 @@ class FleetWorker(SimpleWorker):
                     execution_ended_at=job.ended_at,
                 )
             job.cleanup(keep, pipeline=pipeline, remove_from_queue=False)
-            self.cleanup_execution(job, pipeline, execution)
+            super().cleanup_execution(job, pipeline, execution)
             self.set_state(WorkerStatus.IDLE, pipeline)
-            pipeline.smembers(job.dependents_key)
-            dependents = pipeline.execute()[-1]
-        if dependents:
-            queue.enqueue_dependents(job)
+            self._taker.end(job.id, pipeline)
 
     def cleanup_execution(
         self, job: FleetJob, pipeline: Pipeline, execution: RqExecution | None = None

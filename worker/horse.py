@@ -47,7 +47,7 @@ class Raised:
 
 @dataclass(frozen=True)
 class Died:
-    """The process came to its end under the job: SIGSEGV, timeout, memory, exit 3 …"""
+    """The process came to its end under the job: SIGSEGV, timeout, memory, exit 3."""
 
     signal: str
 
@@ -56,7 +56,7 @@ class Horse:
     """Runs one job after the other, each in a child."""
 
     def __init__(self, memory: int | None, beat: Callable[[], None]) -> None:
-        """`memory`: bytes that a child may use beyond this process's; `beat` is called meanwhile."""
+        """`memory`: bytes that a child may use beyond its parent's; `beat` is called meanwhile."""
         self._memory = memory
         self._beat = beat
         self.pid = 0
@@ -64,16 +64,19 @@ class Horse:
 
     def run(self, job: FleetJob) -> Returned | Raised | Died:
         """Run a job to its end, whatever that is."""
+        seconds = float(job.timeout or 0)
+        begun = time.monotonic()
         answers = self._fork(job)
         try:
-            message, in_time = self._listen(answers, float(job.timeout or 0) + HARD_MARGIN)
+            message = self._listen(answers, seconds + HARD_MARGIN)
         finally:
+            is_overdue = time.monotonic() - begun >= seconds
             os.close(answers)
             self.kill()
         exit_code = self._wait()
         if message is not None:
             return _outcome(json.loads(message))
-        return Died(_cause(exit_code) if in_time else "timeout")
+        return Died("timeout" if is_overdue else _cause(exit_code))
 
     def kill(self) -> None:
         """End the child at once, with whatever it has forked into its group."""
@@ -98,8 +101,8 @@ class Horse:
             os.close(child_end)
         return answers
 
-    def _listen(self, answers: int, seconds: float) -> tuple[bytes | None, bool]:
-        """What the child says, None when it ends first; and whether it did so in time."""
+    def _listen(self, answers: int, seconds: float) -> bytes | None:
+        """What the child says; None when it ends first, or says nothing for so long."""
         received = bytearray()
         begun = beaten = time.monotonic()
         poll = select.poll()
@@ -110,11 +113,11 @@ class Horse:
                 received += data
                 message = _complete(received)
                 if message is not None or not data:
-                    return message, True
+                    return message
             if time.monotonic() - beaten > _BEAT_SECONDS:
                 self._beat()
                 beaten = time.monotonic()
-        return None, False
+        return None
 
     def _wait(self) -> int:
         _, status = os.waitpid(self.pid, 0)

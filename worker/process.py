@@ -4,7 +4,7 @@ Started by supervisord as `python -m worker.process PROGRAM NUMBER --queues A,B`
 their meaning, so `rq info`, rq's commands and rq-dashboard see an ordinary worker. What differs:
 
 - a job is moved, not popped, from its queue (`worker.taking`),
-- a job costs three round trips: taken, begun, ended,
+- a job costs one round trip: the last one ends, the next one is taken and begins,
 - the worker's name is its slot; a successor takes over its dead predecessor's name and jobs,
 - a job whose name is not routed by queues.toml fails before anything is imported,
 - a job runs in the worker or in a child of it (`worker.horse`), as its program says.

@@ -31,9 +31,7 @@ class ScheduledJob(CronJob):
         """Put the job in its queue, through the one door, unless it waits there or runs already."""
         arguments = dict(self.schedule.arguments)
         held = [
-            each.id
-            for each in dispatch.held_jobs(self.schedule.job)
-            if each.arguments == arguments
+            each.id for each in dispatch.held_jobs(self.schedule.job) if each.arguments == arguments
         ]
         job_id = held[0] if held else dispatch.enqueue(self.schedule.job, **arguments)
         job = dispatch.queue(self.queue_name).fetch_job(job_id)

@@ -2,96 +2,112 @@
 
 Stock RQ pops when it serves several queues, and a job that was popped by a process that died then
 is in no list any more. Here it is always in one: its queue's, or the taker's (`worker.holders`).
+The step also records how the job before ended, and that this one begins (`taking.lua`).
 
 Redis keys:
     fleet:paused   set of the names of queues that no job is taken from
 """
 
+import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 import redis
+from redis.client import Pipeline
 from rq.defaults import RQ_KEY_PREFIX
 from rq.suspension import WORKERS_SUSPENDED
-from rq.utils import as_text
+from rq.utils import as_text, now, utcformat
 
 from worker.dispatch import MAX_JOB_BYTES
+from worker.holders import Holder
 
 PAUSED = "fleet:paused"
 _LARGEST_HASH = 4 * MAX_JOB_BYTES
 _MOST_FIELDS = 100
-_PAUSED, _SUSPENDED = 1, 2
-
-_TAKE = """
--- KEYS: the taker's list, the paused set, the flag of `rq suspend`, then the queues in order
--- ARGV: prefix of queue keys, prefix of job keys, most bytes and most fields of a job's hash
-local function hand_over(id)
-    local key = ARGV[2] .. id
-    if redis.call('HLEN', key) > tonumber(ARGV[4]) then return {id} end
-    local fields = redis.call('HGETALL', key)
-    local size = 0
-    for _, each in ipairs(fields) do size = size + #each end
-    if size > tonumber(ARGV[3]) then return {id} end
-    return {id, fields}
-end
--- What the taker holds already was handed over by an answer that it did not get.
-local held = redis.call('LINDEX', KEYS[1], 0)
-if held then return hand_over(held) end
-if redis.call('EXISTS', KEYS[3]) == 1 then return 2 end
-local paused = 0
-for i = 4, #KEYS do
-    if redis.call('SISMEMBER', KEYS[2], string.sub(KEYS[i], #ARGV[1] + 1)) == 1 then
-        paused = 1
-    else
-        local id = redis.call('LMOVE', KEYS[i], KEYS[1], 'LEFT', 'RIGHT')
-        if id then return hand_over(id) end
-    end
-end
-return paused
-"""
+_SCRIPT = Path(__file__).with_suffix(".lua").read_text(encoding="utf-8")
+_IS_PAUSED, _IS_SUSPENDED, _HAS_DEPENDENTS = 1, 2, 3
 
 
 class Taken(NamedTuple):
-    """A job that was taken: its id and its hash, None when that is larger than a job may be."""
+    """A job that was taken and begun."""
 
     job_id: str
     fields: dict[bytes, bytes] | None
+    """Its hash as it was before; None when it is none, or larger than a job may be."""
+    execution_id: str
+
+
+class DependentsWaitError(Exception):
+    """The job that ended just now has dependents, and no other was taken."""
 
 
 class Taker:
     """Takes jobs from some queues, an earlier one emptied before a later one is looked at."""
 
-    def __init__(self, connection: redis.Redis, taken_key: str, queue_keys: Sequence[str]) -> None:
+    def __init__(self, connection: redis.Redis, holder: Holder, queue_keys: Sequence[str]) -> None:
         self._connection = connection
-        self._script = connection.register_script(_TAKE)
+        self._script = connection.register_script(_SCRIPT)
         self._queue_keys = list(queue_keys)
-        self._keys = [taken_key, PAUSED, WORKERS_SUSPENDED, *queue_keys]
-        prefixes = [f"{RQ_KEY_PREFIX}:queue:", f"{RQ_KEY_PREFIX}:job:"]
-        self._arguments: list[str | int] = [*prefixes, _LARGEST_HASH, _MOST_FIELDS]
+        self._own_keys = [holder.taken_key, PAUSED, WORKERS_SUSPENDED]
+        self._holder = holder
+        self._ending: list[Any] = [""]
         self.suspended = False
         """Whether the last look met a fleet that `rq suspend` has stopped."""
         self._paused = False
 
+    def end(self, job_id: str, commands: Pipeline) -> None:
+        """Have the commands of a pipeline, which is not executed, run with the next step."""
+        self._ending = [job_id]
+        for words, *_ in commands.command_stack:
+            self._ending += [len(words), *words]
+        commands.reset()
+
+    def flush(self) -> None:
+        """Record the end of the last job without taking another. Raises as `take` does."""
+        if self._ending[0]:
+            self._step([])
+
     def take(self) -> Taken | None:
-        """Take the next job; None when there is none to be had now."""
-        answer = self._script(keys=self._keys, args=self._arguments)
+        """Take and begin the next job; None when there is none to be had now.
+
+        Raises DependentsWaitError.
+        """
+        return self._step(self._queue_keys)
+
+    def wait(self, seconds: float, nap: float) -> None:
+        """Wait until there may be a job, `seconds` at most; or just nap where Redis cannot tell.
+
+        Redis waits for one queue, and not for one that is paused. Moving the head of a list to the
+        head of the same list waits and changes nothing.
+        """
+        if len(self._queue_keys) > 1 or self._paused or self.suspended:
+            time.sleep(nap)
+        else:
+            (key,) = self._queue_keys
+            self._connection.blmove(key, key, seconds, "LEFT", "LEFT")  # type: ignore[arg-type]
+
+    def _step(self, queue_keys: Sequence[str]) -> Taken | None:
+        execution_id = uuid4().hex
+        answer = self._script(
+            keys=[*self._own_keys, *queue_keys],
+            args=[
+                *(f"{RQ_KEY_PREFIX}:", _LARGEST_HASH, _MOST_FIELDS),
+                *(execution_id, time.time(), utcformat(now())),
+                *(self._holder.worker, self._holder.token),
+                *self._ending,
+            ],
+        )
+        self._ending = [""]
         if isinstance(answer, int):
-            self._paused, self.suspended = answer == _PAUSED, answer == _SUSPENDED
+            self._paused, self.suspended = answer == _IS_PAUSED, answer == _IS_SUSPENDED
+            if answer == _HAS_DEPENDENTS:
+                raise DependentsWaitError
             return None
         raw_id, *fields = answer
         if not fields:
-            return Taken(as_text(raw_id), None)
+            return Taken(as_text(raw_id), None, execution_id)
         flat = fields[0]
-        return Taken(as_text(raw_id), dict(zip(flat[::2], flat[1::2], strict=True)))
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until there may be a job; False at once where Redis cannot wait for that.
-
-        It waits for one queue, and not for one that is paused.
-        Moving the head of a list to the head of the same list waits and changes nothing.
-        """
-        if len(self._queue_keys) > 1 or self._paused or self.suspended:
-            return False
-        (key,) = self._queue_keys
-        self._connection.blmove(key, key, seconds, "LEFT", "LEFT")  # type: ignore[arg-type]
-        return True
+        known = dict(zip(flat[::2], flat[1::2], strict=True))
+        return Taken(as_text(raw_id), known, execution_id)

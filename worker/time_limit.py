@@ -57,14 +57,14 @@ class _TimerSpec(ctypes.Structure):
 
 
 def _set_timer(seconds: int) -> None:
-    """Have this process end by SIGABRT after so many seconds; 0: never. Only Linux has the timer."""
+    """Have this process end by SIGABRT after so many seconds; 0: never. Linux alone has it."""
     if sys.platform == "linux":
         spec = _TimerSpec(value_s=seconds)
         _check(_libc.timer_settime(_timer(os.getpid()), 0, ctypes.byref(spec), None))
 
 
 @cache
-def _timer(pid: int) -> ctypes.c_void_p:
+def _timer(pid: int) -> ctypes.c_void_p:  # noqa: ARG001  # one for each process
     """The timer of this process. A child has none of its parent's."""
     if not faulthandler.is_enabled():
         faulthandler.enable(sys.__stderr__ or 2)

@@ -1,0 +1,1 @@
+"""The jobs package of the bench's fleet."""
