@@ -23,6 +23,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+ATTEMPTS = 3
+"""How often an item may end the process that works on it."""
 _PR_SET_PDEATHSIG = 1
 _LENGTH_BYTES = 4
 _OUT_OF_MEMORY = 77
@@ -73,19 +75,23 @@ def run_bounded(
 
     The function must return a JSON value. It runs in a child that may use `extra_memory` bytes
     beyond what this process has now and `seconds` for each item, and that dies with this process,
-    or when the generator is closed or an exception passes through it. Consume it within
+    or when the generator is closed or an exception passes through it. An item that ends its child
+    has ATTEMPTS: a disk may have been asleep, or the child killed by somebody. Consume it within
     `contextlib.closing` where an exception may come in between, such as a job's timeout.
     Descriptors and memory are those of this process at the fork; what the function changes of
     them is lost.
     """
-    done = 0
+    done = ends = 0
     while done < len(items):
         child = _Child()
         try:
             child.start(function, items[done:], extra_memory)
             while done < len(items) and child.running:
                 outcome = child.outcome(extra_memory, seconds)
-                done += 1
+                ends += isinstance(outcome, ItemFailure) and outcome.signal != ""
+                if 0 < ends < ATTEMPTS and not child.running:
+                    break
+                done, ends = done + 1, 0
                 yield outcome
         finally:
             child.stop()

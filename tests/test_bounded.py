@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobs.bounded import FailureKind, ItemFailure, Value, run_bounded
+from jobs.bounded import ATTEMPTS, FailureKind, ItemFailure, Value, run_bounded
 
 MEGABYTE = 1024 * 1024
 
@@ -178,3 +178,33 @@ def _assert_gone(pid: int) -> None:
             return
         time.sleep(0.01)
     pytest.fail(f"process {pid} is still running")
+
+
+def test_an_item_whose_process_was_killed_is_tried_again(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+
+    def dies_once(item: int) -> int:
+        if item == 1 and not begun.exists():
+            begun.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    outcomes = run_bounded(dies_once, [0, 1, 2], extra_memory=64 * MEGABYTE, seconds=5)
+    assert list(outcomes) == [Value(0), Value(1), Value(2)]
+
+
+def test_an_item_has_three_processes_and_no_more(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+
+    def dies(item: int) -> int:
+        if item == 1:
+            with trace.open("a") as file:
+                file.write("x")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    outcomes = list(run_bounded(dies, [0, 1, 2], extra_memory=64 * MEGABYTE, seconds=5))
+    assert outcomes[0::2] == [Value(0), Value(2)]
+    assert isinstance(outcomes[1], ItemFailure)
+    assert outcomes[1].signal == "SIGKILL"
+    assert trace.read_text() == "x" * ATTEMPTS

@@ -3,7 +3,7 @@
 import errno
 import io
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, BinaryIO
@@ -31,9 +31,6 @@ MEMORY = 256 * 1024 * 1024
 """Bytes that reading one file may need: the largest pictures, several times over."""
 SECONDS = 30.0
 """Time that reading one file may take: a sleeping disk wakes within it."""
-ATTEMPTS = 3
-"""How often a file may end the process that reads it."""
-
 MAX_PICTURES = 100
 """Further pictures of a file are left out."""
 
@@ -61,22 +58,12 @@ _FAILURES = {
 def read_files(found: Sequence[FoundFile]) -> Iterator[TrackRecord | UnreadFile]:
     """Each file's track, or why it has none, in order, whatever the files do.
 
-    Runs in a child of this process that is limited to MEMORY and, for each file, SECONDS. A file
-    that ends the child has ATTEMPTS: a disk may have been asleep, or the child killed by somebody.
+    Runs in a child of this process that is limited to MEMORY and, for each file, SECONDS.
     """
-    with closing(_outcomes(found)) as outcomes:
-        for file, first in zip(found, outcomes, strict=True):
-            outcome = first
-            for _ in range(ATTEMPTS - 1):
-                if isinstance(outcome, Value) or not outcome.signal:
-                    break
-                with closing(_outcomes([file])) as again:
-                    outcome = next(again)
+    outcomes = run_bounded(_read_as_json, found, extra_memory=MEMORY, seconds=SECONDS)
+    with closing(outcomes):
+        for file, outcome in zip(found, outcomes, strict=True):
             yield _record(file, outcome)
-
-
-def _outcomes(found: Sequence[FoundFile]) -> Generator[Value | ItemFailure, None, None]:
-    return run_bounded(_read_as_json, found, extra_memory=MEMORY, seconds=SECONDS)
 
 
 def _record(file: FoundFile, outcome: Value | ItemFailure) -> TrackRecord | UnreadFile:
