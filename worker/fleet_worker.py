@@ -26,6 +26,7 @@ from worker.errors import JobStoppedError, TamperedJobError, TopologyError, Work
 from worker.fleet_job import FleetJob
 from worker.holders import beat, register, this_process, unregister
 from worker.horse import Died, Horse, Raised
+from worker.job_counts import count_done, count_failed
 from worker.recovery.putting_back import Death, put_back, put_back_all, recover_predecessors
 from worker.recovery.unreadable import fail_unreadable
 from worker.redis import connect
@@ -259,7 +260,8 @@ class FleetWorker(SimpleWorker):
 
     def _beat(self) -> None:
         """Say that this worker lives; register again whatever Redis forgot of it."""
-        if not self.connection.exists(self.key):
+        if not self.connection.hexists(self.key, "pid"):
+            self.connection.delete(self.key)
             SimpleWorker.register_birth(self)
             self.set_state(self.get_state())
         register(self.connection, self.holder)
@@ -327,6 +329,7 @@ class FleetWorker(SimpleWorker):
             self.increment_successful_job_count(pipeline)
             if job.started_at and job.ended_at:
                 self.increment_total_working_time(job.ended_at - job.started_at, pipeline)
+            count_done(pipeline, job)
             if keep:
                 job._handle_success(
                     keep,
@@ -363,6 +366,7 @@ class FleetWorker(SimpleWorker):
         else:
             endings.give_up(job, exc_string, again=not stopped)
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
+        count_failed(self.connection, job)
         self.set_state(WorkerStatus.IDLE)
 
     def _finalize_failure(

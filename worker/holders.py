@@ -21,7 +21,7 @@ from pathlib import Path
 import redis
 from rq.utils import as_text
 
-_HOLDERS = "fleet:holders"
+HOLDERS = "fleet:holders"
 _PLACES = "fleet:places"
 
 
@@ -44,6 +44,10 @@ class Holder:
         """The key of the list of jobs that it holds."""
         return f"fleet:taken:{self.token}"
 
+    def as_json(self) -> str:
+        """As it is kept in Redis."""
+        return json.dumps(asdict(self))
+
     def is_alive(self) -> bool | None:
         """Whether it lives; None when it is in another place and cannot be seen from here."""
         if self.place == this_place():
@@ -61,18 +65,17 @@ def this_process(worker: str) -> Holder:
 
 def register(connection: redis.Redis, holder: Holder) -> None:
     """Say that this process may hold jobs."""
-    entry = asdict(holder)
-    connection.hset(_HOLDERS, holder.token, json.dumps(entry))
+    connection.hset(HOLDERS, holder.token, holder.as_json())
 
 
 def unregister(connection: redis.Redis, holder: Holder) -> None:
     """Say that this process is gone and holds nothing any more."""
-    connection.hdel(_HOLDERS, holder.token)
+    connection.hdel(HOLDERS, holder.token)
 
 
 def holders(connection: redis.Redis) -> list[Holder]:
     """Every process that is registered, living or not."""
-    entries: dict[bytes, bytes] = connection.hgetall(_HOLDERS)  # type: ignore[assignment]
+    entries: dict[bytes, bytes] = connection.hgetall(HOLDERS)  # type: ignore[assignment]
     return [Holder(**json.loads(entry)) for entry in entries.values()]
 
 

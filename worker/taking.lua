@@ -1,10 +1,11 @@
 -- Ends the taker's last job, and takes and begins the next one: one atomic step, one round trip.
 --
--- KEYS  1 the taker's list   2 the paused set   3 the flag of `rq suspend`   4… the queues, in order
+-- KEYS  1 the taker's list   2 the paused set   3 the flag of `rq suspend`   4 all holders
+--       5… the queues, in order
 -- ARGV  1 prefix of RQ's keys   2 most bytes and 3 most fields of a job's hash
 --       4 the execution's id   5 now, as a number and 6 as text   7 the worker   8 the holder's token
---       9 the id of the job that has ended, or empty   10… the commands that record its end, each
---       after the number of its words
+--       9 the holder as JSON   10 the id of the job that has ended, or empty   11… the commands that
+--       record its end, each after the number of its words
 --
 -- Answers {id, fields of the job's hash}, {id} for what is no hash or too large a one; 0 when there
 -- is no job, 1 when there is none but a queue is paused, 2 when all are suspended; 3 when others wait
@@ -17,14 +18,14 @@ local prefix, margin = ARGV[1], 60
 
 local function end_last()
     -- Not on the list any more: it was recorded before, or somebody took the taker for dead.
-    if ARGV[9] == '' or redis.call('LREM', KEYS[1], 1, ARGV[9]) == 0 then return false end
-    local i = 10
+    if ARGV[10] == '' or redis.call('LREM', KEYS[1], 1, ARGV[10]) == 0 then return false end
+    local i = 11
     while i <= #ARGV do
         local last = i + tonumber(ARGV[i])
         redis.call(unpack(ARGV, i + 1, last))
         i = last + 1
     end
-    return redis.call('EXISTS', prefix .. 'job:' .. ARGV[9] .. ':dependents') == 1
+    return redis.call('EXISTS', prefix .. 'job:' .. ARGV[10] .. ':dependents') == 1
 end
 
 local function begin(id, job, fields)
@@ -33,6 +34,7 @@ local function begin(id, job, fields)
     local composite = id .. ':' .. ARGV[4]
     local execution = prefix .. 'execution:' .. composite
     if redis.call('EXISTS', execution) == 1 then return end -- begun, and the answer was lost
+    redis.call('HSET', KEYS[4], ARGV[8], ARGV[9]) -- Redis may have been wiped since it was written
     local ttl = (tonumber(values.timeout or '') or 0) + margin
     local expiry = math.floor(tonumber(ARGV[5])) + ttl
     local executions = prefix .. 'executions:' .. id
@@ -71,7 +73,7 @@ local held = redis.call('LINDEX', KEYS[1], 0)
 if held then return hand_over(held) end
 if redis.call('EXISTS', KEYS[3]) == 1 then return 2 end
 local paused = 0
-for i = 4, #KEYS do
+for i = 5, #KEYS do
     if redis.call('SISMEMBER', KEYS[2], string.sub(KEYS[i], #prefix + #'queue:' + 1)) == 1 then
         paused = 1
     else

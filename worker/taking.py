@@ -21,7 +21,7 @@ from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import as_text, now, utcformat
 
 from worker.dispatch import MAX_JOB_BYTES
-from worker.holders import Holder
+from worker.holders import HOLDERS, Holder
 
 PAUSED = "fleet:paused"
 _LARGEST_HASH = 4 * MAX_JOB_BYTES
@@ -50,7 +50,7 @@ class Taker:
         self._connection = connection
         self._script = connection.register_script(_SCRIPT)
         self._queue_keys = list(queue_keys)
-        self._own_keys = [holder.taken_key, PAUSED, WORKERS_SUSPENDED]
+        self._own_keys = [holder.taken_key, PAUSED, WORKERS_SUSPENDED, HOLDERS]
         self._holder = holder
         self._ending: list[Any] = [""]
         self.suspended = False
@@ -95,7 +95,7 @@ class Taker:
             args=[
                 *(f"{RQ_KEY_PREFIX}:", _LARGEST_HASH, _MOST_FIELDS),
                 *(execution_id, time.time(), utcformat(now())),
-                *(self._holder.worker, self._holder.token),
+                *(self._holder.worker, self._holder.token, self._holder.as_json()),
                 *self._ending,
             ],
         )
