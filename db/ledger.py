@@ -87,8 +87,8 @@ def lease(
 ) -> list[int]:
     """Lease those of the entities that are to be done, and return their ids.
 
-    `holder` names the attempt: the job's id, a colon, the attempt's number. Rows whose lease ran out,
-    or is of an attempt of the same job, are taken too.
+    `holder` names the attempt: the job's id, a colon, the attempt's number. Rows whose lease ran
+    out, or is of an attempt of the same job, are taken too.
     """
     job_id, number = _job_and_number(holder)
     now = utc_now()

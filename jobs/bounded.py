@@ -89,7 +89,7 @@ def run_bounded(
             while done < len(items) and child.running:
                 outcome = child.outcome(extra_memory, seconds)
                 ends += isinstance(outcome, ItemFailure) and outcome.signal != ""
-                if 0 < ends < ATTEMPTS and not child.running:
+                if 0 < ends < ATTEMPTS:
                     break
                 done, ends = done + 1, 0
                 yield outcome
