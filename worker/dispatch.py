@@ -110,8 +110,11 @@ def _held(job: Job) -> HeldJob:
 
 
 @contextmanager
-def alone(name: str, seconds: int = 600) -> Iterator[bool]:
-    """Whether this process is the only one of the whole fleet that does this now."""
+def alone(name: str, seconds: int = 120) -> Iterator[bool]:
+    """Whether this process is the only one of the whole fleet that does this now.
+
+    A process that dies at it keeps the others away for so many seconds at most.
+    """
     lock = connection().lock(f"fleet:alone:{name}", timeout=seconds, blocking=False)
     is_mine = bool(lock.acquire())
     try:

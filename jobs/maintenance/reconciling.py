@@ -28,8 +28,10 @@ def ring_again() -> dict[str, int]:
     """
     _release_lost_leases()
     before = _wanted()
+    if not any(before.values()):
+        return {}
     held = _held(held_jobs())
-    after = _wanted() if any(before.values()) else {}
+    after = _wanted()
     rung: Counter[str] = Counter()
     for (job, argument), ids in before.items():
         lost = set(ids) - held.get((job, argument), set())
