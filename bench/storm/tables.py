@@ -1,0 +1,96 @@
+"""The tables as values that two scans of the same folder can be compared by: no ids, no times."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from peewee import AutoField, DateTimeField, ForeignKeyField
+
+from db.models import (
+    TABLES,
+    Album,
+    Artist,
+    EntityType,
+    Genre,
+    Image,
+    Kind,
+    LedgerRow,
+    Problem,
+    Scan,
+    ScanChunk,
+    Table,
+    Track,
+)
+from db.rows import tuples
+
+Snapshot = dict[str, Counter[str]]
+"""Each table's rows as text, and how often each is there."""
+
+_NATURAL_KEYS = {
+    Artist: Artist.name,
+    Album: Album.key,
+    Track: Track.path,
+    Genre: Genre.name,
+    Image: Image.digest,
+    Problem: Problem.path,
+    Scan: Scan.root,
+}
+"""By what a row is named instead of by its id."""
+_ENTITIES: dict[str, type[Table]] = {
+    EntityType.TRACK: Track,
+    EntityType.ALBUM: Album,
+    EntityType.ARTIST: Artist,
+    EntityType.FILE: Problem,
+}
+_ATTEMPTS = {"attempt", "lease_attempt"}
+"""Columns that count attempts, which the storm is to make more of."""
+
+_Names = dict[type[Table], dict[int, str]]
+
+
+def snapshot() -> Snapshot:
+    """What the open database holds, but for how the work was divided.
+
+    That are the chunks, and which of the tracks with the same picture carried it to the store.
+    """
+    names: _Names = {
+        table: dict(tuples(table.select(table.id, key)))  # type: ignore[attr-defined]
+        for table, key in _NATURAL_KEYS.items()
+    }
+    return {
+        table._meta.table_name: Counter(_rows(table, names))
+        for table in TABLES
+        if table is not ScanChunk
+    }
+
+
+def differences(expected: Snapshot, found: Snapshot) -> Iterator[str]:
+    """A line for each row that is in one of the two alone."""
+    for table, rows in expected.items():
+        yield from _lines(table, "lost", (rows - found[table]).elements())
+        yield from _lines(table, "not expected", (found[table] - rows).elements())
+
+
+def _lines(table: str, what: str, rows: Iterable[str]) -> Iterator[str]:
+    for row in sorted(rows):
+        yield f"{table}: {what}: {row[:300]}"
+
+
+def _rows(table: type[Table], names: _Names) -> Iterator[str]:
+    rows: Iterable[dict[str, Any]] = table.select().dicts()  # type: ignore[assignment]
+    for row in rows:
+        if table is not LedgerRow or row["kind"] != Kind.PICTURE:
+            yield repr([*_values(table, row, names)])
+
+
+def _values(table: type[Table], row: dict[str, Any], names: _Names) -> Iterator[tuple[str, Any]]:
+    fields: dict[str, Any] = table._meta.fields
+    for name, field in fields.items():
+        value = row[name]
+        if isinstance(field, AutoField | DateTimeField) or name in _ATTEMPTS:
+            continue
+        if isinstance(field, ForeignKeyField):
+            value = names[field.rel_model].get(value)
+        elif name == "entity_id":
+            value = names[_ENTITIES[row["entity_type"]]].get(value)
+        yield name, value

@@ -1,0 +1,212 @@
+"""A fleet under test, seen from inside: its processes, its Redis, its tables."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+from rq.utils import as_text
+
+from db import ledger, scans
+from db.connection import close_database, open_database
+from db.models import Album, EntityType, LedgerRow, Problem, State, Track, database
+from db.paths import to_text
+from tests.chaos.orders import PATIENCE, Orders
+from tests.fleet.conftest import FleetCommand, new_fleet
+from tests.pipeline.tables import Content, content
+from worker import dispatch
+from worker.exit_codes import ExitCode
+from worker.holders import holders
+from worker.slots import process_name_of
+from worker.supervisor.members import is_alive
+
+_STOPS = Path(__file__).parent / "stops"
+
+
+class ChaosFleet:
+    """The fleet that the settings of this process name."""
+
+    def __init__(self, command: FleetCommand, orders: Orders) -> None:
+        self.command = command
+        self.orders = orders
+
+    @property
+    def redis(self) -> redis.Redis:
+        """Its Redis, which may be away."""
+        return dispatch.connection()
+
+    def up(self) -> None:
+        """Start it."""
+        ended = self.command("up")
+        assert ended.returncode == ExitCode.OK, ended.stderr
+        open_database()
+
+    def scan(self, folder: Path) -> int:
+        """Begin a scan, and return its id."""
+        scan_id = scans.start(to_text(bytes(folder)), deep=False)
+        dispatch.enqueue("scan.discovery", scan_id=scan_id)
+        return scan_id
+
+    def wait_until_done(self, scan_id: int) -> None:
+        """Wait until a scan has ended, everything is settled and no job is left anywhere."""
+        self.wait_until_scanned(scan_id)
+        deadline = time.monotonic() + PATIENCE
+        while left := self.held():
+            assert time.monotonic() < deadline, f"all is settled, but jobs are left: {left}"
+            time.sleep(0.01)
+
+    def wait_until_scanned(self, scan_id: int) -> None:
+        """Wait until a scan has ended and everything is settled."""
+        wait_for(lambda: _ended(scan_id) and not open_needs(), f"end of scan {scan_id}")
+
+    def wait_until_ended(self, job_id: str) -> str:
+        """Wait until a job has ended, and return its status."""
+        ended = {"finished", "failed", "stopped"}
+        wait_for(lambda: self.field(job_id, "status") in ended, f"end of job {job_id}")
+        return self.field(job_id, "status")
+
+    def field(self, job_id: str, name: str) -> str:
+        """A field of a job in Redis; empty when it has none."""
+        return as_text(self.redis.hget(f"rq:job:{job_id}", name) or b"")
+
+    def log(self, process: str) -> str:
+        """The log of a process."""
+        return (self.run_dir / f"{process}.log").read_text()
+
+    def held(self) -> list[str]:
+        """The keys that hold jobs: of queues and processes, of jobs that run, wait or failed."""
+        lists = [as_text(key) for key in self.redis.scan_iter("fleet:taken:*")]
+        lists += [as_text(key) for key in self.redis.scan_iter("rq:queue:*")]
+        for queue in dispatch.queues():
+            kinds = StartedJobRegistry, FailedJobRegistry
+            registries = [*(kind(queue=queue) for kind in kinds), queue.scheduled_job_registry]
+            lists += [each.key for each in registries if self.redis.zcard(each.key)]
+        return lists
+
+    def pid(self, process: str) -> int:
+        """The process in a slot, such as covers-1 or recovery-1."""
+        return int((self.run_dir / "slots" / f"{process}.lock").read_text())
+
+    @property
+    def valkey(self) -> int:
+        """The process of its Valkey."""
+        return int((self.run_dir / "redis.lock").read_text())
+
+    @property
+    def supervisord(self) -> int:
+        """The process that starts the others."""
+        return int((self.run_dir / "supervisord.pid").read_text())
+
+    @property
+    def run_dir(self) -> Path:
+        """Where its process ids are."""
+        return self.command.data_dir / "run"
+
+    def is_filled(self, slot: str, other_than: int) -> bool:
+        """Whether a living worker, another than this process, is registered for a slot."""
+        return any(
+            process_name_of(each.worker) == slot and each.pid != other_than and is_alive(each.pid)
+            for each in holders(self.redis)
+        )
+
+
+@contextmanager
+def chaos_fleet(queues: str | None = None, **settings: str) -> Iterator[ChaosFleet]:
+    """A fleet that is not up yet, whose settings this process takes over.
+
+    `queues` is the text of a queues.toml of its own; `settings` go into its environment.
+    """
+    for command in new_fleet(queues):
+        orders = Orders(command.data_dir.parent / "orders")
+        command.environment |= {
+            "PYTHONPATH": str(_STOPS),
+            "CHAOS_DIR": str(orders.folder),
+            **settings,
+        }
+        with at_home(command):
+            yield ChaosFleet(command, orders)
+
+
+@contextmanager
+def at_home(command: FleetCommand) -> Iterator[None]:
+    """Have this process go by the settings of a fleet, and by its former ones afterwards."""
+    own = {name: text for name, text in command.environment.items() if name.startswith("FLEET_")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("FLEET_")]:
+            patch.delenv(name)
+        for name, text in own.items():
+            patch.setenv(name, text)
+        had_database = database.obj is not None and not database.is_closed()
+        _forget()
+        yield
+        _forget()
+    if had_database:
+        open_database()
+
+
+def _forget() -> None:
+    close_database()
+    dispatch.connection.cache_clear()
+    dispatch.topology.cache_clear()
+
+
+def about(name: str, known: Content) -> Content:
+    """What the tables say of a folder, if every name and tag in it has `name` in it."""
+    return {table: [row for row in rows if name in repr(row)] for table, rows in known.items()}
+
+
+def tables() -> Content:
+    """What the tables say now, and where every need stands."""
+    names: dict[tuple[str, int], str] = {
+        **{(EntityType.TRACK, track.id): track.path for track in Track.select()},
+        **{(EntityType.ALBUM, album.id): album.key for album in Album.select()},
+        **{(EntityType.FILE, problem.id): problem.path for problem in Problem.select()},
+    }
+    needs = sorted(
+        (names[row.entity_type, row.entity_id], row.kind, row.entity_type, row.state)
+        for row in LedgerRow.select()
+    )
+    return {**content(), "ledger": needs}
+
+
+def undisturbed(music: Path) -> Content:
+    """What the tables say after a scan of this folder that nothing happens to."""
+    for command in new_fleet():
+        ended = command("scan", "--stop", str(music))
+        assert ended.returncode in {ExitCode.OK, ExitCode.PROBLEMS}, ended.stderr
+        with at_home(command):
+            open_database()
+            return tables()
+    raise AssertionError
+
+
+def open_needs() -> int:
+    """How many rows of the ledger are not settled."""
+    return sum(
+        counts[state] for counts in ledger.counts().values() for state in (State.TODO, State.LEASED)
+    )
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Wait until it holds, while Redis may be away."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds(condition):
+        assert time.monotonic() < deadline, f"no {what} within {PATIENCE:.0f} s"
+        time.sleep(0.005)
+
+
+def holds(condition: Callable[[], bool]) -> bool:
+    """Whether it holds; not while Redis is away."""
+    try:
+        return condition()
+    except redis.RedisError:
+        return False
+
+
+def _ended(scan_id: int) -> bool:
+    scan = scans.get(scan_id)
+    return scan is not None and scan.finished_at is not None

@@ -1,0 +1,72 @@
+"""A fleet and a library for the tests here, and the recovery times of all of them at the end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from db.connection import open_database
+from tests.chaos.albums import write_album, write_albums
+from tests.chaos.chaos_fleet import ChaosFleet, chaos_fleet, undisturbed
+from tests.chaos.recovery_times import TIMES
+from tests.pipeline.tables import Content
+
+SMALL_ALBUMS = 60
+
+
+@pytest.fixture(scope="package")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders of music: small albums, and the larger `away` and `flushed`."""
+    parent = tmp_path_factory.mktemp("music")
+    for number in range(SMALL_ALBUMS):
+        write_album(parent, f"small{number:03}")
+    write_albums(parent, "away", 20, 4)
+    write_albums(parent, "flushed", 20, 4)
+    return parent
+
+
+@pytest.fixture(scope="package")
+def known(music: Path) -> Content:
+    """What the tables say after an undisturbed scan of it all."""
+    return undisturbed(music)
+
+
+@pytest.fixture(scope="package")
+def albums(music: Path) -> Iterator[Path]:
+    """The small albums; a test takes one that nobody has scanned before."""
+    return iter(sorted(music.glob("small*")))
+
+
+@pytest.fixture
+def album(albums: Iterator[Path]) -> Path:
+    """An album for one test."""
+    return next(albums)
+
+
+@pytest.fixture(scope="package")
+def running(known: Content) -> Iterator[ChaosFleet]:
+    """A fleet for many tests."""
+    with chaos_fleet() as started:
+        started.up()
+        yield started
+
+
+@pytest.fixture
+def fleet(running: ChaosFleet) -> Iterator[ChaosFleet]:
+    """A fleet that is up; a test that ends it starts it anew."""
+    open_database()
+    yield running
+    running.orders.withdraw()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how long recoveries took: how many, median and worst."""
+    if not TIMES:
+        return
+    terminalreporter.section("recovery times")
+    for what, seconds in sorted(TIMES.items()):
+        terminalreporter.write_line(
+            f"{what:50} {len(seconds):3} x  median {median(seconds):6.3f} s"
+            f"  worst {max(seconds):6.3f} s"
+        )
