@@ -88,8 +88,9 @@ def run_bounded(
             child.start(function, items[done:], extra_memory)
             while done < len(items) and child.running:
                 outcome = child.outcome(extra_memory, seconds)
-                ends += isinstance(outcome, ItemFailure) and outcome.signal != ""
-                if 0 < ends < ATTEMPTS:
+                is_end = isinstance(outcome, ItemFailure) and outcome.signal != ""
+                if is_end and ends + 1 < ATTEMPTS:
+                    ends += 1
                     break
                 done, ends = done + 1, 0
                 yield outcome
