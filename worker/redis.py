@@ -14,13 +14,12 @@ _STEADY = Retry(ExponentialBackoff(cap=1, base=0.05), 6)
 """A server that restarts is back within two seconds or so."""
 
 
-_PATIENT = Retry(ExponentialBackoff(cap=1, base=0.05), 600)
-"""A server that is away for minutes: what a worker has done must not be lost for that."""
+def endure(client: redis.Redis, seconds: int = 600) -> None:
+    """Have every command wait about so long for a server that is away.
 
-
-def endure(client: redis.Redis) -> None:
-    """Have every command of a worker wait for a server that is away, for some ten minutes."""
-    client.set_retry(_PATIENT)
+    What a worker has done must not be lost when that is for minutes.
+    """
+    client.set_retry(Retry(ExponentialBackoff(cap=1, base=0.05), seconds))
 
 
 def connect(wait: float = 0) -> redis.Redis:

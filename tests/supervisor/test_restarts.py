@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from worker.supervisor.members import is_alive
-from worker.supervisor.restarts import LONG_PAUSE, SHORT_PAUSE, pause
+from worker.supervisor.restarts import LONG_PAUSE, SHORT_PAUSE, STOOD, pause
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -80,9 +80,16 @@ def test_what_is_killed_early_again_and_again_is_started_again(folder: Path) -> 
 
 
 def test_the_pauses_end_where_a_machine_is_not_kept_busy_and_not_kept_waiting() -> None:
-    pauses = [pause(early_ends) for early_ends in range(1, 1000)]
+    pauses = [pause(early_ends, lived=0.3) for early_ends in range(1, 1000)]
     assert pauses == sorted(pauses)
     assert pauses[:3] == [0, 0, SHORT_PAUSE]
+    assert pauses[-1] == LONG_PAUSE
+
+
+def test_what_had_started_and_was_killed_has_no_pause_a_dozen_times() -> None:
+    pauses = [pause(early_ends, lived=STOOD) for early_ends in range(1, 1000)]
+    assert pauses == sorted(pauses)
+    assert pauses[:12] == [0] * 12
     assert pauses[-1] == LONG_PAUSE
 
 

@@ -21,13 +21,14 @@ from worker.cli.control import say
 from worker.cli.summary import print_summary
 from worker.errors import BadInputError, FleetStoppedShortError
 from worker.exit_codes import ExitCode
+from worker.redis import endure
 from worker.scanning import Follower, Progress
 from worker.supervisor import control
 
 _LOOK_EVERY = 0.3
 _RING_AFTER = 3.0
 """Seconds in which nothing goes on, though work is left, after which the sweep is asked for."""
-_PATIENCE = 15.0
+_PATIENCE = 15
 """Seconds of the same after which a scan counts as stopped."""
 
 EPILOG = """\b
@@ -64,6 +65,7 @@ def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
     started_here = control.start(say)
     open_database()
     check_schema()
+    endure(dispatch.connection(), _PATIENCE)
     code = None
     try:
         code = _dry_run(roots, deep, as_json) if dry_run else _scan(roots, deep, as_json)

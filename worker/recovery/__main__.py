@@ -30,7 +30,7 @@ from worker.recovery.due import enqueue_due
 from worker.recovery.exits import cause_of_exit
 from worker.recovery.putting_back import recover, settle_leftovers
 from worker.recovery.silence import Silence
-from worker.redis import connect
+from worker.redis import connect, endure
 from worker.slot_lock import hold_slot
 from worker.slots import process_name_of, registered_name
 
@@ -89,6 +89,7 @@ def main() -> None:
     try:
         with hold_slot(NAME, 1):
             connect(wait=_REDIS_STARTS).close()
+            endure(dispatch.connection())  # without Redis there is nothing to put back
             _listen(Recovery(dispatch.connection()))
     except WorkerError as error:
         sys.exit(f"{NAME}: {error}")

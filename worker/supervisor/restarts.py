@@ -16,11 +16,13 @@ from supervisor import events
 
 AT_ONCE = 2
 """How often in a row a process that ended early is started again without a pause."""
+STOOD = 1.0
+"""Seconds after which it had started, and was rather killed: it is started without a pause too."""
 SHORT_PAUSE, SHORT_PAUSES = 2, 20
 LONG_PAUSE = 10
 """Seconds. Where one of eight processes is killed each second, half of them end within 5 s of their
-start, and twenty in a row do not happen: each works again within 4 s (90 kills among six workers:
-median 0.3 s, worst 2.7 s). Six workers that cannot start use 0.6 of a core for a minute, then 0.2.
+start, and twenty in a row hardly happen. Six workers that cannot start use 0.6 of a core for a
+minute, then 0.2; where it takes them more than a second to fail, all of it for twenty starts.
 """
 
 _AGAIN = b"\0"
@@ -33,15 +35,20 @@ def make_restarts(supervisord: Any) -> object:  # supervisor has no types
     return _NoMethods()
 
 
-def pause(early_ends: int) -> int:
-    """Seconds before the next start of a process that ended early so many times in a row."""
-    if early_ends <= AT_ONCE:
+def pause(early_ends: int, lived: float) -> int:
+    """Seconds before the next start of a process that ended early so many times in a row.
+
+    `lived` are the seconds from its last start to its last end.
+    """
+    if early_ends <= AT_ONCE or (lived >= STOOD and early_ends <= AT_ONCE + SHORT_PAUSES):
         return 0
     return SHORT_PAUSE if early_ends <= AT_ONCE + SHORT_PAUSES else LONG_PAUSE
 
 
 def _space(event: Any) -> None:
-    event.process.delay = time.time() + pause(event.process.backoff)
+    process = event.process
+    lived = process.laststop - process.laststart  # negative for one that could not be spawned
+    process.delay = time.time() + pause(process.backoff, lived)
 
 
 class _Alarm:
