@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,15 @@ class FleetCommand:
     @staticmethod
     def _command(arguments: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "worker.cli", *arguments]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Have Ctrl-C reach what a test starts, though pytest runs in the background of a script.
+
+    Such a shell has SIGINT ignored, and whatever is started inherits that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

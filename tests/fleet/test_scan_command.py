@@ -115,6 +115,7 @@ def test_an_idle_light_worker_stays_under_60_mib(fleet: FleetCommand) -> None:
 def test_ctrl_c_leaves_the_work_to_the_fleet(
     fleet: FleetCommand, music: Path, tmp_path: Path
 ) -> None:
+    fleet("up")
     scan = fleet.start("scan", str(music))
     wait_for(fleet, f"SELECT * FROM scans WHERE root = '{music}'")
     scan.send_signal(signal.SIGINT)
