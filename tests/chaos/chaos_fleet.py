@@ -19,6 +19,7 @@ from tests.chaos.orders import PATIENCE, Orders
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.pipeline.tables import Content, content
 from worker import dispatch
+from worker.errors import RedisUnreachableError
 from worker.exit_codes import ExitCode
 from worker.holders import holders
 from worker.slots import process_name_of
@@ -55,8 +56,8 @@ class ChaosFleet:
         """Wait until a scan has ended, everything is settled and no job is left anywhere."""
         self.wait_until_scanned(scan_id)
         deadline = time.monotonic() + PATIENCE
-        while left := self.held():
-            assert time.monotonic() < deadline, f"all is settled, but jobs are left: {left}"
+        while not holds(lambda: not self.held()):
+            assert time.monotonic() < deadline, f"all is settled, but jobs are left: {self.held()}"
             time.sleep(0.01)
 
     def wait_until_scanned(self, scan_id: int) -> None:
@@ -203,7 +204,7 @@ def holds(condition: Callable[[], bool]) -> bool:
     """Whether it holds; not while Redis is away."""
     try:
         return condition()
-    except redis.RedisError:
+    except (redis.RedisError, RedisUnreachableError):
         return False
 
 

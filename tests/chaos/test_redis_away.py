@@ -1,10 +1,13 @@
-"""Redis away for half a minute in the middle of a scan: the fleet goes on by itself."""
+"""Redis away for half a minute in the middle of a scan: the fleet goes on by itself.
+
+Frozen, gone, and behind a network that is frozen and then cut.
+"""
 
 import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +15,12 @@ import pytest
 
 from db.connection import open_database
 from tests.chaos.chaos_fleet import ChaosFleet, about, at_home, chaos_fleet, tables
+from tests.chaos.relay import Relay
 from tests.pipeline.tables import Content
 from worker.locks import hold
 
 AWAY_SECONDS = 30
-FROZEN, GONE = "frozen", "gone"
+FROZEN, GONE, NETWORK = "frozen", "gone", "network"
 
 
 class Disturbed(NamedTuple):
@@ -27,25 +31,32 @@ class Disturbed(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def disturbed(music: Path, known: Content) -> Iterator[dict[str, Disturbed]]:
-    """Two fleets whose Redis was away, one's frozen and one's gone, both at the same time."""
-    with chaos_fleet() as one:
-        first = in_the_middle(one, music / "away")
-        with chaos_fleet() as other:
-            second = in_the_middle(other, music / "away")
-            with frozen(one), gone(other):
-                time.sleep(AWAY_SECONDS)
-            yield {FROZEN: first, GONE: second}
+def relay(valkey: str) -> Iterator[Relay]:
+    """The network to a Redis elsewhere."""
+    with closing(Relay(valkey.removeprefix("unix://"))) as started:
+        yield started
 
 
-def in_the_middle(fleet: ChaosFleet, music: Path) -> Disturbed:
-    """Have a fleet scan; some chunks are written and some jobs run when this returns."""
-    fleet.up()
-    order = fleet.orders.give("committed", "insert.direct_batch")
-    scan = fleet.scan(music)
-    order.halted()
-    order.release()
-    return Disturbed(fleet, scan)
+@pytest.fixture(scope="module")
+def disturbed(music: Path, known: Content, relay: Relay) -> Iterator[dict[str, Disturbed]]:
+    """Three fleets without Redis at the same time: it was frozen, gone, or out of reach."""
+    with chaos_fleet() as one, chaos_fleet() as two, chaos_fleet(FLEET_REDIS_URL=relay.url) as far:
+        orders = []
+        scans = {}
+        for name, fleet in ((FROZEN, one), (GONE, two), (NETWORK, far)):
+            with at_home(fleet.command):
+                fleet.up()
+                orders.append(fleet.orders.give("committed", "insert.direct_batch"))
+                scans[name] = Disturbed(fleet, fleet.scan(music / "away"))
+                orders[-1].halted()
+        with frozen(one), gone(two):
+            with relay.frozen():
+                for order in orders:
+                    order.release()
+                time.sleep(AWAY_SECONDS / 2)
+            with relay.cut():
+                time.sleep(AWAY_SECONDS / 2)
+        yield scans
 
 
 @contextmanager
@@ -65,7 +76,7 @@ def gone(fleet: ChaosFleet) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("outage", [FROZEN, GONE])
+@pytest.mark.parametrize("outage", [FROZEN, GONE, NETWORK])
 def test_a_scan_goes_on_when_redis_is_back(
     disturbed: dict[str, Disturbed], known: Content, outage: str
 ) -> None:

@@ -1,0 +1,78 @@
+"""A network between a fleet and its Redis, which can be frozen and cut."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_PIECE = 65536
+
+
+class Relay:
+    """Passes what comes to a port of this machine on to a unix socket, and back."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._flows = threading.Event()
+        self._flows.set()
+        self._ends: list[socket.socket] = []
+        self._listener = _listen(0)
+        self._port = int(self._listener.getsockname()[1])
+        self._accept_in_background()
+
+    @property
+    def url(self) -> str:
+        """Where Redis seems to be."""
+        return f"redis://127.0.0.1:{self._port}"
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Nothing that is sent arrives; it does later."""
+        self._flows.clear()
+        yield
+        self._flows.set()
+
+    @contextmanager
+    def cut(self) -> Iterator[None]:
+        """Every connection is broken, and none is taken."""
+        self.close()
+        yield
+        self._listener = _listen(self._port)
+        self._accept_in_background()
+
+    def close(self) -> None:
+        """End it all."""
+        for each in (self._listener, *self._ends):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self._ends.clear()
+
+    def _accept_in_background(self) -> None:
+        threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):  # it was closed
+            while True:
+                near, _ = listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self._target)
+                self._ends += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):  # one of the two is gone
+            while data := source.recv(_PIECE):
+                self._flows.wait()
+                sink.sendall(data)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(64)
+    return listener
