@@ -190,6 +190,13 @@ def test_a_worker_whose_key_expired_registers_again(worker: FleetWorker) -> None
     assert [each.token for each in holders(worker.connection)] == [worker.holder.token]
 
 
+def test_a_worker_that_upkeep_took_for_gone_is_listed_again(worker: FleetWorker) -> None:
+    worker.register_birth()
+    worker.connection.delete("rq:workers", "rq:workers:insert")
+    worker._beat()
+    assert Worker.count(connection=worker.connection, queue=worker.queues[0]) == 1
+
+
 @pytest.mark.parametrize("name", ["os.system", "jobs.records.Record", "worker.dispatch.enqueue"])
 def test_a_function_that_is_not_routed_is_not_run(
     worker: FleetWorker, name: str, tmp_path: Path

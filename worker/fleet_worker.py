@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 from redis.client import Pipeline
-from rq import Queue, SimpleWorker
+from rq import Queue, SimpleWorker, worker_registration
 from rq.exceptions import NoSuchJobError, StopRequested
 from rq.executions import Execution as RqExecution
 from rq.serializers import JSONSerializer
@@ -264,6 +264,8 @@ class FleetWorker(SimpleWorker):
             self.connection.delete(self.key)
             SimpleWorker.register_birth(self)
             self.set_state(self.get_state())
+        # RQ's upkeep takes a worker out of its sets whose entry was just being written.
+        worker_registration.register(self)
         register(self.connection, self.holder)
         beat(self.connection)
         self._publish_topology()

@@ -62,8 +62,9 @@ def test_rq_info_lists_every_worker_with_its_queues(fleet: ChaosFleet) -> None:
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for slot in slots(dispatch.topology()):
         queues = ", ".join(dispatch.topology().programs[slot.program].queues)
-        (line,) = (each for each in listed.splitlines() if slot_name(*slot) in each)
-        assert f"idle {queues}." in line
+        lines = [each for each in listed.splitlines() if slot_name(*slot) in each]
+        assert len(lines) == 1, f"{slot} in {listed}"
+        assert f"idle {queues}." in lines[0]
 
 
 @pytest.mark.parametrize("ours", RQ_3_0, ids=lambda ours: ours.__name__)

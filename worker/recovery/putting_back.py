@@ -11,6 +11,7 @@ Redis keys:
 
 import json
 import logging
+from contextlib import suppress
 from typing import NamedTuple
 
 import redis
@@ -210,10 +211,12 @@ def _drop_executions(job: FleetJob, pipeline: Pipeline) -> None:
 def _forget_worker(connection: redis.Redis, dead: Holder) -> None:
     """Drop RQ's entry of a worker that is dead, unless a successor has the name already."""
     key = f"{RQ_KEY_PREFIX}:worker:{dead.worker}"
-    pid, queues = connection.hmget(key, "pid", "queues")
-    if pid is None or int(pid) != dead.pid:
-        return
-    with connection.pipeline() as pipeline:
+    with connection.pipeline() as pipeline, suppress(redis.WatchError):  # the successor came
+        pipeline.watch(key)  # type: ignore[no-untyped-call]
+        pid, queues = pipeline.hmget(key, "pid", "queues")
+        if pid is None or int(pid) != dead.pid:
+            return
+        pipeline.multi()
         pipeline.srem(f"{RQ_KEY_PREFIX}:workers", key)
         for name in as_text(queues or b"").split(","):
             pipeline.srem(f"{RQ_KEY_PREFIX}:workers:{name}", key)
