@@ -1,13 +1,14 @@
 """Compare the library in the database with the manifest of a generated one.
 
-    python -m bench.library DIR
+    python -m bench.library DIR [--keep FILE | --since FILE]
 
 DIR is what the generator of synthetic libraries wrote: `music/`, scanned before, and
-`manifest.jsonl` with what is true. Prints a table and
-every difference; ends with 1 if there is any.
+`manifest.jsonl` with what is true. Prints a table and every difference; ends with 1 if there is
+any. `--keep` also writes down what is shown now; `--since` compares with that, once picture files
+were changed and scanned.
 """
 
-import hashlib
+import argparse
 import json
 import sys
 from collections import defaultdict
@@ -15,17 +16,23 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from db import settings
+from bench import library_covers
 from db.connection import open_database
-from db.models import Album, Artist, Cover, Genre, Image, Track, TrackArtist, TrackGenre
+from db.models import Artist, Genre, Track, TrackArtist, TrackGenre
 from db.paths import to_text
 from db.rows import tuples
 
 Row = dict[str, Any]
 
 
-def main(folder: Path) -> int:
+def main() -> int:
     """Compare, print, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_AS_WRITTEN)
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("--keep", type=Path, metavar="FILE")
+    parser.add_argument("--since", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    folder: Path = arguments.folder
     open_database()
     rows = [json.loads(line) for line in (folder / "manifest.jsonl").open(encoding="utf-8")]
     expected = [row for row in rows if row["kind"] == "track" and not row["damage"]]
@@ -35,7 +42,11 @@ def main(folder: Path) -> int:
     for row in expected:
         _compare_track(row, known.get(to_text(f"{root}/{row['path']}".encode())), differences)
     _compare_albums(expected, known, root, differences)
-    _compare_covers(expected, rows, known, root, differences)
+    library_covers.compare(expected, known, Path(root), differences)
+    if arguments.keep:
+        library_covers.keep(arguments.keep, Path(root))
+    if arguments.since:
+        library_covers.since(arguments.since, Path(root), differences)
     print(f"{len(expected)} readable tracks in the manifest, {len(known)} in the database")
     for check in _CHECKS:
         print(f"  {check:14} {len(differences[check])} differ")
@@ -59,7 +70,16 @@ _FIELDS: dict[str, Callable[[Row], Any]] = {
     "compilation": lambda tags: bool(tags.get("compilation")),
     "gain": lambda tags: float(tags["rg_tg"].split()[0]) if tags.get("rg_tg") else None,
 }
-_CHECKS = ("missing", *_FIELDS, "split", "merged", "cover", "wrong cover", "borrowed")
+_CHECKS = (
+    "missing",
+    *_FIELDS,
+    "split",
+    "merged",
+    *library_covers.CHECKS,
+    "changed",
+    "unchanged",
+)
+_AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
 
 def _tracks() -> dict[str, Row]:
@@ -126,55 +146,10 @@ def _compare_albums(
     differences["merged"] += [f"{album}: {each}" for album, each in uids.items() if len(each) > 1]
 
 
-def _compare_covers(
-    expected: Iterable[Row],
-    rows: Iterable[Row],
-    known: dict[str, Row],
-    root: str,
-    differences: dict[str, list[str]],
-) -> None:
-    """Each album shows one of the pictures that its tracks or its folder hold, or none."""
-    music = Path(root)
-    folder_pictures: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        if row["kind"] == "image":
-            path = music / row["path"]
-            folder_pictures[str(path.parent)].add(hashlib.sha1(path.read_bytes()).hexdigest())
-    allowed: dict[int, set[str]] = defaultdict(set)
-    for row in expected:
-        path = music / row["path"]
-        track = known.get(to_text(str(path).encode()))
-        if track is None or track["album_id"] is None:
-            continue
-        pictures = folder_pictures[str(path.parent)] | folder_pictures[str(path.parent.parent)]
-        allowed[track["album_id"]] |= pictures | ({row["cover"]} if row["cover"] else set())
-    shown = _shown_covers()
-    titles = dict(tuples(Album.select(Album.id, Album.title)))
-    for album_id, pictures in allowed.items():
-        if pictures and album_id not in shown:
-            differences["cover"].append(f"{titles[album_id]!r} has none")
-        elif album_id in shown and not pictures:
-            differences["borrowed"].append(f"{titles[album_id]!r} has one that is not its own")
-        elif album_id in shown and shown[album_id] not in pictures:
-            differences["wrong cover"].append(f"{titles[album_id]!r}")
-
-
-def _shown_covers() -> dict[int, str]:
-    """The SHA-1, as the manifest has it, of the picture that each album shows."""
-    shown = {}
-    query = Cover.select(Cover.entity_id, Image.digest).join(Image)
-    for album_id, digest in tuples(query.where(Cover.entity_type == "album")):
-        files = list(settings.images_dir().rglob(f"originals/**/{digest}*"))
-        shown[album_id] = hashlib.sha1(files[0].read_bytes()).hexdigest() if files else "no file"
-    return shown
-
-
 def _pair(text: str | None) -> tuple[int | None, int | None]:
     number, _, total = (text or "").partition("/")
     return (int(number) if number else None, int(total) if total else None)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main())

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from peewee import fn
 
-from db import ledger
-from db.models import Album, AlbumArtist, Cover, EntityType, Track
+from db import choices, covers, ledger
+from db.models import Album, AlbumArtist, EntityType, Track
 from db.plurality import plurality
 from db.rows import tuples
 from db.slices import slices
@@ -71,10 +71,9 @@ def drop_empty(album_ids: Sequence[int]) -> list[int]:
         )
         gone += [album.id for album in query]
     for ids in slices(gone):
-        Cover.delete().where(
-            Cover.entity_type == EntityType.ALBUM, Cover.entity_id.in_(list(ids))
-        ).execute()
         Album.delete().where(Album.id.in_(list(ids))).execute()
+    covers.forget(EntityType.ALBUM, gone)
+    choices.forget(EntityType.ALBUM, gone)
     ledger.forget(EntityType.ALBUM, gone)
     return gone
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from peewee import Expression, fn
+from peewee import fn
 
 from db.models import Cover, EmbeddedPicture, EntityType, Image, Track
 from db.rows import tuples
@@ -12,6 +12,8 @@ from db.slices import slices
 
 FRONT = "front"
 """The role of what is shown for an entity."""
+CHOSEN, EMBEDDED, FOLDER = LOCAL = "chosen", "embedded", "folder"
+"""Sources of covers that are on disk; any other source is a provider's name."""
 
 
 class EmbeddedIn(NamedTuple):
@@ -34,6 +36,7 @@ class TrackPlace(NamedTuple):
     disc: int | None
     track: int | None
     missing: bool
+    disc_subtitle: str | None
 
 
 class Carrier(NamedTuple):
@@ -52,16 +55,44 @@ class KnownImage(NamedTuple):
     height: int | None
     bytes: int
     fault: str | None
+    """Why it cannot be shown; None when it can."""
+    animated: bool
+    colour: str | None
+    """The dominant colour, "#rrggbb"."""
+    placeholder: str | None
+    """A ThumbHash, in base64."""
+
+
+_IMAGE_FIELDS = [getattr(Image, name) for name in KnownImage._fields]
 
 
 class Chosen(NamedTuple):
-    """The image that an entity shows."""
+    """The image that an entity is to show in a role."""
 
     entity_id: int
     digest: str
     source: str
     rank: int
     source_path: str
+    role: str = FRONT
+    licence: str | None = None
+    author: str | None = None
+
+
+class Shown(NamedTuple):
+    """The image that an entity shows in a role."""
+
+    entity_id: int
+    role: str
+    digest: str
+    source: str
+    rank: int
+    source_path: str
+    licence: str | None
+    author: str | None
+    width: int
+    """Pixels; 0 when the image cannot be shown any more."""
+    height: int
 
 
 def tracks(track_ids: Sequence[int]) -> list[TrackPlace]:
@@ -120,11 +151,10 @@ def carriers(digests: Collection[str], most: int) -> dict[str, list[str]]:
 
 def images(digests: Collection[str]) -> dict[str, KnownImage]:
     """The rows of `images` with these digests."""
-    columns = (Image.digest, Image.mime, Image.width, Image.height, Image.bytes, Image.fault)
     return {
         row[0]: KnownImage(*row)
         for part in slices(sorted(digests))
-        for row in tuples(Image.select(*columns).where(Image.digest.in_(list(part))))
+        for row in tuples(Image.select(*_IMAGE_FIELDS).where(Image.digest.in_(list(part))))
     }
 
 
@@ -136,21 +166,37 @@ def record_images(found: Sequence[KnownImage]) -> None:
     for part in slices(sorted(found)):
         Image.insert_many([image._asdict() for image in part]).on_conflict(
             conflict_target=[Image.digest],
-            preserve=[Image.mime, Image.width, Image.height, Image.bytes, Image.fault],
+            preserve=_IMAGE_FIELDS[1:],
         ).execute()
 
 
-def covered(entity_type: EntityType, entity_ids: Sequence[int]) -> set[int]:
-    """Those of the entities that show an image."""
-    return {
-        entity_id
-        for ids in slices(entity_ids)
-        for (entity_id,) in tuples(Cover.select(Cover.entity_id).where(_shown_by(entity_type, ids)))
-    }
+def shown(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, dict[str, Shown]]:
+    """What each of the entities that shows an image shows, by role."""
+    found: dict[int, dict[str, Shown]] = defaultdict(dict)
+    for ids in slices(entity_ids):
+        query = (
+            Cover.select(
+                Cover.entity_id,
+                Cover.role,
+                Image.digest,
+                Cover.source,
+                Cover.rank,
+                Cover.source_path,
+                Cover.licence,
+                Cover.author,
+                fn.COALESCE(Image.width, 0),
+                fn.COALESCE(Image.height, 0),
+            )
+            .join(Image)
+            .where(Cover.entity_type == entity_type, Cover.entity_id.in_(list(ids)))
+        )
+        for row in tuples(query):
+            found[row[0]][row[1]] = Shown(*row)
+    return dict(found)
 
 
 def show(entity_type: EntityType, chosen: Sequence[Chosen]) -> None:
-    """Write which image each entity shows, in place of an earlier choice.
+    """Write which image each entity shows in each role, in place of an earlier choice.
 
     The images have their rows already. Call it in the transaction that settles the need.
     """
@@ -158,26 +204,61 @@ def show(entity_type: EntityType, chosen: Sequence[Chosen]) -> None:
     rows = [
         {
             "entity_type": entity_type,
-            "entity_id": choice.entity_id,
             "image": ids[choice.digest],
-            "role": FRONT,
-            "source": choice.source,
-            "rank": choice.rank,
-            "source_path": choice.source_path,
+            **{name: value for name, value in choice._asdict().items() if name != "digest"},
         }
         for choice in chosen
     ]
     for part in slices(rows):
         Cover.insert_many(part).on_conflict(
             conflict_target=[Cover.entity_type, Cover.entity_id, Cover.role],
-            preserve=[Cover.image, Cover.source, Cover.rank, Cover.source_path],
+            preserve=[
+                Cover.image,
+                Cover.source,
+                Cover.rank,
+                Cover.source_path,
+                Cover.licence,
+                Cover.author,
+            ],
         ).execute()
 
 
-def show_nothing(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
-    """Drop the choice of entities for which there is no picture any more."""
+def show_no_other(entity_type: EntityType, kept: Mapping[int, Collection[str]]) -> None:
+    """Drop what these entities show from disk in other roles than the ones that each keeps.
+
+    What a provider gave stays, for that nothing is on disk says nothing of it.
+    """
+    by_roles: dict[frozenset[str], list[int]] = defaultdict(list)
+    for entity_id, roles in kept.items():
+        by_roles[frozenset(roles)].append(entity_id)
+    for roles, entity_ids in by_roles.items():
+        for ids in slices(entity_ids):
+            Cover.delete().where(
+                Cover.entity_type == entity_type,
+                Cover.entity_id.in_(list(ids)),
+                Cover.role.not_in(sorted(roles)),
+                Cover.source.in_(LOCAL),
+            ).execute()
+
+
+def hide(entity_type: EntityType, lost: Sequence[Shown]) -> None:
+    """Drop just what is shown there, unless something else is shown in its place by now."""
+    for each in lost:
+        Cover.delete().where(
+            Cover.entity_type == entity_type,
+            Cover.entity_id == each.entity_id,
+            Cover.role == each.role,
+            Cover.source == each.source,
+            Cover.image.in_(Image.select(Image.id).where(Image.digest == each.digest)),
+        ).execute()
+
+
+def forget(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
+    """Drop all that entities show which are gone."""
     for ids in slices(entity_ids):
-        Cover.delete().where(_shown_by(entity_type, ids)).execute()
+        Cover.delete().where(
+            Cover.entity_type == entity_type, Cover.entity_id.in_(list(ids))
+        ).execute()
 
 
 def albums_in(folders: Collection[str]) -> dict[str, Counter[int | None]]:
@@ -214,20 +295,13 @@ def _places(where: Any, order: Any) -> list[TrackPlace]:
             Track.folder,
             Track.disc,
             Track.track,
-            Track.missing_since,
+            Track.missing_since.is_null(False),
+            Track.disc_subtitle,
         )
         .where(where)
         .order_by(order)
     )
-    return [TrackPlace._make((*row[:-1], row[-1] is not None)) for row in tuples(query)]
-
-
-def _shown_by(entity_type: EntityType, entity_ids: Sequence[int]) -> Expression:
-    return (
-        (Cover.entity_type == entity_type)
-        & (Cover.entity_id.in_(list(entity_ids)))
-        & (Cover.role == FRONT)
-    )
+    return [TrackPlace._make((*row[:6], bool(row[6]), row[7])) for row in tuples(query)]
 
 
 def _image_ids(digests: Collection[str]) -> Mapping[str, int]:

@@ -1,4 +1,4 @@
-"""What can go wrong with the database.
+"""What can go wrong with the database, and with the settings.
 
 DatabaseError
 ├── DatabaseUnreachableError
@@ -6,6 +6,8 @@ DatabaseError
 ├── NewerDatabaseError
 ├── OldDatabaseError
 └── DatabaseFullError
+
+SettingError
 """
 
 
@@ -31,3 +33,7 @@ class OldDatabaseError(DatabaseError):
 
 class DatabaseFullError(DatabaseError):
     """The disk of the database is full."""
+
+
+class SettingError(Exception):
+    """A variable of the environment has a value that means nothing; the message says which."""

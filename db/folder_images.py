@@ -1,6 +1,7 @@
 """Picture files beside the music: which were seen, so that a scan notices a change."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from peewee import fn
@@ -26,6 +27,16 @@ def known(root: str) -> dict[str, SeenImage]:
         FolderImage.path, FolderImage.folder, FolderImage.size, FolderImage.mtime_ns
     ).where(fn.SUBSTR(FolderImage.path, 1, len(prefix)) == prefix)
     return {row[0]: SeenImage(*row) for row in tuples(query)}
+
+
+def in_folders(folders: Collection[str]) -> dict[str, list[str]]:
+    """The names of the picture files right in each of these folders that has any."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for part in slices(sorted(folders)):
+        query = FolderImage.select(FolderImage.folder, FolderImage.path)
+        for folder, path in tuples(query.where(FolderImage.folder.in_(list(part)))):
+            found[folder].append(path.rpartition("/")[2])
+    return {folder: sorted(names) for folder, names in found.items()}
 
 
 def record(images: Sequence[SeenImage]) -> None:

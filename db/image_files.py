@@ -1,24 +1,33 @@
 """Where the picture store keeps its files, below `db.settings.images_dir()`.
 
     originals/ab/cd/abcd…         the bytes as they were found; the name is their SHA-256 in hex
-    300/ab/cd/abcd….jpg           the thumbnail of that picture, 300 pixels on its longer side
-    incoming/…                    what is being written just now
+    SIZE/ab/cd/abcd….jpg          a thumbnail of that picture, SIZE pixels on its longer side
+    incoming/…                    what is being written, or deleted, just now
 
 A shard is the part of the store whose digests begin with the same two characters: 1 of 256.
+
+A file's time is when it was stored, or when a job last relied on its being there. What is to be
+deleted is deleted by `delete_old`, which goes by that time.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from db import settings
 
+SIZES = (150, 300, 500, 800)
+"""The sizes of thumbnails, in pixels on the longer side; there are no others."""
 THUMBNAIL_SIZE = 300
-"""Pixels on the longer side."""
+"""The one that is made as soon as a picture comes in. The others are made when asked for."""
+SPARED_SECONDS = 24 * 3600
+"""A younger file may be one that a job has just stored, or found: its row is written last."""
 _SUFFIX = ".jpg"
 _SHARD_LENGTH = 2
 _DIGEST_LENGTH = 64
 _HEX = frozenset("0123456789abcdef")
+_FOLDERS = {size: str(size) for size in SIZES}
 
 
 def original(digest: str) -> Path:
@@ -26,9 +35,12 @@ def original(digest: str) -> Path:
     return originals_dir() / digest[:2] / digest[2:4] / digest
 
 
-def thumbnail(digest: str) -> Path:
-    """Where a picture's thumbnail is kept; it has none when it cannot be decoded."""
-    return _thumbnails_dir() / digest[:2] / digest[2:4] / f"{digest}{_SUFFIX}"
+def thumbnail(digest: str, size: int = THUMBNAIL_SIZE) -> Path:
+    """Where a picture's thumbnail is kept; it has none when it cannot be decoded.
+
+    Raises KeyError for a size that is none of SIZES.
+    """
+    return _thumbnails_dir(size) / digest[:2] / digest[2:4] / f"{digest}{_SUFFIX}"
 
 
 def originals_dir() -> Path:
@@ -36,11 +48,21 @@ def originals_dir() -> Path:
     return settings.images_dir() / "originals"
 
 
+def incoming_dir() -> Path:
+    """The folder of what is under way."""
+    return settings.images_dir() / "incoming"
+
+
+def is_digest(name: str) -> bool:
+    """Whether a name is one that a picture may have; nothing else leads to a file."""
+    return len(name) == _DIGEST_LENGTH and _HEX.issuperset(name)
+
+
 def shards() -> set[str]:
     """The shards that have a folder. Raises OSError."""
     return {
         entry.name
-        for folder in (originals_dir(), _thumbnails_dir())
+        for folder in (originals_dir(), *map(_thumbnails_dir, SIZES))
         for entry in _listed(folder)
         if len(entry.name) == _SHARD_LENGTH and _HEX.issuperset(entry.name)
     }
@@ -51,13 +73,42 @@ def originals_in(shard: str) -> set[str]:
     return set(_digests(originals_dir() / shard, ""))
 
 
-def thumbnails_in(shard: str) -> set[str]:
+def thumbnails_in(shard: str, size: int = THUMBNAIL_SIZE) -> set[str]:
     """The digests of the pictures whose thumbnail a shard holds. Raises OSError."""
-    return set(_digests(_thumbnails_dir() / shard, _SUFFIX))
+    return set(_digests(_thumbnails_dir(size) / shard, _SUFFIX))
 
 
-def _thumbnails_dir() -> Path:
-    return settings.images_dir() / str(THUMBNAIL_SIZE)
+def is_young(path: Path, seconds: float = SPARED_SECONDS) -> bool:
+    """Whether a file was stored or relied upon in so many seconds. One that is gone was not."""
+    try:
+        return path.lstat().st_mtime >= time.time() - seconds
+    except FileNotFoundError:
+        return False
+
+
+def delete_old(path: Path, seconds: float = SPARED_SECONDS) -> bool:
+    """Delete a file of the store unless it is young; whether that was done. Raises OSError.
+
+    It is moved aside before its time is read for good: a job that would rely on it has either
+    touched it by then, and it is put back, or finds it gone and stores it anew.
+    """
+    if is_young(path, seconds):
+        return False
+    aside = incoming_dir() / f"{path.parts[-4]}-{path.name}"
+    try:
+        incoming_dir().mkdir(exist_ok=True)
+        path.rename(aside)
+        if is_young(aside, seconds):
+            aside.rename(path)
+            return False
+        aside.unlink()
+    except FileNotFoundError:  # another has deleted it
+        return False
+    return True
+
+
+def _thumbnails_dir(size: int) -> Path:
+    return settings.images_dir() / _FOLDERS[size]
 
 
 def _digests(folder: Path, suffix: str) -> Iterator[str]:
@@ -74,7 +125,7 @@ def _digests(folder: Path, suffix: str) -> Iterator[str]:
         for file in _listed(sub):
             digest = file.name.removesuffix(suffix)
             fits = file.name == digest + suffix and digest.startswith(prefix)
-            if fits and _is_digest(digest) and file.is_file(follow_symlinks=False):
+            if fits and is_digest(digest) and file.is_file(follow_symlinks=False):
                 yield digest
 
 
@@ -84,7 +135,3 @@ def _listed(folder: "Path | os.DirEntry[str]") -> Iterator[os.DirEntry[str]]:
             yield from entries
     except FileNotFoundError:
         return
-
-
-def _is_digest(name: str) -> bool:
-    return len(name) == _DIGEST_LENGTH and _HEX.issuperset(name)

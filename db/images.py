@@ -8,7 +8,18 @@ from peewee import SQL, fn
 
 from db import ledger
 from db.connection import transaction
-from db.models import Cover, EmbeddedPicture, EntityType, Image, Kind, LedgerRow, State, Track
+from db.models import (
+    ArtistPicture,
+    ChosenImage,
+    Cover,
+    EmbeddedPicture,
+    EntityType,
+    Image,
+    Kind,
+    LedgerRow,
+    State,
+    Track,
+)
 from db.rows import tuples
 from db.slices import slices
 
@@ -37,6 +48,15 @@ def known(digests: Collection[str]) -> set[str]:
         for part in slices(sorted(digests))
         for (digest,) in tuples(Image.select(Image.digest).where(Image.digest.in_(list(part))))
     }
+
+
+def incomplete(most: int) -> list[str]:
+    """The digests of up to so many images that can be shown and have no placeholder yet.
+
+    Any of them, so that some that cannot be completed do not keep the others waiting.
+    """
+    query = Image.select(Image.digest).where(Image.fault.is_null(), Image.placeholder.is_null())
+    return [digest for (digest,) in tuples(query.order_by(fn.RANDOM()).limit(most))]
 
 
 def awaited(digests: Collection[str]) -> set[str]:
@@ -68,7 +88,18 @@ def awaited(digests: Collection[str]) -> set[str]:
                 LedgerRow.state.in_(_OPEN),
             )
         )
-        found.update(digest for query in (shown, carried) for (digest,) in tuples(query))
+        listed = (
+            ArtistPicture.select(ArtistPicture.digest)
+            .join(
+                LedgerRow,
+                on=(LedgerRow.kind == Kind.PICTURE)
+                & (LedgerRow.entity_type == EntityType.ARTIST)
+                & (LedgerRow.entity_id == ArtistPicture.artist),
+            )
+            .where(ArtistPicture.digest.in_(list(part)), LedgerRow.state.in_(_OPEN))
+        )
+        for query in (shown, carried, listed):
+            found.update(digest for (digest,) in tuples(query))
     return found
 
 
@@ -78,16 +109,17 @@ class NeededAgain(NamedTuple):
     covers: int
     """Entities whose cover was asked for anew."""
     pictures: int
-    """Tracks whose embedded pictures were."""
+    """Tracks whose embedded pictures were, and artists whose picture files were."""
     dropped: int
-    """Images that nothing shows and no present file carries: their rows are gone."""
+    """Images that nothing points to and no present file carries: their rows are gone."""
 
 
 def need_again(digests: Collection[str]) -> NeededAgain:
     """Say in the ledger that what shows or carries these images is to be done again.
 
     For an embedded picture that is one present track, the oldest. An image that neither is shown
-    nor can come from a file that is there is forgotten, so that it is stored when it turns up.
+    nor can come from a file that is there is forgotten, so that it is stored when it turns up; but
+    not what the user chose.
     """
     covers = pictures = dropped = 0
     for part in slices(sorted(digests)):
@@ -98,8 +130,11 @@ def need_again(digests: Collection[str]) -> NeededAgain:
                 if need.kind is Kind.COVER:
                     ids = [id_ for type_, id_, _ in shown if type_ == need.entity_type]
                     covers += len(ledger.need(need.kind, need.entity_type, ids))
+            artists = _of_artists(part)
             pictures += len(ledger.need(Kind.PICTURE, EntityType.TRACK, carriers.values()))
-            used = {digest for _, _, digest in shown} | set(carriers)
+            pictures += len(ledger.need(Kind.PICTURE, EntityType.ARTIST, artists.values()))
+            used = {digest for _, _, digest in shown} | carriers.keys() | artists.keys()
+            used |= _chosen_among(part)
             dropped += _drop(set(part) - used)
     return NeededAgain(covers, pictures, dropped)
 
@@ -123,6 +158,22 @@ def _carriers(digests: Collection[str]) -> dict[str, int]:
         .group_by(EmbeddedPicture.digest)
     )
     return dict(tuples(query))
+
+
+def _of_artists(digests: Collection[str]) -> dict[str, int]:
+    """An artist who has each of these as a picture file."""
+    query = (
+        ArtistPicture.select(ArtistPicture.digest, fn.MIN(ArtistPicture.artist))
+        .where(ArtistPicture.digest.in_(list(digests)))
+        .group_by(ArtistPicture.digest)
+    )
+    return dict(tuples(query))
+
+
+def _chosen_among(digests: Collection[str]) -> set[str]:
+    """Those of the images that the user chose."""
+    query = Image.select(Image.digest).join(ChosenImage).where(Image.digest.in_(list(digests)))
+    return {digest for (digest,) in tuples(query)}
 
 
 def _drop(digests: Collection[str]) -> int:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from peewee import Expression, Field, fn
 
 from db.connection import is_sqlite
-from db.models import Album, EntityType, Kind, LedgerRow, State, Track, utc_now
+from db.models import Album, Artist, EntityType, Kind, LedgerRow, State, Track, utc_now
 from db.rows import tuples
 from db.slices import slices
 
@@ -42,8 +42,41 @@ NEEDS = (
         "album_ids",
         look_again=timedelta(days=30),
     ),
+    Need(
+        Kind.PICTURE,
+        EntityType.ARTIST,
+        "covers.extract_artist_images",
+        "artist_ids",
+        everyone=False,
+    ),
+    Need(
+        Kind.COVER,
+        EntityType.ARTIST,
+        "covers.process_artist_images_batch",
+        "artist_ids",
+        look_again=timedelta(days=30),
+    ),
+    Need(
+        Kind.REMOTE,
+        EntityType.ALBUM,
+        "covers.fetch_album_covers",
+        "album_ids",
+        everyone=False,
+        look_again=timedelta(days=30),
+    ),
+    Need(
+        Kind.REMOTE,
+        EntityType.ARTIST,
+        "covers.fetch_artist_images",
+        "artist_ids",
+        everyone=False,
+        look_again=timedelta(days=30),
+    ),
 )
 """In the order in which they are best worked on."""
+
+
+_ENTITIES = {EntityType.TRACK: Track, EntityType.ALBUM: Album, EntityType.ARTIST: Artist}
 
 
 class Settled(NamedTuple):
@@ -263,7 +296,7 @@ def never_asked(need_: Need) -> list[int]:
     """The entities that need it, as all of their type, and have no row; none of what is missing."""
     if not need_.everyone:
         return []
-    entity: Any = {EntityType.TRACK: Track, EntityType.ALBUM: Album}[need_.entity_type]
+    entity: Any = _ENTITIES[need_.entity_type]
     rows = LedgerRow.select(LedgerRow.entity_id).where(
         LedgerRow.kind == need_.kind, LedgerRow.entity_type == need_.entity_type
     )
@@ -271,6 +304,18 @@ def never_asked(need_: Need) -> list[int]:
     if entity is Track:
         query = query.where(Track.missing_since.is_null())
     return [entity_id for (entity_id,) in tuples(query.order_by(entity.id))]
+
+
+def without_row(need_: Need, entity_ids: Sequence[int]) -> list[int]:
+    """Those of the entities for which this was never asked, in their order."""
+    known = {
+        entity_id
+        for ids in slices(entity_ids)
+        for (entity_id,) in tuples(
+            LedgerRow.select(LedgerRow.entity_id).where(_these(need_.kind, need_.entity_type, ids))
+        )
+    }
+    return [entity_id for entity_id in entity_ids if entity_id not in known]
 
 
 def open_among(need_: Need, entity_ids: Sequence[int], job_id: str) -> list[int]:

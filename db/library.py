@@ -5,6 +5,7 @@ from typing import NamedTuple
 from peewee import fn
 
 from db import problems
+from db.covers import FRONT
 from db.models import Album, Artist, Cover, Track
 from db.rows import tuples
 
@@ -30,10 +31,12 @@ def totals() -> Totals:
 
 
 def covers_by_source() -> dict[str, dict[str, int]]:
-    """How many covers each type of entity has, by source."""
+    """How many entities of each type have a picture of their own, by the source of the front."""
     counts: dict[str, dict[str, int]] = {}
-    query = Cover.select(Cover.entity_type, Cover.source, fn.COUNT(Cover.id)).group_by(
-        Cover.entity_type, Cover.source
+    query = (
+        Cover.select(Cover.entity_type, Cover.source, fn.COUNT(Cover.id))
+        .where(Cover.role == FRONT)
+        .group_by(Cover.entity_type, Cover.source)
     )
     ordered = query.order_by(Cover.entity_type, Cover.source)
     for entity_type, source, count in tuples(ordered):

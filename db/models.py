@@ -46,6 +46,8 @@ class Kind(StrEnum):
     PICTURE = "picture"
     """The embedded picture that this track carries for itself and its equals is to be stored."""
     COVER = "cover"
+    REMOTE = "remote"
+    """A picture is to be looked for on the web, for there is none on disk."""
     TAGS = "tags"
     """A file's tags are to be read; a row only for a file that is quarantined."""
 
@@ -263,7 +265,14 @@ class Image(Table):
     bytes = IntegerField()
     fault = TextField(null=True)
     """Why the picture cannot be shown; None when it can."""
+    animated = BooleanField(default=False)
+    colour = TextField(null=True)
+    """The dominant colour, "#rrggbb"."""
+    placeholder = TextField(null=True)
+    """A ThumbHash, in base64: what is shown until the picture is there."""
     added_at = DateTimeField(default=utc_now)
+    unused_since = DateTimeField(null=True)
+    """When upkeep first found that nothing points to it; None while something does."""
 
     class Meta:
         table_name = "images"
@@ -277,16 +286,72 @@ class Cover(Table):
     entity_id = IntegerField()
     image = ForeignKeyField(Image, backref="covers", on_delete="CASCADE")
     role = TextField(default="front")
+    """front; disc-N for a disc of an album; fanart or logo of an artist."""
     source = TextField()
-    """embedded, or folder: where the image was found."""
+    """chosen, embedded, folder, or a provider's name: where the image was found."""
     rank = IntegerField()
-    """The place of the source in the order of choice; 0 is the best."""
+    """The place of the source in the order of choice; 0 is the best, -1 the user's own choice."""
     source_path = TextField()
-    """The audio or picture file that the image was taken from."""
+    """The audio or picture file, or the URL, that the image was taken from."""
+    licence = TextField(null=True)
+    author = TextField(null=True)
+    """Under what terms the image may be shown, and whose work it is, where a provider says so."""
 
     class Meta:
         table_name = "covers"
         indexes = ((("entity_type", "entity_id", "role"), True),)
+
+
+class ChosenImage(Table):
+    """An image that the user chose for an entity. It beats whatever else is found."""
+
+    id = AutoField()
+    entity_type = TextField()
+    entity_id = IntegerField()
+    role = TextField(default="front")
+    image = ForeignKeyField(Image, backref="choices", on_delete="CASCADE")
+    source_path = TextField()
+    """The file that the user named."""
+    chosen_at = DateTimeField(default=utc_now)
+
+    class Meta:
+        table_name = "chosen_images"
+        indexes = ((("entity_type", "entity_id", "role"), True),)
+
+
+class ArtistPicture(Table):
+    """A picture file on disk that may show an artist."""
+
+    id = AutoField()
+    artist = ForeignKeyField(Artist, backref="pictures", on_delete="CASCADE")
+    role = TextField()
+    """front, fanart or logo."""
+    rank = IntegerField()
+    """The place of its name in the order of choice; 0 is the best."""
+    path = TextField()
+    digest = TextField(null=True, index=True)
+    """Its content in the store; None when it could not be read."""
+
+    class Meta:
+        table_name = "artist_pictures"
+        indexes = ((("artist", "path", "role"), True),)
+
+
+class ProviderAnswer(Table):
+    """What a provider on the web answered, so that it is not asked again too soon."""
+
+    id = AutoField()
+    provider = TextField()
+    question = TextField()
+    """What was asked, in a form that is the same each time."""
+    found = BooleanField()
+    answer = JSONField(default=dict)
+    asked_at = DateTimeField(default=utc_now)
+    ask_again_at = DateTimeField()
+
+    class Meta:
+        table_name = "provider_answers"
+        indexes = ((("provider", "question"), True),)
 
 
 class LedgerRow(Table):
@@ -403,6 +468,9 @@ TABLES: tuple[type[Table], ...] = (
     FolderImage,
     Image,
     Cover,
+    ChosenImage,
+    ArtistPicture,
+    ProviderAnswer,
     LedgerRow,
     Scan,
     ScanChunk,

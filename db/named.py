@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from peewee import fn
 
-from db.models import AlbumArtist, Artist, Genre, TrackArtist, TrackGenre
+from db import choices, covers, ledger
+from db.models import AlbumArtist, Artist, EntityType, Genre, TrackArtist, TrackGenre
 from db.rows import tuples
 from db.slices import slices
 
@@ -17,7 +18,14 @@ class ArtistFacts(NamedTuple):
     sort_name: str | None = None
 
 
-def artist_ids(facts: Mapping[str, Iterable[ArtistFacts]]) -> dict[str, int]:
+class NamedArtists(NamedTuple):
+    """Artists by name, and which of them something new was told of."""
+
+    ids: dict[str, int]
+    changed: set[int]
+
+
+def artist_ids(facts: Mapping[str, Iterable[ArtistFacts]]) -> NamedArtists:
     """The ids of these artists by name; new names get a row, what is told of them is kept.
 
     Where tracks disagree on an id or a sort name the smallest wins, so that order never decides.
@@ -26,12 +34,13 @@ def artist_ids(facts: Mapping[str, Iterable[ArtistFacts]]) -> dict[str, int]:
     for part in slices(names):
         rows = [{"name": name} for name in part]
         Artist.insert_many(rows).on_conflict_ignore().execute()
-    ids: dict[str, int] = {}
+    found = NamedArtists({}, set())
     for part in slices(names):
         for artist in Artist.select().where(Artist.name.in_(list(part))):
-            ids[artist.name] = artist.id
-            _add_facts(artist, facts[artist.name])
-    return ids
+            found.ids[artist.name] = artist.id
+            if _add_facts(artist, facts[artist.name]):
+                found.changed.add(artist.id)
+    return found
 
 
 def genre_ids(names: Iterable[str]) -> dict[str, int]:
@@ -70,11 +79,7 @@ def used_by(track_ids: Sequence[int], album_ids: Sequence[int]) -> Used:
 def drop_unused(candidates: Used) -> None:
     """Delete those of the artists and genres that no track and no album uses any more."""
     for ids in slices(sorted(candidates.artists)):
-        Artist.delete().where(
-            Artist.id.in_(list(ids)),
-            ~fn.EXISTS(TrackArtist.select().where(TrackArtist.artist == Artist.id)),
-            ~fn.EXISTS(AlbumArtist.select().where(AlbumArtist.artist == Artist.id)),
-        ).execute()
+        _drop_artists(_unused_artists(ids))
     for ids in slices(sorted(candidates.genres)):
         Genre.delete().where(
             Genre.id.in_(list(ids)),
@@ -82,13 +87,33 @@ def drop_unused(candidates: Used) -> None:
         ).execute()
 
 
-def _add_facts(artist: Artist, facts: Iterable[ArtistFacts]) -> None:
+def _unused_artists(artist_ids: Sequence[int]) -> list[int]:
+    query = Artist.select(Artist.id).where(
+        Artist.id.in_(list(artist_ids)),
+        ~fn.EXISTS(TrackArtist.select().where(TrackArtist.artist == Artist.id)),
+        ~fn.EXISTS(AlbumArtist.select().where(AlbumArtist.artist == Artist.id)),
+    )
+    return [artist_id for (artist_id,) in tuples(query)]
+
+
+def _drop_artists(artist_ids: Sequence[int]) -> None:
+    """Delete artists with all that hangs on them; their picture files go with the rows."""
+    covers.forget(EntityType.ARTIST, artist_ids)
+    choices.forget(EntityType.ARTIST, artist_ids)
+    ledger.forget(EntityType.ARTIST, artist_ids)
+    Artist.delete().where(Artist.id.in_(list(artist_ids))).execute()
+
+
+def _add_facts(artist: Artist, facts: Iterable[ArtistFacts]) -> bool:
+    """Add what is told, and return whether anything is new."""
     known = (artist.musicbrainz_id, artist.sort_name)
     for fact in facts:
         artist.musicbrainz_id = _smaller(artist.musicbrainz_id, fact.musicbrainz_id)
         artist.sort_name = _smaller(artist.sort_name, fact.sort_name)
-    if (artist.musicbrainz_id, artist.sort_name) != known:
+    is_new = (artist.musicbrainz_id, artist.sort_name) != known
+    if is_new:
         artist.save()
+    return is_new
 
 
 def _smaller(known: str | None, told: str | None) -> str | None:

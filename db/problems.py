@@ -65,3 +65,14 @@ def listed(root: str | None = None) -> list[Problem]:
     """Every problem, or those below `root`, by path."""
     problems = Problem.select().order_by(Problem.path, Problem.stage)
     return [problem for problem in problems if root is None or is_under(problem.path, root)]
+
+
+def count() -> int:
+    """How many problems there are."""
+    return int(Problem.select().count())
+
+
+def page(first: int, most: int) -> list[Problem]:
+    """Up to `most` problems by path, from position `first` on."""
+    ordered = Problem.select().order_by(Problem.path, Problem.stage)
+    return list(ordered.limit(most).offset(first))

@@ -53,6 +53,11 @@ def all_unfinished() -> list[Scan]:
     return list(Scan.select().where(Scan.finished_at.is_null()).order_by(Scan.id))
 
 
+def latest(most: int) -> list[Scan]:
+    """The last scans that were begun, the newest first."""
+    return list(Scan.select().order_by(Scan.id.desc()).limit(most))
+
+
 def roots() -> list[str]:
     """Every root that was ever scanned with a result, by name."""
     query = Scan.select(Scan.root).where(Scan.fault.is_null()).distinct()

@@ -1,6 +1,9 @@
 """Every setting of the fleet that comes from the environment: name, default, what it is for."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,8 +37,62 @@ SETTINGS = (
         "the queues.toml that musicfleet came with",
         "Another queues.toml.",
     ),
+    Setting(
+        "FLEET_ALBUM_COVERS",
+        "cover.*, folder.*, front.*, albumart.*, embedded, external",
+        "Where an album's cover is looked for, best first; see below.",
+    ),
+    Setting(
+        "FLEET_DISC_COVERS",
+        "disc*.*, cd*.*, cover.*, folder.*, front.*, discsubtitle, embedded",
+        "The same for a single disc of an album.",
+    ),
+    Setting(
+        "FLEET_ARTIST_IMAGES",
+        "artist.*, album/artist.*, folder.*, thumb.*, name, nfo, external",
+        "The same for an artist.",
+    ),
+    Setting(
+        "FLEET_PROVIDERS",
+        "none: nobody is asked for anything",
+        "Whom on the web to ask for pictures that are not on disk, in order: coverartarchive, "
+        "deezer, wikidata, theaudiodb, fanarttv, lastfm.",
+    ),
+    Setting(
+        "FLEET_CONTACT",
+        "nothing is told",
+        "A mail address or URL, which providers are told as who asks; coverartarchive and "
+        "wikidata demand it.",
+    ),
+    Setting("FLEET_FANARTTV_KEY", "unset", "A key from fanart.tv; fanarttv demands it."),
+    Setting("FLEET_LASTFM_KEY", "unset", "A key from last.fm/api; lastfm demands it."),
+    Setting("FLEET_THEAUDIODB_KEY", "123, which is free for all", "A key from theaudiodb.com."),
+    Setting(
+        "FLEET_PROVIDER_URLS",
+        "each at its own place",
+        "NAME=URL, …: other places of services, such as a mirror of musicbrainz at home.",
+    ),
+    Setting(
+        "FLEET_WEB",
+        "127.0.0.1:8310",
+        "HOST:PORT where the page listens; port 0 takes any that is free, off switches it off.",
+    ),
+    Setting(
+        "FLEET_WEB_PASSWORD",
+        "no login, and only this machine is let in",
+        "The password of the page. Without one it listens on no address but loopback.",
+    ),
     Setting("FLEET_DEBUG", "unset", "Any value: errors of `fleet` come with their traceback."),
 )
+
+
+_images_dir: ContextVar[Path | None] = ContextVar("images_dir", default=None)
+
+
+def value(name: str) -> str:
+    """A setting as the environment has it, or what holds when it is unset or empty."""
+    default = next(each.default for each in SETTINGS if each.name == name)
+    return os.environ.get(name, "").strip() or default
 
 
 def data_dir() -> Path:
@@ -57,7 +114,17 @@ def run_dir() -> Path:
 
 def images_dir() -> Path:
     """The content-addressed picture store."""
-    return data_dir() / "images"
+    return _images_dir.get() or data_dir() / "images"
+
+
+@contextmanager
+def images_in(folder: Path) -> Iterator[None]:
+    """Have another folder be the picture store, for what is done inside."""
+    token = _images_dir.set(folder)
+    try:
+        yield
+    finally:
+        _images_dir.reset(token)
 
 
 def database_url() -> str:

@@ -5,7 +5,16 @@ from typing import Any, NamedTuple
 
 from peewee import JOIN, Expression, fn
 
-from db.models import Album, Artist, EmbeddedPicture, Track, TrackArtist, TrackGenre, utc_now
+from db.models import (
+    Album,
+    AlbumArtist,
+    Artist,
+    EmbeddedPicture,
+    Track,
+    TrackArtist,
+    TrackGenre,
+    utc_now,
+)
 from db.rows import tuples
 from db.slices import slices
 
@@ -102,6 +111,40 @@ def artist_names(track_ids: Sequence[int]) -> dict[int, list[str]]:
 def albums_of(track_ids: Sequence[int]) -> set[int]:
     """The albums that these tracks belong to now."""
     return {album_id for ids in slices(track_ids) for album_id in _albums(Track.id.in_(list(ids)))}
+
+
+def artists_of(track_ids: Sequence[int]) -> set[int]:
+    """The artists of these tracks, and those of their albums."""
+    found: set[int] = set()
+    for ids in slices(track_ids):
+        own = TrackArtist.select(TrackArtist.artist).where(TrackArtist.track.in_(list(ids)))
+        albums = Track.select(Track.album).where(Track.id.in_(list(ids)))
+        of_albums = AlbumArtist.select(AlbumArtist.artist).where(AlbumArtist.album.in_(albums))
+        found.update(artist_id for query in (own, of_albums) for (artist_id,) in tuples(query))
+    return found
+
+
+def in_albums(album_ids: Sequence[int]) -> dict[int, list[int]]:
+    """The tracks of each of these albums that has any, missing ones too."""
+    found: dict[int, list[int]] = {}
+    for ids in slices(album_ids):
+        query = Track.select(Track.album, Track.id).where(Track.album.in_(list(ids)))
+        for album_id, track_id in tuples(query):
+            found.setdefault(album_id, []).append(track_id)
+    return found
+
+
+def albums_by_track(track_ids: Sequence[int]) -> dict[int, int]:
+    """The album of each of these tracks that is in one."""
+    return {
+        track_id: album_id
+        for ids in slices(track_ids)
+        for track_id, album_id in tuples(
+            Track.select(Track.id, Track.album).where(
+                Track.id.in_(list(ids)), Track.album.is_null(False)
+            )
+        )
+    }
 
 
 def albums_in(group_folders: Sequence[str]) -> set[int]:

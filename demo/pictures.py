@@ -1,6 +1,7 @@
 """Drawing covers: a landscape of rings and bands in an album's two colours, with its name."""
 
 import io
+import unicodedata
 import zlib
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
@@ -22,8 +23,8 @@ def front(album: Album, picture_format: str = "JPEG") -> bytes:
         radius = 120 - 24 * ring
         box = (across - radius, down - radius, across + radius, down + radius)
         draw.ellipse(box, fill=ink if ring % 2 == 0 else ground)
-    draw.text((30, 500), album.title, fill=ink, font=ImageFont.load_default(32))
-    draw.text((30, 545), album.artist, fill=ink, font=ImageFont.load_default(24))
+    draw.text((30, 500), _plain(album.title), fill=ink, font=ImageFont.load_default(32))
+    draw.text((30, 545), _plain(album.artist), fill=ink, font=ImageFont.load_default(24))
     return _encoded(picture, picture_format)
 
 
@@ -34,9 +35,14 @@ def back(album: Album) -> bytes:
     draw = ImageDraw.Draw(picture)
     titles = (song.title for disc in album.discs for song in disc)
     for number, title in enumerate(titles, start=1):
-        line = f"{number}  {title}"
+        line = f"{number}  {_plain(title)}"
         draw.text((40, 20 + 50 * number), line, fill=ground, font=ImageFont.load_default(24))
     return _encoded(picture, "JPEG")
+
+
+def _plain(text: str) -> str:
+    """Without accents, which Pillow's own font has no letters for."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
 
 
 def _bands(ground: str, ink: str) -> Image.Image:

@@ -12,7 +12,7 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 
 from db import ledger, library, scans
-from db.models import Scan, State
+from db.models import Kind, Scan, State
 from worker import dispatch
 from worker.endings import last_line
 from worker.status import live_consumers
@@ -23,6 +23,8 @@ STAGE_JOBS = {
     "insert": "insert.direct_batch",
 }
 """The stages that a chunk passes, each with the job whose queue tells how many chunks are there."""
+_NEEDS = tuple(need for need in ledger.NEEDS if need.kind is not Kind.REMOTE)
+"""What is waited for besides. Services on the web want to be asked slowly: that takes hours."""
 _FAILURES = 200
 _OPEN = (State.TODO, State.LEASED)
 
@@ -83,7 +85,7 @@ class Follower:
         self._settled_before = min(self._settled_before, needs.settled)
         held = {stage: _held(job) for stage, job in STAGE_JOBS.items()}
         ended = all(scan.finished_at is not None for scan in rows)
-        cover_jobs = sum(_held(need.job) for need in ledger.NEEDS)
+        cover_jobs = sum(_held(need.job) for need in _NEEDS)
         return Progress(
             stages=[
                 _discovery(rows),
@@ -144,7 +146,7 @@ def _last_line(job: Job) -> str:
 
 def _scan_queues() -> list[Queue]:
     topology = dispatch.topology()
-    jobs = ["scan.discovery", *STAGE_JOBS.values(), *(need.job for need in ledger.NEEDS)]
+    jobs = ["scan.discovery", *STAGE_JOBS.values(), *(need.job for need in _NEEDS)]
     return [
         dispatch.queue(name) for name in dict.fromkeys(topology.route(job).name for job in jobs)
     ]
@@ -164,7 +166,8 @@ class _Needs(NamedTuple):
 
 
 def _needs() -> _Needs:
-    states = sum(ledger.counts().values(), Counter[State]())
+    counts = ledger.counts()
+    states = sum((counts[need] for need in _NEEDS), Counter[State]())
     open_ = sum(states[state] for state in _OPEN)
     return _Needs(open_, states.total() - open_)
 

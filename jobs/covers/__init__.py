@@ -4,15 +4,19 @@ Each job does what the ledger says is needed and nothing else, writes its result
 together with how the needs ended, and does not depend on another job having run before.
 """
 
-from db import covers, ledger, problems
+from typing import Any
+
+from db import artist_pictures, covers, ledger, problems
 from db.connection import transaction
+from db.covers import FRONT
 from db.models import EntityType, Kind
-from jobs.covers import store
-from jobs.covers.album_covers import search, sound_paths
+from jobs.covers import album_covers, artist_covers, choice, explaining, remote, store
+from jobs.covers.choosing import search
 from jobs.covers.faults import STAGE
 from jobs.covers.gathering import gather
-from jobs.covers.leases import lease
-from jobs.covers.outcomes import write_covers, write_problems
+from jobs.covers.leases import lease, ring
+from jobs.covers.outcomes import file_faults, wanting, write_covers, write_problems
+from jobs.covers.requested import make_requested
 from jobs.covers.track_covers import (
     choose,
     kept,
@@ -59,7 +63,7 @@ def process_track_covers_batch(track_ids: list[int]) -> None:
     present = [track for track in tracks if not track.missing]
     pictures = covers.pictures_in([track.id for track in present])
     gathered = gather(sizes_of(pictures))
-    covered = covers.covered(EntityType.TRACK, leased)
+    covered = covers.shown(EntityType.TRACK, leased)
     outcomes = {
         track.id: kept(track, track.id in covered)
         if track.missing
@@ -76,20 +80,147 @@ def process_track_covers_batch(track_ids: list[int]) -> None:
 
 @job
 def process_album_covers(album_ids: list[int]) -> None:
-    """Choose for each of these albums its cover, from the picture files beside it and its tracks.
+    """Choose for each of these albums its cover, and a picture for each of several discs.
 
-    The order is `sources.ALBUM_SOURCES`. A candidate that cannot be shown loses to the next, and
-    its problem is filed. Raises StoreError when the store cannot be written.
+    What the user chose comes first, then the order of the setting FLEET_ALBUM_COVERS, or of
+    FLEET_DISC_COVERS. A candidate that cannot be shown loses to the next, and its problem is filed.
+    Raises StoreError when the store cannot be written, and SettingError.
     """
     holder = current_attempt()
     leased = lease(Kind.COVER, EntityType.ALBUM, album_ids, holder)
-    found = search(leased)
+    albums = album_covers.find(leased)
+    fresh = search([each for album in albums for each in album.searches])
     with transaction():
         mine = ledger.still_leased(Kind.COVER, EntityType.ALBUM, leased, holder)
-        searches = [each for each in found.searches if each.album_id in mine]
-        outcomes = [each.outcome for each in searches if each.outcome]
-        write_covers(EntityType.ALBUM, outcomes, found.fresh.values(), holder)
+        settled = [album for album in albums if album.album_id in mine]
+        outcomes = [album_covers.outcome(album) for album in settled]
+        write_covers(EntityType.ALBUM, outcomes, fresh.values(), holder)
         write_problems(
-            [fault for each in searches for fault in each.faults.items()],
-            sound_paths(searches, problems.known_files("/", STAGE)),
+            [fault for each in settled for fault in file_faults(each.searches).items()],
+            album_covers.sound_paths(settled, problems.known_files("/", STAGE)),
         )
+        wanted = remote.want(EntityType.ALBUM, wanting(outcomes))
+    remote.ring(EntityType.ALBUM, wanted)
+
+
+@job
+def extract_artist_images(artist_ids: list[int]) -> None:
+    """Store the picture files on disk that may show these artists, and note which they are.
+
+    `artist.*` and the like in the artist's own folders, what an artist.nfo names, and what is named
+    as the artist; see `artist_places` and `artist_images`. Where that differs from what was noted
+    before, what the artist shows is chosen anew. Raises StoreError and SettingError.
+    """
+    holder = current_attempt()
+    leased = lease(Kind.PICTURE, EntityType.ARTIST, artist_ids, holder)
+    artists = artist_covers.find_files(leased)
+    fresh = search([each for artist in artists for each in artist.searches], thorough=True)
+    with transaction():
+        mine = ledger.still_leased(Kind.PICTURE, EntityType.ARTIST, leased, holder)
+        overtaken = artist_covers.overtaken(artists, mine)
+        again = ledger.need(Kind.PICTURE, EntityType.ARTIST, overtaken)
+        settled = [each for each in artists if each.artist_id in mine - overtaken]
+        covers.record_images(list(fresh.values()))
+        found = artist_covers.found_pictures(settled)
+        changed = ledger.need(Kind.COVER, EntityType.ARTIST, artist_pictures.replace(found))
+        faults = [fault for each in settled for fault in file_faults(each.searches).items()]
+        write_problems(faults, artist_covers.sound_paths(settled))
+        endings = [artist_covers.settled_pictures(each) for each in settled]
+        ledger.settle(Kind.PICTURE, EntityType.ARTIST, endings, holder)
+    ring(Kind.PICTURE, EntityType.ARTIST, again)
+    ring(Kind.COVER, EntityType.ARTIST, changed)
+
+
+@job
+def process_artist_images_batch(artist_ids: list[int]) -> None:
+    """Choose for each of these artists what is shown: a picture, fan art and a logo.
+
+    What the user chose comes first, then the order of the setting FLEET_ARTIST_IMAGES. Raises
+    StoreError and SettingError.
+    """
+    holder = current_attempt()
+    leased = lease(Kind.COVER, EntityType.ARTIST, artist_ids, holder)
+    artists = artist_covers.find(leased)
+    fresh = search([each for artist in artists for each in artist.searches])
+    with transaction():
+        mine = ledger.still_leased(Kind.COVER, EntityType.ARTIST, leased, holder)
+        overtaken = artist_covers.overtaken(artists, mine)
+        again = ledger.need(Kind.COVER, EntityType.ARTIST, overtaken)
+        settled = [each for each in artists if each.artist_id in mine - overtaken]
+        outcomes = [artist_covers.outcome(each) for each in settled]
+        write_covers(EntityType.ARTIST, outcomes, fresh.values(), holder)
+        faults = [fault for each in settled for fault in file_faults(each.searches).items()]
+        write_problems(faults, artist_covers.sound_paths(settled))
+        wanted = remote.want(EntityType.ARTIST, wanting(outcomes))
+    ring(Kind.COVER, EntityType.ARTIST, again)
+    remote.ring(EntityType.ARTIST, wanted)
+
+
+@job
+def process_artist_images(artist_id: int) -> None:
+    """Choose for one artist what is shown, as `process_artist_images_batch` does for several."""
+    process_artist_images_batch([artist_id])
+
+
+@job
+def choose_image(entity_type: str, entity_id: int, role: str, path: str) -> str | None:
+    """Have an album or artist show the picture in a file, whatever else there is, from now on.
+
+    `role` is front, disc-N, fanart or logo; `path` is in the text form of `db.paths`. Returns why
+    the picture is refused, if it is. Raises NoSuchRoleError, StoreError and SettingError.
+    """
+    refused = choice.take(EntityType(entity_type), entity_id, role, path)
+    if refused is None:
+        _CHOOSE[EntityType(entity_type)]([entity_id])
+    return refused
+
+
+@job
+def withdraw_image(entity_type: str, entity_id: int, role: str) -> bool:
+    """Undo `choose_image`, and choose anew what is shown; whether there was such a choice."""
+    was_chosen = choice.withdraw(EntityType(entity_type), entity_id, role)
+    if was_chosen:
+        _CHOOSE[EntityType(entity_type)]([entity_id])
+    return was_chosen
+
+
+@job
+def explain(entity_type: str, entity_id: int) -> list[dict[str, Any]]:
+    """Why an album or artist shows what it shows; see `explaining.explain`. Changes nothing."""
+    choice.check(EntityType(entity_type), entity_id, FRONT)
+    return explaining.explain(EntityType(entity_type), entity_id)
+
+
+_CHOOSE = {
+    EntityType.ALBUM: process_album_covers,
+    EntityType.ARTIST: process_artist_images_batch,
+}
+
+
+@job
+def make_thumbnails(digest: str, size: int) -> None:
+    """Make the thumbnail of a stored picture in one of `db.image_files.SIZES`, if it is not there.
+
+    Raises NoThumbnailError for another size, an unknown or a lost picture, and StoreError when the
+    store cannot be written.
+    """
+    make_requested(digest, size)
+
+
+@job
+def fetch_album_covers(album_ids: list[int]) -> None:
+    """Ask the providers on the web that are turned on for covers of these albums.
+
+    Each album is settled as soon as it is done. Raises UnavailableError when some have to wait for
+    a provider, SettingError, and StoreError.
+    """
+    remote.fetch(EntityType.ALBUM, album_ids)
+
+
+@job
+def fetch_artist_images(artist_ids: list[int]) -> None:
+    """Ask the providers on the web that are turned on for pictures of these artists.
+
+    As `fetch_album_covers`; besides the front there may be fan art and a logo.
+    """
+    remote.fetch(EntityType.ARTIST, artist_ids)

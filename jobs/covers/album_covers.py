@@ -1,198 +1,147 @@
-"""The search for albums' covers: candidates in order, the first that can be shown wins."""
+"""The search for what albums show: the front, and a picture for each of several discs."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from db import covers
-from db.covers import Chosen, EmbeddedIn, KnownImage, TrackPlace
+from db.cover_orders import EMBEDDED, EXTERNAL, album_order, disc_order
+from db.covers import CHOSEN, FRONT, EmbeddedIn, TrackPlace
 from db.ledger import Settled
 from db.models import EntityType, State
 from db.paths import shown
 from jobs.batch.folders import folder_of
-from jobs.covers import folder_images, store
-from jobs.covers.faults import Fault
-from jobs.covers.folder_images import Folder
-from jobs.covers.gathering import Gathered, gather
-from jobs.covers.outcomes import Outcome
+from jobs.covers import folder_images
+from jobs.covers.candidates import Candidate, file_candidates
+from jobs.covers.choosing import Search
+from jobs.covers.disc_covers import disc_candidates, discs_of, role_of
+from jobs.covers.embedded_candidates import embedded_candidates
+from jobs.covers.folder_images import Folder, FolderImage
+from jobs.covers.names import cover_name
+from jobs.covers.outcomes import Outcome, file_faults, is_wanting, lost, settled
 from jobs.covers.places import Places
-from jobs.covers.sources import ALBUM_SOURCES, EMBEDDED, FOLDER
-from jobs.covers.track_covers import fronts
+from jobs.covers.sources import FRONT_TYPES
+from jobs.covers.standing import Standing, standing
 
-
-class Candidate(NamedTuple):
-    """A picture that may be an album's cover."""
-
-    rank: int
-    source: str
-    path: str
-    """The picture file, or the first file that carries the picture."""
-    digest: str | None = None
-    """None until a picture file was read."""
-    bytes: int = 0
+Pictures = Mapping[int, Sequence[EmbeddedIn]]
 
 
 @dataclass
-class Search:
-    """The search for one album's cover, and where it has come."""
+class AlbumSearch:
+    """The search for what one album shows."""
 
     album_id: int
-    root: str = ""
-    """The library root: no picture is taken from outside."""
+    tracks: Sequence[TrackPlace] = ()
+    """Those that are there."""
     folders: list[Folder] = field(default_factory=list)
-    candidates: deque[Candidate] = field(default_factory=deque)
-    faults: dict[str, Fault] = field(default_factory=dict)
-    """What is wrong with the picture files that were tried, by path."""
-    reasons: list[str] = field(default_factory=list)
-    unavailable: bool = False
-    """Whether a candidate could not be had that may be good."""
-    outcome: Outcome | None = None
+    images: list[FolderImage] = field(default_factory=list)
+    """The picture files in these folders."""
+    unlisted: str | None = None
+    """Why a folder could not be listed."""
+    other_pictures: Counter[int] = field(default_factory=Counter)
+    """How many tracks carry pictures that are no fronts, by picture type."""
+    searches: list[Search] = field(default_factory=list)
+    """One for each role, the front's first."""
 
 
-@dataclass
-class Found:
-    """What the search for several albums yields."""
-
-    searches: list[Search]
-    fresh: dict[str, KnownImage] = field(default_factory=dict)
-    """Images whose rows are to be written, by digest."""
-
-
-def search(album_ids: Sequence[int]) -> Found:
-    """Find the cover of each album. Raises StoreError.
-
-    All albums try their best candidate together, then those that need it their next one: so the
-    pictures of many albums are decoded by one child, and no more than needed.
-    """
+def find(album_ids: Sequence[int]) -> list[AlbumSearch]:
+    """The candidates of each album, none of them looked at yet. Raises SettingError."""
     tracks = covers.present_tracks(album_ids)
     pictures = covers.pictures_in([track.id for each in tracks.values() for track in each])
     places = Places(tracks)
-    covered = covers.covered(EntityType.ALBUM, album_ids)
-    found = Found([Search(album_id) for album_id in album_ids])
-    for each in found.searches:
-        if each.album_id in tracks:
-            _prepare(each, tracks[each.album_id], pictures, places)
-        else:
-            each.outcome = _kept(each.album_id, each.album_id in covered)
-    while offers := [
-        (each, each.candidates.popleft())
-        for each in found.searches
-        if each.outcome is None and each.candidates
-    ]:
-        _try(offers, found)
-    for each in found.searches:
-        each.outcome = each.outcome or _without(each)
+    stands = standing(EntityType.ALBUM, album_ids)
+    found = [AlbumSearch(album_id, tracks.get(album_id, ())) for album_id in album_ids]
+    for album in found:
+        if album.tracks:
+            _list(album, places)
+        album.other_pictures = _other_pictures(album.tracks, pictures)
+        album.searches = _searches(album, pictures, stands[album.album_id])
     return found
 
 
-def embedded_candidates(
-    tracks: Sequence[TrackPlace], pictures: Mapping[int, Sequence[EmbeddedIn]]
-) -> list[Candidate]:
-    """The embedded pictures that may be the cover, best first.
+def outcome(album: AlbumSearch) -> Outcome:
+    """What became of the search, once it was made.
 
-    The best is the one that is the front of most tracks, among equals the front of the first track.
-    The next is what would be the best if that one were not there, and so on.
+    A disc that would show what its album shows has no picture of its own.
     """
-    left = {track.id: deque(fronts(pictures.get(track.id, ()))) for track in tracks}
-    rank = ALBUM_SOURCES.index(EMBEDDED)
-    candidates: list[Candidate] = []
-    while counts := Counter(queue[0].digest for queue in left.values() if queue):
-        best, _ = counts.most_common(1)[0]  # among equals the first that was counted
-        carrier = next(t for t in tracks if left[t.id] and left[t.id][0].digest == best)
-        picture = left[carrier.id][0]
-        candidates.append(Candidate(rank, EMBEDDED, carrier.path, best, picture.bytes))
-        for track_id, queue in left.items():
-            left[track_id] = deque(each for each in queue if each.digest != best)
-    return candidates
+    order = album_order()
+    front, *discs = album.searches
+    chosen = front.chosen()
+    is_kept = album.unlisted is not None or not album.tracks
+    if is_kept and (chosen is None or chosen.source != CHOSEN):
+        return Outcome(_unsearched(album, order), kept=None)
+    own = [each for disc in discs if (each := disc.chosen())]
+    differing = [each for each in own if chosen is None or each.digest != chosen.digest]
+    return Outcome(
+        settled(front, order, _nothing(album)),
+        (*([chosen] if chosen else []), *differing),
+        None if is_kept else {search.role for search in album.searches if search.unavailable},
+        lost(album.searches),
+        is_wanting(front, order),
+    )
 
 
-def _prepare(
-    search: Search,
-    tracks: Sequence[TrackPlace],
-    pictures: Mapping[int, Sequence[EmbeddedIn]],
-    places: Places,
-) -> None:
-    """Find the candidates of an album."""
-    search.folders = places.folders_of(search.album_id)
-    search.root = places.root_of(tracks[0].folder)
-    try:
-        images = folder_images.find(search.folders)
-    except OSError as error:
-        reason = f"{shown(str(error.filename))}: {error.strerror}"
-        search.outcome = Outcome(Settled(search.album_id, State.FAILED, reason, ALBUM_SOURCES))
-        return
-    files = [Candidate(image.rank, FOLDER, image.path) for image in images]
-    ordered = sorted(files + embedded_candidates(tracks, pictures), key=lambda each: each.rank)
-    search.candidates.extend(ordered)
-
-
-def _try(offers: Iterable[tuple[Search, Candidate]], found: Found) -> None:
-    """Look at one candidate of each search."""
-    at_hand: list[tuple[Search, Candidate]] = []
-    for search, candidate in offers:
-        taken = _taken(candidate, search.root)
-        if isinstance(taken, Fault):
-            _refuse(search, candidate, taken)
-        else:
-            at_hand.append((search, taken))
-    gathered = gather({each.digest: each.bytes for _, each in at_hand if each.digest})
-    found.fresh.update({image.digest: image for image in gathered.fresh})
-    for search, candidate in at_hand:
-        _judge(search, candidate, gathered)
-
-
-def _taken(candidate: Candidate, root: str) -> Candidate | Fault:
-    """The candidate with its picture's digest; a picture file is stored for that."""
-    if candidate.digest is not None:
-        return candidate
-    data = folder_images.read(candidate.path, root)
-    if isinstance(data, Fault):
-        return data
-    return candidate._replace(digest=store.put(data), bytes=len(data))
-
-
-def _judge(search: Search, candidate: Candidate, gathered: Gathered) -> None:
-    digest = candidate.digest or ""
-    fault = gathered.fault(digest)
-    if fault is not None:
-        search.unavailable |= gathered.unavailable(digest)
-        _refuse(search, candidate, fault)
-        return
-    chosen = Chosen(search.album_id, digest, candidate.source, candidate.rank, candidate.path)
-    asked = ALBUM_SOURCES[: candidate.rank + 1]
-    search.outcome = Outcome(Settled(search.album_id, State.DONE, sources=asked), chosen)
-
-
-def _refuse(search: Search, candidate: Candidate, fault: Fault) -> None:
-    """Note why a candidate is not the cover. A track's own faults its own job has filed."""
-    search.reasons.append(f"{shown(candidate.path)}: {fault}")
-    if candidate.source == FOLDER:
-        search.faults[candidate.path] = fault
-
-
-def _kept(album_id: int, covered: bool) -> Outcome:
-    """What an album without a present track goes on to show."""
-    state = State.DONE if covered else State.NONE
-    return Outcome(Settled(album_id, state, "no file of the album is there", ALBUM_SOURCES))
-
-
-def _without(search: Search) -> Outcome:
-    """An album for which no candidate is left."""
-    folders = ", ".join(shown(folder.path) for folder in search.folders)
-    reason = f"no cover in {folders}, none in the tracks" if folders else "no cover in the tracks"
-    reason = "; ".join(search.reasons) or reason
-    state = State.FAILED if search.unavailable else State.NONE
-    return Outcome(Settled(search.album_id, state, reason, ALBUM_SOURCES))
-
-
-def sound_paths(searches: Iterable[Search], recorded: Iterable[str]) -> list[str]:
-    """Those of the paths with recorded problems in the searches' folders that they found sound."""
-    folders = {folder.path: each for each in searches for folder in each.folders}
+def sound_paths(albums: Iterable[AlbumSearch], recorded: Iterable[str]) -> list[str]:
+    """Those of the paths with recorded problems in the albums' folders that were found sound."""
+    orders = (*album_order(), *disc_order())
+    faults = {
+        folder.path: file_faults(album.searches) for album in albums for folder in album.folders
+    }
     return [
         path
         for path in recorded
-        if (search := folders.get(folder_of(path)))
-        and path not in search.faults
-        and folder_images.cover_name(path.rpartition("/")[2])
+        if folder_of(path) in faults
+        and path not in faults[folder_of(path)]
+        and cover_name(path.rpartition("/")[2], orders)
     ]
+
+
+def _list(album: AlbumSearch, places: Places) -> None:
+    """Find the album's folders and the picture files in them."""
+    album.folders = places.folders_of(album.album_id)
+    try:
+        album.images = folder_images.listed(album.folders)
+    except OSError as error:
+        album.unlisted = f"{shown(str(error.filename))}: {error.strerror}"
+
+
+def _searches(album: AlbumSearch, pictures: Pictures, stands: Standing) -> list[Search]:
+    order, for_discs = album_order(), disc_order()
+    candidates = {FRONT: _fronts(album, pictures, order)}
+    discs = discs_of(album.tracks)
+    for disc in discs:
+        of_disc = disc_candidates(disc, discs, pictures, album.images, for_discs)
+        candidates[role_of(disc)] = of_disc
+    for role in stands.chosen:
+        candidates.setdefault(role, [])
+    return [
+        stands.search(album.album_id, role, order if role == FRONT else for_discs, candidates[role])
+        for role in candidates
+    ]
+
+
+def _fronts(album: AlbumSearch, pictures: Pictures, order: Sequence[str]) -> list[Candidate]:
+    found = file_candidates(folder_images.named(album.images, order), order)
+    if EMBEDDED in order:
+        found += embedded_candidates(album.tracks, pictures, order.index(EMBEDDED))
+    return found
+
+
+def _unsearched(album: AlbumSearch, order: Sequence[str]) -> Settled:
+    """How an album is settled that could not be searched, and shows what it showed."""
+    sources = [entry for entry in order if entry != EXTERNAL]
+    if album.unlisted is not None:
+        return Settled(album.album_id, State.FAILED, album.unlisted, sources)
+    state = State.DONE if album.searches[0].shown else State.NONE
+    return Settled(album.album_id, state, "no file of the album is there", sources)
+
+
+def _other_pictures(tracks: Sequence[TrackPlace], pictures: Pictures) -> Counter[int]:
+    types = ({each.type for each in pictures.get(track.id, ())} for track in tracks)
+    return Counter(one for each in types for one in each if one not in FRONT_TYPES)
+
+
+def _nothing(album: AlbumSearch) -> str:
+    """Why an album has no cover, when no candidate says more."""
+    folders = ", ".join(shown(folder.path) for folder in album.folders)
+    return f"no cover in {folders}, none in the tracks" if folders else "no cover in the tracks"

@@ -1,8 +1,10 @@
 """What can go wrong with the picture store. A picture that is bad is no error but a `faults.Fault`.
 
 JobError
-└── StoreError          the store cannot be written; the job fails and is tried again
-    └── StoreFullError  because there is no room
+├── StoreError            the store cannot be written; the job fails and is tried again
+│   └── StoreFullError    because there is no room
+├── NoThumbnailError      a thumbnail that was asked for cannot be made
+└── NoSuchRoleError       an album or artist that is not there, or shows nothing in this role
 """
 
 import errno
@@ -19,6 +21,14 @@ class StoreError(JobError):
 
 class StoreFullError(StoreError):
     """There is no room for a picture."""
+
+
+class NoThumbnailError(JobError):
+    """A thumbnail that was asked for cannot be made: no such size or picture, or it is lost."""
+
+
+class NoSuchRoleError(JobError):
+    """No such album or artist is there, or it can show nothing in this role."""
 
 
 def store_error(path: Path, error: OSError) -> StoreError:

@@ -1,40 +1,17 @@
-"""Picture files beside the music: which are covers, in which order, and reading them safely."""
+"""Picture files beside the music: which are in a folder, and reading them safely."""
 
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from db.paths import is_under, to_bytes, to_text
 from jobs.covers.faults import Fault
-from jobs.covers.sources import ALBUM_SOURCES, EXTENSIONS
+from jobs.covers.names import CoverName, cover_name, picture_stem
 from jobs.covers.store import MAX_PICTURE_BYTES
 from jobs.records import ProblemCode
 
-_STEMS = {
-    source.removesuffix(".*"): rank
-    for rank, source in enumerate(ALBUM_SOURCES)
-    if source.endswith(".*")
-}
-_NAME = re.compile(
-    rf"(?P<stem>{'|'.join(_STEMS)})"
-    r"(?:[\s._-]*\(?(?P<number>\d{1,3})\)?)?"
-    rf"\.(?P<extension>{'|'.join(EXTENSIONS)})",
-    re.IGNORECASE,
-)
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-
-
-class CoverName(NamedTuple):
-    """What the name of a picture file says; names that come first are the better covers."""
-
-    rank: int
-    """The place of the name in ALBUM_SOURCES."""
-    number: int
-    """-1 for a name without a number, which is before all others."""
-    extension: int
-    name: str
 
 
 class Folder(NamedTuple):
@@ -43,43 +20,50 @@ class Folder(NamedTuple):
     path: str
     distance: int
     """0 where tracks of the album lie, 1 for a parent of disc folders."""
+    root: str = "/"
+    """Where its picture files must really lie: the library root."""
 
 
 class FolderImage(NamedTuple):
-    """A picture file that may be an album's cover."""
+    """A picture file in a folder."""
 
-    rank: int
-    path: str
+    name: str
+    folder: Folder
+    order: int
+    """The place of the folder among those that were listed."""
 
-
-def cover_name(name: str) -> CoverName | None:
-    """What a file name says; None for one that is no cover's."""
-    match = _NAME.fullmatch(name)
-    if match is None:
-        return None
-    return CoverName(
-        rank=_STEMS[match["stem"].lower()],
-        number=int(match["number"] or -1),
-        extension=EXTENSIONS.index(match["extension"].lower()),
-        name=name,
-    )
+    @property
+    def path(self) -> str:
+        """Where the file is."""
+        return f"{self.folder.path.rstrip('/')}/{self.name}"
 
 
-def find(folders: Sequence[Folder]) -> list[FolderImage]:
-    """The covers in these folders, the best first.
+class NamedImage(NamedTuple):
+    """A picture file that an order of choice has an entry for."""
 
-    The name counts most, then the nearer folder, then the number, then the order of the folders.
-    Raises OSError when a folder cannot be listed.
-    """
-    found = [
-        (name.rank, folder.distance, name.number, order, name, folder.path)
-        for order, folder in enumerate(folders)
-        for name in _listed(folder.path)
-    ]
+    name: CoverName
+    image: FolderImage
+
+    @property
+    def tier(self) -> tuple[int, ...]:
+        """The entry counts most, then the nearer folder, the number, and the folders' order."""
+        folder = self.image.folder
+        return self.name.rank, folder.distance, self.name.number, self.image.order
+
+
+def listed(folders: Sequence[Folder]) -> list[FolderImage]:
+    """Every picture file in these folders. Raises OSError when a folder cannot be listed."""
     return [
-        FolderImage(rank, f"{folder.rstrip('/')}/{name.name}")
-        for rank, _, _, _, name, folder in sorted(found)
+        FolderImage(name, folder, order)
+        for order, folder in enumerate(folders)
+        for name in sorted(_names(folder.path))
     ]
+
+
+def named(images: Sequence[FolderImage], order: Sequence[str]) -> list[NamedImage]:
+    """Those of the files that are named as an entry of the order, best first."""
+    found = [NamedImage(name, image) for image in images if (name := cover_name(image.name, order))]
+    return sorted(found, key=lambda each: (each.tier, each.name))
 
 
 def read(path: str, root: str) -> bytes | Fault:
@@ -111,11 +95,11 @@ def read(path: str, root: str) -> bytes | Fault:
     return data
 
 
-def _listed(folder: str) -> Iterator[CoverName]:
+def _names(folder: str) -> Iterator[str]:
     with os.scandir(to_bytes(folder)) as entries:
         for entry in entries:
-            name = cover_name(to_text(entry.name))
-            if name is not None and _is_file(entry):
+            name = to_text(entry.name)
+            if picture_stem(name) is not None and _is_file(entry):
                 yield name
 
 

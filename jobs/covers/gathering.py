@@ -61,13 +61,13 @@ def gather(sizes: Mapping[str, int], *, look_again: bool = False) -> Gathered:
         if size > store.MAX_PICTURE_BYTES
     }
     unknown = set(sizes) - set(known) - set(too_large)
-    faults = fetch({digest for digest in unknown if not store.original(digest).exists()})
+    faults = fetch({digest for digest in unknown if not store.holds(store.original(digest))})
     fresh = {image.digest: image for image in examine(unknown - set(faults))}
     return Gathered({**known, **fresh}, fresh.values(), {**too_large, **faults})
 
 
 def _is_stored(image: KnownImage) -> bool:
     """Whether the store has the files that the row speaks of."""
-    if not store.original(image.digest).exists():
+    if not store.holds(store.original(image.digest)):
         return False
-    return image.fault is not None or store.thumbnail(image.digest).exists()
+    return image.fault is not None or store.holds(store.thumbnail(image.digest))

@@ -4,21 +4,82 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from db import covers, ledger, problems
-from db.covers import Chosen, KnownImage
+from db.cover_orders import EXTERNAL
+from db.covers import CHOSEN, LOCAL, Chosen, KnownImage, Shown
 from db.ledger import Settled
 from db.models import EntityType, Kind, State
+from jobs.covers.choosing import Look, Search
 from jobs.covers.faults import STAGE, Fault
 
 
 class Outcome(NamedTuple):
-    """What became of the search for one entity's cover.
+    """What became of the search for what one entity shows.
 
-    With the state NONE the entity shows nothing from now on; with another one and nothing chosen it
-    goes on to show what it showed.
+    In a role in which nothing was chosen it shows nothing from disk from now on, unless the role
+    is one of those `kept`.
     """
 
     settled: Settled
-    chosen: Chosen | None = None
+    chosen: tuple[Chosen, ...] = ()
+    kept: Collection[str] | None = ()
+    """Roles in which it goes on to show what it showed; None for all."""
+    lost: tuple[Shown, ...] = ()
+    """What it showed from a provider and cannot be shown any more."""
+    is_wanting: bool = False
+    """Whether a provider on the web may have something better."""
+
+
+def settled(search: Search, order: Sequence[str], nothing: str) -> Settled:
+    """How the need for what is searched for ended; `nothing` is the reason when none is there."""
+    local = tuple(entry for entry in order if entry != EXTERNAL)
+    winner = search.winner
+    if winner is None:
+        state = State.FAILED if search.unavailable else State.NONE
+        reason = "; ".join(search.refusals()) or nothing
+        return Settled(search.entity_id, state, reason, local)
+    return Settled(search.entity_id, State.DONE, _reason(search), _asked(winner, order, local))
+
+
+def is_wanting(search: Search, order: Sequence[str]) -> bool:
+    """Whether the order has `external` before whatever was found, and nothing of it was found."""
+    if EXTERNAL not in order or search.unavailable:
+        return False
+    winner = search.winner
+    if winner is None:
+        return True
+    candidate = winner.candidate
+    if candidate.source == CHOSEN or candidate.source not in LOCAL:
+        return False
+    return winner.unfit is not None or candidate.rank > order.index(EXTERNAL)
+
+
+def wanting(outcomes: Iterable[Outcome]) -> list[int]:
+    """The entities for which a provider on the web is to be asked."""
+    return [outcome.settled.entity_id for outcome in outcomes if outcome.is_wanting]
+
+
+def lost(searches: Iterable[Search]) -> tuple[Shown, ...]:
+    """What was shown from a provider, and cannot be shown any more."""
+    return tuple(
+        search.shown
+        for search in searches
+        if search.shown is not None
+        and search.shown.source not in LOCAL
+        and any(look.fault and search.is_shown(look.candidate) for look in search.looks)
+    )
+
+
+def file_faults(searches: Iterable[Search]) -> dict[str, Fault]:
+    """What is wrong with the picture files that were tried, by path.
+
+    What is wrong with a track's own pictures its own job files.
+    """
+    return {
+        look.candidate.path: look.fault
+        for search in searches
+        for look in search.looks
+        if look.fault and look.candidate.source == covers.FOLDER
+    }
 
 
 def write_covers(
@@ -29,11 +90,17 @@ def write_covers(
 ) -> None:
     """Write what entities show, and settle their needs. Call it in a transaction."""
     covers.record_images(list(fresh))
-    covers.show(entity_type, [each.chosen for each in outcomes if each.chosen])
-    settled = [outcome.settled for outcome in outcomes]
-    nothing = [each.entity_id for each in settled if each.state is State.NONE]
-    covers.show_nothing(entity_type, nothing)
-    ledger.settle(Kind.COVER, entity_type, settled, holder)
+    covers.hide(entity_type, [each for outcome in outcomes for each in outcome.lost])
+    covers.show(entity_type, [each for outcome in outcomes for each in outcome.chosen])
+    covers.show_no_other(
+        entity_type,
+        {
+            outcome.settled.entity_id: {each.role for each in outcome.chosen} | set(outcome.kept)
+            for outcome in outcomes
+            if outcome.kept is not None
+        },
+    )
+    ledger.settle(Kind.COVER, entity_type, [outcome.settled for outcome in outcomes], holder)
 
 
 def write_problems(faults: Iterable[tuple[str, Fault]], sound: Collection[str]) -> None:
@@ -52,3 +119,19 @@ def write_problems(faults: Iterable[tuple[str, Fault]], sound: Collection[str]) 
             for path, fault in sorted(faults)
         ]
     )
+
+
+def _reason(search: Search) -> str | None:
+    """Why what the user chose is not what is shown, where that is so."""
+    faults = [look.fault for look in search.looks if look.candidate.source == CHOSEN]
+    return next((str(fault) for fault in faults if fault), None)
+
+
+def _asked(winner: Look, order: Sequence[str], local: tuple[str, ...]) -> tuple[str, ...]:
+    """Where the winner was looked for."""
+    candidate = winner.candidate
+    if candidate.source == CHOSEN:
+        return (CHOSEN,)
+    if candidate.source not in LOCAL:
+        return (*local, EXTERNAL)
+    return local if winner.unfit else tuple(order[: candidate.rank + 1])

@@ -37,8 +37,16 @@ class Places:
         own = self._own[album_id]
         parents = dict.fromkeys(map(group_folder, own))
         return [
-            *(Folder(path, 0) for path in own if _prevails(album_id, self._albums_in[path])),
-            *(Folder(path, 1) for path in parents if self._is_parent(path, album_id)),
+            *(
+                Folder(path, 0, self.root_of(path))
+                for path in own
+                if _prevails(album_id, self._albums_in[path])
+            ),
+            *(
+                Folder(path, 1, self.root_of(path))
+                for path in parents
+                if self._is_parent(path, album_id)
+            ),
         ]
 
     def _is_parent(self, folder: str, album_id: int) -> bool:

@@ -1,7 +1,9 @@
 """The picture store: files named by their content, where `db.image_files` says.
 
 A file appears under its name complete or not at all, and is never changed afterwards: whoever
-stores a picture that is there stores nothing. Every function that writes raises `StoreError`.
+stores a picture that is there stores nothing. It is marked as relied upon instead, so that upkeep,
+which deletes what nothing points to, lets it stand until his rows are written. Every function that
+writes raises `StoreError`.
 """
 
 import hashlib
@@ -11,15 +13,16 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from db import settings
-from db.image_files import THUMBNAIL_SIZE, original, thumbnail
+from db.image_files import SIZES, THUMBNAIL_SIZE, incoming_dir, original, thumbnail
 from jobs.covers.errors import store_error
 
 __all__ = [
     "MAX_PICTURE_BYTES",
+    "SIZES",
     "THUMBNAIL_SIZE",
     "digest_of",
     "drop_leftovers",
+    "holds",
     "original",
     "put",
     "put_thumbnail",
@@ -39,34 +42,41 @@ def digest_of(data: bytes) -> str:
 def put(data: bytes) -> str:
     """Store a picture and return its digest."""
     digest = digest_of(data)
-    if not original(digest).exists():
+    if not holds(original(digest)):
         _write(original(digest), data)
     return digest
 
 
-def put_thumbnail(digest: str, jpeg: bytes) -> None:
-    """Store the thumbnail of a picture, in place of an older one."""
-    _write(thumbnail(digest), jpeg)
+def put_thumbnail(digest: str, jpeg: bytes, size: int = THUMBNAIL_SIZE) -> None:
+    """Store a thumbnail of a picture, in place of an older one."""
+    _write(thumbnail(digest, size), jpeg)
+
+
+def holds(path: Path) -> bool:
+    """Whether a file of the store is there; its time then says that it was relied upon just now."""
+    try:
+        os.utime(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise store_error(path, error) from error
+    return True
 
 
 def drop_leftovers() -> None:
     """Delete what a process left in `incoming` that was killed while it wrote."""
     with suppress(FileNotFoundError):
-        for file in _incoming().iterdir():
+        for file in incoming_dir().iterdir():
             with suppress(FileNotFoundError):
                 if file.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
                     file.unlink()
 
 
-def _incoming() -> Path:
-    return settings.images_dir() / "incoming"
-
-
 def _write(path: Path, data: bytes) -> None:
     try:
-        _incoming().mkdir(parents=True, exist_ok=True)
+        incoming_dir().mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=_incoming())
+        handle, temporary = tempfile.mkstemp(dir=incoming_dir())
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)

@@ -1,5 +1,6 @@
 """Decoding a picture to its thumbnail. Imports Pillow: only the bounded child loads this module."""
 
+import re
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import NamedTuple
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from jobs.covers.faults import Fault
+from jobs.covers.placeholder import Placeholder, placeholder
 from jobs.covers.store import THUMBNAIL_SIZE
 from jobs.metadata.pictures import mime_of
 from jobs.records import ProblemCode
@@ -19,8 +21,11 @@ FORMATS = {
     "GIF": "image/gif",
     "BMP": "image/bmp",
     "AVIF": "image/avif",
+    "TIFF": "image/tiff",
 }
 """The formats that are decoded, by Pillow's names, and their MIME types."""
+_ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
+"""The formats whose further pictures are frames, not pages or other sizes."""
 MAX_PIXELS = 64_000_000
 JPEG_QUALITY = 80
 _SIGNATURE_LENGTH = 32
@@ -36,6 +41,8 @@ _TURNS = {
 }
 """What sets a picture of each EXIF orientation upright."""
 _SIDEWAYS = {5, 6, 7, 8}
+_RESIZABLE = {"RGB", "L", "CMYK", "LAB"}
+"""The modes that a picture is made small in. Others become RGB or grey before."""
 _DAMAGE = (OSError, ValueError, TypeError, RuntimeError, SyntaxError, EOFError)
 """What Pillow raises on damaged pictures. What else it may raise the bounded child reports."""
 _TOO_LARGE = (Image.DecompressionBombWarning, Image.DecompressionBombError)
@@ -47,15 +54,18 @@ class Decoded(NamedTuple):
     width: int
     """Pixels, as the picture is to be shown: after it was set upright."""
     height: int
+    animated: bool
     thumbnail: bytes
-    """A JPEG of at most THUMBNAIL_SIZE pixels on its longer side, never larger than the picture."""
+    """A JPEG of its first frame, never larger than the picture."""
+    placeholder: Placeholder
 
 
-def decode(path: Path) -> Decoded | Fault:
+def decode(path: Path, size: int = THUMBNAIL_SIZE) -> Decoded | Fault:
     """Decode the picture in a file, whatever its name, and make its thumbnail.
 
-    Of an animation it is the first frame. Transparent parts become white; 16-bit, CMYK and
-    palette pictures 8-bit RGB. Raises MemoryError, and OSError when the file does not open.
+    The thumbnail has at most `size` pixels on its longer side, in sRGB. Of an animation it is the
+    first frame. Transparent parts become white; 16-bit, CMYK and palette pictures 8-bit RGB.
+    Raises MemoryError, and OSError when the file does not open.
     """
     with path.open("rb") as file:
         mime = mime_of(file.read(_SIGNATURE_LENGTH), "")
@@ -69,29 +79,26 @@ def decode(path: Path) -> Decoded | Fault:
             Image.MAX_IMAGE_PIXELS = MAX_PIXELS
             try:
                 with Image.open(file, formats=tuple(FORMATS)) as image:
-                    return _decoded(image)
+                    return _decoded(image, size)
             except _TOO_LARGE as error:
-                return Fault(ProblemCode.PICTURE_TOO_LARGE, str(error))
+                return _too_large(error)
             except UnidentifiedImageError:
                 return Fault(ProblemCode.BAD_PICTURE, f"the header of this {mime} is damaged")
             except _DAMAGE as error:
                 return Fault(ProblemCode.BAD_PICTURE, str(error) or type(error).__name__)
 
 
-def fitted(width: int, height: int) -> tuple[int, int]:
-    """The size of the thumbnail of a picture of this size."""
+def fitted(width: int, height: int, size: int = THUMBNAIL_SIZE) -> tuple[int, int]:
+    """Width and height of the thumbnail of a picture of this width and height."""
     longer = max(width, height)
-    if longer <= THUMBNAIL_SIZE:
+    if longer <= size:
         return width, height
-    return (
-        max(1, round(width * THUMBNAIL_SIZE / longer)),
-        max(1, round(height * THUMBNAIL_SIZE / longer)),
-    )
+    return max(1, round(width * size / longer)), max(1, round(height * size / longer))
 
 
-def _decoded(image: ImageFile.ImageFile) -> Decoded:
+def _decoded(image: ImageFile.ImageFile, size: int) -> Decoded:
     width, height = image.size
-    target = fitted(width, height)
+    target = fitted(width, height, size)
     image.draft("RGB", target)  # JPEG's own scaler: decodes 1/2, 1/4 or 1/8 of the pixels
     _load(image)
     orientation = _orientation(image)
@@ -100,7 +107,14 @@ def _decoded(image: ImageFile.ImageFile) -> Decoded:
         small = small.transpose(_TURNS[orientation])
     if orientation in _SIDEWAYS:
         width, height = height, width
-    return Decoded(width, height, _jpeg(small))
+    return Decoded(width, height, _is_animated(image), _jpeg(small), placeholder(small))
+
+
+def _too_large(error: Exception) -> Fault:
+    """The fault in our words: Pillow names twice the limit, and only the pixels are of interest."""
+    pixels = re.search(r"\d+", str(error))
+    size = f"{int(pixels[0]):,} pixels" if pixels else "too many pixels"
+    return Fault(ProblemCode.PICTURE_TOO_LARGE, f"{size}, above the limit of {MAX_PIXELS:,}")
 
 
 def _load(image: ImageFile.ImageFile) -> None:
@@ -109,13 +123,16 @@ def _load(image: ImageFile.ImageFile) -> None:
         image.load()
     except _DAMAGE:
         decoded_whole = not image.tile and image.fp is not None
-        if not decoded_whole:
+        if not decoded_whole or image.format == "TIFF":  # whose tiles go before they are decoded
             raise
         image.load()
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 (upright) to 8; 1 where the EXIF data are damaged."""
+    """The EXIF orientation, 1 (upright) to 8; 1 where the EXIF data are damaged.
+
+    A TIFF is set upright by Pillow, which takes the tag away.
+    """
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # noqa: BLE001  # anything that is wrong there leaves the picture as it is
@@ -123,17 +140,50 @@ def _orientation(image: Image.Image) -> int:
     return value if value in _TURNS else 1
 
 
+def _is_animated(image: ImageFile.ImageFile) -> bool:
+    """Whether there is another frame. Looks for it in the file, so the pixels come before."""
+    try:
+        return image.format in _ANIMATED and bool(getattr(image, "is_animated", False))
+    except (*_DAMAGE, *_TOO_LARGE):  # the frame that can be shown is there
+        return False
+
+
 def _flat(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The picture in this size as 8-bit RGB, transparent parts white."""
-    if image.has_transparency_data:
-        small = image.convert("RGBA").resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-        white = Image.new("RGBA", size, "white")
-        return Image.alpha_composite(white, small).convert("RGB")
-    if image.mode.startswith("I"):  # 16-bit grey; `convert` alone would clip it to white
-        image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
-    elif image.mode not in {"RGB", "L"}:
-        image = image.convert("RGB")
-    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0).convert("RGB")
+    """The picture in this size as 8-bit sRGB, transparent parts white."""
+    if image.mode.startswith("I"):
+        image = _eight_bit(image)
+    elif image.has_transparency_data:
+        return _to_srgb(_on_white(image, size), image)
+    elif image.mode not in _RESIZABLE:
+        image = image.convert("L" if image.mode in {"1", "F"} else "RGB")
+    return _to_srgb(_resized(image, size), image)
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """A picture of 16-bit grey in 8 bits; `convert` alone would clip it to white."""
+    grey = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    grey.info = image.info
+    return grey
+
+
+def _on_white(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    small = _resized(image.convert("RGBA"), size)
+    white = Image.new("RGBA", size, "white")
+    return Image.alpha_composite(white, small).convert("RGB")
+
+
+def _to_srgb(small: Image.Image, image: Image.Image) -> Image.Image:
+    """The small picture in sRGB by the profile that the whole one has, if it has one."""
+    profile = image.info.get("icc_profile")
+    if not profile and small.mode != "LAB":
+        return small.convert("RGB")
+    from jobs.covers.profiles import to_srgb  # noqa: PLC0415  # most pictures have no profile
+
+    return to_srgb(small, profile)
 
 
 def _jpeg(image: Image.Image) -> bytes:

@@ -1,26 +1,23 @@
 """A track's pictures: which of them is its front, and what is wrong with them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from db.covers import Chosen, EmbeddedIn, TrackPlace
+from db.covers import EmbeddedIn, TrackPlace
 from db.ledger import Settled
 from db.models import State
+from jobs.covers.candidates import Candidate
+from jobs.covers.choosing import Search, judged
+from jobs.covers.embedded_candidates import fronts
 from jobs.covers.faults import Fault
 from jobs.covers.gathering import Gathered
-from jobs.covers.outcomes import Outcome, write_problems
-from jobs.covers.sources import EMBEDDED, FRONT_TYPES, TRACK_SOURCES
+from jobs.covers.outcomes import Outcome, settled, write_problems
+from jobs.covers.sources import EMBEDDED, FRONT, TRACK_SOURCES
 from jobs.records import ProblemCode
 
 
 def sizes_of(pictures: Mapping[int, Sequence[EmbeddedIn]]) -> dict[str, int]:
     """The bytes of each distinct picture of these tracks, by digest."""
     return {picture.digest: picture.bytes for each in pictures.values() for picture in each}
-
-
-def fronts(pictures: Iterable[EmbeddedIn]) -> list[EmbeddedIn]:
-    """Those pictures of a track that may stand for its front, best first."""
-    acceptable = [picture for picture in pictures if picture.type in FRONT_TYPES]
-    return sorted(acceptable, key=lambda picture: FRONT_TYPES.index(picture.type))
 
 
 def settle_pictures(track_id: int, pictures: Sequence[EmbeddedIn], gathered: Gathered) -> Settled:
@@ -36,21 +33,18 @@ def settle_pictures(track_id: int, pictures: Sequence[EmbeddedIn], gathered: Gat
 
 def choose(track: TrackPlace, pictures: Sequence[EmbeddedIn], gathered: Gathered) -> Outcome:
     """The track's own front among its pictures."""
-    candidates = [picture.digest for picture in fronts(pictures)]
-    for digest in candidates:
-        if gathered.fault(digest) is None:
-            chosen = Chosen(track.id, digest, EMBEDDED, TRACK_SOURCES.index(EMBEDDED), track.path)
-            return Outcome(Settled(track.id, State.DONE, sources=TRACK_SOURCES), chosen)
-    unavailable = any(gathered.unavailable(digest) for digest in candidates)
-    state = State.FAILED if unavailable else State.NONE
-    reason = _reason(pictures, candidates, gathered)
-    return Outcome(Settled(track.id, state, reason, TRACK_SOURCES))
+    search = Search(track.id, candidates=_candidates(track, pictures))
+    search.looks += [judged(search, candidate, gathered) for candidate in search.candidates]
+    chosen = search.chosen()
+    how = settled(search, TRACK_SOURCES, _nothing(pictures))
+    kept = {FRONT} if search.unavailable else ()
+    return Outcome(how, (chosen,) if chosen else (), kept)
 
 
 def kept(track: TrackPlace, covered: bool) -> Outcome:
     """What a track whose file is missing goes on to show."""
     state = State.DONE if covered else State.NONE
-    return Outcome(Settled(track.id, state, "the file is missing", TRACK_SOURCES))
+    return Outcome(Settled(track.id, state, "the file is missing", TRACK_SOURCES), kept=None)
 
 
 def write_track_problems(
@@ -80,10 +74,26 @@ def _problem(pictures: Sequence[EmbeddedIn], gathered: Gathered) -> Fault | None
     return None
 
 
-def _reason(pictures: Sequence[EmbeddedIn], candidates: Sequence[str], gathered: Gathered) -> str:
+def _candidates(track: TrackPlace, pictures: Sequence[EmbeddedIn]) -> list[Candidate]:
+    """The pictures that may be the front: the better type first, then the order of the file."""
+    rank = TRACK_SOURCES.index(EMBEDDED)
+    return [
+        Candidate(
+            EMBEDDED,
+            EMBEDDED,
+            rank,
+            (rank, place),
+            track.path,
+            digest=picture.digest,
+            bytes=picture.bytes,
+        )
+        for place, picture in enumerate(fronts(pictures))
+    ]
+
+
+def _nothing(pictures: Sequence[EmbeddedIn]) -> str:
+    """Why a track has no front, when no candidate says more."""
     if not pictures:
         return "the file has no embedded picture"
-    if not candidates:
-        types = ", ".join(str(number) for number in sorted({each.type for each in pictures}))
-        return f"the file's pictures are none of a front (picture types {types})"
-    return "; ".join(str(gathered.fault(digest)) for digest in candidates)
+    types = ", ".join(str(number) for number in sorted({each.type for each in pictures}))
+    return f"the file's pictures are none of a front (picture types {types})"

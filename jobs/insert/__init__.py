@@ -52,4 +52,5 @@ def _ring_again(batch: Batch) -> None:
     """Wake the workers for whatever the tracks of a chunk that was written before still need."""
     track_ids = sorted(tracks.ids_by_path([record.file.path for record in batch.tracks]).values())
     ids = {EntityType.TRACK: track_ids, EntityType.ALBUM: sorted(tracks.albums_of(track_ids))}
+    ids[EntityType.ARTIST] = sorted(tracks.artists_of(track_ids))
     _ring({need: ledger.todo_among(need, ids[need.entity_type]) for need in ledger.NEEDS})

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from db import albums, ledger, named, problems, scans, tracks
+from db import albums, artist_albums, ledger, named, problems, scans, tracks
 from db.models import EntityType, Image, Kind, ScanChunk
 from db.slices import slices
 from jobs.batch.folders import folder_of, group_folder
+from jobs.insert import artists, heirs
 from jobs.insert.rows import track_row
 from jobs.records import Grouping, ProblemCode, TrackRecord, UnreadFile
 
@@ -42,23 +43,30 @@ def write(batch: Batch, chunk: ScanChunk) -> Written:
     before = _known_ids(batch)
     touched = tracks.albums_of(before) | tracks.albums_in(chunk.regroup)
     used = named.used_by(before, sorted(touched))
+    leaders = artist_albums.leaders_of(sorted(touched))
+    chosen = heirs.chosen_members(touched)
 
     album_ids = albums.ids_by_key(batch.grouping.album_artists)
     track_ids = tracks.upsert(
         [track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
     )
     _regroup(batch.grouping, album_ids)
-    artist_ids = named.artist_ids(_artist_facts(batch))
-    _write_parts(batch.tracks, track_ids, artist_ids)
+    credited = named.artist_ids(_artist_facts(batch))
+    _write_parts(batch.tracks, track_ids, credited.ids)
     _write_problems(batch)
 
     touched |= set(album_ids.values()) | tracks.albums_in(_group_folders(batch))
+    heirs.hand_on(chosen)
     gone = set(albums.drop_empty(sorted(touched)))
-    albums.set_artists(_album_artists(batch, album_ids, artist_ids))
+    albums.set_artists(_album_artists(batch, album_ids, credited.ids))
     albums.refresh(sorted(touched - gone))
     named.drop_unused(used)
 
-    needs = _need(batch.tracks, track_ids, touched - gone)
+    leaders |= artist_albums.leaders_of(sorted(touched - gone))
+    left = bool(gone or chunk.regroup or batch.unread)
+    near = artists.near({*_group_folders(batch), *chunk.regroup}, something_left=left)
+    of_artists = artists.wanted(credited, leaders, near)
+    needs = _need(batch.tracks, track_ids, touched - gone, of_artists)
     follower = scans.close_chunk(chunk, _counts(batch))
     return Written(needs, follower)
 
@@ -167,10 +175,13 @@ def _album_artists(
 
 
 def _need(
-    records: Sequence[TrackRecord], track_ids: Mapping[str, int], album_ids: Iterable[int]
+    records: Sequence[TrackRecord],
+    track_ids: Mapping[str, int],
+    album_ids: Iterable[int],
+    of_artists: artists.Wanted,
 ) -> dict[ledger.Need, list[int]]:
     """Write what the new and changed entities need, in the ledger."""
-    wanted = {
+    wanted = of_artists | {
         (Kind.PICTURE, EntityType.TRACK): _picture_carriers(records, track_ids),
         (Kind.COVER, EntityType.TRACK): list(track_ids.values()),
         (Kind.COVER, EntityType.ALBUM): list(album_ids),
@@ -178,6 +189,7 @@ def _need(
     return {
         need: ledger.need(need.kind, need.entity_type, wanted[need.kind, need.entity_type])
         for need in ledger.NEEDS
+        if (need.kind, need.entity_type) in wanted
     }
 
 

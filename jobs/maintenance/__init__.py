@@ -1,4 +1,4 @@
-"""Upkeep of the fleet itself."""
+"""Upkeep of the fleet itself, and of what it keeps."""
 
 from rq.registry import (
     CanceledJobRegistry,
@@ -8,7 +8,9 @@ from rq.registry import (
 )
 
 from db import ledger, scans
+from jobs.maintenance.completing import complete
 from jobs.maintenance.reconciling import ring_again
+from jobs.maintenance.unused_pictures import remove_unused
 from worker.dispatch import alone, job, queues
 
 _REGISTRIES = (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry, StartedJobRegistry)
@@ -38,3 +40,18 @@ def reconcile() -> dict[str, int] | None:
             return None
         ledger.wake_due()
         return ring_again()
+
+
+@job
+def remove_unused_pictures() -> int:
+    """Delete pictures that nothing has pointed to for `unused_pictures.GRACE`; how many."""
+    return remove_unused()
+
+
+@job
+def complete_pictures() -> int:
+    """Make the placeholders of some of the pictures that have none; how many were completed.
+
+    Raises StoreError when the store cannot be written.
+    """
+    return complete()

@@ -53,7 +53,8 @@ def _discover(scan_id: int, root: str, *, deep: bool) -> None:
     path = to_bytes(root)
     if not os.path.isdir(path):
         return scans.fail(scan_id, f"{root} is not there; what is known of it stays as it is")
-    sender, comparison = Sender(scan_id), comparing.compare(root, deep=deep)
+    comparison = comparing.compare(root, deep=deep)
+    sender = Sender(scan_id, has_tracks=comparison.known > 0)
     sender.resume()
     walk = Walk(path, os.fsencode(settings.data_dir()))
     for number, group in enumerate(walk.groups()):

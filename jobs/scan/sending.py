@@ -1,6 +1,7 @@
 """Sending what a scan found on its way, in chunks, while the walk goes on."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from db import folder_images, ledger, scans, tracks
 from db.connection import transaction
@@ -8,13 +9,14 @@ from db.folder_images import SeenImage
 from db.models import EntityType, Kind
 from db.slices import slices
 from jobs.batch.folders import group_folder
+from jobs.covers.leases import ring
 from jobs.records import FoundFile
+from jobs.scan.artists import ArtistsBeside
 from worker.dispatch import enqueue
 
 CHUNK_FILES = 50
 _LARGEST_FOLDER = 4 * CHUNK_FILES
 """A folder group with more files to read is split over several chunks."""
-_NEEDS_PER_JOB = 50
 
 
 class Sender:
@@ -24,8 +26,10 @@ class Sender:
     ahead of the rows it needs.
     """
 
-    def __init__(self, scan_id: int) -> None:
+    def __init__(self, scan_id: int, *, has_tracks: bool) -> None:
+        """`has_tracks` tells whether a scan before has found music here."""
         self.scan_id = scan_id
+        self._artists = ArtistsBeside(has_tracks=has_tracks)
         self._files: list[FoundFile] = []
         self._images: list[SeenImage] = []
         self._on_their_way: set[str] = set()
@@ -66,8 +70,8 @@ class Sender:
         """Drop picture files that are gone, and have the covers of their albums chosen anew."""
         with transaction():
             folder_images.drop([image.path for image in gone])
-            album_ids = _need_covers(gone)
-        _ring(album_ids)
+            needed = self._need_pictures(gone)
+        _ring(needed)
 
     def _send(
         self,
@@ -79,21 +83,27 @@ class Sender:
         chunk_id = None
         with transaction():
             folder_images.record(images)
-            album_ids = _need_covers(images)
+            needed = self._need_pictures(images)
             if files or regroup:
                 found = [file.as_json() for file in files]
                 chunk_id = scans.add_chunk(self.scan_id, found, regroup, split_folder)
         if chunk_id is not None:
             enqueue("metadata.extract_batch", chunk_id=chunk_id)
-        _ring(album_ids)
+        _ring(needed)
+
+    def _need_pictures(self, images: Sequence[SeenImage]) -> "_Needed":
+        """Say that what these picture files may show needs its pictures chosen anew."""
+        folders = sorted({group_folder(image.folder) for image in images})
+        albums = ledger.need(Kind.COVER, EntityType.ALBUM, tracks.albums_in(folders))
+        artists = ledger.need(Kind.PICTURE, EntityType.ARTIST, self._artists.of(images))
+        return _Needed(albums, artists)
 
 
-def _need_covers(images: Sequence[SeenImage]) -> list[int]:
-    """Say that the albums beside these picture files need their cover chosen anew."""
-    folders = sorted({group_folder(image.folder) for image in images})
-    return ledger.need(Kind.COVER, EntityType.ALBUM, tracks.albums_in(folders))
+class _Needed(NamedTuple):
+    albums: list[int]
+    artists: list[int]
 
 
-def _ring(album_ids: Sequence[int]) -> None:
-    for ids in slices(album_ids, _NEEDS_PER_JOB):
-        enqueue("covers.process_album_covers", album_ids=list(ids))
+def _ring(needed: _Needed) -> None:
+    ring(Kind.COVER, EntityType.ALBUM, needed.albums)
+    ring(Kind.PICTURE, EntityType.ARTIST, needed.artists)

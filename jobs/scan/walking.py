@@ -15,6 +15,7 @@ import pathspec
 
 from db.paths import to_text
 from jobs.batch.folders import is_disc_folder
+from jobs.covers.sources import ARTIST_NFO
 from jobs.covers.sources import EXTENSIONS as IMAGE_EXTENSIONS
 from jobs.metadata.formats import AUDIO_EXTENSIONS
 
@@ -50,6 +51,7 @@ class FolderGroup:
     folder: str
     audio: list[SeenFile] = field(default_factory=list)
     images: list[SeenFile] = field(default_factory=list)
+    """Picture files, and an artist.nfo, which may name some."""
 
 
 @dataclass
@@ -160,7 +162,7 @@ class Walk:
         extension = _extension(path)
         if extension in AUDIO_EXTENSIONS:
             kind = group.audio
-        elif extension in IMAGE_EXTENSIONS:
+        elif extension in IMAGE_EXTENSIONS or _is_nfo(path):
             kind = group.images
         else:
             return
@@ -195,6 +197,10 @@ class Walk:
 
 def _extension(path: bytes) -> str:
     return os.path.splitext(path)[1][1:].lower().decode("ascii", "replace")
+
+
+def _is_nfo(path: bytes) -> bool:
+    return os.path.basename(path).lower() == ARTIST_NFO.encode()
 
 
 def _is_hidden(name: bytes) -> bool:

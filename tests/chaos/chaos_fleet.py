@@ -13,7 +13,7 @@ from rq.utils import as_text
 
 from db import ledger, scans
 from db.connection import close_database, open_database
-from db.models import Album, EntityType, LedgerRow, Problem, State, Track, database
+from db.models import Album, Artist, EntityType, LedgerRow, Problem, State, Track, database
 from db.paths import to_text
 from tests.chaos.orders import PATIENCE, Orders
 from tests.fleet.conftest import FleetCommand, new_fleet
@@ -165,6 +165,7 @@ def tables() -> Content:
     names: dict[tuple[str, int], str] = {
         **{(EntityType.TRACK, track.id): track.path for track in Track.select()},
         **{(EntityType.ALBUM, album.id): album.key for album in Album.select()},
+        **{(EntityType.ARTIST, artist.id): artist.name for artist in Artist.select()},
         **{(EntityType.FILE, problem.id): problem.path for problem in Problem.select()},
     }
     needs = sorted(

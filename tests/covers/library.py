@@ -133,26 +133,22 @@ class Library:
             self.album(album.key)
 
     def work(self) -> None:
-        """Run each of the three jobs on what is to be done."""
-        for need, job in zip(
-            ledger.NEEDS,
-            (
-                covers.extract_embedded,
-                covers.process_track_covers_batch,
-                covers.process_album_covers,
-            ),
-            strict=True,
-        ):
-            job(ledger.with_state(need, [State.TODO]))
+        """Run each of the jobs that look on disk on what is to be done."""
+        for need in ledger.NEEDS:
+            if need.kind is not Kind.REMOTE:
+                job = getattr(covers, need.job.removeprefix("covers."))
+                job(ledger.with_state(need, [State.TODO]))
 
-    def shown(self, entity_type: EntityType, entity_id: int) -> bytes | None:
-        """The bytes of the picture that an entity shows."""
-        cover = Cover.get_or_none(Cover.entity_type == entity_type, Cover.entity_id == entity_id)
+    def shown(self, entity_type: EntityType, entity_id: int, role: str = "front") -> bytes | None:
+        """The bytes of the picture that an entity shows in a role."""
+        cover = Cover.get_or_none(
+            Cover.entity_type == entity_type, Cover.entity_id == entity_id, Cover.role == role
+        )
         return store.original(cover.image.digest).read_bytes() if cover else None
 
-    def album_shows(self, key: str) -> bytes | None:
-        """The bytes of the picture that an album shows."""
-        return self.shown(EntityType.ALBUM, Album.get(key=key).id)
+    def album_shows(self, key: str, role: str = "front") -> bytes | None:
+        """The bytes of the picture that an album shows in a role."""
+        return self.shown(EntityType.ALBUM, Album.get(key=key).id, role)
 
     def track_shows(self, track_id: int) -> bytes | None:
         """The bytes of the picture that a track shows."""
@@ -161,7 +157,9 @@ class Library:
     def album_cover(self, key: str) -> Cover:
         """The cover row of an album."""
         return Cover.get(
-            Cover.entity_type == EntityType.ALBUM, Cover.entity_id == Album.get(key=key).id
+            Cover.entity_type == EntityType.ALBUM,
+            Cover.entity_id == Album.get(key=key).id,
+            Cover.role == "front",
         )
 
     def ledger(self, kind: Kind, entity_type: EntityType, entity_id: int) -> LedgerRow:

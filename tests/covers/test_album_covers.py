@@ -4,9 +4,9 @@ from datetime import datetime
 
 import pytest
 
+from db.cover_orders import album_order
 from db.models import Album, Cover, EntityType, Kind, State, Track
 from jobs.covers import process_album_covers
-from jobs.covers.sources import ALBUM_SOURCES
 from tests.covers.library import ARTIST, BACK, BOOKLET, FRONT, OTHER, Library, paint
 
 
@@ -107,7 +107,7 @@ def test_the_embedded_picture_of_most_tracks_wins(library: Library) -> None:
     library.work()
     assert library.album_shows("A") == paint("blue")
     cover = library.album_cover("A")
-    assert (cover.source, cover.rank) == ("embedded", ALBUM_SOURCES.index("embedded"))
+    assert (cover.source, cover.rank) == ("embedded", album_order().index("embedded"))
     assert cover.source_path == f"{library.root}/A/2.flac"
 
 
@@ -136,7 +136,10 @@ def test_an_album_without_any_says_where_was_looked(library: Library) -> None:
     library.track("A/1.flac", "A", [(BACK, paint("red"))])
     library.work()
     row = library.album_ledger("A")
-    assert (row.state, row.sources) == (State.NONE, list(ALBUM_SOURCES))
+    assert (row.state, row.sources) == (
+        State.NONE,
+        [each for each in album_order() if each != "external"],
+    )
     assert f"{library.root}/A" in row.reason
 
 

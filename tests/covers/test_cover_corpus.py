@@ -2,20 +2,25 @@
 
 import csv
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from db.models import Image
 from jobs.covers import store
-from jobs.covers.examining import examine
-from jobs.covers.thumbnails import FORMATS, fitted
+from jobs.covers.thumbnails import fitted
+from tests.covers.apart import examine_apart
+from tests.covers.library import FRONT, Library
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
-DECODED = {*FORMATS, "MPO"}  # an MPO is a JPEG with further pictures behind it
-HALF_DECODED = {"Tests/images/broken_data_stream.png"}  # the lower half of its pixels is not there
+PEAK = 512 * 1024 * 1024
+DRAWN_UPRIGHT = {"TIFF"}  # whose sizes the manifest gives as they are shown
+SAME_PICTURE = 12  # how far two thumbnails may be apart on average, of 255
 
 
 class Sample(NamedTuple):
@@ -23,42 +28,109 @@ class Sample(NamedTuple):
 
     name: str
     data: bytes
-    shown: bool
+    expected: str
     size: tuple[int, int]
+
+    @property
+    def valid(self) -> bool:
+        """Whether every reader takes it for a picture."""
+        return self.expected == "valid"
+
+    @property
+    def rejected(self) -> bool:
+        """Whether no reader does."""
+        return self.expected.startswith("reject")
 
 
 def samples() -> Iterator[Sample]:
     with (CORPUS / "images_manifest.tsv").open(newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
             path = CORPUS / "images" / row["repo"].replace("/", "+") / row["path"]
-            shown = row["expected"].startswith("valid") and row["format"] in DECODED
             size = (int(row["width"] or 0), int(row["height"] or 0))
-            sideways = row["orientation"] in {"5", "6", "7", "8"}
-            yield Sample(
-                row["path"],
-                path.read_bytes(),
-                shown and row["path"] not in HALF_DECODED,
-                (size[1], size[0]) if sideways else size,
-            )
+            turned = row["orientation"] in {"5", "6", "7", "8"}
+            sideways = turned and row["format"] not in DRAWN_UPRIGHT
+            upright = (size[1], size[0]) if sideways else size
+            yield Sample(row["path"], path.read_bytes(), row["expected"], upright)
 
 
-@pytest.mark.usefixtures("data_dir")
-def test_every_picture_of_the_corpus_is_shown_or_says_why() -> None:
+@pytest.fixture(scope="module")
+def corpus() -> list[Sample]:
+    """Each distinct picture of the corpus."""
     if not (CORPUS / "images_manifest.tsv").exists():
         if os.environ.get("CI") == "true":
             pytest.fail(f"there is no corpus at {CORPUS}")
         pytest.skip(f"there is no corpus at {CORPUS}")
-    known = {store.put(sample.data): sample for sample in samples()}
+    found = list({sample.data: sample for sample in samples()}.values())
+    assert len(found) > 600
+    return found
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_every_picture_is_shown_or_says_why_within_the_memory_allowed(
+    corpus: list[Sample],
+) -> None:
+    known = {store.put(sample.data): sample for sample in corpus}
+    examined = examine_apart(known)
     wrong = []
-    for image in examine(known):
-        sample = known[image.digest]
-        shown = image.fault is None
-        if shown != sample.shown:
+    for digest, sample in known.items():
+        image = examined.images[digest]
+        thumbnail = store.thumbnail(digest)
+        assert thumbnail.exists() == (image.fault is None), sample.name
+        if (sample.valid and image.fault) or (sample.rejected and not image.fault):
             wrong.append((sample.name, image.fault))
-        elif shown:
+        elif image.fault is None:
             assert (image.width, image.height) == sample.size, sample.name
-            with Pillow.open(store.thumbnail(image.digest)) as thumbnail:
-                thumbnail.load()
-                assert thumbnail.size == fitted(*sample.size), sample.name
+            with Pillow.open(thumbnail) as opened:
+                opened.load()
+                assert opened.size == fitted(*sample.size), sample.name
+            assert image.colour is not None
+            assert image.placeholder is not None
     assert wrong == []
-    assert len(known) > 600
+    assert examined.peak <= PEAK
+
+
+@pytest.mark.usefixtures("data_dir")
+@pytest.mark.parametrize("name", [r"Portrait_([1-8])\.jpg", r".*/g4_orientation_([1-8])\.tif"])
+def test_one_picture_in_each_orientation_looks_the_same(corpus: list[Sample], name: str) -> None:
+    turned = {
+        store.put(each.data): int(match[1])
+        for each in corpus
+        if (match := re.fullmatch(name, each.name))
+    }
+    assert len(turned) >= 5
+    assert all(not image.fault for image in examine_apart(turned).images.values())
+    pixels = {turned[digest]: _pixels(store.thumbnail(digest)) for digest in turned}
+    for orientation, other in pixels.items():
+        assert other.shape == pixels[1].shape, orientation
+        assert np.abs(pixels[1] - other).mean() < SAME_PICTURE, orientation
+        assert np.abs(pixels[1] - other[::-1, ::-1]).mean() > SAME_PICTURE, orientation
+
+
+def _pixels(thumbnail: Path) -> np.ndarray:
+    with Pillow.open(thumbnail) as opened:
+        return np.asarray(opened.convert("L"), dtype=np.int16)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_every_picture_is_a_cover_or_a_problem_from_tracks_and_from_folders(
+    library: Library, corpus: list[Sample]
+) -> None:
+    for number, sample in enumerate(corpus):
+        library.track(f"folder {number}/1.flac", f"folder {number}")
+        library.image(f"folder {number}/cover.jpg", sample.data)
+        if sample.data:
+            library.track(f"track {number}/1.flac", f"track {number}", [(FRONT, sample.data)])
+    library.work()
+    images = {image.digest: image for image in Image.select()}
+    problems = library.problems()
+    for number, sample in enumerate(corpus):
+        image = images.get(store.digest_of(sample.data))
+        can_be_cover = image and not image.fault and min(image.width, image.height) > 1
+        assert can_be_cover if sample.valid and min(sample.size) > 1 else True, sample.name
+        assert not can_be_cover if sample.rejected else True, sample.name
+        for name, path in (("folder", "cover.jpg"), ("track", "1.flac")):
+            if name == "track" and not sample.data:
+                continue  # a picture of no bytes is no picture
+            shown = library.album_shows(f"{name} {number}")
+            assert shown == (sample.data if can_be_cover else None), sample.name
+            assert (f"{name} {number}/{path}" in problems) == (not can_be_cover), sample.name

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from db import settings
+from db.image_files import is_young
 from db.models import Cover, EntityType, Image, Kind, LedgerRow, State
 from jobs.covers import extract_embedded, process_album_covers, store
 from jobs.covers.errors import StoreError, StoreFullError
@@ -85,10 +86,39 @@ def test_a_store_that_cannot_be_written_fails_the_job(library: Library, blocked:
 @pytest.mark.usefixtures("data_dir")
 def test_what_is_stored_is_not_written_again() -> None:
     digest = store.put(b"a picture")
-    before = store.original(digest).stat()
+    before = store.original(digest).stat().st_ino
     assert store.put(b"a picture") == digest
-    after = store.original(digest).stat()
-    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert store.original(digest).stat().st_ino == before
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_what_is_stored_again_is_young_again() -> None:
+    path = store.original(store.put(b"a picture"))
+    os.utime(path, (0, 0))
+    store.put(b"a picture")
+    assert is_young(path, 60)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_files_that_a_job_relies_on_are_young_again(library: Library) -> None:
+    track = library.track("A/1.flac", "A", [(FRONT, paint("red"))])
+    library.work()
+    digest = store.digest_of(paint("red"))
+    files = [store.original(digest), store.thumbnail(digest)]
+    for file in files:
+        os.utime(file, (0, 0))
+    library.need(track)
+    extract_embedded([track])
+    assert all(is_young(file, 60) for file in files)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_file_without_row_that_a_job_relies_on_is_young_again(library: Library) -> None:
+    digest = store.put(paint("red"))
+    os.utime(store.original(digest), (0, 0))
+    track = library.track("A/1.flac", "A", [(FRONT, paint("red"))])
+    extract_embedded([track])
+    assert is_young(store.original(digest), 60)
 
 
 @pytest.mark.usefixtures("data_dir")

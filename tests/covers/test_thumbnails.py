@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from db.image_files import SIZES
 from db.models import Image
 from jobs.covers.faults import Fault
 from jobs.covers.thumbnails import FORMATS, Decoded, decode
@@ -24,11 +25,11 @@ RED, BLUE, WHITE = (254, 0, 0), (0, 0, 254), (255, 255, 255)
 
 
 @pytest.fixture
-def decoded(tmp_path: Path) -> Callable[[bytes], Decoded]:
+def decoded(tmp_path: Path) -> Callable[..., Decoded]:
     """A function that decodes a picture that can be shown."""
 
-    def of(data: bytes) -> Decoded:
-        outcome = decode(_file(tmp_path, data))
+    def of(data: bytes, size: int = 300) -> Decoded:
+        outcome = decode(_file(tmp_path, data), size)
         assert isinstance(outcome, Decoded), outcome
         return outcome
 
@@ -100,7 +101,7 @@ def test_every_allowed_format_is_decoded(decoded: Callable[[bytes], Decoded], fo
     assert colour_at(picture, 0.5, 0.5) == near(RED)
 
 
-@pytest.mark.parametrize("format", ["TIFF", "PPM", "PCX", "TGA", "ICO"])
+@pytest.mark.parametrize("format", ["PPM", "PCX", "TGA", "ICO", "SGI"])
 def test_other_formats_are_refused(refused: Callable[[bytes], Fault], format: str) -> None:
     fault = refused(paint("red", (64, 64), format))
     assert fault.code is ProblemCode.BAD_PICTURE
@@ -128,6 +129,20 @@ def test_the_longer_side_has_300_pixels_and_is_never_enlarged(
         picture = decoded(paint("red", size, format))
         assert (picture.width, picture.height) == size
         assert opened(picture).size == thumbnail
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_each_size_has_its_pixels_and_none_is_enlarged(
+    decoded: Callable[..., Decoded], size: int, format: str
+) -> None:
+    large = decoded(paint("red", (1000, 900), format), size)
+    assert (large.width, large.height) == (1000, 900)
+    assert opened(large).size == (size, round(size * 0.9))
+    exact = decoded(paint("red", (size, size), format), size)
+    assert opened(exact).size == (size, size)
+    small = decoded(paint("red", (size - 1, 20), format), size)
+    assert opened(small).size == (size - 1, 20)
 
 
 @pytest.mark.parametrize(
@@ -177,17 +192,62 @@ def test_the_colours_of_a_cmyk_picture_are_kept(decoded: Callable[[bytes], Decod
     assert colour_at(picture, 0.5, 0.5) == near(RED)
 
 
-def test_sixteen_bit_grey_is_scaled_not_clipped(decoded: Callable[[bytes], Decoded]) -> None:
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_sixteen_bit_grey_is_scaled_not_clipped(
+    decoded: Callable[[bytes], Decoded], format: str
+) -> None:
     ramp = np.tile(np.linspace(0, 65535, 256).astype(np.uint16), (256, 1))
-    picture = decoded(encoded(Pillow.fromarray(ramp), "PNG"))
+    picture = decoded(encoded(Pillow.fromarray(ramp), format))
     assert colour_at(picture, 0.5, 0.5) == (128, 128, 128)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "F", "P", "LAB"])
+def test_a_picture_of_any_mode_keeps_its_lightness(
+    decoded: Callable[[bytes], Decoded], mode: str
+) -> None:
+    image = Pillow.new("L", (400, 400), "white")
+    image.paste("black", (0, 0, 200, 400))
+    if mode == "LAB":
+        middle = Pillow.new("L", image.size, 128)
+        image = Pillow.merge("LAB", (image, middle, middle))
+    picture = decoded(encoded(image.convert(mode), "TIFF"))
+    assert colour_at(picture, 0.1, 0.5) == (0, 0, 0)
+    assert colour_at(picture, 0.9, 0.5) == near(WHITE)
 
 
 def test_of_an_animation_the_first_frame_is_shown(decoded: Callable[[bytes], Decoded]) -> None:
     frames = [Pillow.new("RGB", (400, 400), colour) for colour in ("red", "blue")]
-    for format in ("GIF", "WEBP", "PNG"):
+    for format in ("GIF", "WEBP", "PNG", "AVIF"):
+        picture = decoded(encoded(frames[0], format, save_all=True, append_images=frames[1:]))
+        assert colour_at(picture, 0.5, 0.5) == near(RED)
+        assert picture.animated
+
+
+@pytest.mark.parametrize("format", list(FORMATS))
+def test_a_picture_of_one_frame_is_no_animation(
+    decoded: Callable[[bytes], Decoded], format: str
+) -> None:
+    assert not decoded(paint("red", (64, 64), format)).animated
+
+
+@pytest.mark.parametrize("format", ["TIFF", "MPO"])
+def test_a_picture_of_several_pages_is_no_animation(
+    decoded: Callable[[bytes], Decoded], format: str
+) -> None:
+    pages = [Pillow.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    picture = decoded(encoded(pages[0], format, save_all=True, append_images=pages[1:]))
+    assert colour_at(picture, 0.5, 0.5) == near(RED)
+    assert not picture.animated
+
+
+def test_an_animation_that_is_damaged_behind_its_first_frame_shows_that(
+    decoded: Callable[[bytes], Decoded],
+) -> None:
+    noise = np.random.default_rng(7).integers(0, 255, (2, 64, 64), dtype=np.uint8)
+    frames = [Pillow.fromarray(frame) for frame in noise]
+    for format in ("GIF", "PNG"):
         data = encoded(frames[0], format, save_all=True, append_images=frames[1:])
-        assert colour_at(decoded(data), 0.5, 0.5) == near(RED)
+        assert opened(decoded(data[: -len(data) // 4])).size == (64, 64)
 
 
 def test_a_comment_is_not_carried_along(decoded: Callable[[bytes], Decoded]) -> None:

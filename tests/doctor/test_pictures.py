@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from db import image_files, ledger, settings, tracks
-from db.models import Image, State
+from db.models import Artist, ArtistPicture, ChosenImage, EntityType, Image, Kind, State
 from jobs.covers import store
 from tests.covers.library import FRONT, Library, paint
 from tests.doctor.complaints import complaint, complaints
@@ -46,16 +46,17 @@ def test_old_files_without_row_are_named_and_deleted(library: Library) -> None:
     kept = library.stored()
     digest = store.put(b"orphan")
     store.put_thumbnail(digest, b"small orphan")
-    files = [store.original(digest), store.thumbnail(digest)]
+    store.put_thumbnail(digest, b"large orphan", 800)
+    files = [store.original(digest), store.thumbnail(digest), store.thumbnail(digest, 800)]
     for file in files:
         aged(file, hours=48)
     found = pictures()
     assert found.severity is Severity.WARNING
-    assert found.count == 2
+    assert found.count == 3
     assert found.age is not None
     assert round(found.age / 3600) == 48
     assert f"originals/…/{digest}, 300/…/{digest}.jpg" in found.says
-    assert mend(found).says == "2 files without row deleted"
+    assert mend(found).says == "3 files without row deleted"
     assert library.stored() == kept
     assert all_is_well()
 
@@ -69,6 +70,16 @@ def test_a_young_file_without_row_is_spared(library: Library) -> None:
     assert mend(found).says == "0 files without row deleted"
     assert young.exists()
     assert old.exists()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_file_without_row_that_a_job_has_just_found_is_spared(library: Library) -> None:
+    digest = store.put(RED)
+    aged(store.original(digest), hours=48)
+    found = pictures()
+    store.put(RED)  # the job stores nothing, for it is there
+    assert mend(found).says == "0 files without row deleted"
+    assert store.original(digest).read_bytes() == RED
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -158,6 +169,27 @@ def test_a_lost_picture_that_nothing_uses_is_forgotten(library: Library) -> None
     assert mended.says.endswith("1 row that nothing uses dropped")
     assert Image.select().count() == 0
     assert all_is_well()
+
+
+def test_a_lost_picture_that_the_user_chose_is_not_forgotten(library: Library) -> None:
+    image = Image.create(digest="ab" * 32, mime="image/jpeg", width=1, height=1, bytes=1)
+    ChosenImage.create(
+        entity_type=EntityType.ALBUM, entity_id=library.album("A"), image=image, source_path="/x"
+    )
+    image_files.originals_dir().mkdir(parents=True)
+    mend(pictures())
+    assert ChosenImage.get().image.digest == image.digest
+
+
+def test_a_lost_picture_of_an_artist_is_asked_for_again(library: Library) -> None:
+    digest = Image.create(digest="ab" * 32, mime="image/jpeg", width=1, height=1, bytes=1).digest
+    artist = Artist.create(name="A")
+    ArtistPicture.create(artist=artist, role="logo", rank=0, path="/x", digest=digest)
+    image_files.originals_dir().mkdir(parents=True)
+    assert mend(pictures()).says == "0 covers and 1 embedded picture are to be made again"
+    row = library.ledger(Kind.PICTURE, EntityType.ARTIST, artist.id)
+    assert row.state == State.TODO
+    assert all_is_well()  # for it is to be made
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

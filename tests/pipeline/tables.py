@@ -30,6 +30,7 @@ def content(*, present_only: bool = True) -> Content:
     }
     artists = dict(tuples(Artist.select(Artist.id, Artist.name)))
     genres = dict(tuples(Genre.select(Genre.id, Genre.name)))
+    names = {"album": albums, "track": tracks, "artist": artists}
     return {
         "tracks": [
             (track.path, albums.get(track.album_id), *_values(track))
@@ -58,9 +59,9 @@ def content(*, present_only: bool = True) -> Content:
             if row.track_id in tracks
         ),
         "covers": sorted(
-            (cover.entity_type, _name(cover, albums, tracks), cover.image.digest, cover.source)
+            (cover.entity_type, name, cover.role, cover.image.digest, cover.source)
             for cover in Cover.select(Cover, Image).join(Image)
-            if _name(cover, albums, tracks)
+            if (name := names[cover.entity_type].get(cover.entity_id))
         ),
         "problems": sorted(tuples(Problem.select(Problem.path, Problem.stage, Problem.code))),
     }
@@ -69,7 +70,3 @@ def content(*, present_only: bool = True) -> Content:
 def _values(row: Track | Album) -> tuple[str, ...]:
     skipped = {"id", "album", "added_at", "key", "path"}
     return tuple(f"{name}={row.__data__[name]}" for name in row.__data__ if name not in skipped)
-
-
-def _name(cover: Cover, albums: dict[int, str], tracks: dict[int, str]) -> str | None:
-    return (albums if cover.entity_type == "album" else tracks).get(cover.entity_id)

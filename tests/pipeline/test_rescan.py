@@ -16,7 +16,7 @@ from worker import dispatch
 
 
 def make_albums(library: Path) -> None:
-    """Three albums: embedded covers, a folder cover, none; one of them on two discs."""
+    """Three albums: embedded covers, a folder cover, none; one on two discs; and an artist's."""
     for number in (1, 2, 3):
         write_track(
             library / "Björk" / "Debut" / f"{number:02} Song.mp3",
@@ -45,6 +45,7 @@ def make_albums(library: Path) -> None:
             genre=["Rock", "Jazz"],
         )
     (library / "Artist" / "Double" / "cover.jpg").write_bytes(picture("blue"))
+    (library / "Artist" / "artist.jpg").write_bytes(picture("white"))
 
 
 def last_scan() -> Scan:
@@ -140,7 +141,7 @@ def test_a_new_folder_cover_is_noticed_without_reading_a_track(
     scan()
     after = content()
     assert last_scan().unchanged == 9
-    assert len(after["covers"]) == 6
+    assert len(after["covers"]) == 7
     assert after == fresh(scan)
 
 

@@ -30,8 +30,8 @@ def test_pausing_twice_or_resuming_twice_tells_that_nothing_changed(queues: redi
 
 def test_a_queue_that_is_not_declared_cannot_be_paused(queues: redis.Redis) -> None:
     strand(1)
-    with pytest.raises(BadInputError, match=f"no queue 'old_covers' — did you mean {COVERS}"):
-        fleet_queues.pause("old_covers")
+    with pytest.raises(BadInputError, match=f"no queue 'defered_covers' — did you mean {COVERS}"):
+        fleet_queues.pause("defered_covers")
 
 
 def test_a_queue_that_was_paused_and_then_undeclared_can_be_resumed(queues: redis.Redis) -> None:

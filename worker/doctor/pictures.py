@@ -12,8 +12,6 @@ from typing import NamedTuple
 from db import image_files, images
 from worker.doctor.findings import Finding, Fix, Severity, counted, some
 
-SPARED_SECONDS = 24 * 3600
-"""A younger file may be one that is just being stored: its row is written last."""
 _CHECK = "pictures"
 
 
@@ -100,14 +98,14 @@ def _differences() -> Iterator[Differences]:
 def _compare(shard: str) -> Differences:
     rows = images.in_shard(shard)  # before the files: a file is there before its row
     originals = image_files.originals_in(shard)
-    thumbnails = image_files.thumbnails_in(shard)
-    files = [
-        *(image_files.original(digest) for digest in sorted(originals - rows.keys())),
-        *(image_files.thumbnail(digest) for digest in sorted(thumbnails - rows.keys())),
-    ]
-    missing = rows.keys() - originals | {d for d in rows if rows[d] and d not in thumbnails}
+    thumbnails = {size: image_files.thumbnails_in(shard, size) for size in image_files.SIZES}
+    files = [image_files.original(digest) for digest in sorted(originals - rows.keys())]
+    for size, digests in thumbnails.items():
+        files += [image_files.thumbnail(each, size) for each in sorted(digests - rows.keys())]
+    made = thumbnails[image_files.THUMBNAIL_SIZE]
+    missing = rows.keys() - originals | {d for d in rows if rows[d] and d not in made}
     return Differences(
-        [path for path in files if _is_old(path)],
+        [path for path in files if not image_files.is_young(path)],
         [digest for digest in sorted(missing) if not _is_whole(digest, rows[digest])],
     )
 
@@ -123,9 +121,8 @@ def _delete_orphans() -> str:
     deleted = 0
     for found in _differences():
         for path in found.orphans:
-            if _is_old(path) and not images.known([path.stem]):  # it may have its row by now
-                path.unlink(missing_ok=True)
-                deleted += 1
+            if not images.known([path.stem]):  # it may have its row by now
+                deleted += image_files.delete_old(path)
     return f"{counted(deleted, 'file')} without row deleted"
 
 
@@ -138,10 +135,6 @@ def _have_made_again() -> str:
     asked = f"{counted(covers, 'cover')} and {counted(pictures, 'embedded picture')}"
     forgotten = f", {counted(dropped, 'row')} that nothing uses dropped" if dropped else ""
     return f"{asked} are to be made again{forgotten}"
-
-
-def _is_old(path: Path) -> bool:
-    return _modified(path) < time.time() - SPARED_SECONDS
 
 
 def _modified(path: Path) -> float:

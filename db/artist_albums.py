@@ -1,0 +1,147 @@
+"""Whose albums lie where: the first artist of an album leads it."""
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from typing import NamedTuple
+
+from peewee import JOIN, fn
+
+from db.below import below
+from db.models import Album, AlbumArtist, Artist, Track, TrackArtist
+from db.rows import tuples
+from db.slices import slices
+
+_FOLDERS = 100
+"""Folders in one statement."""
+
+
+class KnownArtist(NamedTuple):
+    """A row of `artists`."""
+
+    id: int
+    name: str
+    sort_name: str | None
+    musicbrainz_id: str | None
+
+
+class LedAlbum(NamedTuple):
+    """An album, the artist who leads it, and a group folder that present tracks of it lie in."""
+
+    artist_id: int
+    album_id: int
+    group_folder: str
+    compilation: bool
+
+
+class Leader(NamedTuple):
+    """Who leads what lies in a group folder: albums, and tracks that have no album."""
+
+    group_folder: str
+    artist_id: int | None
+
+
+def artists(artist_ids: Sequence[int]) -> list[KnownArtist]:
+    """These artists, by id."""
+    columns = (Artist.id, Artist.name, Artist.sort_name, Artist.musicbrainz_id)
+    return [
+        KnownArtist(*row)
+        for ids in slices(artist_ids)
+        for row in tuples(Artist.select(*columns).where(Artist.id.in_(list(ids))))
+    ]
+
+
+def artists_after(artist_id: int) -> list[KnownArtist]:
+    """Every artist with a greater id, by id."""
+    columns = (Artist.id, Artist.name, Artist.sort_name, Artist.musicbrainz_id)
+    query = Artist.select(*columns).where(Artist.id > artist_id).order_by(Artist.id)
+    return [KnownArtist(*row) for row in tuples(query)]
+
+
+def led_by(artist_ids: Sequence[int]) -> list[LedAlbum]:
+    """The albums that these artists lead, with their folders."""
+    found: list[LedAlbum] = []
+    for ids in slices(artist_ids):
+        query = (
+            AlbumArtist.select(
+                AlbumArtist.artist, AlbumArtist.album, Track.group_folder, Album.compilation
+            )
+            .join(Album)
+            .join(Track, on=Track.album == Album.id)
+            .where(
+                AlbumArtist.artist.in_(list(ids)),
+                AlbumArtist.position == 0,
+                Track.missing_since.is_null(),
+            )
+            .distinct()
+        )
+        found += [LedAlbum(*row) for row in tuples(query)]
+    return sorted(found)
+
+
+def with_music(artist_ids: Sequence[int]) -> set[int]:
+    """Those of the artists of whom a present track is, or an album that has one."""
+    found: set[int] = set()
+    for ids in slices(artist_ids):
+        for credits in (TrackArtist, AlbumArtist):
+            same = TrackArtist.track == Track.id
+            if credits is AlbumArtist:
+                same = AlbumArtist.album == Track.album
+            query = (
+                credits.select(credits.artist)
+                .join(Track, on=same)
+                .where(credits.artist.in_(list(ids)), Track.missing_since.is_null())
+                .distinct()
+            )
+            found.update(artist_id for (artist_id,) in tuples(query))
+    return found
+
+
+def leaders_of(album_ids: Sequence[int]) -> set[int]:
+    """The artists who lead these albums."""
+    return {
+        artist_id
+        for ids in slices(album_ids)
+        for (artist_id,) in tuples(
+            AlbumArtist.select(AlbumArtist.artist).where(
+                AlbumArtist.album.in_(list(ids)), AlbumArtist.position == 0
+            )
+        )
+    }
+
+
+def leaders_below(folders: Sequence[str]) -> list[Leader]:
+    """Who leads what is in these folders or below them, each once."""
+    leader = fn.COALESCE(AlbumArtist.artist, TrackArtist.artist)
+    found: set[Leader] = set()
+    for part in slices(_outermost(folders), _FOLDERS):
+        query = (
+            Track.select(Track.group_folder, leader)
+            .join(
+                AlbumArtist,
+                JOIN.LEFT_OUTER,
+                on=(AlbumArtist.album == Track.album) & (AlbumArtist.position == 0),
+            )
+            .switch(Track)
+            .join(
+                TrackArtist,
+                JOIN.LEFT_OUTER,
+                on=(TrackArtist.track == Track.id) & (TrackArtist.position == 0),
+            )
+            .where(
+                reduce(or_, (below(Track.path, folder) for folder in part)),
+                Track.missing_since.is_null(),
+            )
+            .distinct()
+        )
+        found.update(Leader(*row) for row in tuples(query))
+    return sorted(found, key=lambda each: (each.group_folder, each.artist_id or 0))
+
+
+def _outermost(folders: Sequence[str]) -> list[str]:
+    """Those of the folders that lie below no other of them."""
+    found: list[str] = []
+    for folder in sorted({f"{each.rstrip('/')}/" for each in folders}):
+        if not found or not folder.startswith(found[-1]):
+            found.append(folder)
+    return found

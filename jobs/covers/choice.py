@@ -1,0 +1,61 @@
+"""Taking in what the user chose for an album or artist."""
+
+import re
+
+from db import choices, covers, entities, ledger
+from db.choices import Choice
+from db.connection import transaction
+from db.models import EntityType, Kind
+from jobs.covers import folder_images, store
+from jobs.covers.errors import NoSuchRoleError
+from jobs.covers.faults import Fault
+from jobs.covers.gathering import gather
+from jobs.covers.sources import ARTIST_ROLES, FRONT
+
+_ROLES = {
+    EntityType.ALBUM: re.compile(rf"{FRONT}|disc-[1-9][0-9]{{0,2}}"),
+    EntityType.ARTIST: re.compile("|".join((FRONT, *ARTIST_ROLES))),
+}
+
+
+def check(entity_type: EntityType, entity_id: int, role: str) -> None:
+    """Raise NoSuchRoleError unless there is such an album or artist, and it can show this."""
+    if not entities.exists(entity_type, entity_id):
+        raise NoSuchRoleError(f"there is no {entity_type} {entity_id} — look it up in the database")
+    if not _ROLES[entity_type].fullmatch(role):
+        known = "disc-1, disc-2 …" if entity_type is EntityType.ALBUM else "fanart, logo"
+        raise NoSuchRoleError(f"an {entity_type} shows nothing as {role!r} — write front, {known}")
+
+
+def take(entity_type: EntityType, entity_id: int, role: str, path: str) -> str | None:
+    """Store the picture in a file as the user's choice; why it is refused, if it is.
+
+    What the entity shows is to be chosen anew from then on. Raises NoSuchRoleError and StoreError.
+    """
+    check(entity_type, entity_id, role)
+    data = folder_images.read(path, "/")
+    if isinstance(data, Fault):
+        return str(data)
+    digest = store.put(data)
+    gathered = gather({digest: len(data)}, look_again=True)
+    fault = gathered.fault(digest)
+    if fault is not None:
+        return str(fault)
+    with transaction():
+        covers.record_images(list(gathered.fresh))
+        choices.choose(entity_type, entity_id, role, Choice(digest, path))
+        ledger.need(Kind.COVER, entity_type, [entity_id])
+    return None
+
+
+def withdraw(entity_type: EntityType, entity_id: int, role: str) -> bool:
+    """Forget the user's choice, so that it is chosen anew what is shown; whether there was one.
+
+    Raises NoSuchRoleError.
+    """
+    check(entity_type, entity_id, role)
+    with transaction():
+        if not choices.withdraw(entity_type, entity_id, role):
+            return False
+        ledger.need(Kind.COVER, entity_type, [entity_id])
+        return True

@@ -1,0 +1,119 @@
+"""Covers and pictures of artists from the web, for what is not on disk.
+
+`want` and `ring` are for the jobs that look on disk; `fetch` is what the jobs of the web do. None
+of it asks anybody while no provider is turned on.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from db import covers, ledger, provider_answers, provider_settings, remote_covers
+from db.connection import transaction
+from db.cover_orders import EXTERNAL, album_order, artist_order
+from db.covers import FRONT, Chosen, Shown
+from db.ledger import Need
+from db.models import EntityType, Kind
+from db.slices import slices
+from jobs.covers import store
+from jobs.covers.leases import lease
+from jobs.covers.remote_search import RemoteSearch, is_beaten
+from jobs.covers.sources import ARTIST_ROLES
+from worker.dispatch import connection, current_attempt, enqueue
+
+NEEDS_PER_JOB = 20
+
+
+def want(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
+    """Say that pictures of these albums or artists are to be looked for on the web.
+
+    Returns the ids to `ring` for after the commit: none while no provider is turned on. Call it in
+    the transaction that settles that there is nothing on disk.
+    """
+    if _need(entity_type) is None or not provider_settings.any_on():
+        return []
+    return ledger.need(Kind.REMOTE, entity_type, ids)
+
+
+def ring(entity_type: EntityType, ids: Sequence[int]) -> None:
+    """Wake the workers for what was wanted."""
+    need = _need(entity_type)
+    if need is not None:
+        for part in slices(ids, NEEDS_PER_JOB):
+            enqueue(need.job, **{need.argument: list(part)})
+
+
+def fetch(entity_type: EntityType, ids: Sequence[int]) -> None:
+    """Look for pictures of these albums or artists on the web, and settle each as it is done.
+
+    Raises SettingError, StoreError, and UnavailableError at the end when for some of them a
+    provider could not be asked just now: these are still to be done.
+    """
+    # httpx takes a quarter of a second, which the other jobs of covers need not pay.
+    from jobs.covers.from_providers import look_for  # noqa: PLC0415
+    from jobs.providers.errors import UnavailableError  # noqa: PLC0415
+    from jobs.providers.opening import opened  # noqa: PLC0415
+
+    holder = current_attempt()
+    leased = lease(Kind.REMOTE, entity_type, ids, holder)
+    faults: dict[int, str] = {}
+    with opened(connection()) as providers:
+        for entity_id in leased:
+            search = _begun(entity_type, entity_id)
+            look_for(search, providers)
+            _write(search, holder)
+            if search.is_open:
+                faults[entity_id] = "; ".join(search.faults)
+    provider_answers.drop_overdue()
+    store.drop_leftovers()
+    if faults:
+        raise UnavailableError(
+            f"{len(faults)} of {len(leased)} {entity_type}s wait for providers that cannot be "
+            f"asked just now, {entity_type} {min(faults)} for: {faults[min(faults)]}"
+        )
+
+
+def _need(entity_type: EntityType) -> Need | None:
+    key = (Kind.REMOTE, entity_type)
+    return next((each for each in ledger.NEEDS if (each.kind, each.entity_type) == key), None)
+
+
+def _begun(entity_type: EntityType, entity_id: int) -> RemoteSearch:
+    order = album_order() if entity_type is EntityType.ALBUM else artist_order()
+    ranks = {FRONT: order.index(EXTERNAL) if EXTERNAL in order else len(order)}
+    if entity_type is EntityType.ARTIST:
+        ranks |= {role: len(names) for role, names in ARTIST_ROLES.items()}
+    return RemoteSearch(entity_type, entity_id, ranks, _shown(entity_type, entity_id))
+
+
+def _shown(entity_type: EntityType, entity_id: int) -> Mapping[str, Shown]:
+    return covers.shown(entity_type, [entity_id]).get(entity_id, {})
+
+
+def _write(search: RemoteSearch, holder: str) -> None:
+    """Write what was found, unless the need came anew in between, and how the need ended."""
+    kind, entity_type, entity_id = Kind.REMOTE, search.entity_type, search.entity_id
+    with transaction():
+        if not ledger.still_leased(kind, entity_type, [entity_id], holder):
+            return
+        shown = _shown(entity_type, entity_id)
+        found = [
+            picture
+            for role, picture in search.best().items()
+            if is_beaten(shown.get(role), picture.image, role, search.ranks[role])
+        ]
+        covers.record_images(list(search.images.values()))
+        chosen = [
+            Chosen(
+                entity_id,
+                picture.image.digest,
+                picture.provider,
+                search.ranks[picture.role],
+                picture.url,
+                picture.role,
+                picture.licence,
+                picture.author,
+            )
+            for picture in found
+        ]
+        remote_covers.show(entity_type, chosen, shown.values())
+        if not search.is_open:
+            ledger.settle(kind, entity_type, [search.settled()], holder)

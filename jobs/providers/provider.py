@@ -1,0 +1,85 @@
+"""What a provider of pictures is asked, and what it answers."""
+
+import re
+from abc import ABC
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+from db.covers import FRONT
+from db.remote_covers import WantedAlbum, WantedArtist
+from jobs.providers.caller import Caller
+
+FANART = "fanart"
+LOGO = "logo"
+ARTIST_ROLES = (FRONT, FANART, LOGO)
+LONGEST_NAME = 200
+"""Characters. What is longer is no name, and no server takes it."""
+_MBID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Offer(NamedTuple):
+    """A picture that a provider has."""
+
+    role: str
+    urls: list[str]
+    """The same picture in several sizes or places, the best first."""
+    licence: str | None = None
+    author: str | None = None
+
+
+class Question(NamedTuple):
+    """Something to ask a provider, once: its answer is kept."""
+
+    text: str
+    """Says what is asked, the same each time; holds no key."""
+    ask: Callable[[], list[Offer]]
+    """Raises UnavailableError or RefusedError."""
+
+
+class Provider(ABC):
+    """A provider of pictures. It need not know of both albums and artists."""
+
+    name: ClassVar[str]
+    """As FLEET_PROVIDERS has it, and `covers.source`."""
+    album_roles: ClassVar[frozenset[str]] = frozenset()
+    """Which pictures of albums it may have."""
+    artist_roles: ClassVar[frozenset[str]] = frozenset()
+    """Which pictures of artists it may have."""
+
+    def __init__(self, pictures: Caller) -> None:
+        """`pictures` is the service whose URLs are offered."""
+        self._pictures = pictures
+
+    def about_album(self, album: WantedAlbum) -> list[Question]:
+        """What to ask for an album's cover, in order, until there is an answer."""
+        return []
+
+    def about_artist(self, artist: WantedArtist) -> list[Question]:
+        """What to ask for an artist's pictures, in order, until there is an answer."""
+        return []
+
+    def download(self, url: str, most: int) -> bytes:
+        """The bytes of a picture that was offered, at most so many.
+
+        Raises UnavailableError or BadDownloadError.
+        """
+        return self._pictures.download(url, most)
+
+
+def mbid(text: str | None) -> str | None:
+    """A MusicBrainz id from a tag; None when it is none, so that nothing else gets into a URL."""
+    found = (text or "").strip().lower()
+    return found if _MBID.fullmatch(found) else None
+
+
+def entries(body: Any, *path: str) -> list[dict[str, Any]]:
+    """The objects of a list that lies in a JSON answer under these keys; none where it does not."""
+    for key in path:
+        body = body.get(key) if isinstance(body, dict) else None
+    return [each for each in body if isinstance(each, dict)] if isinstance(body, list) else []
+
+
+def urls_of(entry: dict[str, Any], *keys: str) -> list[str]:
+    """The URLs under these keys, in this order, each once."""
+    values = (entry.get(key) for key in keys)
+    return list(dict.fromkeys(v for v in values if isinstance(v, str) and v.startswith("http")))

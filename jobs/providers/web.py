@@ -1,0 +1,153 @@
+"""Asking for a URL: bounded in time and size, at public hosts, redirects followed by hand."""
+
+from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.metadata import version
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import httpcore
+import httpx
+
+from jobs.providers import bodies
+from jobs.providers.connections import Clock, GuardedTransport, HostAndPort
+from jobs.providers.errors import BadDownloadError, StumbledError
+
+MOST_REDIRECTS = 5
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_REDIRECTS = {301, 302, 303, 307, 308}
+FAILURE_STATUSES = {429, *range(500, 600)}
+"""The server cannot answer just now; what else it says does not matter, and is not read."""
+_FAILURES = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.ProtocolError,
+    httpx.TransportError,
+)
+
+
+class Timeouts(NamedTuple):
+    """Seconds that a request may take."""
+
+    connect: float = 5.0
+    read: float = 10.0
+    """For each piece of the answer."""
+    total: float = 45.0
+    """For all of it, redirects included: a server that sends a byte a second gets no further."""
+
+
+TIMEOUTS = Timeouts()
+
+
+class Answer(NamedTuple):
+    """What a server answered, whatever the status."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    """Empty for a status of FAILURE_STATUSES."""
+    host: str
+
+
+class Web:
+    """A client for one service. Cookies, proxies and .netrc of the environment are left out."""
+
+    def __init__(
+        self,
+        contact: str | None = None,
+        own_url: str | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+    ) -> None:
+        """`own_url` is a server that the owner named: it alone need not be public.
+
+        `contact` is an address for whoever runs the servers.
+        """
+        self._own = _own(own_url)
+        self._timeouts = timeouts
+        self._clock = Clock()
+        agent = f"musicfleet/{version('musicfleet')}"
+        self._client = httpx.Client(
+            transport=GuardedTransport(self._own, self._clock),
+            timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
+            headers={
+                "User-Agent": f"{agent} ( {contact} )" if contact else agent,
+                "Accept-Encoding": bodies.ENCODINGS,
+            },
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def get(
+        self,
+        url: str,
+        most: int,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """What is at the URL, at most so many bytes of it.
+
+        `headers` go to the first server alone, not where it redirects to. Raises StumbledError
+        when no whole answer comes, and BadDownloadError for what is not to be taken.
+        """
+        self._clock.start(self._timeouts.total)
+        first = self._checked(url)
+        target = first.copy_merge_params(dict(params)) if params else first
+        for _ in range(MOST_REDIRECTS + 1):
+            answer = self._ask(target, most, headers if _origin(target) == _origin(first) else None)
+            if not isinstance(answer, httpx.URL):
+                return answer
+            target = answer
+        raise BadDownloadError(f"{first.host} redirects more than {MOST_REDIRECTS} times")
+
+    def _ask(
+        self, url: httpx.URL, most: int, headers: Mapping[str, str] | None
+    ) -> Answer | httpx.URL:
+        """One request: its answer, or where it leads."""
+        try:
+            with self._client.stream("GET", url, headers=dict(headers or {})) as response:
+                if response.status_code in _REDIRECTS and "location" in response.headers:
+                    return self._checked(response.headers["location"], url)
+                failed = response.status_code in FAILURE_STATUSES
+                body = b"" if failed else bodies.read(response, most)
+                return Answer(response.status_code, response.headers, body, url.host)
+        except _FAILURES as error:
+            reason = str(error) or type(error).__name__
+            raise StumbledError(f"{url.host} does not answer: {reason}") from error
+
+    def _checked(self, text: str, base: httpx.URL | None = None) -> httpx.URL:
+        """The URL, when it may be asked for. What its host is the connection looks at."""
+        try:
+            url = httpx.URL(text) if base is None else base.join(text)
+        except (httpx.InvalidURL, ValueError, TypeError) as error:
+            raise BadDownloadError(f"this is no URL: {error}") from error
+        if url.scheme not in _DEFAULT_PORTS or not url.host:
+            raise BadDownloadError(f"only http and https are followed, not {url.scheme!r}")
+        if url.userinfo:
+            raise BadDownloadError(f"a URL with a user name is not followed, to {url.host}")
+        _, host, port = _origin(url)
+        if port != _DEFAULT_PORTS[url.scheme] and (host, port) not in self._own:
+            raise BadDownloadError(f"{url.host} is named with port {port}, which is not the web's")
+        return url
+
+
+def _own(url: str | None) -> frozenset[HostAndPort]:
+    if url is None:
+        return frozenset()
+    _, host, port = _origin(httpx.URL(url))
+    return frozenset({(host, port)})
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.raw_host.decode("ascii"), url.port or _DEFAULT_PORTS[url.scheme]

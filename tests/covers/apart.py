@@ -1,0 +1,52 @@
+"""Examines pictures of the store in a process of its own, to tell what memory that took.
+
+    python -m tests.covers.apart
+
+Reads digests, a line each, and prints a line of JSON: the rows that were found, and the bytes that
+the largest of its processes had at its peak.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Collection
+from typing import NamedTuple
+
+from db.covers import KnownImage
+from jobs.covers.examining import examine
+
+
+class Examined(NamedTuple):
+    """What examining pictures told, and what it took."""
+
+    images: dict[str, KnownImage]
+    peak: int
+    """Bytes."""
+
+
+def examine_apart(digests: Collection[str]) -> Examined:
+    """Examine pictures of the store in a new process."""
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.covers.apart"],
+        input="\n".join(digests),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    told = json.loads(process.stdout)
+    images = [KnownImage(*row) for row in told["images"]]
+    return Examined({image.digest: image for image in images}, told["peak"])
+
+
+def _main() -> None:
+    images = list(examine(sys.stdin.read().split()))
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(user).ru_maxrss for user in users) * 1024
+    json.dump({"images": images, "peak": peak}, sys.stdout)
+
+
+if __name__ == "__main__":
+    _main()

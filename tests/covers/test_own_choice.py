@@ -1,0 +1,94 @@
+"""What the user sets is shown, whatever else there is."""
+
+from datetime import datetime
+
+from db.models import Album, ChosenImage, State, Track
+from db.paths import to_text
+from jobs.covers import choose_image, withdraw_image
+from jobs.covers.store import original
+from tests.covers.library import FRONT, Library, paint
+
+LARGE = (600, 600)
+
+
+def choose(library: Library, data: bytes, role: str = "front") -> str | None:
+    """Have album A show this; why not, if it is refused."""
+    file = library.root.parent / "mine.jpg"
+    file.write_bytes(data)
+    album = Album.get(key="A").id
+    return choose_image("album", album, role, to_text(bytes(file)))
+
+
+def test_the_users_choice_beats_everything_and_stays_when_it_is_all_chosen_anew(
+    library: Library,
+) -> None:
+    library.track("A/1.flac", "A", [(FRONT, paint("red", LARGE))])
+    library.image("A/cover.jpg", paint("blue", LARGE))
+    library.work()
+    assert choose(library, paint("white", (40, 20))) is None
+    assert library.album_shows("A") == paint("white", (40, 20))
+    library.need_everything()
+    library.work()
+    assert library.album_shows("A") == paint("white", (40, 20))
+    cover = library.album_cover("A")
+    assert (cover.source, cover.rank) == ("chosen", -1)
+    assert cover.source_path == f"{library.root.parent}/mine.jpg"
+
+
+def test_a_choice_outlasts_its_file_the_store_and_the_albums_own_files(library: Library) -> None:
+    library.track("A/1.flac", "A")
+    library.work()
+    choose(library, paint("white", LARGE))
+    digest = library.album_cover("A").image.digest
+    original(digest).unlink()
+    library.album("A")
+    library.work()
+    assert library.album_shows("A") == paint("white", LARGE)
+    (library.root.parent / "mine.jpg").unlink()
+    Track.update(missing_since=datetime(2026, 1, 1)).execute()
+    library.album("A")
+    library.work()
+    assert library.album_shows("A") == paint("white", LARGE)
+
+
+def test_a_choice_that_is_lost_for_good_gives_way_and_says_so(library: Library) -> None:
+    library.track("A/1.flac", "A", [(FRONT, paint("red", LARGE))])
+    library.work()
+    choose(library, paint("white", LARGE))
+    original(library.album_cover("A").image.digest).unlink()
+    (library.root.parent / "mine.jpg").write_bytes(paint("black", LARGE))
+    library.album("A")
+    library.work()
+    assert library.album_shows("A") == paint("red", LARGE)
+    row = library.album_ledger("A")
+    assert row.state == State.DONE
+    assert "no longer in the store" in row.reason
+
+
+def test_a_choice_is_undone_by_withdrawing_it(library: Library) -> None:
+    library.track("A/1.flac", "A", [(FRONT, paint("red", LARGE))])
+    library.work()
+    choose(library, paint("white", LARGE))
+    album = Album.get(key="A").id
+    assert withdraw_image("album", album, "front")
+    assert library.album_shows("A") == paint("red", LARGE)
+    assert not withdraw_image("album", album, "front")
+
+
+def test_a_choice_that_is_no_picture_is_refused_and_changes_nothing(library: Library) -> None:
+    library.track("A/1.flac", "A", [(FRONT, paint("red", LARGE))])
+    library.work()
+    refused = choose(library, b"no picture")
+    assert refused
+    assert refused.startswith("bad-picture: ")
+    assert ChosenImage.select().count() == 0
+    assert library.album_shows("A") == paint("red", LARGE)
+
+
+def test_a_choice_for_a_disc_leaves_the_album_as_it_is(library: Library) -> None:
+    library.track("A/1.flac", "A", [(FRONT, paint("red", LARGE))], disc=1)
+    library.track("A/2.flac", "A", [(FRONT, paint("red", LARGE))], disc=2)
+    library.work()
+    choose(library, paint("white", LARGE), "disc-2")
+    assert library.album_shows("A") == paint("red", LARGE)
+    assert library.album_shows("A", "disc-2") == paint("white", LARGE)

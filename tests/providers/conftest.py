@@ -1,0 +1,80 @@
+"""A web on loopback, with every service at its own path, and nobody turned on."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from db.connection import open_database
+from db.provider_settings import PROVIDERS
+from db.schema import migrate
+from jobs.providers.opening import opened
+from jobs.providers.provider import Provider
+from jobs.providers.services import SERVICES
+from tests.providers.server import WebServer
+
+TurnOn = Callable[..., None]
+
+
+@pytest.fixture
+def server() -> Iterator[WebServer]:
+    """The web."""
+    running = WebServer()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def inner() -> Iterator[WebServer]:
+    """A server of the owner's own network, which nothing on the web may make us ask."""
+    running = WebServer()
+    yield running
+    running.stop()
+    assert running.connections == 0
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [provider.key for provider in PROVIDERS if provider.key]
+    for name in ("FLEET_PROVIDERS", "FLEET_CONTACT", "FLEET_PROVIDER_URLS", *keys):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def turn_on(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> TurnOn:
+    """Turns providers on, which find each service at the test's server."""
+    urls = ",".join(f"{name}={server.url}/{name}" for name in SERVICES)
+    monkeypatch.setenv("FLEET_PROVIDER_URLS", urls)
+    monkeypatch.setenv("FLEET_CONTACT", "owner@example.org")
+    monkeypatch.setenv("FLEET_FANARTTV_KEY", "fanartkey")
+    monkeypatch.setenv("FLEET_LASTFM_KEY", "lastfmkey")
+
+    def turn(*names: str) -> None:
+        monkeypatch.setenv("FLEET_PROVIDERS", ",".join(names))
+
+    return turn
+
+
+@pytest.fixture
+def opened_provider(queues: redis.Redis, turn_on: TurnOn) -> Iterator[Callable[[str], Provider]]:
+    """Opens a provider of a name."""
+    contexts = []
+
+    def open_(name: str) -> Provider:
+        turn_on(name)
+        context = opened(queues)
+        contexts.append(context)
+        (provider,) = context.__enter__()
+        return provider
+
+    yield open_
+    for context in contexts:
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def tables(data_dir: Path, queues: redis.Redis) -> None:
+    """Empty tables in SQLite, and an empty Redis."""
+    open_database()
+    migrate()

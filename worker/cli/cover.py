@@ -1,0 +1,209 @@
+"""`fleet cover`: choose a picture yourself, and see why another one is shown."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from db import entities
+from db.connection import open_database
+from db.entities import Entity
+from db.models import EntityType
+from db.paths import shown, to_text
+from db.schema import check_schema
+from worker.cli.tables import print_table
+from worker.errors import BadInputError
+from worker.in_process import perform
+from worker.nearest import nearest
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_SHOWN = 20
+"""Lines of a list that may be long."""
+_WEB = {"done": "found", "none": "nothing"}
+"""How a search on the web ended that says no more."""
+_BOTH = (EntityType.ALBUM, EntityType.ARTIST)
+
+
+@click.group(name="cover")
+def cover() -> None:
+    """Set the cover of an album or the picture of an artist, or see why it is what it is.
+
+    An album or artist is named by its name, "ARTIST - ALBUM", its id, or album:ID and artist:ID.
+    """
+
+
+def _which(command: Command) -> Command:
+    """Give a command the options that say which picture of what is meant."""
+    for option in (
+        click.option("--role", type=click.Choice(["fanart", "logo"]), help="Of an artist."),
+        click.option("--disc", type=click.IntRange(1, 999), help="One disc of an album."),
+        _only("artist"),
+        _only("album"),
+    ):
+        command = option(command)
+    return command
+
+
+def _only(entity_type: str) -> Callable[[Command], Command]:
+    return click.option(
+        f"--{entity_type}", "only", flag_value=entity_type, help=f"NAME is an {entity_type}'s."
+    )
+
+
+@cover.command(
+    "set",
+    epilog="""\b
+Examples:
+  fleet cover set Homogenic ~/Pictures/homogenic.jpg
+  fleet cover set "Björk - Debut" front.png
+  fleet cover set --disc 2 album:12 cd2.jpg
+  fleet cover set --artist Björk portrait.jpg
+""",
+)
+@click.argument("name", metavar="ALBUM|ARTIST")
+@click.argument("file", type=click.Path(path_type=Path))
+@_which
+def set_image(name: str, file: Path, only: str | None, disc: int | None, role: str | None) -> None:
+    """Show the picture in FILE for ALBUM or ARTIST, whatever else there is.
+
+    The picture is kept: it stays when the file goes, and no scan changes it. An earlier one that
+    was set is replaced. Formats: JPEG, PNG, WebP, GIF, BMP, AVIF.
+    """
+    entity, place = _found(name, only, disc, role)
+    if not file.is_file():
+        raise BadInputError(f"{file} is no file — name the picture")
+    path = to_text(os.fsencode(os.path.abspath(file)))
+    refused = perform(
+        "covers.choose_image", entity_type=entity.type, entity_id=entity.id, role=place, path=path
+    )
+    if refused:
+        raise BadInputError(f"{file} cannot be shown: {refused} — name another picture")
+    click.echo(f"{_described(entity, place)} shows {file}.")
+
+
+@cover.command(
+    epilog="""\b
+Examples:
+  fleet cover unset Homogenic
+  fleet cover unset --disc 2 album:12
+""",
+)
+@click.argument("name", metavar="ALBUM|ARTIST")
+@_which
+def unset(name: str, only: str | None, disc: int | None, role: str | None) -> None:
+    """Undo `fleet cover set`: show what is found for ALBUM or ARTIST."""
+    entity, place = _found(name, only, disc, role)
+    was_set = perform(
+        "covers.withdraw_image", entity_type=entity.type, entity_id=entity.id, role=place
+    )
+    what = _described(entity, place)
+    if was_set:
+        click.echo(f"{what} shows what is found. `fleet cover why {entity.address}` tells what.")
+    else:
+        click.echo(f"Nothing was set for {what}.", err=True)
+
+
+@cover.command(
+    epilog="""\b
+Examples:
+  fleet cover why Homogenic
+  fleet cover why --artist Björk
+  fleet cover why album:12 --json | jq '.[0].candidates'
+""",
+)
+@click.argument("name", metavar="ALBUM|ARTIST")
+@_only("artist")
+@_only("album")
+@click.option("--json", "as_json", is_flag=True, help="All of it, as JSON.")
+def why(name: str, only: str | None, as_json: bool) -> None:
+    """List every picture that ALBUM or ARTIST could show, and what each lost by.
+
+    They are looked for and decoded anew, in the order of choice, and nothing is changed.
+
+    Scores are compared number by number, and the lowest wins; of equal ones the larger picture.
+    The first is 1 for a picture that is too small or far from square, and 2 for one that cannot be
+    shown. Then come the place of its entry in the order, the distance of its folder and the number
+    in its name; of an embedded one its picture type, how many tracks have it, and the first.
+    """
+    entity, _ = _found(name, only, None, None)
+    roles = perform("covers.explain", entity_type=entity.type, entity_id=entity.id)
+    if as_json:
+        click.echo(json.dumps(roles, ensure_ascii=False))
+        return
+    for number, role in enumerate(roles):
+        if not number or role["candidates"]:
+            _tell(entity, role)
+
+
+def _found(name: str, only: str | None, disc: int | None, role: str | None) -> tuple[Entity, str]:
+    """The album or artist that is meant, and the role of which picture of it."""
+    if disc and role:
+        raise click.UsageError("--disc is for albums and --role for artists: give one of them")
+    if disc or role:
+        only = only or ("album" if disc else "artist")
+    open_database()
+    check_schema()
+    entity = _entity(name, (EntityType(only),) if only else _BOTH)
+    if (disc and entity.type is EntityType.ARTIST) or (role and entity.type is EntityType.ALBUM):
+        raise click.UsageError(f"an {entity.type} has no {'disc' if disc else 'role'}")
+    return entity, f"disc-{disc}" if disc else role or "front"
+
+
+def _entity(name: str, types: tuple[EntityType, ...]) -> Entity:
+    """The one that is called so. Raises BadInputError when it is none, or several."""
+    known = list(entities.entities(types))
+    found = entities.called(name, known)
+    kinds = " or ".join(types)
+    if not found:
+        near = nearest(name, {text for each in known for text in (each.name, each.full_name)})
+        asked = f"did you mean {near}?" if near else "name one that `fleet scan` has taken in"
+        raise BadInputError(f"there is no {kinds} {name!r} — {asked}")
+    if len(found) > 1:
+        lines = [f"\n  {each.address}\t{each.full_name}" for each in found[:_SHOWN]]
+        more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise BadInputError(
+            f"{name!r} is the name of {len(found)} — say which:{''.join(lines)}{more}"
+        )
+    return found[0]
+
+
+def _described(entity: Entity, role: str) -> str:
+    of = "" if role == "front" else f"{role.replace('-', ' ')} of "
+    return f"{of}{entity.full_name} ({entity.address})"
+
+
+def _tell(entity: Entity, role: dict[str, Any]) -> None:
+    """One role for people."""
+    click.echo(f"{_described(entity, role['role'])}: {', '.join(role['order'])}")
+    if role["candidates"]:
+        rows = [["", "score", "entry", "from", "size", "what it is", "verdict"]]
+        print_table(rows + [_row(each) for each in role["candidates"]])
+    else:
+        click.echo("Nothing was found.")
+    if role["remark"]:
+        click.echo(f"Remark: {role['remark']}")
+    if web := role["web"]:
+        again = f"; asked again from {web['again']} on" if web["again"] else ""
+        click.echo(
+            f"On the web: {web['reason'] or _WEB.get(web['state'], 'still to be asked')}{again}"
+        )
+    for each in role["passed_over"][:_SHOWN]:
+        click.echo(f"Passed over: {each}")
+    if len(role["passed_over"]) > _SHOWN:
+        click.echo(f"… and {len(role['passed_over']) - _SHOWN} more")
+
+
+def _row(candidate: dict[str, Any]) -> list[str]:
+    size = f"{candidate['width']} x {candidate['height']}, {candidate['bytes']:,} bytes"
+    return [
+        "*" if candidate["wins"] else "",
+        " ".join(map(str, candidate["score"])),
+        candidate["entry"],
+        shown(candidate["path"]),
+        size if candidate["decoded"] else "not decoded",
+        candidate["detail"] or candidate["source"],
+        candidate["verdict"],
+    ]
