@@ -34,6 +34,7 @@ run: .venv/installed default-instance
 	esac; \
 	echo; \
 	echo 'Where to look next'; \
+	[ "$$FLEET_WEB" = off ] || { page=$$(.venv/bin/fleet web --where) && echo "  page      $$page"; }; \
 	[ -z "$$FLEET_DATA_DIR" ] || echo "  first     export FLEET_DATA_DIR='$$data'"; \
 	echo "  library   $$sql 'SELECT entity_type, COUNT(*) FROM covers GROUP BY entity_type'"; \
 	echo '  fleet     .venv/bin/fleet status'; \

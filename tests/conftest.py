@@ -28,6 +28,7 @@ def data_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("FLEET_REDIS_URL", "FLEET_DATABASE_URL", "FLEET_QUEUES", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FLEET_DATA_DIR", str(folder))
+    monkeypatch.setenv("FLEET_WEB", "off")
     yield folder
     close_database()
     shutil.rmtree(folder, ignore_errors=True)

@@ -27,6 +27,7 @@ def own_fleet() -> Iterator[Path]:
     for name in [name for name in os.environ if name.startswith("FLEET_")]:
         del os.environ[name]
     os.environ["FLEET_DATA_DIR"] = str(folder)
+    os.environ["FLEET_WEB"] = "off"
     try:
         yield folder
     finally:

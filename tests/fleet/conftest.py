@@ -23,7 +23,11 @@ class FleetCommand:
     def __init__(self, data_dir: Path, home: Path) -> None:
         own = {name: text for name, text in os.environ.items() if not name.startswith("FLEET_")}
         self.data_dir = data_dir
-        self.environment = own | {"FLEET_DATA_DIR": str(data_dir), "HOME": str(home)}
+        self.environment = own | {
+            "FLEET_DATA_DIR": str(data_dir),
+            "FLEET_WEB": "off",  # or all fleets would want one port
+            "HOME": str(home),
+        }
 
     def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end, with these settings beside."""

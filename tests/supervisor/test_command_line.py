@@ -195,7 +195,7 @@ def test_a_reader_that_goes_away_is_no_error(environment: dict[str, str]) -> Non
 
 def test_completion_offers_commands(fleet: Fleet) -> None:
     result = fleet(_FLEET_COMPLETE="bash_complete", COMP_WORDS="fleet co", COMP_CWORD="1")
-    assert result.stdout == "plain,config\n"
+    assert result.stdout == "plain,cover\nplain,config\n"
 
 
 def test_the_committed_supervisord_conf_is_what_queues_toml_says() -> None:

@@ -64,7 +64,7 @@ def processes(options: Any) -> dict[str, Any]:
 def test_each_process_is_a_group_of_its_own_and_consumes_its_queues_in_order(read: Read) -> None:
     options = read(render(TOPOLOGY, COMMITTED))
     commands = {name: each.command for name, each in processes(options).items()}
-    names = ["both-1", "both-2", "one-1", "recovery", "redis", "scheduler"]
+    names = ["both-1", "both-2", "one-1", "recovery", "redis", "scheduler", "web"]
     assert sorted(commands) == names
     assert sorted(group.name for group in options.process_group_configs) == names
     assert commands["both-2"].endswith(" -m worker.process both 2 --queues b,a")
@@ -240,3 +240,21 @@ def test_a_redis_of_ones_own_is_left_out_and_its_password_is_not_written(
     found = processes(read(text))
     assert "redis" not in found
     assert "FLEET_REDIS_URL" not in found["one-1"].environment
+
+
+def test_the_page_listens_where_the_setting_says_and_is_left_out_when_it_is_off(
+    read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    monkeypatch.setenv("FLEET_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("FLEET_WEB", "127.0.0.1:9123")
+    page = processes(read(render(TOPOLOGY, this_instance(TOPOLOGY))))["web"]
+    assert page.environment["FLEET_WEB"] == "127.0.0.1:9123"
+    monkeypatch.setenv("FLEET_WEB", "off")
+    assert "web" not in processes(read(render(TOPOLOGY, this_instance(TOPOLOGY))))
+
+
+def test_the_password_of_the_page_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_WEB", "0.0.0.0:0")
+    monkeypatch.setenv("FLEET_WEB_PASSWORD", "correct horse")
+    assert "correct horse" not in render(TOPOLOGY, this_instance(TOPOLOGY))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from worker import web_address
 from worker.exit_codes import ExitCode
 from worker.supervisor import control
 from worker.supervisor.logs import Follower, last_lines, log_files
@@ -42,6 +43,9 @@ def up(foreground: bool) -> None:
         f"{name} x{count}" if count > 1 else name for name, count in counts.items()
     )
     say(f"The fleet is {'up' if started else 'already up'}: {programs}. `fleet down` stops it.")
+    page = web_address.published()
+    if page is not None and any(each.pid == page.pid for each in control.processes()):
+        say(f"Its page: {page.url}" if page.url else f"Its page waits: {page.fault}")
     if not started and control.is_outdated():
         say("It runs as an earlier queues.toml said: `fleet reload` changes that.")
 
@@ -84,8 +88,8 @@ Examples:
 def logs(context: click.Context, program: str, follow: bool, lines: int) -> None:
     """Show what a program wrote to its log.
 
-    PROGRAM is a program of queues.toml, one process of it (metadata-2), redis, recovery, scheduler
-    or supervisord.
+    PROGRAM is a program of queues.toml, one process of it (metadata-2), redis, recovery, scheduler,
+    web or supervisord.
     """
     files = log_files(program)
     followers = [Follower(file) for file in files]

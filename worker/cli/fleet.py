@@ -13,7 +13,7 @@ from typing import NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
-from db.errors import DatabaseError
+from db.errors import DatabaseError, SettingError
 from worker import __version__
 from worker.errors import WorkerError
 from worker.exit_codes import ExitCode
@@ -36,6 +36,8 @@ COMMANDS = {
     "scan": Row("scan", "scan", "Take folders of music into the library."),
     "status": Row("status", "status", "Show queues, workers, and what is done and left to do."),
     "problems": Row("problems", "problems", "List the files that could not be used, and why."),
+    "web": Row("web", "web", "Show where the page is, or serve it."),
+    "cover": Row("cover", "cover", "Set a cover yourself, or see why another is shown."),
     "enqueue": Row("enqueue", "enqueue", "Put a job in its queue."),
     "queue": Row("queue", "queue", "List, pause, move, clear or retry the queues' jobs."),
     "doctor": Row("doctor", "doctor", "Look for what is wrong, and say how to mend it."),
@@ -130,6 +132,8 @@ def explained(error: Exception) -> ExplainedError:
             return ExplainedError(str(error), error.exit_code)
         case DatabaseError():
             return ExplainedError(str(error), ExitCode.DATABASE)
+        case SettingError():
+            return ExplainedError(str(error), ExitCode.BAD_INPUT)
         case OSError(strerror=str(reason)):
             file = "" if error.filename is None else f"{error.filename}: "
             remedy = "check the path, its permissions and the space on its disk"

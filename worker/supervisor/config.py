@@ -18,6 +18,7 @@ OLDER_LOGS = 2
 REDIS_STOP = 30
 SCHEDULER_STOP = 10
 RECOVERY_STOP = 10
+WEB_STOP = 10
 """Seconds that a program is given to end."""
 
 _RECOVERY_EVENTS = ("EXITED", "BACKOFF", "FATAL", "STOPPED")
@@ -29,6 +30,9 @@ second on two idle cores; what ended later is started again at once, so a machin
 slower must not pass for one whose workers run. `worker.supervisor.restarts` has the pauses."""
 _TRIES = 1_000_000_000
 """Never given up: what killed a process, or kept it from starting, may end at any time."""
+
+_FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+"""Or glibc keeps a heap for each thread of the page."""
 
 _Settings = Mapping[str, str | int]
 
@@ -78,6 +82,14 @@ def _sections(
             "environment": _environment({"FLEET_SCHEDULES": _schedules_digest(topology)}),
         },
     )
+    if instance.web:
+        yield (
+            "program:web",
+            {
+                **_program(instance, "web", 300, WEB_STOP),
+                "environment": _environment({"FLEET_WEB": instance.web, **_FEW_ARENAS}),
+            },
+        )
 
 
 def _extension(name: str, factory: str) -> tuple[str, _Settings]:

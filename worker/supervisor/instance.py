@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from db import settings
+from worker import web_address
 from worker.errors import BadInputError
 from worker.redis_address import is_embedded
 from worker.topology import Topology
@@ -31,6 +32,8 @@ class Instance:
     """The programs' working folder, where `python -m` finds the packages of a checkout."""
     embedded_redis: bool
     """Whether supervisord runs a Valkey."""
+    web: str
+    """HOST:PORT where the page listens; empty when it is off."""
     header: str
     """The comment at the head of the file."""
 
@@ -46,19 +49,22 @@ COMMITTED = Instance(
     python="%(here)s/.venv/bin/python",
     folder="%(here)s",
     embedded_redis=True,
+    web=web_address.default().text,
     header="""\
 Generated from queues.toml by `fleet config write`. Do not edit: `fleet config check` compares.
 
 This is the default instance, the same on every machine: the data folder below HOME, the Python
-in .venv beside this file, a Valkey of its own. FLEET_DATA_DIR, FLEET_QUEUES and FLEET_REDIS_URL
-are pinned below, so that whatever is exported where supervisord starts cannot make its programs
-disagree with its paths. For any other instance use `fleet up`, which writes a file like this one
-to its data folder. FLEET_DATABASE_URL may hold a password and is taken from the environment.""",
+in .venv beside this file, a Valkey of its own. FLEET_DATA_DIR, FLEET_QUEUES, FLEET_REDIS_URL and
+FLEET_WEB are pinned below, so that whatever is exported where supervisord starts cannot make its
+programs disagree with its paths. For any other instance use `fleet up`, which writes a file like
+this one to its data folder. FLEET_DATABASE_URL and FLEET_WEB_PASSWORD are or may hold passwords,
+and are taken from the environment.""",
 )
 
 
 def this_instance(topology: Topology) -> Instance:
-    """The instance that the settings describe. Raises BadInputError for unusable paths."""
+    """The instance that the settings describe. Raises BadInputError for unusable values."""
+    page = web_address.configured()
     is_checkout = (CHECKOUT / "queues.toml").exists()
     data_dir = settings.data_dir()
     return Instance(
@@ -67,6 +73,7 @@ def this_instance(topology: Topology) -> Instance:
         python=_literal(Path(sys.executable)),
         folder=_literal(CHECKOUT if is_checkout else data_dir),
         embedded_redis=is_embedded(),
+        web=page.text if page else "",
         header="Written anew by `fleet up`, `fleet reload` and `fleet scale`. Do not edit.",
     )
 

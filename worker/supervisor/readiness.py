@@ -1,5 +1,7 @@
 """Waiting until a fleet that was just started can work: Redis answers, every worker is registered.
 
+The page tells where it is, or why it cannot be there yet: the fleet works without it.
+
 supervisord calls a process running only after it has lived for some seconds, and knows nothing of
 what it does meanwhile.
 """
@@ -10,6 +12,7 @@ from collections.abc import Callable, Container, Sequence
 
 import redis
 
+from worker import web_address
 from worker.errors import FleetStartError, RedisUnreachableError
 from worker.redis import connect
 from worker.slots import registered_name
@@ -23,6 +26,7 @@ TRIES = 3
 _TALK_AFTER = 5
 _LOG_LINES = 5
 _NO_WORKERS = ("redis", "recovery", "scheduler")
+_PAGE = "web"
 
 
 def wait_until_ready(say: Callable[[str], None], names: Container[str] | None = None) -> None:
@@ -65,6 +69,8 @@ def _is_ready(process: ProcessInfo, connection: redis.Redis) -> bool:
         return False
     if process.program in _NO_WORKERS:
         return True
+    if process.program == _PAGE:
+        return web_address.page_of(process.pid) is not None
     pid = connection.hget(f"rq:worker:{registered_name(process.name)}", "pid")
     return pid == str(process.pid).encode()  # an entry of a predecessor does not count
 

@@ -1,0 +1,303 @@
+"""The page as a person meets it: a real Chromium, a real fleet, the demo library."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+
+from tests.web.conftest import PageFleet
+
+Open = Callable[..., Page]
+
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+_CHROMIUM = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+_WITHOUT = "no Chromium was found — on Debian: apt-get install chromium"
+_PATIENCE = 20_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    if _CHROMIUM is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(_WITHOUT)
+    expect.set_options(timeout=_PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=_CHROMIUM, args=["--no-sandbox"]  # root has none
+        )  # fmt: skip
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, page_fleet: PageFleet) -> Iterator[Open]:
+    """Opens a path; at the end no page has complained, and none has asked another host."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def note_foreign(request: Request) -> None:
+        if not request.url.startswith((page_fleet.url, "data:")):
+            complaints.append(f"asked {request.url}")
+
+    def open_(path: str = "", width: int = 1280, scheme: str = "light", **options: object) -> Page:
+        context = browser.new_context(
+            base_url=page_fleet.url,
+            viewport={"width": width, "height": 844},
+            color_scheme=scheme,
+            **options,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(_PATIENCE)
+        page.on("console", lambda each: each.type == "error" and complaints.append(each.text))
+        page.on("pageerror", lambda each: complaints.append(str(each)))
+        page.on("dialog", lambda each: complaints.append(f"a dialog: {each.message}"))
+        page.on("request", note_foreign)
+        page.goto(path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def all_pictures_are_there(page: Page) -> int:
+    """Scroll through the page until every picture has come; how many there are."""
+    pictures = page.locator(".art img")
+    for number in range(pictures.count()):
+        pictures.nth(number).scroll_into_view_if_needed()
+    wait_for(lambda: bool(pictures.evaluate_all("all => all.every(it => it.naturalWidth > 0)")))
+    return pictures.count()
+
+
+def is_as_wide_as_the_window(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def ground(page: Page) -> list[int]:
+    """Red, green and blue of the background."""
+    text = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return [int(each) for each in text.removeprefix("rgb(").removesuffix(")").split(",")]
+
+
+def test_every_album_with_a_cover_shows_it(open_page: Open) -> None:
+    page = open_page()
+    expect(page.locator(".card")).to_have_count(6)
+    assert all_pictures_are_there(page) == 5
+    expect(page.get_by_label("Cover of Field Notes: there is none")).to_be_visible()
+
+
+def test_a_colour_and_a_blurred_picture_stand_where_a_cover_is_to_come(
+    open_page: Open, page_fleet: PageFleet
+) -> None:
+    page = open_page("login")
+    page.route("**/images/**", lambda route: time.sleep(0.3) or route.continue_())
+    page.goto("")
+    expect(page.locator(".art canvas").first).to_be_attached()
+    assert all_pictures_are_there(page) == 5
+
+
+def test_search_suggests_as_one_types_and_the_keyboard_chooses(open_page: Open) -> None:
+    page = open_page()
+    page.keyboard.press("/")
+    page.keyboard.type("etud")
+    option = page.get_by_role("option").filter(has_text="Études pour petites chambres").first
+    expect(option).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(option).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Études pour petites chambres")
+
+
+def test_search_shows_all_that_it_found(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("combobox", name="Search").fill("sea charts")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Albums")).to_be_visible()
+    expect(page.get_by_role("link", name="Cover of Sea Charts").first).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("filter_", "choice", "left"),
+    [
+        ("art", "Missing", 1),
+        ("art", "From embedded", 1),
+        ("genre", "Blues", 1),
+        ("year", "2021", 1),
+    ],
+)
+def test_a_filter_takes_effect_when_it_is_chosen(
+    open_page: Open, filter_: str, choice: str, left: int
+) -> None:
+    page = open_page()
+    page.locator(f"select[name={filter_}]").select_option(label=choice)
+    expect(page.locator(".card")).to_have_count(left)
+    page.get_by_role("link", name="Show all").click()
+    expect(page.locator(".card")).to_have_count(6)
+
+
+def test_an_album_shows_its_cover_tracks_and_where_it_comes_from(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("link", name="Cover of Sea Charts").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sea Charts")
+    expect(page.get_by_role("heading", name="Disc 2")).to_be_visible()
+    assert page.locator(".tracks > li").count() > 5
+    assert all_pictures_are_there(page) >= 1
+    page.locator(".artists a").first.click()
+    expect(page.locator(".kind")).to_have_text("Artist")
+
+
+def test_arrows_move_through_the_grid_and_tab_skips_to_it(open_page: Open) -> None:
+    page = open_page()
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    covers = page.locator("a.cover")
+    covers.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(covers.nth(1)).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(covers.first).to_be_focused()
+
+
+def test_it_is_dark_where_the_system_is_and_as_the_user_says(open_page: Open) -> None:
+    assert min(ground(open_page(scheme="light"))) > 200
+    page = open_page(scheme="dark")
+    assert max(ground(page)) < 60
+    page.get_by_label("Change between light and dark").click()
+    assert min(ground(page)) > 200
+    page.goto("queues")
+    assert min(ground(page)) > 200
+    page.goto("rq/")
+    assert min(ground(page)) > 200
+
+
+@pytest.mark.parametrize(
+    "path", ["", "albums/1", "artists?all=1", "search?q=a", "queues", "scans", "health", "problems"]
+)
+def test_a_phone_needs_no_sideways_scrolling(open_page: Open, path: str) -> None:
+    page = open_page(path, width=390)
+    assert is_as_wide_as_the_window(page)
+    expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Search")).to_be_visible()
+
+
+def test_without_scripts_it_still_searches_and_filters(
+    open_page: Open,
+) -> None:
+    page = open_page("?art=missing", java_script_enabled=False)
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.get_by_role("button", name="Apply")).to_be_visible()
+
+
+def test_the_progress_of_a_scan_moves_by_itself(open_page: Open, page_fleet: PageFleet) -> None:
+    halted = page_fleet.orders.give("started", "batch.process_entities")
+    page = open_page("scans")
+    copy = page_fleet.music.parent / "again"
+    shutil.copytree(page_fleet.music / "Los Faroles", copy / "Los Faroles")
+    scan = page_fleet.command.start("scan", str(copy))
+    halted.halted()
+    stage = page.locator("[data-stage='find files']")
+    expect(stage).to_be_visible()
+    expect(page.locator("#progress-title")).to_have_text(str(copy))
+    expect(page.locator("[data-stage=extract] .count")).to_have_text("7 / 7")
+    expect(page.locator("[data-stage=insert] .count")).to_have_text("0 / 7")
+    halted.release()
+    expect(page.locator("#progress-done")).to_be_visible()
+    expect(page.locator("#history tbody tr")).to_have_count(2)
+    scan.communicate(timeout=30)
+
+
+def test_a_folder_is_scanned_again_by_its_button(open_page: Open, page_fleet: PageFleet) -> None:
+    page = open_page("scans")
+    before = page.locator("#history tbody tr").count()
+    folder = page.locator(".lines li").filter(has_text=str(page_fleet.music))
+    folder.get_by_role("button", name="Scan again").click()
+    expect(page.locator("#history tbody tr")).to_have_count(before + 1)
+
+
+def test_the_queues_show_who_consumes_and_are_paused_and_resumed(open_page: Open) -> None:
+    page = open_page("queues")
+    row = page.locator("tr", has=page.get_by_text("extract", exact=True))
+    expect(row.get_by_text("metadata-2")).to_be_visible()
+    row.get_by_role("button", name="Pause").click()
+    expect(row.get_by_text("paused")).to_be_visible()
+    row.get_by_role("button", name="Resume").click()
+    expect(row.get_by_text("paused")).to_have_count(0)
+
+
+def test_problems_are_listed(open_page: Open) -> None:
+    page = open_page("health")
+    expect(page.get_by_text("versions", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Files").click()
+    expect(page.get_by_text("Every file could be used.")).to_be_visible()
+
+
+def test_rq_dashboard_lists_queues_and_busy_workers(open_page: Open, page_fleet: PageFleet) -> None:
+    halted = page_fleet.orders.give("started", "maintenance.cleanup_expired_tasks")
+    page_fleet.command("enqueue", "maintenance.cleanup_expired_tasks")
+    busy = halted.halted()
+    page = open_page("rq/")
+    expect(page.get_by_role("cell", name="deferred_covers")).to_be_visible()
+    page.get_by_role("link", name="Workers").click()
+    row = page.locator("tr", has_text="maintenance-1")
+    expect(row.get_by_role("link")).to_contain_text("maintenance.cleanup_expired_tasks")
+    expect(page.locator("tr", has_text="metadata-2")).to_contain_text("idle")
+    row.get_by_role("link").click()
+    expect(page.get_by_role("heading", name=busy.job)).to_be_visible()
+    halted.release()
+
+
+def test_a_failed_job_is_requeued_in_rq_dashboard_and_done(
+    open_page: Open, page_fleet: PageFleet
+) -> None:
+    originals = page_fleet.command.data_dir / "images" / "originals"
+    original = next(each for each in originals.rglob("*") if each.is_file())
+    hidden = original.rename(Path(f"{originals.parent}/{original.name}"))
+    job_id = failed_thumbnail(page_fleet, original.name)
+    page = open_page("rq/0/view/jobs/thumbnails/failed/8/asc/1")
+    row = page.locator(f"tr[data-job-id='{job_id}']")
+    expect(row.locator("pre.exc_info")).to_contain_text("is lost — run `fleet doctor --fix`")
+    hidden.rename(original)
+    row.get_by_role("link", name="Requeue").click()
+    expect(row).to_have_count(0)
+    job = Job.fetch(job_id, page_fleet.redis, JSONSerializer)
+    wait_for(lambda: job.get_status() is JobStatus.FINISHED)
+
+
+def test_a_description_with_html_is_text_in_rq_dashboard(
+    open_page: Open, page_fleet: PageFleet
+) -> None:
+    evil = "/<img src=x onerror=alert(1)><script>alert(2)</script>"
+    told = page_fleet.command("enqueue", "scan.discovery", f"root={evil}", "deep=false")
+    assert told.returncode == 0, told.stderr
+    job_id = told.stdout.strip()
+    wait_for(lambda: page_fleet.redis.zscore("rq:finished:scan", job_id) is not None)
+    page = open_page("rq/0/view/jobs/scan/finished/8/dsc/1")
+    row = page.locator(f"tr[data-job-id='{job_id}']")
+    expect(row.locator(".description")).to_contain_text("onerror=alert(1)")
+    row.locator(".job_id a").click()
+    expect(page.locator(".description-scroll")).to_contain_text("onerror=alert(1)")
+
+
+def failed_thumbnail(page_fleet: PageFleet, digest: str) -> str:
+    """Have a thumbnail made of a picture that is lost; the job, once it has failed."""
+    told = page_fleet.command(
+        "enqueue", "covers.make_thumbnails", f"digest={digest}", "size=800"
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    wait_for(lambda: page_fleet.redis.zcard("rq:failed:thumbnails") > 0)
+    return str(page_fleet.redis.zrange("rq:failed:thumbnails", 0, 0)[0].decode())
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,98 @@
+"""rq-dashboard at /rq: what it would not survive, or show, of itself."""
+
+import pytest
+import redis
+from flask.testing import FlaskClient
+from rq.job import Job, JobStatus
+
+from tests.queues.conftest import fetched, stale
+from worker import dispatch
+
+CLEANUP = "maintenance.cleanup_expired_tasks"
+
+
+def failed(name: str = CLEANUP) -> Job:
+    """A job that failed, in the queue maintenance."""
+    job = stale(name)
+    job.origin = "maintenance"
+    job.save()
+    job.set_status(JobStatus.FAILED)
+    dispatch.queue("maintenance").failed_job_registry.add(job, exc_string="Traceback: it failed")
+    return job
+
+
+def test_every_queue_of_the_fleet_is_listed(page: FlaskClient) -> None:
+    dispatch.enqueue(CLEANUP)
+    found = page.get("/rq/0/data/queues.json").json or {}
+    assert {each["name"]: each["count"] for each in found["queues"]}["maintenance"] == 1
+
+
+def test_jobs_are_read_as_the_fleet_writes_them(page: FlaskClient) -> None:
+    job_id = dispatch.enqueue("covers.process_album_covers", album_ids=[1, 2])
+    found = page.get("/rq/0/data/jobs/deferred_covers/queued/8/asc/1.json").json or {}
+    assert [each["id"] for each in found["jobs"]] == [job_id]
+    assert "covers.process_album_covers" in found["jobs"][0]["description"]
+    assert page.get(f"/rq/0/data/job/{job_id}.json").status_code == 200
+
+
+def test_a_requeued_job_begins_anew_with_all_its_retries(page: FlaskClient) -> None:
+    job = failed()
+    dispatch.connection().hset(job.key, "deaths", 2)
+    assert page.post(f"/rq/job/{job.id}/requeue").status_code == 200
+    assert dispatch.queue("maintenance").job_ids == [job.id]
+    again = fetched(job.id)
+    assert again.retries_left == dispatch.topology().queues["maintenance"].retries
+    assert not dispatch.connection().hexists(job.key, "deaths")
+
+
+def test_all_failed_jobs_of_a_queue_are_requeued(page: FlaskClient) -> None:
+    jobs = {failed().id, failed().id}
+    assert page.post("/rq/requeue/maintenance").status_code == 200
+    assert set(dispatch.queue("maintenance").job_ids) == jobs
+
+
+def test_a_job_that_is_gone_is_no_fault_of_the_page(page: FlaskClient) -> None:
+    assert page.post("/rq/job/gone/requeue").status_code == 404
+    assert page.post("/rq/job/gone/delete").json == {"status": "ERROR"}
+    assert page.get("/rq/0/data/job/gone.json").status_code == 404
+
+
+def test_only_a_failed_job_is_requeued(page: FlaskClient) -> None:
+    job_id = dispatch.enqueue(CLEANUP)
+    assert page.post(f"/rq/job/{job_id}/requeue").status_code == 409
+    assert dispatch.queue("maintenance").job_ids == [job_id]
+
+
+def test_a_job_of_no_queue_of_today_is_not_requeued(page: FlaskClient) -> None:
+    job = failed("maintenance.of_yesterday")
+    assert page.post(f"/rq/job/{job.id}/requeue").status_code == 409
+
+
+def test_a_job_of_another_making_is_passed_over_and_never_unpickled(
+    page: FlaskClient, queues: redis.Redis
+) -> None:
+    evil = b"cos\nsystem\n(S'touch /tmp/unpickled-by-the-page'\ntR."
+    queues.hset("rq:job:evil", mapping={"data": evil, "origin": "maintenance", "status": "queued"})
+    queues.rpush("rq:queue:maintenance", "evil")
+    job_id = dispatch.enqueue(CLEANUP)
+    found = page.get("/rq/0/data/jobs/maintenance/queued/8/asc/1.json").json or {}
+    assert [each["id"] for each in found["jobs"]] == [job_id]
+    assert page.get("/rq/0/data/job/evil.json").status_code < 600
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/rq/7/view/queues",
+        "/rq/1/data/queues.json",
+        "/rq/0/data/jobs/no_such_queue/queued/8/asc/1.json",
+        "/rq/0/data/jobs/maintenance/queued/100000000/asc/1.json",
+        "/rq/0/data/jobs/maintenance/queued/-1/asc/1.json",
+        "/rq/0/data/jobs/maintenance/queued/8/asc/0.json",
+        "/rq/0/data/jobs/maintenance/queued/8/sideways/1.json",
+        "/rq/0/data/jobs/maintenance/no_registry/8/asc/1.json",
+        "/rq/0/view/jobs/maintenance/queued/99999999/asc/1",
+    ],
+)
+def test_what_it_has_no_page_for_is_not_found(page: FlaskClient, path: str) -> None:
+    assert page.get(path).status_code == 404

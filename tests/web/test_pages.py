@@ -1,0 +1,252 @@
+"""The pages of a library: what is on them, and what names in it can do to them."""
+
+import re
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from db.models import Album, Artist, Genre, Track
+from tests.web.conftest import SCRIPT, TAG
+from worker import dispatch
+
+STATIC = re.compile(r'(?:src|href)="(/static/[^"]+)"')
+IMPORTED = re.compile(r'from "\./([a-z]+\.js)"')
+
+
+def titles(html: str) -> list[str]:
+    """The albums of a gallery, in order."""
+    return re.findall(r'<span class="title" title="([^"]*)"', html)
+
+
+def album_id(title: str) -> int:
+    return int(Album.get(Album.title == title).id)
+
+
+def every_page(page: FlaskClient) -> list[str]:
+    """A path of every page and piece of a page that shows what is in the library."""
+    album, artist = album_id(SCRIPT), Artist.get(Artist.name == SCRIPT).id
+    genre = Genre.get(Genre.name == SCRIPT).id
+    job = dispatch.enqueue("scan.discovery", root=f"/{TAG}{SCRIPT}", deep=False)
+    return [
+        "/",
+        f"/?genre={genre}&art={SCRIPT}&sort={SCRIPT}&year={SCRIPT}",
+        "/artists?all=1",
+        f"/albums/{album}",
+        f"/artists/{artist}",
+        "/search?q=script",
+        f"/search?q={SCRIPT}",
+        "/search/suggestions?q=script",
+        "/scans",
+        "/queues",
+        "/queues/table",
+        "/health",
+        "/problems",
+        f"/{SCRIPT}",
+        f"/login?next={SCRIPT}",
+        "/rq/",
+        "/rq/0/view/jobs/scan/queued/8/asc/1",
+        f"/rq/0/view/job/{job}",
+        f"/rq/0/view/job/{SCRIPT}",
+        "/rq/0/view/workers",
+    ]
+
+
+def test_no_name_in_the_library_becomes_html(page: FlaskClient) -> None:
+    told = 0
+    for path in every_page(page):
+        html = page.get(path).text
+        assert "<script>alert" not in html, path
+        assert "<img src=x" not in html, path
+        told += "&lt;script&gt;alert" in html or "&lt;img src=x" in html
+    assert told > 6
+
+
+def test_what_rq_dashboard_tells_of_jobs_is_no_html(page: FlaskClient) -> None:
+    dispatch.enqueue("scan.discovery", root=f"/{TAG}{SCRIPT}", deep=False)
+    answer = page.get("/rq/0/data/jobs/scan/queued/8/asc/1.json")
+    assert TAG in answer.text
+    assert answer.mimetype == "application/json"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("query", "fitting"),
+    [
+        ("", {"Homogenic", "Bare", "Open", "&lt;script&gt;alert(1)&lt;/script&gt;"}),
+        ("art=missing", {"Bare"}),
+        ("art=folder", {"Homogenic"}),
+        ("art=embedded", {"Open", "&lt;script&gt;alert(1)&lt;/script&gt;"}),
+        ("year=2003", {"Bare", "Open"}),
+        ("year=2003&art=missing", {"Bare"}),
+        ("year=1850", set()),
+    ],
+)
+def test_filters_show_what_fits(page: FlaskClient, query: str, fitting: set[str]) -> None:
+    assert set(titles(page.get(f"/?{query}").text)) == fitting
+
+
+def test_the_filter_of_a_genre_shows_its_albums(page: FlaskClient) -> None:
+    jazz = Genre.get(Genre.name == "Jazz").id
+    assert set(titles(page.get(f"/?genre={jazz}").text)) == {"Bare", "Open"}
+
+
+def test_albums_are_sorted_as_was_asked_for(page: FlaskClient) -> None:
+    by_title = titles(page.get("/?sort=title").text)
+    by_year = titles(page.get("/?sort=year").text)
+    assert by_title[1:] == ["Bare", "Homogenic", "Open"]
+    assert by_year[-1] == "Homogenic"
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["page=0", "page=-1", "page=99999999999999", "page=2&_external=1&endpoint=x", "genre=1e9",
+     "genre=99999999999999999999", "year=%00%00", "sort=%ff", "art=%00", "page=2&page=3"],
+)  # fmt: skip
+def test_no_query_breaks_the_gallery(page: FlaskClient, query: str) -> None:
+    assert page.get(f"/?{query}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "id_", ["0", "-1", "99", "2147483648", "9" * 30, "x", "1.5", "%00", "..%2f"]
+)
+@pytest.mark.parametrize("kind", ["albums", "artists"])
+def test_an_album_or_artist_that_is_not_there_is_no_page(
+    page: FlaskClient, kind: str, id_: str
+) -> None:
+    assert page.get(f"/{kind}/{id_}").status_code == 404
+
+
+def test_an_album_shows_its_tracks_and_where_the_cover_is_from(page: FlaskClient) -> None:
+    html = page.get(f"/albums/{album_id('Homogenic')}").text
+    assert html.index("Jóga") < html.index("Bachelorette")
+    assert "600 \N{MULTIPLICATION SIGN} 600" in html
+    assert "from folder" in html
+    assert "Homogenic/cover.jpg" in html
+
+
+def test_an_album_without_a_cover_says_where_one_was_looked_for(page: FlaskClient) -> None:
+    html = page.get(f"/albums/{album_id('Bare')}").text
+    assert "None was found" in html
+    assert "Looked for in cover.*, folder.*, front.*" in html
+
+
+def test_a_missing_file_stays_on_its_album_and_says_so(page: FlaskClient) -> None:
+    album = album_id("Homogenic")
+    Track.update(missing_since="2026-01-02").where(Track.title == "Jóga").execute()
+    html = page.get(f"/albums/{album}").text
+    assert "The file is gone since 2026-01-02" in html
+    assert "1 track " in html
+
+
+@pytest.mark.parametrize("query", ["bjork", "BJÖRK", "björk homogenic", "joga", "bach"])
+def test_search_finds_without_case_and_accents(page: FlaskClient, query: str) -> None:
+    for path in ("/search", "/search/suggestions"):
+        assert f"/albums/{album_id('Homogenic')}" in page.get(f"{path}?q={query}").text
+
+
+@pytest.mark.parametrize("query", ["%25", "_", "'", "*", "[a-z]", "\\", "\x00", "x" * 5000])
+def test_a_search_for_signs_finds_no_more_than_they_say(page: FlaskClient, query: str) -> None:
+    answer = page.get("/search", query_string={"q": query})
+    assert answer.status_code == 200
+    assert "/albums/" not in answer.text
+
+
+def test_problems_name_the_file_and_the_reason(page: FlaskClient) -> None:
+    html = page.get("/problems").text
+    assert "&lt;img src=x onerror=alert(2)&gt;.mp3" in html
+    assert 'class="mark warning"' in html
+
+
+def test_the_queues_tell_what_waits_and_that_nobody_consumes(page: FlaskClient) -> None:
+    dispatch.enqueue("scan.discovery", root="/music", deep=False)
+    row = page.get("/queues").text.split('<span class="title">scan</span>')[1].split("</tr>")[0]
+    assert '<td class="n">1</td>' in row
+    assert "nobody" in row
+
+
+def test_a_folder_is_scanned_again_once_at_a_time(page: FlaskClient, scanned: Path) -> None:
+    (root,) = re.findall(r'name="root" value="([^"]+)"', page.get("/scans").text)
+    for _ in range(2):
+        assert page.post("/scans", data={"root": root}).status_code == 303
+    assert dispatch.queue("scan").count == 1
+
+
+@pytest.mark.parametrize("root", ["/", "/etc", "", "..", "x" * 9999])
+def test_no_folder_is_scanned_that_was_not_before(page: FlaskClient, root: str) -> None:
+    assert page.post("/scans", data={"root": root}).status_code == 404
+    assert dispatch.queue("scan").count == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/artists", "/queues", "/scans", "/search?q=a"])
+def test_a_page_is_light_and_asks_no_other_host(page: FlaskClient, path: str) -> None:
+    html = page.get(path).text
+    total, seen = len(html.encode()), set()
+    wanted = STATIC.findall(html)
+    while wanted:
+        url = wanted.pop().replace("&amp;", "&")
+        if url in seen:
+            continue
+        seen.add(url)
+        answer = page.get(url)
+        assert answer.status_code == 200
+        total += len(answer.data)
+        wanted += [f"/static/{name}" for name in IMPORTED.findall(answer.text)]
+    assert total < 200_000
+    assert not re.search(r'(?:src|href|action|data-url)="(?!/|#)', html)
+
+
+def test_every_picture_has_an_alternative(page: FlaskClient) -> None:
+    for path in ("/", "/artists?all=1", f"/albums/{album_id('Homogenic')}", "/search?q=o"):
+        html = page.get(path).text
+        pictures = re.findall(r"<img [^>]*>", html)
+        assert len(pictures) > 1 or "artists" in path
+        assert all(" alt=" in each for each in pictures)
+    assert 'alt="Cover of Homogenic"' in page.get("/").text
+
+
+def test_covers_load_late_over_their_colour(page: FlaskClient) -> None:
+    html = page.get("/").text
+    assert re.findall(r'<rect [^>]*fill="#[0-9a-f]{6}"', html)
+    assert re.findall(r'data-hash="[A-Za-z0-9+/=]{20,}"', html)
+    found = page.get("/search?q=o").text
+    assert 'loading="lazy"' in found
+
+
+def test_files_of_the_page_are_kept_for_good_under_a_name_that_changes(page: FlaskClient) -> None:
+    (url,) = re.findall(r'href="(/static/style\.css\?v=[0-9a-f]+)"', page.get("/").text)
+    assert "max-age=31536000" in page.get(url).headers["Cache-Control"]
+    assert "no-cache" in page.get("/static/style.css").headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+        "/static/..%5capp.py",
+        "/static//etc/passwd",
+        "/static/%00",
+        "/rq/static/../web.py",
+        "/rq/static/%2e%2e/web.py",
+    ],
+)
+def test_nothing_beside_the_static_files_is_sent(page: FlaskClient, path: str) -> None:
+    answer = page.get(path)
+    assert answer.status_code in {404, 308}
+    assert "import" not in answer.text
+
+
+def test_every_album_is_on_exactly_one_page_of_a_long_gallery(page: FlaskClient) -> None:
+    template = Track.get(Track.title == "Song").__data__
+    for number in range(130):
+        album = Album.create(key=f"long {number}", title=f"Long {number:03}", compilation=False)
+        Track.create(**template | {"id": None, "path": f"/{number}", "album": album.id})
+    seen, url = [], "/?sort=title&year="
+    while url:
+        html = page.get(url).text
+        seen += titles(html)
+        links = re.findall(r'rel="next" href="([^"]+)"', html)
+        url = links[0].replace("&amp;", "&") if links else ""
+    assert len(seen) == len(set(seen)) == 134
+    assert sorted(seen[1:]) == seen[1:]

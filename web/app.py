@@ -1,0 +1,94 @@
+"""The Flask app: its rooms, and what every request passes."""
+
+import threading
+
+from flask import Flask, Response, request
+from werkzeug.routing import BaseConverter, IntegerConverter
+
+from db import image_files
+from db.connection import is_sqlite, open_database
+from db.models import database
+from web import (
+    albums,
+    artists,
+    dashboard,
+    faults,
+    health,
+    images,
+    login,
+    metrics,
+    queues,
+    scans,
+    searching,
+    security,
+    words,
+)
+from web.events import Streams
+from worker.web_address import WebAddress
+
+_LARGEST_ID = 2**31 - 1
+_ASSETS_SECONDS = 365 * 24 * 3600
+_NO_DATABASE = (None, "static", "rq_dashboard.static")
+
+
+class IdConverter(IntegerConverter):
+    """The id of a row, as large as a database has any; a longer number is no page."""
+
+    regex = r"[1-9][0-9]{0,9}"
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(arguments[0], min=1, max=_LARGEST_ID)  # type: ignore[arg-type]
+
+
+class SizeConverter(BaseConverter):
+    """The size of a thumbnail; there is no page for any other."""
+
+    regex = "|".join(map(str, image_files.SIZES))
+
+    def to_python(self, value: str) -> int:
+        """The size as a number."""
+        return int(value)
+
+
+class _App(Flask):
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """For good when the URL changes with the content; else it is asked for whether it did."""
+        return _ASSETS_SECONDS if "v" in request.args else None
+
+
+def create_app(address: WebAddress, password: str, closing: threading.Event) -> Flask:
+    """The app that listens at `address`; with an empty password it has no login.
+
+    `closing` is set when the process is to end, so that streams of events end. Raises
+    db.errors.DatabaseError.
+    """
+    app = _App("web")
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.url_map.converters |= {"id": IdConverter, "size": SizeConverter}
+    app.extensions["streams"] = Streams(closing)
+    open_database().close()
+    security.guard(app, address, password)
+    login.guard(app, address, password)
+    app.before_request(_connect)
+    app.teardown_request(_disconnect)
+    words.teach(app)
+    faults.handle(app)
+    for room in (albums, artists, searching, images, queues, scans, health, metrics):
+        app.register_blueprint(room.room)
+    dashboard.mount(app)
+    return app
+
+
+def _connect() -> Response | None:
+    if request.endpoint not in _NO_DATABASE:
+        database.connect(reuse_if_open=True)
+    return None
+
+
+def _disconnect(error: BaseException | None) -> None:
+    """End the connection of this thread: SQLite's caches are large, and a failed one is of no use.
+
+    A sound connection to PostgreSQL stays, for it takes long to make.
+    """
+    if not database.is_closed() and (is_sqlite() or error is not None):
+        database.close()

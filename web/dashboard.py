@@ -1,0 +1,171 @@
+"""rq-dashboard 0.9 at /rq: behind the same login and checks as everything else, and mended.
+
+Of itself it reads jobs as pickles, opens a connection for each request, writes names and
+descriptions of jobs into its pages as HTML, requeues on GET, fails with a 500 for a job that is
+gone or of another's making, and lists as many jobs at once as it is asked for.
+"""
+
+from typing import Any, Self
+
+import redis
+from flask import Flask, Response, abort, g, jsonify, redirect, request, url_for
+from jinja2 import ChoiceLoader, FunctionLoader
+from rq import Queue, Worker
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.registry import FailedJobRegistry
+from rq.serializers import JSONSerializer
+from rq_dashboard import web as rq_dashboard
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as AnyResponse
+
+from web.dashboard_pages import source
+from web.security import policy
+from worker import dispatch, queues
+from worker.errors import TamperedJobError
+from worker.fleet_job import FleetJob
+from worker.redis_address import shown_url
+
+PREFIX = "/rq"
+_ROOM = rq_dashboard.blueprint.name
+_REGISTRIES = {"queued", "scheduled", "deferred", "started", "finished", "failed", "canceled"}
+_MOST_JOBS = 200
+_MOST_PAGES = 100_000
+
+
+class ShownJob(FleetJob):
+    """A job that is never read as a pickle, and whose arguments are not all shown."""
+
+    @classmethod
+    def fetch(
+        cls,
+        id: str,
+        connection: redis.Redis | None = None,
+        serializer: object = None,  # noqa: ARG003  # RQ passes it
+    ) -> Self:
+        """The job. Raises NoSuchJobError or TamperedJobError."""
+        try:
+            job = cls(id, connection=connection, serializer=JSONSerializer)
+        except ValueError as error:
+            raise NoSuchJobError(f"{id[:100]!r} is no id of a job") from error
+        job.refresh()
+        return job
+
+    def get_call_string(self) -> str | None:
+        """The short description instead: arguments may be a megabyte."""
+        return self.description
+
+
+class _ShownQueue(Queue):
+    """A queue that passes over what is no job of the fleet."""
+
+    job_class = ShownJob
+
+    def fetch_job(self, job_id: str) -> ShownJob | None:
+        try:
+            job = ShownJob.fetch(job_id, self.connection)
+        except (NoSuchJobError, TamperedJobError):
+            return None
+        return job if job.origin == self.name else None
+
+
+class _ShownWorker(Worker):
+    """A worker of the fleet, which speaks JSON."""
+
+    @classmethod
+    def all(cls, connection: redis.Redis, **_: Any) -> "list[_ShownWorker]":  # type: ignore[override]
+        return super().all(connection, job_class=ShownJob, serializer=JSONSerializer)  # type: ignore[return-value]
+
+    def get_current_job(self) -> ShownJob | None:
+        try:
+            return super().get_current_job()  # type: ignore[return-value]
+        except (NoSuchJobError, TamperedJobError):
+            return None
+
+
+def mount(app: Flask) -> None:
+    """Put rq-dashboard at /rq of the app."""
+    rq_dashboard.config.serializer = JSONSerializer
+    rq_dashboard.Job, rq_dashboard.Queue, rq_dashboard.Worker = ShownJob, _ShownQueue, _ShownWorker
+    rq_dashboard.from_url = lambda *_, **__: (None, dispatch.connection())
+    app.config["RQ_DASHBOARD_REDIS_URL"] = (shown_url(),)
+    app.jinja_env.loader = ChoiceLoader([FunctionLoader(source), app.jinja_env.loader])  # type: ignore[list-item]
+    app.redis_conn = None  # type: ignore[attr-defined]  # asked for even with its static files
+    app.before_request(_check)
+    app.after_request(_allow_its_scripts)
+    app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX)
+    app.view_functions[f"{_ROOM}.requeue_job_view"] = requeue
+    app.view_functions[f"{_ROOM}.requeue_all"] = requeue_all
+    app.register_error_handler(
+        NoSuchJobError, lambda error: app.handle_user_exception(_gone(error))
+    )
+
+
+def requeue(job_id: str) -> Response:
+    """Put a failed job back to work, with all its retries and no deaths."""
+    job = ShownJob.fetch(job_id, dispatch.connection())
+    queue = dispatch.topology().queues.get(job.origin)
+    if queue is None or job.job_name not in dispatch.topology().routes:
+        abort(409, "No queue takes this job any more: see `fleet queue retry`.")
+    job.retries_left = queue.retries
+    job.retry_intervals = queue.waits()
+    dispatch.connection().hdel(job.key, "deaths")
+    try:
+        FailedJobRegistry(
+            job.origin, connection=job.connection, job_class=ShownJob, serializer=JSONSerializer
+        ).requeue(job)
+    except InvalidJobOperation:
+        abort(409, "This job is not a failed one.")
+    return jsonify(status="OK")
+
+
+def requeue_all(queue_name: str) -> Response:
+    """The same for all failed jobs of a queue, each to where it is routed today."""
+    outcome = queues.retry(queue_name)
+    return jsonify(status="OK", count=outcome.done.total())
+
+
+def _check() -> AnyResponse | None:
+    """Refuse what it would not survive, or should not do."""
+    if request.blueprint != _ROOM or request.endpoint == f"{_ROOM}.static":
+        return None
+    given = request.view_args or {}
+    if request.endpoint == f"{_ROOM}.requeue_all" and request.method != "POST":
+        abort(405)
+    if given.get("instance_number", 0) != 0 or not _is_page(given):
+        abort(404)
+    if request.endpoint == f"{_ROOM}.jobs_overview" and given["queue_name"] is None:
+        first = {**given, "queue_name": queues.declared()[0]}
+        return redirect(url_for(request.endpoint, **first))
+    if "queue_name" in given and given["queue_name"] not in queues.known():
+        abort(404, "There is no such queue.")
+    rq_dashboard.current_app.redis_conn = dispatch.connection()
+    return None
+
+
+def _is_page(given: dict[str, Any]) -> bool:
+    """Whether the parts of the URL, where it has them, are such as a page of jobs has."""
+    return (
+        given.get("registry_name", "queued") in _REGISTRIES
+        and given.get("order", "asc") in {"asc", "dsc"}
+        and _is_within(given.get("per_page", 1), _MOST_JOBS)
+        and _is_within(given.get("page", 1), _MOST_PAGES)
+    )
+
+
+def _is_within(text: object, most: int) -> bool:
+    number = str(text)
+    return number.isascii() and number.isdecimal() and len(number) < 8 and 1 <= int(number) <= most
+
+
+def _gone(error: NoSuchJobError) -> NotFound:
+    return NotFound(f"There is no such job, or none any more ({error}).")
+
+
+def _allow_its_scripts(response: Response) -> Response:
+    """Its pages have one script within them, and compile their templates in the browser."""
+    if request.blueprint == _ROOM and response.mimetype == "text/html":
+        script_src = f"'self' 'nonce-{g.nonce}' 'unsafe-eval'"
+        response.headers["Content-Security-Policy"] = policy(
+            script_src=script_src, img_src="'self' data:"
+        )
+    return response

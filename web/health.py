@@ -1,0 +1,75 @@
+"""What is wrong: the doctor's findings, the files that could not be used, and /healthz."""
+
+import threading
+import time
+
+from flask import Blueprint, Response, jsonify, render_template
+
+from db import problems
+from web.login import is_in
+from web.paging import paging
+from worker.doctor import Finding, Severity, examine
+
+room = Blueprint("health", __name__)
+
+PAGE = 100
+_FRESH = 10.0
+_ORDER = (Severity.ERROR, Severity.WARNING, Severity.OK)
+
+
+class Examination:
+    """The doctor's findings, looked for again when they are asked for and are not fresh."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._findings: list[Finding] = []
+        self._at = float("-inf")
+
+    def findings(self) -> list[Finding]:
+        """The findings of the last seconds, the worst first."""
+        if self._lock.acquire(blocking=not self._findings):  # or another looks just now
+            try:
+                if time.monotonic() - self._at > _FRESH:
+                    found = list(examine(quick=True))
+                    self._findings = sorted(found, key=lambda each: _ORDER.index(each.severity))
+                    self._at = time.monotonic()
+            finally:
+                self._lock.release()
+        return self._findings
+
+
+_examination = Examination()
+
+
+@room.get("/health")
+def page() -> str:
+    """The findings."""
+    return render_template(
+        "health.html", findings=_examination.findings(), count=problems.count(), tab="findings"
+    )
+
+
+@room.get("/problems")
+def files() -> str:
+    """The files that could not be used, and why."""
+    shown = paging(problems.count(), PAGE)
+    return render_template(
+        "problems.html",
+        problems=problems.page(shown.first, PAGE),
+        page=shown,
+        count=shown.total,
+        tab="files",
+    )
+
+
+@room.get("/healthz")
+def healthz() -> tuple[Response, int]:
+    """For machines: 200, or 503 when work does not get done; details only for who is logged in."""
+    findings = _examination.findings()
+    worst = min((each.severity for each in findings), key=_ORDER.index)
+    answer: dict[str, object] = {"status": worst.value}
+    if is_in():
+        answer["findings"] = [each.as_json() for each in findings]
+    response = jsonify(answer)
+    response.headers["Cache-Control"] = "no-store"
+    return response, 503 if worst is Severity.ERROR else 200

@@ -1,0 +1,149 @@
+"""Who may look: the login, where a password is set, and how often one may be tried."""
+
+import hashlib
+import hmac
+import os
+import secrets
+from contextlib import suppress
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from werkzeug.wrappers import Response as AnyResponse
+
+from db import settings
+from web.throttle import Throttle
+from worker.web_address import WebAddress
+
+room = Blueprint("login", __name__)
+_OPEN = {"static", "login.form", "login.enter", "health.healthz"}
+"""What is there for everybody; `web.health` tells strangers no more than that it lives."""
+_MACHINES = {"metrics.metrics", "health.healthz"}
+"""What programs ask for: they may give the password with each request (HTTP Basic)."""
+_IN = "in"
+_KEY_BYTES = 32
+_SESSION = timedelta(days=30)
+
+
+def guard(app: Flask, address: WebAddress, password: str) -> None:
+    """Ask for the password, if there is one, before anything is shown."""
+    app.config.update(
+        SESSION_COOKIE_NAME=f"musicfleet-{address.port}",  # cookies know no ports
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        PERMANENT_SESSION_LIFETIME=_SESSION,
+    )
+    app.extensions["password"] = password
+    app.extensions["throttle"] = Throttle()
+    if password:
+        app.secret_key = _key(password)
+        app.before_request(_ask)
+    app.register_blueprint(room)
+
+
+def is_in() -> bool:
+    """Whether this request may see everything."""
+    return not _password() or bool(session.get(_IN)) or _has_basic_password()
+
+
+@room.get("/login")
+def form() -> str | AnyResponse:
+    """The form; whoever needs none is sent on."""
+    if is_in():
+        return redirect(_onward())
+    return render_template("login.html", next=_onward(), wrong=False)
+
+
+@room.post("/login")
+def enter() -> str | AnyResponse | tuple[str, int]:
+    """Take the password."""
+    throttle: Throttle = current_app.extensions["throttle"]
+    wait = throttle.wait_for(request.remote_addr or "")
+    if wait:
+        text = f"Too many wrong passwords. Try again in {wait} seconds."
+        return Response(text, 429, {"Retry-After": str(wait)}, mimetype="text/plain")
+    if not _is_password(request.form.get("password", "")):
+        throttle.note_failure(request.remote_addr or "")
+        return render_template("login.html", next=_onward(), wrong=True), 401
+    session.clear()
+    session[_IN] = True
+    session.permanent = True
+    return redirect(_onward(), 303)
+
+
+@room.post("/logout")
+def leave() -> AnyResponse:
+    """End the session of this browser."""
+    session.clear()
+    return redirect(url_for("login.form"), 303)
+
+
+def _ask() -> AnyResponse | None:
+    if request.endpoint in _OPEN or is_in():
+        return None
+    if request.endpoint in _MACHINES:
+        return Response("A password is needed.", 401, {"WWW-Authenticate": "Basic"})
+    if request.method != "GET" or not request.accept_mimetypes.accept_html:
+        abort(401, "Log in first.")
+    return redirect(url_for("login.form", next=request.full_path.rstrip("?")))
+
+
+def _has_basic_password() -> bool:
+    """Whether a program gave the password. A wrong one counts as a failed login."""
+    given = request.authorization
+    if request.endpoint not in _MACHINES or given is None or given.type != "basic":
+        return False
+    throttle: Throttle = current_app.extensions["throttle"]
+    address = request.remote_addr or ""
+    if throttle.wait_for(address):
+        return False
+    right = _is_password(given.password or "")
+    if not right:
+        throttle.note_failure(address)
+    return right
+
+
+def _onward() -> str:
+    """Where to go after the login: a path of this page, and never another site."""
+    path = request.values.get("next", "")
+    parts = urlsplit(path)
+    is_own = path.startswith("/") and not path.startswith(("//", "/\\"))
+    is_plain = path.isprintable() and not parts.scheme and not parts.netloc
+    return path if is_own and is_plain else url_for("albums.gallery_page")
+
+
+def _password() -> str:
+    return str(current_app.extensions["password"])
+
+
+def _is_password(given: str) -> bool:
+    """Compared by digests, in a time that tells nothing of where they differ."""
+    return hmac.compare_digest(_digest(given), _digest(_password()))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _key(password: str) -> bytes:
+    """What cookies are signed with: another password makes another key, and ends every session."""
+    file = settings.run_dir() / "web.key"
+    if not file.exists():
+        new = file.with_suffix(f".{os.getpid()}")
+        new.touch(mode=0o600)
+        new.write_bytes(secrets.token_bytes(_KEY_BYTES))
+        with suppress(FileExistsError):  # another page was faster
+            os.link(new, file)
+        new.unlink()
+    return hmac.digest(file.read_bytes(), _digest(password), "sha256")

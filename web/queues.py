@@ -1,0 +1,53 @@
+"""The queues: what waits in each and who consumes it, and what one may do with them."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, abort, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from worker import queues, status
+from worker.errors import BadInputError
+from worker.supervisor import control
+
+room = Blueprint("queues", __name__)
+
+_DEEDS: dict[str, Callable[[str], object]] = {
+    "pause": queues.pause,
+    "resume": queues.resume,
+    "retry": queues.retry,
+}
+
+
+@room.get("/queues")
+def page() -> str:
+    """Every queue, and how far each kind of work has come."""
+    return render_template("queues.html", **_state())
+
+
+@room.get("/queues/table")
+def table() -> str:
+    """The same without what is around it, to be shown in place of what it was."""
+    return render_template("queues_table.html", **_state())
+
+
+@room.post("/queues/<name>/<deed>")
+def do(name: str, deed: str) -> Response:
+    """Pause a queue, resume it, or try its failed jobs again."""
+    if deed not in _DEEDS:
+        abort(404)
+    try:
+        queues.required(name)
+        _DEEDS[deed](name)
+    except BadInputError as error:
+        abort(404, str(error))
+    return redirect(url_for("queues.page"), 303)
+
+
+def _state() -> dict[str, object]:
+    processes = control.processes()
+    return {
+        "queues": status.queues(),
+        "work": status.work(),
+        "processes": processes,
+        "is_up": bool(processes),
+    }

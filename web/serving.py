@@ -1,0 +1,117 @@
+"""The process of the page: its port, its threads, and how it begins and ends."""
+
+import errno
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from typing import NoReturn
+
+from waitress.server import create_server
+
+from db import settings
+from db.connection import close_database
+from web.app import create_app
+from worker import dispatch, web_address
+from worker.database import open_migrated
+from worker.errors import BadInputError, TopologyError
+from worker.lifeline import die_with_supervisord
+from worker.web_address import WebAddress
+
+THREADS = 12
+"""Requests at a time; each open stream of events holds one, see `web.events`."""
+_BACKLOG = 64
+_RETRY = 2.0
+_MOST_BODY = 64 * 1024
+_MOST_HEADERS = 16 * 1024
+_CONNECTIONS = 200
+
+log = logging.getLogger("web")
+
+
+def serve(address: WebAddress, *, supervised: bool) -> None:
+    """Listen until told to stop.
+
+    A supervised page waits for a port that another program has; otherwise BadInputError is raised.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew
+    die_with_supervisord()
+    settings.prepare_data_dir()
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    log.setLevel(logging.INFO)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    listener = _wait_for_port(address) if supervised else _listen(address)
+    open_migrated()
+    close_database()
+    _run(listener, address._replace(port=listener.getsockname()[1]), supervised)
+
+
+def _run(listener: socket.socket, address: WebAddress, supervised: bool) -> None:
+    closing = threading.Event()
+    server = create_server(
+        create_app(address, web_address.password(), closing),
+        sockets=[listener],
+        threads=THREADS,
+        connection_limit=_CONNECTIONS,
+        max_request_body_size=_MOST_BODY,
+        max_request_header_size=_MOST_HEADERS,
+        channel_request_lookahead=1,  # so that it notices a client that is gone
+        ident=None,
+    )
+
+    def stop(*_: object) -> NoReturn:
+        closing.set()
+        raise SystemExit
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    signal.signal(signal.SIGHUP, _reload)
+    log.info("listening at %s", address.url)
+    if supervised:
+        web_address.publish(address.url)
+    try:
+        server.run()
+    finally:
+        if supervised:
+            web_address.withdraw()
+
+
+def _reload(*_: object) -> None:
+    try:
+        dispatch.reload_topology()
+    except TopologyError as error:
+        log.error("going on as before: %s", error)
+
+
+def _wait_for_port(address: WebAddress) -> socket.socket:
+    told = ""
+    while True:
+        try:
+            return _listen(address)
+        except BadInputError as error:
+            if told != str(error):
+                told = str(error)
+                log.warning("%s; trying again every %.0f s", told, _RETRY)
+            web_address.publish("", told)
+            time.sleep(_RETRY)
+
+
+def _listen(address: WebAddress) -> socket.socket:
+    """A socket that listens there. Raises BadInputError when that is not possible."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address.host, address.port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        taken = error.errno == errno.EADDRINUSE
+        reason = "another program has it" if taken else error.strerror or os.strerror(0)
+        raise BadInputError(
+            f"the page cannot listen at {address.text}: {reason} — "
+            "set FLEET_WEB to another HOST:PORT, or to off"
+        ) from error
+    return listener

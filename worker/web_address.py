@@ -1,0 +1,134 @@
+"""Where the page listens, as the settings say, and where the one that runs can be reached."""
+
+import ipaddress
+import json
+import os
+import re
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+from db import settings
+from worker.errors import BadInputError
+
+_OFF = "off"
+_HOST = re.compile(r"[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\]")
+_MOST = 65_535
+_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
+
+
+class WebAddress(NamedTuple):
+    """A host and a port to listen on; port 0 is any that is free."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it. A name other than localhost counts as open."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def text(self) -> str:
+        """As FLEET_WEB has it."""
+        return f"{self._in_url(self.host)}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        host = socket.gethostname() if self.host in _ANYWHERE else self.host
+        return f"http://{self._in_url(host)}:{self.port}/"
+
+    @staticmethod
+    def _in_url(host: str) -> str:
+        return f"[{host}]" if ":" in host else host
+
+
+class Page(NamedTuple):
+    """The process of a page, and where a browser finds it."""
+
+    pid: int
+    url: str
+    """Empty as long as it cannot listen."""
+    fault: str = ""
+    """Why it cannot."""
+
+
+def configured() -> WebAddress | None:
+    """What FLEET_WEB says; None when the page is off.
+
+    Raises BadInputError for what is no address, and for one that others can reach when there is no
+    password.
+    """
+    text = settings.value("FLEET_WEB")
+    if text == _OFF:
+        return None
+    address = parsed(text)
+    refuse_open(address)
+    return address
+
+
+def default() -> WebAddress:
+    """Where the page listens when FLEET_WEB is unset."""
+    setting = next(each for each in settings.SETTINGS if each.name == "FLEET_WEB")
+    return parsed(setting.default)
+
+
+def parsed(text: str) -> WebAddress:
+    """The address that is written HOST:PORT. Raises BadInputError."""
+    host, _, port = text.strip().rpartition(":")
+    is_port = port.isascii() and port.isdecimal() and int(port[:6]) <= _MOST
+    if not is_port or not _HOST.fullmatch(host):
+        raise BadInputError(
+            f"FLEET_WEB is {text!r}, which is no address — "
+            "write HOST:PORT, such as 127.0.0.1:8310 or [::1]:8310, or off"
+        )
+    return WebAddress(host.strip("[]"), int(port))
+
+
+def refuse_open(address: WebAddress) -> None:
+    """Raise BadInputError for an address that others can reach, unless there is a password."""
+    if not address.is_loopback and not password():
+        raise BadInputError(
+            f"FLEET_WEB is {address.text}, which others can reach, and FLEET_WEB_PASSWORD is "
+            "not set — set a password, or listen on 127.0.0.1"
+        )
+
+
+def password() -> str:
+    """FLEET_WEB_PASSWORD; empty when there is none."""
+    return os.environ.get("FLEET_WEB_PASSWORD", "")
+
+
+def publish(url: str, fault: str = "") -> None:
+    """Say where this process listens, or why it cannot."""
+    new = _file().with_suffix(".new")
+    new.write_text(json.dumps(Page(os.getpid(), url, fault)._asdict()), encoding="utf-8")
+    new.replace(_file())
+
+
+def withdraw() -> None:
+    """Say that this process is no page any more."""
+    if page_of(os.getpid()) is not None:
+        _file().unlink(missing_ok=True)
+
+
+def published() -> Page | None:
+    """What the supervised page of this data folder said last. It may have been killed since."""
+    try:
+        return Page(**json.loads(_file().read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def page_of(pid: int) -> Page | None:
+    """What the page that is process `pid` has said; None when it has said nothing yet."""
+    page = published()
+    return page if page is not None and page.pid == pid else None
+
+
+def _file() -> Path:
+    return settings.run_dir() / "web.json"
