@@ -20,6 +20,8 @@ from jobs.covers.sources import ARTIST_ROLES
 from worker.dispatch import connection, current_attempt, enqueue
 
 NEEDS_PER_JOB = 20
+_MOST = 5_000
+"""Albums or artists that one sweep wants looked for."""
 
 
 def want(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
@@ -31,6 +33,18 @@ def want(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
     if _need(entity_type) is None or not provider_settings.any_on():
         return []
     return ledger.need(Kind.REMOTE, entity_type, ids)
+
+
+def want_unasked() -> None:
+    """Say the same of all that show nothing, once a provider is turned on; the sweep rings."""
+    if not provider_settings.any_on():
+        return
+    for entity_type, order in (
+        (EntityType.ALBUM, album_order()),
+        (EntityType.ARTIST, artist_order()),
+    ):
+        if EXTERNAL in order:
+            ledger.need(Kind.REMOTE, entity_type, remote_covers.unasked(entity_type, _MOST))
 
 
 def ring(entity_type: EntityType, ids: Sequence[int]) -> None:

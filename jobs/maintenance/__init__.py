@@ -8,6 +8,7 @@ from rq.registry import (
 )
 
 from db import ledger, scans
+from jobs.covers import remote
 from jobs.maintenance.completing import complete
 from jobs.maintenance.reconciling import ring_again
 from jobs.maintenance.unused_pictures import remove_unused
@@ -32,13 +33,14 @@ def cleanup_expired_tasks() -> None:
 def reconcile() -> dict[str, int] | None:
     """Ring again for whatever is to be done and no queue holds; how many entities, by job.
 
-    What failed, or was not there, is to be done again when its time has come. None when another
-    sweep is under way.
+    What failed, or was not there, is to be done again when its time has come; what shows nothing is
+    looked for on the web once a provider is turned on. None when another sweep is under way.
     """
     with alone("reconcile") as is_mine:
         if not is_mine:
             return None
         ledger.wake_due()
+        remote.want_unasked()
         return ring_again()
 
 

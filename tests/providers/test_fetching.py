@@ -13,7 +13,7 @@ from db.connection import transaction
 from db.errors import SettingError
 from db.image_files import thumbnail
 from db.models import EntityType, Image, Kind, LedgerRow, ProviderAnswer, State, utc_now
-from jobs import covers
+from jobs import covers, maintenance
 from jobs.covers import remote
 from jobs.covers.errors import StoreError
 from jobs.providers.errors import UnavailableError
@@ -442,6 +442,21 @@ def test_what_is_wanted_is_rung_for_in_the_queue_of_the_web(
         {"artist_ids": [1, 2, 3]},
     )
     assert ledger(EntityType.ARTIST, 2).state == State.TODO
+
+
+def test_what_showed_nothing_before_providers_were_turned_on_is_looked_for_by_the_next_sweep(
+    turn_on: TurnOn, queues: redis.Redis
+) -> None:
+    album_id = album()
+    with transaction():
+        needs.need(Kind.COVER, EntityType.ALBUM, [album_id])
+        needs.lease(Kind.COVER, EntityType.ALBUM, [album_id], "job:1", 60)
+        nothing = needs.Settled(album_id, State.NONE, "no cover in the folder", ["cover.*"])
+        needs.settle(Kind.COVER, EntityType.ALBUM, [nothing], "job:1")
+    assert maintenance.reconcile() == {}
+    turn_on("deezer")
+    assert maintenance.reconcile() == {"covers.fetch_album_covers": 1}
+    assert maintenance.reconcile() == {}
 
 
 def test_tracks_have_no_covers_on_the_web(turn_on: TurnOn) -> None:
