@@ -1,6 +1,8 @@
 # docker build -t musicfleet .
 # docker run -d --name fleet -v fleet:/data -v ~/Music:/music:ro musicfleet
 # docker exec fleet fleet scan /music
+#
+# The page: -p 8310:8310 -e FLEET_WEB=0.0.0.0:8310 -e FLEET_WEB_PASSWORD=… after `run -d`.
 
 FROM python:3.13-slim AS wheel
 COPY . /source
