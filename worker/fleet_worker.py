@@ -17,7 +17,7 @@ from rq.exceptions import NoSuchJobError, StopRequested
 from rq.executions import Execution as RqExecution
 from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
-from rq.utils import now
+from rq.utils import now, utcformat
 from rq.worker import WorkerStatus
 
 from db.models import database
@@ -86,7 +86,9 @@ class FleetWorker(SimpleWorker):
         """Take over the slot: its last holder is dead, this process has the slot's lock."""
         register(self.connection, self.holder)
         recover_predecessors(self.connection, self.holder)
-        self.connection.delete(self.key, self.executions_key)
+        self.connection.delete(self.executions_key)
+        # Not deleted: RQ's upkeep takes a worker out of its sets whose entry is not there.
+        self.connection.hset(self.key, "death", utcformat(now()))
         super().register_birth()
         self._publish_topology()
 
@@ -99,8 +101,12 @@ class FleetWorker(SimpleWorker):
         super().register_death()
 
     def _publish_topology(self) -> None:
-        """Say by which queues.toml this worker goes."""
+        """Say by which queues.toml this worker goes.
+
+        `rq info` and the dashboard show no queue, and no worker of it, that RQ has not heard of.
+        """
         self.connection.hset(self.key, "topology", dispatch.topology().digest)
+        self.connection.sadd(Queue.redis_queues_keys, *self.queue_keys())
 
     # Signals
 
@@ -264,7 +270,7 @@ class FleetWorker(SimpleWorker):
             self.connection.delete(self.key)
             SimpleWorker.register_birth(self)
             self.set_state(self.get_state())
-        # RQ's upkeep takes a worker out of its sets whose entry was just being written.
+        # Upkeep may have done so just before.
         worker_registration.register(self)
         register(self.connection, self.holder)
         beat(self.connection)
