@@ -16,13 +16,13 @@ from supervisor import events
 
 AT_ONCE = 2
 """How often in a row a process that ended early is started again without a pause."""
-STOOD = 1.0
-"""Seconds after which it had started, and was rather killed: it is started without a pause too."""
+STOOD, STOOD_COUNTS = 1.0, 5
+"""After so many seconds it had started and was killed: so many of such ends count as one."""
 SHORT_PAUSE, SHORT_PAUSES = 2, 20
 LONG_PAUSE = 10
 """Seconds. Where one of eight processes is killed each second, half of them end within 5 s of their
-start, and twenty in a row hardly happen. Six workers that cannot start use 0.6 of a core for a
-minute, then 0.2; where it takes them more than a second to fail, all of it for twenty starts.
+start, and a hundred in a row do not happen. Six workers that cannot start use 0.6 of a core for a
+minute, then 0.2; where failing takes them more than a second, half of their time for some minutes.
 """
 
 _AGAIN = b"\0"
@@ -40,7 +40,9 @@ def pause(early_ends: int, lived: float) -> int:
 
     `lived` are the seconds from its last start to its last end.
     """
-    if early_ends <= AT_ONCE or (lived >= STOOD and early_ends <= AT_ONCE + SHORT_PAUSES):
+    if lived >= STOOD:
+        early_ends //= STOOD_COUNTS
+    if early_ends <= AT_ONCE:
         return 0
     return SHORT_PAUSE if early_ends <= AT_ONCE + SHORT_PAUSES else LONG_PAUSE
 
