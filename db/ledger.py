@@ -7,7 +7,7 @@ takes up what earlier attempts of its job leased, for these are dead or given up
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -329,6 +329,20 @@ def open_among(need_: Need, entity_ids: Sequence[int], job_id: str) -> list[int]
         for row in LedgerRow.select(LedgerRow.entity_id)
         .where(_these(need_.kind, need_.entity_type, ids), is_open)
         .order_by(LedgerRow.entity_id)
+    ]
+
+
+def none_for_another_reason(
+    kind: Kind, entity_type: EntityType, reasons: Mapping[int, str | None]
+) -> list[int]:
+    """Those of the entities for which there was nothing, by id, for another reason than this."""
+    return [
+        row.entity_id
+        for ids in slices(sorted(reasons))
+        for row in LedgerRow.select(LedgerRow.entity_id, LedgerRow.reason).where(
+            _these(kind, entity_type, ids), LedgerRow.state == State.NONE
+        )
+        if row.reason != reasons[row.entity_id]
     ]
 
 

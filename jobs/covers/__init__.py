@@ -9,7 +9,7 @@ from typing import Any
 from db import artist_pictures, covers, ledger, problems
 from db.connection import transaction
 from db.covers import FRONT
-from db.models import EntityType, Kind
+from db.models import EntityType, Kind, State
 from jobs.covers import album_covers, artist_covers, choice, explaining, remote, store
 from jobs.covers.choosing import search
 from jobs.covers.faults import STAGE
@@ -108,8 +108,9 @@ def extract_artist_images(artist_ids: list[int]) -> None:
     """Store the picture files on disk that may show these artists, and note which they are.
 
     `artist.*` and the like in the artist's own folders, what an artist.nfo names, and what is named
-    as the artist; see `artist_places` and `artist_images`. Where that differs from what was noted
-    before, what the artist shows is chosen anew. Raises StoreError and SettingError.
+    as the artist; see `artist_places` and `artist_images`. Where that, or why there is nothing,
+    differs from what was known before, what the artist shows is chosen anew. Raises StoreError and
+    SettingError.
     """
     holder = current_attempt()
     leased = lease(Kind.PICTURE, EntityType.ARTIST, artist_ids, holder)
@@ -122,10 +123,13 @@ def extract_artist_images(artist_ids: list[int]) -> None:
         settled = [each for each in artists if each.artist_id in mine - overtaken]
         covers.record_images(list(fresh.values()))
         found = artist_covers.found_pictures(settled)
-        changed = ledger.need(Kind.COVER, EntityType.ARTIST, artist_pictures.replace(found))
+        endings = [artist_covers.settled_pictures(each) for each in settled]
+        nothing = {each.entity_id: each.reason for each in endings if each.state is State.NONE}
+        stale = ledger.none_for_another_reason(Kind.COVER, EntityType.ARTIST, nothing)
+        differing = {*artist_pictures.replace(found), *stale}
+        changed = ledger.need(Kind.COVER, EntityType.ARTIST, sorted(differing))
         faults = [fault for each in settled for fault in file_faults(each.searches).items()]
         write_problems(faults, artist_covers.sound_paths(settled))
-        endings = [artist_covers.settled_pictures(each) for each in settled]
         ledger.settle(Kind.PICTURE, EntityType.ARTIST, endings, holder)
     ring(Kind.PICTURE, EntityType.ARTIST, again)
     ring(Kind.COVER, EntityType.ARTIST, changed)

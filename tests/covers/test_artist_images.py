@@ -332,6 +332,22 @@ def test_what_an_artist_shows_is_chosen_anew_only_when_other_pictures_are_found(
     assert shows(library) == BLUE
 
 
+def test_why_an_artist_shows_nothing_is_told_anew_when_albums_came_since(
+    library: Library,
+) -> None:
+    artist = write_album(library, "Various/Sampler", "Somebody")
+    write_album(library, "Various/Other", "Other")
+    work(library)
+    before = library.ledger(Kind.COVER, EntityType.ARTIST, artist).reason
+    write_album(library, "Somebody/First")
+    need(Kind.PICTURE)
+    extract_artist_images([artist])
+    library.work()
+    after = library.ledger(Kind.COVER, EntityType.ARTIST, artist)
+    assert (after.state, before == after.reason) == (State.NONE, False)
+    assert "Somebody" in str(after.reason)
+
+
 def scan(library: Library, connection: redis.Redis) -> dict[str, int]:
     """Scan the library plainly; how many covers there are of each type."""
     dispatch.enqueue("scan.discovery", root=str(library.root), deep=False)
