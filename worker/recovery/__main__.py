@@ -7,6 +7,7 @@ printed there.
 import logging
 import signal
 import sys
+from contextlib import suppress
 
 import peewee
 import redis
@@ -66,8 +67,10 @@ class Recovery:
         enqueue_due(self._connection)
 
     def leave(self) -> None:
-        """The program is told to stop."""
-        unregister(self._connection, self._own)
+        """The program is told to stop. Redis may have gone before, and is not waited for."""
+        endure(self._connection, 0)
+        with suppress(redis.RedisError):
+            unregister(self._connection, self._own)
 
     def _of_silent_places(self) -> None:
         silent = self._silence.look(beats(self._connection))
