@@ -18,7 +18,7 @@ from db.rows import tuples
 
 Row = dict[str, Any]
 Differences = dict[str, list[str]]
-CHECKS = ("cover", "wrong cover", "borrowed", "wrong source", "artist image")
+CHECKS = ("cover", "wrong cover", "borrowed", "wrong source", "artist image", "types")
 _NAMES = ("cover", "folder", "front", "albumart")
 _PICTURES = {".jpg", ".jpeg", ".png"}
 
@@ -70,8 +70,8 @@ def shown_by(entity_type: str) -> dict[int, Shown]:
 
 
 def counts() -> dict[str, int]:
-    """How many entities of each type have a cover."""
-    query = Cover.select(Cover.entity_type).where(Cover.role == "front")
+    """How many covers there are of each type of entity."""
+    query = Cover.select(Cover.entity_type)
     return dict(sorted(Counter(entity_type for (entity_type,) in tuples(query)).items()))
 
 
@@ -147,7 +147,10 @@ def _compare_artists(music: Path, differences: Differences) -> None:
         name = file.parent.name
         if name in leaders and shown.get(ids[name], Shown("", "")).sha1 != _sha1(file):
             differences["artist image"].append(f"{name!r} does not show {file}")
-    print(f"{len(files)} artist images in the library; covers: {_listed(Counter(counts()))}")
+    told = counts()
+    needed = {"album", "track"} | ({"artist"} if files else set())
+    differences["types"] += [f"no {each} has a cover" for each in sorted(needed - told.keys())]
+    print(f"{len(files)} artist images in the library; covers: {_listed(Counter(told))}")
 
 
 def _by_key() -> dict[str, Row]:

@@ -2,9 +2,11 @@
 
 import json
 import re
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ from rq import Queue, SimpleWorker, Worker
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from db.connection import open_database
+import jobs
+from db.connection import close_database, open_database
 from db.schema import migrate
 from worker import dispatch
 from worker.errors import JobTooLargeError, UnknownJobError
@@ -22,6 +25,7 @@ from worker.fleet_worker import FleetWorker
 from worker.holders import Holder, holders, register
 from worker.recovery.putting_back import MOST_DEATHS, RECOVERED, RECOVERIES, claim, recover
 from worker.taking import PAUSED
+from worker.topology.model import Execution
 
 CLEANUP = "maintenance.cleanup_expired_tasks"
 
@@ -208,6 +212,21 @@ def test_a_function_that_is_not_routed_is_not_run(
     assert status(job.id) == JobStatus.FAILED
     assert "ForbiddenJobError" in job.latest_result().exc_string
     assert not trace.exists()
+
+
+def test_a_jobs_module_is_loaded_before_its_child_is_forked_so_that_the_next_child_has_it(
+    queues: redis.Redis, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_database()
+    migrate()
+    close_database()
+    worker = FleetWorker("tests-1", ["maintenance"], queues, execution=Execution.FORKED)
+    monkeypatch.setattr(jobs, "maintenance", import_module("jobs.maintenance"))  # to be put back
+    monkeypatch.delitem(sys.modules, "jobs.maintenance")
+    job_id = dispatch.enqueue(CLEANUP)
+    work_off(worker)
+    assert status(job_id) == JobStatus.FINISHED
+    assert "jobs.maintenance" in sys.modules
 
 
 def test_callbacks_that_somebody_put_into_a_job_are_not_run(worker: FleetWorker) -> None:

@@ -1,7 +1,8 @@
 """One job in a process of its own: it may crash, hang or eat memory without costing the worker.
 
-The child imports what the job needs, and leaves with it. It dies with its parent, and every process
-that it forks dies with it. What it has to say comes over a pipe.
+The parent imports the module of a job once, which is light, so that no child does it anew; what is
+heavy a job imports as it runs, and it leaves with the child. The child dies with its parent, and
+every process that it forks dies with it. What it has to say comes over a pipe.
 """
 
 import json
@@ -14,6 +15,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -66,6 +68,7 @@ class Horse:
         """Run a job to its end, whatever that is."""
         seconds = float(job.timeout or 0)
         begun = time.monotonic()
+        _import(job)
         answers = self._fork(job)
         try:
             message = self._listen(answers, seconds + HARD_MARGIN)
@@ -140,6 +143,12 @@ def _complete(received: bytearray) -> bytes | None:
 
 def _cause(exit_code: int) -> str:
     return signal.Signals(-exit_code).name if exit_code < 0 else f"exit {exit_code}"
+
+
+def _import(job: FleetJob) -> None:
+    """Import what the job calls, unless it is loaded or may not be run."""
+    with suppress(Exception):  # the child meets the same, and tells it
+        _ = job.func
 
 
 def _fork() -> int:

@@ -41,7 +41,7 @@ class Execution(StrEnum):
     IN_PROCESS = "in-process"
     """In the worker itself: a job costs no fork, and a crash costs the worker."""
     FORKED = "forked"
-    """Each in a child of the worker, which imports what it needs and may crash alone."""
+    """Each in a child of the worker, which loads what is heavy and may crash alone."""
 
 
 @dataclass(frozen=True)
