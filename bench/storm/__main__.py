@@ -106,7 +106,7 @@ def _survived(
         return True
     print(f"`fleet scan` ended early, with {scan.returncode}, and is run again:")
     if scan.stderr:
-        print(scan.stderr.read().strip().splitlines()[-1])
+        print(scan.stderr.read().strip())
     return False
 
 

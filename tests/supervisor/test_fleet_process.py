@@ -6,14 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from worker.errors import FleetStartError
 from worker.redis import connect
 from worker.slots import slot_name
-from worker.supervisor import control, stopping
+from worker.supervisor import control, readiness, stopping
 from worker.supervisor.members import is_alive, members, wait_for
 from worker.valkey import binary
 
@@ -46,6 +48,34 @@ def test_up_twice_says_so_and_restarts_nothing(fleet: Fleet) -> None:
     assert result.returncode == 0
     assert result.stderr.startswith("The fleet is already up: recovery, redis, scheduler, work x2.")
     assert pids() == before
+
+
+def hold(name: str) -> int:
+    """Kill a process, and stop its successor before it is ready; the pid of that."""
+    killed = pids()[name]
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    while (pid := pids()[name]) in {None, killed}:
+        pass
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+@pytest.mark.usefixtures("up")
+def test_up_does_not_wait_for_a_moment_in_which_all_are_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readiness, "_TALK_AFTER", 0)
+    first = hold("work-1")
+    is_waiting = Event()
+    with ThreadPoolExecutor(1) as pool:
+        up = pool.submit(control.start, lambda _: is_waiting.set())
+        assert is_waiting.wait(10)
+        second = hold("work-2")
+        os.kill(first, signal.SIGCONT)
+        assert not up.result(30)
+    os.kill(second, signal.SIGCONT)
 
 
 @pytest.mark.usefixtures("up")

@@ -30,17 +30,20 @@ _PAGE = "web"
 
 
 def wait_until_ready(say: Callable[[str], None], names: Container[str] | None = None) -> None:
-    """Wait for all processes, or for those of these names.
+    """Wait until each process has been ready once, or each of these names.
 
-    Raises FleetStartError with the end of the log of the first process that does not start.
+    One that is killed afterwards is restarted, and need not be waited for. Raises FleetStartError
+    with the end of the log of the first process that does not start.
     """
     started = time.monotonic()
     silent = True
     tries = _Tries()
+    ready: set[str] = set()
     while True:
         present = [each for each in processes() if names is None or each.name in names]
-        tries.look_at(present)
-        waiting = not_ready(present)
+        ready |= _ready(present)
+        tries.look_at([each for each in present if each.name not in ready])
+        waiting = [each.name for each in present if each.name not in ready]
         if present and not waiting:
             return
         elapsed = time.monotonic() - started
@@ -62,6 +65,12 @@ def not_ready(present: Sequence[ProcessInfo]) -> list[str]:
         return ["redis"]
     with connection:
         return [each.name for each in present if not _is_ready(each, connection)]
+
+
+def _ready(present: Sequence[ProcessInfo]) -> set[str]:
+    """The names of those that can work; none while Redis does not answer."""
+    waiting = not_ready(present)
+    return set() if waiting == ["redis"] else {each.name for each in present} - {*waiting}
 
 
 def _is_ready(process: ProcessInfo, connection: redis.Redis) -> bool:
