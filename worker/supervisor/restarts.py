@@ -16,13 +16,13 @@ from supervisor import events
 
 AT_ONCE = 2
 """How often in a row a process that ended early is started again without a pause."""
-STOOD, STOOD_COUNTS = 1.0, 5
+STOOD, STOOD_COUNTS = 0.5, 5
 """After so many seconds it had started and was killed: so many of such ends count as one."""
 SHORT_PAUSE, SHORT_PAUSES = 2, 20
 LONG_PAUSE = 10
 """Seconds. Where one of eight processes is killed each second, half of them end within 5 s of their
 start, and a hundred in a row do not happen. Six workers that cannot start use 0.6 of a core for a
-minute, then 0.2; where failing takes them more than a second, half of their time for some minutes.
+minute, then 0.2; where failing takes them more than half a second, half of their time for some minutes.
 """
 
 _AGAIN = b"\0"
