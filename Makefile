@@ -42,8 +42,10 @@ run: .venv/installed default-instance
 	echo '  problems  .venv/bin/fleet problems'; \
 	echo '  stop it   .venv/bin/fleet down'
 
+# Tests wait for processes for half of their time, so three at once do not crowd two cores. What a
+# file's tests share, such as a fleet, one process has.
 test: lint
-	$(VENV_PYTHON) -m pytest
+	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile
 
 lint: .venv/tested default-instance
 	.venv/bin/ruff check

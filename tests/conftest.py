@@ -16,6 +16,12 @@ import redis
 
 from db.connection import close_database, open_database
 from db.schema import migrate
+
+# Hooks, which must be known to the process that prints, too.
+from tests.chaos.recovery_times import (
+    pytest_runtest_logreport,  # noqa: F401
+    pytest_terminal_summary,  # noqa: F401
+)
 from worker import dispatch
 
 _NUMBERS = count(1)

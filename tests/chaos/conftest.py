@@ -1,15 +1,14 @@
-"""A fleet and a library for the tests here, and the recovery times of all of them at the end."""
+"""A fleet and a library for the tests here."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 
 import pytest
 
 from db.connection import open_database
 from tests.chaos.albums import write_album, write_albums
 from tests.chaos.chaos_fleet import ChaosFleet, chaos_fleet, undisturbed
-from tests.chaos.recovery_times import TIMES
+from tests.chaos.recovery_times import RECORDED
 from tests.pipeline.tables import Content
 
 SMALL_ALBUMS = 60
@@ -52,21 +51,18 @@ def running(known: Content) -> Iterator[ChaosFleet]:
         yield started
 
 
+@pytest.fixture(autouse=True)
+def recovery_times(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """What a test measures goes with its report, to be printed when all have ended."""
+    yield
+    for what, seconds in RECORDED:
+        record_property(what, seconds)
+    RECORDED.clear()
+
+
 @pytest.fixture
 def fleet(running: ChaosFleet) -> Iterator[ChaosFleet]:
     """A fleet that is up; a test that ends it starts it anew."""
     open_database()
     yield running
     running.orders.withdraw()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how long recoveries took: how many, median and worst."""
-    if not TIMES:
-        return
-    terminalreporter.section("recovery times")
-    for what, seconds in sorted(TIMES.items()):
-        terminalreporter.write_line(
-            f"{what:50} {len(seconds):3} x  median {median(seconds):6.3f} s"
-            f"  worst {max(seconds):6.3f} s"
-        )

@@ -3,7 +3,9 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from statistics import median
 
+import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -11,8 +13,10 @@ from redis.retry import Retry
 from tests.chaos.orders import PATIENCE
 from worker.redis_address import redis_url
 
-TIMES: dict[str, list[float]] = defaultdict(list)
-"""Seconds, by what they were measured of."""
+RECORDED: list[tuple[str, float]] = []
+"""What a test has measured, and the seconds."""
+_TIMES: dict[str, list[float]] = defaultdict(list)
+"""Those of all tests."""
 _EVERY = 0.002
 
 
@@ -31,7 +35,7 @@ class Stopwatch:
             while not self._holds(condition):
                 assert time.monotonic() - self._begun < PATIENCE, f"no recovery: {what}"
                 time.sleep(_EVERY)
-        TIMES[what].append(time.monotonic() - self._begun)
+        RECORDED.append((what, time.monotonic() - self._begun))
 
     def _holds(self, condition: Callable[[redis.Redis], bool]) -> bool:
         try:
@@ -56,3 +60,22 @@ def waits_or_is_begun_again(job_id: str, attempts: int) -> Callable[[redis.Redis
 def attempts_of(connection: redis.Redis, job_id: str) -> int:
     """How often a job was begun."""
     return int(connection.hget(f"rq:job:{job_id}", "attempt") or 0)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Gather what the tests have measured, whichever process ran them."""
+    if report.when == "teardown" and "tests/chaos" in report.nodeid:
+        for what, seconds in report.user_properties:
+            _TIMES[what].append(float(str(seconds)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how long recoveries took: how many, median and worst."""
+    if not _TIMES:
+        return
+    terminalreporter.section("recovery times")
+    for what, seconds in sorted(_TIMES.items()):
+        terminalreporter.write_line(
+            f"{what:50} {len(seconds):3} x  median {median(seconds):6.3f} s"
+            f"  worst {max(seconds):6.3f} s"
+        )

@@ -90,6 +90,7 @@ class _Tries:
     def __init__(self) -> None:
         self._pids: defaultdict[str, set[int]] = defaultdict(set)
         self._ends: defaultdict[str, set[float | None]] = defaultdict(set)
+        self._reasons: dict[str, str] = {}
 
     def look_at(self, present: Sequence[ProcessInfo]) -> None:
         """Raise FleetStartError for a process that has exited too often."""
@@ -98,10 +99,12 @@ class _Tries:
                 self._pids[process.name].add(process.pid)
             if process.state == "BACKOFF":  # briefly, as long as it is started again at once
                 self._ends[process.name].add(process.since)
+            if process.reason:  # gone while the next one starts
+                self._reasons[process.name] = process.reason
             lives = process.pid is not None
             ends = max(len(self._pids[process.name]) - lives, len(self._ends[process.name]))
             if process.state == "FATAL" or ends >= TRIES:
-                reason = process.reason or "it ends again and again"
+                reason = self._reasons.get(process.name, "it ends again and again")
                 raise _failed(process.name, f"does not start: {reason}")
 
 

@@ -22,7 +22,8 @@ SHORT_PAUSE, SHORT_PAUSES = 2, 20
 LONG_PAUSE = 10
 """Seconds. Where one of eight processes is killed each second, half of them end within 5 s of their
 start, and a hundred in a row do not happen. Six workers that cannot start use 0.6 of a core for a
-minute, then 0.2; where failing takes them more than half a second, half of their time for some minutes.
+minute, then 0.2; where failing takes them more than half a second, half of their time for some
+minutes.
 """
 
 _AGAIN = b"\0"
