@@ -16,6 +16,7 @@ class Relay:
         self._flows = threading.Event()
         self._flows.set()
         self._ends: list[socket.socket] = []
+        self._changing = threading.Lock()
         self._listener = _listen(0)
         self._port = int(self._listener.getsockname()[1])
         self._accept_in_background()
@@ -42,11 +43,12 @@ class Relay:
 
     def close(self) -> None:
         """End it all."""
-        for each in (self._listener, *self._ends):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-        self._ends.clear()
+        with self._changing:
+            for each in (self._listener, *self._ends):
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+                each.close()
+            self._ends.clear()
 
     def _accept_in_background(self) -> None:
         threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
@@ -56,8 +58,13 @@ class Relay:
             while True:
                 near, _ = listener.accept()
                 far = socket.socket(socket.AF_UNIX)
+                with self._changing:
+                    if listener.fileno() < 0:
+                        near.close()
+                        far.close()
+                        return
+                    self._ends += [near, far]
                 far.connect(self._target)
-                self._ends += [near, far]
                 for pair in ((near, far), (far, near)):
                     threading.Thread(target=self._pump, args=pair, daemon=True).start()
 

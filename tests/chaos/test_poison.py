@@ -20,8 +20,8 @@ COVERS = "covers.process_track_covers_batch"
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[ChaosFleet]:
-    """A fleet whose workers give a second to a file."""
-    with chaos_fleet(CHAOS_FILE_SECONDS="1") as started:
+    """A fleet whose workers give two seconds to a file."""
+    with chaos_fleet(CHAOS_FILE_SECONDS="2") as started:
         started.up()
         yield started
 
