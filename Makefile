@@ -45,7 +45,7 @@ run: .venv/installed default-instance
 # Tests wait for processes for half of their time, so three at once do not crowd two cores. What a
 # file's tests share, such as a fleet, one process has.
 test: lint
-	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile
+	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/tested default-instance
 	.venv/bin/ruff check

@@ -240,7 +240,7 @@ def test_a_program_that_does_not_start_is_named_with_the_end_of_its_log(data_dir
         control.start()
     manifest.write_text(text)
     first, *log = str(caught.value).splitlines()
-    assert first.startswith("redis does not start: Exited too quickly")
+    assert first.startswith("redis does not start: ")
     assert first.endswith("see `fleet logs redis`, which ends:")
     assert any("nonsense" in line for line in log)
     assert members() == []
