@@ -79,8 +79,8 @@ clean:
 	  echo "$$bare lacks the venv module — install it; Debian and Ubuntu: apt install python3-venv" >&2; \
 	  exit 1; \
 	fi; \
-	echo "Installing into .venv for $$found. The first time this takes minutes, for librosa" \
-	  'brings SciPy, scikit-learn and numba.' >&2; \
+	echo "Installing into .venv for $$found. The first time this takes a minute or two, for SciPy" \
+	  'and FFmpeg come with it.' >&2; \
 	"$$found" -m venv --clear .venv && \
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable . && \
 	touch $@

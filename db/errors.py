@@ -5,7 +5,8 @@ DatabaseError
 ├── BadDatabaseUrlError
 ├── NewerDatabaseError
 ├── OldDatabaseError
-└── DatabaseFullError
+├── DatabaseFullError
+└── WrongDimensionError
 
 SettingError
 """
@@ -33,6 +34,10 @@ class OldDatabaseError(DatabaseError):
 
 class DatabaseFullError(DatabaseError):
     """The disk of the database is full."""
+
+
+class WrongDimensionError(DatabaseError):
+    """A vector does not have as many numbers as its model says."""
 
 
 class SettingError(Exception):

@@ -72,9 +72,11 @@ NEEDS = (
         everyone=False,
         look_again=timedelta(days=30),
     ),
+    Need(Kind.ANALYSIS, EntityType.TRACK, "audio_analysis.analyze_batch", "track_ids"),
 )
 """In the order in which they are best worked on."""
-
+UNHURRIED = frozenset((Kind.REMOTE, Kind.ANALYSIS))
+"""Kinds of work that take hours in a large library, so that nobody waits for them after a scan."""
 
 _ENTITIES = {EntityType.TRACK: Track, EntityType.ALBUM: Album, EntityType.ARTIST: Artist}
 

@@ -73,6 +73,11 @@ SETTINGS = (
         "NAME=URL, …: other places of services, such as a mirror of musicbrainz at home.",
     ),
     Setting(
+        "FLEET_ANALYSIS_SECONDS",
+        "90",
+        "How many seconds from the middle of each track are analysed, from 60 to 120.",
+    ),
+    Setting(
         "FLEET_WEB",
         "127.0.0.1:8310",
         "HOST:PORT where the page listens; port 0 takes any that is free, off switches it off.",

@@ -14,7 +14,7 @@ MODULES = sorted(
     for file in (ROOT / package).rglob("*.py")
     if "migrations" not in file.parts and file.name != "__main__.py"
 )
-HEAVY = ("librosa", "numba", "scipy", "sklearn", "numpy", "PIL")
+HEAVY = ("librosa", "numba", "scipy", "sklearn", "numpy", "PIL", "soundfile", "av", "soxr")
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -23,7 +23,8 @@ def test_the_module_can_be_imported(module: str) -> None:
 
 
 def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
-    jobs = "jobs.scan, jobs.metadata, jobs.batch, jobs.insert, jobs.covers, jobs.maintenance"
+    jobs = "jobs.scan, jobs.metadata, jobs.batch, jobs.insert, jobs.covers, jobs.audio_analysis"
+    jobs += ", jobs.maintenance"
     code = f"import sys, worker.process, {jobs}; print(*(set({HEAVY}) & set(sys.modules)))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -31,6 +32,8 @@ def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
     assert loaded.stdout.split() == []
 
 
-@pytest.mark.parametrize("name", ["scan", "metadata", "batch", "insert", "covers", "maintenance"])
+@pytest.mark.parametrize(
+    "name", ["scan", "metadata", "batch", "insert", "covers", "audio_analysis", "maintenance"]
+)
 def test_any_stage_can_be_the_first_that_a_worker_imports(name: str) -> None:
     subprocess.run([sys.executable, "-c", f"import jobs.{name}"], cwd=ROOT, check=True)

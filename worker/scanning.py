@@ -12,7 +12,7 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 
 from db import ledger, library, scans
-from db.models import Kind, Scan, State
+from db.models import Scan, State
 from worker import dispatch
 from worker.endings import last_line
 from worker.status import live_consumers
@@ -23,8 +23,8 @@ STAGE_JOBS = {
     "insert": "insert.direct_batch",
 }
 """The stages that a chunk passes, each with the job whose queue tells how many chunks are there."""
-_NEEDS = tuple(need for need in ledger.NEEDS if need.kind is not Kind.REMOTE)
-"""What is waited for besides. Services on the web want to be asked slowly: that takes hours."""
+_NEEDS = tuple(need for need in ledger.NEEDS if need.kind not in ledger.UNHURRIED)
+"""What is waited for besides."""
 _FAILURES = 200
 _OPEN = (State.TODO, State.LEASED)
 

@@ -10,6 +10,7 @@ from db.models import (
     TABLES,
     Album,
     Artist,
+    AudioFeatures,
     EntityType,
     Genre,
     Image,
@@ -51,7 +52,8 @@ _Names = dict[type[Table], dict[int, str]]
 def snapshot() -> Snapshot:
     """What the open database holds, but for how the work was divided.
 
-    That are the chunks, and which of the tracks with the same picture carried it to the store.
+    That are the chunks, and which of the tracks with the same picture carried it to the store. Nor
+    what nobody waits for after a scan: the analysis of the sound.
     """
     names: _Names = {
         table: dict(tuples(table.select(table.id, key)))  # type: ignore[attr-defined]
@@ -60,7 +62,7 @@ def snapshot() -> Snapshot:
     return {
         table._meta.table_name: Counter(_rows(table, names))
         for table in TABLES
-        if table is not ScanChunk
+        if table not in {ScanChunk, AudioFeatures}
     }
 
 
@@ -79,7 +81,7 @@ def _lines(table: str, what: str, rows: Iterable[str]) -> Iterator[str]:
 def _rows(table: type[Table], names: _Names) -> Iterator[str]:
     rows: Iterable[dict[str, Any]] = table.select().dicts()  # type: ignore[assignment]
     for row in rows:
-        if table is not LedgerRow or row["kind"] != Kind.PICTURE:
+        if table is not LedgerRow or row["kind"] not in {Kind.PICTURE, Kind.ANALYSIS}:
             yield repr([*_values(table, row, names)])
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from db import albums, artist_albums, ledger, named, problems, scans, tracks
+from db import albums, artist_albums, audio_features, ledger, named, problems, scans, tracks
 from db.models import EntityType, Image, Kind, ScanChunk
 from db.slices import slices
 from jobs.batch.folders import folder_of, group_folder
@@ -185,6 +185,7 @@ def _need(
         (Kind.PICTURE, EntityType.TRACK): _picture_carriers(records, track_ids),
         (Kind.COVER, EntityType.TRACK): list(track_ids.values()),
         (Kind.COVER, EntityType.ALBUM): list(album_ids),
+        (Kind.ANALYSIS, EntityType.TRACK): audio_features.to_analyse(list(track_ids.values())),
     }
     return {
         need: ledger.need(need.kind, need.entity_type, wanted[need.kind, need.entity_type])

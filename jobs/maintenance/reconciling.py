@@ -7,13 +7,17 @@ even, is found by comparing the two.
 from collections import Counter
 from collections.abc import Iterable
 
-from db import ledger, scans
+from db import audio_features, ledger, scans
+from db.connection import transaction
+from db.models import Kind
 from db.slices import slices
+from jobs.audio_analysis.version import EXTRACTOR
 from worker.dispatch import HeldJob, enqueue, held_jobs
 
 NEEDS_PER_JOB = 50
 _MOST = 20_000
 """Entities of a kind that one sweep looks at, the oldest ones; the next sweep sees the next."""
+ANALYSIS = next(need for need in ledger.NEEDS if need.kind is Kind.ANALYSIS)
 DISCOVERY, READING = "scan.discovery", "metadata.extract_batch"
 
 Wanted = dict[tuple[str, str], list[int]]
@@ -27,6 +31,7 @@ def ring_again() -> dict[str, int]:
     written, or ended, in between is neither rung for twice nor left out.
     """
     _release_lost_leases()
+    _ask_for_analyses()
     before = _wanted()
     if not any(before.values()):
         return {}
@@ -47,6 +52,15 @@ def _release_lost_leases() -> None:
     held = {job.id for job in held_jobs()} if leasing else set()
     for job_id in leasing - held:
         ledger.release(job_id)
+
+
+def _ask_for_analyses() -> None:
+    """Have analysed what never was, and again what an older extractor analysed."""
+    outdated = audio_features.outdated(EXTRACTOR, _MOST)
+    ids = [*ledger.never_asked(ANALYSIS)[:_MOST], *outdated]
+    if ids:
+        with transaction():
+            ledger.need(ANALYSIS.kind, ANALYSIS.entity_type, ids)
 
 
 def _wanted() -> Wanted:

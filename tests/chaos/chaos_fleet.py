@@ -161,7 +161,7 @@ def about(name: str, known: Content) -> Content:
 
 
 def tables() -> Content:
-    """What the tables say now, and where every need stands."""
+    """What the tables say now, and where every need stands that a scan waits for."""
     names: dict[tuple[str, int], str] = {
         **{(EntityType.TRACK, track.id): track.path for track in Track.select()},
         **{(EntityType.ALBUM, album.id): album.key for album in Album.select()},
@@ -170,7 +170,7 @@ def tables() -> Content:
     }
     needs = sorted(
         (names[row.entity_type, row.entity_id], row.kind, row.entity_type, row.state)
-        for row in LedgerRow.select()
+        for row in LedgerRow.select().where(LedgerRow.kind.not_in(ledger.UNHURRIED))
     )
     return {**content(), "ledger": needs}
 
@@ -187,9 +187,12 @@ def undisturbed(music: Path) -> Content:
 
 
 def open_needs() -> int:
-    """How many rows of the ledger are not settled."""
+    """How many rows of the ledger are not settled, of what a scan waits for."""
     return sum(
-        counts[state] for counts in ledger.counts().values() for state in (State.TODO, State.LEASED)
+        counts[state]
+        for need, counts in ledger.counts().items()
+        if need.kind not in ledger.UNHURRIED
+        for state in (State.TODO, State.LEASED)
     )
 
 

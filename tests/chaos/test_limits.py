@@ -40,6 +40,7 @@ def limited() -> Iterator[tuple[ChaosFleet, dict[str, str]]]:
     """A fleet of narrow limits whose workers run these jobs all at the same time; the jobs' ids."""
     text = (REPOSITORY / "queues.toml").read_text()
     text = re.sub(r"^timeout = .*$", 'timeout = "3s"', text, flags=re.MULTILINE)
+    text = re.sub(r"^memory = .*\n", "", text, flags=re.MULTILINE)
     text = text.replace('execution = "forked"', 'execution = "forked"\nmemory = "512M"')
     with chaos_fleet(text) as fleet:
         fleet.up()

@@ -135,7 +135,7 @@ class Library:
     def work(self) -> None:
         """Run each of the jobs that look on disk on what is to be done."""
         for need in ledger.NEEDS:
-            if need.kind is not Kind.REMOTE:
+            if need.kind not in ledger.UNHURRIED:
                 job = getattr(covers, need.job.removeprefix("covers."))
                 job(ledger.with_state(need, [State.TODO]))
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from db import ledger
 from db.ledger import Quarantine
-from db.models import Album, EntityType, Kind, LedgerRow, State, utc_now
+from db.models import Album, EntityType, Kind, LedgerRow, State, Track, utc_now
 from tests.covers.library import Library
 from tests.doctor.complaints import complaint, complaints
 from worker.doctor import Severity, mend
@@ -59,6 +59,7 @@ def test_leases_long_expired_are_named_with_the_age_of_the_first(library: Librar
 def test_covers_that_were_never_asked_for_are_named_and_asked_for(library: Library) -> None:
     track = library.track("A/1.flac", "A")
     library.track("A/2.flac", "A")
+    ledger.need(Kind.ANALYSIS, EntityType.TRACK, [row.id for row in Track.select()])
     settle_everything()
     LedgerRow.delete().where(LedgerRow.entity_id == track, LedgerRow.kind == Kind.COVER).execute()
     found = {each.says: each for each in complaints("ledger")}

@@ -180,4 +180,4 @@ def test_a_job_without_rows_is_refused_with_those_that_have_some(
     fleet: Fleet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fleet("enqueue", "scan.discovery", "--missing") == ExitCode.BAD_INPUT
-    assert f"these have: {', '.join(['cover', 'covers'])}" in capsys.readouterr().err
+    assert "these have: analysis, audio_analysis" in capsys.readouterr().err

@@ -174,6 +174,7 @@ def test_numeric_libraries_run_one_thread(read: Read) -> None:
     environment = processes(read(render(TOPOLOGY, COMMITTED)))["both-1"].environment
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         assert environment[name] == "1"
+    assert environment["NUMBA_CACHE_DIR"] == f"{environment['FLEET_DATA_DIR']}/numba"
 
 
 def test_logs_are_rotated(read: Read) -> None:

@@ -1,0 +1,21 @@
+"""How much of a track is analysed: the setting FLEET_ANALYSIS_SECONDS."""
+
+from db.errors import SettingError
+from db.settings import value
+
+SHORTEST, LONGEST = 60.0, 120.0
+
+
+def analysis_seconds() -> float:
+    """Seconds of the excerpt. Raises SettingError for what is no number from 60 to 120."""
+    text = value("FLEET_ANALYSIS_SECONDS")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not SHORTEST <= seconds <= LONGEST:
+        raise SettingError(
+            f"FLEET_ANALYSIS_SECONDS is {text!r} — write a number of seconds from "
+            f"{SHORTEST:g} to {LONGEST:g}, or leave it unset for 90"
+        )
+    return seconds

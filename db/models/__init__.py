@@ -1,0 +1,74 @@
+"""The tables: what the fleet knows of a music library, the same for SQLite and PostgreSQL.
+
+Times are naive UTC. Paths are text as `db.paths` writes it. A change here needs a migration.
+"""
+
+from db.models.base import EntityType, Kind, State, Table, database, utc_now
+from db.models.music import Album, AlbumArtist, Artist, Genre, Track, TrackArtist, TrackGenre
+from db.models.pictures import (
+    ArtistPicture,
+    ChosenImage,
+    Cover,
+    EmbeddedPicture,
+    FolderImage,
+    Image,
+    ProviderAnswer,
+)
+from db.models.similarity import Vector, VectorModel
+from db.models.sound import AudioFeatures
+from db.models.work import LedgerRow, Problem, Scan, ScanChunk
+
+__all__ = [
+    "TABLES",
+    "Album",
+    "AlbumArtist",
+    "Artist",
+    "ArtistPicture",
+    "AudioFeatures",
+    "ChosenImage",
+    "Cover",
+    "EmbeddedPicture",
+    "EntityType",
+    "FolderImage",
+    "Genre",
+    "Image",
+    "Kind",
+    "LedgerRow",
+    "Problem",
+    "ProviderAnswer",
+    "Scan",
+    "ScanChunk",
+    "State",
+    "Table",
+    "Track",
+    "TrackArtist",
+    "TrackGenre",
+    "Vector",
+    "VectorModel",
+    "database",
+    "utc_now",
+]
+
+TABLES: tuple[type[Table], ...] = (
+    Artist,
+    Album,
+    Track,
+    TrackArtist,
+    AlbumArtist,
+    Genre,
+    TrackGenre,
+    EmbeddedPicture,
+    FolderImage,
+    Image,
+    Cover,
+    ChosenImage,
+    ArtistPicture,
+    ProviderAnswer,
+    AudioFeatures,
+    VectorModel,
+    Vector,
+    LedgerRow,
+    Scan,
+    ScanChunk,
+    Problem,
+)

@@ -1,0 +1,62 @@
+"""What every table shares: the open database, the words for entities, needs and their states."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from peewee import (
+    DatabaseProxy,
+    Model,
+)
+
+database = DatabaseProxy()
+"""The open database; `db.connection.open_database` points it at SQLite or PostgreSQL."""
+
+
+def utc_now() -> datetime:
+    """The present moment as these tables store it: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class EntityType(StrEnum):
+    """What a cover or a ledger row belongs to."""
+
+    TRACK = "track"
+    ALBUM = "album"
+    ARTIST = "artist"
+    FILE = "file"
+    """A file that has a problem; its id is that of the row of `problems`."""
+
+
+class Kind(StrEnum):
+    """What an entity can need."""
+
+    PICTURE = "picture"
+    """The embedded picture that this track carries for itself and its equals is to be stored."""
+    COVER = "cover"
+    REMOTE = "remote"
+    """A picture is to be looked for on the web, for there is none on disk."""
+    ANALYSIS = "analysis"
+    """Its sound is to be analysed."""
+    VECTOR = "vector"
+    """Its place among the others is to be found."""
+    TAGS = "tags"
+    """A file's tags are to be read; a row only for a file that is quarantined."""
+
+
+class State(StrEnum):
+    """Where a need stands. `none` means looked for and not there, `quarantined` not to be tried."""
+
+    TODO = "todo"
+    LEASED = "leased"
+    DONE = "done"
+    NONE = "none"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+
+
+class Table(Model):
+    """What every table shares."""
+
+    class Meta:
+        database = database
+        legacy_table_names = False

@@ -1,0 +1,116 @@
+"""What is to be done, what is being done, and what could not be."""
+
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    DateTimeField,
+    ForeignKeyField,
+    IntegerField,
+    JSONField,
+    TextField,
+)
+
+from db.models.base import State, Table, utc_now
+
+
+class LedgerRow(Table):
+    """What an entity still needs, or how that need was settled."""
+
+    id = AutoField()
+    kind = TextField()
+    entity_type = TextField()
+    entity_id = IntegerField()
+    state = TextField(default=State.TODO.value)
+    reason = TextField(null=True)
+    sources = JSONField(default=list)
+    """Where it was looked for: a list of text."""
+    attempt = IntegerField(default=0)
+    lease = TextField(null=True)
+    """The job that works on it."""
+    lease_attempt = IntegerField(default=0)
+    """Which attempt of that job."""
+    leased_until = DateTimeField(null=True)
+    look_again_at = DateTimeField(null=True)
+    """When what failed or was not there is tried again; None: only when asked for anew."""
+    stage = TextField(null=True)
+    """The job in which it was quarantined."""
+    signal = TextField(null=True)
+    """What ended the processes that worked on it: SIGSEGV, memory, timeout …"""
+    path = TextField(null=True)
+    """The file or folder that is quarantined."""
+
+    class Meta:
+        table_name = "ledger"
+        indexes = (
+            (("kind", "entity_type", "entity_id"), True),
+            (("kind", "entity_type", "state"), False),
+            (("lease",), False),
+        )
+
+
+class Scan(Table):
+    """One look at one root. It ends when it was walked and every chunk is done."""
+
+    id = AutoField()
+    root = TextField()
+    deep = BooleanField(default=False)
+    started_at = DateTimeField(default=utc_now)
+    heartbeat_at = DateTimeField(default=utc_now)
+    walked_at = DateTimeField(null=True)
+    finished_at = DateTimeField(null=True)
+    fault = TextField(null=True)
+    """Why the scan ended without a result; None when it has one."""
+    found = IntegerField(default=0)
+    unchanged = IntegerField(default=0)
+    missing = IntegerField(default=0)
+    new = IntegerField(default=0)
+    changed = IntegerField(default=0)
+    moved = IntegerField(default=0)
+    unreadable = IntegerField(default=0)
+
+    class Meta:
+        table_name = "scans"
+
+
+class ScanChunk(Table):
+    """A handful of files on their way from discovery to the tables."""
+
+    id = AutoField()
+    scan = ForeignKeyField(Scan, backref="chunks", on_delete="CASCADE")
+    scan_id: int
+    files = JSONField(default=list)
+    """The `jobs.records.FoundFile` to read, as JSON."""
+    regroup = JSONField(default=list)
+    """Group folders whose tracks are to be grouped anew."""
+    split_folder = TextField(null=True)
+    """The group folder when it was too large for one chunk."""
+    file_count = IntegerField(default=0)
+    failures = IntegerField(default=0)
+    """How often a job of it failed for good."""
+    again_at = DateTimeField(null=True)
+    """Not before this time is a chunk that failed tried again."""
+    done_at = DateTimeField(null=True)
+
+    class Meta:
+        table_name = "scan_chunks"
+        indexes = ((("scan", "done_at"), False),)
+
+
+class Problem(Table):
+    """A file that costs only itself, and why."""
+
+    id = AutoField()
+    path = TextField()
+    stage = TextField()
+    code = TextField()
+    """A `jobs.records.ProblemCode`."""
+    message = TextField()
+    size = BigIntegerField(null=True)
+    mtime_ns = BigIntegerField(null=True)
+    first_seen = DateTimeField(default=utc_now)
+    last_seen = DateTimeField(default=utc_now)
+
+    class Meta:
+        table_name = "problems"
+        indexes = ((("path", "stage"), True),)

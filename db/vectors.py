@@ -1,0 +1,106 @@
+"""Vectors and the models that made them; every vector has its model's dimension.
+
+Vectors are bytes here, 32-bit little-endian floats, so that light programs need no NumPy;
+`db.vector_matrix` makes arrays of them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from db.errors import WrongDimensionError
+from db.models import EntityType, Vector, VectorModel, utc_now
+from db.rows import tuples
+from db.slices import slices
+
+BYTES_A_NUMBER = 4
+_ROWS = 200
+
+
+class ModelVersion(NamedTuple):
+    """A model, without its parameters."""
+
+    id: int
+    trained_at: datetime
+    reason: str
+    dimension: int
+    tracks: int
+    genres: int
+    vocabulary: str
+
+
+_VERSION = tuple(getattr(VectorModel, name) for name in ModelVersion._fields)
+
+
+def current_model() -> ModelVersion | None:
+    """The newest model; None when none was trained yet."""
+    query = VectorModel.select(*_VERSION).order_by(VectorModel.id.desc()).limit(1)
+    return next((ModelVersion._make(row) for row in tuples(query)), None)
+
+
+def parameters(model_id: int) -> bytes:
+    """What a model was stored with."""
+    query = VectorModel.select(VectorModel.parameters).where(VectorModel.id == model_id)
+    return next(bytes(stored) for (stored,) in tuples(query))
+
+
+def record(
+    entity_type: EntityType, model: ModelVersion, vectors: Mapping[int, bytes | memoryview]
+) -> None:
+    """Write vectors by entity id, in place of earlier ones. Raises WrongDimensionError."""
+    for entity_id, numbers in vectors.items():
+        check(model.dimension, numbers, f"the vector of {entity_type} {entity_id}")
+    rows = [
+        {
+            "entity_type": entity_type,
+            "entity_id": entity_id,
+            "model": model.id,
+            "dimension": model.dimension,
+            "numbers": bytes(numbers),
+            "made_at": utc_now(),
+        }
+        for entity_id, numbers in vectors.items()
+    ]
+    for part in slices(rows, _ROWS):
+        Vector.insert_many(part).on_conflict(
+            conflict_target=[Vector.entity_type, Vector.entity_id],
+            preserve=[Vector.model, Vector.dimension, Vector.numbers, Vector.made_at],
+        ).execute()
+
+
+def all_of(entity_type: EntityType, model: ModelVersion) -> Iterator[tuple[int, bytes]]:
+    """Each entity's id and vector by this model, by id. Raises WrongDimensionError."""
+    query = (
+        Vector.select(Vector.entity_id, Vector.numbers)
+        .where(Vector.entity_type == entity_type, Vector.model == model.id)
+        .order_by(Vector.entity_id)
+    )
+    for entity_id, numbers in tuples(query):
+        check(model.dimension, numbers, f"the vector of {entity_type} {entity_id}")
+        yield entity_id, bytes(numbers)
+
+
+def some_of(
+    entity_type: EntityType, model: ModelVersion, entity_ids: Sequence[int]
+) -> dict[int, bytes]:
+    """Those of these entities' vectors that there are by this model. Raises WrongDimensionError."""
+    found: dict[int, bytes] = {}
+    for ids in slices(entity_ids):
+        query = Vector.select(Vector.entity_id, Vector.numbers).where(
+            Vector.entity_type == entity_type,
+            Vector.model == model.id,
+            Vector.entity_id.in_(list(ids)),
+        )
+        found.update((entity_id, bytes(numbers)) for entity_id, numbers in tuples(query))
+    for entity_id, numbers in found.items():
+        check(model.dimension, numbers, f"the vector of {entity_type} {entity_id}")
+    return found
+
+
+def check(dimension: int, numbers: bytes | memoryview, name: str) -> None:
+    """Raises WrongDimensionError unless there are so many numbers."""
+    if len(numbers) != dimension * BYTES_A_NUMBER:
+        raise WrongDimensionError(
+            f"{name} has {len(numbers) // BYTES_A_NUMBER} numbers, its model says {dimension} — "
+            "`fleet enqueue vectorization.rebuild` makes all vectors anew"
+        )

@@ -1,0 +1,128 @@
+"""What became of the analysis of each track, and writing that down."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from db import audio_features, ledger, problems
+from db.analysis_seconds import analysis_seconds
+from db.audio_features import AnalysedTrack
+from db.ledger import Settled
+from db.models import EntityType, Kind, State
+from jobs.audio_analysis.version import EXTRACTOR
+from jobs.bounded import FailureKind, ItemFailure, run_bounded
+from jobs.errors import UnreadableFileError
+from jobs.records import ProblemCode
+
+STAGE = "analysis"
+"""Under which stage the `problems` of files that cannot be heard are filed."""
+MEMORY = 768 * 1024 * 1024
+"""Bytes of address space that the child may take; the libraries reserve some 300 MiB of it, and the
+longest excerpt makes less than 300 MiB of them resident."""
+SECONDS = 120.0
+"""Time that one file may take, the first one's import of the libraries included."""
+_CODES = {
+    FailureKind.MEMORY: ProblemCode.TOO_MUCH_MEMORY,
+    FailureKind.TIME: ProblemCode.TOO_SLOW,
+    FailureKind.CRASH: ProblemCode.CRASHED,
+    FailureKind.ERROR: ProblemCode.DAMAGED,
+}
+
+
+class Fault(NamedTuple):
+    """Why a track has no features."""
+
+    code: ProblemCode
+    message: str
+
+
+class Analysis(NamedTuple):
+    """What became of one track: features or a fault; neither for a track whose file is missing."""
+
+    track: AnalysedTrack
+    features: dict[str, Any] | None = None
+    """Columns of `audio_features`."""
+    fault: Fault | None = None
+
+
+def analyse(tracks: Sequence[AnalysedTrack]) -> Iterator[Analysis]:
+    """The analysis of each track, whatever the files do. Raises SettingError."""
+    seconds = analysis_seconds()
+    present = [track for track in tracks if not track.missing]
+    yield from (Analysis(track) for track in tracks if track.missing)
+    items = [(track.path, seconds, track.duration) for track in present]
+    outcomes = run_bounded(_hear, items, extra_memory=MEMORY, seconds=SECONDS)
+    with closing(outcomes):
+        for track, outcome in zip(present, outcomes, strict=True):
+            if isinstance(outcome, ItemFailure):
+                yield Analysis(track, fault=Fault(_CODES[outcome.kind], outcome.message))
+            elif "code" in outcome.json:
+                fault = Fault(ProblemCode(outcome.json["code"]), outcome.json["message"])
+                yield Analysis(track, fault=fault)
+            else:
+                yield Analysis(track, outcome.json)
+
+
+def write(done: Sequence[Analysis], holder: str) -> None:
+    """Write features and problems, and settle the needs. Call it in a transaction."""
+    audio_features.record([_row(each.track, each.features) for each in done if each.features])
+    problems.clear([each.track.path for each in done if each.features], STAGE)
+    problems.record(
+        [
+            {
+                "path": each.track.path,
+                "stage": STAGE,
+                "code": each.fault.code.value,
+                "message": each.fault.message,
+                "size": None,
+                "mtime_ns": None,
+            }
+            for each in done
+            # A scan sees to a file that is gone.
+            if each.fault and each.fault.code is not ProblemCode.VANISHED
+        ]
+    )
+    ledger.settle(Kind.ANALYSIS, EntityType.TRACK, map(_settled, done), holder)
+
+
+def _hear(item: tuple[str, float, float | None]) -> dict[str, Any]:
+    """The features of a file, or its code and message. Runs in the child, which imports it all."""
+    from jobs.audio_analysis.decoding import Wanted  # noqa: PLC0415  # 120 MiB
+    from jobs.audio_analysis.extracting import features_of_file  # noqa: PLC0415
+
+    _hush()
+    try:
+        return features_of_file(Wanted(*item))
+    except UnreadableFileError as error:
+        return {"code": error.code.value, "message": str(error)}
+
+
+def _hush() -> None:
+    """Have what decoders write to the error output go nowhere: a line for each broken frame.
+
+    What comes of it is told by their errors.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+def _row(track: AnalysedTrack, features: dict[str, Any]) -> dict[str, Any]:
+    beside = {
+        "track": track.id,
+        "extractor": EXTRACTOR,
+        "content_id": track.content_id,
+        "tag_bpm": track.bpm,
+    }
+    return features | beside
+
+
+def _settled(analysis: Analysis) -> Settled:
+    track_id = analysis.track.id
+    if analysis.fault:
+        reason = f"{analysis.fault.code.value}: {analysis.fault.message}"
+        return Settled(track_id, State.FAILED, reason)
+    if analysis.features is None:
+        return Settled(track_id, State.NONE, "the file is missing")
+    return Settled(track_id, State.DONE)

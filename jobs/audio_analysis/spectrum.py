@@ -1,0 +1,105 @@
+"""The excerpt that every feature is computed of, and its one spectrum."""
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+import soxr
+
+Array = npt.NDArray[np.float32]
+
+RATE = 22_050
+"""Samples a second that features are computed at."""
+WINDOW, HOP = 2048, 512
+"""Samples of a frame of the spectrum, and from one frame to the next."""
+FRAMES_A_SECOND = RATE / HOP
+_FRAMES_AT_ONCE = 512
+
+
+class Excerpt(NamedTuple):
+    """A part of a track as it was decoded."""
+
+    samples: Array
+    """Shape (samples, channels), one or two channels, in -1..1."""
+    rate: int
+    """Samples a second."""
+    start: float
+    """Seconds from the beginning of the track."""
+    decoder: str
+    """soundfile or pyav."""
+    stated: float | None = None
+    """How long the whole track is by the file's own word, in seconds, where it says."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the excerpt is."""
+        return len(self.samples) / self.rate
+
+
+class Spectrum:
+    """Mono samples at RATE and the magnitudes of their short-time Fourier transform.
+
+    What several features need of it (power, sums) is computed when it is first asked for, once.
+    """
+
+    def __init__(self, samples: Array) -> None:
+        """`samples`: mono, at RATE. Fewer than a WINDOW are filled up with silence."""
+        short = WINDOW - len(samples)
+        self.samples = np.pad(samples, (0, short)) if short > 0 else samples
+        self.magnitudes = _magnitudes(self.samples)
+        """Shape (frames, WINDOW / 2 + 1)."""
+        self.frequencies: Array = np.fft.rfftfreq(WINDOW, 1 / RATE).astype(np.float32)
+
+    @cached_property
+    def power(self) -> Array:
+        """The squares of the magnitudes."""
+        return np.square(self.magnitudes)
+
+    @cached_property
+    def energy(self) -> Array:
+        """The power of each frame."""
+        summed: Array = self.power.sum(axis=1)
+        return summed
+
+    @cached_property
+    def sounding(self) -> npt.NDArray[np.bool_]:
+        """The frames that are no more than 60 dB below the loudest: what silence says is noise."""
+        sounding: npt.NDArray[np.bool_] = self.energy > self.energy.max() * 1e-6
+        return sounding
+
+
+def mono(excerpt: Excerpt) -> Array:
+    """The mean of the channels, at RATE."""
+    left, right = excerpt.samples[:, 0], excerpt.samples[:, -1]
+    # Column by column: NumPy's mean over two neighbours takes ten times as long.
+    mixed: Array = (left + right) * np.float32(0.5)
+    return mixed if excerpt.rate == RATE else resampled(mixed, excerpt.rate, RATE)
+
+
+def resampled(samples: Array, rate: int, to: int) -> Array:
+    """Mono samples at another rate; 16 bits' worth of quality is more than features notice."""
+    changed: Array = soxr.resample(samples, rate, to, quality="MQ").astype(np.float32, copy=False)
+    return changed
+
+
+def frames_of(samples: Array, size: int, hop: int) -> Array:
+    """A view of the whole frames in `samples`, shape (frames, size)."""
+    views: Array = np.lib.stride_tricks.sliding_window_view(samples, size)[::hop]
+    return views
+
+
+def hann(size: int) -> Array:
+    """A periodic Hann window."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
+
+
+def _magnitudes(samples: Array) -> Array:
+    """A few frames at a time, so that nothing beside the result becomes large."""
+    frames, window = frames_of(samples, WINDOW, HOP), hann(WINDOW)
+    magnitudes = np.empty((len(frames), WINDOW // 2 + 1), np.float32)
+    for first in range(0, len(frames), _FRAMES_AT_ONCE):
+        part = slice(first, first + _FRAMES_AT_ONCE)
+        np.abs(scipy.fft.rfft(frames[part] * window), out=magnitudes[part])
+    return magnitudes

@@ -1,0 +1,1 @@
+"""What is heard in synthesised sound is what was played."""
