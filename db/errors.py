@@ -6,6 +6,7 @@ DatabaseError
 ├── NewerDatabaseError
 ├── OldDatabaseError
 ├── DatabaseFullError
+├── NoVectorError
 └── WrongDimensionError
 
 SettingError
@@ -34,6 +35,10 @@ class OldDatabaseError(DatabaseError):
 
 class DatabaseFullError(DatabaseError):
     """The disk of the database is full."""
+
+
+class NoVectorError(DatabaseError):
+    """Nothing is known that a track could be compared by; the message says why."""
 
 
 class WrongDimensionError(DatabaseError):

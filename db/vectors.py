@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from peewee import fn
+
 from db.errors import WrongDimensionError
 from db.models import EntityType, Vector, VectorModel, utc_now
 from db.rows import tuples
@@ -15,6 +17,7 @@ from db.slices import slices
 
 BYTES_A_NUMBER = 4
 _ROWS = 200
+_READ_AT_ONCE = 5_000
 
 
 class ModelVersion(NamedTuple):
@@ -33,8 +36,9 @@ _VERSION = tuple(getattr(VectorModel, name) for name in ModelVersion._fields)
 
 
 def current_model() -> ModelVersion | None:
-    """The newest model; None when none was trained yet."""
-    query = VectorModel.select(*_VERSION).order_by(VectorModel.id.desc()).limit(1)
+    """The newest model whose vectors are all made; None when none was trained yet."""
+    trained = VectorModel.select(*_VERSION).where(~VectorModel.in_training)
+    query = trained.order_by(VectorModel.id.desc()).limit(1)
     return next((ModelVersion._make(row) for row in tuples(query)), None)
 
 
@@ -47,7 +51,10 @@ def parameters(model_id: int) -> bytes:
 def record(
     entity_type: EntityType, model: ModelVersion, vectors: Mapping[int, bytes | memoryview]
 ) -> None:
-    """Write vectors by entity id, in place of earlier ones. Raises WrongDimensionError."""
+    """Write vectors by entity id, in place of earlier ones by the same model.
+
+    Raises WrongDimensionError.
+    """
     for entity_id, numbers in vectors.items():
         check(model.dimension, numbers, f"the vector of {entity_type} {entity_id}")
     rows = [
@@ -63,21 +70,31 @@ def record(
     ]
     for part in slices(rows, _ROWS):
         Vector.insert_many(part).on_conflict(
-            conflict_target=[Vector.entity_type, Vector.entity_id],
-            preserve=[Vector.model, Vector.dimension, Vector.numbers, Vector.made_at],
+            conflict_target=[Vector.entity_type, Vector.entity_id, Vector.model],
+            preserve=[Vector.dimension, Vector.numbers, Vector.made_at],
         ).execute()
 
 
 def all_of(entity_type: EntityType, model: ModelVersion) -> Iterator[tuple[int, bytes]]:
     """Each entity's id and vector by this model, by id. Raises WrongDimensionError."""
-    query = (
-        Vector.select(Vector.entity_id, Vector.numbers)
-        .where(Vector.entity_type == entity_type, Vector.model == model.id)
-        .order_by(Vector.entity_id)
-    )
-    for entity_id, numbers in tuples(query):
-        check(model.dimension, numbers, f"the vector of {entity_type} {entity_id}")
-        yield entity_id, bytes(numbers)
+    entity_id = 0
+    while True:  # a part at a time: a cursor would keep them all
+        query = (
+            Vector.select(Vector.entity_id, Vector.numbers)
+            .where(
+                Vector.entity_type == entity_type,
+                Vector.model == model.id,
+                Vector.entity_id > entity_id,
+            )
+            .order_by(Vector.entity_id)
+            .limit(_READ_AT_ONCE)
+        )
+        rows = list(tuples(query))
+        for entity_id, numbers in rows:
+            check(model.dimension, numbers, f"the vector of {entity_type} {entity_id}")
+            yield entity_id, bytes(numbers)
+        if len(rows) < _READ_AT_ONCE:
+            return
 
 
 def some_of(
@@ -95,6 +112,31 @@ def some_of(
     for entity_id, numbers in found.items():
         check(model.dimension, numbers, f"the vector of {entity_type} {entity_id}")
     return found
+
+
+class Stamp(NamedTuple):
+    """What tells whether vectors were added, replaced or dropped since."""
+
+    rows: int
+    newest: datetime | None
+    """When the last of them was made."""
+
+
+def stamp(entity_type: EntityType, model: ModelVersion) -> Stamp:
+    """How the vectors by this model stand."""
+    query = Vector.select(fn.COUNT(Vector.id), fn.MAX(Vector.made_at)).where(
+        Vector.entity_type == entity_type, Vector.model == model.id
+    )
+    ((count, newest),) = tuples(query)
+    return Stamp(count, newest)
+
+
+def forget(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
+    """Drop the vectors of entities that are gone, or are nothing that has one any more."""
+    for ids in slices(entity_ids):
+        Vector.delete().where(
+            Vector.entity_type == entity_type, Vector.entity_id.in_(list(ids))
+        ).execute()
 
 
 def check(dimension: int, numbers: bytes | memoryview, name: str) -> None:

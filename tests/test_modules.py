@@ -24,7 +24,7 @@ def test_the_module_can_be_imported(module: str) -> None:
 
 def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
     jobs = "jobs.scan, jobs.metadata, jobs.batch, jobs.insert, jobs.covers, jobs.audio_analysis"
-    jobs += ", jobs.maintenance"
+    jobs += ", jobs.vectorization, jobs.maintenance"
     code = f"import sys, worker.process, {jobs}; print(*(set({HEAVY}) & set(sys.modules)))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -33,7 +33,17 @@ def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["scan", "metadata", "batch", "insert", "covers", "audio_analysis", "maintenance"]
+    "name",
+    [
+        "scan",
+        "metadata",
+        "batch",
+        "insert",
+        "covers",
+        "audio_analysis",
+        "vectorization",
+        "maintenance",
+    ],
 )
 def test_any_stage_can_be_the_first_that_a_worker_imports(name: str) -> None:
     subprocess.run([sys.executable, "-c", f"import jobs.{name}"], cwd=ROOT, check=True)

@@ -15,6 +15,7 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake=False):
         genres = pw.IntegerField()
         vocabulary = pw.TextField()
         parameters = pw.BlobField()
+        in_training = pw.BooleanField(default=False)
 
         class Meta:
             table_name = "vector_models"
@@ -36,7 +37,10 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake=False):
 
         class Meta:
             table_name = "vectors"
-            indexes = [(("entity_type", "entity_id"), True), (("entity_type", "model"), False)]
+            indexes = [
+                (("entity_type", "entity_id", "model"), True),
+                (("entity_type", "model", "made_at"), False),
+            ]
 
 
 def rollback(migrator: Migrator, database: pw.Database, *, fake=False):

@@ -1,12 +1,20 @@
 """What sounds like what: the models that make vectors, and the vectors."""
 
-from peewee import AutoField, BlobField, DateTimeField, ForeignKeyField, IntegerField, TextField
+from peewee import (
+    AutoField,
+    BlobField,
+    BooleanField,
+    DateTimeField,
+    ForeignKeyField,
+    IntegerField,
+    TextField,
+)
 
 from db.models.base import Table, utc_now
 
 
 class VectorModel(Table):
-    """A trained model; its id is its version, and the newest is the one in use."""
+    """A trained model; its id is its version, and the newest trained is the one in use."""
 
     id = AutoField()
     trained_at = DateTimeField(default=utc_now)
@@ -22,13 +30,18 @@ class VectorModel(Table):
     """The signature of the library's tags when it was trained; see `db.tag_vocabulary`."""
     parameters = BlobField()
     """What `jobs.vectorization` needs to apply it: NumPy's npz, without pickles."""
+    in_training = BooleanField(default=False)
+    """Whether its vectors are still being made: the one before it is in use until they all are."""
 
     class Meta:
         table_name = "vector_models"
 
 
 class Vector(Table):
-    """Where an entity lies among the others: of length 1, so that a dot product says how near."""
+    """Where an entity lies among the others: of length 1, so that a dot product says how near.
+
+    While a model is in training an entity has one by it, and one by the model in use.
+    """
 
     id = AutoField()
     entity_type = TextField()
@@ -43,4 +56,7 @@ class Vector(Table):
 
     class Meta:
         table_name = "vectors"
-        indexes = ((("entity_type", "entity_id"), True), (("entity_type", "model"), False))
+        indexes = (
+            (("entity_type", "entity_id", "model"), True),
+            (("entity_type", "model", "made_at"), False),
+        )

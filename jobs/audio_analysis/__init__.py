@@ -9,7 +9,7 @@ from db import audio_features, ledger
 from db.connection import transaction
 from db.models import EntityType, Kind
 from jobs.audio_analysis.outcomes import Analysis, analyse, write
-from worker.dispatch import current_attempt, job
+from worker.dispatch import current_attempt, enqueue, job
 
 LEASE_SECONDS = 3600
 """Longer than a job of the queue may take."""
@@ -34,6 +34,8 @@ def analyze_batch(track_ids: list[int]) -> None:
             _settle(done, holder)
             done = []
     _settle(done, holder)
+    if leased:
+        enqueue("vectorization.batch", track_ids=leased)
 
 
 @job
@@ -50,3 +52,4 @@ def _settle(done: list[Analysis], holder: str) -> None:
     with transaction():
         mine = ledger.still_leased(Kind.ANALYSIS, EntityType.TRACK, ids, holder)
         write([analysis for analysis in done if analysis.track.id in mine], holder)
+        ledger.need(Kind.VECTOR, EntityType.TRACK, mine)

@@ -4,7 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from db import albums, artist_albums, audio_features, ledger, named, problems, scans, tracks
+from db import (
+    albums,
+    artist_albums,
+    audio_features,
+    ledger,
+    named,
+    problems,
+    scans,
+    tracks,
+    vector_inputs,
+)
 from db.models import EntityType, Image, Kind, ScanChunk
 from db.slices import slices
 from jobs.batch.folders import folder_of, group_folder
@@ -41,6 +51,7 @@ class Written:
 def write(batch: Batch, chunk: ScanChunk) -> Written:
     """Write the batch and close its chunk."""
     before = _known_ids(batch)
+    stood = vector_inputs.standing(before)
     touched = tracks.albums_of(before) | tracks.albums_in(chunk.regroup)
     used = named.used_by(before, sorted(touched))
     leaders = artist_albums.leaders_of(sorted(touched))
@@ -66,7 +77,8 @@ def write(batch: Batch, chunk: ScanChunk) -> Written:
     left = bool(gone or chunk.regroup or batch.unread)
     near = artists.near({*_group_folders(batch), *chunk.regroup}, something_left=left)
     of_artists = artists.wanted(credited, leaders, near)
-    needs = _need(batch.tracks, track_ids, touched - gone, of_artists)
+    changes = vector_inputs.changes(stood, vector_inputs.standing(before))
+    needs = _need(batch.tracks, track_ids, touched - gone, of_artists | _of_vectors(changes))
     follower = scans.close_chunk(chunk, _counts(batch))
     return Written(needs, follower)
 
@@ -178,10 +190,10 @@ def _need(
     records: Sequence[TrackRecord],
     track_ids: Mapping[str, int],
     album_ids: Iterable[int],
-    of_artists: artists.Wanted,
+    others: artists.Wanted,
 ) -> dict[ledger.Need, list[int]]:
     """Write what the new and changed entities need, in the ledger."""
-    wanted = of_artists | {
+    wanted = others | {
         (Kind.PICTURE, EntityType.TRACK): _picture_carriers(records, track_ids),
         (Kind.COVER, EntityType.TRACK): list(track_ids.values()),
         (Kind.COVER, EntityType.ALBUM): list(album_ids),
@@ -191,6 +203,19 @@ def _need(
         need: ledger.need(need.kind, need.entity_type, wanted[need.kind, need.entity_type])
         for need in ledger.NEEDS
         if (need.kind, need.entity_type) in wanted
+    }
+
+
+def _of_vectors(changes: vector_inputs.Changes) -> artists.Wanted:
+    """Of what has a vector, or was found to have none: others are asked for once it was heard."""
+    changed = {
+        EntityType.TRACK: changes.tracks,
+        EntityType.ALBUM: changes.albums,
+        EntityType.ARTIST: changes.artists,
+    }
+    return {
+        (Kind.VECTOR, entity_type): ledger.with_row(Kind.VECTOR, entity_type, sorted(ids))
+        for entity_type, ids in changed.items()
     }
 
 

@@ -7,17 +7,20 @@ even, is found by comparing the two.
 from collections import Counter
 from collections.abc import Iterable
 
-from db import audio_features, ledger, scans
+from db import audio_features, ledger, scans, vector_inputs
 from db.connection import transaction
-from db.models import Kind
+from db.models import EntityType, Kind
 from db.slices import slices
 from jobs.audio_analysis.version import EXTRACTOR
-from worker.dispatch import HeldJob, enqueue, held_jobs
+from jobs.vectorization import first_model
+from worker.dispatch import HeldJob, connection, enqueue, held_jobs
 
 NEEDS_PER_JOB = 50
 _MOST = 20_000
 """Entities of a kind that one sweep looks at, the oldest ones; the next sweep sees the next."""
 ANALYSIS = next(need for need in ledger.NEEDS if need.kind is Kind.ANALYSIS)
+_FIRST_MODEL, _FIRST_MODEL_AGAIN = "fleet:first_model", 15 * 60
+"""A key of Redis that says that the first model was asked for, and its seconds."""
 DISCOVERY, READING = "scan.discovery", "metadata.extract_batch"
 
 Wanted = dict[tuple[str, str], list[int]]
@@ -32,6 +35,7 @@ def ring_again() -> dict[str, int]:
     """
     _release_lost_leases()
     _ask_for_analyses()
+    _ask_for_vectors()
     before = _wanted()
     if not any(before.values()):
         return {}
@@ -61,6 +65,16 @@ def _ask_for_analyses() -> None:
     if ids:
         with transaction():
             ledger.need(ANALYSIS.kind, ANALYSIS.entity_type, ids)
+
+
+def _ask_for_vectors() -> None:
+    """Have vectors made of tracks whose analysis was given up, and the first model trained."""
+    if ids := vector_inputs.never_asked(_MOST):
+        with transaction():
+            ledger.need(Kind.VECTOR, EntityType.TRACK, ids)
+    # What ends before its time is not begun anew each minute.
+    if first_model.is_due() and connection().set(_FIRST_MODEL, 1, nx=True, ex=_FIRST_MODEL_AGAIN):
+        enqueue(first_model.NAME, reason=first_model.REASON)
 
 
 def _wanted() -> Wanted:

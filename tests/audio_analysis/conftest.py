@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import soundfile
 
 # The children that analyse sound are forked of this process, and need not import it then.
@@ -67,8 +68,8 @@ class Library:
 
 
 @pytest.fixture
-def library(database: str, tmp_path: Path) -> Library:
-    """An empty library in an open database, on SQLite and PostgreSQL."""
+def library(database: str, queues: redis.Redis, tmp_path: Path) -> Library:
+    """An empty library in an open database, on SQLite and PostgreSQL, and empty queues."""
     folder = tmp_path / "music"
     folder.mkdir()
     return Library(folder)

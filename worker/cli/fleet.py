@@ -13,7 +13,7 @@ from typing import NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
-from db.errors import DatabaseError, SettingError
+from db.errors import DatabaseError, NoVectorError, SettingError
 from worker import __version__
 from worker.errors import WorkerError
 from worker.exit_codes import ExitCode
@@ -38,6 +38,8 @@ COMMANDS = {
     "problems": Row("problems", "problems", "List the files that could not be used, and why."),
     "web": Row("web", "web", "Show where the page is, or serve it."),
     "cover": Row("cover", "cover", "Set a cover yourself, or see why another is shown."),
+    "similar": Row("similar", "similar", "List the tracks that are most like one."),
+    "path": Row("similar", "path", "List a smooth way from one track to another."),
     "enqueue": Row("enqueue", "enqueue", "Put a job in its queue."),
     "queue": Row("queue", "queue", "List, pause, move, clear or retry the queues' jobs."),
     "doctor": Row("doctor", "doctor", "Look for what is wrong, and say how to mend it."),
@@ -130,10 +132,10 @@ def explained(error: Exception) -> ExplainedError:
     match error:
         case WorkerError():
             return ExplainedError(str(error), error.exit_code)
+        case SettingError() | NoVectorError():
+            return ExplainedError(str(error), ExitCode.BAD_INPUT)
         case DatabaseError():
             return ExplainedError(str(error), ExitCode.DATABASE)
-        case SettingError():
-            return ExplainedError(str(error), ExitCode.BAD_INPUT)
         case OSError(strerror=str(reason)):
             file = "" if error.filename is None else f"{error.filename}: "
             remedy = "check the path, its permissions and the space on its disk"

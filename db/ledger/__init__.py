@@ -1,0 +1,66 @@
+"""The ledger: what each entity still needs, who works on it, and how it ended.
+
+A need is written in the transaction that made it. An attempt of a job leases rows, works, and
+settles them in the transaction that writes its result. A row that was asked for anew in between is
+no longer leased to that attempt: the result is then not written, and the next one's is. An attempt
+takes up what earlier attempts of its job leased, for these are dead or given up.
+"""
+
+from db.ledger.asking import forget, need, wake_due, wake_failed
+from db.ledger.leasing import (
+    Settled,
+    backoff,
+    give_up,
+    given_up,
+    lease,
+    leasing_jobs,
+    release,
+    settle,
+    still_leased,
+)
+from db.ledger.needs import NEEDS, UNHURRIED, Need, need_of
+from db.ledger.quarantining import Quarantine, quarantine, quarantine_file, quarantined
+from db.ledger.standing import (
+    counts,
+    never_asked,
+    none_for_another_reason,
+    open_among,
+    todo_among,
+    unleased,
+    with_row,
+    with_state,
+    without_row,
+)
+
+__all__ = [
+    "NEEDS",
+    "UNHURRIED",
+    "Need",
+    "Quarantine",
+    "Settled",
+    "backoff",
+    "counts",
+    "forget",
+    "give_up",
+    "given_up",
+    "lease",
+    "leasing_jobs",
+    "need",
+    "need_of",
+    "never_asked",
+    "none_for_another_reason",
+    "open_among",
+    "quarantine",
+    "quarantine_file",
+    "quarantined",
+    "release",
+    "settle",
+    "still_leased",
+    "todo_among",
+    "unleased",
+    "wake_due",
+    "wake_failed",
+    "with_row",
+    "with_state",
+    "without_row",
+]

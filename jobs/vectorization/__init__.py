@@ -1,0 +1,158 @@
+"""Vectorization: each track's place among the others, of what was heard in it and its tags.
+
+An album's and an artist's is the mean of their tracks'. The vectors of all come from one model,
+which is trained on the library itself; `db.vectors` keeps both.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+from redis.exceptions import LockError
+from redis.lock import Lock
+
+from db import ledger, vector_inputs, vectors
+from db.connection import transaction
+from db.ledger import Settled
+from db.models import EntityType, Kind, State
+from db.slices import slices
+from db.vectors import ModelVersion
+from jobs.vectorization.following import need_followers
+from worker.dispatch import connection, current_attempt, job
+
+LEASE_SECONDS = 7 * 3600
+"""Longer than a job of the queue may take."""
+_LOCK_SECONDS = 120
+"""After what time a training that does not tell that it goes on is taken for dead."""
+NO_MODEL = "no model yet: the first is trained when the first analyses are done"
+NOTHING_KNOWN = "nothing was heard in it, and its tags name no genre, mood or year that others have"
+NO_MEMBERS = "none of its tracks has a vector"
+
+
+@job
+def batch(track_ids: list[int]) -> None:
+    """Make vectors of those of these tracks for which the ledger asks it.
+
+    Without a model the needs are settled, and the first training makes all their vectors.
+    Raises WrongDimensionError.
+    """
+    holder = current_attempt()
+    leased = _lease(EntityType.TRACK, track_ids, holder)
+    model = vectors.current_model()
+    if not leased or model is None:
+        _settle(EntityType.TRACK, None, dict.fromkeys(leased), NO_MODEL, holder)
+        return
+    from jobs.vectorization.model import from_bytes  # noqa: PLC0415  # NumPy, in the child alone
+    from jobs.vectorization.model import vectors as vectors_of  # noqa: PLC0415
+
+    made = vectors_of(from_bytes(vectors.parameters(model.id)), vector_inputs.inputs(leased))
+    found = {track_id: made.get(track_id) for track_id in leased}
+    _settle(EntityType.TRACK, model, found, NOTHING_KNOWN, holder)
+
+
+@job
+def batch_albums(album_ids: list[int]) -> None:
+    """As `batch`, for albums: the mean of their tracks' vectors."""
+    _batch_means(EntityType.ALBUM, album_ids)
+
+
+@job
+def batch_artists(artist_ids: list[int]) -> None:
+    """As `batch`, for artists: the mean of their tracks', and of the tracks on their albums."""
+    _batch_means(EntityType.ARTIST, artist_ids)
+
+
+@job
+def calculate(track_id: int) -> None:
+    """Make one track's vector, whether or not it has one."""
+    with transaction():
+        ledger.need(Kind.VECTOR, EntityType.TRACK, [track_id])
+    batch([track_id])
+
+
+@job
+def train(reason: str = "asked for") -> int | None:
+    """Train a model, make all vectors by it, and have it take over; its version.
+
+    Until all are made the model before it is in use, and stays so when this is ended. Waits for a
+    training that is under way. None when too little was heard.
+    """
+    from jobs.vectorization.training import train as train_model  # noqa: PLC0415  # scikit-learn
+
+    lock = connection().lock("fleet:alone:vectorization.train", timeout=_LOCK_SECONDS)
+    lock.acquire()
+    try:
+        return train_model(reason, partway=lambda: _hold_on(lock))
+    finally:
+        with suppress(LockError):  # Redis was wiped
+            lock.release()
+
+
+@job
+def rebuild() -> None:
+    """Have all vectors made anew by the model in use."""
+    for need in ledger.NEEDS:
+        if need.kind is Kind.VECTOR:
+            for ids in slices(ledger.with_state(need)):
+                with transaction():
+                    ledger.need(need.kind, need.entity_type, ids)
+
+
+@job
+def search_similar(track_id: int, count: int = 10) -> list[dict[str, Any]]:
+    """The tracks most like one: id and similarity, of -1 to 1, the most alike first.
+
+    Raises NoVectorError.
+    """
+    from db.neighbours import similar  # noqa: PLC0415  # NumPy, in the child alone
+
+    return [neighbour._asdict() for neighbour in similar(track_id, count)]
+
+
+def _hold_on(lock: Lock) -> None:
+    with suppress(LockError):  # Redis was wiped; what is written stays right
+        lock.reacquire()
+
+
+def _batch_means(entity_type: EntityType, entity_ids: list[int]) -> None:
+    holder = current_attempt()
+    leased = _lease(entity_type, entity_ids, holder)
+    model = vectors.current_model()
+    if not leased or model is None:
+        _settle(entity_type, None, dict.fromkeys(leased), NO_MODEL, holder)
+        return
+    from jobs.vectorization.means import means  # noqa: PLC0415  # NumPy, in the child alone
+
+    made = means(entity_type, model, leased)
+    found = {entity_id: made.get(entity_id) for entity_id in leased}
+    _settle(entity_type, model, found, NO_MEMBERS, holder)
+
+
+def _lease(entity_type: EntityType, entity_ids: list[int], holder: str) -> list[int]:
+    with transaction():
+        return ledger.lease(Kind.VECTOR, entity_type, entity_ids, holder, LEASE_SECONDS)
+
+
+def _settle(
+    entity_type: EntityType,
+    model: ModelVersion | None,
+    found: dict[int, bytes | None],
+    reason: str,
+    holder: str,
+) -> None:
+    """Write the vectors that are still asked for, and `reason` for those that there are none of.
+
+    A model that took over in between has taken the leases, so that nothing is written by another.
+    """
+    with transaction():
+        mine = ledger.still_leased(Kind.VECTOR, entity_type, list(found), holder)
+        made = {each: numbers for each in mine if (numbers := found[each]) is not None}
+        if model is not None:
+            vectors.record(entity_type, model, made)
+            vectors.forget(entity_type, sorted(mine - made.keys()))
+            if entity_type is EntityType.TRACK:
+                need_followers(sorted(mine))
+        settled = [
+            Settled(each, State.DONE) if each in made else Settled(each, State.NONE, reason)
+            for each in sorted(mine)
+        ]
+        ledger.settle(Kind.VECTOR, entity_type, settled, holder)

@@ -1,0 +1,158 @@
+"""`fleet similar` and `fleet path`: more like this, and a way from one song to another."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from db import named_tracks, neighbours, sounding
+from db.connection import open_database
+from db.named_tracks import NamedTrack
+from db.neighbours import Filters, Neighbour
+from db.paths import shown, to_bytes, to_text
+from db.schema import check_schema
+from db.sounding import Sounding
+from worker.cli.tables import print_table
+from worker.errors import BadInputError
+from worker.nearest import nearest
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_SHOWN = 20
+"""Lines of a list that may be long."""
+_MOST = 10_000
+
+
+def _as(command: Command) -> Command:
+    """Give a command the options that say how its tracks are written."""
+    for option in (
+        click.option("--m3u", "form", flag_value="m3u", help="As a playlist, M3U8."),
+        click.option("--json", "form", flag_value="json", help="One JSON object a line."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet similar "Björk - Jóga"
+  fleet similar ~/Music/joga.flac --count 50 --not-same-album --m3u > joga.m3u8
+  fleet similar track:12 --bpm 6 --key compatible
+""",
+)
+@click.argument("track")
+@click.option("-c", "--count", type=click.IntRange(1, _MOST), default=10, show_default=True)
+@click.option(
+    "--bpm",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Only tempos so near, half and double of it included.",
+)
+@click.option(
+    "--key",
+    type=click.Choice(["compatible"]),
+    callback=lambda _context, _option, value: value is not None,
+    help="Only keys that mix: the same Camelot code, one hour off, or the other letter.",
+)
+@click.option("--not-same-album", "other_album", is_flag=True, help="None of the same album.")
+@_as
+def similar(track: str, count: int, form: str | None, **filters: Any) -> None:
+    """List the tracks that are most like TRACK, the most alike first.
+
+    TRACK is a path, an id, a title, "ARTIST - TITLE", words of a title, or a file's name. What is
+    alike is what was heard, and what the tags say. Files that are missing are left out.
+    """
+    _open()
+    wanted = _found(track)
+    found = neighbours.similar(wanted.id, count, Filters(**filters))
+    if not found:
+        click.echo(f"Nothing else is like that of {wanted.full_name}.", err=True)
+    _write(found, form)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet path "Jóga" "Hyperballad"
+  fleet path track:12 track:90 --count 20 --m3u > evening.m3u8
+""",
+)
+@click.argument("first")
+@click.argument("last")
+@click.option(
+    "-c",
+    "--count",
+    type=click.IntRange(2, _MOST),
+    default=10,
+    show_default=True,
+    help="Tracks, these two included.",
+)
+@_as
+def path(first: str, last: str, count: int, form: str | None) -> None:
+    """List a smooth way from FIRST to LAST: each track is near the one before.
+
+    FIRST and LAST are named as for `fleet similar`. The similarity is to the track before.
+    """
+    _open()
+    _write(neighbours.path(_found(first).id, _found(last).id, count), form)
+
+
+def _open() -> None:
+    open_database()
+    check_schema()
+
+
+def _found(name: str) -> NamedTrack:
+    """The one track that is called so. Raises BadInputError when it is none, or several."""
+    file = to_text(os.fsencode(os.path.realpath(Path(name).expanduser())))
+    found = named_tracks.called(name, file)
+    if not found:
+        near = nearest(name, named_tracks.titles())
+        asked = f"did you mean {near}?" if near else "name one that `fleet scan` has taken in"
+        raise BadInputError(f"there is no track {name!r} — {asked}")
+    if len(found) > 1:
+        lines = [f"\n  {each.address}\t{each.full_name}" for each in found[:_SHOWN]]
+        more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise BadInputError(f"{name!r} fits {len(found)} — say which:{''.join(lines)}{more}")
+    return found[0]
+
+
+def _write(found: Sequence[Neighbour], form: str | None) -> None:
+    ids = [each.track_id for each in found]
+    known = sounding.tracks(ids, missing=True)
+    by = sounding.artists(ids)
+    rows = [(each, known[each.track_id], by.get(each.track_id, "")) for each in found]
+    if form == "json":
+        for neighbour, track, artists in rows:
+            said = {"artists": artists, "similarity": round(neighbour.similarity, 4)}
+            click.echo(json.dumps(track._asdict() | said, ensure_ascii=False))
+    elif form == "m3u":
+        _write_m3u([(track, artists) for _, track, artists in rows])
+    elif rows:
+        cells = [_cells(*row) for row in rows]
+        print_table([["similarity", "artist", "title", "album", "bpm", "key", "path"], *cells])
+
+
+def _write_m3u(tracks: Sequence[tuple[Sounding, str]]) -> None:
+    """M3U8 with the paths as they are, byte by byte."""
+    lines = [b"#EXTM3U"]
+    for track, by in tracks:
+        seconds = round(track.duration) if track.duration else -1
+        name = " ".join(sounding.full_name(track, by).split())
+        lines += [f"#EXTINF:{seconds},{name}".encode(), to_bytes(track.path)]
+    click.echo(b"\n".join(lines))
+
+
+def _cells(neighbour: Neighbour, track: Sounding, artists: str) -> list[str]:
+    return [
+        f"{neighbour.similarity:.3f}",
+        artists,
+        sounding.full_name(track, None),
+        track.album or "",
+        f"{track.bpm:.0f}" if track.bpm else "",
+        f"{track.camelot} {track.key}" if track.camelot else "",
+        shown(track.path),
+    ]
