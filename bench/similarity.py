@@ -71,12 +71,14 @@ def _inputs(
     ]
 
 
-def _ours(music: Sequence[Piece], choice: Choice | None = None) -> Rows:
+def ours(music: Sequence[Piece], choice: Choice | None = None) -> Rows:
+    """Our vectors, of what was heard alone, by a model of these pieces."""
     inputs = _inputs(music, LEVEL)
     return apply(fit(inputs, choice), inputs).astype(np.float64)
 
 
-def _mfcc(music: Sequence[Piece]) -> Rows:
+def mfcc(music: Sequence[Piece]) -> Rows:
+    """The means and deviations of the coefficients without the first, which is the loudness."""
     heard = [piece.heard[LEVEL] for piece in music]
     return _standard([[*each["mfcc_mean"][1:], *each["mfcc_deviation"]] for each in heard])
 
@@ -98,7 +100,7 @@ def _near(rows: Rows) -> Rows:
 
 def _likeness(music: Sequence[Piece]) -> Iterator[str]:
     """Print the table of 1, and tell in what ours is behind."""
-    contenders: dict[str, Rows] = {"ours": _ours(music), "MFCC alone": _mfcc(music)}
+    contenders: dict[str, Rows] = {"ours": ours(music), "MFCC alone": mfcc(music)}
     if all(piece.bliss for piece in music):
         contenders["bliss"] = _bliss(music)
     else:
@@ -221,7 +223,7 @@ def _sweep(music: Sequence[Piece]) -> None:
     grid = product((8, 12, 16, 24, 32), (0.0, 0.25, 0.5, 0.75, 1.0), (0.0, 0.2, 0.4, 0.6))
     for components, whitening, tags in grid:
         choice = Choice(components=components, whitening=whitening, tags=tags)
-        near = _near(_ours(music, choice))
+        near = _near(ours(music, choice))
         artist = _scores(near, [piece.artist for piece in music])
         album = _scores(near, [piece.album for piece in music])
         copies = min(_p1(music, choice).values())

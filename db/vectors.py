@@ -6,9 +6,9 @@ Vectors are bytes here, 32-bit little-endian floats, so that light programs need
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import Field, ModelSelect, fn
 
 from db.errors import WrongDimensionError
 from db.models import EntityType, Vector, VectorModel, utc_now
@@ -77,24 +77,42 @@ def record(
 
 def all_of(entity_type: EntityType, model: ModelVersion) -> Iterator[tuple[int, bytes]]:
     """Each entity's id and vector by this model, by id. Raises WrongDimensionError."""
-    entity_id = 0
-    while True:  # a part at a time: a cursor would keep them all
-        query = (
-            Vector.select(Vector.entity_id, Vector.numbers)
-            .where(
-                Vector.entity_type == entity_type,
-                Vector.model == model.id,
-                Vector.entity_id > entity_id,
-            )
-            .order_by(Vector.entity_id)
-            .limit(_READ_AT_ONCE)
+    for rows in blocks(entity_type, model):
+        yield from rows
+
+
+def blocks(entity_type: EntityType, model: ModelVersion) -> Iterator[list[tuple[int, bytes]]]:
+    """The same a part at a time: a cursor would keep them all."""
+    after = 0
+    while rows := [
+        (entity_id, bytes(numbers))
+        for entity_id, numbers in tuples(
+            _next(entity_type, model, after, _READ_AT_ONCE, Vector.entity_id, Vector.numbers)
         )
-        rows = list(tuples(query))
+    ]:
         for entity_id, numbers in rows:
             check(model.dimension, numbers, f"the vector of {entity_type} {entity_id}")
-            yield entity_id, bytes(numbers)
-        if len(rows) < _READ_AT_ONCE:
-            return
+        yield rows
+        after = rows[-1][0]
+
+
+def ids_of(entity_type: EntityType, model: ModelVersion, after: int, most: int) -> list[int]:
+    """The next entities after this id that have a vector by this model, by id."""
+    rows = tuples(_next(entity_type, model, after, most, Vector.entity_id))
+    return [entity_id for (entity_id,) in rows]
+
+
+def count(entity_type: EntityType, model: ModelVersion) -> int:
+    """How many entities have a vector by this model."""
+    mine = (Vector.entity_type == entity_type, Vector.model == model.id)
+    return int(Vector.select().where(*mine).count())
+
+
+def _next(
+    entity_type: EntityType, model: ModelVersion, after: int, most: int, *columns: "Field[Any]"
+) -> "ModelSelect[Any]":
+    mine = (Vector.entity_type == entity_type, Vector.model == model.id, Vector.entity_id > after)
+    return Vector.select(*columns).where(*mine).order_by(Vector.entity_id).limit(most)
 
 
 def some_of(

@@ -24,7 +24,7 @@ def test_the_module_can_be_imported(module: str) -> None:
 
 def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
     jobs = "jobs.scan, jobs.metadata, jobs.batch, jobs.insert, jobs.covers, jobs.audio_analysis"
-    jobs += ", jobs.vectorization, jobs.maintenance"
+    jobs += ", jobs.vectorization, jobs.gmm, jobs.maintenance"
     code = f"import sys, worker.process, {jobs}; print(*(set({HEAVY}) & set(sys.modules)))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -42,6 +42,7 @@ def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
         "covers",
         "audio_analysis",
         "vectorization",
+        "gmm",
         "maintenance",
     ],
 )

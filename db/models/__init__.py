@@ -4,6 +4,7 @@ Times are naive UTC. Paths are text as `db.paths` writes it. A change here needs
 """
 
 from db.models.base import EntityType, Kind, State, Table, database, utc_now
+from db.models.clusters import Cluster, ClusterMembership, ClusterModel
 from db.models.music import Album, AlbumArtist, Artist, Genre, Track, TrackArtist, TrackGenre
 from db.models.pictures import (
     ArtistPicture,
@@ -26,6 +27,9 @@ __all__ = [
     "ArtistPicture",
     "AudioFeatures",
     "ChosenImage",
+    "Cluster",
+    "ClusterMembership",
+    "ClusterModel",
     "Cover",
     "EmbeddedPicture",
     "EntityType",
@@ -67,6 +71,9 @@ TABLES: tuple[type[Table], ...] = (
     AudioFeatures,
     VectorModel,
     Vector,
+    ClusterModel,
+    Cluster,
+    ClusterMembership,
     LedgerRow,
     Scan,
     ScanChunk,

@@ -17,7 +17,7 @@ from db.models import EntityType, Kind, State
 from db.slices import slices
 from db.vectors import ModelVersion
 from jobs.vectorization.following import need_followers
-from worker.dispatch import connection, current_attempt, job
+from worker.dispatch import connection, current_attempt, enqueue, job
 
 LEASE_SECONDS = 7 * 3600
 """Longer than a job of the queue may take."""
@@ -81,10 +81,13 @@ def train(reason: str = "asked for") -> int | None:
     lock = connection().lock("fleet:alone:vectorization.train", timeout=_LOCK_SECONDS)
     lock.acquire()
     try:
-        return train_model(reason, partway=lambda: _hold_on(lock))
+        version = train_model(reason, partway=lambda: _hold_on(lock))
     finally:
         with suppress(LockError):  # Redis was wiped
             lock.release()
+    if version is not None:
+        enqueue("gmm.refresh_stale_clusters")
+    return version
 
 
 @job

@@ -62,7 +62,7 @@ def test_a_playlist_has_the_paths_byte_by_byte(
     assert lines[0] == b"#EXTM3U"
     at = lines.index(b"/music/\xff.flac")
     assert lines[at - 1] == b"#EXTINF:8,drums 104.0"
-    assert len(lines) == 11
+    assert sum(line.startswith(b"#EXTINF") for line in lines) == 5
 
 
 def test_json_has_a_track_a_line(library: Library, capsys: Output) -> None:

@@ -40,6 +40,7 @@ COMMANDS = {
     "cover": Row("cover", "cover", "Set a cover yourself, or see why another is shown."),
     "similar": Row("similar", "similar", "List the tracks that are most like one."),
     "path": Row("similar", "path", "List a smooth way from one track to another."),
+    "cluster": Row("cluster", "cluster", "List groups that sound alike, or export them."),
     "enqueue": Row("enqueue", "enqueue", "Put a job in its queue."),
     "queue": Row("queue", "queue", "List, pause, move, clear or retry the queues' jobs."),
     "doctor": Row("doctor", "doctor", "Look for what is wrong, and say how to mend it."),

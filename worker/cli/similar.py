@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
-from db import named_tracks, neighbours, sounding
+from db import cluster_terms, named_tracks, neighbours, sounding
 from db.connection import open_database
+from db.models import EntityType
 from db.named_tracks import NamedTrack
 from db.neighbours import Filters, Neighbour
-from db.paths import shown, to_bytes, to_text
+from db.paths import shown, to_text
 from db.schema import check_schema
 from db.sounding import Sounding
+from worker import playlists
 from worker.cli.tables import print_table
 from worker.errors import BadInputError
 from worker.nearest import nearest
@@ -130,20 +132,10 @@ def _write(found: Sequence[Neighbour], form: str | None) -> None:
             said = {"artists": artists, "similarity": round(neighbour.similarity, 4)}
             click.echo(json.dumps(track._asdict() | said, ensure_ascii=False))
     elif form == "m3u":
-        _write_m3u([(track, artists) for _, track, artists in rows])
+        click.echo(playlists.playlist(cluster_terms.listed(EntityType.TRACK, ids)), nl=False)
     elif rows:
         cells = [_cells(*row) for row in rows]
         print_table([["similarity", "artist", "title", "album", "bpm", "key", "path"], *cells])
-
-
-def _write_m3u(tracks: Sequence[tuple[Sounding, str]]) -> None:
-    """M3U8 with the paths as they are, byte by byte."""
-    lines = [b"#EXTM3U"]
-    for track, by in tracks:
-        seconds = round(track.duration) if track.duration else -1
-        name = " ".join(sounding.full_name(track, by).split())
-        lines += [f"#EXTINF:{seconds},{name}".encode(), to_bytes(track.path)]
-    click.echo(b"\n".join(lines))
 
 
 def _cells(neighbour: Neighbour, track: Sounding, artists: str) -> list[str]:

@@ -1,0 +1,120 @@
+"""Clusters: groups of tracks, and of artists, that sound alike, from their vectors.
+
+A mixture of Gaussians with diagonal covariance, or K-means while there are few. Identities go on
+from model to model, and names as long as they fit. What is heavy is imported inside the jobs.
+"""
+
+from db import clusters, vectors
+from db.models import EntityType
+from worker.dispatch import job
+
+MODELS_KEPT = 5
+RETIRED_DAYS = 30
+
+
+@job
+def train_model(entity_type: str) -> str:
+    """Fit a model of `track` or `artist` anew, and put all into clusters; what is to wait for.
+
+    Nothing is done when there are too few vectors (`db.clusters.FEW`). Raises ValueError for
+    another type.
+    """
+    kind = _kind(entity_type)
+    standing = clusters.standing(kind)
+    if standing.vectors >= clusters.FEW[kind]:
+        from jobs.gmm.training import train  # noqa: PLC0415  # brings NumPy and scikit-learn
+
+        train(kind)
+        standing = clusters.standing(kind)
+    return standing.remark
+
+
+@job
+def cluster_all_tracks() -> int:
+    """Put every track into its clusters, by a new model when there is none that fits."""
+    return _cluster_all(EntityType.TRACK)
+
+
+@job
+def cluster_all_artists() -> int:
+    """Put every artist into its clusters, by a new model when there is none that fits."""
+    return _cluster_all(EntityType.ARTIST)
+
+
+@job
+def cluster_track(track_id: int) -> int:
+    """Put a track into its clusters by the model in use; 0 when it has no vector, else 1."""
+    return _cluster(EntityType.TRACK, [track_id])
+
+
+@job
+def cluster_artist(artist_id: int) -> int:
+    """Put an artist into its clusters by the model in use; 0 when it has no vector, else 1."""
+    return _cluster(EntityType.ARTIST, [artist_id])
+
+
+@job
+def refresh_stale_clusters() -> dict[str, int]:
+    """Put what has no clusters, or has a newer vector, into its; how many, by type.
+
+    Trains when there is no model for the vectors that there are, or K-means made do and there are
+    enough now.
+    """
+    return {str(kind): _refresh(kind) for kind in clusters.TYPES}
+
+
+@job
+def cleanup_old_clusters() -> dict[str, int]:
+    """Delete old models and clusters that retired long ago; how many."""
+    models, retired = clusters.drop_old(MODELS_KEPT, RETIRED_DAYS)
+    return {"models": models, "clusters": retired}
+
+
+def _kind(entity_type: str) -> EntityType:
+    if entity_type not in clusters.TYPES:
+        raise ValueError(f"the entity type is {entity_type!r} — write track or artist")
+    return EntityType(entity_type)
+
+
+def _due(standing: clusters.Standing) -> bool:
+    """Whether a new model is needed: there is none, or for other vectors, or a makeshift."""
+    model, kind = standing.model, standing.entity_type
+    if standing.vectors < clusters.FEW[kind]:
+        return False
+    version = vectors.current_model()
+    if model is None or version is None or model.vector_model != version.id:
+        return True
+    return model.entities < clusters.ENOUGH[kind] <= standing.vectors
+
+
+def _cluster_all(kind: EntityType) -> int:
+    standing = clusters.standing(kind)
+    if _due(standing):
+        train_model(str(kind))
+        return standing.vectors
+    if standing.model is None or standing.vectors < clusters.FEW[kind]:
+        return 0
+    from jobs.gmm.training import assign_all  # noqa: PLC0415  # brings NumPy
+
+    return assign_all(standing.model)
+
+
+def _refresh(kind: EntityType) -> int:
+    standing = clusters.standing(kind)
+    if _due(standing):
+        train_model(str(kind))
+        return standing.vectors
+    if standing.model is None or not clusters.stale(standing.model, 0, 1):
+        return 0
+    from jobs.gmm.training import assign_stale  # noqa: PLC0415  # brings NumPy
+
+    return assign_stale(standing.model)
+
+
+def _cluster(kind: EntityType, entity_ids: list[int]) -> int:
+    model = clusters.current_model(kind)
+    if model is None:
+        return 0
+    from jobs.gmm.training import assign  # noqa: PLC0415  # brings NumPy
+
+    return assign(model, entity_ids)

@@ -1,0 +1,140 @@
+"""`fleet cluster`: groups of tracks and artists that sound alike."""
+
+import json
+from pathlib import Path
+
+import click
+
+from db import cluster_terms, clusters
+from db.clusters import Described, Standing
+from db.connection import open_database
+from db.models import EntityType
+from db.schema import check_schema
+from worker import playlists
+from worker.cli.tables import print_table
+from worker.errors import BadInputError
+from worker.nearest import nearest
+
+_KINDS = {"tracks": EntityType.TRACK, "artists": EntityType.ARTIST}
+
+
+@click.group(name="cluster")
+def cluster() -> None:
+    """List groups of tracks or artists that sound alike, see who is in one, or export them."""
+
+
+@cluster.command("list")
+@click.argument("what", type=click.Choice(list(_KINDS)), required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with what is waited for.")
+def list_clusters(what: str | None, as_json: bool) -> None:
+    """List the clusters, the largest first, and say what is waited for."""
+    open_database()
+    check_schema()
+    kinds = [_KINDS[what]] if what else list(clusters.TYPES)
+    standings = [clusters.standing(kind) for kind in kinds]
+    found = [each for kind in kinds for each in clusters.clusters(kind)]
+    if as_json:
+        told = {str(each.entity_type): _told(each) for each in standings}
+        rows = [{**each._asdict(), "made_at": each.made_at.isoformat()} for each in found]
+        click.echo(json.dumps({"standing": told, "clusters": rows}, ensure_ascii=False))
+        return
+    if found:
+        lines = [[str(each.id), each.entity_type, str(each.size), each.name] for each in found]
+        print_table([["id", "of", "size", "name"], *lines])
+    for each in standings:
+        if each.remark:
+            click.echo(f"Clusters of {each.entity_type}s: {each.remark}.", err=True)
+
+
+@cluster.command()
+@click.argument("name", metavar="ID|NAME")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--m3u", is_flag=True, help="As a playlist.")
+def show(name: str, as_json: bool, m3u: bool) -> None:
+    """List who is in a cluster, the most typical first."""
+    if as_json and m3u:
+        raise click.UsageError("--json and --m3u are two forms: give one of them")
+    open_database()
+    check_schema()
+    found = _found(name)
+    kind, members = EntityType(found.entity_type), clusters.members(found)
+    ids = [each.entity_id for each in members]
+    if m3u:
+        text = playlists.playlist(cluster_terms.listed(kind, ids))
+        click.echo(text, nl=False)
+        return
+    names = _names(kind, ids)
+    rows = [each for each in members if each.entity_id in names]
+    if as_json:
+        told = [
+            {"id": each.entity_id, "name": names[each.entity_id], "probability": each.probability}
+            for each in rows
+        ]
+        click.echo(
+            json.dumps({"id": found.id, "name": found.name, "members": told}, ensure_ascii=False)
+        )
+        return
+    lines = [
+        [str(each.entity_id), f"{each.probability:.2f}", names[each.entity_id]] for each in rows
+    ]
+    print_table([["id", "belongs", found.name], *lines])
+
+
+@cluster.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def export(folder: Path) -> None:
+    """Write a playlist for each cluster of tracks into FOLDER, in place of those of last time.
+
+    A file that `fleet` did not write is left alone.
+    """
+    open_database()
+    check_schema()
+    folder.mkdir(parents=True, exist_ok=True)
+    written: set[Path] = set()
+    for each in clusters.clusters(EntityType.TRACK):
+        ids = [member.entity_id for member in clusters.members(each)]
+        file = folder / playlists.file_name(each.name)
+        if file in written:
+            file = folder / playlists.file_name(f"{each.name[:60]} ({each.id})")
+        text = playlists.playlist(cluster_terms.listed(EntityType.TRACK, ids))
+        if playlists.write(file, text):
+            written.add(file)
+        else:
+            click.echo(f"{file} is not of musicfleet and was left alone — move it away", err=True)
+    for file in folder.glob("*.m3u8"):
+        if file not in written and playlists.is_ours(file):
+            file.unlink()
+    click.echo(f"{len(written)} playlists are in {folder}.")
+
+
+def _told(standing: Standing) -> dict[str, object]:
+    model = standing.model
+    return {
+        "vectors": standing.vectors,
+        "enough": clusters.ENOUGH[standing.entity_type],
+        "method": model.method if model else None,
+        "remark": standing.remark,
+    }
+
+
+def _found(name: str) -> Described:
+    known = [each for kind in clusters.TYPES for each in clusters.clusters(kind)]
+    found = [each for each in known if str(each.id) == name]
+    found = found or [each for each in known if each.name.casefold() == name.casefold()]
+    if not found:
+        near = nearest(name, {each.name for each in known})
+        asked = f"did you mean {near}?" if near else "`fleet cluster list` names them"
+        raise BadInputError(f"there is no cluster {name!r} — {asked}")
+    if len(found) > 1:
+        ids = ", ".join(f"{each.id} (of {each.entity_type}s)" for each in found)
+        raise BadInputError(f"{name!r} is the name of {len(found)} clusters — say which: {ids}")
+    return found[0]
+
+
+def _names(kind: EntityType, ids: list[int]) -> dict[int, str]:
+    if kind is EntityType.ARTIST:
+        return cluster_terms.artist_names(ids)
+    return {
+        each.id: " - ".join(filter(None, (each.artist, each.title))) or each.path
+        for each in cluster_terms.listed(kind, ids)
+    }
