@@ -1,7 +1,10 @@
 """Audio features: what was heard in tracks, and whose features are to be found anew."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
+
+from peewee import fn
 
 from db.models import AudioFeatures, EntityType, Kind, LedgerRow, State, Track, utc_now
 from db.rows import tuples
@@ -98,3 +101,12 @@ def outdated(extractor: int, most: int) -> list[int]:
         .limit(most)
     )
     return [track_id for (track_id,) in tuples(query)]
+
+
+def analysed_since(moment: datetime) -> tuple[int, datetime | None]:
+    """How many tracks were analysed since then, and when the first of them was."""
+    query = AudioFeatures.select(
+        fn.COUNT(AudioFeatures.track), fn.MIN(AudioFeatures.analysed_at)
+    ).where(AudioFeatures.analysed_at >= moment)
+    ((count, first),) = tuples(query)
+    return count, first

@@ -11,6 +11,8 @@ from db.searching import search
 
 _BETWEEN = " - "
 _LOOKED_AT = 200
+_LONGEST_ID = 10
+"""Digits; no database has a longer id, or takes it."""
 
 
 class NamedTrack(NamedTuple):
@@ -33,7 +35,7 @@ def called(text: str, path: str | None = None) -> list[NamedTrack]:
     path in the form of `db.paths`. Tracks whose files are missing are found by id and path alone.
     """
     bare = text.removeprefix("track:")
-    if bare.isdecimal() and (found := _where(Track.id == int(bare))):
+    if bare.isdecimal() and len(bare) < _LONGEST_ID and (found := _where(Track.id == int(bare))):
         return _named(found)
     if path and (found := _where(Track.path == path)):
         return _named(found)

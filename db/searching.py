@@ -56,7 +56,7 @@ def search(text: str, artists: int, albums: int, tracks: int) -> Found:
     return Found(
         artist_page.cards(_best(Artist, Artist.name, words, artist_page.is_there(), artists)),
         gallery.cards(_best(Album, shown, words, gallery.is_there(), albums)),
-        _tracks(_best(Track, Track.title, words, Track.missing_since.is_null(), tracks)),
+        track_cards(_best(Track, Track.title, words, Track.missing_since.is_null(), tracks)),
     )
 
 
@@ -71,7 +71,8 @@ def _best(model: Any, field: Any, words: Sequence[str], is_there: Any, most: int
     return [row_id for row_id, _ in found[:most]]
 
 
-def _tracks(track_ids: Sequence[int]) -> list[FoundTrack]:
+def track_cards(track_ids: Sequence[int]) -> list[FoundTrack]:
+    """These tracks, in this order."""
     query = (
         Track.select(Track.id, Track.title, Album.id, Album.title, Track.duration)
         .left_outer_join(Album)

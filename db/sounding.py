@@ -54,6 +54,12 @@ def tracks(track_ids: Sequence[int], *, missing: bool = False) -> dict[int, Soun
     return found
 
 
+def titles(track_ids: Sequence[int]) -> dict[int, str]:
+    """The title of each of these tracks; its file's name when it has none."""
+    known = tracks(track_ids, missing=True)
+    return {track_id: full_name(each, None) for track_id, each in known.items()}
+
+
 def artists(track_ids: Sequence[int]) -> dict[int, str]:
     """The artists of each of these tracks that has any, as shown."""
     return {track_id: ", ".join(names) for track_id, names in artist_names(track_ids).items()}

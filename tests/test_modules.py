@@ -32,6 +32,14 @@ def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
     assert loaded.stdout.split() == []
 
 
+def test_a_page_that_nobody_asks_what_is_alike_has_no_heavy_library() -> None:
+    code = f"import sys, web.serving; print(*(set({HEAVY}) & set(sys.modules)))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.split() == []
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -11,6 +11,7 @@ from db.models import database
 from web import (
     albums,
     artists,
+    clusters,
     dashboard,
     faults,
     health,
@@ -21,6 +22,7 @@ from web import (
     scans,
     searching,
     security,
+    tracks,
     words,
 )
 from web.events import Streams
@@ -28,6 +30,9 @@ from worker.web_address import WebAddress
 
 _LARGEST_ID = 2**31 - 1
 _ASSETS_SECONDS = 365 * 24 * 3600
+_ROOMS = (
+    albums, artists, tracks, clusters, searching, images, queues, scans, health, metrics
+)  # fmt: skip
 _NO_DATABASE = (None, "static", "rq_dashboard.static")
 
 
@@ -66,6 +71,7 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.converters |= {"id": IdConverter, "size": SizeConverter}
     app.extensions["streams"] = Streams(closing)
+    app.extensions["atlas"] = clusters.Atlas()
     open_database().close()
     security.guard(app, address, password)
     login.guard(app, address, password)
@@ -73,7 +79,7 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
     app.teardown_request(_disconnect)
     words.teach(app)
     faults.handle(app)
-    for room in (albums, artists, searching, images, queues, scans, health, metrics):
+    for room in _ROOMS:
         app.register_blueprint(room.room)
     dashboard.mount(app)
     return app

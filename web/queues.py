@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from worker import queues, status
 from worker.errors import BadInputError
+from worker.long_work import long_work
 from worker.supervisor import control
 
 room = Blueprint("queues", __name__)
@@ -48,6 +49,7 @@ def _state() -> dict[str, object]:
     return {
         "queues": status.queues(),
         "work": status.work(),
+        "long_work": [each for each in long_work() if each.settled < each.tracks],
         "processes": processes,
         "is_up": bool(processes),
     }

@@ -25,7 +25,7 @@ class AudioFeatures(Table):
     """The version of the extractor that wrote the row."""
     content_id = TextField()
     """That of the track when it was analysed: another one has another sound, or other tags."""
-    analysed_at = DateTimeField(default=utc_now)
+    analysed_at = DateTimeField(default=utc_now, index=True)
     decoder = TextField()
     """soundfile or pyav."""
     start = FloatField()

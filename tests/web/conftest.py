@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,6 +115,18 @@ class PageFleet(NamedTuple):
         connection.endheaders()
         with closing(connection), connection.getresponse() as response:
             return Answer(response.status, dict(response.getheaders()), response.read())
+
+    @contextmanager
+    def library(self, patch: pytest.MonkeyPatch) -> Iterator[None]:
+        """The fleet's database, open in this process."""
+        with patch.context() as here:
+            here.setenv("FLEET_DATA_DIR", str(self.command.data_dir))
+            here.delenv("FLEET_DATABASE_URL", raising=False)
+            open_database()
+            try:
+                yield
+            finally:
+                close_database()
 
 
 class Answer(NamedTuple):

@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, 
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
+from db.models import Track
+from tests.web.alike import give_clusters, give_vectors
 from tests.web.conftest import PageFleet
 
 Open = Callable[..., Page]
@@ -179,7 +181,20 @@ def test_it_is_dark_where_the_system_is_and_as_the_user_says(open_page: Open) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["", "albums/1", "artists?all=1", "search?q=a", "queues", "scans", "health", "problems"]
+    "path",
+    [
+        "",
+        "albums/1",
+        "tracks/1",
+        "path?from=a&to=track:1",
+        "map",
+        "artists?all=1",
+        "search?q=a",
+        "queues",
+        "scans",
+        "health",
+        "problems",
+    ],
 )
 def test_a_phone_needs_no_sideways_scrolling(open_page: Open, path: str) -> None:
     page = open_page(path, width=390)
@@ -194,6 +209,45 @@ def test_without_scripts_it_still_searches_and_filters(
     page = open_page("?art=missing", java_script_enabled=False)
     expect(page.locator(".card")).to_have_count(1)
     expect(page.get_by_role("button", name="Apply")).to_be_visible()
+
+
+def test_the_map_names_its_tracks_to_the_keyboard_and_the_pointer(
+    open_page: Open, page_fleet: PageFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with page_fleet.library(monkeypatch):
+        ids = [track.id for track in Track.select().order_by(Track.id).limit(3)]
+        titles = [Track.get_by_id(each).title for each in ids]
+        give_vectors(dict(zip(ids, ([1, 0, 0], [0, 1, 0], [0, 0, 9]), strict=True)))
+        give_clusters({"First ones": ids})
+    page = open_page("map")
+    svg, tip = page.get_by_role("application", name="Map of the library"), page.locator("#map-tip")
+    expect(svg.locator("path")).to_have_count(3)
+    page.get_by_role("link", name="A way between two tracks").focus()
+    page.keyboard.press("Tab")
+    expect(tip).to_be_visible()
+    told = set()
+    for key in ("ArrowLeft", "ArrowRight", "ArrowRight", "ArrowUp", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+        told.add(tip.get_by_role("link").inner_text())
+    assert told == set(titles)
+    expect(tip).to_contain_text("First ones")
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    svg.locator("path").first.hover(force=True)
+    named = tip.get_by_role("link").inner_text()
+    page.get_by_role("application").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(named)
+
+
+def test_without_scripts_the_map_is_a_list_of_clusters(
+    open_page: Open, page_fleet: PageFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with page_fleet.library(monkeypatch):
+        give_clusters({"Listed": [track.id for track in Track.select().limit(2)]})
+    page = open_page("map", java_script_enabled=False)
+    expect(page.get_by_role("application")).to_be_hidden()
+    page.get_by_role("link", name="Listed", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Listed 2 tracks")
 
 
 def test_the_progress_of_a_scan_moves_by_itself(open_page: Open, page_fleet: PageFleet) -> None:

@@ -38,6 +38,9 @@ def every_page(page: FlaskClient) -> list[str]:
         f"/search?q={SCRIPT}",
         "/search/suggestions?q=script",
         "/scans",
+        f"/tracks/{Track.get(Track.title == SCRIPT).id}",
+        f"/path?from={SCRIPT}&to={SCRIPT}",
+        "/map",
         "/queues",
         "/queues/table",
         "/health",
@@ -178,7 +181,9 @@ def test_no_folder_is_scanned_that_was_not_before(page: FlaskClient, root: str) 
     assert dispatch.queue("scan").count == 0
 
 
-@pytest.mark.parametrize("path", ["/", "/artists", "/queues", "/scans", "/search?q=a"])
+@pytest.mark.parametrize(
+    "path", ["/", "/artists", "/tracks/1", "/map", "/path", "/queues", "/scans", "/search?q=a"]
+)
 def test_a_page_is_light_and_asks_no_other_host(page: FlaskClient, path: str) -> None:
     html = page.get(path).text
     total, seen = len(html.encode()), set()

@@ -14,6 +14,7 @@ from db.paths import shown
 from db.schema import check_schema
 from worker import status as fleet_status
 from worker.cli.tables import print_table
+from worker.long_work import long_work
 from worker.redis_address import shown_url
 from worker.supervisor import control
 from worker.topology import load
@@ -48,7 +49,8 @@ def status(watch: bool, as_json: bool) -> None:
     Each queue: how many jobs wait, run, failed, wait for a time (later), how long the first one
     has waited, whether it is paused, how many jobs were put back after their process died
     (recovered), and which live workers consume it. Each kind of work: how many tracks and albums
-    are done, have none, failed, and are to do.
+    are done, have none, failed, and are to do. While tracks are analysed: how many of all, how many
+    a minute in the last ten, and about how long the rest takes.
     """
     load()
     open_database()
@@ -78,6 +80,7 @@ def _everything() -> dict[str, Any]:
         "library": fleet_status.totals()._asdict(),
         "scans": [asdict(each) for each in fleet_status.running_scans()],
         "work": [asdict(each) for each in fleet_status.work()],
+        "long_work": [asdict(each) for each in long_work()],
         "queues": [asdict(each) for each in fleet_status.queues()],
     }
 
@@ -95,6 +98,9 @@ def _print() -> None:
         counts = (each.done, each.none, each.failed, each.to_do)
         rows.append([f"{each.entity_type} {each.kind}", *map(str, counts)])
     print_table(rows)
+    for work in long_work():
+        if work.settled < work.tracks:
+            click.echo(f"{work.kind.capitalize()}: {work.text}")
     if not control.is_up():
         click.echo("The fleet is not up: `fleet up` starts it.", err=True)
     print_table(queue_rows(fleet_status.queues()))

@@ -1,0 +1,12 @@
+"""An index by which the pace of the analysis is told. By peewee-migrate."""
+
+import peewee as pw
+from peewee_migrate import Migrator
+
+
+def migrate(migrator: Migrator, database: pw.Database, *, fake=False):
+    migrator.add_index("audio_features", "analysed_at")
+
+
+def rollback(migrator: Migrator, database: pw.Database, *, fake=False):
+    migrator.drop_index("audio_features", "analysed_at")

@@ -1,0 +1,43 @@
+"""What is alike, written as the jobs write it: a model, vectors, clusters."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from db import clusters, vectors
+from db.clusters import Member
+from db.models import EntityType, VectorModel
+
+
+def give_vectors(rows: Mapping[int, Sequence[float]]) -> int:
+    """A new model, by which these tracks lie in these directions; its id."""
+    dimension = len(next(iter(rows.values())))
+    VectorModel.create(
+        reason="a test", dimension=dimension, tracks=0, genres=0, vocabulary="", parameters=b""
+    )
+    model = vectors.current_model()
+    assert model is not None
+    made = {each: np.asarray(row) / np.linalg.norm(row) for each, row in rows.items()}
+    written = {each: row.astype("<f4").tobytes() for each, row in made.items()}
+    vectors.record(EntityType.TRACK, model, written)
+    return model.id
+
+
+def give_clusters(
+    groups: Mapping[str, Sequence[int]], kind: EntityType = EntityType.TRACK
+) -> dict[str, int]:
+    """Clusters of these names with these members; their ids."""
+    columns = {
+        "method": "gmm",
+        "entities": 0,
+        "searched": 0,
+        "clusters": len(groups),
+        "vector_model": 1,
+        "parameters": b"",
+    }
+    model, ids = clusters.begin_model(kind, columns, [None] * len(groups))
+    by_name = dict(zip(groups, ids, strict=True))
+    for name, members in groups.items():
+        clusters.record(model, [Member(each, by_name[name], 1.0, True) for each in members])
+    clusters.finish_model(model, b"", ids, {cluster: name for name, cluster in by_name.items()})
+    return by_name

@@ -1,0 +1,109 @@
+"""Tracks that are alike, for the pages: cards with tempo and key, and why there are none.
+
+The search holds NumPy and a mapped file, 30 MiB that stay in the process; so it is imported when it
+is first asked for, and not before there is a model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from flask import request
+
+from db import searching, sounding, vectors
+from db.errors import NoVectorError
+from db.searching import FoundTrack
+from db.sounding import Sounding
+from web.paging import number, text
+from worker.doctor.faults import fact_and_remedy
+
+if TYPE_CHECKING:
+    from db.neighbours import Neighbour
+
+TEMPOS = (3, 6, 12)
+"""Per cent that a tempo may differ by."""
+WITHOUT_MODEL = (
+    "It is not known yet what is alike. That is learned from the library itself, as soon as ten of "
+    "its tracks, and all that wait, are analysed."
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which tracks are wanted."""
+
+    bpm: int | None = None
+    key: bool = False
+    other_album: bool = False
+
+
+class Alike(NamedTuple):
+    """A track with what it is compared by. `similarity` is the cosine."""
+
+    track: FoundTrack
+    sounding: Sounding
+    similarity: float
+
+    @property
+    def name(self) -> str:
+        """Its title, or its file's name."""
+        return sounding.full_name(self.sounding, None)
+
+
+class Found(NamedTuple):
+    """Tracks, or why there are none and what to do."""
+
+    tracks: list[Alike]
+    lack: str = ""
+
+
+def wish() -> Wish:
+    """What the request asks for; what cannot be is not asked for."""
+    percent = number("bpm", max(TEMPOS))
+    return Wish(
+        bpm=percent if percent in TEMPOS else None,
+        key=text("key") == "compatible",
+        other_album=request.args.get("album") == "other",
+    )
+
+
+def more_like(track_id: int, count: int, wanted: Wish) -> Found:
+    """The tracks most like this one. Raises WrongDimensionError."""
+    if vectors.current_model() is None:
+        return Found([], WITHOUT_MODEL)
+    from db import neighbours  # noqa: PLC0415  # NumPy
+
+    filters = neighbours.Filters(wanted.bpm, wanted.key, wanted.other_album)
+    try:
+        return Found(_cards(neighbours.similar(track_id, count, filters)))
+    except NoVectorError as error:
+        return Found([], _told(error))
+
+
+def way(first: int, last: int, count: int) -> Found:
+    """A smooth way between two tracks, these included. Raises WrongDimensionError."""
+    if vectors.current_model() is None:
+        return Found([], WITHOUT_MODEL)
+    from db import neighbours  # noqa: PLC0415  # NumPy
+
+    try:
+        return Found(_cards(neighbours.path(first, last, count)))
+    except NoVectorError as error:
+        return Found([], _told(error))
+
+
+def _cards(found: "Sequence[Neighbour]") -> list[Alike]:
+    ids = [each.track_id for each in found]
+    cards = {each.id: each for each in searching.track_cards(ids)}
+    known = sounding.tracks(ids, missing=True)
+    return [
+        Alike(cards[each.track_id], known[each.track_id], each.similarity)
+        for each in found
+        if each.track_id in cards and each.track_id in known
+    ]
+
+
+def _told(error: NoVectorError) -> str:
+    """What the search says, as a sentence; what one would type is left to the command line."""
+    fact, _ = fact_and_remedy(error)
+    return f"{fact[:1].upper()}{fact[1:]}."
