@@ -34,14 +34,17 @@ class Listed(NamedTuple):
 
 
 def tracks_of(entity_type: EntityType, entity_ids: Sequence[int]) -> list[int]:
-    """The tracks: these themselves, or those of these artists."""
+    """The tracks: these themselves, or those of these artists, artist by artist."""
     if entity_type is EntityType.TRACK:
         return list(entity_ids)
-    found: list[int] = []
+    found: dict[int, list[int]] = {}
     for ids in slices(entity_ids):
-        query = TrackArtist.select(TrackArtist.track).where(TrackArtist.artist.in_(list(ids)))
-        found += [track_id for (track_id,) in tuples(query)]
-    return list(dict.fromkeys(found))
+        query = TrackArtist.select(TrackArtist.artist, TrackArtist.track)
+        for artist_id, track_id in tuples(
+            query.where(TrackArtist.artist.in_(list(ids))).order_by(TrackArtist.track)
+        ):
+            found.setdefault(artist_id, []).append(track_id)
+    return list(dict.fromkeys(track for each in entity_ids for track in found.get(each, [])))
 
 
 def terms(entity_type: EntityType, entity_ids: Sequence[int]) -> Terms:

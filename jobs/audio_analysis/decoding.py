@@ -98,7 +98,8 @@ def _best(wanted: Wanted, decoders: Sequence[tuple[str, _Decoder]]) -> Excerpt:
 
 def _said(error: Exception) -> str:
     """What a decoder says is wrong, without the path that some put before it."""
-    return str(getattr(error, "error_string", error)) or type(error).__name__
+    said = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
+    return str(said) or type(error).__name__
 
 
 def by_soundfile(wanted: Wanted) -> Excerpt:

@@ -41,6 +41,7 @@ def features(excerpt: Excerpt) -> Features:
         "dynamic_range": loud.dynamic_range,
     }
     samples = mono(excerpt)
+    del excerpt  # 30 MB that nobody needs any more
     if abs(samples).max() > _SILENCE:
         spectrum = Spectrum(samples)
         mel = mel_decibels(spectrum)

@@ -43,15 +43,19 @@ class Loudness(NamedTuple):
 
 def loudness(excerpt: Excerpt) -> Loudness:
     """The loudness of both channels at their own rate."""
-    channels = np.ascontiguousarray(excerpt.samples.T)
-    peak = float(np.abs(channels).max())
-    weighted = sosfilt(_k_weighting(excerpt.rate), channels)
-    steps = _step_powers(weighted, excerpt.rate)
+    k_weighting = _k_weighting(excerpt.rate)
+    peak, plain, weighted = 0.0, np.zeros(1), np.zeros(1)
+    for column in excerpt.samples.T:  # one at a time, for the sake of memory
+        channel = np.ascontiguousarray(column)
+        peak = max(peak, float(channel.max()), -float(channel.min()))
+        plain = plain + _step_powers(channel, excerpt.rate)
+        weighted = weighted + _step_powers(sosfilt(k_weighting, channel), excerpt.rate)
+    channels = excerpt.samples.shape[1]
     return Loudness(
-        integrated=_integrated(steps),
-        range=_range(steps),
+        integrated=_integrated(weighted),
+        range=_range(weighted),
         peak=float(20 * np.log10(max(peak, 1e-5))),
-        dynamic_range=_dynamic_range(_step_powers(channels, excerpt.rate), peak, len(channels)),
+        dynamic_range=_dynamic_range(plain, peak, channels),
     )
 
 
@@ -60,12 +64,11 @@ def _k_weighting(rate: int) -> npt.NDArray[np.float32]:
     return np.array([[*stage.b, *stage.a] for stage in stages], np.float32)
 
 
-def _step_powers(channels: npt.NDArray[np.float32], rate: int) -> Doubles:
-    """The mean square in each tenth of a second, summed over the channels."""
+def _step_powers(channel: npt.NDArray[np.float32], rate: int) -> Doubles:
+    """The mean square in each tenth of a second."""
     size = round(rate * _STEP)
-    whole = channels.shape[1] // size * size
-    steps = channels[:, :whole].reshape(len(channels), -1, size)
-    powers: Doubles = np.einsum("cst,cst->s", steps, steps, dtype=np.float32).astype(float) / size
+    steps = channel[: len(channel) // size * size].reshape(-1, size)
+    powers: Doubles = np.einsum("st,st->s", steps, steps).astype(float) / size
     return powers
 
 

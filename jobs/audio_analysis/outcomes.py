@@ -10,6 +10,7 @@ from db.analysis_seconds import analysis_seconds
 from db.audio_features import AnalysedTrack
 from db.ledger import Settled
 from db.models import EntityType, Kind, State
+from jobs.audio_analysis import compiled
 from jobs.audio_analysis.version import EXTRACTOR
 from jobs.bounded import FailureKind, ItemFailure, run_bounded
 from jobs.errors import UnreadableFileError
@@ -17,11 +18,12 @@ from jobs.records import ProblemCode
 
 STAGE = "analysis"
 """Under which stage the `problems` of files that cannot be heard are filed."""
-MEMORY = 768 * 1024 * 1024
-"""Bytes of address space that the child may take; the libraries reserve some 300 MiB of it, and the
-longest excerpt makes less than 300 MiB of them resident."""
+MEMORY = 1024 * 1024 * 1024
+"""Bytes of address space that the child may take; the libraries reserve some 550 MiB of it, and the
+longest excerpt makes less than 400 MB of them resident."""
 SECONDS = 120.0
-"""Time that one file may take, the first one's import of the libraries included."""
+"""Time that one file may take, the first one's import of the libraries included, though not that of
+compiling parts of them: see `compiled`."""
 _CODES = {
     FailureKind.MEMORY: ProblemCode.TOO_MUCH_MEMORY,
     FailureKind.TIME: ProblemCode.TOO_SLOW,
@@ -49,6 +51,7 @@ class Analysis(NamedTuple):
 def analyse(tracks: Sequence[AnalysedTrack]) -> Iterator[Analysis]:
     """The analysis of each track, whatever the files do. Raises SettingError."""
     seconds = analysis_seconds()
+    compiled.ensure()
     present = [track for track in tracks if not track.missing]
     yield from (Analysis(track) for track in tracks if track.missing)
     items = [(track.path, seconds, track.duration) for track in present]

@@ -16,9 +16,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
+from librosa.onset import onset_strength
+from librosa.util import peak_pick
 from scipy.ndimage import uniform_filter1d
 
-from jobs.audio_analysis.spectrum import FRAMES_A_SECOND, Array
+from jobs.audio_analysis.spectrum import FRAMES_A_SECOND, RATE, Array
 
 SLOWEST, FASTEST = 40.0, 250.0
 """Beats a minute."""
@@ -36,7 +38,8 @@ _SAME = 0.04
 _NEAR, _FINE_STEPS = 0.015, 30
 _ONSET_THRESHOLD = 1.5
 """dB of mean rise above the neighbourhood that make a peak an onset."""
-_ONSET_GAP = 0.05
+_ONSET_GAP = 2
+"""Frames, 46 ms, that are too near to the last onset to be another one."""
 
 Doubles = npt.NDArray[np.float64]
 
@@ -65,7 +68,7 @@ class Rhythm(NamedTuple):
 
 
 def rhythm(mel: Array) -> Rhythm:
-    """The rhythm of mel bands in dB, of shape (frames, bands)."""
+    """The rhythm of mel bands in dB, of shape (bands, frames)."""
     rate = _onset_rate(_rise(mel))
     rise = _rise(10 ** (_LOUDNESS / 10 * mel))
     seconds = len(rise) / FRAMES_A_SECOND
@@ -85,8 +88,10 @@ def rhythm(mel: Array) -> Rhythm:
 
 def _rise(bands: Array) -> Doubles:
     """How much the bands rise at each frame, in the mean."""
-    rises = np.maximum(0, bands[_RISE_FRAMES:] - bands[:-_RISE_FRAMES]).mean(axis=1)
-    return np.concatenate([np.zeros(_RISE_FRAMES), rises.astype(np.float64)])
+    if bands.shape[1] <= _RISE_FRAMES:
+        return np.zeros(bands.shape[1])
+    rise = onset_strength(S=bands, sr=RATE, lag=_RISE_FRAMES, center=False)
+    return np.asarray(rise, np.float64)
 
 
 def _autocorrelation(pulses: Doubles) -> Doubles:
@@ -150,14 +155,14 @@ def _strength(fit: Doubles, at: int) -> float:
 
 def _onset_rate(rise: Doubles) -> float:
     """Peaks a second that stand out from the half second around them."""
-    if len(rise) < 3:
-        return 0.0
-    around = uniform_filter1d(rise, round(FRAMES_A_SECOND / 2))
-    middle = rise[1:-1]
-    is_peak = (middle > rise[:-2]) & (middle >= rise[2:])
-    at = np.flatnonzero(is_peak & (middle - around[1:-1] > _ONSET_THRESHOLD))
-    onsets, last = 0, -FRAMES_A_SECOND
-    for frame in map(float, at):
-        if frame - last >= _ONSET_GAP * FRAMES_A_SECOND:
-            onsets, last = onsets + 1, frame
-    return onsets * FRAMES_A_SECOND / len(rise)
+    around = round(FRAMES_A_SECOND / 4)
+    onsets = peak_pick(
+        rise,
+        pre_max=1,
+        post_max=2,
+        pre_avg=around,
+        post_avg=around + 1,
+        delta=_ONSET_THRESHOLD,
+        wait=_ONSET_GAP,
+    )
+    return len(onsets) * FRAMES_A_SECOND / len(rise)

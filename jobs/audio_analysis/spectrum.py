@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 import soxr
+from librosa import fft_frequencies, stft
 
 Array = npt.NDArray[np.float32]
 
@@ -48,9 +48,9 @@ class Spectrum:
         """`samples`: mono, at RATE. Fewer than a WINDOW are filled up with silence."""
         short = WINDOW - len(samples)
         self.samples = np.pad(samples, (0, short)) if short > 0 else samples
-        self.magnitudes = _magnitudes(self.samples)
-        """Shape (frames, WINDOW / 2 + 1)."""
-        self.frequencies: Array = np.fft.rfftfreq(WINDOW, 1 / RATE).astype(np.float32)
+        self.magnitudes = magnitudes_of(self.samples, WINDOW, HOP)
+        """Shape (frames, WINDOW / 2 + 1): its transpose is what librosa takes for S."""
+        self.frequencies: Array = fft_frequencies(sr=RATE, n_fft=WINDOW).astype(np.float32)
 
     @cached_property
     def power(self) -> Array:
@@ -84,22 +84,16 @@ def resampled(samples: Array, rate: int, to: int) -> Array:
     return changed
 
 
-def frames_of(samples: Array, size: int, hop: int) -> Array:
-    """A view of the whole frames in `samples`, shape (frames, size)."""
-    views: Array = np.lib.stride_tricks.sliding_window_view(samples, size)[::hop]
-    return views
+def magnitudes_of(samples: Array, window: int, hop: int) -> Array:
+    """The magnitudes of the whole frames' spectra, of shape (frames, window / 2 + 1).
 
-
-def hann(size: int) -> Array:
-    """A periodic Hann window."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
-
-
-def _magnitudes(samples: Array) -> Array:
-    """A few frames at a time, so that nothing beside the result becomes large."""
-    frames, window = frames_of(samples, WINDOW, HOP), hann(WINDOW)
-    magnitudes = np.empty((len(frames), WINDOW // 2 + 1), np.float32)
-    for first in range(0, len(frames), _FRAMES_AT_ONCE):
-        part = slice(first, first + _FRAMES_AT_ONCE)
-        np.abs(scipy.fft.rfft(frames[part] * window), out=magnitudes[part])
+    A few frames at a time, so that nothing beside the result becomes large.
+    """
+    count = 1 + (len(samples) - window) // hop
+    magnitudes = np.empty((count, window // 2 + 1), np.float32)
+    for first in range(0, count, _FRAMES_AT_ONCE):
+        last = min(first + _FRAMES_AT_ONCE, count) - 1
+        part = samples[first * hop : last * hop + window]
+        spectra = stft(part, n_fft=window, hop_length=hop, center=False)
+        np.abs(spectra.T, out=magnitudes[first : last + 1])
     return magnitudes

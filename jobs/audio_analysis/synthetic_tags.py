@@ -23,6 +23,9 @@ class _Rule(NamedTuple):
 
 
 _ANY = float("inf")
+_SURE, _BEAT = (0.08, 1.0), (0.05, 1.0)
+"""Music without a beat has a tempo, too, but none worth a word; nor has noise."""
+_CLEAR = {"bpm_confidence": _SURE, "pulse": _BEAT}
 _RULES = (
     _Rule("energetic", {"energy": (0.65, 1)}),
     _Rule("calm", {"energy": (0, 0.35)}),
@@ -30,14 +33,16 @@ _RULES = (
     _Rule("dark", {"centroid": (0, 1100)}),
     _Rule("dance", {"danceability": (0.65, 1)}),
     _Rule("ambient", {"onset_rate": (0, 1), "energy": (0, 0.4)}),
-    _Rule("workout", {"energy": (0.6, 1), "bpm": (115, 185)}),
+    _Rule(
+        "workout", {"energy": (0.6, 1), "bpm": (115, 185), "bpm_confidence": _SURE, "pulse": _BEAT}
+    ),
     _Rule("focus", {"instrumentalness": (0.6, 1), "energy": (0.15, 0.5)}),
     _Rule("acoustic", {"acousticness": (0.65, 1)}),
     _Rule("instrumental", {"instrumentalness": (0.75, 1)}),
     _Rule("happy", {"valence": (0.65, 1)}),
     _Rule("melancholic", {"valence": (0, 0.35)}),
-    _Rule("slow", {"bpm": (0, 80)}),
-    _Rule("fast", {"bpm": (140, _ANY)}),
+    _Rule("slow", {"bpm": (0, 80), **_CLEAR}),
+    _Rule("fast", {"bpm": (140, _ANY), **_CLEAR}),
     _Rule("loud", {"loudness": (-9, _ANY)}),
     _Rule("quiet", {"loudness": (-_ANY, -23)}),
     _Rule("dynamic", {"loudness_range": (12, _ANY)}),

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
+from librosa import hz_to_midi
 
-from jobs.audio_analysis.spectrum import RATE, Array, frames_of, hann, resampled
+from jobs.audio_analysis.spectrum import RATE, Array, magnitudes_of, resampled
 
 _RATE = RATE // 2
 _WINDOW, _HOP = 4096, 2048
@@ -25,7 +25,6 @@ _BASS = 250.0
 _TILT = 0.5
 _BELOW_FRAME, _BELOW_TRACK = 1e-2, 1e-3
 """Peaks and frames that are fainter than these parts of the loudest say nothing."""
-_A4 = 440.0
 
 _MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
 _MINOR = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
@@ -66,7 +65,8 @@ def tonality(samples: Array) -> Tonality:
     """The tonality of mono samples at `spectrum.RATE`."""
     slow = resampled(samples, RATE, _RATE)
     short = _WINDOW - len(slow)
-    magnitudes = _magnitudes(np.pad(slow, (0, short)) if short > 0 else slow)
+    slow = np.pad(slow, (0, short)) if short > 0 else slow
+    magnitudes = magnitudes_of(slow, _WINDOW, _HOP)
     peaks = _peaks(magnitudes)
     if not len(peaks.frames):
         return Tonality(None, None, 0.0, 0.0, (0.0,) * 12, (0.0,) * 12, 0.0)
@@ -98,11 +98,6 @@ def camelot(key: int, mode: str) -> str:
     return f"{number}{'B' if mode == 'major' else 'A'}"
 
 
-def _magnitudes(samples: Array) -> Array:
-    magnitudes: Array = np.abs(scipy.fft.rfft(frames_of(samples, _WINDOW, _HOP) * hann(_WINDOW)))
-    return magnitudes
-
-
 def _peaks(magnitudes: Array) -> Peaks:
     """Local maxima between the lowest and the highest pitch, unless they are too faint."""
     first, last = (round(f * _WINDOW / _RATE) for f in (_LOWEST, _HIGHEST))
@@ -118,21 +113,15 @@ def _peaks(magnitudes: Array) -> Peaks:
     return Peaks(frames, frequencies.astype(float), here[frames, bins].astype(float))
 
 
-def _semitones(frequencies: Doubles) -> Doubles:
-    """Above C4, the C below A = 440 Hz."""
-    semitones: Doubles = 12 * np.log2(frequencies / _A4) + 9
-    return semitones
-
-
 def _tuning(peaks: Peaks) -> float:
     """The circular mean of the offsets from equal temperament, in semitones."""
-    turns = np.exp(2j * np.pi * _semitones(peaks.frequencies))
+    turns = np.exp(2j * np.pi * hz_to_midi(peaks.frequencies))
     return float(np.angle((peaks.magnitudes * turns).sum()) / (2 * np.pi))
 
 
 def _chroma(peaks: Peaks, frames: int, tuning: float) -> Doubles:
     """Shape (frames, 12), each frame's greatest 1; a peak between two semitones counts for none."""
-    pitch = _semitones(peaks.frequencies) - tuning
+    pitch = hz_to_midi(peaks.frequencies) - tuning
     nearest = np.round(pitch)
     above = np.maximum(0, np.log2(peaks.frequencies / _BASS))
     weight = np.sqrt(peaks.magnitudes) * np.exp(-_TILT * above)

@@ -1,4 +1,9 @@
-"""The mixture: PCA, then Gaussians with diagonal covariance, or K-means. Imports scikit-learn."""
+"""The mixture: PCA, then Gaussians with diagonal covariance, or K-means. Imports scikit-learn.
+
+What K-means finds is kept as the mixture that it stands for: equal weights and one variance for
+all, so that the likeliest component is that of the nearest mean, and belonging is a matter of
+degree there too.
+"""
 
 import warnings
 from collections.abc import Sequence
@@ -22,7 +27,9 @@ COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40)
 _ROWS_A_CLUSTER = 8
 _ROWS_AN_AXIS = 16
 """A mixture of few rows has fewer axes: each costs two parameters a cluster, which BIC counts."""
+_LEAST_VARIANCE = 1e-6
 _LEAST = 0.05
+"""A membership of less is left out, unless it is the likeliest."""
 _MOST = 4
 """How many clusters an entity is told to belong to."""
 
@@ -39,7 +46,7 @@ class Mixture(NamedTuple):
     means: Floats
     """(k, d)."""
     precisions: Floats
-    """Inverse variances, (k, d); empty for K-means."""
+    """Inverse variances, (k, d)."""
     clusters: npt.NDArray[np.int64]
     """The ids of the clusters, in the order of the components; empty until they are known."""
 
@@ -99,12 +106,15 @@ def fit_anew(vectors: Floats, counts: Sequence[int] = COUNTS, seed: int = 0) -> 
     return Fit(fitted, bic)
 
 
+def divide_on(vectors: Floats, earlier: Mixture) -> Fit:
+    """What K-means found earlier, moved likewise as by `fit_on`."""
+    again = KMeans(len(earlier.means), init=earlier.means, n_init=1)
+    return _divided(earlier.centre, earlier.axes, projected(earlier, vectors), again)
+
+
 def fit_on(vectors: Floats, earlier: Mixture) -> Fit:
     """The earlier mixture, moved to where these vectors are: its components keep their order."""
     rows = projected(earlier, vectors)
-    if not len(earlier.precisions):
-        again = KMeans(len(earlier.means), init=earlier.means, n_init=1)
-        return _divided(earlier.centre, earlier.axes, rows, again)
     start = GaussianMixture(
         len(earlier.means),
         covariance_type="diag",
@@ -139,9 +149,6 @@ def labels(mixture: Mixture, vectors: Floats) -> npt.NDArray[np.int64]:
 
 def _chances(mixture: Mixture, rows: Floats) -> Floats:
     """(rows, k); each row sums to 1."""
-    if not len(mixture.precisions):
-        far = (rows**2).sum(1)[:, None] - 2 * rows @ mixture.means.T + (mixture.means**2).sum(1)
-        return np.asarray(np.eye(len(mixture.means))[far.argmin(1)])
     precise, means = mixture.precisions, mixture.means
     far = rows**2 @ precise.T - 2 * rows @ (means * precise).T + (means**2 * precise).sum(1)
     logs = 0.5 * (np.log(precise).sum(1) - far) + np.log(mixture.weights + 1e-300)
@@ -158,9 +165,10 @@ def _axes(vectors: Floats, most: int) -> tuple[Floats, Floats, Floats]:
 
 def _divided(centre: Floats, axes: Floats, rows: Floats, model: KMeans) -> Fit:
     model.fit(rows)
-    weights = np.bincount(model.labels_, minlength=model.n_clusters) / len(rows)
-    nothing = np.empty((0, rows.shape[1]))
-    return Fit(_mixture(centre, axes, weights, model.cluster_centers_, nothing), None)
+    means = model.cluster_centers_
+    weights = np.full(len(means), 1 / len(means))
+    precisions = np.full(means.shape, 1 / max(model.inertia_ / rows.size, _LEAST_VARIANCE))
+    return Fit(_mixture(centre, axes, weights, means, precisions), None)
 
 
 def _fitted(model: GaussianMixture, rows: Floats) -> tuple[GaussianMixture, float]:

@@ -105,7 +105,8 @@ def _fit(
         and count < _GROWN * earlier.searched
         and makeshift == (earlier.entities < clusters.ENOUGH[kind])
     ):
-        return fitting.fit_on(rows, fitting.unpacked(clusters.parameters(earlier.id))), True
+        go_on = fitting.divide_on if earlier.method == "kmeans" else fitting.fit_on
+        return go_on(rows, fitting.unpacked(clusters.parameters(earlier.id))), True
     return (fitting.fit_kmeans(rows) if makeshift else fitting.fit_anew(rows)), False
 
 

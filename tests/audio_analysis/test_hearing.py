@@ -122,7 +122,14 @@ def test_scores_are_between_0_and_1_and_order_what_differs() -> None:
 
 def test_synthetic_tags_say_which_feature_they_came_from() -> None:
     found = heard(sounds.clicks(160, 20))
-    assert ["fast", f"bpm {found['bpm']:.4g}"] in found["synthetic_tags"]
+    names = ("bpm", "bpm_confidence", "pulse")
+    source = ", ".join(f"{name} {found[name]:.4g}" for name in names)
+    assert ["fast", source] in found["synthetic_tags"]
+
+
+def test_a_tempo_that_is_no_more_than_a_guess_has_no_word() -> None:
+    tags = {tag for tag, _ in heard(sounds.noise(20))["synthetic_tags"]}
+    assert not tags & {"fast", "slow", "workout"}
 
 
 def test_silence_has_a_result_that_says_so() -> None:

@@ -151,6 +151,8 @@ def test_one_cloud_is_divided_by_kmeans_and_keeps_its_clusters(database: str) ->
     assert clusters.standing(EntityType.ARTIST).remark == ""
     assert len(clusters.clusters(EntityType.ARTIST)) == 6  # Mardia's rule
     before = labels()
+    rows_of = clusters.memberships_of(EntityType.ARTIST, range(1, 81)).values()
+    assert max(len(found) for found in rows_of) > 1  # belonging is a matter of degree
     vectors.record(EntityType.ARTIST, model, dict(list(numbers.items())[80:]))
     assert gmm.refresh_stale_clusters()["artist"] == 10  # and no training each hour
     gmm.train_model("artist")

@@ -14,6 +14,8 @@ import pytest
 from tests.music import picture, write_track
 
 REPOSITORY = Path(__file__).parents[2]
+COMPILED = Path(tempfile.gettempdir()) / f"musicfleet-tests-numba-{os.getuid()}"
+"""What librosa has compiled, for the fleets of all tests: it takes a quarter of a minute."""
 Fleet = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -80,6 +82,9 @@ def new_fleet(queues: str | None = None) -> Iterator[FleetCommand]:
     """
     folder = Path(tempfile.mkdtemp(prefix="mf", dir="/tmp"))  # sockets: 107 bytes
     (folder / "home").mkdir()
+    (folder / "data").mkdir(mode=0o700)
+    COMPILED.mkdir(mode=0o700, exist_ok=True)
+    (folder / "data" / "numba").symlink_to(COMPILED)
     command = FleetCommand(folder / "data", folder / "home")
     if queues is not None:
         (folder / "queues.toml").write_text(queues)

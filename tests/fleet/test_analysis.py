@@ -11,7 +11,8 @@ import soundfile
 from tests.audio_analysis import sounds
 from tests.fleet.conftest import FleetCommand
 
-PATIENCE = 60.0
+PATIENCE = 180.0
+"""Where nothing is compiled yet, librosa is first."""
 
 
 def of_analysis(fleet: FleetCommand) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from db import audio_features, ledger, named, tracks
 from db.connection import transaction
 from db.models import Album, EntityType, Kind, LedgerRow, State, Vector
 from jobs import vectorization
+from jobs.audio_analysis.version import EXTRACTOR
 from tests.audio_analysis import sounds
 
 DRUMS = [100.0, 104.0, 108.0, 112.0, 116.0, 120.0]
@@ -69,7 +70,7 @@ class Library:
             state = State.DONE if features else State.FAILED
             LedgerRow.update(state=state).where(LedgerRow.entity_id == track_id).execute()
             if features:
-                beside = {"track": track_id, "extractor": 1, "content_id": title}
+                beside = {"track": track_id, "extractor": EXTRACTOR, "content_id": title}
                 audio_features.record([features | beside])
             ledger.need(Kind.VECTOR, EntityType.TRACK, [track_id])
         return track_id

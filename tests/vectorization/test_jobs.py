@@ -10,6 +10,7 @@ from db.connection import transaction
 from db.errors import WrongDimensionError
 from db.models import EntityType, Kind, LedgerRow, State, Vector, VectorModel
 from jobs import vectorization
+from jobs.audio_analysis.version import EXTRACTOR
 from jobs.maintenance import reconcile
 from jobs.vectorization import means, training
 from jobs.vectorization.model import from_bytes
@@ -95,7 +96,7 @@ def test_a_track_that_cannot_be_heard_has_a_vector_of_its_tags(library: Library)
 def test_a_vector_follows_what_was_heard_anew(trained: Library) -> None:
     track = trained.chords[0]
     before = trained.vectors()[track]
-    features = heard("drums", 100.0) | {"track": track, "extractor": 1, "content_id": "x"}
+    features = heard("drums", 100.0) | {"track": track, "extractor": EXTRACTOR, "content_id": "x"}
     with transaction():
         audio_features.record([features])
     vectorization.calculate(track)

@@ -100,7 +100,7 @@ def test_a_large_library_is_shown_by_a_light_sample(page: FlaskClient) -> None:
     told = answer.get_json()
     assert told["tracks"] == MOST + 900
     assert MOST * 0.9 < len(told["id"]) <= MOST
-    assert len(answer.data) + len(page.get("/map").data) < 170_000  # with styles and scripts 200
+    assert len(answer.data) + len(page.get("/map").data) < 160_000  # with styles and scripts 200
 
 
 def test_a_sample_changes_little_as_the_library_grows(database: str) -> None:

@@ -104,7 +104,7 @@ def _supervisord(instance: Instance) -> _Settings:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "NUMBA_NUM_THREADS": "1",
-        # Where a library brings numba: what it has compiled, which takes it half a minute.
+        # What librosa has compiled, once: see jobs.audio_analysis.compiled.
         "NUMBA_CACHE_DIR": f"{instance.data_dir}/numba",
     }
     if instance.embedded_redis:
