@@ -78,6 +78,40 @@ SETTINGS = (
         "How many seconds from the middle of each track are analysed, from 60 to 120.",
     ),
     Setting(
+        "FLEET_RETRAIN_DAYS",
+        "7",
+        "A model of what is alike that is so many days old is trained anew.",
+    ),
+    Setting(
+        "FLEET_RETRAIN_GROWTH",
+        "10",
+        "It is, when there are so many per cent more tracks than then.",
+    ),
+    Setting(
+        "FLEET_RETRAIN_GENRE_MINUTES",
+        "15",
+        "It is for a genre that it does not know, once it is so many minutes old.",
+    ),
+    Setting("FLEET_RETRAIN_TRACKS", "100", "It is for more new tracks than so many,"),
+    Setting("FLEET_RETRAIN_TRACKS_HOURS", "2", "once it is so many hours old."),
+    Setting("FLEET_RETRAIN_TAGS", "5", "It is for more new tags of any kind than so many,"),
+    Setting("FLEET_RETRAIN_TAGS_HOURS", "8", "once it is so many hours old."),
+    Setting(
+        "FLEET_RETRAIN_COVERAGE",
+        "90",
+        "It is, when fewer per cent of the tracks that were heard have a vector by it.",
+    ),
+    Setting(
+        "FLEET_RETRAIN_DRIFT",
+        "0.75",
+        "It is, when what is heard in newer tracks lies further off, in standard deviations.",
+    ),
+    Setting(
+        "FLEET_RETRAIN_RECALL_DROP",
+        "10",
+        "It is, when it tells genres worse than at first by more than so many points in a hundred.",
+    ),
+    Setting(
         "FLEET_WEB",
         "127.0.0.1:8310",
         "HOST:PORT where the page listens; port 0 takes any that is free, off switches it off.",

@@ -72,15 +72,13 @@ def changes(before: Mapping[int, Standing], now: Mapping[int, Standing]) -> Chan
 
 def track_ids(after: int, most: int) -> list[int]:
     """The next tracks that can have a vector: those that were heard, or could not be."""
-    heard = AudioFeatures.select(Value(1)).where(AudioFeatures.track == Track.id)
-    failed = LedgerRow.select(Value(1)).where(_analysis_failed(), LedgerRow.entity_id == Track.id)
-    query = (
-        Track.select(Track.id)
-        .where(Track.id > after, fn.EXISTS(heard) | fn.EXISTS(failed))
-        .order_by(Track.id)
-        .limit(most)
-    )
-    return [track_id for (track_id,) in tuples(query)]
+    query = Track.select(Track.id).where(Track.id > after, _can_have_vector())
+    return [track_id for (track_id,) in tuples(query.order_by(Track.id).limit(most))]
+
+
+def count() -> int:
+    """How many tracks can have a vector: those that `track_ids` gives."""
+    return int(Track.select().where(_can_have_vector()).count())
 
 
 def never_asked(most: int) -> list[int]:
@@ -213,6 +211,12 @@ def _artists(ids: Sequence[int]) -> dict[int, list[int]]:
     for track_id, artist_id in tuples(query):
         found.setdefault(track_id, []).append(artist_id)
     return found
+
+
+def _can_have_vector() -> Any:
+    heard = AudioFeatures.select(Value(1)).where(AudioFeatures.track == Track.id)
+    failed = LedgerRow.select(Value(1)).where(_analysis_failed(), LedgerRow.entity_id == Track.id)
+    return fn.EXISTS(heard) | fn.EXISTS(failed)
 
 
 def _analysis_failed() -> Any:

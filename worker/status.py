@@ -11,8 +11,9 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import str_to_date
 
-from db import ledger, library, scans
-from db.models import State
+from db import ledger, library, model_standing, scans
+from db.model_standing import Standing
+from db.models import State, utc_now
 from worker import dispatch
 from worker.queues import Place, known, paused, sizes
 from worker.recovery.putting_back import RECOVERED
@@ -124,6 +125,11 @@ def running_scans() -> list[RunningScan]:
         RunningScan(scan.root, scan.found, scans.chunk_counts([scan.id]).files_done)
         for scan in scans.all_unfinished()
     ]
+
+
+def model() -> Standing | None:
+    """How the model that makes vectors stands; None while there is none."""
+    return model_standing.standing(utc_now())
 
 
 def totals() -> library.Totals:

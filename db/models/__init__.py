@@ -5,6 +5,7 @@ Times are naive UTC. Paths are text as `db.paths` writes it. A change here needs
 
 from db.models.base import EntityType, Kind, State, Table, database, utc_now
 from db.models.clusters import Cluster, ClusterMembership, ClusterModel
+from db.models.monitoring import ModelHealth, TagCheck, TagWord
 from db.models.music import Album, AlbumArtist, Artist, Genre, Track, TrackArtist, TrackGenre
 from db.models.pictures import (
     ArtistPicture,
@@ -38,12 +39,15 @@ __all__ = [
     "Image",
     "Kind",
     "LedgerRow",
+    "ModelHealth",
     "Problem",
     "ProviderAnswer",
     "Scan",
     "ScanChunk",
     "State",
     "Table",
+    "TagCheck",
+    "TagWord",
     "Track",
     "TrackArtist",
     "TrackGenre",
@@ -74,6 +78,9 @@ TABLES: tuple[type[Table], ...] = (
     ClusterModel,
     Cluster,
     ClusterMembership,
+    TagWord,
+    TagCheck,
+    ModelHealth,
     LedgerRow,
     Scan,
     ScanChunk,

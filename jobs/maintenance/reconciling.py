@@ -72,8 +72,10 @@ def _ask_for_vectors() -> None:
     if ids := vector_inputs.never_asked(_MOST):
         with transaction():
             ledger.need(Kind.VECTOR, EntityType.TRACK, ids)
+    if not first_model.is_due() or any(held_jobs(first_model.NAME)):
+        return
     # What ends before its time is not begun anew each minute.
-    if first_model.is_due() and connection().set(_FIRST_MODEL, 1, nx=True, ex=_FIRST_MODEL_AGAIN):
+    if connection().set(_FIRST_MODEL, 1, nx=True, ex=_FIRST_MODEL_AGAIN):
         enqueue(first_model.NAME, reason=first_model.REASON)
 
 

@@ -1,4 +1,4 @@
-"""When the first model is trained; later ones are asked for."""
+"""When the first model is trained; of later ones `jobs.monitoring` says when."""
 
 from db import vector_inputs, vectors
 

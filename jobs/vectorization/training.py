@@ -4,12 +4,11 @@ However large the library is, memory holds a sample of it and a part at a time, 
 is longer than the writing of a part, but for the last, in which the model takes over.
 """
 
-import hashlib
 import random
 from collections.abc import Callable, Iterator
 
-from db import vector_inputs, vector_models
-from db.models import EntityType
+from db import tag_vocabulary, vector_inputs, vector_models
+from db.models import EntityType, utc_now
 from db.vector_inputs import TrackInput
 from db.vector_models import Trained
 from db.vectors import ModelVersion
@@ -17,7 +16,7 @@ from jobs.vectorization.first_model import FEWEST
 from jobs.vectorization.fitting import fit
 from jobs.vectorization.means import means
 from jobs.vectorization.model import Model, to_bytes, vectors
-from jobs.vectorization.words import genres, words
+from jobs.vectorization.words import genres
 
 SAMPLE = 20_000
 """Tracks that a model is fitted to at most, drawn at random."""
@@ -30,15 +29,18 @@ def train(reason: str, partway: Callable[[], None]) -> int | None:
     `partway` is called after each part.
     """
     vector_models.drop_unfinished()
+    # Before the tracks are read: what comes in between counts as new to the model.
+    vocabulary = tag_vocabulary.vocabulary()
     sample, seen = _sample()
     if sum(map(_sounds, sample)) < FEWEST:
         return None
+    tag_vocabulary.notice(vocabulary, utc_now(), forget_absent=True)
     model = fit(sample)
     trained = Trained(
         dimension=model.dimension,
         tracks=seen,
         genres=len({genre for track in sample for genre in genres(track)}),
-        vocabulary=_signature(sample),
+        vocabulary=vocabulary.signature,
         parameters=to_bytes(model),
     )
     version = vector_models.begin(reason, trained)
@@ -86,9 +88,3 @@ def _parts() -> Iterator[list[TrackInput]]:
     while ids := vector_inputs.track_ids(after, _PART):
         after = ids[-1]
         yield vector_inputs.inputs(ids)
-
-
-def _signature(sample: list[TrackInput]) -> str:
-    """Names the set of words that the tags have."""
-    known = sorted({word for track in sample for word in words(track)})
-    return hashlib.sha256("\n".join(known).encode()).hexdigest()

@@ -1,15 +1,9 @@
 """What is said of tracks, as words: genres, moods, decades, and tags made of what was heard."""
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 
+from db import tag_words
 from db.vector_inputs import TrackInput
-
-_OF_LEVEL = frozenset(("loud", "quiet", "silent", "dynamic"))
-"""Synthetic tags that tell how loud a copy is, and not what music it is."""
-_YEAR = re.compile(r"(1[89]\d|20\d)\d")
-_BETWEEN = re.compile(r"[;/,|]+")
 
 
 def words(track: TrackInput) -> list[str]:
@@ -23,16 +17,11 @@ def genres(track: TrackInput) -> list[str]:
 
 
 def _said(of: str, texts: Iterable[str]) -> Iterator[str]:
-    """However it is spelt: width, case and spaces do not count; some write several in one."""
     for text in texts:
-        for part in _BETWEEN.split(unicodedata.normalize("NFKC", text).casefold()):
-            if name := " ".join(part.split()):
-                yield f"{of}:{name}"
+        yield from tag_words.said(of, text)
 
 
 def _made(track: TrackInput) -> Iterator[str]:
-    if year := _YEAR.search(track.date or ""):
-        yield f"decade:{year[1]}0"
+    yield from tag_words.decade(track.date)
     for tag, *_ in (track.features or {}).get("synthetic_tags") or []:
-        if tag not in _OF_LEVEL:
-            yield f"sound:{tag}"
+        yield from tag_words.sound(tag)

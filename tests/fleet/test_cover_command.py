@@ -230,8 +230,9 @@ def shown(fleet: FleetCommand, name: str) -> dict[str, tuple[str, str]]:
 
 
 def state(fleet: FleetCommand) -> list[list[tuple[Any, ...]]]:
-    """All that is shown and set, and how the needs ended."""
-    tables = ("covers", "chosen_images", "ledger", "problems")
+    """All that is shown and set, and how the needs ended that concern pictures."""
+    pictures = "ledger WHERE kind IN ('picture', 'cover', 'remote')"  # the sound is heard meanwhile
+    tables = ("covers", "chosen_images", pictures, "problems WHERE stage <> 'analysis'")
     with closing(sqlite3.connect(fleet.data_dir / "library.db")) as connection:
         return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
 

@@ -23,7 +23,14 @@ def cluster() -> None:
     """List groups of tracks or artists that sound alike, see who is in one, or export them."""
 
 
-@cluster.command("list")
+@cluster.command(
+    "list",
+    epilog="""\b
+Examples:
+  fleet cluster list
+  fleet cluster list artists --json
+""",
+)
 @click.argument("what", type=click.Choice(list(_KINDS)), required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with what is waited for.")
 def list_clusters(what: str | None, as_json: bool) -> None:
@@ -46,7 +53,13 @@ def list_clusters(what: str | None, as_json: bool) -> None:
             click.echo(f"Clusters of {each.entity_type}s: {each.remark}.", err=True)
 
 
-@cluster.command()
+@cluster.command(
+    epilog="""\b
+Examples:
+  fleet cluster show 7
+  fleet cluster show "Jazz, calm" --m3u > calm-jazz.m3u8
+"""
+)
 @click.argument("name", metavar="ID|NAME")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--m3u", is_flag=True, help="As a playlist.")
@@ -80,7 +93,12 @@ def show(name: str, as_json: bool, m3u: bool) -> None:
     print_table([["id", "belongs", found.name], *lines])
 
 
-@cluster.command()
+@cluster.command(
+    epilog="""\b
+Examples:
+  fleet cluster export ~/Music/Playlists
+"""
+)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def export(folder: Path) -> None:
     """Write a playlist for each cluster of tracks into FOLDER, in place of those of last time.

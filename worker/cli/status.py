@@ -10,10 +10,12 @@ from typing import Any
 import click
 
 from db.connection import open_database
+from db.model_standing import Standing
 from db.paths import shown
 from db.schema import check_schema
 from worker import status as fleet_status
 from worker.cli.tables import print_table
+from worker.doctor.findings import time_span
 from worker.long_work import long_work
 from worker.redis_address import shown_url
 from worker.supervisor import control
@@ -50,7 +52,8 @@ def status(watch: bool, as_json: bool) -> None:
     has waited, whether it is paused, how many jobs were put back after their process died
     (recovered), and which live workers consume it. Each kind of work: how many tracks and albums
     are done, have none, failed, and are to do. While tracks are analysed: how many of all, how many
-    a minute in the last ten, and about how long the rest takes.
+    a minute in the last ten, and about how long the rest takes. The model by which tracks are
+    found alike: its version and age, its health, and whether a training is due.
     """
     load()
     open_database()
@@ -81,6 +84,7 @@ def _everything() -> dict[str, Any]:
         "scans": [asdict(each) for each in fleet_status.running_scans()],
         "work": [asdict(each) for each in fleet_status.work()],
         "long_work": [asdict(each) for each in long_work()],
+        "model": model.as_json() if (model := fleet_status.model()) else None,
         "queues": [asdict(each) for each in fleet_status.queues()],
     }
 
@@ -101,9 +105,20 @@ def _print() -> None:
     for work in long_work():
         if work.settled < work.tracks:
             click.echo(f"{work.kind.capitalize()}: {work.text}")
+    if model := fleet_status.model():
+        click.echo(_of_model(model))
     if not control.is_up():
         click.echo("The fleet is not up: `fleet up` starts it.", err=True)
     print_table(queue_rows(fleet_status.queues()))
+
+
+def _of_model(model: Standing) -> str:
+    health = model.health.verdict.value if model.health else "not measured yet"
+    due = "is due" if model.retrain else "is not due"
+    return (
+        f"Model {model.model.id} of what is alike, {time_span(model.age)} old, health: {health}; "
+        f"a training {due}: {model.reason}"
+    )
 
 
 def queue_rows(queues: Sequence[fleet_status.QueueStatus]) -> list[list[str]]:

@@ -1,0 +1,156 @@
+"""How models were found to hold up: one row a measurement."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from db.connection import transaction
+from db.models import AudioFeatures, Kind, LedgerRow, ModelHealth, State, Track, Vector
+from db.models import EntityType as Entity
+from db.rows import tuples
+from db.vectors import ModelVersion
+
+
+class Verdict(StrEnum):
+    """What follows from a measurement."""
+
+    GOOD = "good"
+    RETRAIN = "retrain"
+    """A model that is trained now would do better."""
+    POOR = "poor"
+    """Something is amiss that a training does not mend."""
+
+
+class Measures(NamedTuple):
+    """How a model holds up; None for what could not be measured."""
+
+    coverage: float | None
+    """The share of the tracks heard that have a vector by it."""
+    drift: float | None
+    """How far newer tracks lie from those it was trained on, in standard deviations."""
+    stability: float | None
+    """The share of the ten nearest that are the same as by the model before."""
+    recall: float | None
+    """The share of tracks whose genre, held out, the ten nearest tell."""
+    chance: float | None
+    """The recall of always naming the most frequent genre."""
+
+
+class Sample(NamedTuple):
+    """The nearest of some tracks by a model."""
+
+    newest: int
+    """The highest id of a track that had a vector: later ones were no candidates."""
+    nearest: dict[int, list[int]]
+
+
+class Health(NamedTuple):
+    """A measurement of a model."""
+
+    model_id: int
+    checked_at: datetime
+    measures: Measures
+    verdict: Verdict
+    reason: str
+
+
+def record(health: Health, sample: Sample) -> None:
+    """Write a measurement; its sample takes the place of the model's earlier ones."""
+    kept = {"newest": sample.newest, "nearest": {str(k): v for k, v in sample.nearest.items()}}
+    with transaction():
+        ModelHealth.update(neighbours={}).where(ModelHealth.model == health.model_id).execute()
+        ModelHealth.create(
+            model=health.model_id,
+            checked_at=health.checked_at,
+            verdict=health.verdict.value,
+            reason=health.reason,
+            neighbours=kept,
+            **health.measures._asdict(),
+        )
+
+
+def last(model: ModelVersion) -> Health | None:
+    """The newest measurement of a model."""
+    row = (
+        ModelHealth.select()
+        .where(ModelHealth.model == model.id)
+        .order_by(ModelHealth.checked_at.desc(), ModelHealth.id.desc())
+        .first()
+    )
+    if row is None:
+        return None
+    measures = Measures._make(getattr(row, name) for name in Measures._fields)
+    return Health(row.model_id, row.checked_at, measures, Verdict(row.verdict), row.reason)
+
+
+def first_recall(model: ModelVersion) -> float | None:
+    """What recall was when it was first measured of this model."""
+    query = (
+        ModelHealth.select(ModelHealth.recall)
+        .where(ModelHealth.model == model.id, ModelHealth.recall.is_null(False))
+        .order_by(ModelHealth.id)
+        .limit(1)
+    )
+    return next((recall for (recall,) in tuples(query)), None)
+
+
+def sample_before(model: ModelVersion) -> Sample | None:
+    """The sample of the last model before this one that was measured."""
+    row = (
+        ModelHealth.select(ModelHealth.neighbours)
+        .where(ModelHealth.model < model.id)
+        .order_by(ModelHealth.model.desc(), ModelHealth.id.desc())
+        .first()
+    )
+    if row is None or not row.neighbours:
+        return None
+    nearest = {int(track_id): ids for track_id, ids in row.neighbours["nearest"].items()}
+    return Sample(row.neighbours["newest"], nearest)
+
+
+def coverage(model: ModelVersion) -> float | None:
+    """The share of the tracks heard, and still there, with a vector by this model.
+
+    None without any. Silence is not heard.
+    """
+    heard = (
+        AudioFeatures.select()
+        .join(Track)
+        .where(AudioFeatures.rms.is_null(False), Track.missing_since.is_null())
+    )
+    total = heard.count()
+    with_vector = heard.join(
+        Vector,
+        on=(
+            (Vector.entity_id == Track.id)
+            & (Vector.entity_type == Entity.TRACK)
+            & (Vector.model == model.id)
+        ),
+    ).count()
+    return with_vector / total if total else None
+
+
+def vectors_to_make() -> int:
+    """How many tracks' vectors are being made, or are to be."""
+    query = LedgerRow.select().where(
+        LedgerRow.kind == Kind.VECTOR,
+        LedgerRow.entity_type == Entity.TRACK,
+        LedgerRow.state.in_([State.TODO, State.LEASED]),
+    )
+    return int(query.count())
+
+
+def heard_since(model: ModelVersion, most: int) -> list[int]:
+    """The tracks that were heard after this model's training had begun, the last ones."""
+    query = (
+        AudioFeatures.select(AudioFeatures.track)
+        .join(Track)
+        .where(
+            AudioFeatures.analysed_at > model.trained_at,
+            AudioFeatures.rms.is_null(False),
+            Track.missing_since.is_null(),
+        )
+        .order_by(AudioFeatures.analysed_at.desc(), AudioFeatures.track)
+        .limit(most)
+    )
+    return [track_id for (track_id,) in tuples(query)]
