@@ -24,6 +24,9 @@ from tests.chaos.recovery_times import (
 )
 from worker import dispatch
 
+COMPILED = Path(tempfile.gettempdir()) / f"musicfleet-tests-numba-{os.getuid()}"
+"""What librosa has compiled, for all tests and their fleets: it takes a quarter of a minute."""
+os.environ["NUMBA_CACHE_DIR"] = str(COMPILED)  # numba reads it when it is imported
 _NUMBERS = count(1)
 
 

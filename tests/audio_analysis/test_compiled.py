@@ -1,5 +1,9 @@
 """What librosa compiles is compiled once, before a file, and kept."""
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,27 @@ def test_compiling_is_done_once_and_noted_for_these_versions(
     noted = note.stat().st_mtime_ns
     compiled.ensure()
     assert note.stat().st_mtime_ns == noted
+
+
+def test_who_finds_another_compiling_waits_and_does_not_compile_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "numba"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder))
+    code = "from jobs.audio_analysis import compiled; compiled.ensure()"
+    with compiled.locked(folder):
+        waiting = subprocess.Popen([sys.executable, "-c", code])
+        while not _has_open(waiting.pid, folder / "compiling"):
+            assert waiting.poll() is None
+            time.sleep(0.02)
+        compiled.note(folder).touch()
+    assert waiting.wait() == 0
+    assert list(folder.rglob("*.nbc")) == []
+
+
+def _has_open(pid: int, file: Path) -> bool:
+    opened = Path(f"/proc/{pid}/fd").iterdir()
+    return any(os.path.realpath(each) == str(file) for each in opened)
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_with_the_remedy(

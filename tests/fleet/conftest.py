@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import COMPILED
 from tests.music import picture, write_track
 
 REPOSITORY = Path(__file__).parents[2]
-COMPILED = Path(tempfile.gettempdir()) / f"musicfleet-tests-numba-{os.getuid()}"
-"""What librosa has compiled, for the fleets of all tests: it takes a quarter of a minute."""
 Fleet = Callable[..., subprocess.CompletedProcess[str]]
 
 
