@@ -4,10 +4,20 @@ from db.errors import SettingError
 from db.settings import value
 
 SHORTEST, LONGEST = 60.0, 120.0
+TURNED_OFF = "analysis is turned off (FLEET_ANALYSIS_SECONDS)"
+"""The reason that the ledger has of tracks that were not heard because of that."""
+
+
+def is_off() -> bool:
+    """Whether nothing is to be heard."""
+    return value("FLEET_ANALYSIS_SECONDS").lower() == "off"
 
 
 def analysis_seconds() -> float:
-    """Seconds of the excerpt. Raises SettingError for what is no number from 60 to 120."""
+    """Seconds of the excerpt. Raises SettingError for what is no number from 60 to 120.
+
+    Ask `is_off` first.
+    """
     text = value("FLEET_ANALYSIS_SECONDS")
     try:
         seconds = float(text)
@@ -16,6 +26,6 @@ def analysis_seconds() -> float:
     if not SHORTEST <= seconds <= LONGEST:
         raise SettingError(
             f"FLEET_ANALYSIS_SECONDS is {text!r} — write a number of seconds from "
-            f"{SHORTEST:g} to {LONGEST:g}, or leave it unset for 90"
+            f"{SHORTEST:g} to {LONGEST:g}, or off, or leave it unset for 90"
         )
     return seconds

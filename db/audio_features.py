@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from peewee import fn
 
+from db.analysis_seconds import TURNED_OFF
 from db.models import AudioFeatures, EntityType, Kind, LedgerRow, State, Track, utc_now
 from db.rows import tuples
 from db.slices import slices
@@ -98,6 +99,24 @@ def outdated(extractor: int, most: int) -> list[int]:
             AudioFeatures.track.in_(settled),
         )
         .order_by(AudioFeatures.track)
+        .limit(most)
+    )
+    return [track_id for (track_id,) in tuples(query)]
+
+
+def turned_away(most: int) -> list[int]:
+    """Present tracks that were not heard because analysis was turned off."""
+    query = (
+        LedgerRow.select(LedgerRow.entity_id)
+        .join(Track, on=(Track.id == LedgerRow.entity_id))
+        .where(
+            LedgerRow.kind == Kind.ANALYSIS,
+            LedgerRow.entity_type == EntityType.TRACK,
+            LedgerRow.state == State.NONE,
+            LedgerRow.reason == TURNED_OFF,
+            Track.missing_since.is_null(),
+        )
+        .order_by(LedgerRow.entity_id)
         .limit(most)
     )
     return [track_id for (track_id,) in tuples(query)]

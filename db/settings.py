@@ -75,7 +75,8 @@ SETTINGS = (
     Setting(
         "FLEET_ANALYSIS_SECONDS",
         "90",
-        "How many seconds from the middle of each track are analysed, from 60 to 120.",
+        "How many seconds from the middle of each track are analysed, from 60 to 120; off: none. "
+        "What was not analysed then is when this is turned on again.",
     ),
     Setting(
         "FLEET_RETRAIN_DAYS",

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from db import audio_features, ledger, problems
-from db.analysis_seconds import analysis_seconds
+from db.analysis_seconds import TURNED_OFF, analysis_seconds, is_off
 from db.audio_features import AnalysedTrack
 from db.ledger import Settled
 from db.models import EntityType, Kind, State
@@ -40,16 +40,21 @@ class Fault(NamedTuple):
 
 
 class Analysis(NamedTuple):
-    """What became of one track: features or a fault; neither for a track whose file is missing."""
+    """What became of one track: features or a fault, or neither."""
 
     track: AnalysedTrack
     features: dict[str, Any] | None = None
     """Columns of `audio_features`."""
     fault: Fault | None = None
+    nothing: str = "the file is missing"
+    """Why there is neither."""
 
 
 def analyse(tracks: Sequence[AnalysedTrack]) -> Iterator[Analysis]:
     """The analysis of each track, whatever the files do. Raises SettingError."""
+    if is_off():
+        yield from (Analysis(track, nothing=TURNED_OFF) for track in tracks)
+        return
     seconds = analysis_seconds()
     compiled.ensure()
     present = [track for track in tracks if not track.missing]
@@ -127,5 +132,5 @@ def _settled(analysis: Analysis) -> Settled:
         reason = f"{analysis.fault.code.value}: {analysis.fault.message}"
         return Settled(track_id, State.FAILED, reason)
     if analysis.features is None:
-        return Settled(track_id, State.NONE, "the file is missing")
+        return Settled(track_id, State.NONE, analysis.nothing)
     return Settled(track_id, State.DONE)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from db import audio_features, ledger, scans, vector_inputs
+from db.analysis_seconds import is_off
 from db.connection import transaction
 from db.models import EntityType, Kind
 from db.slices import slices
@@ -60,8 +61,9 @@ def _release_lost_leases() -> None:
 
 def _ask_for_analyses() -> None:
     """Have analysed what never was, and again what an older extractor analysed."""
-    outdated = audio_features.outdated(EXTRACTOR, _MOST)
-    ids = [*ledger.never_asked(ANALYSIS)[:_MOST], *outdated]
+    ids = ledger.never_asked(ANALYSIS)[:_MOST]
+    if not is_off():
+        ids += [*audio_features.outdated(EXTRACTOR, _MOST), *audio_features.turned_away(_MOST)]
     if ids:
         with transaction():
             ledger.need(ANALYSIS.kind, ANALYSIS.entity_type, ids)

@@ -210,6 +210,22 @@ def test_an_excerpt_that_cannot_be_is_refused(
         analyze_batch([track])
 
 
+def test_turned_off_every_track_says_so_and_turned_on_again_is_heard(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    track = library.sound("a.wav", sounds.tone(440, 1))
+    monkeypatch.setenv("FLEET_ANALYSIS_SECONDS", "off")
+    analyze_batch([track])
+    assert library.need(track).state == State.NONE
+    assert library.need(track).reason == "analysis is turned off (FLEET_ANALYSIS_SECONDS)"
+    reconcile()
+    assert library.need(track).state == State.NONE
+    monkeypatch.setenv("FLEET_ANALYSIS_SECONDS", "90")
+    reconcile()
+    analyze_batch([track])
+    assert library.need(track).state == State.DONE
+
+
 def test_no_more_than_the_setting_says_is_heard(
     library: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ class FleetCommand:
         self.environment = own | {
             "FLEET_DATA_DIR": str(data_dir),
             "FLEET_WEB": "off",  # or all fleets would want one port
+            "FLEET_ANALYSIS_SECONDS": "off",  # it takes longer than most tests
             "HOME": str(home),
         }
 

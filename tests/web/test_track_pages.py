@@ -73,6 +73,12 @@ def test_an_album_leads_to_its_tracks(page: FlaskClient) -> None:
     assert f'href="/tracks/{track_id("Jóga")}"' in page.get(f"/albums/{album}").text
 
 
+def test_a_track_without_a_title_is_called_as_its_file(page: FlaskClient) -> None:
+    found = track_id("Song")
+    Track.update(title=None).where(Track.id == found).execute()
+    assert "<h1>1.flac</h1>" in page.get(f"/tracks/{found}").text
+
+
 def test_every_score_has_a_bar_and_a_number(page: FlaskClient) -> None:
     html = page.get(f"/tracks/{hear('Jóga')}").text
     names = dict(re.findall(r'<span id="(score-\d)">(\w+)</span>', html))
