@@ -1,11 +1,11 @@
-"""The queues: what waits in each and who consumes it, and what one may do with them."""
+"""The queues: what waits in each and who consumes it, what one may do, and what comes by itself."""
 
 from collections.abc import Callable
 
 from flask import Blueprint, abort, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from worker import queues, status
+from worker import queues, schedules, status
 from worker.errors import BadInputError
 from worker.long_work import long_work
 from worker.supervisor import control
@@ -21,7 +21,7 @@ _DEEDS: dict[str, Callable[[str], object]] = {
 
 @room.get("/queues")
 def page() -> str:
-    """Every queue, and how far each kind of work has come."""
+    """Every queue, how far each kind of work has come, and what runs by the clock."""
     return render_template("queues.html", **_state())
 
 
@@ -50,6 +50,7 @@ def _state() -> dict[str, object]:
         "queues": status.queues(),
         "work": status.work(),
         "long_work": [each for each in long_work() if each.settled < each.tracks],
+        "schedules": schedules.statuses(),
         "processes": processes,
         "is_up": bool(processes),
     }

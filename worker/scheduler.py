@@ -1,21 +1,36 @@
 """The clock: enqueues the jobs of `[schedules]` in queues.toml when they are due.
 
-Started by supervisord as `python -m worker.scheduler`; RQ's cron scheduler does the timing.
+Started by supervisord as `python -m worker.scheduler`. RQ's cron scheduler waits and beats; how far
+each schedule has come is in the database, so what was due while the fleet was down is made up for
+once, and two clocks, on one host or several, fire a schedule once between them.
 """
 
-import redis
-from rq.cron import CronJob, CronScheduler
-from rq.job import Job
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 
+from rq.cron import CronJob, CronScheduler
+
+from db import schedules
+from db.errors import DatabaseError
 from worker import dispatch
+from worker.database import open_migrated
+from worker.dispatch import HeldJob
+from worker.errors import WorkerError
 from worker.lifeline import die_with_supervisord
 from worker.redis import connect
+from worker.schedules import held, next_of, next_run
 from worker.slot_lock import hold_slot
+from worker.slots import slot_name
 from worker.topology import Schedule
+
+_LONGEST_SLEEP = 60.0
+"""Seconds; the machine's clock may be put right meanwhile."""
 
 
 class ScheduledJob(CronJob):
-    """A schedule of queues.toml."""
+    """A schedule of queues.toml, as RQ and its dashboard know it."""
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__(
@@ -27,27 +42,68 @@ class ScheduledJob(CronJob):
         )
         self.schedule = schedule
 
-    def enqueue(self, connection: redis.Redis) -> Job:
-        """Put the job in its queue, through the one door, unless it waits there or runs already."""
-        arguments = dict(self.schedule.arguments)
-        held = [
-            each.id for each in dispatch.held_jobs(self.schedule.job) if each.arguments == arguments
-        ]
-        job_id = held[0] if held else dispatch.enqueue(self.schedule.job, **arguments)
-        job = dispatch.queue(self.queue_name).fetch_job(job_id)
-        return job or Job(job_id, connection)  # it may have ended since, and be gone
+
+class Clock(CronScheduler):
+    """Fires the schedules. `now` tells the time, with a zone."""
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(dispatch.connection(), name=slot_name("scheduler", 1))
+        self._now = now
+        self._scheduled = [ScheduledJob(each) for each in dispatch.topology().schedules.values()]
+        self._cron_jobs += self._scheduled
+
+    def enqueue_jobs(self) -> list[CronJob]:
+        """Fire what is due, and return it; that its job is still held leaves it out of the queue.
+
+        Raises redis.RedisError or peewee.DatabaseError; what was not reached is due as before.
+        """
+        now, standings = self._now(), schedules.standings()
+        return [job for job in self._scheduled if self._see_to(job, standings.get(job.name), now)]
+
+    def calculate_sleep_interval(self) -> float:
+        """Seconds until the next schedule is due, a minute at most."""
+        due = [job.next_enqueue_time for job in self._scheduled if job.next_enqueue_time]
+        waits = [(moment - self._now()).total_seconds() for moment in due]
+        return max(0.0, min([*waits, _LONGEST_SLEEP]))
+
+    def _see_to(
+        self, job: ScheduledJob, standing: schedules.Standing | None, now: datetime
+    ) -> bool:
+        """Fire the schedule if it is due; whether it was, and this clock was the one that did."""
+        schedule, stored = job.schedule, now.astimezone(UTC).replace(tzinfo=None)
+        due = next_of(schedule, standing, now) if standing else None
+        job.next_enqueue_time = due if due and due > now else next_run(schedule.cron, now)
+        if standing is None or due is None:
+            schedules.begin(schedule.name, schedule.cron, standing, stored)
+            return False
+        if due > now or not self._fire(schedule, standing, stored):
+            return False
+        job.latest_enqueue_time = now
+        return True
+
+    def _fire(self, schedule: Schedule, standing: schedules.Standing, now: datetime) -> bool:
+        before = held(schedule)
+        if not schedules.see_to(schedule.name, standing, now, partial(_enqueue, schedule, before)):
+            return False
+        self.log.info("%s: %s", schedule.name, f"{before.id} goes on" if before else "enqueued")
+        return True
+
+
+def _enqueue(schedule: Schedule, before: HeldJob | None) -> str | None:
+    return None if before else dispatch.enqueue(schedule.job, **schedule.arguments)
 
 
 def main() -> None:
     """Run the clock until it is told to stop."""
     die_with_supervisord()
-    connect(wait=60).close()  # Valkey may be starting beside this
-    with hold_slot("scheduler", 1):
-        scheduler = CronScheduler(dispatch.connection(), name="fleet")
-        scheduler._cron_jobs += [
-            ScheduledJob(schedule) for schedule in dispatch.topology().schedules.values()
-        ]
-        scheduler.start()
+    try:
+        connect(wait=60).close()  # Valkey may be starting beside this
+        with hold_slot("scheduler", 1):
+            open_migrated()
+            clock: CronScheduler = Clock()
+            clock.start()
+    except (WorkerError, DatabaseError) as error:
+        sys.exit(f"scheduler: {error}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Times are naive UTC. Paths are text as `db.paths` writes it. A change here needs
 """
 
 from db.models.base import EntityType, Kind, State, Table, database, utc_now
+from db.models.clock import ScheduleTime
 from db.models.clusters import Cluster, ClusterMembership, ClusterModel
 from db.models.monitoring import ModelHealth, TagCheck, TagWord
 from db.models.music import Album, AlbumArtist, Artist, Genre, Track, TrackArtist, TrackGenre
@@ -18,6 +19,7 @@ from db.models.pictures import (
 )
 from db.models.similarity import Vector, VectorModel
 from db.models.sound import AudioFeatures
+from db.models.upkeep import MaintenanceRun
 from db.models.work import LedgerRow, Problem, Scan, ScanChunk
 
 __all__ = [
@@ -39,11 +41,13 @@ __all__ = [
     "Image",
     "Kind",
     "LedgerRow",
+    "MaintenanceRun",
     "ModelHealth",
     "Problem",
     "ProviderAnswer",
     "Scan",
     "ScanChunk",
+    "ScheduleTime",
     "State",
     "Table",
     "TagCheck",
@@ -85,4 +89,6 @@ TABLES: tuple[type[Table], ...] = (
     Scan,
     ScanChunk,
     Problem,
+    MaintenanceRun,
+    ScheduleTime,
 )

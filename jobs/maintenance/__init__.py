@@ -8,11 +8,13 @@ from rq.registry import (
 )
 
 from db import ledger, scans
+from db.maintenance_runs import recorded
 from jobs.covers import remote
 from jobs.maintenance.completing import complete
 from jobs.maintenance.reconciling import ring_again
 from jobs.maintenance.unused_pictures import remove_unused
 from worker.dispatch import alone, job, queues
+from worker.rebalancing import rebalance
 
 _REGISTRIES = (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry, StartedJobRegistry)
 
@@ -42,6 +44,21 @@ def reconcile() -> dict[str, int] | None:
         ledger.wake_due()
         remote.want_unasked()
         return ring_again()
+
+
+@job
+def rebalance_queues() -> str | None:
+    """Move worker processes to the programs whose jobs wait, and back, as queues.toml allows.
+
+    Each move and its reason stand in its record. The result says why this fleet cannot be
+    rebalanced; None when it can. Raises FleetStartError or FleetStopError when a process does not
+    start or end.
+    """
+    with recorded("maintenance.rebalance_queues", only_changes=True) as done:
+        outcome = rebalance()
+        done.notes.extend(outcome.moved)
+        done.changes["processes moved"] = len(outcome.moved)
+    return outcome.refused or None
 
 
 @job

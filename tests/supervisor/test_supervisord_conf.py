@@ -28,8 +28,8 @@ TOPOLOGY = Topology(
         "b": Queue("b", "second", ("x.b",), 60, 3, 30, 900, 0),
     },
     programs={
-        "both": Program("both", ("b", "a"), 2, 660, Execution.IN_PROCESS, None),
-        "one": Program("one", ("a",), 1, 700, Execution.FORKED, 2**29),
+        "both": Program("both", ("b", "a"), 2, 1, 3, 660, Execution.IN_PROCESS, None),
+        "one": Program("one", ("a",), 1, 1, 1, 700, Execution.FORKED, 2**29),
     },
     schedules={"often": Schedule("often", "x.a", "* * * * *", {})},
     routes={"x.a": "a", "x.b": "b"},
@@ -94,6 +94,10 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "how a queue's jobs are tried": (lambda t: with_queue(t, "b", retries=9), set()),
     "how a scheduled job is tried": (lambda t: with_queue(t, "a", retries=9), {"scheduler"}),
     "how many processes": (lambda t: with_program(t, "both", processes=3), {"both-3"}),
+    "how few and many processes": (
+        lambda t: with_program(t, "both", least=2, most=2),
+        set(),
+    ),
     "how a program runs": (lambda t: with_program(t, "one", memory=2**30), {"one-1"}),
     "what a program consumes": (
         lambda t: with_program(t, "both", queues=("a", "b")),

@@ -31,6 +31,21 @@ FAULTS = {
         'cron = "0 */4 * * *"\nargument = {}',
         "schedules.cleanup.argument: is no such key — did you mean arguments?",
     ),
+    "more processes at least than at rest": (
+        "processes = 2",
+        "processes = 2\nleast = 3",
+        "programs.reading.least = 3: is more than its processes, 2 — write 2 or less",
+    ),
+    "fewer processes at most than at rest": (
+        "processes = 2",
+        "processes = 2\nmost = 1",
+        "programs.reading.most = 1: is less than its processes, 2 — write 2 or more",
+    ),
+    "no process at least": (
+        "processes = 2",
+        "processes = 2\nleast = 0",
+        "programs.reading.least = 0: is no whole number from 1 up",
+    ),
     "missing key": (
         'use = "discovery"\n',
         "",

@@ -255,3 +255,10 @@ def test_every_album_is_on_exactly_one_page_of_a_long_gallery(page: FlaskClient)
         url = links[0].replace("&amp;", "&") if links else ""
     assert len(seen) == len(set(seen)) == 134
     assert sorted(seen[1:]) == seen[1:]
+
+
+def test_the_queues_tell_what_runs_by_the_clock_and_when_next(page: FlaskClient) -> None:
+    html = page.get("/queues").text
+    row = re.search(r"cleanup_expired_tasks</span>.*?</tr>", html)
+    assert row
+    assert re.search(r"<code>0 \*/4 \* \* \*</code>.*<td>20\d\d-\d\d-\d\d \d\d:00</td>", row[0])

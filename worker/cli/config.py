@@ -112,6 +112,8 @@ def as_json(topology: Topology) -> dict[str, object]:
             name: {
                 "queues": program.queues,
                 "processes": program.processes,
+                "least": program.least,
+                "most": program.most,
                 "stop": program.stop,
                 "execution": program.execution,
                 "memory": program.memory,

@@ -43,6 +43,7 @@ COMMANDS = {
     "cluster": Row("cluster", "cluster", "List groups that sound alike, or export them."),
     "enqueue": Row("enqueue", "enqueue", "Put a job in its queue."),
     "queue": Row("queue", "queue", "List, pause, move, clear or retry the queues' jobs."),
+    "schedule": Row("schedule", "schedule", "List what runs by the clock, or run it now."),
     "doctor": Row("doctor", "doctor", "Look for what is wrong, and say how to mend it."),
     "logs": Row("control", "logs", "Show what a program wrote to its log."),
     "config": Row("config", "config", "Check, render and show the topology in queues.toml."),

@@ -20,7 +20,7 @@ def reload(yes: bool, dry_run: bool) -> None:
 
     Only those processes are started, stopped or restarted that the edit concerns, and it asks
     before it ends one. The other workers go on, and read queues.toml anew. What `fleet scale` has
-    changed goes back to what queues.toml says.
+    changed, and what was lent by rebalancing, goes back to what queues.toml says.
 
     Nothing is changed when queues.toml has a fault, or when a queue that holds jobs would be left
     without a consumer.

@@ -25,8 +25,9 @@ def scale(program: str | None, count: int | None, yes: bool, dry_run: bool) -> N
 
     Single processes are started or stopped, and it asks before it ends one; all others go on. It
     holds until the next `fleet reload`, or until the fleet is stopped and started; for good, write
-    it in queues.toml. 0 is refused where no other program consumes the same queues: `fleet queue
-    pause` lets a queue rest.
+    it in queues.toml. Until then the program lends and borrows no process, and the others begin
+    with their own. 0 is refused where no other program consumes the same
+    queues: `fleet queue pause` lets a queue rest.
     """
     if program is None:
         _list()
@@ -44,6 +45,7 @@ def _list() -> None:
     counts = running_counts()
     rows = [["program", "processes", "in queues.toml", "queues"]]
     for program in load().programs.values():
-        numbers = (counts[program.name], program.processes)
-        rows.append([program.name, *map(str, numbers), " ".join(program.queues)])
+        bounds = f" ({program.least} to {program.most})" if program.is_elastic else ""
+        said = f"{program.processes}{bounds}"
+        rows.append([program.name, str(counts[program.name]), said, " ".join(program.queues)])
     print_table(rows)

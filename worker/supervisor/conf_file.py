@@ -6,7 +6,7 @@ from pathlib import Path
 
 from db import settings
 from worker.slots import program_of
-from worker.supervisor.config import topology_line
+from worker.supervisor.config import SCALED, topology_line
 from worker.topology import Topology
 
 _SECTION = re.compile(r"^\[(?:(?:program|eventlistener):)?(.+)\]\n((?:.+\n)*)", re.MULTILINE)
@@ -56,6 +56,13 @@ def process_counts(text: str) -> dict[str, int]:
     """How many worker processes each program of a rendered text has."""
     names = [program_of(name) for name in workers(text)]
     return {name: names.count(name) for name in names}
+
+
+def scaled(text: str) -> set[str]:
+    """The programs of a rendered text that `fleet scale` has said the number of."""
+    begin = f"; {SCALED}"
+    lines = (line for line in text.splitlines() if line.startswith(begin))
+    return {name for line in lines for name in line.removeprefix(begin).split()}
 
 
 def own_settings(text: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ without its neighbours. What a section says changes exactly when its process mus
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 
 from worker.slots import Slot, slots
@@ -38,17 +38,26 @@ _Settings = Mapping[str, str | int]
 
 
 def render(
-    topology: Topology, instance: Instance, processes: Mapping[str, int] | None = None
+    topology: Topology,
+    instance: Instance,
+    processes: Mapping[str, int] | None = None,
+    scaled: Collection[str] = (),
 ) -> str:
     """The text of a supervisord.conf that runs the whole fleet.
 
     `processes` says how many worker processes a program has; one that it does not name has what
-    queues.toml says.
+    queues.toml says. `scaled` are the programs of which the owner has said so.
     """
     header = f"{instance.header}\n\n{topology_line(topology)}"
+    if scaled:
+        header += f"\n{SCALED}{' '.join(sorted(scaled))}"
     comment = "".join(f"; {line}".rstrip() + "\n" for line in header.splitlines())
     sections = _sections(topology, instance, processes)
     return comment + "".join(_section(*each) for each in sections)
+
+
+SCALED = "scaled by `fleet scale`: "
+"""Begins the line of the header that names the programs of which the owner said how many."""
 
 
 def topology_line(topology: Topology) -> str:

@@ -1,5 +1,6 @@
 """A change of a fleet that is up: what it would do, and why it is refused."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from worker.errors import BadInputError
@@ -76,23 +77,36 @@ def scaled(program: str, count: int) -> Change:
             f"there is no program {program!r} in {topology.path} — "
             f"{did_you_mean(program, topology.programs)}"
         )
-    require_up()
-    text = conf_file.read()
-    if not conf_file.is_of(text, topology):
-        raise BadInputError(
-            f"{topology.path} is not what the fleet goes by any more — `fleet reload` first"
-        )
-    present = conf_file.process_counts(text)
-    counts = {name: present.get(name, 0) for name in topology.programs} | {program: count}
-    return _checked(topology, render(topology, this_instance(topology), counts), rereads=False)
+    text = _own_text(topology)
+    kept = conf_file.scaled(text) | {program}
+    counts = _counts(topology, text) | {program: count}
+    if topology.programs[program].is_elastic:
+        # What was lent and borrowed goes back: the owner's number is beside those at rest.
+        counts |= {
+            name: other.processes
+            for name, other in topology.programs.items()
+            if other.is_elastic and name not in kept
+        }
+    return _resized(topology, counts, kept)
+
+
+def rebalanced(changes: Mapping[str, int]) -> Change:
+    """What would change when each of these programs had so many processes more, or fewer.
+
+    Raises as `scaled` does.
+    """
+    topology = load()
+    text = _own_text(topology)
+    counts = _counts(topology, text)
+    counts |= {name: counts[name] + change for name, change in changes.items()}
+    return _resized(topology, counts, conf_file.scaled(text))
 
 
 def running_counts() -> dict[str, int]:
     """How many processes each program of queues.toml has at present. Raises as `reloaded` does."""
     topology = load()
     require_up()
-    present = conf_file.process_counts(conf_file.read())
-    return {name: present.get(name, 0) for name in topology.programs}
+    return _counts(topology, conf_file.read())
 
 
 def require_up() -> None:
@@ -106,6 +120,27 @@ def require_up() -> None:
             f"the fleet goes by another file than {conf_file.path()}, for it was started as "
             f"`{' '.join(conf_file.command_line(pid))}` — `fleet down`, then `fleet up`"
         )
+
+
+def _own_text(topology: Topology) -> str:
+    """The text that supervisord goes by, made of this topology; raises BadInputError otherwise."""
+    require_up()
+    text = conf_file.read()
+    if not conf_file.is_of(text, topology):
+        raise BadInputError(
+            f"{topology.path} is not what the fleet goes by any more — `fleet reload` first"
+        )
+    return text
+
+
+def _counts(topology: Topology, text: str) -> dict[str, int]:
+    present = conf_file.process_counts(text)
+    return {name: present.get(name, 0) for name in topology.programs}
+
+
+def _resized(topology: Topology, counts: Mapping[str, int], kept: Collection[str]) -> Change:
+    text = render(topology, this_instance(topology), counts, kept)
+    return _checked(topology, text, rereads=False)
 
 
 def _checked(topology: Topology, new: str, *, rereads: bool) -> Change:

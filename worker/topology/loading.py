@@ -81,7 +81,13 @@ def _built(path: Path, tables: dict[str, Entries], jobs: dict[str, FoundJob]) ->
     programs = {
         name: Program(
             name,
-            **{"stop": _stop(entry["queues"], tables["queues"]), **_PROGRAM_DEFAULTS, **entry},
+            **{
+                "stop": _stop(entry["queues"], tables["queues"]),
+                "least": entry["processes"],
+                "most": entry["processes"],
+                **_PROGRAM_DEFAULTS,
+                **entry,
+            },
         )
         for name, entry in tables["programs"].items()
     }

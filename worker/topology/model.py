@@ -51,6 +51,10 @@ class Program:
     name: str
     queues: tuple[str, ...]
     processes: int
+    """How many there are at rest."""
+    least: int
+    most: int
+    """`worker.rebalancing` keeps their number between these; both `processes`: it leaves it."""
     stop: int
     """How long a process may go on after it was told to stop."""
     execution: Execution
@@ -60,7 +64,14 @@ class Program:
     @property
     def digest(self) -> str:
         """A short name for what one process of this program is; how many there are aside."""
-        return _digest(asdict(self) | {"processes": None})
+        content = asdict(self) | {"processes": None}
+        del content["least"], content["most"]
+        return _digest(content)
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether it may have more or fewer processes than at rest."""
+        return self.least < self.most
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def check(tables: Mapping[str, Entries], jobs: Mapping[str, FoundJob]) -> list[F
         *_consumption(queues, programs),
         *_stops(programs, queues),
         *_memories(programs),
+        *_bounds(programs),
         *_schedules(schedules, jobs),
     ]
 
@@ -123,6 +124,25 @@ def _memories(programs: Entries) -> Iterator[Fault]:
                 f"programs.{name}.memory",
                 "limits only jobs that run in a process of their own",
                 f'add execution = "{Execution.FORKED}", or leave it out',
+            )
+
+
+def _bounds(programs: Entries) -> Iterator[Fault]:
+    for name, program in programs.items():
+        rest = program.get("processes")
+        if rest is None:
+            continue
+        if program.get("least", rest) > rest:
+            yield Fault(
+                f"programs.{name}.least = {program['least']}",
+                f"is more than its processes, {rest}",
+                f"write {rest} or less, or leave it out",
+            )
+        if program.get("most", rest) < rest:
+            yield Fault(
+                f"programs.{name}.most = {program['most']}",
+                f"is less than its processes, {rest}",
+                f"write {rest} or more, or leave it out",
             )
 
 

@@ -131,6 +131,8 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
     "programs": {
         "queues": Key(_names),
         "processes": Key(_whole(1)),
+        "least": Key(_whole(1), optional=True),
+        "most": Key(_whole(1), optional=True),
         "stop": Key(_duration(1), optional=True),
         "execution": Key(_execution, optional=True),
         "memory": Key(_memory, optional=True),

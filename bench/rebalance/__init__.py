@@ -1,0 +1,1 @@
+"""How much sooner backlogs are done when programs lend each other processes; see `__main__`."""

@@ -1,0 +1,11 @@
+"""The extraction of tags, which take a fixed time and nothing else."""
+
+import time
+
+from worker.dispatch import job
+
+
+@job
+def sleep(seconds: float) -> None:
+    """Take so long."""
+    time.sleep(seconds)

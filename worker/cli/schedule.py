@@ -1,0 +1,83 @@
+"""`fleet schedule`: what runs by the clock, when, and how it last went."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+
+import click
+
+from db.connection import open_database
+from db.schema import check_schema
+from worker import schedules
+from worker.cli.tables import print_table
+from worker.schedules import ScheduleStatus
+from worker.supervisor.rpc import is_up
+from worker.topology import load
+
+
+@click.group()
+def schedule() -> None:
+    """List the schedules of queues.toml, or run one now.
+
+    Their times are local time of this machine.
+    """
+
+
+@schedule.command(
+    "list",
+    epilog="""\b
+Examples:
+  fleet schedule list
+  fleet schedule list --json | jq 'select(.outcome | startswith("failed"))'
+""",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line; times are UTC.")
+def list_schedules(as_json: bool) -> None:
+    """List the schedules: job, times, last run and what became of it, and next run.
+
+    A run that was due while the fleet was down is made up for once, when it is up again.
+    """
+    _open()
+    found = schedules.statuses()
+    if as_json:
+        for each in found:
+            click.echo(json.dumps(asdict(each), default=_iso, ensure_ascii=False))
+        return
+    print_table([["schedule", "job", "cron", "last", "outcome", "next"], *map(_row, found)])
+    if not is_up():
+        click.echo("The fleet is not up: `fleet up` starts it, and its clock.", err=True)
+
+
+@schedule.command(
+    epilog="""\b
+Examples:
+  fleet schedule run cleanup_expired_tasks
+""",
+)
+@click.argument("name", metavar="SCHEDULE")
+def run(name: str) -> None:
+    """Put the job of SCHEDULE in its queue now, unless it waits there or runs already.
+
+    Its own times stay as they are.
+    """
+    _open()
+    job_id = schedules.run_now(name)
+    job = load().schedules[name].job
+    if job_id is None:
+        click.echo(f"{job} waits or runs already, so it was not enqueued again.", err=True)
+    else:
+        click.echo(f"{job} was enqueued: {job_id}")
+
+
+def _open() -> None:
+    load()
+    open_database()
+    check_schema()
+
+
+def _row(each: ScheduleStatus) -> list[str]:
+    return [each.name, each.job, each.cron, each.last_text, each.outcome, each.next_text]
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
