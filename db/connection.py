@@ -86,9 +86,11 @@ def without_password(url: str) -> str:
 def _for_url(url: str) -> peewee.Database:
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
-        path = url.removeprefix("sqlite:///")
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return peewee.SqliteDatabase(path, pragmas=_SQLITE_PRAGMAS)
+        path = Path(url.removeprefix("sqlite:///"))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A new file alone heeds it, before all else; on another it would wait for who is writing.
+        first = {} if path.exists() else {"auto_vacuum": "incremental"}
+        return peewee.SqliteDatabase(str(path), pragmas=first | _SQLITE_PRAGMAS)
     if scheme in {"postgres", "postgresql"}:
         return peewee.PostgresqlDatabase(
             url, prefer_psycopg3=True, connect_timeout=10, application_name="musicfleet"

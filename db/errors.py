@@ -6,6 +6,7 @@ DatabaseError
 ├── NewerDatabaseError
 ├── OldDatabaseError
 ├── DatabaseFullError
+├── BackupError
 ├── NoVectorError
 └── WrongDimensionError
 
@@ -35,6 +36,10 @@ class OldDatabaseError(DatabaseError):
 
 class DatabaseFullError(DatabaseError):
     """The disk of the database is full."""
+
+
+class BackupError(DatabaseError):
+    """The database could not be copied."""
 
 
 class NoVectorError(DatabaseError):

@@ -134,7 +134,7 @@ def need_again(digests: Collection[str]) -> NeededAgain:
             pictures += len(ledger.need(Kind.PICTURE, EntityType.TRACK, carriers.values()))
             pictures += len(ledger.need(Kind.PICTURE, EntityType.ARTIST, artists.values()))
             used = {digest for _, _, digest in shown} | carriers.keys() | artists.keys()
-            used |= _chosen_among(part)
+            used |= chosen_among(part)
             dropped += _drop(set(part) - used)
     return NeededAgain(covers, pictures, dropped)
 
@@ -170,7 +170,8 @@ def _of_artists(digests: Collection[str]) -> dict[str, int]:
     return dict(tuples(query))
 
 
-def _chosen_among(digests: Collection[str]) -> set[str]:
+def chosen_among(digests: Collection[str]) -> set[str]:
+    """Those that the user chose for something."""
     """Those of the images that the user chose."""
     query = Image.select(Image.digest).join(ChosenImage).where(Image.digest.in_(list(digests)))
     return {digest for (digest,) in tuples(query)}

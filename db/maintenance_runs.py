@@ -32,6 +32,13 @@ class Run(NamedTuple):
     notes: list[str]
     fault: str | None
 
+    @property
+    def text(self) -> str:
+        """What it did, for people."""
+        changes = ", ".join(f"{count:,} {what}" for what, count in self.changes.items())
+        parts = [changes, *self.notes, self.fault and f"failed: {self.fault}"]
+        return "; ".join(part for part in parts if part) or "nothing to do"
+
 
 @contextmanager
 def recorded(job: str, *, only_changes: bool = False) -> Iterator[Done]:

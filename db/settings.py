@@ -113,6 +113,23 @@ SETTINGS = (
         "It is, when it tells genres worse than at first by more than so many points in a hundred.",
     ),
     Setting(
+        "FLEET_BACKUPS",
+        "7",
+        "How many daily copies of the database are kept, in the folder `backups` of the data "
+        "folder; 0: none are made.",
+    ),
+    Setting(
+        "FLEET_FORGET_MISSING_DAYS",
+        "never",
+        "After how many days a track whose file is gone is forgotten, with what the user chose for "
+        "it. Never while the folder that was scanned is not there.",
+    ),
+    Setting(
+        "FLEET_KEEP_LOGS_DAYS",
+        "30",
+        "How many days old logs are kept, packed, in the folder `logs` of the data folder.",
+    ),
+    Setting(
         "FLEET_WEB",
         "127.0.0.1:8310",
         "HOST:PORT where the page listens; port 0 takes any that is free, off switches it off.",

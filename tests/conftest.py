@@ -16,18 +16,26 @@ import redis
 
 from db.connection import close_database, open_database
 from db.schema import migrate
-
-# Hooks, which must be known to the process that prints, too.
-from tests.chaos.recovery_times import (
-    pytest_runtest_logreport,  # noqa: F401
-    pytest_terminal_summary,  # noqa: F401
-)
+from tests.chaos import recovery_times
+from tests.mission import table
 from worker import dispatch
 
 COMPILED = Path(tempfile.gettempdir()) / f"musicfleet-tests-numba-{os.getuid()}"
 """What librosa has compiled, for all tests and their fleets: it takes a quarter of a minute."""
 os.environ["NUMBA_CACHE_DIR"] = str(COMPILED)  # numba reads it when it is imported
 _NUMBERS = count(1)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Gather what is printed at the end, whichever process ran the test."""
+    recovery_times.gather(report)
+    table.gather(report)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was gathered."""
+    recovery_times.show(terminalreporter)
+    table.show(terminalreporter)
 
 
 @pytest.fixture

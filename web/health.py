@@ -5,7 +5,7 @@ import time
 
 from flask import Blueprint, Response, jsonify, render_template
 
-from db import problems
+from db import health_reports, maintenance_runs, problems
 from web.login import is_in
 from web.paging import paging
 from worker.doctor import Finding, Severity, examine
@@ -59,6 +59,21 @@ def files() -> str:
         page=shown,
         count=shown.total,
         tab="files",
+    )
+
+
+@room.get("/upkeep")
+def upkeep() -> str:
+    """What each job of upkeep last did, and the daily report beside the one before."""
+    report = health_reports.latest()
+    before = health_reports.before(report.day) if report else None
+    return render_template(
+        "upkeep.html",
+        runs=maintenance_runs.last_runs(),
+        report=report,
+        earlier={each.name: each for each in before.queues} if before else {},
+        count=problems.count(),
+        tab="upkeep",
     )
 
 

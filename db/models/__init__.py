@@ -17,6 +17,7 @@ from db.models.pictures import (
     Image,
     ProviderAnswer,
 )
+from db.models.reports import HealthReport
 from db.models.similarity import Vector, VectorModel
 from db.models.sound import AudioFeatures
 from db.models.upkeep import MaintenanceRun
@@ -38,6 +39,7 @@ __all__ = [
     "EntityType",
     "FolderImage",
     "Genre",
+    "HealthReport",
     "Image",
     "Kind",
     "LedgerRow",
@@ -90,5 +92,6 @@ TABLES: tuple[type[Table], ...] = (
     ScanChunk,
     Problem,
     MaintenanceRun,
+    HealthReport,
     ScheduleTime,
 )

@@ -1,34 +1,30 @@
 """Upkeep of the fleet itself, and of what it keeps."""
 
-from rq.registry import (
-    CanceledJobRegistry,
-    FailedJobRegistry,
-    FinishedJobRegistry,
-    StartedJobRegistry,
-)
-
-from db import ledger, scans
+from db import backups, ledger, missing_tags, provider_answers, scans, soundness
 from db.maintenance_runs import recorded
 from jobs.covers import remote
+from jobs.maintenance import old_logs
 from jobs.maintenance.completing import complete
+from jobs.maintenance.integrity import validate
+from jobs.maintenance.old_data import delete_unknown_files, forget_missing
 from jobs.maintenance.reconciling import ring_again
 from jobs.maintenance.unused_pictures import remove_unused
-from worker.dispatch import alone, job, queues
+from worker import expired_jobs, health_report
+from worker.dispatch import alone, job
 from worker.rebalancing import rebalance
-
-_REGISTRIES = (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry, StartedJobRegistry)
 
 
 @job
 def cleanup_expired_tasks() -> None:
-    """Drop finished, failed and canceled jobs whose time is over, and the chunks of ended scans.
+    """Drop what is over: jobs that ended, what is left of dead workers, chunks of ended scans.
 
-    Waiting work is never touched; a started job whose worker is long gone goes to the failed ones.
+    Answers of providers that no longer hold go too. Waiting work is never touched; a begun job
+    whose worker is long gone fails.
     """
-    for queue in queues():
-        for registry_class in _REGISTRIES:
-            registry_class(queue=queue).cleanup()
-    scans.drop_done_chunks()
+    with recorded("maintenance.cleanup_expired_tasks") as done:
+        done.changes.update(expired_jobs.drop())
+        done.changes["chunks of ended scans"] = scans.drop_done_chunks()
+        done.changes["answers of providers"] = provider_answers.drop_overdue()
 
 
 @job
@@ -41,9 +37,40 @@ def reconcile() -> dict[str, int] | None:
     with alone("reconcile") as is_mine:
         if not is_mine:
             return None
-        ledger.wake_due()
-        remote.want_unasked()
-        return ring_again()
+        with recorded("maintenance.reconcile", only_changes=True) as done:
+            done.changes["needs whose time has come"] = ledger.wake_due()
+            remote.want_unasked()
+            rung = ring_again()
+            done.changes.update({f"rung for {name}": count for name, count in rung.items()})
+            return rung
+
+
+@job
+def generate_daily_health_report() -> None:
+    """Write how each queue and kind of work fared since the report of the day before."""
+    with recorded("maintenance.generate_daily_health_report") as done:
+        done.changes["reports written"] = int(health_report.make())
+
+
+@job
+def archive_old_logs() -> None:
+    """Pack rotated logs away, and delete those that are older than the owner's time.
+
+    Raises SettingError and OSError.
+    """
+    with recorded("maintenance.archive_old_logs") as done:
+        done.changes["logs packed"] = old_logs.archive()
+        done.changes["packed logs deleted"] = old_logs.drop()
+
+
+@job
+def diagnostic_missing_fields() -> dict[str, int]:
+    """Count the tracks that lack each of `missing_tags.FIELDS`; `fleet missing-tags` lists them."""
+    with recorded("maintenance.diagnostic_missing_fields") as done:
+        totals = missing_tags.totals()
+        told = (f"{count:,} tracks without {what}" for what, count in totals.items() if count)
+        done.notes.extend(told)
+    return totals
 
 
 @job
@@ -64,7 +91,9 @@ def rebalance_queues() -> str | None:
 @job
 def remove_unused_pictures() -> int:
     """Delete pictures that nothing has pointed to for `unused_pictures.GRACE`; how many."""
-    return remove_unused()
+    with recorded("maintenance.remove_unused_pictures") as done:
+        done.changes["pictures deleted"] = remove_unused()
+    return done.changes["pictures deleted"]
 
 
 @job
@@ -73,4 +102,55 @@ def complete_pictures() -> int:
 
     Raises StoreError when the store cannot be written.
     """
-    return complete()
+    with recorded("maintenance.complete_pictures", only_changes=True) as done:
+        done.changes["placeholders made"] = complete()
+    return done.changes["placeholders made"]
+
+
+@job
+def validate_system_integrity() -> None:
+    """Compare tables and picture store, mend what is safe to mend, and note the rest.
+
+    Raises OSError when the store cannot be read.
+    """
+    with recorded("maintenance.validate_system_integrity") as done:
+        validate(done)
+
+
+@job
+def cleanup_old_data() -> None:
+    """Forget what has been missing for the owner's time, and delete files that no row knows.
+
+    Raises SettingError, and OSError when the store cannot be changed.
+    """
+    with recorded("maintenance.cleanup_old_data") as done:
+        done.changes["missing tracks forgotten"] = forget_missing()
+        done.changes["files without row deleted"] = delete_unknown_files()
+
+
+@job
+def optimize_database() -> None:
+    """Have the planner know what the tables hold, and give free space back to the disk."""
+    with recorded("maintenance.optimize_database") as done:
+        done.changes["tables looked at"] = soundness.analyse()
+        done.changes["pages given back"] = soundness.give_back()
+        soundness.empty_log()
+        if held_back := soundness.held_back():
+            done.notes.append(
+                f"{held_back:,} bytes are free inside the file, which an older musicfleet made — "
+                "`fleet down`, then `sqlite3 library.db 'PRAGMA auto_vacuum=2; VACUUM'`"
+            )
+
+
+@job
+def backup() -> str | None:
+    """Copy the database, and keep the newest FLEET_BACKUPS copies; the path of the new one.
+
+    Raises BackupError and SettingError.
+    """
+    with recorded("maintenance.backup") as done:
+        most = backups.kept()
+        made = backups.make() if most else None
+        done.changes["copies made"] = int(made is not None)
+        done.changes["copies deleted"] = backups.rotate(most)
+    return str(made) if made else None

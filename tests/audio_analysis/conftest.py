@@ -7,17 +7,12 @@ import pytest
 import redis
 import soundfile
 
+import tests.librosa_compiled  # noqa: F401
 from db import ledger, tracks
 from db.connection import transaction
 from db.models import EntityType, Kind, LedgerRow, Track
 from db.paths import to_text
-from jobs.audio_analysis import compiled
 from tests.audio_analysis.sounds import RATE, Wave
-
-# Importing librosa compiles parts of it already, which one process is to do.
-compiled.ensure()
-# The children that analyse sound are forked of this process, and need not import it then.
-import jobs.audio_analysis.extracting  # noqa: E402, F401
 
 
 class Library:

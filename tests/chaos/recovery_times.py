@@ -62,14 +62,14 @@ def attempts_of(connection: redis.Redis, job_id: str) -> int:
     return int(connection.hget(f"rq:job:{job_id}", "attempt") or 0)
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+def gather(report: pytest.TestReport) -> None:
     """Gather what the tests have measured, whichever process ran them."""
     if report.when == "teardown" and "tests/chaos" in report.nodeid:
         for what, seconds in report.user_properties:
             _TIMES[what].append(float(str(seconds)))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def show(terminalreporter: pytest.TerminalReporter) -> None:
     """Print how long recoveries took: how many, median and worst."""
     if not _TIMES:
         return

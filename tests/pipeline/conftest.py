@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import redis
 
-# The children that analyse sound are forked of this process, and need not import it then.
-import jobs.audio_analysis.extracting  # noqa: F401
+import tests.librosa_compiled  # noqa: F401
 from worker import dispatch
 from worker.fleet_worker import FleetWorker
 

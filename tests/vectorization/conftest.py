@@ -20,6 +20,7 @@ CHORDS = [0, 2, 4, 5, 7, 9]
 @cache
 def heard(kind: str, value: float) -> dict[str, Any]:
     """What is heard in eight seconds of drums at a tempo, or of chords in a key."""
+    import tests.librosa_compiled  # noqa: F401, PLC0415
     from jobs.audio_analysis.extracting import features  # noqa: PLC0415  # heavy
     from jobs.audio_analysis.spectrum import Excerpt  # noqa: PLC0415
 

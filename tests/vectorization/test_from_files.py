@@ -4,8 +4,7 @@ from pathlib import Path
 
 import redis
 
-# The children that analyse sound are forked of this process, and need not import it then.
-import jobs.audio_analysis.extracting  # noqa: F401
+import tests.librosa_compiled  # noqa: F401
 from jobs.audio_analysis import analyze_batch
 from jobs.maintenance import reconcile
 from jobs.vectorization import search_similar

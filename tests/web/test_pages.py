@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from db.errors import BackupError
+from db.maintenance_runs import recorded
 from db.models import Album, Artist, Genre, Track
+from jobs.maintenance import archive_old_logs, generate_daily_health_report
 from tests.web.conftest import SCRIPT, TAG
 from worker import dispatch
 
@@ -44,6 +47,7 @@ def every_page(page: FlaskClient) -> list[str]:
         "/queues",
         "/queues/table",
         "/health",
+        "/upkeep",
         "/problems",
         f"/{SCRIPT}",
         f"/login?next={SCRIPT}",
@@ -262,3 +266,23 @@ def test_the_queues_tell_what_runs_by_the_clock_and_when_next(page: FlaskClient)
     row = re.search(r"cleanup_expired_tasks</span>.*?</tr>", html)
     assert row
     assert re.search(r"<code>0 \*/4 \* \* \*</code>.*<td>20\d\d-\d\d-\d\d \d\d:00</td>", row[0])
+
+
+def test_upkeep_tells_what_it_did_and_how_the_day_was(page: FlaskClient) -> None:
+    assert "None has run yet" in page.get("/upkeep").text
+    archive_old_logs()
+    generate_daily_health_report()
+    with pytest.raises(BackupError, match="no space"):
+        fail_at_backup()
+    html = page.get("/upkeep").text
+    assert "1 reports written" in html
+    assert "nothing to do" in html
+    assert "&lt;b&gt;almost&lt;/b&gt;; failed: BackupError: no space" in html
+    assert re.search(r'<th scope="row">deferred_covers</th><td class="n">', html)
+
+
+def fail_at_backup() -> None:
+    """Leave the record of a run that failed."""
+    with recorded("maintenance.backup") as done:
+        done.notes.append("<b>almost</b>")
+        raise BackupError("no space")

@@ -10,7 +10,9 @@ from typing import Any
 import click
 
 from db.connection import open_database
+from db.maintenance_runs import Run, last_runs
 from db.model_standing import Standing
+from db.models import utc_now
 from db.paths import shown
 from db.schema import check_schema
 from worker import status as fleet_status
@@ -53,7 +55,8 @@ def status(watch: bool, as_json: bool) -> None:
     (recovered), and which live workers consume it. Each kind of work: how many tracks and albums
     are done, have none, failed, and are to do. While tracks are analysed: how many of all, how many
     a minute in the last ten, and about how long the rest takes. The model by which tracks are
-    found alike: its version and age, its health, and whether a training is due.
+    found alike: its version and age, its health, and whether a training is due. Each job of upkeep:
+    when it last ran, and what it changed.
     """
     load()
     open_database()
@@ -86,6 +89,7 @@ def _everything() -> dict[str, Any]:
         "long_work": [asdict(each) for each in long_work()],
         "model": model.as_json() if (model := fleet_status.model()) else None,
         "queues": [asdict(each) for each in fleet_status.queues()],
+        "upkeep": [each._asdict() | {"started_at": str(each.started_at)} for each in last_runs()],
     }
 
 
@@ -110,6 +114,14 @@ def _print() -> None:
     if not control.is_up():
         click.echo("The fleet is not up: `fleet up` starts it.", err=True)
     print_table(queue_rows(fleet_status.queues()))
+    if runs := last_runs():
+        print_table([["upkeep", "last run", "took", "what it did"], *map(_of_run, runs)])
+
+
+def _of_run(run: Run) -> list[str]:
+    ago = (utc_now() - run.started_at).total_seconds()
+    name = run.job.removeprefix("maintenance.")
+    return [name, f"{time_span(ago)} ago", f"{run.seconds:.1f} s", run.text]
 
 
 def _of_model(model: Standing) -> str:

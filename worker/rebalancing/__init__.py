@@ -17,9 +17,9 @@ from worker.rebalancing.loads import loads
 from worker.slots import program_of
 from worker.supervisor import conf_file
 from worker.supervisor.changing import apply
-from worker.supervisor.planning import Change, rebalanced
+from worker.supervisor.planning import Change, own_text, rebalanced
 from worker.supervisor.rpc import processes
-from worker.topology import load
+from worker.topology import Topology, load
 
 _log = logging.getLogger("rq.worker")
 
@@ -44,17 +44,22 @@ def rebalance(now: Callable[[], float] = time.time) -> Outcome:
     if not any(program.is_elastic for program in topology.programs.values()):
         return Outcome([])
     try:
-        change = _planned([])
-        if not _is_whole(change.old):
-            _log.info("a change of the fleet was interrupted, and is finished")
-            apply(change, _log.info)
-        moves = decide(loads(topology, change.old, now()))
-        if moves:
-            apply(_planned(moves), _log.info)
+        return Outcome(_rebalance(topology, now()))
     except BadInputError as error:
         _log.warning("nothing is rebalanced: %s", error)
         return Outcome([], str(error))
-    return Outcome([move.explained for move in moves])
+
+
+def _rebalance(topology: Topology, now: float) -> list[str]:
+    """Move what is to be moved, and explain it. Raises BadInputError when it may not be."""
+    conf = own_text(topology)
+    if not _is_whole(conf):
+        _log.info("a change of the fleet was interrupted, and is finished")
+        apply(_planned(topology, conf, []), _log.info)
+    moves = decide(loads(topology, conf, now))
+    if moves:
+        apply(_planned(topology, conf, moves), _log.info)
+    return [move.explained for move in moves]
 
 
 def _is_whole(conf: str) -> bool:
@@ -64,11 +69,11 @@ def _is_whole(conf: str) -> bool:
     return workers == {each.name for each in processes() if each.program in programs}
 
 
-def _planned(moves: Sequence[Move]) -> Change:
+def _planned(topology: Topology, conf: str, moves: Sequence[Move]) -> Change:
     """The change that these moves are. Raises BadInputError when it would touch anything else."""
     more = Counter(move.taker for move in moves)
     more.subtract(move.giver for move in moves)
-    change = rebalanced(more)
+    change = rebalanced(topology, conf, more)
     if change.restarts:
         raise BadInputError(
             f"{', '.join(change.restarts)} would be restarted, for the fleet was started "

@@ -62,7 +62,8 @@ def reloaded() -> Change:
     """
     topology = load()
     require_up()
-    return _checked(topology, render(topology, this_instance(topology)), rereads=True)
+    text = render(topology, this_instance(topology))
+    return _checked(Change(topology, conf_file.read(), text, rereads=True))
 
 
 def scaled(program: str, count: int) -> Change:
@@ -77,7 +78,7 @@ def scaled(program: str, count: int) -> Change:
             f"there is no program {program!r} in {topology.path} — "
             f"{did_you_mean(program, topology.programs)}"
         )
-    text = _own_text(topology)
+    text = own_text(topology)
     kept = conf_file.scaled(text) | {program}
     counts = _counts(topology, text) | {program: count}
     if topology.programs[program].is_elastic:
@@ -87,19 +88,18 @@ def scaled(program: str, count: int) -> Change:
             for name, other in topology.programs.items()
             if other.is_elastic and name not in kept
         }
-    return _resized(topology, counts, kept)
+    return _resized(topology, text, counts, kept)
 
 
-def rebalanced(changes: Mapping[str, int]) -> Change:
+def rebalanced(topology: Topology, conf: str, changes: Mapping[str, int]) -> Change:
     """What would change when each of these programs had so many processes more, or fewer.
 
-    Raises as `scaled` does.
+    `conf` is the text that supervisord goes by, of this topology. Raises BadInputError for other
+    settings, and when a queue would be left without a consumer.
     """
-    topology = load()
-    text = _own_text(topology)
-    counts = _counts(topology, text)
+    counts = _counts(topology, conf)
     counts |= {name: counts[name] + change for name, change in changes.items()}
-    return _resized(topology, counts, conf_file.scaled(text))
+    return _resized(topology, conf, counts, conf_file.scaled(conf))
 
 
 def running_counts() -> dict[str, int]:
@@ -107,6 +107,20 @@ def running_counts() -> dict[str, int]:
     topology = load()
     require_up()
     return _counts(topology, conf_file.read())
+
+
+def own_text(topology: Topology) -> str:
+    """The supervisord.conf that the fleet goes by.
+
+    Raises BadInputError when the fleet is not up, or the text is not made of this topology.
+    """
+    require_up()
+    text = conf_file.read()
+    if not conf_file.is_of(text, topology):
+        raise BadInputError(
+            f"{topology.path} is not what the fleet goes by any more — `fleet reload` first"
+        )
+    return text
 
 
 def require_up() -> None:
@@ -122,31 +136,21 @@ def require_up() -> None:
         )
 
 
-def _own_text(topology: Topology) -> str:
-    """The text that supervisord goes by, made of this topology; raises BadInputError otherwise."""
-    require_up()
-    text = conf_file.read()
-    if not conf_file.is_of(text, topology):
-        raise BadInputError(
-            f"{topology.path} is not what the fleet goes by any more — `fleet reload` first"
-        )
-    return text
-
-
 def _counts(topology: Topology, text: str) -> dict[str, int]:
     present = conf_file.process_counts(text)
     return {name: present.get(name, 0) for name in topology.programs}
 
 
-def _resized(topology: Topology, counts: Mapping[str, int], kept: Collection[str]) -> Change:
+def _resized(
+    topology: Topology, conf: str, counts: Mapping[str, int], kept: Collection[str]
+) -> Change:
     text = render(topology, this_instance(topology), counts, kept)
-    return _checked(topology, text, rereads=False)
+    return _checked(Change(topology, conf, text, rereads=False))
 
 
-def _checked(topology: Topology, new: str, *, rereads: bool) -> Change:
-    change = Change(topology, conf_file.read(), new, rereads)
+def _checked(change: Change) -> Change:
     _refuse_other_settings(change)
-    refuse_stranding(topology, change.old, new)
+    refuse_stranding(change.topology, change.old, change.new)
     return change
 
 

@@ -1,0 +1,45 @@
+"""Tracks whose file is gone: for how long, and forgetting them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from db import settings
+from db.errors import SettingError
+from db.models import Track
+from db.paths import is_under
+from db.rows import tuples
+
+NEVER = "never"
+MOST = 50_000
+"""Tracks that one look finds; the next look finds the next."""
+
+
+def forget_after() -> int | None:
+    """After how many days they are forgotten: FLEET_FORGET_MISSING_DAYS; None: never.
+
+    Raises SettingError.
+    """
+    text = settings.value("FLEET_FORGET_MISSING_DAYS")
+    if text.lower() == NEVER:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise SettingError(
+            f"FLEET_FORGET_MISSING_DAYS is {text!r} — write a number of days from 1 on, or never"
+        )
+    return int(text)
+
+
+def missing_before(moment: datetime, roots: Sequence[str]) -> list[int]:
+    """Tracks below these roots that have been missing since before a moment."""
+    query = Track.select(Track.id, Track.path).where(Track.missing_since < moment)
+    found = (
+        track_id
+        for track_id, path in tuples(query.order_by(Track.id))
+        if any(is_under(path, root) for root in roots)
+    )
+    return [track_id for track_id, _ in zip(found, range(MOST), strict=False)]
+
+
+def delete(track_ids: Sequence[int]) -> None:
+    """Delete their rows. Call it in the transaction that sees to what hangs on them."""
+    Track.delete().where(Track.id.in_(list(track_ids))).execute()

@@ -1,0 +1,123 @@
+"""Tables and picture store agree, or are made to; what cannot be mended is told."""
+
+from db import image_files
+from db.connection import transaction
+from db.models import (
+    Album,
+    Artist,
+    ChosenImage,
+    Cover,
+    EntityType,
+    Genre,
+    Image,
+    Kind,
+    LedgerRow,
+    State,
+    Vector,
+    VectorModel,
+)
+from jobs.maintenance import validate_system_integrity
+from tests.maintenance.conftest import Scan
+from tests.maintenance.work import changed, notes
+
+JOB = "validate_system_integrity"
+GONE = 4711
+
+
+def found() -> dict[str, int]:
+    validate_system_integrity()
+    return changed(JOB)
+
+
+def test_a_sound_library_is_left_alone(scan: Scan) -> None:
+    scan()
+    assert found() == {}
+    assert notes(JOB) == []
+
+
+def test_rows_of_what_is_gone_are_dropped(scan: Scan) -> None:
+    scan()
+    image = Image.get()
+    model = VectorModel.create(
+        reason="a test", dimension=1, tracks=0, genres=0, vocabulary="", parameters=b""
+    )
+    of_nothing = {"entity_type": EntityType.ALBUM, "entity_id": GONE}
+    Cover.create(**of_nothing, image=image, source="front", rank=0, source_path="/x.jpg")
+    ChosenImage.create(**of_nothing, image=image, source_path="/x.jpg")
+    LedgerRow.create(**of_nothing, kind=Kind.COVER)
+    Vector.create(**of_nothing, model=model, dimension=1, numbers=b"\0\0\0\0")
+    assert found() == {
+        "covers of nothing": 1,
+        "chosen pictures of nothing": 1,
+        "needs of nothing": 1,
+        "vectors of nothing": 1,
+    }
+    assert found() == {}
+
+
+def test_what_no_track_is_of_goes(scan: Scan) -> None:
+    scan()
+    with transaction():
+        Album.create(key="empty")
+        Artist.create(name="Nobody")
+        Genre.create(name="Nothing")
+    assert found() == {"empty albums": 1, "unused artists": 1, "unused genres": 1}
+    assert found() == {}
+    assert (Album.select().count(), Artist.select().count(), Genre.select().count()) == (2, 2, 2)
+
+
+def test_what_was_never_asked_for_is(scan: Scan) -> None:
+    scan()
+    lost = (LedgerRow.kind == Kind.COVER) & (LedgerRow.entity_type == EntityType.ALBUM)
+    assert LedgerRow.delete().where(lost).execute() == 2
+    assert found() == {"album cover asked for": 2}
+    assert {row.state for row in LedgerRow.select().where(lost)} == {State.TODO}
+    assert found() == {}
+
+
+def test_a_picture_that_is_damaged_or_lost_is_made_again(scan: Scan) -> None:
+    scan()
+    path = image_files.original(Image.get().digest)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])
+    assert found() == {"damaged pictures": 1, "covers to be made again": 1}
+    assert not path.exists()
+    assert found() == {}
+    scan()
+    assert path.read_bytes() == whole
+    path.unlink()
+    assert found() == {"covers to be made again": 1}
+
+
+def test_a_damaged_picture_that_was_chosen_is_kept_and_told(scan: Scan) -> None:
+    scan()
+    image = Image.get()
+    ChosenImage.create(entity_type=EntityType.ALBUM, entity_id=1, image=image, source_path="/x.jpg")
+    path = image_files.original(image.digest)
+    path.write_bytes(b"damaged")
+    assert found() == {}
+    assert notes(JOB) == [f"{path}, which you chose, is damaged — `fleet cover set` it again"]
+    assert path.exists()
+
+
+def test_a_store_that_is_not_mounted_costs_no_picture(scan: Scan) -> None:
+    scan()
+    image_files.originals_dir().rename(image_files.originals_dir().with_name("elsewhere"))
+    assert found() == {}
+    assert notes(JOB) == [
+        f"{image_files.originals_dir()} is not there, with 1 pictures — mount its disk"
+    ]
+    assert Image.select().count() == 1
+
+
+def test_vectors_that_fit_no_model_are_told(scan: Scan) -> None:
+    scan()
+    model = VectorModel.create(
+        reason="a test", dimension=2, tracks=0, genres=0, vocabulary="", parameters=b""
+    )
+    Vector.create(entity_type="track", entity_id=1, model=model, dimension=1, numbers=b"\0\0\0\0")
+    found()
+    assert notes(JOB) == [
+        "1 vectors have another dimension than their model — "
+        "`fleet enqueue vectorization.train` makes all anew"
+    ]

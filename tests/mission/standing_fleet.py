@@ -1,0 +1,124 @@
+"""A real fleet whose library is complete, and whose clock stands still: what a job does, it did."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import soundfile
+from mutagen.flac import FLAC, Picture
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+
+from db.connection import open_database
+from db.models import AudioFeatures, ClusterModel, Track
+from jobs.providers.services import SERVICES
+from tests.chaos.chaos_fleet import at_home
+from tests.fleet.conftest import FleetCommand, new_fleet
+from tests.music import picture
+from tests.providers.server import WebServer
+from worker import dispatch
+
+ARTISTS, SONGS = 12, 5
+"""Sixty tracks, the fewest of which there are clusters, and as few artists."""
+RATE = 22_050
+PATIENCE = 120.0
+T = TypeVar("T")
+
+
+@dataclass
+class StandingFleet:
+    """The fleet, its music, and the web that its providers ask."""
+
+    command: FleetCommand
+    music: Path
+    web: WebServer
+
+    def run(self, name: str, arguments: dict[str, object]) -> Job:
+        """Enqueue a job as its user does, and wait until it has ended."""
+        return self.ended(dispatch.enqueue(name, **arguments))
+
+    def ended(self, job_id: str) -> Job:
+        """The job once it has ended."""
+
+        def found() -> Job | None:
+            job = Job.fetch(job_id, dispatch.connection(), JSONSerializer)
+            return job if job.get_status() in {JobStatus.FINISHED, JobStatus.FAILED} else None
+
+        return until(found, f"the end of job {job_id}")
+
+    def supervisorctl(self, *arguments: str) -> None:
+        """Run supervisorctl."""
+        conf = self.command.data_dir / "supervisord.conf"
+        command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(conf), *arguments]
+        subprocess.run(command, env=self.command.environment, check=True, capture_output=True)
+
+
+def until(look: Callable[[], T | None], what: str) -> T:
+    """The first answer that there is."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"waited {PATIENCE:.0f} s for {what}"
+        time.sleep(0.05)
+    return found
+
+
+def write_song(path: Path, number: int, artist: str, album: str) -> None:
+    """Two seconds of a chord of its own, with an embedded picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    times = np.arange(RATE * 2) / RATE
+    hertz = 110 * 2 ** (number % 24 / 12)
+    wave = sum(np.sin(2 * np.pi * hertz * part * times) / part for part in (1, 1.5, 2 + number % 3))
+    soundfile.write(path, 0.2 * np.asarray(wave) * np.exp(-(times % 0.5) * (1 + number % 7)), RATE)
+    file = FLAC(path)
+    file.update({"title": f"Song {number}", "artist": artist, "album": album})
+    file.update({"tracknumber": str(number % SONGS + 1), "genre": ["Rock", "Jazz"][number % 2]})
+    embedded = Picture()
+    embedded.type, embedded.mime = 3, "image/jpeg"
+    embedded.data = picture(f"#{number * 3:02x}40{255 - number * 3:02x}")
+    file.add_picture(embedded)
+    file.save()
+
+
+@contextmanager
+def standing_fleet(folder: Path) -> Iterator[StandingFleet]:
+    """The fleet, stopped at the end."""
+    web = WebServer()
+    urls = ",".join(f"{name}={web.url}/{name}" for name in SERVICES)
+    for command in new_fleet():
+        del command.environment["FLEET_ANALYSIS_SECONDS"]
+        command.environment |= {
+            "FLEET_PROVIDERS": "deezer",
+            "FLEET_PROVIDER_URLS": urls,
+            "FLEET_CONTACT": "owner@example.org",
+        }
+        with at_home(command):
+            fleet = StandingFleet(command, folder / "music", web)
+            _complete(fleet)
+            yield fleet
+    web.stop()
+
+
+def _complete(fleet: StandingFleet) -> None:
+    """Take the music in, hear it, train the models, and stop the clock."""
+    for number in range(ARTISTS * SONGS):
+        artist = f"Artist {number // SONGS}"
+        place = fleet.music / artist / "Album" / f"{number}.flac"
+        write_song(place, number, artist, f"Album {number // SONGS}")
+    for artist in fleet.music.iterdir():
+        (artist / "artist.jpg").write_bytes(picture("teal"))
+    scanned = fleet.command("scan", str(fleet.music))
+    assert scanned.returncode == 0, scanned.stdout + scanned.stderr
+    fleet.supervisorctl("stop", "scheduler")
+    open_database()
+    count = ARTISTS * SONGS
+    assert Track.select().count() == count
+    until(lambda: AudioFeatures.select().count() == count, "the analysis")
+    fleet.run("vectorization.train", {})
+    fleet.run("gmm.refresh_stale_clusters", {})
+    assert ClusterModel.select().count() == 2

@@ -1,0 +1,54 @@
+"""The table of the mission: each job is consumed by the program of its queue, with its effect."""
+
+from collections.abc import Iterator
+
+import pytest
+from rq.job import JobStatus
+
+from tests.mission.effects import CASES
+from tests.mission.standing_fleet import StandingFleet, standing_fleet
+from worker import dispatch
+from worker.slots import process_name_of
+from worker.topology import load
+
+QUEUES = (
+    "scan",
+    "extract",
+    "batch",
+    "insert",
+    "deferred_covers",
+    "deferred_enrichment",
+    "deferred_vectors",
+    "vectorization_monitoring",
+    "maintenance",
+    "gmm",
+    "audio_analysis",
+)
+"""The rows that the mission names."""
+JOBS = sorted(load().routes)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandingFleet]:
+    """A fleet for all of them."""
+    with standing_fleet(tmp_path_factory.mktemp("mission")) as running:
+        yield running
+
+
+def test_every_queue_of_the_mission_is_declared() -> None:
+    assert set(QUEUES) <= set(load().queues)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_job_is_consumed_by_its_program_and_has_its_effect(
+    name: str, fleet: StandingFleet, record_property: pytest.FixtureRequest
+) -> None:
+    prepared = CASES[name](fleet)
+    job = fleet.run(name, prepared.arguments)
+    assert job.get_status() == JobStatus.FINISHED, job.latest_result()
+    assert prepared.is_done(job)
+    queue = dispatch.topology().route(name).name
+    slot = process_name_of(job.worker_name or "")
+    program = slot.rpartition("-")[0]
+    assert queue in dispatch.topology().programs[program].queues
+    record_property("mission", f"{queue:26}{name:46}{slot}")
