@@ -158,7 +158,11 @@ def _lacks(album_id: int) -> list[Lack]:
             LedgerRow.sources,
             LedgerRow.look_again_at,
         )
-        .where(LedgerRow.entity_type == EntityType.ALBUM, LedgerRow.entity_id == album_id)
+        .where(
+            LedgerRow.kind.in_([Kind.COVER, Kind.REMOTE]),
+            LedgerRow.entity_type == EntityType.ALBUM,
+            LedgerRow.entity_id == album_id,
+        )
         .order_by(LedgerRow.kind)
     )
     return [

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from peewee import fn
 
-from db import choices, covers, ledger, vectors
+from db import choices, covers, facts, ledger, vectors
 from db.models import Album, AlbumArtist, EntityType, Track
 from db.plurality import plurality
 from db.rows import tuples
@@ -76,6 +76,7 @@ def drop_empty(album_ids: Sequence[int]) -> list[int]:
     choices.forget(EntityType.ALBUM, gone)
     ledger.forget(EntityType.ALBUM, gone)
     vectors.forget(EntityType.ALBUM, gone)
+    facts.forget(EntityType.ALBUM, gone)
     return gone
 
 

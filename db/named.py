@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from peewee import fn
 
-from db import choices, covers, ledger, vectors
+from db import choices, covers, facts, ledger, vectors
 from db.models import AlbumArtist, Artist, EntityType, Genre, TrackArtist, TrackGenre
 from db.rows import tuples
 from db.slices import slices
@@ -102,6 +102,7 @@ def _drop_artists(artist_ids: Sequence[int]) -> None:
     choices.forget(EntityType.ARTIST, artist_ids)
     ledger.forget(EntityType.ARTIST, artist_ids)
     vectors.forget(EntityType.ARTIST, artist_ids)
+    facts.forget(EntityType.ARTIST, artist_ids)
     Artist.delete().where(Artist.id.in_(list(artist_ids))).execute()
 
 

@@ -1,6 +1,6 @@
 """What providers on the web have answered, so that none is asked the same again too soon."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from db.connection import transaction
@@ -15,6 +15,7 @@ class Remembered(NamedTuple):
 
     found: bool
     answer: dict[str, Any]
+    asked_at: datetime
 
 
 def remembered(provider: str, question: str) -> Remembered | None:
@@ -24,11 +25,14 @@ def remembered(provider: str, question: str) -> Remembered | None:
         ProviderAnswer.question == question,
         ProviderAnswer.ask_again_at > utc_now(),
     )
-    return Remembered(row.found, row.answer) if row else None
+    return Remembered(row.found, row.answer, row.asked_at) if row else None
 
 
-def remember(provider: str, question: str, answer: dict[str, Any], *, found: bool) -> None:
-    """Keep an answer, in place of an older one: KEEP_FOUND, or KEEP_NOT_FOUND, long."""
+def remember(provider: str, question: str, answer: dict[str, Any], *, found: bool) -> datetime:
+    """Keep an answer, in place of an older one, and return when it came.
+
+    For KEEP_FOUND, or KEEP_NOT_FOUND.
+    """
     now = utc_now()
     with transaction():
         ProviderAnswer.insert(
@@ -47,6 +51,7 @@ def remember(provider: str, question: str, answer: dict[str, Any], *, found: boo
                 ProviderAnswer.ask_again_at,
             ],
         ).execute()
+    return now
 
 
 def drop_overdue() -> int:

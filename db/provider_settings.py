@@ -4,6 +4,7 @@ FLEET_PROVIDERS       their names, in the order of asking
 FLEET_CONTACT         goes into the User-Agent; some providers demand it
 FLEET_…_KEY           of those that give keys
 FLEET_PROVIDER_URLS   other places than their own where services are to be found
+FLEET_PROVIDER_PACES  how often services at such other places may be asked
 """
 
 import os
@@ -25,6 +26,10 @@ class KnownProvider(NamedTuple):
     """The setting with the key that it gives to those who ask for one."""
     free_key: str | None = None
     """The key that anybody may use."""
+    pictures: bool = True
+    """Whether it has pictures."""
+    facts: bool = False
+    """Whether it says what tags lack."""
 
 
 PROVIDERS = (
@@ -33,19 +38,31 @@ PROVIDERS = (
     KnownProvider("wikidata", contact=True),
     KnownProvider("theaudiodb", key="FLEET_THEAUDIODB_KEY", free_key="123"),
     KnownProvider("fanarttv", key="FLEET_FANARTTV_KEY"),
-    KnownProvider("lastfm", key="FLEET_LASTFM_KEY"),
+    KnownProvider("lastfm", key="FLEET_LASTFM_KEY", facts=True),
+    KnownProvider("musicbrainz", contact=True, pictures=False, facts=True),
+    KnownProvider("acoustid", key="FLEET_ACOUSTID_KEY", pictures=False, facts=True),
+    KnownProvider("listenbrainz", contact=True, pictures=False, facts=True),
+    KnownProvider("wikipedia", contact=True, pictures=False, facts=True),
 )
 NAMES = tuple(provider.name for provider in PROVIDERS)
+_LONGEST_INTERVAL = 60.0
 
 
 def any_on() -> bool:
-    """Whether the owner has turned on any provider, rightly or wrongly spelt."""
-    return bool(_listed("FLEET_PROVIDERS"))
+    """Whether the owner has turned on any provider of pictures; a misspelt one counts as such."""
+    without = {provider.name for provider in PROVIDERS if not provider.pictures}
+    return any(name not in without for name in _listed("FLEET_PROVIDERS"))
+
+
+def any_with_facts() -> bool:
+    """Whether the owner has turned on any provider of facts."""
+    having = {provider.name for provider in PROVIDERS if provider.facts}
+    return any(name in having for name in _listed("FLEET_PROVIDERS"))
 
 
 def turned_on() -> list[str]:
     """The providers to ask, in order. Raises SettingError."""
-    names = list(dict.fromkeys(each.lower() for each in _listed("FLEET_PROVIDERS")))
+    names = list(dict.fromkeys(_listed("FLEET_PROVIDERS")))
     for name in names:
         if name not in NAMES:
             raise SettingError(
@@ -107,6 +124,32 @@ def other_urls(services: Iterable[str]) -> Mapping[str, str]:
     return urls
 
 
+def other_intervals(urls: Mapping[str, str]) -> Mapping[str, float]:
+    """Seconds between two requests, of those services that FLEET_PROVIDER_PACES names.
+
+    Only of the owner's own, which are among `urls`: what others allow is theirs to say. Raises
+    SettingError.
+    """
+    intervals: dict[str, float] = {}
+    for part in _listed("FLEET_PROVIDER_PACES"):
+        name, _, text = (each.strip() for each in part.partition("="))
+        if name not in urls:
+            raise SettingError(
+                f"FLEET_PROVIDER_PACES names {name!r}, which FLEET_PROVIDER_URLS does not — "
+                "how often others may be asked is theirs to say; leave it out"
+            )
+        try:
+            intervals[name] = float(text)
+        except ValueError:
+            intervals[name] = -1.0
+        if not 0 <= intervals[name] <= _LONGEST_INTERVAL:
+            raise SettingError(
+                f"FLEET_PROVIDER_PACES gives {text!r} for {name} — "
+                f"write NAME=SECONDS between two requests, from 0 to {_LONGEST_INTERVAL:.0f}"
+            )
+    return intervals
+
+
 def _check(provider: KnownProvider) -> None:
     if provider.contact and contact() is None:
         raise SettingError(
@@ -129,7 +172,8 @@ def _is_base_url(url: str) -> bool:
 
 def _listed(name: str) -> list[str]:
     parts = os.environ.get(name, "").split(",")
-    return [part.strip() for part in parts if part.strip()]
+    names = [part.strip() for part in parts if part.strip()]
+    return [each.lower() for each in names] if name == "FLEET_PROVIDERS" else names
 
 
 def _near(name: str, known: Iterable[str]) -> str:

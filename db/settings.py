@@ -55,22 +55,34 @@ SETTINGS = (
     Setting(
         "FLEET_PROVIDERS",
         "none: nobody is asked for anything",
-        "Whom on the web to ask for pictures that are not on disk, in order: coverartarchive, "
-        "deezer, wikidata, theaudiodb, fanarttv, lastfm.",
+        "Whom on the web to ask for what is not on disk, in order. Pictures: coverartarchive, "
+        "deezer, wikidata, theaudiodb, fanarttv, lastfm. Facts: musicbrainz, acoustid, "
+        "listenbrainz, lastfm, wikipedia.",
     ),
     Setting(
         "FLEET_CONTACT",
         "nothing is told",
-        "A mail address or URL, which providers are told as who asks; coverartarchive and "
-        "wikidata demand it.",
+        "A mail address or URL, which providers are told as who asks; coverartarchive, wikidata, "
+        "musicbrainz, listenbrainz and wikipedia demand it.",
     ),
     Setting("FLEET_FANARTTV_KEY", "unset", "A key from fanart.tv; fanarttv demands it."),
     Setting("FLEET_LASTFM_KEY", "unset", "A key from last.fm/api; lastfm demands it."),
+    Setting(
+        "FLEET_ACOUSTID_KEY",
+        "unset",
+        "A key of an application from acoustid.org; acoustid demands it, and the program fpcalc.",
+    ),
     Setting("FLEET_THEAUDIODB_KEY", "123, which is free for all", "A key from theaudiodb.com."),
     Setting(
         "FLEET_PROVIDER_URLS",
         "each at its own place",
         "NAME=URL, …: other places of services, such as a mirror of musicbrainz at home.",
+    ),
+    Setting(
+        "FLEET_PROVIDER_PACES",
+        "each as often as it allows",
+        "NAME=SECONDS, …: between two requests to a service of one's own, which "
+        "FLEET_PROVIDER_URLS names.",
     ),
     Setting(
         "FLEET_ANALYSIS_SECONDS",

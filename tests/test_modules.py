@@ -25,6 +25,7 @@ def test_the_module_can_be_imported(module: str) -> None:
 def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
     jobs = "jobs.scan, jobs.metadata, jobs.batch, jobs.insert, jobs.covers, jobs.audio_analysis"
     jobs += ", jobs.vectorization, jobs.gmm, jobs.monitoring, jobs.maintenance"
+    jobs += ", jobs.worker_deferred_enrichment"
     code = f"import sys, worker.process, {jobs}; print(*(set({HEAVY}) & set(sys.modules)))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -53,6 +54,7 @@ def test_a_page_that_nobody_asks_what_is_alike_has_no_heavy_library() -> None:
         "gmm",
         "monitoring",
         "maintenance",
+        "worker_deferred_enrichment",
     ],
 )
 def test_any_stage_can_be_the_first_that_a_worker_imports(name: str) -> None:

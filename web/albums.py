@@ -10,8 +10,9 @@ from db import album_page, gallery
 from db.album_page import AlbumPage, TrackLine
 from db.covers import FRONT
 from db.gallery import Order, Wanted
-from db.models import State
+from db.models import EntityType, State
 from db.pictures import DISC, Picture
+from web.facts import from_the_web
 from web.paging import number, paging, text
 from worker import status
 
@@ -67,6 +68,7 @@ def album(album_id: int) -> str:
         count=len(present),
         sound=_sound(present),
         lacks=[each for each in found.lacks if each.state is not State.DONE],
+        web=from_the_web(EntityType.ALBUM, album_id),
     )
 
 

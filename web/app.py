@@ -13,6 +13,7 @@ from web import (
     artists,
     clusters,
     dashboard,
+    facts,
     faults,
     health,
     images,
@@ -31,7 +32,7 @@ from worker.web_address import WebAddress
 _LARGEST_ID = 2**31 - 1
 _ASSETS_SECONDS = 365 * 24 * 3600
 _ROOMS = (
-    albums, artists, tracks, clusters, searching, images, queues, scans, health, metrics
+    albums, artists, tracks, facts, clusters, searching, images, queues, scans, health, metrics
 )  # fmt: skip
 _NO_DATABASE = (None, "static", "rq_dashboard.static")
 

@@ -5,7 +5,9 @@ from flask import Blueprint, abort, render_template, request
 from db import artist_page, gallery
 from db.covers import FRONT
 from db.gallery import Order, Wanted
+from db.models import EntityType
 from db.pictures import FANART, LOGO
+from web.facts import from_the_web
 from web.paging import paging
 
 room = Blueprint("artists", __name__)
@@ -43,4 +45,5 @@ def artist(artist_id: int) -> str:
         picture=found.pictures.get(FRONT),
         fanart=found.pictures.get(FANART),
         logo=found.pictures.get(LOGO),
+        web=from_the_web(EntityType.ARTIST, artist_id),
     )

@@ -10,6 +10,7 @@ from db.models import AudioFeatures, EntityType, State
 from db.named_tracks import NamedTrack
 from web import alike
 from web.alike import TEMPOS, Found
+from web.facts import from_the_web
 from web.key_wheel import SIZE, key_wheel
 from web.paging import number, text
 from worker import playlists
@@ -66,6 +67,7 @@ def track(track_id: int) -> str:
         percents=TEMPOS,
         lengths=_LENGTHS,
         length=_DEFAULT_LENGTH,
+        web=from_the_web(EntityType.TRACK, track_id),
     )
 
 

@@ -65,7 +65,7 @@ def isolate(job: FleetJob, signal: str) -> Isolated | None:
 
     Neither loses anything when it is interrupted and done again.
     """
-    need = ledger.need_of(job.job_name)
+    need = ledger.need_of(job.job_name, job.kwargs)
     with _connected():
         if need is not None:
             return _isolate_ids(need, job, signal)

@@ -1,5 +1,6 @@
 """The kinds of work that entities need, and the jobs that do them."""
 
+from collections.abc import Container
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ class Need(NamedTuple):
     """Whether every entity of the type needs it."""
     look_again: timedelta | None = None
     """After what time something that was not there is looked for again; None: when asked anew."""
+    swept: bool = True
+    """Whether the sweep rings for what is to do; else a job of its own does, in its own order."""
 
 
 NEEDS = (
@@ -69,14 +72,26 @@ NEEDS = (
         "artist_ids",
         everyone=False,
     ),
+    *(
+        Need(
+            Kind.ENRICHMENT,
+            entity_type,
+            "metadata.enrich_batch",
+            f"{entity_type}_ids",
+            everyone=False,
+            look_again=timedelta(days=30),
+            swept=False,
+        )
+        for entity_type in (EntityType.ALBUM, EntityType.TRACK, EntityType.ARTIST)
+    ),
 )
 """In the order in which they are best worked on."""
 
 
-UNHURRIED = frozenset((Kind.REMOTE, Kind.ANALYSIS, Kind.VECTOR))
+UNHURRIED = frozenset((Kind.REMOTE, Kind.ANALYSIS, Kind.VECTOR, Kind.ENRICHMENT))
 """Kinds of work that take hours in a large library, so that nobody waits for them after a scan."""
 
 
-def need_of(job: str) -> Need | None:
-    """The need that this job settles, if it settles one."""
-    return next((each for each in NEEDS if each.job == job), None)
+def need_of(job: str, arguments: Container[str]) -> Need | None:
+    """The need that this job settles when it has these arguments, if it settles one."""
+    return next((each for each in NEEDS if each.job == job and each.argument in arguments), None)

@@ -6,6 +6,7 @@ Times are naive UTC. Paths are text as `db.paths` writes it. A change here needs
 from db.models.base import EntityType, Kind, State, Table, database, utc_now
 from db.models.clock import ScheduleTime
 from db.models.clusters import Cluster, ClusterMembership, ClusterModel
+from db.models.enrichment import Fact
 from db.models.monitoring import ModelHealth, TagCheck, TagWord
 from db.models.music import Album, AlbumArtist, Artist, Genre, Track, TrackArtist, TrackGenre
 from db.models.pictures import (
@@ -37,6 +38,7 @@ __all__ = [
     "Cover",
     "EmbeddedPicture",
     "EntityType",
+    "Fact",
     "FolderImage",
     "Genre",
     "HealthReport",
@@ -78,6 +80,7 @@ TABLES: tuple[type[Table], ...] = (
     ChosenImage,
     ArtistPicture,
     ProviderAnswer,
+    Fact,
     AudioFeatures,
     VectorModel,
     Vector,

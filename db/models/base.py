@@ -35,6 +35,8 @@ class Kind(StrEnum):
     COVER = "cover"
     REMOTE = "remote"
     """A picture is to be looked for on the web, for there is none on disk."""
+    ENRICHMENT = "enrichment"
+    """What the tags lack is to be fetched from the web."""
     ANALYSIS = "analysis"
     """Its sound is to be analysed."""
     VECTOR = "vector"

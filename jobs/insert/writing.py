@@ -8,6 +8,7 @@ from db import (
     albums,
     artist_albums,
     audio_features,
+    enrichment_inputs,
     ledger,
     named,
     problems,
@@ -52,6 +53,7 @@ def write(batch: Batch, chunk: ScanChunk) -> Written:
     """Write the batch and close its chunk."""
     before = _known_ids(batch)
     stood = vector_inputs.standing(before)
+    tagged = enrichment_inputs.standing(before)
     touched = tracks.albums_of(before) | tracks.albums_in(chunk.regroup)
     used = named.used_by(before, sorted(touched))
     leaders = artist_albums.leaders_of(sorted(touched))
@@ -79,6 +81,8 @@ def write(batch: Batch, chunk: ScanChunk) -> Written:
     of_artists = artists.wanted(credited, leaders, near)
     changes = vector_inputs.changes(stood, vector_inputs.standing(before))
     needs = _need(batch.tracks, track_ids, touched - gone, of_artists | _of_vectors(changes))
+    tagged_now = enrichment_inputs.standing(sorted({*before, *track_ids.values()}))
+    _enrich_again(enrichment_inputs.changes(tagged, tagged_now), credited)
     follower = scans.close_chunk(chunk, _counts(batch))
     return Written(needs, follower)
 
@@ -217,6 +221,17 @@ def _of_vectors(changes: vector_inputs.Changes) -> artists.Wanted:
         (Kind.VECTOR, entity_type): ledger.with_row(Kind.VECTOR, entity_type, sorted(ids))
         for entity_type, ids in changed.items()
     }
+
+
+def _enrich_again(changes: enrichment_inputs.Changes, credited: named.NamedArtists) -> None:
+    """Have enriched anew what was enriched by other tags; what never was waits for its turn."""
+    for entity_type, ids in (
+        (EntityType.ALBUM, changes.albums),
+        (EntityType.TRACK, changes.tracks),
+        (EntityType.ARTIST, credited.changed),
+    ):
+        known = ledger.with_row(Kind.ENRICHMENT, entity_type, sorted(ids))
+        ledger.need(Kind.ENRICHMENT, entity_type, known)
 
 
 def _picture_carriers(records: Sequence[TrackRecord], track_ids: Mapping[str, int]) -> list[int]:

@@ -87,7 +87,8 @@ def _wanted() -> Wanted:
         (READING, "chunk_id"): scans.due_chunks(),
     }
     for need in ledger.NEEDS:
-        wanted[need.job, need.argument] = ledger.unleased(need, _MOST)
+        if need.swept:
+            wanted[need.job, need.argument] = ledger.unleased(need, _MOST)
     return wanted
 
 

@@ -1,6 +1,7 @@
-"""Metadata extraction: reads the tags, sound properties and picture digests of a chunk's files."""
+"""Metadata: what the files of a chunk say, and what the web says beside it."""
 
 from db import scans
+from db.models import EntityType
 from jobs.metadata.reading import read_files
 from jobs.records import FoundFile, TrackRecord, UnreadFile
 from worker.dispatch import enqueue, job
@@ -22,3 +23,25 @@ def extract_batch(chunk_id: int) -> None:
         records=[each.as_json() for each in outcomes if isinstance(each, TrackRecord)],
         unread=[each.as_json() for each in outcomes if isinstance(each, UnreadFile)],
     )
+
+
+@job
+def enrich_batch(
+    album_ids: list[int] | None = None,
+    track_ids: list[int] | None = None,
+    artist_ids: list[int] | None = None,
+) -> None:
+    """Identify these albums, tracks and artists, and write what the web says of them as facts.
+
+    An album tells of all its tracks. Each is settled as soon as it is done; nobody is asked while
+    no provider of facts is turned on. Raises UnavailableError when some have to wait for a
+    provider, and SettingError.
+    """
+    # httpx takes a quarter of a second, which extraction need not pay.
+    from jobs.enrichment.batch import enrich  # noqa: PLC0415
+    from jobs.enrichment.picking import go_on  # noqa: PLC0415
+
+    enrich(EntityType.ALBUM, album_ids or [])
+    enrich(EntityType.TRACK, track_ids or [])
+    enrich(EntityType.ARTIST, artist_ids or [])
+    go_on()

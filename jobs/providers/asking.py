@@ -1,9 +1,73 @@
-"""Asking a provider, unless it has answered already."""
+"""Asking a provider, unless it has answered already; never the same twice, whoever asks."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from redis.exceptions import LockError, LockNotOwnedError
 
 from db import provider_answers
+from jobs.providers.caller import Caller
+from jobs.providers.errors import UnavailableError
 from jobs.providers.provider import Offer, Provider, Question
+from worker.dispatch import connection
 
 _OFFERS = "offers"
+_BODY = "body"
+_LONGEST_ASKING = 600
+"""Seconds after which another asks, when nothing was heard of the one that did: longer than all the
+tries of a request may take."""
+
+
+class Answered(NamedTuple):
+    """What was answered, and when; the body is None when there is nothing."""
+
+    body: Any
+    asked_at: datetime
+
+
+class Remembering:
+    """Asks a service for JSON. What it answered is kept for a while, and that there was nothing."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        key: Mapping[str, str] | None = None,
+        check: Callable[[Any], None] | None = None,
+    ) -> None:
+        """`key` are parameters that go with every question, and are secret.
+
+        `check` raises the errors that are told in a body; see `Caller.json`.
+        """
+        self._caller = caller
+        self._key = key or {}
+        self._check = check
+        self.name = caller.name
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        keep: Callable[[Any], Any],
+        text: str | None = None,
+    ) -> Answered:
+        """The answer to this path and parameters, of which `keep` makes what is kept.
+
+        `text` stands for the question where it is long. What `keep` makes nothing of counts as
+        nothing. Raises UnavailableError or RefusedError, which is not kept.
+        """
+
+        def ask() -> dict[str, Any] | None:
+            body = self._caller.json(path, {**params, **self._key}, check=self._check)
+            kept = None if body is None else keep(body)
+            return {_BODY: _storable(kept)} if kept else None
+
+        question = text or f"{path}?{urlencode(sorted(params.items()))}"
+        found = _once(self.name, question, ask)
+        return Answered(found.answer.get(_BODY), found.asked_at)
 
 
 def answer(provider: Provider, question: Question) -> list[Offer]:
@@ -11,14 +75,53 @@ def answer(provider: Provider, question: Question) -> list[Offer]:
 
     Raises UnavailableError or RefusedError, which is not kept.
     """
-    known = provider_answers.remembered(provider.name, question.text)
+
+    def ask() -> dict[str, Any] | None:
+        found = question.ask()
+        return {_OFFERS: [offer._asdict() for offer in found]} if found else None
+
+    known = _once(provider.name, question.text, ask)
+    return [Offer(**offer) for offer in known.answer.get(_OFFERS, [])]
+
+
+def _once(
+    provider: str, question: str, ask: Callable[[], dict[str, Any] | None]
+) -> provider_answers.Remembered:
+    """What is remembered, or else answered. Of several who ask the same, one does."""
+    known = provider_answers.remembered(provider, question)
     if known is not None:
-        return [Offer(**offer) for offer in known.answer[_OFFERS]]
-    found = question.ask()
-    provider_answers.remember(
-        provider.name,
-        question.text,
-        {_OFFERS: [offer._asdict() for offer in found]},
-        found=bool(found),
-    )
-    return found
+        return known
+    with _alone(provider, question):
+        known = provider_answers.remembered(provider, question)
+        if known is not None:
+            return known
+        found = ask()
+        asked_at = provider_answers.remember(
+            provider, question, found or {}, found=found is not None
+        )
+        return provider_answers.Remembered(found is not None, found or {}, asked_at)
+
+
+def _storable(value: Any) -> Any:
+    """The value without what no database takes in a text: NUL, and halves of characters."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return list(map(_storable, value))
+    if isinstance(value, dict):
+        return {_storable(key): _storable(each) for key, each in value.items()}
+    return value
+
+
+@contextmanager
+def _alone(provider: str, question: str) -> Iterator[None]:
+    """Wait until nobody in the fleet asks this, and keep others from it."""
+    digest = hashlib.sha256(question.encode()).hexdigest()[:32]
+    lock = connection().lock(f"fleet:asking:{provider}:{digest}", timeout=_LONGEST_ASKING)
+    if not lock.acquire(blocking_timeout=_LONGEST_ASKING):
+        raise UnavailableError(f"{provider} is being asked the same, and does not answer")
+    try:
+        yield
+    finally:
+        with suppress(LockError, LockNotOwnedError):  # Redis was wiped, or it took too long
+            lock.release()

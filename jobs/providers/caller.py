@@ -28,7 +28,7 @@ from jobs.providers.web import FAILURE_STATUSES, Answer, Web
 
 MOST_JSON = 4 * 1024 * 1024
 """Bytes. The largest answers that are known have some hundred KiB."""
-_NOTHING_THERE = {400, 404, 410, 414, 422}
+_NOTHING_THERE = {204, 400, 404, 410, 414, 422}
 """Not found, or a question that it cannot make anything of: an odd name, say."""
 
 _NO_JSON = object()
@@ -128,23 +128,23 @@ class Caller:
         return result
 
     def _once(self, ask: Callable[[], T], turns: Pace) -> T:
-        self._breaker.admit()
-        turns.wait()
-        try:
-            result = ask()
-        except StumbledError as error:
-            self._breaker.failed()
-            if error.retry_after is not None:
-                turns.rest(error.retry_after)
-            raise
-        except RefusedError:
-            self._breaker.failed()
-            raise
-        except (BadDownloadError, NothingThereError):
+        with turns.turn():
+            self._breaker.admit()
+            try:
+                result = ask()
+            except StumbledError as error:
+                self._breaker.failed()
+                if error.retry_after is not None:
+                    turns.rest(error.retry_after)
+                raise
+            except RefusedError:
+                self._breaker.failed()
+                raise
+            except (BadDownloadError, NothingThereError):
+                self._breaker.succeeded()
+                raise
             self._breaker.succeeded()
-            raise
-        self._breaker.succeeded()
-        return result
+            return result
 
     def _understood(self, answer: Answer, check: Callable[[Any], None] | None) -> Any:
         """The JSON of an answer that is one."""

@@ -6,7 +6,8 @@ JobError
     │   └── StumbledError     it was asked, and failed: worth another try at once
     ├── RefusedError          it does not serve us: a wrong key, mostly
     ├── NothingThereError     it says that there is nothing
-    └── BadDownloadError      what a URL leads to is not taken
+    ├── BadDownloadError      what a URL leads to is not taken
+    └── BadFingerprintError   no fingerprint can be made of a file
 """
 
 from jobs.errors import JobError
@@ -41,3 +42,7 @@ class NothingThereError(ProviderError):
 
 class BadDownloadError(ProviderError):
     """What a URL leads to is not taken: it is no public place, too large, or gone."""
+
+
+class BadFingerprintError(ProviderError):
+    """No fingerprint can be made of a file: fpcalc is not installed, or cannot decode it."""

@@ -60,14 +60,18 @@ class LastFm(Provider):
     def _question(self, kind: str, params: dict[str, str]) -> Question:
         def ask() -> list[Offer]:
             call = {"method": f"{kind}.getinfo", "api_key": self._key, "format": "json"}
-            body = self._lastfm.json("/", {**params, **call, "autocorrect": "0"}, check=_check)
+            body = self._lastfm.json("/", {**params, **call, "autocorrect": "0"}, check=check)
             entry = body.get(kind) if isinstance(body, dict) else None
             return _offers(entry, params[kind]) if isinstance(entry, dict) else []
 
         return Question(f"{kind} {params}", ask)
 
 
-def _check(body: Any) -> None:
+def check(body: Any) -> None:
+    """Raise the error that is told with the status 200.
+
+    NothingThereError, StumbledError or RefusedError.
+    """
     code = body.get("error") if isinstance(body, dict) else None
     if not isinstance(code, int):
         return

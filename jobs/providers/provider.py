@@ -1,4 +1,4 @@
-"""What a provider of pictures is asked, and what it answers."""
+"""What a provider of pictures is asked, and what it answers. `facts` is the same for facts."""
 
 import re
 from abc import ABC

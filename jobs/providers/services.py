@@ -30,6 +30,13 @@ SERVICES = {
         Service("fanarttv", "https://webservice.fanart.tv/v3.2", 0.5),
         # "Several calls per second" may cost the account; 5 a second was said once.
         Service("lastfm", "https://ws.audioscrobbler.com/2.0", 0.5),
+        # "At most 3 requests a second" (acoustid.org/webservice).
+        Service("acoustid", "https://api.acoustid.org/v2", 0.4),
+        # It tells of its limits in X-RateLimit headers: some 30 in 10 seconds.
+        Service("listenbrainz", "https://api.listenbrainz.org/1", 0.5),
+        Service("listenbrainz-labs", "https://labs.api.listenbrainz.org", 1.0),
+        # As wikidata.
+        Service("wikipedia", "https://en.wikipedia.org/w", 0.5),
     )
 }
 DOWNLOAD_INTERVAL = 0.2

@@ -31,7 +31,7 @@ from jobs.providers.provider import Offer, Provider, Question, entries, mbid, ur
 WIDTHS = (20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840)
 """Pixels."""
 WIDTH = 1280
-_ENTITY = re.compile(r"https?://(?:www\.)?wikidata\.org/(?:wiki|entity)/(Q[1-9]\d*)")
+ENTITY = re.compile(r"https?://(?:www\.)?wikidata\.org/(?:wiki|entity)/(Q[1-9]\d*)")
 _FILE = re.compile(r"https?://commons\.wikimedia\.org/wiki/(?:File|Image):(.+)")
 _THUMBNAIL_WIDTH = re.compile(r"/(?:[^/]*-)?(\d+)px-[^/]*$")
 _IMAGE = "P18"
@@ -63,8 +63,8 @@ class Wikidata(Provider):
 
     def _offers(self, artist_id: str) -> list[Offer]:
         urls = self._musicbrainz.artist_urls(artist_id)
-        files = [unquote(name) for name in _matches(_FILE, urls.get("image", ()))]
-        for entity in _matches(_ENTITY, urls.get("wikidata", ())):
+        files = [unquote(name) for name in matches(_FILE, urls.get("image", ()))]
+        for entity in matches(ENTITY, urls.get("wikidata", ())):
             files = [*self._images_of(entity), *files]
         for file in dict.fromkeys(files):
             offer = self._offer(file)
@@ -75,7 +75,7 @@ class Wikidata(Provider):
     def _images_of(self, entity: str) -> list[str]:
         """The names of the files that show the entity, the preferred one first."""
         question = {"action": "wbgetclaims", "entity": entity, "property": _IMAGE, "format": "json"}
-        body = self._wikidata.json("/api.php", question, check=_check)
+        body = self._wikidata.json("/api.php", question, check=check)
         claims = [claim for claim in entries(body, "claims", _IMAGE) if claim.get("rank") in _RANKS]
         claims.sort(key=lambda claim: _RANKS.index(claim["rank"]))
         return [name for claim in claims if (name := _file_name(claim))]
@@ -91,7 +91,7 @@ class Wikidata(Provider):
             "format": "json",
             "formatversion": "2",
         }
-        body = self._commons.json("/api.php", question, check=_check)
+        body = self._commons.json("/api.php", question, check=check)
         for page in entries(body, "query", "pages"):
             for info in entries(page, "imageinfo"):
                 urls = [url for url in urls_of(info, "thumburl", "url") if _is_served(url)]
@@ -101,7 +101,11 @@ class Wikidata(Provider):
         return None
 
 
-def _check(body: Any) -> None:
+def check(body: Any) -> None:
+    """Raise the error that a wiki's API tells of with the status 200.
+
+    NothingThereError, StumbledError or RefusedError.
+    """
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return
@@ -113,7 +117,8 @@ def _check(body: Any) -> None:
     raise RefusedError(text)
 
 
-def _matches(pattern: re.Pattern[str], urls: Sequence[str]) -> list[str]:
+def matches(pattern: re.Pattern[str], urls: Sequence[str]) -> list[str]:
+    """What the group of a pattern holds in each of the URLs that it fits."""
     return [match[1] for url in urls if (match := pattern.fullmatch(url))]
 
 

@@ -23,6 +23,7 @@ from db.models import (
     Cover,
     EmbeddedPicture,
     EntityType,
+    Fact,
     Image,
     Kind,
     LedgerRow,
@@ -39,12 +40,13 @@ from db.models import (
 from db.paths import to_text
 from jobs.covers import remote
 from jobs.records import FoundFile
+from tests.enrichment.library import RELEASE
 from tests.mission.standing_fleet import StandingFleet, until, write_song
 from tests.music import picture
 from tests.providers import library as remote_library
 from tests.providers.server import page
 from tests.providers.server import picture as picture_page
-from tests.providers.shapes import data, deezer_album, deezer_artist
+from tests.providers.shapes import data, deezer_album, deezer_artist, mb_id
 from worker import dispatch
 from worker.queues import pausing
 
@@ -276,6 +278,45 @@ def _shown_from(entity_type: EntityType, entity_id: int, source: str) -> Is:
     return lambda _: shown.exists()
 
 
+# Enrichment
+
+
+def _enrichment(album_id: int) -> Any:
+    return (
+        (LedgerRow.kind == Kind.ENRICHMENT)
+        & (LedgerRow.entity_type == EntityType.ALBUM)
+        & (LedgerRow.entity_id == album_id)
+    )
+
+
+@case("metadata.enrich_batch")
+def _enrich(fleet: StandingFleet) -> Prepared:
+    fleet.web.routes[f"/musicbrainz/release/{mb_id(100)}"] = page(RELEASE)
+    Album.update(musicbrainz_release_id=mb_id(100)).where(Album.id == 5).execute()
+    _needs(Kind.ENRICHMENT, EntityType.ALBUM, 5)
+    told = Fact.select().where(Fact.entity_type == EntityType.ALBUM, Fact.entity_id == 5)
+    assert not told.exists()
+    return Prepared({"album_ids": [5]}, lambda _: told.exists())
+
+
+@case("worker_deferred_enrichment.process_enrichment_batch")
+def _pick(fleet: StandingFleet) -> Prepared:
+    LedgerRow.delete().where(_enrichment(6)).execute()
+    return Prepared({}, lambda _: LedgerRow.select().where(_enrichment(6)).exists())
+
+
+@case("worker_deferred_enrichment.get_enrichment_stats")
+def _stats(fleet: StandingFleet) -> Prepared:
+    return Prepared({}, _recorded("worker_deferred_enrichment.get_enrichment_stats"))
+
+
+@case("worker_deferred_enrichment.retry_failed_enrichments")
+def _retry(fleet: StandingFleet) -> Prepared:
+    _needs(Kind.ENRICHMENT, EntityType.ALBUM, 7)
+    LedgerRow.update(state=State.FAILED).where(_enrichment(7)).execute()
+    return Prepared({}, lambda _: _state(Kind.ENRICHMENT, EntityType.ALBUM, 7) != State.FAILED)
+
+
 # Hearing and what is alike
 
 
@@ -444,8 +485,9 @@ def _expired(fleet: StandingFleet) -> Prepared:
 
 @case("maintenance.validate_system_integrity")
 def _integrity(fleet: StandingFleet) -> Prepared:
-    orphan = LedgerRow.create(kind=Kind.COVER, entity_type=EntityType.ALBUM, entity_id=4711)
-    return Prepared({}, lambda _: LedgerRow.get_or_none(LedgerRow.id == orphan.id) is None)
+    LedgerRow.create(kind=Kind.COVER, entity_type=EntityType.ALBUM, entity_id=4711)
+    orphans = LedgerRow.select().where(LedgerRow.entity_id == 4711)
+    return Prepared({}, lambda _: not orphans.exists())
 
 
 @case("maintenance.cleanup_old_data")

@@ -93,8 +93,9 @@ def standing_fleet(folder: Path) -> Iterator[StandingFleet]:
     for command in new_fleet():
         del command.environment["FLEET_ANALYSIS_SECONDS"]
         command.environment |= {
-            "FLEET_PROVIDERS": "deezer",
+            "FLEET_PROVIDERS": "deezer,musicbrainz",
             "FLEET_PROVIDER_URLS": urls,
+            "FLEET_PROVIDER_PACES": "musicbrainz=0.01",
             "FLEET_CONTACT": "owner@example.org",
         }
         with at_home(command):

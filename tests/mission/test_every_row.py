@@ -51,4 +51,4 @@ def test_the_job_is_consumed_by_its_program_and_has_its_effect(
     slot = process_name_of(job.worker_name or "")
     program = slot.rpartition("-")[0]
     assert queue in dispatch.topology().programs[program].queues
-    record_property("mission", f"{queue:26}{name:46}{slot}")
+    record_property("mission", f"{queue:26}{name:53}{slot}")

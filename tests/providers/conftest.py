@@ -37,7 +37,13 @@ def inner() -> Iterator[WebServer]:
 @pytest.fixture(autouse=True)
 def _nobody_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [provider.key for provider in PROVIDERS if provider.key]
-    for name in ("FLEET_PROVIDERS", "FLEET_CONTACT", "FLEET_PROVIDER_URLS", *keys):
+    for name in (
+        "FLEET_PROVIDERS",
+        "FLEET_CONTACT",
+        "FLEET_PROVIDER_URLS",
+        "FLEET_PROVIDER_PACES",
+        *keys,
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -46,9 +52,11 @@ def turn_on(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> TurnOn:
     """Turns providers on, which find each service at the test's server."""
     urls = ",".join(f"{name}={server.url}/{name}" for name in SERVICES)
     monkeypatch.setenv("FLEET_PROVIDER_URLS", urls)
+    monkeypatch.setenv("FLEET_PROVIDER_PACES", ",".join(f"{name}=0" for name in SERVICES))
     monkeypatch.setenv("FLEET_CONTACT", "owner@example.org")
     monkeypatch.setenv("FLEET_FANARTTV_KEY", "fanartkey")
     monkeypatch.setenv("FLEET_LASTFM_KEY", "lastfmkey")
+    monkeypatch.setenv("FLEET_ACOUSTID_KEY", "acoustidkey")
 
     def turn(*names: str) -> None:
         monkeypatch.setenv("FLEET_PROVIDERS", ",".join(names))
@@ -57,7 +65,9 @@ def turn_on(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> TurnOn:
 
 
 @pytest.fixture
-def opened_provider(queues: redis.Redis, turn_on: TurnOn) -> Iterator[Callable[[str], Provider]]:
+def opened_provider(
+    tables: None, queues: redis.Redis, turn_on: TurnOn
+) -> Iterator[Callable[[str], Provider]]:
     """Opens a provider of a name."""
     contexts = []
 

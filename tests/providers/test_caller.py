@@ -104,8 +104,11 @@ def test_retry_after_holds_for_the_whole_fleet(
     server.routes["/"] = status(429, Retry_After="600")
     with pytest.raises(UnavailableError, match="left alone for another"):
         caller.json("/")
-    with pytest.raises(UnavailableError, match="left alone for another"):
-        Pace(queues, "shop", 0.001).wait()
+    with (
+        pytest.raises(UnavailableError, match="left alone for another"),
+        Pace(queues, "shop", 0.001).turn(),
+    ):
+        pass
     assert len(server.asked) == 1
 
 
@@ -217,7 +220,8 @@ def take_turn(valkey: str) -> Callable[[], str]:
         "from worker.dispatch import connection\n"
         "from jobs.providers.errors import UnavailableError\n"
         "from jobs.providers.pacing import Pace\n"
-        "try: Pace(connection(), 'shop', 3600).wait(); print('mine')\n"
+        "try:\n"
+        "    with Pace(connection(), 'shop', 3600).turn(): print('mine')\n"
         "except UnavailableError as error: print(error)"
     )
 
@@ -238,7 +242,15 @@ def test_processes_share_the_turns_of_a_service(valkey: str, queues: redis.Redis
 
 
 def test_turns_of_different_services_are_their_own(queues: redis.Redis) -> None:
-    Pace(queues, "shop", 3600).wait()
-    Pace(queues, "library", 3600).wait()
-    with pytest.raises(UnavailableError):
-        Pace(queues, "library", 3600).wait()
+    for name in ("shop", "library"):
+        with Pace(queues, name, 3600).turn():
+            pass
+    with pytest.raises(UnavailableError), Pace(queues, "library", 3600).turn():
+        pass
+
+
+def test_only_one_has_the_turn_however_long_it_takes(queues: redis.Redis) -> None:
+    with Pace(queues, "shop", 0.001).turn():
+        other = Pace(queues, "shop", 0.001, most_wait=0.01)
+        with pytest.raises(UnavailableError, match="is asked by others"), other.turn():
+            pass

@@ -4,7 +4,7 @@ import pytest
 
 from db import provider_settings
 from db.errors import SettingError
-from jobs.providers.opening import PROVIDERS
+from jobs.providers.opening import ACOUSTID, FACT_PROVIDERS, MUSICBRAINZ, PROVIDERS
 from jobs.providers.services import SERVICES
 
 KEYS = {"FLEET_FANARTTV_KEY": "abc", "FLEET_LASTFM_KEY": "abc", "FLEET_CONTACT": "me@example.org"}
@@ -29,7 +29,10 @@ def test_providers_are_asked_in_the_order_in_which_they_are_named(
 
 
 def test_each_provider_that_can_be_turned_on_is_there() -> None:
-    assert tuple(PROVIDERS) == provider_settings.NAMES
+    having = [each.name for each in provider_settings.PROVIDERS if each.pictures]
+    assert list(PROVIDERS) == having
+    facts = {each.name for each in provider_settings.PROVIDERS if each.facts}
+    assert {*FACT_PROVIDERS, MUSICBRAINZ, ACOUSTID} == facts
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,9 @@ def test_an_album_is_told_with_its_artists_in_order_and_the_tracks_that_are_ther
 def test_an_answer_replaces_an_older_one() -> None:
     provider_answers.remember("deezer", "album", {}, found=False)
     provider_answers.remember("deezer", "album", {"offers": [1]}, found=True)
-    assert provider_answers.remembered("deezer", "album") == (True, {"offers": [1]})
+    known = provider_answers.remembered("deezer", "album")
+    assert known is not None
+    assert known[:2] == (True, {"offers": [1]})
     assert provider_answers.remembered("lastfm", "album") is None
 
 

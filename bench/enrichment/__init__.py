@@ -1,0 +1,1 @@
+"""Enrichment against a MusicBrainz of known answers: see `__main__`."""

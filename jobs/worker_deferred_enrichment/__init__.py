@@ -1,0 +1,64 @@
+"""Enrichment in the background: what comes next, how far it is, and trying again what failed."""
+
+from typing import Any
+
+from db import enrichment, facts, ledger
+from db.connection import transaction
+from db.maintenance_runs import recorded
+from db.models import Kind, State
+from jobs.enrichment import picking
+from worker.dispatch import job
+
+
+@job
+def process_enrichment_batch() -> dict[str, int]:
+    """Put what is to be enriched next in the queue, the newest first; how many of each kind.
+
+    What was never asked for gets its row in the ledger. Nothing is done while no provider of facts
+    is turned on.
+    """
+    with recorded(picking.PICK, only_changes=True) as done:
+        picked = picking.pick()
+        done.changes.update({f"{kind} put in the queue": count for kind, count in picked.items()})
+    return picked
+
+
+@job
+def get_enrichment_stats() -> dict[str, Any]:
+    """Count albums, tracks and artists by how their enrichment stands, and by who told of them.
+
+    Also noted as a run in `maintenance_runs`. {"album": {"done": 3, "none": 1, …, "never_asked":
+    2}, …, "sources": {"musicbrainz": {"album": 3}}}
+    """
+    with recorded("worker_deferred_enrichment.get_enrichment_stats") as done:
+        stats: dict[str, Any] = {
+            entity_type.value: {
+                **{state.value: standing.states[state] for state in State},
+                "never_asked": standing.never_asked,
+            }
+            for entity_type, standing in enrichment.standings().items()
+        }
+        for kind, counts in stats.items():
+            told = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+            done.notes.append(f"{kind}s: {told or 'none'}".replace("never_asked", "never asked"))
+        stats["sources"] = {
+            source: {entity_type.value: count for entity_type, count in counts.items()}
+            for source, counts in facts.by_source().items()
+        }
+    return stats
+
+
+@job
+def retry_failed_enrichments() -> int:
+    """Have all that failed done again, whatever its date, and pick at once; how many."""
+    again = 0
+    with recorded("worker_deferred_enrichment.retry_failed_enrichments") as done:
+        for need in ledger.NEEDS:
+            if need.kind is Kind.ENRICHMENT:
+                failed = ledger.with_state(need, [State.FAILED, State.QUARANTINED])
+                with transaction():
+                    again += len(ledger.need(need.kind, need.entity_type, failed))
+                done.changes[f"{need.entity_type}s to be done again"] = len(failed)
+    if again:
+        picking.go_on()
+    return again

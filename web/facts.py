@@ -1,0 +1,136 @@
+"""What the web says of an album, artist or track, beside its tags: on its page, and as JSON."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from flask import Blueprint, Response, abort, jsonify
+
+from db import album_page, artist_page, enrichment, facts, track_page
+from db.enrichment import Asked
+from db.facts import MATCH, KnownFact
+from db.models import EntityType
+
+room = Blueprint("facts", __name__)
+
+_LABELS = {
+    "biography": "Biography",
+    "type": "Type",
+    "disambiguation": "Who",
+    "begin": "Begun",
+    "end": "Ended",
+    "area": "From",
+    "country": "Country",
+    "original_date": "First released",
+    "first_release_date": "First released",
+    "date": "Released",
+    "label": "Label",
+    "catalogue_number": "Catalogue number",
+    "barcode": "Barcode",
+    "track_count": "Tracks",
+    "genres": "Genres",
+    "tags": "Tags of listeners",
+    "aliases": "Also called",
+    "artists": "Credited",
+    "isrcs": "ISRC",
+    "listeners": "Listeners",
+    "plays": "Plays",
+    "similar_artists": "Similar artists",
+    "links": "Links",
+    MATCH: "Found by",
+}
+"""What each field is called, in the order of the page. Ids are left to the JSON and the links."""
+
+
+class Link(NamedTuple):
+    """A way to another place on the web."""
+
+    text: str
+    url: str
+
+
+class Line(NamedTuple):
+    """One field as one source has it."""
+
+    label: str
+    text: str
+    links: list[Link]
+    fact: KnownFact
+
+
+class FromTheWeb(NamedTuple):
+    """All that the web says of an entity, and how its enrichment stands."""
+
+    lines: list[Line]
+    asked: Asked | None
+
+
+def from_the_web(entity_type: EntityType, entity_id: int) -> FromTheWeb:
+    """What a page shows."""
+    order = list(_LABELS)
+    told = [each for each in facts.of(entity_type, entity_id) if each.field in _LABELS]
+    told.sort(key=lambda each: order.index(each.field))
+    lines = [Line(_LABELS[each.field], _text(each), _links(each), each) for each in told]
+    return FromTheWeb(lines, enrichment.asked(entity_type, entity_id))
+
+
+@room.get("/albums/<id:entity_id>.json")
+def album(entity_id: int) -> Response:
+    """An album: its tags, and what the web says."""
+    found = album_page.album(entity_id)
+    names = ("title", "album_artist", "date", "label", "catalogue_number", "musicbrainz_release_id")
+    tags = _tags(found, names)
+    if found is not None:
+        tags["genres"] = [each.name for each in found.genres]
+    return _json(EntityType.ALBUM, entity_id, tags)
+
+
+@room.get("/artists/<id:entity_id>.json")
+def artist(entity_id: int) -> Response:
+    """An artist."""
+    found = artist_page.artist(entity_id)
+    return _json(EntityType.ARTIST, entity_id, _tags(found, ("name", "musicbrainz_id")))
+
+
+@room.get("/tracks/<id:entity_id>.json")
+def track(entity_id: int) -> Response:
+    """A track."""
+    found = track_page.track(entity_id)
+    tags = _tags(found, ("title", "disc", "number", "duration", "album_title"))
+    if found is not None:
+        tags["artists"] = [each.name for each in found.artists]
+    return _json(EntityType.TRACK, entity_id, tags)
+
+
+def _tags(found: object, names: Sequence[str]) -> dict[str, Any]:
+    if found is None:
+        abort(404, "There is no such page.")
+    return {name: getattr(found, name) for name in names}
+
+
+def _json(entity_type: EntityType, entity_id: int, tags: dict[str, Any]) -> Response:
+    asked = enrichment.asked(entity_type, entity_id)
+    return jsonify(
+        id=entity_id,
+        type=entity_type.value,
+        tags=tags,
+        web=[each.as_json() for each in facts.of(entity_type, entity_id)],
+        enrichment=asked.as_json() if asked else None,
+    )
+
+
+def _text(fact: KnownFact) -> str:
+    """A value as people read it; that of links is in the links."""
+    value = fact.value
+    if fact.field == MATCH:
+        return "; ".join([value["by"], *value["why"]])
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list):
+        return ", ".join(each.get("name", "") if isinstance(each, dict) else each for each in value)
+    return str(value)
+
+
+def _links(fact: KnownFact) -> list[Link]:
+    if fact.field != "links":
+        return []
+    return [Link(each["type"], each["url"]) for each in fact.value]
