@@ -8,6 +8,7 @@ from peewee import fn
 
 from db.models import FolderImage
 from db.rows import tuples
+from db.scope import Scope
 from db.slices import slices
 
 
@@ -20,13 +21,17 @@ class SeenImage(NamedTuple):
     mtime_ns: int
 
 
-def known(root: str) -> dict[str, SeenImage]:
-    """Every picture file below `root` by its path."""
+def known(root: str, scope: Scope | None = None) -> dict[str, SeenImage]:
+    """Every picture file below `root`, or in that part of it, by its path."""
     prefix = root.rstrip("/") + "/"
     query = FolderImage.select(
         FolderImage.path, FolderImage.folder, FolderImage.size, FolderImage.mtime_ns
-    ).where(fn.SUBSTR(FolderImage.path, 1, len(prefix)) == prefix)
-    return {row[0]: SeenImage(*row) for row in tuples(query)}
+    )
+    below = fn.SUBSTR(FolderImage.path, 1, len(prefix)) == prefix
+    where = [below] if scope is None else scope.conditions(FolderImage.path, FolderImage.folder)
+    return {
+        row[0]: SeenImage(*row) for condition in where for row in tuples(query.where(condition))
+    }
 
 
 def in_folders(folders: Collection[str]) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from db.models import (
     ClusterModel,
     Cover,
     EntityType,
+    Fact,
     Genre,
     LedgerRow,
     Problem,
@@ -40,6 +41,7 @@ _POINTING: dict[str, Any] = {
     "covers": Cover,
     "chosen pictures": ChosenImage,
     "vectors": Vector,
+    "facts": Fact,
 }
 """Tables that name an entity by type and id."""
 

@@ -9,6 +9,7 @@ from db import ledger
 from db.models import EntityType, Problem, utc_now
 from db.paths import is_under
 from db.rows import tuples
+from db.scope import Scope
 from db.slices import slices
 
 READING = "metadata"
@@ -52,13 +53,20 @@ def id_of(path: str, stage: str) -> int:
     return int(problem.id)
 
 
-def known_files(root: str, stage: str) -> dict[str, SeenFile]:
-    """The files below `root` that a stage had a problem with, as they were then."""
+def known_files(root: str, stage: str, scope: Scope | None = None) -> dict[str, SeenFile]:
+    """The files below `root`, or in that part of it, that a stage had a problem with.
+
+    They are as they were then.
+    """
     prefix = root.rstrip("/") + "/"
     query = Problem.select(Problem.path, Problem.size, Problem.mtime_ns).where(
         Problem.stage == stage, fn.SUBSTR(Problem.path, 1, len(prefix)) == prefix
     )
-    return {path: SeenFile(size, mtime_ns) for path, size, mtime_ns in tuples(query)}
+    return {
+        path: SeenFile(size, mtime_ns)
+        for path, size, mtime_ns in tuples(query)
+        if scope is None or scope.holds(path)
+    }
 
 
 def listed(root: str | None = None) -> list[Problem]:

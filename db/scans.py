@@ -6,14 +6,19 @@ them, so a scan's progress is exact, whatever is repeated or killed.
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from peewee import fn
 
 from db.connection import transaction
 from db.models import Scan, ScanChunk, utc_now
+from db.paths import is_under
 from db.rows import tuples
+from db.scope import Scope
+from db.slices import slices
+
+_KEEP_PARTS = timedelta(days=1)
 
 
 class Counts(NamedTuple):
@@ -36,6 +41,38 @@ def start(root: str, *, deep: bool) -> int:
         return int(Scan.create(root=root, deep=deep).id)
 
 
+def start_unless_running(root: str, scope: Scope | None) -> int | None:
+    """Begin a scan of `root`, or of a part of it, and return its id.
+
+    None when a scan goes on already that looks at some of the same files.
+    """
+    with transaction():
+        if overlapping(root):
+            return None
+        return int(Scan.create(root=root, scope=scope.as_json() if scope else None).id)
+
+
+def overlapping(root: str) -> list[Scan]:
+    """The scans that have not ended, of this root, of one above it or of one below it."""
+    return [
+        scan for scan in all_unfinished() if is_under(scan.root, root) or is_under(root, scan.root)
+    ]
+
+
+def last_whole(root: str) -> datetime | None:
+    """When the last scan of all of this root was begun that had a result or goes on."""
+    query = Scan.select(fn.MAX(Scan.started_at)).where(
+        Scan.root == root, Scan.scope.is_null(), Scan.fault.is_null()
+    )
+    begun: datetime | None = query.scalar()
+    return begun
+
+
+def scope_of(scan: Scan) -> Scope | None:
+    """The part of its root that a scan looks at; None when it is all of it."""
+    return Scope.of(**scan.scope) if scan.scope else None
+
+
 def get(scan_id: int) -> Scan | None:
     """The scan, or None."""
     scan: Scan | None = Scan.get_or_none(Scan.id == scan_id)
@@ -43,8 +80,10 @@ def get(scan_id: int) -> Scan | None:
 
 
 def unfinished(root: str) -> Scan | None:
-    """The scan of exactly this root that has not ended, or None."""
-    scan: Scan | None = Scan.get_or_none(Scan.root == root, Scan.finished_at.is_null())
+    """The scan of exactly this root, and all of it, that has not ended, or None."""
+    scan: Scan | None = Scan.get_or_none(
+        Scan.root == root, Scan.scope.is_null(), Scan.finished_at.is_null()
+    )
     return scan
 
 
@@ -209,6 +248,20 @@ def finish_if_complete(scan_id: int) -> None:
         Scan.finished_at.is_null(),
         ~fn.EXISTS(left),
     ).execute()
+
+
+def drop_old_parts() -> int:
+    """Delete the scans of parts that ended a day ago or more, and return how many.
+
+    A folder that is watched has many, and its history would show nothing else.
+    """
+    ended = Scan.scope.is_null(False) & (Scan.finished_at < utc_now() - _KEEP_PARTS)
+    old = [scan_id for (scan_id,) in tuples(Scan.select(Scan.id).where(ended))]
+    for ids in slices(old):
+        with transaction():
+            ScanChunk.delete().where(ScanChunk.scan.in_(list(ids))).execute()
+            Scan.delete().where(Scan.id.in_(list(ids))).execute()
+    return len(old)
 
 
 def drop_done_chunks() -> int:

@@ -142,6 +142,22 @@ SETTINGS = (
         "How many days old logs are kept, packed, in the folder `logs` of the data folder.",
     ),
     Setting(
+        "FLEET_WATCH",
+        "off",
+        "on: every folder that was scanned is watched, and what is new, changed or gone is taken "
+        "in within seconds; or the folders to watch, with `:` between them. See `fleet watch`.",
+    ),
+    Setting(
+        "FLEET_WATCH_QUIET",
+        "5",
+        "For how many seconds nothing may have changed in a folder before it is taken in.",
+    ),
+    Setting(
+        "FLEET_WATCH_MINUTES",
+        "60",
+        "How often a folder is scanned that cannot be watched, such as one on a network share.",
+    ),
+    Setting(
         "FLEET_WEB",
         "127.0.0.1:8310",
         "HOST:PORT where the page listens; port 0 takes any that is free, off switches it off.",

@@ -16,6 +16,7 @@ from db.models import (
     utc_now,
 )
 from db.rows import tuples
+from db.scope import Scope
 from db.slices import slices
 
 
@@ -38,14 +39,14 @@ class GoneFile(NamedTuple):
     group_folder: str
 
 
-def known_files(root: str) -> dict[str, KnownFile]:
-    """Every track below `root` by its path, in one query."""
-    query = Track.select(
-        Track.path, Track.id, Track.size, Track.mtime_ns, Track.missing_since
-    ).where(_below(root))
+def known_files(root: str, scope: Scope | None = None) -> dict[str, KnownFile]:
+    """Every track below `root`, or in that part of it, by its path."""
+    query = Track.select(Track.path, Track.id, Track.size, Track.mtime_ns, Track.missing_since)
+    where = [_below(root)] if scope is None else scope.conditions(Track.path, Track.folder)
     return {
         path: KnownFile(track_id, size, mtime_ns, missing_since is not None)
-        for path, track_id, size, mtime_ns, missing_since in tuples(query)
+        for condition in where
+        for path, track_id, size, mtime_ns, missing_since in tuples(query.where(condition))
     }
 
 

@@ -1,11 +1,12 @@
 """How long backlogs take with programs that lend each other processes, and with fixed ones.
 
-    python -m bench.rebalance [--jobs 10000] [--seconds 0.015]
+    python -m bench.rebalance [--jobs 10000] [--seconds 0.015] [--case 1 …]
 
 Two supervised fleets, with the programs metadata, covers and analysis as queues.toml has them, run
 side by side. In one they lend and borrow, moved by maintenance.rebalance_queues, which the clock
 enqueues each minute; in the other all is fixed. Their jobs sleep, so what is measured is slots and
-not cores: real analyses gain as much only where cores are idle.
+not cores: real analyses gain as much only where cores are idle. A job costs some milliseconds
+beside its sleep: on a busy machine take fewer and longer ones.
 
 Each case begins when all processes are at rest and have run for as long as one must before it is
 lent. Printed are the seconds until nothing is left, and each move.
@@ -47,10 +48,10 @@ CASES = (
 )
 
 
-def measure(house: House, jobs: int, seconds: float) -> list[float]:
+def measure(house: House, cases: Sequence[Case], jobs: int, seconds: float) -> list[float]:
     """The seconds that each case takes."""
     taken = []
-    for case in CASES:
+    for case in cases:
         _settle(house)
         begun = time.monotonic()
         for stages in case.steps:
@@ -95,7 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--jobs", type=int, default=10_000, help="of each backlog (%(default)s)")
     parser.add_argument("--seconds", type=float, default=0.015, help="of a job (%(default)s)")
+    numbers = range(1, len(CASES) + 1)
+    parser.add_argument("--case", type=int, nargs="+", choices=numbers, default=[*numbers])
     options = parser.parse_args(arguments)
+    cases = [CASES[number - 1] for number in options.case]
     try:
         with (
             new_house(lending=False) as fixed,
@@ -103,7 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ThreadPoolExecutor() as threads,
         ):
             both = threads.map(
-                lambda house: measure(house, options.jobs, options.seconds), (fixed, lending)
+                lambda house: measure(house, cases, options.jobs, options.seconds),
+                (fixed, lending),
             )
             without, with_lending = both
             print("moves:")
@@ -112,11 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return UNUSABLE
     print(f"{'backlog':30} {'fixed, s':>9} {'lending, s':>11} {'times as fast':>14}")
-    wanted = {case: LEAST_GAIN if case is SKEWED else NOISE for case in CASES}
-    gains = {case: a / b for case, a, b in zip(CASES, without, with_lending, strict=True)}
-    for case, a, b in zip(CASES, without, with_lending, strict=True):
-        print(f"{case.name:30} {a:9.0f} {b:11.0f} {gains[case]:14.2f}")
-    return PASSED if all(gains[case] >= wanted[case] for case in CASES) else FAILED
+    passed = True
+    for case, a, b in zip(cases, without, with_lending, strict=True):
+        print(f"{case.name:30} {a:9.0f} {b:11.0f} {a / b:14.2f}")
+        passed &= a / b >= (LEAST_GAIN if case is SKEWED else NOISE)
+    return PASSED if passed else FAILED
 
 
 if __name__ == "__main__":

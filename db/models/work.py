@@ -50,11 +50,13 @@ class LedgerRow(Table):
 
 
 class Scan(Table):
-    """One look at one root. It ends when it was walked and every chunk is done."""
+    """One look at one root, or a part of it. It ends when it was walked and every chunk is done."""
 
     id = AutoField()
     root = TextField()
     deep = BooleanField(default=False)
+    scope = JSONField(null=True)
+    """The part of the root that is looked at, see `db.scope`; None: all of it."""
     started_at = DateTimeField(default=utc_now)
     heartbeat_at = DateTimeField(default=utc_now)
     walked_at = DateTimeField(null=True)

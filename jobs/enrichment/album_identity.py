@@ -8,6 +8,7 @@ the best of any other release group.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from db.enrichment import TaggedAlbum
@@ -46,6 +47,7 @@ class _Compared(NamedTuple):
     why: list[str]
     refused: str | None
     """Why it is not the album."""
+    fetched_at: datetime = datetime.min
 
 
 Found = Identity[MeantRelease] | Unknown
@@ -75,11 +77,11 @@ def _by_release_id(album: TaggedAlbum, musicbrainz: MusicBrainz) -> Found:
     release_id = mbid(album.release_id)
     if release_id is None:
         return Unknown([])
-    release, _ = musicbrainz.release(release_id)
+    release, answered = musicbrainz.release(release_id)
     if release is None:
         return Unknown([f"MusicBrainz has no release {release_id}, which the tags name"])
     meant = MeantRelease(release, pairs(album.tracks, release.tracks), is_edition=True)
-    return Identity(meant, "release id in the tags", CERTAIN)
+    return Identity(meant, "release id in the tags", CERTAIN, answered.asked_at)
 
 
 def _candidates(
@@ -119,10 +121,11 @@ def _best(
     for likeness, edition in likely[:_MOST_LOOKUPS]:
         if likeness < likely[0][0] - _FAR_BEHIND and any(c.refused is None for c in compared):
             break
-        release, _ = musicbrainz.release(edition.id)
+        release, answered = musicbrainz.release(edition.id)
         if release is not None:
-            alone = _is_only(edition, found)
-            compared.append(_compare(album, release, is_edition=alone, certain=certain))
+            alone = _is_only(album, edition, found)
+            other = _compare(album, release, is_edition=alone, certain=certain)
+            compared.append(other._replace(fetched_at=answered.asked_at))
     taken = [each for each in compared if each.refused is None]
     if not taken:
         return Unknown([f"{by}: {each.refused}" for each in compared])
@@ -132,7 +135,7 @@ def _best(
         names = " and ".join(_named(each.meant.release) for each in taken[:2])
         return Unknown([f"{by}: {names} fit equally well"], is_tie=True)
     score = CERTAIN if certain else best.score
-    return Identity(best.meant, by, score, best.why)
+    return Identity(best.meant, by, score, best.fetched_at, best.why)
 
 
 def _likely(
@@ -170,13 +173,14 @@ def _has_number(album: TaggedAlbum, edition: Candidate) -> bool:
     return bool(album.catalogue_number) and normal(album.catalogue_number or "") in numbers
 
 
-def _is_only(edition: Candidate, found: Iterable[Candidate]) -> bool:
-    """Whether no other release of the group has as many tracks."""
-    alike = {
-        each.id
-        for each in found
-        if each.group.id == edition.group.id and each.tracks == edition.tracks
-    }
+def _is_only(album: TaggedAlbum, edition: Candidate, found: Iterable[Candidate]) -> bool:
+    """Whether no other release of the group may be meant: none that has as many tracks.
+
+    Of an album that has more or fewer tracks than the edition, none at all.
+    """
+    is_whole = edition.tracks == len(album.tracks)
+    others = (each for each in found if each.group.id == edition.group.id)
+    alike = {each.id for each in others if not is_whole or each.tracks == edition.tracks}
     return alike <= {edition.id}
 
 

@@ -92,10 +92,10 @@ def _looked_up(
 ) -> Found:
     if artist_id is None:
         return Unknown([])
-    found, _ = musicbrainz.artist(artist_id)
+    found, answered = musicbrainz.artist(artist_id)
     if found is None:
         return Unknown([f"MusicBrainz has no artist {artist_id}, found by {by}"])
-    return Identity(found, by, score, why)
+    return Identity(found, by, score, answered.asked_at, why)
 
 
 def _ids(recording: Recording) -> set[str]:

@@ -65,8 +65,7 @@ def _album(outcome: Outcome, album: TaggedAlbum, sources: FactSources) -> None:
     if isinstance(found, Unknown):
         outcome.unknown(found)
         return
-    _, answered = sources.musicbrainz.release(found.meant.release.id)
-    note_album(outcome, found, answered.asked_at)
+    note_album(outcome, found)
 
 
 def _track(outcome: Outcome, track: TaggedTrack, sources: FactSources) -> None:
@@ -80,7 +79,8 @@ def _track(outcome: Outcome, track: TaggedTrack, sources: FactSources) -> None:
     if isinstance(found, Unknown):
         outcome.unknown(found)
         return
-    outcome.said(MUSICBRAINZ, found.score, told.of_track(found.meant, found))
+    said = told.of_track(found.meant, found)
+    outcome.said(MUSICBRAINZ, found.score, said, found.fetched_at)
 
 
 def _artist(outcome: Outcome, artist: TaggedArtist, sources: FactSources) -> None:
@@ -114,8 +114,7 @@ def _known_artist(
         outcome.unknown(found)
         return None, 0.0
     meant = found.meant
-    _, answered = sources.musicbrainz.artist(meant.id)
-    outcome.said(MUSICBRAINZ, found.score, told.of_artist(found), answered.asked_at)
+    outcome.said(MUSICBRAINZ, found.score, told.of_artist(found), found.fetched_at)
     entity = next(iter(matches(ENTITY, meant.links.get("wikidata", ()))), None)
     return KnownArtist(meant.id, meant.name, entity), found.score
 

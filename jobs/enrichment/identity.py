@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -22,6 +23,8 @@ class Identity(NamedTuple, Generic[T]):
     by: str
     """How it was found: "release id in the tags", "ISRC", "AcoustID", "search" …"""
     score: float
+    fetched_at: datetime
+    """When MusicBrainz answered."""
     why: Sequence[str] = ()
     """What was compared, for people."""
 

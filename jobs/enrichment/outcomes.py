@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 
 from db import enrichment, facts, ledger
 from db.connection import transaction
@@ -10,6 +10,7 @@ from db.facts import Source, Told
 from db.ledger import Settled
 from db.models import EntityType, Kind, State, utc_now
 from jobs.enrichment import told
+from jobs.enrichment.album_identity import MeantRelease
 from jobs.enrichment.identity import Identity, Unknown
 from jobs.enrichment.tracklists import Pair
 
@@ -49,8 +50,10 @@ class Outcome:
         reason = "; ".join(self.reasons) or _NOBODY
         return Settled(self.entity_id, State.NONE, reason, self.asked)
 
-    def said(self, source: str, score: float, facts: list[Told], fetched_at: Any = None) -> None:
-        """Note what a source says."""
+    def said(
+        self, source: str, score: float, facts: list[Told], fetched_at: datetime | None = None
+    ) -> None:
+        """Note what a source says; one that says nothing needs no time."""
         self.facts.append((Source(source, fetched_at or utc_now(), score), facts))
 
     def unknown(self, found: Unknown) -> None:
@@ -104,13 +107,12 @@ def _is_of_artists(need: ledger.Need) -> bool:
     return need.entity_type is EntityType.ARTIST
 
 
-def note_album(outcome: Outcome, found: Identity[Any], fetched_at: Any) -> None:
+def note_album(outcome: Outcome, found: Identity[MeantRelease]) -> None:
     """Note what a release says of an album and of its tracks."""
-    outcome.said(MUSICBRAINZ, found.score, told.of_album(found), fetched_at)
+    outcome.said(MUSICBRAINZ, found.score, told.of_album(found), found.fetched_at)
     for pair in found.meant.pairs:
-        on_it = found._replace(
-            by=f"album by {found.by}", why=[f"title {pair.title:.2f}", *_length(pair)]
-        )
+        why = [f"title {pair.title:.2f}", *_length(pair)]
+        on_it = found._replace(by=f"album by {found.by}", why=why)
         outcome.track_facts[pair.tagged.id] = told.of_track(pair.track.recording, on_it)
 
 

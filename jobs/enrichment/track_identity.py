@@ -45,19 +45,19 @@ def _by_id(track: TaggedTrack, musicbrainz: MusicBrainz) -> Found:
     recording_id = mbid(track.recording_id)
     if recording_id is None:
         return Unknown([])
-    recording, _ = musicbrainz.recording(recording_id)
+    recording, answered = musicbrainz.recording(recording_id)
     if recording is None:
         return Unknown([f"MusicBrainz has no recording {recording_id}, which the tags name"])
-    return Identity(recording, "recording id in the tags", CERTAIN)
+    return Identity(recording, "recording id in the tags", CERTAIN, answered.asked_at)
 
 
 def _by_isrc(track: TaggedTrack, musicbrainz: MusicBrainz) -> Found:
     reasons = []
     for isrc in isrcs(track.isrcs)[:2]:
-        found, _ = musicbrainz.by_isrc(isrc)
+        found, answered = musicbrainz.by_isrc(isrc)
         like = [each for each in found if alike(track.title or "", each.title) >= _SAME_TITLE]
         if len(like) == 1:
-            return Identity(like[0], f"ISRC {isrc}", _BY_ISRC, [_named(like[0])])
+            return Identity(like[0], f"ISRC {isrc}", _BY_ISRC, answered.asked_at, [_named(like[0])])
         reasons.append(f"ISRC {isrc}: {len(like)} recordings of that title")
     return Unknown(reasons)
 
@@ -77,11 +77,17 @@ def _by_sound(track: TaggedTrack, musicbrainz: MusicBrainz, acoustid: AcoustId |
     ids = list(dict.fromkeys(each.recording_id for each in like))
     if len(ids) != 1:
         return Unknown([f"AcoustID: {len(ids)} recordings of that title sound like it"])
-    recording, _ = musicbrainz.recording(ids[0])
+    recording, answered = musicbrainz.recording(ids[0])
     if recording is None:
         return Unknown([f"AcoustID: MusicBrainz has no recording {ids[0]}"])
     score = round(like[0].score, 3)
-    return Identity(recording, "AcoustID", score, [_named(recording), f"sound {score:.2f}"])
+    return Identity(
+        recording,
+        "AcoustID",
+        score,
+        answered.asked_at,
+        [_named(recording), f"sound {score:.2f}"],
+    )
 
 
 def _by_search(track: TaggedTrack, musicbrainz: MusicBrainz) -> Found:
@@ -105,10 +111,11 @@ def _by_search(track: TaggedTrack, musicbrainz: MusicBrainz) -> Found:
     if len(best) != 1:
         return Unknown([f"search: {len(taken)} recordings fit equally well"])
     score, likely = best[0]
-    recording, _ = musicbrainz.recording(likely.id)
+    recording, answered = musicbrainz.recording(likely.id)
     if recording is None:
         return Unknown([f"MusicBrainz has no recording {likely.id}, which its search names"])
-    return Identity(recording, "search", round(score, 3), [_named(recording), *_why(track, likely)])
+    why = [_named(recording), *_why(track, likely)]
+    return Identity(recording, "search", round(score, 3), answered.asked_at, why)
 
 
 def _values(track: TaggedTrack, recording: Recording) -> dict[str, float]:

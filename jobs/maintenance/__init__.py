@@ -24,6 +24,7 @@ def cleanup_expired_tasks() -> None:
     with recorded("maintenance.cleanup_expired_tasks") as done:
         done.changes.update(expired_jobs.drop())
         done.changes["chunks of ended scans"] = scans.drop_done_chunks()
+        done.changes["scans of parts"] = scans.drop_old_parts()
         done.changes["answers of providers"] = provider_answers.drop_overdue()
 
 

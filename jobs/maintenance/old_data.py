@@ -4,7 +4,19 @@ import os
 from collections.abc import Sequence
 from datetime import timedelta
 
-from db import albums, covers, image_files, images, ledger, missing, named, scans, tracks, vectors
+from db import (
+    albums,
+    covers,
+    facts,
+    image_files,
+    images,
+    ledger,
+    missing,
+    named,
+    scans,
+    tracks,
+    vectors,
+)
 from db.connection import transaction
 from db.models import EntityType, utc_now
 from db.paths import to_bytes
@@ -69,6 +81,7 @@ def _forget(track_ids: Sequence[int]) -> None:
     covers.forget(EntityType.TRACK, track_ids)
     ledger.forget(EntityType.TRACK, track_ids)
     vectors.forget(EntityType.TRACK, track_ids)
+    facts.forget(EntityType.TRACK, track_ids)
     missing.delete(track_ids)
     heirs.hand_on(chosen)
     gone = albums.drop_empty(touched)

@@ -1,17 +1,21 @@
 """File discovery: one walk over a root finds what is new, changed, moved and missing."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from db import ledger, problems, scans, settings
+from db.models import Scan
 from db.paths import to_bytes, to_text
+from db.scope import Scope
 from jobs.errors import NoSuchScanError
 from jobs.maintenance.reconciling import ring_again
 from jobs.scan import comparing
 from jobs.scan.leave import take_leave
+from jobs.scan.parts import at_present, holds_audio, walked
 from jobs.scan.preview import preview
 from jobs.scan.sending import Sender
-from jobs.scan.walking import Walk
+from jobs.scan.walking import FolderGroup, Walk
 from worker.dispatch import enqueue, job
 
 _HEARTBEAT_FOLDERS = 200
@@ -27,7 +31,8 @@ def discovery(
     With a `scan_id` that scan is done; without one a scan is begun, and another job does it. With
     `dry_run` nothing is changed, and the counts of what would be are returned. Tracks whose file is
     gone are marked missing, unless the root is absent or holds no audio file at all: then the disk
-    is not mounted, and the scan ends with that fault. Raises NoSuchScanError.
+    is not mounted, and the scan ends with that fault. A scan of a part of the root (`db.scope`)
+    judges nothing outside of it. Raises NoSuchScanError.
     """
     if dry_run and root is not None:
         return preview(root, deep=deep)
@@ -43,31 +48,45 @@ def discovery(
     if scan is None:
         raise NoSuchScanError(f"there is no scan {scan_id} — run `fleet scan PATH`")
     if scan.finished_at is None and scan.walked_at is None:
-        ledger.wake_failed()
-        ring_again()
-        _discover(scan_id, scan.root, deep=scan.deep)
+        if scan.scope is None:
+            ledger.wake_failed()
+            ring_again()
+        _discover(scan)
     return None
 
 
-def _discover(scan_id: int, root: str, *, deep: bool) -> None:
-    path = to_bytes(root)
+def _discover(scan: Scan) -> None:
+    root, path = scan.root, to_bytes(scan.root)
     if not os.path.isdir(path):
-        return scans.fail(scan_id, f"{root} is not there; what is known of it stays as it is")
-    comparison = comparing.compare(root, deep=deep)
-    sender = Sender(scan_id, has_tracks=comparison.known > 0)
+        return scans.fail(scan.id, f"{root} is not there; what is known of it stays as it is")
+    walk, groups, scope = _walk(scan)
+    comparison = comparing.compare(root, deep=scan.deep, scope=scope)
+    sender = Sender(scan.id, has_tracks=comparison.known > 0 or scope is not None)
     sender.resume()
-    walk = Walk(path, os.fsencode(settings.data_dir()))
-    for number, group in enumerate(walk.groups()):
+    for number, group in enumerate(groups):
         files = comparing.files_to_read(group, comparison)
         sent = sender.add(group.folder, files, comparing.changed_images(group, comparison))
         if sent or number % _HEARTBEAT_FOLDERS == 0:
-            scans.heartbeat(scan_id, found=comparison.found, unchanged=comparison.unchanged)
-    if not comparison.found:
-        return scans.fail(scan_id, _nothing_found(root, comparison.known, walk))
+            scans.heartbeat(scan.id, found=comparison.found, unchanged=comparison.unchanged)
+    if not comparison.found and (scope is None or not holds_audio(root, walk.data_dir)):
+        return scans.fail(scan.id, _nothing_found(root, comparison.known, walk))
     missing = take_leave(sender, comparison, walk)
-    _list_unreadable_folders(root, walk)
+    _list_unreadable_folders(root, walk, scope)
     found, unchanged = comparison.found, comparison.unchanged
-    return scans.walked(scan_id, found=found, unchanged=unchanged, missing=missing)
+    return scans.walked(scan.id, found=found, unchanged=unchanged, missing=missing)
+
+
+def _walk(scan: Scan) -> tuple[Walk, Iterable[FolderGroup], Scope | None]:
+    """The walk of a scan, what it comes across, and the part of the root that this is."""
+    path, data_dir = to_bytes(scan.root), os.fsencode(settings.data_dir())
+    scope = scans.scope_of(scan)
+    if scope is not None:
+        walk = Walk(path, data_dir)
+        part = walked(walk, at_present(scan.root, scope))
+        if part is not None:
+            return walk, *part
+    walk = Walk(path, data_dir)
+    return walk, walk.groups(), None
 
 
 def _nothing_found(root: str, known: int, walk: Walk) -> str:
@@ -77,10 +96,10 @@ def _nothing_found(root: str, known: int, walk: Walk) -> str:
     return f"{root} holds no audio file{kept} — is the disk mounted?"
 
 
-def _list_unreadable_folders(root: str, walk: Walk) -> None:
+def _list_unreadable_folders(root: str, walk: Walk, scope: Scope | None) -> None:
     """File a problem for each folder that could not be listed, and drop those that can be again."""
     stage = "scan"
-    known = problems.known_files(root, stage)
+    known = problems.known_files(root, stage, scope)
     problems.clear([path for path in known if path not in walk.unreadable], stage)
     problems.record(
         [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from db import folder_images, problems, tracks
 from db.folder_images import SeenImage
 from db.paths import is_under, to_bytes
+from db.scope import Scope
 from jobs.batch.folders import folder_of
 from jobs.content import content_id_of
 from jobs.records import FoundFile
@@ -38,13 +39,13 @@ class Comparison:
     """New files that may be moved ones: that is known only when the walk has ended."""
 
 
-def compare(root: str, *, deep: bool) -> Comparison:
-    """A comparison with everything known of `root`, loaded in four queries."""
-    known = tracks.known_files(root)
+def compare(root: str, *, deep: bool, scope: Scope | None = None) -> Comparison:
+    """A comparison with everything known of `root`, or of that part of it."""
+    known = tracks.known_files(root, scope)
     return Comparison(
         tracks=known,
-        unreadable=problems.known_files(root, READING),
-        images=folder_images.known(root),
+        unreadable=problems.known_files(root, READING, scope),
+        images=folder_images.known(root, scope),
         sizes={track.size for track in known.values()} | tracks.missing_sizes(),
         known=len(known),
         deep=deep,

@@ -8,12 +8,13 @@ stays inside the root and nothing else leads there: no file is found twice, no l
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import pathspec
 
-from db.paths import to_text
+from db.paths import to_bytes, to_text
+from db.scope import Scope
 from jobs.batch.folders import is_disc_folder
 from jobs.covers.sources import ARTIST_NFO
 from jobs.covers.sources import EXTENSIONS as IMAGE_EXTENSIONS
@@ -30,7 +31,8 @@ _LITTER = frozenset(
     )
 )
 _KNOWN_EXTENSIONS = AUDIO_EXTENSIONS | frozenset(IMAGE_EXTENSIONS)
-_IGNORE_FILES = (b".nomedia", b".ndignore")
+IGNORE_FILES = (b".nomedia", b".ndignore")
+"""The files that hide what lies in their folder and below."""
 _LONGEST_IGNORE_FILE = 64 * 1024
 
 
@@ -73,13 +75,17 @@ class Walk:
         self.root = root
         self.unreadable: dict[str, str] = {}
         """The reason for each folder that could not be listed."""
-        self._data_dir = os.path.realpath(data_dir)
+        self.data_dir = os.path.realpath(data_dir)
+        """The fleet's own folder, which is no music."""
         self._real_root = os.path.realpath(root)
         self._seen_folders: set[bytes] = set()
         """By their real paths: inodes are not to be trusted on every network share."""
         self._followed: set[bytes] = set()
         """The files that links led to."""
         self._links: list[tuple[bytes, list[_Rules]]] = []
+        self._rules_above: dict[bytes, list[_Rules] | None] = {}
+        self.listed: set[str] = set()
+        """The folders whose files were found."""
 
     def groups(self) -> Iterator[FolderGroup]:
         """Every folder group below the root that holds audio or pictures, in the order of names."""
@@ -89,19 +95,78 @@ class Walk:
             for path, rules in links:
                 yield from self._follow(path, rules)
 
+    def groups_in(self, scope: Scope) -> Iterator[FolderGroup]:
+        """The folder groups of a part of the root, with what links in it lead to left out.
+
+        `met_links` tells afterwards whether that is so: only a walk over the whole root knows what
+        else leads there.
+        """
+        for tree in sorted(map(to_bytes, scope.trees)):
+            rules = self._rules_at(tree)
+            if rules is not None and os.path.isdir(tree):
+                yield from self._walk(tree, rules)
+        for folder in sorted(map(to_bytes, scope.folders)):
+            rules = self._rules_at(folder)
+            if rules is not None:
+                group, _ = self._group(folder, rules)
+                if group.audio or group.images:
+                    yield group
+
+    @property
+    def met_links(self) -> bool:
+        """Whether links wait to be followed."""
+        return bool(self._links)
+
+    def _rules_at(self, folder: bytes) -> list[_Rules] | None:
+        """The rules that hold for what is called so, from the folders above; None: it is hidden."""
+        if folder == self.root:
+            return []
+        above, name = os.path.split(folder)
+        rules = self._rules_below(above)
+        if rules is None or is_hidden(name):
+            return None
+        if os.path.islink(folder):  # noqa: PTH114  # bytes
+            self._links.append((folder, rules))
+            return None
+        return None if any(rule.hide(folder, True) for rule in rules) else rules
+
+    def _rules_below(self, folder: bytes) -> list[_Rules] | None:
+        """The rules for what lies in a folder; None when all of it is hidden, or not there."""
+        if folder not in self._rules_above:
+            self._rules_above[folder] = None
+            rules = self._rules_at(folder)
+            if rules is not None and os.path.realpath(folder) != self.data_dir:
+                own = self._own_rules_of(folder)
+                self._rules_above[folder] = None if own is None else rules + own
+        return self._rules_above[folder]
+
+    def _own_rules_of(self, folder: bytes) -> list[_Rules] | None:
+        present = [name for name in IGNORE_FILES if os.path.lexists(os.path.join(folder, name))]
+        try:
+            return _own_rules(folder, present)
+        except OSError as error:
+            self.unreadable[to_text(folder)] = error.strerror or str(error)
+            return None
+
     def _walk(self, folder: bytes, rules: list[_Rules]) -> Iterator[FolderGroup]:
         stack = [(folder, rules)]
         while stack:
-            folder, rules = stack.pop()
-            group = FolderGroup(to_text(folder))
-            below = self._list(folder, rules, group)
-            discs = [each for each in below if is_disc_folder(to_text(each[0]))]
-            others = [each for each in below if each not in discs]
-            for disc, disc_rules in discs:
-                others += self._list(disc, disc_rules, group)
+            group, below = self._group(*stack.pop())
             if group.audio or group.images:
                 yield group
-            stack += reversed(others)
+            stack += reversed(below)
+
+    def _group(
+        self, folder: bytes, rules: list[_Rules]
+    ) -> tuple[FolderGroup, list[tuple[bytes, list[_Rules]]]]:
+        """The group of a folder, and the folders below that are no part of it."""
+        group = FolderGroup(to_text(folder))
+        below = self._list(folder, rules, group)
+        discs = [each for each in below if is_disc_folder(to_text(each[0]))]
+        others = [each for each in below if each not in discs]
+        for disc, disc_rules in discs:
+            others += self._list(disc, disc_rules, group)
+        return group, others
 
     def _list(
         self, folder: bytes, rules: list[_Rules], group: FolderGroup
@@ -114,10 +179,11 @@ class Walk:
             return []
         if own is None:
             return []
+        self.listed.add(to_text(folder))
         rules = rules + own
         below = []
         for entry in entries:
-            if _is_hidden(entry.name):
+            if is_hidden(entry.name):
                 continue
             if entry.is_symlink():
                 self._links.append((entry.path, rules))
@@ -141,20 +207,13 @@ class Walk:
     def _entries(self, folder: bytes) -> tuple[list[os.DirEntry[bytes]], list[_Rules] | None]:
         """A folder's entries by name and its own rules; None for rules when all of it is hidden."""
         real = os.path.realpath(folder)
-        if real in self._seen_folders or real == self._data_dir:
+        if real in self._seen_folders or real == self.data_dir:
             return [], None
         self._seen_folders.add(real)
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
-        names = {entry.name for entry in entries}
-        rules = []
-        for name in _IGNORE_FILES:
-            if name in names:
-                patterns = _patterns(os.path.join(folder, name))
-                if not patterns:
-                    return [], None
-                rules.append(_Rules(folder, pathspec.GitIgnoreSpec.from_lines(patterns)))
-        return entries, rules
+        own = _own_rules(folder, {entry.name for entry in entries})
+        return ([], None) if own is None else (entries, own)
 
     def _add_file(
         self, path: bytes, status: os.stat_result, rules: list[_Rules], group: FolderGroup
@@ -191,7 +250,7 @@ class Walk:
     def _is_found(self, file: bytes) -> bool:
         """Whether the walk, or another link, found this file as it is."""
         folder, name = os.path.split(file)
-        listed = folder in self._seen_folders and not _is_hidden(name)
+        listed = folder in self._seen_folders and not is_hidden(name)
         return file in self._followed or (listed and _extension(name) in _KNOWN_EXTENSIONS)
 
 
@@ -199,13 +258,30 @@ def _extension(path: bytes) -> str:
     return os.path.splitext(path)[1][1:].lower().decode("ascii", "replace")
 
 
+def is_of_interest(name: bytes) -> bool:
+    """Whether a file of this name, or path, is one that a scan takes note of."""
+    return _extension(name) in _KNOWN_EXTENSIONS or _is_nfo(name)
+
+
 def _is_nfo(path: bytes) -> bool:
     return os.path.basename(path).lower() == ARTIST_NFO.encode()
 
 
-def _is_hidden(name: bytes) -> bool:
+def is_hidden(name: bytes) -> bool:
     """One leading dot hides; two or three begin the name of many an album."""
     return (name.startswith(b".") and not name.startswith(b"..")) or name.lower() in _LITTER
+
+
+def _own_rules(folder: bytes, names: Collection[bytes]) -> list[_Rules] | None:
+    """The rules of the ignore files among a folder's names; None when they hide all of it."""
+    rules = []
+    for name in IGNORE_FILES:
+        if name in names:
+            patterns = _patterns(os.path.join(folder, name))
+            if not patterns:
+                return None
+            rules.append(_Rules(folder, pathspec.GitIgnoreSpec.from_lines(patterns)))
+    return rules
 
 
 def _patterns(path: bytes) -> list[str]:

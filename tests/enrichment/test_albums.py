@@ -189,6 +189,16 @@ def test_of_several_editions_only_what_they_share_is_told(musicbrainz: Has) -> N
     assert said(EntityType.TRACK, tracks_of(album_id)[0])["recording_id"] == mb_id(10)
 
 
+def test_of_an_incomplete_album_it_is_not_guessed_which_edition_it_is(musicbrainz: Has) -> None:
+    more = mb_release(101, *RECORDINGS, mb_recording(20, "A Bonus", 100.0))
+    knows(musicbrainz, RELEASE, more)
+    album_id = album(songs=SONGS[:2])
+    enrich_album(album_id)
+    told = said(EntityType.ALBUM, album_id)
+    assert told["release_group_id"] == mb_id(900)
+    assert "label" not in told
+
+
 def test_the_release_group_in_the_tags_says_which_album_it_is(
     server: WebServer, musicbrainz: Has
 ) -> None:

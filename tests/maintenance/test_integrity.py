@@ -8,6 +8,7 @@ from db.models import (
     ChosenImage,
     Cover,
     EntityType,
+    Fact,
     Genre,
     Image,
     Kind,
@@ -45,12 +46,14 @@ def test_rows_of_what_is_gone_are_dropped(scan: Scan) -> None:
     Cover.create(**of_nothing, image=image, source="front", rank=0, source_path="/x.jpg")
     ChosenImage.create(**of_nothing, image=image, source_path="/x.jpg")
     LedgerRow.create(**of_nothing, kind=Kind.COVER)
+    Fact.create(**of_nothing, field="country", value="XE", source="musicbrainz", score=1)
     Vector.create(**of_nothing, model=model, dimension=1, numbers=b"\0\0\0\0")
     assert found() == {
         "covers of nothing": 1,
         "chosen pictures of nothing": 1,
         "needs of nothing": 1,
         "vectors of nothing": 1,
+        "facts of nothing": 1,
     }
     assert found() == {}
 

@@ -119,3 +119,36 @@ def test_another_place_that_is_none_is_an_error(
     given(monkeypatch, FLEET_PROVIDER_URLS=urls)
     with pytest.raises(SettingError, match=why):
         provider_settings.other_urls(SERVICES)
+
+
+def test_a_service_of_one_s_own_may_be_asked_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, FLEET_PROVIDER_PACES="musicbrainz=0, deezer=2.5")
+    urls = {"musicbrainz": "http://nas", "deezer": "http://nas"}
+    assert provider_settings.other_intervals(urls) == {"musicbrainz": 0.0, "deezer": 2.5}
+
+
+@pytest.mark.parametrize(
+    ("paces", "why"),
+    [
+        ("deezer=1", "which FLEET_PROVIDER_URLS does not"),
+        ("musicbrainz=often", "write NAME=SECONDS"),
+        ("musicbrainz=-1", "write NAME=SECONDS"),
+        ("musicbrainz=nan", "write NAME=SECONDS"),
+        ("musicbrainz", "write NAME=SECONDS"),
+    ],
+)
+def test_how_often_others_are_asked_is_not_the_owner_s_to_say(
+    monkeypatch: pytest.MonkeyPatch, paces: str, why: str
+) -> None:
+    given(monkeypatch, FLEET_PROVIDER_PACES=paces)
+    with pytest.raises(SettingError, match=why):
+        provider_settings.other_intervals({"musicbrainz": "http://nas"})
+
+
+def test_facts_and_pictures_are_turned_on_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, FLEET_PROVIDERS="MusicBrainz,wikipedia")
+    assert (provider_settings.any_on(), provider_settings.any_with_facts()) == (False, True)
+    given(monkeypatch, FLEET_PROVIDERS="deezer")
+    assert (provider_settings.any_on(), provider_settings.any_with_facts()) == (True, False)
+    given(monkeypatch, FLEET_PROVIDERS="lastfm")
+    assert (provider_settings.any_on(), provider_settings.any_with_facts()) == (True, True)

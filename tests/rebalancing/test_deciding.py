@@ -62,6 +62,11 @@ def test_its_owner_has_it_back_at_once_when_in_need_unless_work_would_be_lost() 
     assert moved(load("a", [BUSY], PATIENCE), load("b", [BUSY, BUSY, BUSY], 3000)) == []
 
 
+def test_one_that_is_borrowed_and_idle_goes_to_whoever_is_in_need_at_once() -> None:
+    lender, borrower = load("a", [IDLE]), load("b", [IDLE, IDLE, YOUNG])
+    assert moved(lender, borrower, load("c", [BUSY, BUSY], PATIENCE)) == [("b", "c")]
+
+
 def test_it_goes_back_when_quiet_but_not_at_once() -> None:
     assert moved(load("a", [IDLE]), load("b", [IDLE, IDLE, IDLE])) == [("b", "a")]
     assert moved(load("a", [IDLE]), load("b", [IDLE, IDLE, YOUNG])) == []

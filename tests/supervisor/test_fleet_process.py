@@ -86,7 +86,7 @@ def test_two_ups_at_once_start_one_fleet(environment: dict[str, str]) -> None:
         subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    told = sorted(each.communicate()[1].split(":")[0] for each in both)
+    told = sorted(each.communicate()[1].splitlines()[-1].split(":")[0] for each in both)
     assert told == ["The fleet is already up", "The fleet is up"]
 
 

@@ -31,8 +31,8 @@ def doctor(context: click.Context, as_json: bool, quick: bool, fix: bool, dry_ru
     """Look for what is wrong, and say how to mend it.
 
     Looks at permissions, disk space, the database, its schema and ledger, the library's folders and
-    the picture store, at Redis, queues and workers, and at what supervisord runs. Ends with 3 when
-    there are only warnings, with 11 when there are errors.
+    the picture store, at Redis, queues and workers, at what supervisord runs and what is watched.
+    Ends with 3 when there are only warnings, with 11 when there are errors.
 
     --fix does only what harms nothing at any time: closes what is open to others, migrates the
     database, makes missing indexes, writes needs into the ledger, deletes files of the picture

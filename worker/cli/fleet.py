@@ -38,6 +38,7 @@ COMMANDS = {
     "report": Row("report", "report", "Show the daily health report beside the one before."),
     "problems": Row("problems", "problems", "List the files that could not be used, and why."),
     "missing-tags": Row("missing_tags", "missing_tags", "List albums whose tracks lack tags."),
+    "watch": Row("watch", "watch", "Show which folders are watched, and how."),
     "web": Row("web", "web", "Show where the page is, or serve it."),
     "cover": Row("cover", "cover", "Set a cover yourself, or see why another is shown."),
     "similar": Row("similar", "similar", "List the tracks that are most like one."),

@@ -15,6 +15,7 @@ from worker.doctor.pictures import pictures
 from worker.doctor.programs import programs
 from worker.doctor.queues import queues
 from worker.doctor.space import disks
+from worker.doctor.watched import watched
 from worker.doctor.workers import workers
 from worker.topology import Topology
 
@@ -41,6 +42,7 @@ def examine(*, quick: bool = False) -> Iterator[Finding]:
     yield from _database(quick)
     yield from _redis(loaded)
     yield from _found("supervisord", programs)
+    yield from _found("watch", watched)
 
 
 def _database(quick: bool) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 A process goes to a program whose jobs have waited for a while, from one that has nothing to do, or
 that has borrowed it. When nobody is in need it goes back. What was moved stays for some minutes, so
-that no process goes to and fro with each album; only its owner, when in need, has it back at once.
+that no process goes to and fro with each album; only its owner, when in need, has it back at once,
+and one that is borrowed and idle goes to whoever is in need.
 """
 
 from collections.abc import Iterable, Sequence
@@ -116,11 +117,13 @@ def _reason(giver: Load, taker: Load) -> str:
     name = giver.program.name
     if taker.borrowed < 0 < giver.borrowed:
         return f"{name} had borrowed it"
-    if not _has_stayed(giver):
-        return ""
-    if giver.is_quiet:
+    if giver.is_quiet and (giver.borrowed > 0 or _has_stayed(giver)):
         return f"{name} has nothing to do"
-    if giver.borrowed > 0 and _pressure(taker) >= OLDER * giver.oldest / (giver.count - 1):
+    if (
+        giver.borrowed > 0
+        and _has_stayed(giver)
+        and _pressure(taker) >= OLDER * giver.oldest / (giver.count - 1)
+    ):
         return f"those of {name} for {time_span(giver.oldest)}"
     return ""
 

@@ -68,7 +68,7 @@ def _rereading(change: Change, ended: Container[str]) -> list[ProcessInfo]:
     """The processes that run, go on, and are to read queues.toml anew."""
     if not change.rereads:
         return []
-    names = [*conf_file.workers(change.new), "recovery", "web"]
+    names = [*conf_file.workers(change.new), "recovery", "web", "watch"]
     return [each for each in processes() if each.name in names and each.name not in ended]
 
 

@@ -19,6 +19,7 @@ REDIS_STOP = 30
 SCHEDULER_STOP = 10
 RECOVERY_STOP = 10
 WEB_STOP = 10
+WATCH_STOP = 10
 """Seconds that a program is given to end."""
 
 _RECOVERY_EVENTS = ("EXITED", "BACKOFF", "FATAL", "STOPPED")
@@ -97,6 +98,14 @@ def _sections(
             {
                 **_program(instance, "web", 300, WEB_STOP),
                 "environment": _environment({"FLEET_WEB": instance.web, **_FEW_ARENAS}),
+            },
+        )
+    if instance.watch:
+        yield (
+            "program:watch",
+            {
+                **_program(instance, "watch", 300, WATCH_STOP),
+                "environment": _environment({**instance.watch, **_FEW_ARENAS}),
             },
         )
 

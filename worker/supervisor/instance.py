@@ -6,11 +6,12 @@ and to the file. Every other instance has a file of its own, with absolute paths
 
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from db import settings
-from worker import web_address
+from worker import watching, web_address
 from worker.errors import BadInputError
 from worker.redis_address import is_embedded
 from worker.topology import Topology
@@ -34,6 +35,8 @@ class Instance:
     """Whether supervisord runs a Valkey."""
     web: str
     """HOST:PORT where the page listens; empty when it is off."""
+    watch: Mapping[str, str]
+    """The FLEET_WATCH… settings; empty when no folder is watched."""
     header: str
     """The comment at the head of the file."""
 
@@ -50,6 +53,7 @@ COMMITTED = Instance(
     folder="%(here)s",
     embedded_redis=True,
     web=web_address.default().text,
+    watch={},
     header="""\
 Generated from queues.toml by `fleet config write`. Do not edit: `fleet config check` compares.
 
@@ -74,11 +78,12 @@ def this_instance(topology: Topology) -> Instance:
         folder=_literal(CHECKOUT if is_checkout else data_dir),
         embedded_redis=is_embedded(),
         web=page.text if page else "",
+        watch={name: _literal(text) for name, text in watching.environment().items()},
         header="Written anew by `fleet up`, `fleet reload` and `fleet scale`. Do not edit.",
     )
 
 
-def _literal(path: Path) -> str:
+def _literal(path: Path | str) -> str:
     text = str(path)
     if _UNFIT.search(text) or not text.isprintable():
         raise BadInputError(

@@ -25,7 +25,7 @@ TRIES = 3
 """How often a process may exit at its start before it counts as failed."""
 _TALK_AFTER = 5
 _LOG_LINES = 5
-_NO_WORKERS = ("redis", "recovery", "scheduler")
+_NO_WORKERS = ("redis", "recovery", "scheduler", "watch")
 _PAGE = "web"
 
 

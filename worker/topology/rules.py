@@ -11,7 +11,7 @@ from worker.topology.jobs import FoundJob
 from worker.topology.model import Execution
 from worker.topology.tables import Entries
 
-RESERVED_PROGRAMS = ("redis", "scheduler", "recovery", "supervisord", "web")
+RESERVED_PROGRAMS = ("redis", "scheduler", "recovery", "supervisord", "web", "watch")
 """Names that supervisord.conf and the logs give to parts of the fleet itself."""
 
 _NAME = re.compile("[a-z][a-z0-9_]*")

@@ -1,0 +1,50 @@
+"""Where nothing can be heard, a root is scanned from time to time."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from db import scans
+from db.models import Scan
+from db.paths import to_text
+from watch.looking_after import Caretaker
+
+
+@pytest.fixture
+def caretaker(
+    database: str, queues: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Caretaker]:
+    """Looks after a root that watchfiles cannot watch, each 0.6 seconds."""
+    monkeypatch.setenv("FLEET_WATCH_MINUTES", "0.01")
+    root = os.fsencode(tmp_path) + b"/caf\xe9"
+    Path(os.fsdecode(root), "Album").mkdir(parents=True)
+    caretaker = Caretaker(to_text(root))
+    caretaker.start()
+    yield caretaker
+    caretaker.stop()
+
+
+def wait_for(comes_true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not comes_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_it_is_scanned_again_and_again_but_not_twice_at_a_time(
+    caretaker: Caretaker, queues: redis.Redis
+) -> None:
+    for number in (1, 2):
+        wait_for(lambda number=number: Scan.select().count() == number)  # type: ignore[misc]
+        time.sleep(1.0)
+        assert Scan.select().count() == number
+        (running,) = scans.all_unfinished()
+        assert (running.scope, running.deep) == (None, False)
+        scans.walked(running.id, found=1, unchanged=1, missing=0)
+    assert caretaker.standing.how == "timed"
+    assert queues.llen("rq:queue:scan") == 2
+    assert caretaker.fault is None
