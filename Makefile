@@ -42,10 +42,10 @@ run: .venv/installed default-instance
 	echo '  problems  .venv/bin/fleet problems'; \
 	echo '  stop it   .venv/bin/fleet down'
 
-# Tests wait for processes for half of their time, so three at once do not crowd two cores. What a
+# Tests wait for processes for half of their time, so four at once do not crowd two cores. What a
 # file's tests share, such as a fleet, one process has.
 test: lint
-	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(VENV_PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/tested default-instance
 	.venv/bin/ruff check

@@ -5,6 +5,7 @@ DATA/backups/library-20261123-040500.dump    PostgreSQL, for pg_restore
 """
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ from db.connection import is_sqlite, without_password
 from db.errors import BackupError, SettingError
 from db.models import database, utc_now
 
-_SUFFIXES = {".db", ".dump"}
+_NAME = re.compile(r"library-\d{8}-\d{6}\.(db|dump)")
 
 
 def backups_dir() -> Path:
@@ -37,10 +38,10 @@ def kept() -> int:
 
 
 def existing() -> list[Path]:
-    """The backups that there are, the oldest first."""
+    """The backups that there are, the oldest first; what else lies there is somebody's own."""
     if not backups_dir().is_dir():
         return []
-    return sorted(f for f in backups_dir().iterdir() if f.suffix in _SUFFIXES)
+    return sorted(file for file in backups_dir().iterdir() if _NAME.fullmatch(file.name))
 
 
 def make() -> Path:
@@ -63,8 +64,8 @@ def make() -> Path:
 
 
 def rotate(most: int) -> int:
-    """Delete all but the newest so many; how many went. Raises OSError."""
-    too_many = existing()[:-most] if most else existing()
+    """Delete all but the newest so many, of at least one; how many went. Raises OSError."""
+    too_many = existing()[:-most]
     for file in too_many:
         file.unlink(missing_ok=True)
     return len(too_many)

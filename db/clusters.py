@@ -262,15 +262,17 @@ def record(model_id: int, members: Sequence[Member]) -> None:
                 ClusterMembership.insert_many(some).execute()
 
 
-def count_again(model: FittedModel) -> None:
-    """Bring the sizes of the clusters up to date."""
+def count_again(model: FittedModel) -> int:
+    """Bring the sizes of the clusters up to date; how many were not."""
     sizes = _sizes(model.id)
     with transaction():
-        for each in clusters(EntityType(model.entity_type)):
-            if each.id not in sizes:
-                Cluster.update(size=0).where(Cluster.id == each.id).execute()
-        for cluster_id, size in sizes.items():  # one that was empty may have members again
-            Cluster.update(size=size, retired_at=None).where(Cluster.id == cluster_id).execute()
+        known = {each.id: each.size for each in clusters(EntityType(model.entity_type))}
+        wrong = [each for each in {*known, *sizes} if known.get(each) != sizes.get(each, 0)]
+        for cluster_id in wrong:
+            size = sizes.get(cluster_id, 0)
+            now_used = {"retired_at": None} if size else {}  # one that was empty may have members
+            Cluster.update(size=size, **now_used).where(Cluster.id == cluster_id).execute()
+    return len(wrong)
 
 
 def _sizes(model_id: int) -> dict[int, int]:

@@ -50,22 +50,33 @@ class Report(NamedTuple):
     """To do and failed, by kind of work."""
 
 
+class Work(NamedTuple):
+    """A kind of work of which something is to do or failed, now or at the report before."""
+
+    kind: str
+    to_do: int
+    failed: int
+    before: tuple[int, int] | None
+    """To do and failed at the report before; None without one."""
+
+
 def record(day: date, queues: list[QueueDay], totals: Mapping[str, JobTotal]) -> bool:
     """Write the report of a day, in place of an earlier one of it; whether it says anything new.
 
     Reports that are older than KEPT go.
     """
     row = {
-        "queues": {each.name: list(each[1:]) for each in queues},
+        "queues": [list(each) for each in queues],
         "totals": {name: list(total) for name, total in totals.items()},
-        "library": {**library.totals()._asdict(), "problems": problems.count()},
-        "work": {
-            f"{need.entity_type} {need.kind}": [
+        "library": [*map(list, library.totals()._asdict().items()), ["problems", problems.count()]],
+        "work": [
+            [
+                f"{need.entity_type} {need.kind}",
                 counts[State.TODO] + counts[State.LEASED],
                 counts[State.FAILED] + counts[State.QUARANTINED],
             ]
             for need, counts in ledger.counts().items()
-        },
+        ],
     }
     with transaction():
         before = HealthReport.get_or_none(HealthReport.day == day)
@@ -95,6 +106,17 @@ def before(day: date) -> Report | None:
     return _report(row) if row else None
 
 
+def compared_work(latest: Report, before: Report | None) -> list[Work]:
+    """What was to do and failed by kind of work, beside the report before."""
+    compared = []
+    for kind, (to_do, failed) in latest.work.items():
+        earlier = before.work.get(kind, [0, 0]) if before else None
+        if to_do or failed or any(earlier or []):
+            pair = (earlier[0], earlier[1]) if earlier else None
+            compared.append(Work(kind, to_do, failed, pair))
+    return compared
+
+
 def _newest_before(day: date) -> HealthReport | None:
     query = HealthReport.select().where(HealthReport.day < day)
     found: HealthReport | None = query.order_by(HealthReport.day.desc()).first()
@@ -102,5 +124,6 @@ def _newest_before(day: date) -> HealthReport | None:
 
 
 def _report(row: HealthReport) -> Report:
-    queues = [QueueDay(name, *values) for name, values in row.queues.items()]
-    return Report(row.day, row.made_at, queues, row.library, row.work)
+    queues = [QueueDay(*each) for each in row.queues]
+    work = {kind: counts for kind, *counts in row.work}
+    return Report(row.day, row.made_at, queues, dict(row.library), work)

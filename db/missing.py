@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from db import settings
+from db.below import below
 from db.errors import SettingError
 from db.models import Track
-from db.paths import is_under
 from db.rows import tuples
 
 NEVER = "never"
-MOST = 50_000
-"""Tracks that one look finds; the next look finds the next."""
+MOST = 2_000
+"""Tracks that one look finds."""
 
 
 def forget_after() -> int | None:
@@ -30,14 +32,12 @@ def forget_after() -> int | None:
 
 
 def missing_before(moment: datetime, roots: Sequence[str]) -> list[int]:
-    """Tracks below these roots that have been missing since before a moment."""
-    query = Track.select(Track.id, Track.path).where(Track.missing_since < moment)
-    found = (
-        track_id
-        for track_id, path in tuples(query.order_by(Track.id))
-        if any(is_under(path, root) for root in roots)
-    )
-    return [track_id for track_id, _ in zip(found, range(MOST), strict=False)]
+    """MOST tracks at most below these roots that have been missing since before a moment."""
+    if not roots:
+        return []
+    there = reduce(or_, (below(Track.path, root) for root in roots))
+    query = Track.select(Track.id).where(Track.missing_since < moment, there)
+    return [track_id for (track_id,) in tuples(query.order_by(Track.id).limit(MOST))]
 
 
 def delete(track_ids: Sequence[int]) -> None:

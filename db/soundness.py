@@ -12,19 +12,21 @@ _LOOKED_AT = 1_000
 _MOST_FAULTS = 5
 
 
-def faults() -> list[str]:
-    """What SQLite finds wrong in its file, and rows that break a foreign key; [] on PostgreSQL.
-
-    PostgreSQL keeps foreign keys itself, and has checksums of its own.
-    """
+def damage() -> list[str]:
+    """What SQLite finds wrong in its file; [] on PostgreSQL, which has checksums of its own."""
     if not is_sqlite():
         return []
-    damaged = [row[0] for row in _rows(f"PRAGMA quick_check({_MOST_FAULTS})") if row[0] != "ok"]
-    broken = [
+    return [row[0] for row in _rows(f"PRAGMA quick_check({_MOST_FAULTS})") if row[0] != "ok"]
+
+
+def broken_keys() -> list[str]:
+    """Rows of SQLite that name a row that is not there; PostgreSQL lets none be."""
+    if not is_sqlite():
+        return []
+    return [
         f"row {row[1]} of {row[0]} names a row of {row[2]} that is not there"
         for row in _rows("PRAGMA foreign_key_check")
-    ]
-    return damaged + broken[:_MOST_FAULTS]
+    ][:_MOST_FAULTS]
 
 
 def analyse() -> int:

@@ -47,6 +47,8 @@ class Caretaker:
         self._every = timedelta(minutes=watching.timed_minutes())
         self._patience = min(_SELDOM, self._every.total_seconds() / 10)
         self._listener: Listener | None = None
+        self._hears = False
+        """Whether the listener was seen to listen."""
         self._mounts: list[Mount] = []
         self._next_question = 0.0
         self._stop = threading.Event()
@@ -124,8 +126,7 @@ class Caretaker:
         elif not _is_text(self._path):
             self._say("timed", Reason("watchfiles takes only paths that are UTF-8"))
         else:
-            self._pending.note_all(time.monotonic())  # what happened before nobody heard of
-            self._listener = Listener(self._path)
+            self._listener, self._hears = Listener(self._path), False
 
     def _listen(self, listener: Listener) -> None:
         for path in listener.heard(_LOOK):
@@ -136,7 +137,9 @@ class Caretaker:
             self._listener = None
             if not self._what_is_missing():
                 self._take(listener.error, listener.is_listening)
-        elif listener.is_listening:
+        elif listener.is_listening and not self._hears:
+            self._hears = True
+            self._pending.note_all(time.monotonic())  # what happened before nobody heard of
             self._say("inotify", Reason(""))
 
     def _take(self, error: Exception, was_listening: bool) -> None:
@@ -145,16 +148,20 @@ class Caretaker:
         if was_listening and not found.remedy:
             log.info("%s: %s; listening anew", shown(self._root), error)
             return
-        self._pending.note_all(time.monotonic())
+        if was_listening:
+            self._pending.note_all(time.monotonic())
         self._say("timed", found)
 
     def _ask(self, now: float) -> None:
         """Have scanned what is due."""
-        if self._listener is not None and not self._listener.is_listening:
+        if self._listener is not None and not self._hears:
             return
-        if self._pending.all_is_due(now) or self._is_time(now):
+        is_time = self._is_time(now)
+        if is_time or self._pending.all_is_due(now):
             if self._has_scanned(None):
                 self._pending.clear()
+                if is_time and self.standing.remedy:  # perhaps it was applied
+                    self._say("waiting", Reason("it is being looked at"))
         elif (scope := self._pending.ready(now)) is not None and self._has_scanned(scope):
             self._pending.sent(scope)
 
@@ -170,11 +177,7 @@ class Caretaker:
         every = self._every if self.standing.how == "timed" else _DAILY
         with database.connection_context():
             last = scans.last_whole(self._root)
-        is_time = last is None or utc_now() - last >= every
-        if is_time and self.standing.remedy:  # perhaps it was applied
-            self._say("waiting", Reason("it is being looked at"))
-            return False
-        return is_time
+        return last is None or utc_now() - last >= every
 
     def _end_listening(self) -> None:
         if self._listener is not None:

@@ -4,11 +4,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from db.album_folders import album_folder, is_disc_folder
+from db.library_files import is_hidden
 from db.paths import is_under, to_bytes, to_text
 from db.scope import Scope
-from jobs.batch.folders import is_disc_folder
-from jobs.scan.parts import album_folder
-from jobs.scan.walking import is_hidden
 from watch.sorting import Concern, Kind
 
 _LONGEST = 120

@@ -4,9 +4,9 @@ import os
 from enum import Enum, auto
 from typing import NamedTuple
 
+from db.album_folders import album_folder
+from db.library_files import IGNORE_FILES, is_hidden, is_of_interest
 from db.paths import to_text
-from jobs.scan.parts import album_folder
-from jobs.scan.walking import IGNORE_FILES, is_hidden, is_of_interest
 
 
 class Kind(Enum):

@@ -72,6 +72,8 @@ def upkeep() -> str:
         runs=maintenance_runs.last_runs(),
         report=report,
         earlier={each.name: each for each in before.queues} if before else {},
+        library_before=before.library if before else {},
+        work=health_reports.compared_work(report, before) if report else [],
         count=problems.count(),
         tab="upkeep",
     )

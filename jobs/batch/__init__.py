@@ -3,7 +3,7 @@
 from typing import Any
 
 from db import scans, tracks
-from jobs.batch.folders import folder_of, group_folder
+from db.album_folders import folder_of, group_folder
 from jobs.batch.grouping import Grouped, group
 from jobs.records import Grouping, TrackRecord
 from worker.dispatch import enqueue, job

@@ -1,7 +1,7 @@
 """Which album a track belongs to: natural keys from tags and folders, independent of any order.
 
 The key is the MusicBrainz release id where there is one; else album artist + album title + the
-group folder (`jobs.batch.folders`), so that two editions in two folders stay two albums. The
+group folder (`db.album_folders`), so that two editions in two folders stay two albums. The
 release date is no part of it. What one track lacks, its siblings (same group folder, same album
 title) tell: the release id when they agree on one, and the album artist.
 """

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from db import covers
+from db.album_folders import folder_of
 from db.cover_orders import EMBEDDED, EXTERNAL, album_order, disc_order
 from db.covers import CHOSEN, FRONT, EmbeddedIn, TrackPlace
 from db.ledger import Settled
 from db.models import EntityType, State
 from db.paths import shown
-from jobs.batch.folders import folder_of
 from jobs.covers import folder_images
 from jobs.covers.candidates import Candidate, file_candidates
 from jobs.covers.choosing import Search

@@ -12,6 +12,7 @@ from db import scans
 from db.artist_albums import KnownArtist
 from db.cover_orders import ARTIST_NAME, IN_ALBUMS, NFO, album_order, artist_order
 from db.covers import FRONT
+from db.library_files import ARTIST_NFO
 from db.paths import is_under
 from jobs.covers import folder_images
 from jobs.covers.artist_places import ArtistPlace, is_various, names_of, places, root_of
@@ -19,7 +20,7 @@ from jobs.covers.candidates import Candidate, file_candidate, file_candidates
 from jobs.covers.faults import Fault
 from jobs.covers.folder_images import Folder, FolderImage, named
 from jobs.covers.names import cover_name, picture_stem, plain
-from jobs.covers.sources import ARTIST_NFO, ARTIST_ROLES, FANART, LOGO
+from jobs.covers.sources import ARTIST_ROLES, FANART, LOGO
 
 _NOT_HERE = "-"
 """Stands in an order for an entry that is looked for elsewhere."""

@@ -5,9 +5,9 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from db.album_folders import is_disc_folder
 from db.cover_orders import DISC_SUBTITLE, EMBEDDED
 from db.covers import EmbeddedIn, TrackPlace
-from jobs.batch.folders import is_disc_folder
 from jobs.covers.candidates import Candidate, file_candidate, file_candidates
 from jobs.covers.embedded_candidates import embedded_candidates
 from jobs.covers.folder_images import FolderImage, NamedImage, named

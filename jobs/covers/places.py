@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from db import covers, scans
+from db.album_folders import group_folder
 from db.covers import TrackPlace
 from db.paths import is_under
-from jobs.batch.folders import group_folder
 from jobs.covers.folder_images import Folder
 
 

@@ -19,8 +19,6 @@ ARTIST_ROLES = {
 """File names in an artist's folder, best first, for what an artist shows beside the front."""
 ARTIST_IMAGE_FOLDERS = ("artists", "artist images", "artist pictures", "artist photos")
 """Folders directly below a library root, in any case, whose pictures are named as artists."""
-ARTIST_NFO = "artist.nfo"
-"""What Kodi and its like keep beside an artist's albums; its <thumb> may name a picture file."""
 
 FRONT_TYPES = (3, 0, 6, 2, 1)
 """The ID3v2 APIC picture types that may stand for the front, best first.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jobs.batch.folders import folder_of, group_folder
+from db.album_folders import folder_of, group_folder
 from jobs.records import TrackRecord
 
 _RENAMED = {"album": "album_title", "album_artists": "album_artist_names"}

@@ -16,9 +16,9 @@ from db import (
     tracks,
     vector_inputs,
 )
+from db.album_folders import folder_of, group_folder
 from db.models import EntityType, Image, Kind, ScanChunk
 from db.slices import slices
-from jobs.batch.folders import folder_of, group_folder
 from jobs.insert import artists, heirs
 from jobs.insert.rows import track_row
 from jobs.records import Grouping, ProblemCode, TrackRecord, UnreadFile

@@ -7,8 +7,8 @@ from jobs.maintenance import old_logs
 from jobs.maintenance.completing import complete
 from jobs.maintenance.integrity import validate
 from jobs.maintenance.old_data import delete_unknown_files, forget_missing
-from jobs.maintenance.reconciling import ring_again
 from jobs.maintenance.unused_pictures import remove_unused
+from jobs.reconciling import ring_again
 from worker import expired_jobs, health_report
 from worker.dispatch import alone, job
 from worker.rebalancing import rebalance
@@ -147,11 +147,13 @@ def optimize_database() -> None:
 def backup() -> str | None:
     """Copy the database, and keep the newest FLEET_BACKUPS copies; the path of the new one.
 
+    None, and nothing is deleted, when that is 0.
     Raises BackupError and SettingError.
     """
     with recorded("maintenance.backup") as done:
-        most = backups.kept()
-        made = backups.make() if most else None
-        done.changes["copies made"] = int(made is not None)
+        if not (most := backups.kept()):
+            return None
+        made = backups.make()
+        done.changes["copies made"] = 1
         done.changes["copies deleted"] = backups.rotate(most)
-    return str(made) if made else None
+    return str(made)

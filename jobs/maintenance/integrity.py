@@ -1,34 +1,36 @@
 """Whether the tables and the picture store agree; what is safe to mend is mended.
 
 Files are read in full and compared with their names, which are digests: all of a small store, of a
-large one eight shards of 256 each time, so that in sixteen days every picture was read.
+large one some of its 256 shards each time, one after the other, some two thousand pictures.
 """
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
-from db import albums, image_files, images, ledger, named, orphans, scans, soundness
+from db import albums, clusters, image_files, images, ledger, named, orphans, scans, soundness
 from db.connection import transaction
 from db.maintenance_runs import Done
-from db.models import utc_now
 from db.slices import slices
+from worker.dispatch import connection
 
-_SMALL_STORE = 2_000
-"""Pictures that are all read each time: some seconds."""
-_SHARDS_AT_ONCE, _SHARDS = 8, 256
-_HOURS_BETWEEN = 12
+AT_ONCE = 2_000
+"""Pictures that are read each time, about: some seconds; of more, a shard at least."""
+_SHARDS = 256
+_TURN = "fleet:integrity:shard"
+"""A key of Redis: the number of the shard whose turn it is. When it is lost the first begins."""
 _PIECE = 1024 * 1024
 
 
 def validate(done: Done) -> None:
     """Look at everything, mend, and tell. Raises OSError when the store cannot be read."""
-    _tell_unsound(done)
+    _tell_damage(done)
     done.changes.update(orphans.drop())
     _drop_empty(done)
     _ask_for_never_asked(done)
     _look_at_pictures(done)
+    models = [model for kind in clusters.TYPES if (model := clusters.current_model(kind))]
+    done.changes["clusters counted wrongly"] = sum(map(clusters.count_again, models))
     if wrong := orphans.of_wrong_dimension():
         done.notes.append(
             f"{wrong} vectors have another dimension than their model — "
@@ -36,12 +38,14 @@ def validate(done: Done) -> None:
         )
 
 
-def _tell_unsound(done: Done) -> None:
-    for fault in soundness.faults():
+def _tell_damage(done: Done) -> None:
+    for fault in soundness.damage():
         done.notes.append(
             f"the database is damaged: {fault} — stop the fleet, and restore a backup "
             "(see troubleshooting: Restoring a backup)"
         )
+    for fault in soundness.broken_keys():
+        done.notes.append(f"{fault} — a fault of musicfleet: please report it")
 
 
 def _drop_empty(done: Done) -> None:
@@ -84,7 +88,7 @@ def _look_at_pictures(done: Done) -> None:
         )
         return
     lost: list[str] = []
-    for shard in _shards(total, utc_now()):
+    for shard in _shards(total):
         lost += _lost(shard, done)
     again = images.need_again(set(lost) - images.awaited(lost))
     done.changes["covers to be made again"] = again.covers
@@ -92,14 +96,11 @@ def _look_at_pictures(done: Done) -> None:
     done.changes["pictures that nothing uses"] = again.dropped
 
 
-def _shards(total: int, now: datetime) -> Iterator[str]:
+def _shards(total: int) -> Iterator[str]:
     """Those whose turn it is."""
-    if total <= _SMALL_STORE:
-        turn = range(_SHARDS)
-    else:
-        first = int(now.timestamp() // 3600 // _HOURS_BETWEEN) * _SHARDS_AT_ONCE
-        turn = range(first, first + _SHARDS_AT_ONCE)
-    return (f"{number % _SHARDS:02x}" for number in turn)
+    count = min(_SHARDS, max(1, _SHARDS * AT_ONCE // total))
+    after = int(connection().incrby(_TURN, count))
+    return (f"{number % _SHARDS:02x}" for number in range(after - count, after))
 
 
 def _lost(shard: str, done: Done) -> list[str]:

@@ -39,11 +39,13 @@ def forget_missing() -> int:
     if days is None:
         return 0
     there = [root for root in scans.roots() if _is_there(root)]
-    ids = missing.missing_before(utc_now() - timedelta(days=days), there)
-    for part in slices(ids, _AT_ONCE):
-        with transaction():
-            _forget(part)
-    return len(ids)
+    before, forgotten = utc_now() - timedelta(days=days), 0
+    while ids := missing.missing_before(before, there):
+        for part in slices(ids, _AT_ONCE):
+            with transaction():
+                _forget(part)
+        forgotten += len(ids)
+    return forgotten
 
 
 def delete_unknown_files() -> int:

@@ -4,6 +4,7 @@ import gzip
 import shutil
 import time
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 
 from db import settings
@@ -15,12 +16,18 @@ _ROTATED = "*.log.[0-9]*"
 
 
 def archive_dir() -> Path:
-    """Where packed logs lie: logs/PROCESS-20261123-040500.log.gz, by when it was last written."""
+    """Where packed logs lie: logs/PROCESS-20261123-040500.log.gz, by when it was last written.
+
+    A second one of that second is PROCESS-20261123-040500-2.log.gz.
+    """
     return settings.data_dir() / "logs"
 
 
 def archive() -> int:
-    """Pack the rotated logs that were last written a day ago; how many. Raises OSError."""
+    """Pack the rotated logs that were last written a day ago; how many. Raises OSError.
+
+    What a run that was cut off had moved aside is packed too.
+    """
     archive_dir().mkdir(mode=0o700, exist_ok=True)
     old = [
         file
@@ -28,8 +35,11 @@ def archive() -> int:
         if file.stat().st_mtime < time.time() - _DAY
     ]
     for file in old:
+        _move_aside(file)
+    aside = sorted(archive_dir().glob("*.log"))
+    for file in aside:
         _pack(file)
-    return len(old)
+    return len(aside)
 
 
 def drop() -> int:
@@ -44,19 +54,35 @@ def drop() -> int:
     return len(gone)
 
 
-def _pack(file: Path) -> None:
-    """It is moved aside first: supervisord may rotate at any moment, and would rename it."""
-    status = file.stat()
-    written = datetime.fromtimestamp(status.st_mtime).astimezone()
-    name = f"{file.name.partition('.log.')[0]}-{written:%Y%m%d-%H%M%S}.log"
-    aside = file.replace(archive_dir() / name)
-    packed = aside.with_name(f"{name}.gz")
-    with aside.open("rb") as log, gzip.open(packed, "wb") as target:
-        shutil.copyfileobj(log, target)
+def _move_aside(file: Path) -> None:
+    """Out of reach of supervisord, which may rotate at any moment, and would rename it."""
+    written = datetime.fromtimestamp(file.stat().st_mtime).astimezone()
+    stem = f"{file.name.partition('.log.')[0]}-{written:%Y%m%d-%H%M%S}"
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    file.replace(next(free for free in map(_log_called, names) if not _is_taken(free)))
+
+
+def _log_called(name: str) -> Path:
+    return archive_dir() / f"{name}.log"
+
+
+def _is_taken(log: Path) -> bool:
+    return log.exists() or _packed(log).exists()
+
+
+def _packed(log: Path) -> Path:
+    return log.with_name(f"{log.name}.gz")
+
+
+def _pack(log: Path) -> None:
+    """A half packed one, of a run that was cut off, is written anew."""
+    packed = _packed(log)
+    with log.open("rb") as source, gzip.open(packed, "wb") as target:
+        packed.chmod(0o600)
+        shutil.copyfileobj(source, target)
+    shutil.copystat(log, packed)
     packed.chmod(0o600)
-    shutil.copystat(aside, packed)
-    packed.chmod(0o600)
-    aside.unlink()
+    log.unlink()
 
 
 def _kept_days() -> int:

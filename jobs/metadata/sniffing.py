@@ -4,8 +4,9 @@ from typing import BinaryIO
 
 from mutagen.id3 import BitPaddedInt
 
+from db.library_files import UNREADABLE_EXTENSIONS
 from jobs.errors import UnreadableFileError
-from jobs.metadata.formats import GUESSED_BY_EXTENSION, UNREADABLE_EXTENSIONS
+from jobs.metadata.formats import GUESSED_BY_EXTENSION
 from jobs.records import ProblemCode
 
 _HEAD = 16

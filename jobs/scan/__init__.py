@@ -9,7 +9,7 @@ from db.models import Scan
 from db.paths import to_bytes, to_text
 from db.scope import Scope
 from jobs.errors import NoSuchScanError
-from jobs.maintenance.reconciling import ring_again
+from jobs.reconciling import ring_again
 from jobs.scan import comparing
 from jobs.scan.leave import take_leave
 from jobs.scan.parts import at_present, holds_audio, walked

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from db import artist_albums, artist_pictures
 from db.cover_orders import IN_ALBUMS, album_order, artist_order
 from db.folder_images import SeenImage
+from db.library_files import ARTIST_NFO
 from db.paths import is_under
 from jobs.covers.artist_places import names_of
 from jobs.covers.names import cover_name, picture_stem, plain
-from jobs.covers.sources import ARTIST_NFO, ARTIST_ROLES
+from jobs.covers.sources import ARTIST_ROLES
 
 
 class ArtistsBeside:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from db import folder_images, problems, tracks
+from db.album_folders import folder_of
 from db.folder_images import SeenImage
 from db.paths import is_under, to_bytes
 from db.scope import Scope
-from jobs.batch.folders import folder_of
 from jobs.content import content_id_of
 from jobs.records import FoundFile
 from jobs.scan.walking import FolderGroup, SeenFile

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from db import problems, tracks
+from db.album_folders import folder_of, group_folder
 from db.connection import transaction
-from jobs.batch.folders import folder_of, group_folder
 from jobs.covers.faults import STAGE as COVERS
 from jobs.records import FoundFile
 from jobs.scan import comparing

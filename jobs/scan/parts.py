@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterator
 
+from db.album_folders import album_folder, folder_of
 from db.paths import is_under, to_bytes
 from db.scope import Scope
-from jobs.batch.folders import folder_of, group_folder
 from jobs.scan.walking import FolderGroup, Walk
 
 
@@ -24,12 +24,6 @@ def at_present(root: str, scope: Scope) -> Scope:
         elif os.path.isdir(place):
             folders.add(album_folder(root, tree))
     return Scope.of(folders - gone - trees, trees | gone)
-
-
-def album_folder(root: str, folder: str) -> str:
-    """The folder that stands for an album's place; the root itself when that lies outside."""
-    group = group_folder(folder)
-    return group if is_under(group, root) else folder
 
 
 def walked(walk: Walk, scope: Scope) -> tuple[list[FolderGroup], Scope] | None:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from db import folder_images, ledger, scans, tracks
+from db.album_folders import group_folder
 from db.connection import transaction
 from db.folder_images import SeenImage
 from db.models import EntityType, Kind
 from db.slices import slices
-from jobs.batch.folders import group_folder
 from jobs.covers.leases import ring
 from jobs.records import FoundFile
 from jobs.scan.artists import ArtistsBeside

@@ -1,6 +1,6 @@
 """Walking a root: what lies there, folder group by folder group, and only the library's own.
 
-A group is a folder with its disc folders (`jobs.batch.folders`), so that the files of one album
+A group is a folder with its disc folders (`db.album_folders`), so that the files of one album
 are found together. Skipped are hidden folders and files (one leading dot), folders with a
 `.nomedia` or an `.ndignore` (one with patterns hides what they match, as in .gitignore), the
 litter of NAS systems, and the fleet's own data folder. A symbolic link is followed only when it
@@ -13,26 +13,19 @@ from dataclasses import dataclass, field
 
 import pathspec
 
+from db.album_folders import is_disc_folder
+from db.library_files import (
+    AUDIO_EXTENSIONS,
+    IGNORE_FILES,
+    IMAGE_EXTENSIONS,
+    KNOWN_EXTENSIONS,
+    extension_of,
+    is_artist_nfo,
+    is_hidden,
+)
 from db.paths import to_bytes, to_text
 from db.scope import Scope
-from jobs.batch.folders import is_disc_folder
-from jobs.covers.sources import ARTIST_NFO
-from jobs.covers.sources import EXTENSIONS as IMAGE_EXTENSIONS
-from jobs.metadata.formats import AUDIO_EXTENSIONS
 
-_LITTER = frozenset(
-    (
-        b"@eadir",
-        b"#recycle",
-        b"$recycle.bin",
-        b"#snapshot",
-        b"lost+found",
-        b"system volume information",
-    )
-)
-_KNOWN_EXTENSIONS = AUDIO_EXTENSIONS | frozenset(IMAGE_EXTENSIONS)
-IGNORE_FILES = (b".nomedia", b".ndignore")
-"""The files that hide what lies in their folder and below."""
 _LONGEST_IGNORE_FILE = 64 * 1024
 
 
@@ -218,10 +211,10 @@ class Walk:
     def _add_file(
         self, path: bytes, status: os.stat_result, rules: list[_Rules], group: FolderGroup
     ) -> None:
-        extension = _extension(path)
+        extension = extension_of(path)
         if extension in AUDIO_EXTENSIONS:
             kind = group.audio
-        elif extension in IMAGE_EXTENSIONS or _is_nfo(path):
+        elif extension in IMAGE_EXTENSIONS or is_artist_nfo(path):
             kind = group.images
         else:
             return
@@ -251,25 +244,7 @@ class Walk:
         """Whether the walk, or another link, found this file as it is."""
         folder, name = os.path.split(file)
         listed = folder in self._seen_folders and not is_hidden(name)
-        return file in self._followed or (listed and _extension(name) in _KNOWN_EXTENSIONS)
-
-
-def _extension(path: bytes) -> str:
-    return os.path.splitext(path)[1][1:].lower().decode("ascii", "replace")
-
-
-def is_of_interest(name: bytes) -> bool:
-    """Whether a file of this name, or path, is one that a scan takes note of."""
-    return _extension(name) in _KNOWN_EXTENSIONS or _is_nfo(name)
-
-
-def _is_nfo(path: bytes) -> bool:
-    return os.path.basename(path).lower() == ARTIST_NFO.encode()
-
-
-def is_hidden(name: bytes) -> bool:
-    """One leading dot hides; two or three begin the name of many an album."""
-    return (name.startswith(b".") and not name.startswith(b"..")) or name.lower() in _LITTER
+        return file in self._followed or (listed and extension_of(name) in KNOWN_EXTENSIONS)
 
 
 def _own_rules(folder: bytes, names: Collection[bytes]) -> list[_Rules] | None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from db.audio_features import AnalysedTrack
+from db.library_files import AUDIO_EXTENSIONS
 from jobs.audio_analysis.outcomes import analyse
-from jobs.metadata.formats import AUDIO_EXTENSIONS
 from jobs.records import ProblemCode
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"

@@ -11,6 +11,7 @@ from mutagen.flac import FLAC, Picture
 from PIL import Image as Pillow
 
 from db import ledger, settings, tracks
+from db.album_folders import folder_of, group_folder
 from db.connection import transaction
 from db.models import (
     Album,
@@ -26,7 +27,6 @@ from db.models import (
 )
 from db.paths import to_bytes, to_text
 from jobs import covers
-from jobs.batch.folders import folder_of, group_folder
 from jobs.covers import store
 from jobs.metadata.reading import read_pictures
 

@@ -75,19 +75,22 @@ def test_the_newest_copies_are_kept(scan: Scan, monkeypatch: pytest.MonkeyPatch)
     backups.backups_dir().mkdir()
     for day in range(1, 5):
         (backups.backups_dir() / f"library-2026010{day}-040500.db").write_bytes(b"old")
+    (backups.backups_dir() / "before-upgrade.db").write_bytes(b"somebody's own")
     monkeypatch.setenv("FLEET_BACKUPS", "3")
     made = backup()
     assert changed("backup") == {"copies made": 1, "copies deleted": 2}
     names = [file.name for file in backups.existing()]
     assert names[:2] == ["library-20260103-040500.db", "library-20260104-040500.db"]
     assert str(made).endswith(names[2])
+    assert (backups.backups_dir() / "before-upgrade.db").exists()
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_none_are_made_when_none_are_wanted(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert backup() is not None
     monkeypatch.setenv("FLEET_BACKUPS", "0")
     assert backup() is None
-    assert backups.existing() == []
+    assert len(backups.existing()) == 1
     monkeypatch.setenv("FLEET_BACKUPS", "many")
     with pytest.raises(SettingError, match="FLEET_BACKUPS is 'many' — write how many"):
         backup()

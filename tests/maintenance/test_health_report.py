@@ -46,6 +46,7 @@ def test_a_report_tells_what_was_done_failed_and_waits(scan: Scan, queues: redis
     assert latest is not None
     assert latest.library == {"tracks": 6, "missing": 0, "albums": 2, "artists": 2, "problems": 0}
     assert latest.work["album cover"] == [0, 0]
+    assert [each.name for each in latest.queues] == list(dispatch.topology().queues)
 
 
 def test_it_counts_from_the_day_before_and_a_second_one_takes_its_place(
@@ -98,3 +99,16 @@ def test_the_command_shows_it_beside_the_one_before(scan: Scan, queues: redis.Re
     }
     told_to_machines = json.loads(CliRunner().invoke(command, ["--json"]).stdout)
     assert told_to_machines["before"]["library"]["tracks"] == 6
+
+
+def test_library_and_work_stand_beside_the_day_before(scan: Scan, queues: redis.Redis) -> None:
+    scan()
+    report()
+    a_day_earlier()
+    before = HealthReport.get()
+    library = dict(before.library) | {"tracks": 4}
+    HealthReport.update(library=list(library.items()), work=[["album cover", 7, 1]]).execute()
+    report()
+    told = CliRunner().invoke(command, []).stdout
+    assert "6 tracks (4 before), 0 missing, 2 albums, 2 artists, 0 problems" in told
+    assert "album cover: 0 to do (7 before), 0 failed (1 before)" in told

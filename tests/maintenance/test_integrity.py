@@ -1,11 +1,16 @@
 """Tables and picture store agree, or are made to; what cannot be mended is told."""
 
+import pytest
+
 from db import image_files
 from db.connection import transaction
 from db.models import (
     Album,
     Artist,
     ChosenImage,
+    Cluster,
+    ClusterMembership,
+    ClusterModel,
     Cover,
     EntityType,
     Fact,
@@ -16,8 +21,9 @@ from db.models import (
     State,
     Vector,
     VectorModel,
+    utc_now,
 )
-from jobs.maintenance import validate_system_integrity
+from jobs.maintenance import integrity, validate_system_integrity
 from tests.maintenance.conftest import Scan
 from tests.maintenance.work import changed, notes
 
@@ -124,3 +130,33 @@ def test_vectors_that_fit_no_model_are_told(scan: Scan) -> None:
         "1 vectors have another dimension than their model — "
         "`fleet enqueue vectorization.train` makes all anew"
     ]
+
+
+def test_clusters_that_were_counted_wrongly_are_counted_anew(scan: Scan) -> None:
+    scan()
+    model = ClusterModel.create(
+        **{"entity_type": "track", "method": "kmeans", "entities": 6, "searched": 6, "clusters": 1},
+        **{"vector_model": 1, "parameters": b"", "ready_at": utc_now()},
+    )
+    cluster = Cluster.create(entity_type="track", name="Rock", size=3)
+    for track_id in (1, 2, GONE):
+        ClusterMembership.create(
+            model=model, cluster=cluster, entity_id=track_id, probability=1, is_primary=True
+        )
+    assert found() == {"memberships of nothing": 1, "clusters counted wrongly": 1}
+    assert Cluster.get().size == 2
+    assert found() == {}
+
+
+def test_of_a_large_store_every_picture_has_its_turn(
+    scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan()
+    image_files.original(Image.get().digest).write_bytes(b"damaged")
+    monkeypatch.setattr(integrity, "AT_ONCE", 0)  # a shard at a time
+    runs = 1
+    while not found():
+        runs += 1
+        assert runs <= 256
+    shard = int(Image.select().first().digest[:2], 16)
+    assert runs == shard + 1

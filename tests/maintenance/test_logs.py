@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -45,6 +46,27 @@ def test_rotated_logs_are_packed_after_a_day(database: str) -> None:
     assert archived.name.startswith("scan-1-")
     assert gzip.decompress(archived.read_bytes()) == b"scan-1.log.2\n"
     assert archived.stat().st_mode & 0o077 == 0
+    assert found() == {}
+
+
+def test_two_logs_of_one_second_are_both_kept(database: str) -> None:
+    one, other = log("scan-1.log.1", 2), log("scan-1.log.2", 2)
+    shutil.copystat(one, other)
+    assert found() == {"logs packed": 2}
+    contents = {gzip.decompress(each.read_bytes()) for each in packed()}
+    assert contents == {b"scan-1.log.1\n", b"scan-1.log.2\n"}
+
+
+def test_what_a_run_that_was_cut_off_left_is_packed(database: str) -> None:
+    log("scan-1.log.1", 2)
+    found()
+    (whole,) = packed()
+    aside = whole.with_suffix("")
+    aside.write_bytes(gzip.decompress(whole.read_bytes()))
+    whole.write_bytes(whole.read_bytes()[:5])
+    assert found() == {"logs packed": 1}
+    assert packed() == [whole]
+    assert gzip.decompress(whole.read_bytes()) == b"scan-1.log.1\n"
     assert found() == {}
 
 

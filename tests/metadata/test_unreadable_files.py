@@ -4,8 +4,8 @@ import pytest
 from mutagen.id3 import APIC
 
 from db import paths
+from db.library_files import AUDIO_EXTENSIONS
 from jobs.errors import UnreadableFileError
-from jobs.metadata.formats import AUDIO_EXTENSIONS
 from jobs.metadata.reading import read_file, read_pictures
 from jobs.records import FoundFile, ProblemCode
 from tests.metadata.conftest import Found, Read

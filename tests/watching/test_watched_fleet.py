@@ -36,7 +36,7 @@ def fleet(music: Path) -> Iterator[FleetCommand]:
     """A fleet that watches the root, and has scanned it."""
     fleets = new_fleet()
     fleet = next(fleets)
-    fleet.environment |= {"FLEET_WATCH": str(music), "FLEET_WATCH_QUIET": "1"}
+    fleet.environment |= {"FLEET_WATCH": str(music), "FLEET_WATCH_QUIET": "0.5"}
     started = fleet("up")
     assert started.returncode == 0, started.stderr
     wait_for(lambda: is_settled(fleet, music))
@@ -76,9 +76,13 @@ def wait_for(comes_true: Callable[[], bool]) -> None:
 
 def is_settled(fleet: FleetCommand, music: Path) -> bool:
     """Whether what is there is known as it is, and nothing more is to be done."""
-    known = query(fleet, "SELECT path, size FROM tracks WHERE missing_since IS NULL")
-    known += query(fleet, "SELECT path, size FROM folder_images")
-    there = [(str(file), file.stat().st_size) for file in music.rglob("*.*") if file.is_file()]
+    known = query(fleet, "SELECT path, size, mtime_ns FROM tracks WHERE missing_since IS NULL")
+    known += query(fleet, "SELECT path, size, mtime_ns FROM folder_images")
+    there = [
+        (str(file), file.stat().st_size, file.stat().st_mtime_ns)
+        for file in music.rglob("*.*")
+        if file.is_file()
+    ]
     left = query(fleet, "SELECT 1 FROM scans WHERE finished_at IS NULL") + query(
         fleet, "SELECT 1 FROM ledger WHERE state IN ('todo', 'leased') AND kind = 'cover'"
     )

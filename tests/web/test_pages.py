@@ -1,6 +1,7 @@
 """The pages of a library: what is on them, and what names in it can do to them."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from flask.testing import FlaskClient
 
 from db.errors import BackupError
 from db.maintenance_runs import recorded
-from db.models import Album, Artist, Genre, Track
+from db.models import Album, Artist, Genre, HealthReport, Track
 from jobs.maintenance import archive_old_logs, generate_daily_health_report
 from tests.web.conftest import SCRIPT, TAG
 from worker import dispatch
@@ -279,6 +280,20 @@ def test_upkeep_tells_what_it_did_and_how_the_day_was(page: FlaskClient) -> None
     assert "nothing to do" in html
     assert "&lt;b&gt;almost&lt;/b&gt;; failed: BackupError: no space" in html
     assert re.search(r'<th scope="row">deferred_covers</th><td class="n">', html)
+
+
+def test_the_daily_report_shows_library_and_work_beside_the_day_before(page: FlaskClient) -> None:
+    generate_daily_health_report()
+    row = HealthReport.get()
+    HealthReport.update(
+        day=row.day - timedelta(days=1),
+        library=[["tracks", 1234567]],
+        work=[["album cover", 4321, 1]],
+    ).execute()
+    generate_daily_health_report()
+    html = page.get("/upkeep").text
+    assert re.search(r" tracks \(1.234.567 before\)", html)
+    assert re.search(r'<th scope="row">album cover</th>.*<td class="n">4.321</td>', html)
 
 
 def fail_at_backup() -> None:

@@ -6,7 +6,7 @@ import click
 
 from db import health_reports
 from db.connection import open_database
-from db.health_reports import QueueDay, Report
+from db.health_reports import QueueDay, Report, Work
 from db.schema import check_schema
 from worker.cli.tables import print_table
 from worker.doctor.findings import time_span
@@ -40,7 +40,8 @@ def report(as_json: bool) -> None:
     """Show the last daily health report beside the one before.
 
     Each queue: jobs done and attempts that failed since the report before, what waited when it was
-    made, and how many jobs a worker does in a minute of work.
+    made, and how many jobs a worker does in a minute of work. Below them: what is to do and what
+    failed, by kind of work.
     """
     open_database()
     check_schema()
@@ -52,12 +53,28 @@ def report(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"latest": _json(latest), "before": before and _json(before)}))
         return
-    click.echo(f"{latest.day}: " + ", ".join(f"{n:,} {what}" for what, n in latest.library.items()))
+    counts = (_counted(n, what, before) for what, n in latest.library.items())
+    click.echo(f"{latest.day}: " + ", ".join(counts))
     earlier = {each.name: each for each in before.queues} if before else {}
     print_table([_HEADING, *(_row(each, earlier.get(each.name)) for each in latest.queues)])
-    for kind, (to_do, failed) in latest.work.items():
-        if to_do or failed:
-            click.echo(f"{kind}: {to_do:,} to do, {failed:,} failed")
+    for work in health_reports.compared_work(latest, before):
+        click.echo(_told(work))
+
+
+def _counted(number: int, what: str, before: Report | None) -> str:
+    """Such as `6 tracks (4 before)`; without the latter when it is the same."""
+    earlier = before.library.get(what, 0) if before else number
+    return f"{number:,} {what}" + (f" ({earlier:,} before)" if earlier != number else "")
+
+
+def _told(work: Work) -> str:
+    if work.before is None:
+        return f"{work.kind}: {work.to_do:,} to do, {work.failed:,} failed"
+    to_do, failed = work.before
+    return (
+        f"{work.kind}: {work.to_do:,} to do ({to_do:,} before), "
+        f"{work.failed:,} failed ({failed:,} before)"
+    )
 
 
 def _row(day: QueueDay, before: QueueDay | None) -> list[str]:

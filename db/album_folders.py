@@ -3,6 +3,8 @@
 import posixpath
 import re
 
+from db.paths import is_under
+
 _DISC = re.compile(
     r"(?:cd|dis[ck]|disque|dvd|sacd|lp)[\s._#-]*\d{1,3}(?!\d)(?:\b|_)", re.IGNORECASE
 )
@@ -21,3 +23,9 @@ def group_folder(folder: str) -> str:
 def folder_of(path: str) -> str:
     """The folder that holds a file."""
     return posixpath.dirname(path)
+
+
+def album_folder(root: str, folder: str) -> str:
+    """The folder that stands for an album's place; the root itself when that lies outside."""
+    group = group_folder(folder)
+    return group if is_under(group, root) else folder
