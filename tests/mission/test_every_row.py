@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from rq.job import JobStatus
 
-from tests.mission.effects import CASES
+import tests.mission.effects  # noqa: F401  # fills CASES
+from tests.mission.cases import CASES
 from tests.mission.standing_fleet import StandingFleet, standing_fleet
 from worker import dispatch
 from worker.slots import process_name_of

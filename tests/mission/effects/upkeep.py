@@ -1,0 +1,99 @@
+"""What upkeep does."""
+
+import os
+from datetime import timedelta
+
+from db import backups, health_reports, image_files, scans
+from db.connection import transaction
+from db.models import EntityType, Image, Kind, LedgerRow, Scan, State, utc_now
+from tests.mission.cases import Prepared, case, needs, recorded, state
+from tests.mission.standing_fleet import StandingFleet, until
+
+
+@case("maintenance.rebalance_queues")
+def _rebalance(fleet: StandingFleet) -> Prepared:
+    return Prepared({}, recorded("maintenance.rebalance_queues"))
+
+
+@case("maintenance.reconcile")
+def _reconcile(fleet: StandingFleet) -> Prepared:
+    needs(Kind.COVER, EntityType.ALBUM, 5)
+
+    def settled() -> bool:
+        return state(Kind.COVER, EntityType.ALBUM, 5) == State.DONE
+
+    return Prepared({}, lambda _: bool(until(settled, "the cover of an album")))
+
+
+@case("maintenance.cleanup_expired_tasks")
+def _expired(fleet: StandingFleet) -> Prepared:
+    scan = Scan.create(root="/gone", finished_at=utc_now())
+    with transaction():
+        chunk_id = scans.add_chunk(scan.id)
+    chunk = scans.open_chunk(chunk_id)
+    assert chunk is not None
+    chunk.done_at = utc_now()
+    chunk.save()
+    return Prepared({}, lambda _: not scan.chunks.exists())
+
+
+@case("maintenance.validate_system_integrity")
+def _integrity(fleet: StandingFleet) -> Prepared:
+    LedgerRow.create(kind=Kind.COVER, entity_type=EntityType.ALBUM, entity_id=4711)
+    orphans = LedgerRow.select().where(LedgerRow.entity_id == 4711)
+    return Prepared({}, lambda _: not orphans.exists())
+
+
+@case("maintenance.cleanup_old_data")
+def _old_data(fleet: StandingFleet) -> Prepared:
+    unknown = image_files.original("ab" * 32)
+    unknown.parent.mkdir(parents=True)
+    unknown.write_bytes(b"nobody knows me")
+    os.utime(unknown, (0, 0))
+    return Prepared({}, lambda _: not unknown.exists())
+
+
+@case("maintenance.optimize_database")
+def _optimize(fleet: StandingFleet) -> Prepared:
+    return Prepared({}, recorded("maintenance.optimize_database"))
+
+
+@case("maintenance.backup")
+def _backup(fleet: StandingFleet) -> Prepared:
+    assert backups.existing() == []
+    return Prepared({}, lambda _: len(backups.existing()) == 1)
+
+
+@case("maintenance.generate_daily_health_report")
+def _report(fleet: StandingFleet) -> Prepared:
+    assert health_reports.latest() is None
+    return Prepared({}, lambda _: health_reports.latest() is not None)
+
+
+@case("maintenance.archive_old_logs")
+def _logs(fleet: StandingFleet) -> Prepared:
+    rotated = fleet.command.data_dir / "run" / "scan-1.log.2"
+    rotated.write_text("once upon a time\n")
+    os.utime(rotated, (0, 0))
+    return Prepared({}, lambda _: not rotated.exists())
+
+
+@case("maintenance.diagnostic_missing_fields")
+def _missing_fields(fleet: StandingFleet) -> Prepared:
+    return Prepared({}, recorded("maintenance.diagnostic_missing_fields"))
+
+
+@case("maintenance.remove_unused_pictures")
+def _unused(fleet: StandingFleet) -> Prepared:
+    long_ago = utc_now() - timedelta(days=400)
+    unused = Image.create(
+        digest="0" * 64, mime="image/jpeg", bytes=1, placeholder="", unused_since=long_ago
+    )
+    return Prepared({}, lambda _: Image.get_or_none(Image.id == unused.id) is None)
+
+
+@case("maintenance.complete_pictures")
+def _incomplete(fleet: StandingFleet) -> Prepared:
+    image = Image.get(Image.placeholder.is_null(False))
+    Image.update(placeholder=None).where(Image.id == image.id).execute()
+    return Prepared({}, lambda _: Image.get_by_id(image.id).placeholder is not None)
