@@ -1,4 +1,4 @@
-"""Every setting of the fleet that comes from the environment: name, default, what it is for."""
+"""Every setting that the fleet reads from the environment: name, default and meaning."""
 
 import os
 from collections.abc import Iterator
@@ -20,154 +20,181 @@ SETTINGS = (
     Setting(
         "FLEET_DATA_DIR",
         "$XDG_DATA_HOME/musicfleet, else ~/.local/share/musicfleet",
-        "The folder of everything the fleet keeps: library.db, images, sockets, logs.",
+        "The data folder: the fleet keeps its database, pictures, sockets and logs there.",
     ),
     Setting(
         "FLEET_DATABASE_URL",
         "library.db in the data folder (SQLite)",
-        "postgresql://USER:PASSWORD@HOST/DATABASE, or sqlite:////absolute/path.",
+        "The URL of the database: postgresql://USER:PASSWORD@HOST/DATABASE or "
+        "sqlite:////absolute/path.",
     ),
     Setting(
         "FLEET_REDIS_URL",
-        "a Valkey of the fleet's own on a unix socket",
-        "redis://, rediss:// or unix:// URL of a Redis or Valkey; the own one is then left out.",
+        "the fleet runs a Valkey of its own on a unix socket",
+        "The redis://, rediss:// or unix:// URL of another Redis or Valkey. The fleet then starts "
+        "none of its own.",
     ),
     Setting(
         "FLEET_QUEUES",
         "the queues.toml that musicfleet came with",
-        "Another queues.toml.",
+        "The path of another queues.toml.",
     ),
     Setting(
         "FLEET_ALBUM_COVERS",
         "cover.*, folder.*, front.*, albumart.*, embedded, external",
-        "Where an album's cover is looked for, best first; see below.",
+        "The sources of an album's cover, best first; see below.",
     ),
     Setting(
         "FLEET_DISC_COVERS",
         "disc*.*, cd*.*, cover.*, folder.*, front.*, discsubtitle, embedded",
-        "The same for a single disc of an album.",
+        "The sources of the cover of a single disc, best first; see below.",
     ),
     Setting(
         "FLEET_ARTIST_IMAGES",
         "artist.*, album/artist.*, folder.*, thumb.*, name, nfo, external",
-        "The same for an artist.",
+        "The sources of an artist's picture, best first; see below.",
     ),
     Setting(
         "FLEET_PROVIDERS",
-        "none: nobody is asked for anything",
-        "Whom on the web to ask for what is not on disk, in order. Pictures: coverartarchive, "
-        "deezer, wikidata, theaudiodb, fanarttv, lastfm. Facts: musicbrainz, acoustid, "
-        "listenbrainz, lastfm, wikipedia.",
+        "none: the fleet sends no request to the web",
+        "The web services that the fleet asks for what is not on disk, in order. Pictures: "
+        "coverartarchive, deezer, wikidata, theaudiodb, fanarttv, lastfm. Facts: musicbrainz, "
+        "acoustid, listenbrainz, lastfm, wikipedia.",
     ),
     Setting(
         "FLEET_CONTACT",
-        "nothing is told",
-        "A mail address or URL, which providers are told as who asks; coverartarchive, wikidata, "
-        "musicbrainz, listenbrainz and wikipedia demand it.",
+        "requests name no contact",
+        "A mail address or URL of yours, which the fleet sends to providers in the User-Agent. "
+        "coverartarchive, wikidata, musicbrainz, listenbrainz and wikipedia demand it.",
     ),
-    Setting("FLEET_FANARTTV_KEY", "unset", "A key from fanart.tv; fanarttv demands it."),
-    Setting("FLEET_LASTFM_KEY", "unset", "A key from last.fm/api; lastfm demands it."),
+    Setting("FLEET_FANARTTV_KEY", "unset", "An API key of fanart.tv; fanarttv demands it."),
+    Setting("FLEET_LASTFM_KEY", "unset", "An API key of last.fm; lastfm demands it."),
     Setting(
         "FLEET_ACOUSTID_KEY",
         "unset",
-        "A key of an application from acoustid.org; acoustid demands it, and the program fpcalc.",
+        "An application's API key of acoustid.org; acoustid demands it, and the program fpcalc.",
     ),
-    Setting("FLEET_THEAUDIODB_KEY", "123, which is free for all", "A key from theaudiodb.com."),
+    Setting("FLEET_THEAUDIODB_KEY", "123, which is free for all", "An API key of theaudiodb.com."),
     Setting(
         "FLEET_PROVIDER_URLS",
-        "each at its own place",
-        "NAME=URL, …: other places of services, such as a mirror of musicbrainz at home.",
+        "each provider's public address",
+        "NAME=URL, …: other addresses of providers, such as a local mirror of musicbrainz.",
     ),
     Setting(
         "FLEET_PROVIDER_PACES",
-        "each as often as it allows",
-        "NAME=SECONDS, …: between two requests to a service of one's own, which "
+        "the rate limit of each provider",
+        "NAME=SECONDS, …: the least time between two requests to a server of your own that "
         "FLEET_PROVIDER_URLS names.",
     ),
     Setting(
         "FLEET_ANALYSIS_SECONDS",
         "90",
-        "How many seconds from the middle of each track are analysed, from 60 to 120; off: none. "
-        "What was not analysed then is when this is turned on again.",
+        "How many seconds from the middle of each track the fleet analyses, from 60 to 120; off: "
+        "none. When you turn it on again, the tracks that were left out are analysed.",
     ),
     Setting(
         "FLEET_RETRAIN_DAYS",
         "7",
-        "A model of what is alike that is so many days old is trained anew.",
+        "The similarity model is retrained when it is this many days old.",
     ),
     Setting(
         "FLEET_RETRAIN_GROWTH",
         "10",
-        "It is, when there are so many per cent more tracks than then.",
+        "The similarity model is retrained when the library has this many per cent more tracks "
+        "than at its training.",
     ),
     Setting(
         "FLEET_RETRAIN_GENRE_MINUTES",
         "15",
-        "It is for a genre that it does not know, once it is so many minutes old.",
+        "The similarity model is retrained for a genre that it does not know, once it is this many "
+        "minutes old.",
     ),
-    Setting("FLEET_RETRAIN_TRACKS", "100", "It is for more new tracks than so many,"),
-    Setting("FLEET_RETRAIN_TRACKS_HOURS", "2", "once it is so many hours old."),
-    Setting("FLEET_RETRAIN_TAGS", "5", "It is for more new tags of any kind than so many,"),
-    Setting("FLEET_RETRAIN_TAGS_HOURS", "8", "once it is so many hours old."),
+    Setting(
+        "FLEET_RETRAIN_TRACKS",
+        "100",
+        "The similarity model is retrained for more new tracks than this, once it is "
+        "FLEET_RETRAIN_TRACKS_HOURS old.",
+    ),
+    Setting(
+        "FLEET_RETRAIN_TRACKS_HOURS",
+        "2",
+        "How many hours old the similarity model must be to be retrained for new tracks.",
+    ),
+    Setting(
+        "FLEET_RETRAIN_TAGS",
+        "5",
+        "The similarity model is retrained for more new tags of any kind than this, once it is "
+        "FLEET_RETRAIN_TAGS_HOURS old.",
+    ),
+    Setting(
+        "FLEET_RETRAIN_TAGS_HOURS",
+        "8",
+        "How many hours old the similarity model must be to be retrained for new tags.",
+    ),
     Setting(
         "FLEET_RETRAIN_COVERAGE",
         "90",
-        "It is, when fewer per cent of the tracks that were heard have a vector by it.",
+        "The similarity model is retrained when fewer per cent of the analysed tracks than this "
+        "have a vector by it.",
     ),
     Setting(
         "FLEET_RETRAIN_DRIFT",
         "0.75",
-        "It is, when what is heard in newer tracks lies further off, in standard deviations.",
+        "The similarity model is retrained when the audio features of newer tracks are further "
+        "than this from those it was trained on, in standard deviations.",
     ),
     Setting(
         "FLEET_RETRAIN_RECALL_DROP",
         "10",
-        "It is, when it tells genres worse than at first by more than so many points in a hundred.",
+        "The similarity model is retrained when it predicts genres worse than right after its "
+        "training, by more than this many percentage points.",
     ),
     Setting(
         "FLEET_BACKUPS",
         "7",
-        "How many daily copies of the database are kept, in the folder `backups` of the data "
-        "folder; 0: none are made.",
+        "How many daily copies of the database the fleet keeps in the folder `backups` of the data "
+        "folder; 0: it makes none.",
     ),
     Setting(
         "FLEET_FORGET_MISSING_DAYS",
         "never",
-        "After how many days a track whose file is gone is forgotten, with what the user chose for "
-        "it. Never while the folder that was scanned is not there.",
+        "After how many days the fleet deletes the rows of a track whose file is gone, with the "
+        "covers that the user chose for it. It never does while the scanned folder is not there.",
     ),
     Setting(
         "FLEET_KEEP_LOGS_DAYS",
         "30",
-        "How many days old logs are kept, packed, in the folder `logs` of the data folder.",
+        "How many days the fleet keeps old logs, compressed, in the folder `logs` of the data "
+        "folder.",
     ),
     Setting(
         "FLEET_WATCH",
         "off",
-        "on: every folder that was scanned is watched, and what is new, changed or gone is taken "
-        "in within seconds; or the folders to watch, with `:` between them. See `fleet watch`.",
+        "on: the fleet watches every scanned folder, and takes in what is new, changed or gone "
+        "within seconds. Or the folders to watch, with `:` between them. See `fleet watch`.",
     ),
     Setting(
         "FLEET_WATCH_QUIET",
         "5",
-        "For how many seconds nothing may have changed in a folder before it is taken in.",
+        "How many seconds a watched folder must stay unchanged before the fleet takes it in.",
     ),
     Setting(
         "FLEET_WATCH_MINUTES",
         "60",
-        "How often a folder is scanned that cannot be watched, such as one on a network share.",
+        "How many minutes lie between two scans of a folder that cannot be watched, such as one on "
+        "a network share.",
     ),
     Setting(
         "FLEET_WEB",
         "127.0.0.1:8310",
-        "HOST:PORT where the page listens; port 0 takes any that is free, off switches it off.",
+        "HOST:PORT where the web UI listens. Port 0 takes any free port; off turns the web UI off.",
     ),
     Setting(
         "FLEET_WEB_PASSWORD",
-        "no login, and only this machine is let in",
-        "The password of the page. Without one it listens on no address but loopback.",
+        "no login, and only this machine has access",
+        "The password of the web UI. Without one the web UI listens on loopback addresses alone.",
     ),
-    Setting("FLEET_DEBUG", "unset", "Any value: errors of `fleet` come with their traceback."),
+    Setting("FLEET_DEBUG", "unset", "Any value: errors of `fleet` show their traceback."),
 )
 
 
