@@ -29,3 +29,9 @@ def analysis_seconds() -> float:
             f"{SHORTEST:g} to {LONGEST:g}, or off, or leave it unset for 90"
         )
     return seconds
+
+
+def check() -> None:
+    """Raise SettingError when the setting has a fault."""
+    if not is_off():
+        analysis_seconds()

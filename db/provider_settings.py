@@ -1,4 +1,4 @@
-"""Which providers on the web are asked for what is not on disk: none, until the owner says so.
+"""Which of `db.providers` are asked for what is not on disk: none, until the owner names some.
 
 FLEET_PROVIDERS       their names, in the order of asking
 FLEET_CONTACT         goes into the User-Agent; some providers demand it
@@ -10,54 +10,30 @@ FLEET_PROVIDER_PACES  how often services at such other places may be asked
 import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from db.errors import SettingError
+from db.providers import NAMES, PROVIDERS, SERVICES, Offers, Provider, offering, provider
 
-
-class KnownProvider(NamedTuple):
-    """A provider, and which settings it cannot do without."""
-
-    name: str
-    contact: bool = False
-    """Whether its rules demand to be told who asks."""
-    key: str | None = None
-    """The setting with the key that it gives to those who ask for one."""
-    free_key: str | None = None
-    """The key that anybody may use."""
-    pictures: bool = True
-    """Whether it has pictures."""
-    facts: bool = False
-    """Whether it says what tags lack."""
-
-
-PROVIDERS = (
-    KnownProvider("coverartarchive", contact=True),
-    KnownProvider("deezer"),
-    KnownProvider("wikidata", contact=True),
-    KnownProvider("theaudiodb", key="FLEET_THEAUDIODB_KEY", free_key="123"),
-    KnownProvider("fanarttv", key="FLEET_FANARTTV_KEY"),
-    KnownProvider("lastfm", key="FLEET_LASTFM_KEY", facts=True),
-    KnownProvider("musicbrainz", contact=True, pictures=False, facts=True),
-    KnownProvider("acoustid", key="FLEET_ACOUSTID_KEY", pictures=False, facts=True),
-    KnownProvider("listenbrainz", contact=True, pictures=False, facts=True),
-    KnownProvider("wikipedia", contact=True, pictures=False, facts=True),
-)
-NAMES = tuple(provider.name for provider in PROVIDERS)
 _LONGEST_INTERVAL = 60.0
 
 
 def any_on() -> bool:
     """Whether the owner has turned on any provider of pictures; a misspelt one counts as such."""
-    without = {provider.name for provider in PROVIDERS if not provider.pictures}
+    without = {each.name for each in PROVIDERS if not each.offers & Offers.PICTURES}
     return any(name not in without for name in _listed("FLEET_PROVIDERS"))
 
 
 def any_with_facts() -> bool:
     """Whether the owner has turned on any provider of facts."""
-    having = {provider.name for provider in PROVIDERS if provider.facts}
-    return any(name in having for name in _listed("FLEET_PROVIDERS"))
+    return not set(offering(Offers.FACTS)).isdisjoint(_listed("FLEET_PROVIDERS"))
+
+
+def check() -> None:
+    """Raise SettingError when one of the settings has a fault."""
+    turned_on()
+    contact()
+    other_intervals(other_urls())
 
 
 def turned_on() -> list[str]:
@@ -68,23 +44,25 @@ def turned_on() -> list[str]:
             raise SettingError(
                 f"FLEET_PROVIDERS names {name!r}, which is no provider — {_near(name, NAMES)}"
             )
-    for provider in PROVIDERS:
-        if provider.name in names:
-            _check(provider)
+    for each in PROVIDERS:
+        if each.name in names:
+            _check_needs(each)
     return names
 
 
 def key(name: str) -> str:
     """The key for this provider, which has one. Raises SettingError."""
-    provider = PROVIDERS[NAMES.index(name)]
-    given = os.environ.get(provider.key or "", "").strip() or provider.free_key
+    known = provider(name).key
+    if known is None:
+        raise ValueError(f"{name} has no key")
+    given = os.environ.get(known.setting, "").strip() or known.free
     if not given:
         raise SettingError(
             f"FLEET_PROVIDERS names {name}, which needs a key — "
-            f"set {provider.key}, or leave {name} out"
+            f"set {known.setting}, or leave {name} out"
         )
     if not (given.isascii() and given.isalnum()):
-        raise SettingError(f"{provider.key} is no key: letters and digits are expected")
+        raise SettingError(f"{known.setting} is no key: letters and digits are expected")
     return given
 
 
@@ -102,13 +80,10 @@ def contact() -> str | None:
     return given
 
 
-def other_urls(services: Iterable[str]) -> Mapping[str, str]:
-    """Where to find those of the services that FLEET_PROVIDER_URLS names.
-
-    Raises SettingError.
-    """
+def other_urls() -> Mapping[str, str]:
+    """Where to find those of the services that FLEET_PROVIDER_URLS names. Raises SettingError."""
     urls: dict[str, str] = {}
-    known = sorted(services)
+    known = sorted(SERVICES)
     for part in _listed("FLEET_PROVIDER_URLS"):
         name, _, url = (each.strip() for each in part.partition("="))
         if name not in known:
@@ -150,14 +125,14 @@ def other_intervals(urls: Mapping[str, str]) -> Mapping[str, float]:
     return intervals
 
 
-def _check(provider: KnownProvider) -> None:
-    if provider.contact and contact() is None:
+def _check_needs(named: Provider) -> None:
+    if named.needs_contact and contact() is None:
         raise SettingError(
-            f"FLEET_PROVIDERS names {provider.name}, which wants to know who asks — "
-            f"set FLEET_CONTACT to a mail address or URL, or leave {provider.name} out"
+            f"FLEET_PROVIDERS names {named.name}, which wants to know who asks — "
+            f"set FLEET_CONTACT to a mail address or URL, or leave {named.name} out"
         )
-    if provider.key:
-        key(provider.name)
+    if named.key:
+        key(named.name)
 
 
 def _is_base_url(url: str) -> bool:

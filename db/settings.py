@@ -7,6 +7,9 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
 
+from db.errors import SettingError
+from db.providers import PROVIDERS, Offers, offering
+
 
 class Setting(NamedTuple):
     """One environment variable: its name, what holds when it is unset, and its meaning."""
@@ -57,24 +60,21 @@ SETTINGS = (
     Setting(
         "FLEET_PROVIDERS",
         "none: the fleet sends no request to the web",
-        "The web services that the fleet asks for what is not on disk, in order. Pictures: "
-        "coverartarchive, deezer, wikidata, theaudiodb, fanarttv, lastfm. Facts: musicbrainz, "
-        "acoustid, listenbrainz, lastfm, wikipedia.",
+        "The web services that the fleet asks for what is not on disk, in order. Album covers: "
+        f"{', '.join(offering(Offers.ALBUM_COVERS))}. Artist images: "
+        f"{', '.join(offering(Offers.ARTIST_IMAGES))}. Facts: {', '.join(offering(Offers.FACTS))}.",
     ),
     Setting(
         "FLEET_CONTACT",
         "requests name no contact",
         "A mail address or URL of yours, which the fleet sends to providers in the User-Agent. "
-        "coverartarchive, wikidata, musicbrainz, listenbrainz and wikipedia demand it.",
+        f"These demand it: {', '.join(each.name for each in PROVIDERS if each.needs_contact)}.",
     ),
-    Setting("FLEET_FANARTTV_KEY", "unset", "An API key of fanart.tv; fanarttv demands it."),
-    Setting("FLEET_LASTFM_KEY", "unset", "An API key of last.fm; lastfm demands it."),
-    Setting(
-        "FLEET_ACOUSTID_KEY",
-        "unset",
-        "An application's API key of acoustid.org; acoustid demands it, and the program fpcalc.",
+    *(
+        Setting(each.key.setting, each.key.default, each.key.help)
+        for each in PROVIDERS
+        if each.key is not None
     ),
-    Setting("FLEET_THEAUDIODB_KEY", "123, which is free for all", "An API key of theaudiodb.com."),
     Setting(
         "FLEET_PROVIDER_URLS",
         "each provider's public address",
@@ -253,3 +253,11 @@ def prepare_data_dir() -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
     return data_dir()
+
+
+def keep_logs_days() -> int:
+    """For how many days old logs are kept: FLEET_KEEP_LOGS_DAYS. Raises SettingError."""
+    text = value("FLEET_KEEP_LOGS_DAYS")
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise SettingError(f"FLEET_KEEP_LOGS_DAYS is {text!r} — write a number of days from 1 on")
+    return int(text)

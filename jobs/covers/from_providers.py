@@ -9,15 +9,15 @@ from jobs.covers import store
 from jobs.covers.examining import examine
 from jobs.covers.remote_search import RemotePicture, RemoteSearch, is_fit
 from jobs.metadata.pictures import mime_of
-from jobs.providers.asking import answer
+from jobs.providers.answers import answer
 from jobs.providers.errors import BadDownloadError, ProviderError
-from jobs.providers.provider import Offer, Provider, Question
+from jobs.providers.provider import Offer, PictureProvider, Question
 
 PICTURES = {"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"}
 """What is stored, told by the bytes themselves. Providers offer PDFs and web pages too."""
 
 
-def look_for(search: RemoteSearch, providers: Sequence[Provider]) -> None:
+def look_for(search: RemoteSearch, providers: Sequence[PictureProvider]) -> None:
     """Ask the providers in order until every role has its picture. Raises StoreError."""
     if search.is_local:
         return
@@ -33,12 +33,12 @@ def look_for(search: RemoteSearch, providers: Sequence[Provider]) -> None:
                 search.faults.append(str(error))
 
 
-def _given(entity_type: EntityType, provider: Provider) -> frozenset[str]:
+def _given(entity_type: EntityType, provider: PictureProvider) -> frozenset[str]:
     """The roles for which this provider may have a picture."""
     return provider.album_roles if entity_type is EntityType.ALBUM else provider.artist_roles
 
 
-def _questions(search: RemoteSearch, provider: Provider) -> list[Question]:
+def _questions(search: RemoteSearch, provider: PictureProvider) -> list[Question]:
     ids = [search.entity_id]
     if search.entity_type is EntityType.ALBUM:
         albums = remote_covers.albums(ids).values()
@@ -47,7 +47,7 @@ def _questions(search: RemoteSearch, provider: Provider) -> list[Question]:
     return [question for artist in artists for question in provider.about_artist(artist)]
 
 
-def _ask(search: RemoteSearch, provider: Provider, questions: Iterable[Question]) -> None:
+def _ask(search: RemoteSearch, provider: PictureProvider, questions: Iterable[Question]) -> None:
     """Ask one question after the other until one yields a picture."""
     before = search.best()
     refused: list[str] = []
@@ -62,7 +62,7 @@ def _ask(search: RemoteSearch, provider: Provider, questions: Iterable[Question]
         search.refusals.append(f"{provider.name}: {'; '.join(refused) or 'nothing'}")
 
 
-def _take(search: RemoteSearch, provider: Provider, offer: Offer) -> list[str]:
+def _take(search: RemoteSearch, provider: PictureProvider, offer: Offer) -> list[str]:
     """Have the first of the offer's URLs that leads to a picture; why not those before it."""
     refused: list[str] = []
     for url in offer.urls:
@@ -91,7 +91,7 @@ def _known(search: RemoteSearch, role: str, url: str) -> KnownImage | None:
     return covers.images([shown.digest]).get(shown.digest)
 
 
-def _download(provider: Provider, url: str) -> KnownImage | str:
+def _download(provider: PictureProvider, url: str) -> KnownImage | str:
     """Download, store and decode a picture; or why it is not taken."""
     try:
         data = provider.download(url, store.MAX_PICTURE_BYTES)

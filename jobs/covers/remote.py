@@ -64,7 +64,7 @@ def fetch(entity_type: EntityType, ids: Sequence[int]) -> None:
     # httpx takes a quarter of a second, which the other jobs of covers need not pay.
     from jobs.covers.from_providers import look_for  # noqa: PLC0415
     from jobs.providers.errors import UnavailableError  # noqa: PLC0415
-    from jobs.providers.opening import opened  # noqa: PLC0415
+    from jobs.providers.registry import opened  # noqa: PLC0415
 
     holder = current_attempt()
     leased = lease(Kind.REMOTE, entity_type, ids, holder)

@@ -11,9 +11,8 @@ from jobs.enrichment import album_identity, artist_identity, told, track_identit
 from jobs.enrichment.identity import CERTAIN, Identity, Unknown
 from jobs.enrichment.outcomes import LEASE_SECONDS, MUSICBRAINZ, Outcome, note_album, write
 from jobs.providers.errors import ProviderError, UnavailableError
-from jobs.providers.facts import KnownArtist
-from jobs.providers.opening import FactSources, opened_for_facts
-from jobs.providers.provider import mbid
+from jobs.providers.provider import KnownArtist, mbid
+from jobs.providers.registry import FactSources, opened_for_facts
 from jobs.providers.wikidata import ENTITY, matches
 from worker.dispatch import connection, current_attempt
 

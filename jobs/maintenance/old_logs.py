@@ -8,7 +8,6 @@ from itertools import chain, count
 from pathlib import Path
 
 from db import settings
-from db.errors import SettingError
 
 _DAY = 24 * 3600.0
 _ROTATED = "*.log.[0-9]*"
@@ -47,7 +46,7 @@ def drop() -> int:
 
     Raises SettingError and OSError.
     """
-    oldest = time.time() - _kept_days() * _DAY
+    oldest = time.time() - settings.keep_logs_days() * _DAY
     gone = [each for each in archive_dir().glob("*.log.gz") if each.stat().st_mtime < oldest]
     for file in gone:
         file.unlink(missing_ok=True)
@@ -83,10 +82,3 @@ def _pack(log: Path) -> None:
     shutil.copystat(log, packed)
     packed.chmod(0o600)
     log.unlink()
-
-
-def _kept_days() -> int:
-    text = settings.value("FLEET_KEEP_LOGS_DAYS")
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise SettingError(f"FLEET_KEEP_LOGS_DAYS is {text!r} — write a number of days from 1 on")
-    return int(text)

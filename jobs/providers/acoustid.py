@@ -16,9 +16,10 @@ import shutil
 import subprocess
 from typing import Any, NamedTuple
 
+from db import provider_settings
 from db.paths import shown, to_bytes
-from jobs.providers.asking import Remembering
-from jobs.providers.caller import Caller
+from jobs.providers.answers import CachedCaller
+from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import BadFingerprintError, RefusedError, StumbledError
 from jobs.providers.provider import entries, mbid
 
@@ -36,12 +37,17 @@ class Heard(NamedTuple):
     """0 to 1."""
 
 
+def facts(callers: Callers) -> "AcoustId":
+    """The provider, as the registry opens it."""
+    return AcoustId(callers.of("acoustid"), provider_settings.key("acoustid"))
+
+
 class AcoustId:
     """The web service, version 2."""
 
     def __init__(self, acoustid: Caller, key: str) -> None:
         self.name = acoustid.name
-        self._service = Remembering(acoustid, {"client": key}, _check)
+        self._service = CachedCaller(acoustid, {"client": key}, _check)
 
     def lookup(self, path: str) -> list[Heard]:
         """The recordings that a file sounds like, the likeliest first.

@@ -1,10 +1,12 @@
-"""Asking one service: in its turn, not while it is broken, and again when it stumbles."""
+"""Asking a service: in its turn, not while it is broken, and again when it stumbles."""
 
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple, TypeVar
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
 
 import httpx
 import redis
@@ -15,17 +17,19 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from jobs.providers.breaker import Breaker
+from db import provider_settings
+from db.providers import SERVICES, Service
 from jobs.providers.errors import (
     BadDownloadError,
     NothingThereError,
     RefusedError,
     StumbledError,
 )
-from jobs.providers.pacing import Pace
-from jobs.providers.services import DOWNLOAD_INTERVAL, Service
+from jobs.providers.limits import Breaker, Pace
 from jobs.providers.web import FAILURE_STATUSES, Answer, Web
 
+DOWNLOAD_INTERVAL = 0.2
+"""Seconds between two pictures of one service. They lie on other servers than the API."""
 MOST_JSON = 4 * 1024 * 1024
 """Bytes. The largest answers that are known have some hundred KiB."""
 _NOTHING_THERE = {204, 400, 404, 410, 414, 422}
@@ -167,6 +171,38 @@ class Caller:
             raise StumbledError(
                 f"{self.name}: {answer.host} answers {answer.status}", retry_after(answer.headers)
             )
+
+
+class Callers:
+    """The callers of the services of `db.providers`, closed together."""
+
+    def __init__(self, connection: redis.Redis) -> None:
+        """`connection` leads to the Redis in which turns are kept. Raises SettingError."""
+        self._connection = connection
+        self._urls = provider_settings.other_urls()
+        self._intervals = provider_settings.other_intervals(self._urls)
+        self._contact = provider_settings.contact()
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._opened.close()
+
+    def of(self, name: str) -> Caller:
+        """A new caller of the service of this name, where the owner says that it is."""
+        service, own_url = SERVICES[name], self._urls.get(name)
+        if own_url is not None:
+            interval = self._intervals.get(name, service.interval)
+            service = service._replace(url=own_url, interval=interval)
+        web = self._opened.enter_context(Web(self._contact, own_url=own_url))
+        return Caller(service, web, self._connection)
 
 
 def _parsed(body: bytes) -> Any:

@@ -13,13 +13,18 @@ from typing import Any
 
 from db.covers import FRONT
 from db.remote_covers import WantedAlbum
-from jobs.providers.caller import Caller
-from jobs.providers.provider import Offer, Provider, Question, entries, mbid, urls_of
+from jobs.providers.caller import Caller, Callers
+from jobs.providers.provider import Offer, PictureProvider, Question, entries, mbid, urls_of
 
 _SIZES = ("1200", "500", "large")
 
 
-class CoverArtArchive(Provider):
+def pictures(callers: Callers) -> "CoverArtArchive":
+    """The provider, as the registry opens it."""
+    return CoverArtArchive(callers.of("coverartarchive"))
+
+
+class CoverArtArchive(PictureProvider):
     """Covers of albums whose tags name a MusicBrainz release or release group."""
 
     name = "coverartarchive"

@@ -17,10 +17,10 @@ from typing import Any
 
 from db.covers import FRONT
 from db.remote_covers import WantedAlbum, WantedArtist
-from jobs.providers.caller import Caller
+from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError, StumbledError
 from jobs.providers.names import is_somebody, normal, without_edition
-from jobs.providers.provider import LONGEST_NAME, Offer, Provider, Question, entries, urls_of
+from jobs.providers.provider import LONGEST_NAME, Offer, PictureProvider, Question, entries, urls_of
 
 _QUOTA, _BUSY, _NO_DATA = 4, 700, 800
 _NO_PICTURE = re.compile(r"/images/(?:artist|cover)//")
@@ -28,7 +28,12 @@ _CLEARLY = 10
 """How many times the fans of his namesakes an artist has who is meant without doubt."""
 
 
-class Deezer(Provider):
+def pictures(callers: Callers) -> "Deezer":
+    """The provider, as the registry opens it."""
+    return Deezer(callers.of("deezer"))
+
+
+class Deezer(PictureProvider):
     """Pictures by name. What does not match to the letter is not taken."""
 
     name = "deezer"

@@ -14,11 +14,21 @@ Before 3.2 "albums" was an object of the same by id. What is not there is a 404 
 
 from typing import Any
 
+from db import provider_settings
 from db.covers import FRONT
 from db.remote_covers import WantedAlbum, WantedArtist
-from jobs.providers.caller import Caller
+from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError
-from jobs.providers.provider import FANART, LOGO, Offer, Provider, Question, entries, mbid, urls_of
+from jobs.providers.provider import (
+    FANART,
+    LOGO,
+    Offer,
+    PictureProvider,
+    Question,
+    entries,
+    mbid,
+    urls_of,
+)
 
 _ARTIST_PICTURES = {
     FRONT: ("artistthumb",),
@@ -27,7 +37,12 @@ _ARTIST_PICTURES = {
 }
 
 
-class FanartTv(Provider):
+def pictures(callers: Callers) -> "FanartTv":
+    """The provider, as the registry opens it."""
+    return FanartTv(callers.of("fanarttv"), provider_settings.key("fanarttv"))
+
+
+class FanartTv(PictureProvider):
     """Covers and pictures of artists whose tags have MusicBrainz ids."""
 
     name = "fanarttv"

@@ -13,10 +13,9 @@ Names of listeners are not kept. Its data are CC0.
 from typing import Any
 
 from db.facts import Told
-from jobs.providers.asking import Remembering
-from jobs.providers.caller import Caller
-from jobs.providers.facts import FactProvider, KnownArtist, ToldAt
-from jobs.providers.provider import mbid
+from jobs.providers.answers import CachedCaller
+from jobs.providers.caller import Caller, Callers
+from jobs.providers.provider import FactProvider, KnownArtist, ToldAt, mbid
 
 ALGORITHM = (
     "session_based_days_7500_session_300_contribution_5_threshold_10_limit_100_filter_True_skip_30"
@@ -26,14 +25,19 @@ _MOST_SIMILAR = 20
 _LICENCE = "CC0 1.0"
 
 
+def facts(callers: Callers) -> "ListenBrainz":
+    """The provider, as the registry opens it."""
+    return ListenBrainz(callers.of("listenbrainz"), callers.of("listenbrainz-labs"))
+
+
 class ListenBrainz(FactProvider):
     """Listens, listeners and similar artists."""
 
     name = "listenbrainz"
 
     def __init__(self, listenbrainz: Caller, labs: Caller) -> None:
-        self._stats = Remembering(listenbrainz)
-        self._labs = Remembering(labs)
+        self._stats = CachedCaller(listenbrainz)
+        self._labs = CachedCaller(labs)
 
     def about_artist(self, artist: KnownArtist) -> ToldAt:
         """By the MusicBrainz id."""

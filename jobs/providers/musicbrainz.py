@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from jobs.providers.asking import Answered, Remembering
-from jobs.providers.caller import Caller
+from jobs.providers.answers import Answered, CachedCaller
+from jobs.providers.caller import Caller, Callers
 from jobs.providers.musicbrainz_answers import (
     Artist,
     Candidate,
@@ -52,12 +52,17 @@ _SHORTEST_FUZZY = 3
 _MOST_WORDS = 8
 
 
+def facts(callers: Callers) -> "MusicBrainz":
+    """The provider, as the registry opens it."""
+    return MusicBrainz(callers.of("musicbrainz"))
+
+
 class MusicBrainz:
     """The web service, version 2."""
 
     def __init__(self, caller: Caller) -> None:
         self.name = caller.name
-        self._service = Remembering(caller)
+        self._service = CachedCaller(caller)
 
     def release(self, release_id: str) -> tuple[Release | None, Answered]:
         """A release with its tracks, or None. All of these raise UnavailableError, RefusedError."""

@@ -1,11 +1,13 @@
-"""What a provider of pictures is asked, and what it answers. `facts` is the same for facts."""
+"""What providers are asked, and what they answer: of pictures, and of facts."""
 
 import re
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from db.covers import FRONT
+from db.facts import Told
 from db.remote_covers import WantedAlbum, WantedArtist
 from jobs.providers.caller import Caller
 
@@ -36,7 +38,7 @@ class Question(NamedTuple):
     """Raises UnavailableError or RefusedError."""
 
 
-class Provider(ABC):
+class PictureProvider(ABC):
     """A provider of pictures. It need not know of both albums and artists."""
 
     name: ClassVar[str]
@@ -64,6 +66,37 @@ class Provider(ABC):
         Raises UnavailableError or BadDownloadError.
         """
         return self._pictures.download(url, most)
+
+
+class KnownArtist(NamedTuple):
+    """An artist who was identified."""
+
+    id: str
+    """The MusicBrainz id."""
+    name: str
+    wikidata: str | None
+    """The entity of Wikidata: Q2831."""
+
+
+class ToldAt(NamedTuple):
+    """Facts, and when they were fetched."""
+
+    facts: list[Told]
+    fetched_at: datetime
+
+
+class FactProvider(ABC):
+    """Somebody who knows more of artists than their names."""
+
+    name: ClassVar[str]
+    """As FLEET_PROVIDERS has it, and `facts.source`."""
+
+    @abstractmethod
+    def about_artist(self, artist: KnownArtist) -> ToldAt | None:
+        """What is known of the artist; None when there is nothing to ask by.
+
+        Raises UnavailableError or RefusedError.
+        """
 
 
 def mbid(text: str | None) -> str | None:

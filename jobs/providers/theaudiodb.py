@@ -14,16 +14,17 @@ What is not there is null instead of a list.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from db import provider_settings
 from db.covers import FRONT
 from db.remote_covers import WantedAlbum, WantedArtist
-from jobs.providers.caller import Caller
+from jobs.providers.caller import Caller, Callers
 from jobs.providers.names import is_somebody, normal
 from jobs.providers.provider import (
     FANART,
     LOGO,
     LONGEST_NAME,
     Offer,
-    Provider,
+    PictureProvider,
     Question,
     entries,
     mbid,
@@ -45,7 +46,12 @@ _ARTIST = _Kind(
 )
 
 
-class TheAudioDb(Provider):
+def pictures(callers: Callers) -> "TheAudioDb":
+    """The provider, as the registry opens it."""
+    return TheAudioDb(callers.of("theaudiodb"), provider_settings.key("theaudiodb"))
+
+
+class TheAudioDb(PictureProvider):
     """Covers and pictures of artists."""
 
     name = "theaudiodb"

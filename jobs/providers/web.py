@@ -1,5 +1,6 @@
 """Asking for a URL: bounded in time and size, at public hosts, redirects followed by hand."""
 
+import zlib
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
@@ -9,7 +10,6 @@ from typing import NamedTuple, Self
 import httpcore
 import httpx
 
-from jobs.providers import bodies
 from jobs.providers.connections import Clock, GuardedTransport, HostAndPort
 from jobs.providers.errors import BadDownloadError, StumbledError
 
@@ -18,6 +18,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = {301, 302, 303, 307, 308}
 FAILURE_STATUSES = {429, *range(500, 600)}
 """The server cannot answer just now; what else it says does not matter, and is not read."""
+_ENCODINGS = "gzip"
+"""What the header Accept-Encoding says."""
+_PLAIN, _GZIP = {"", "identity"}, {"gzip", "x-gzip"}
+_ZLIB_GZIP = 16 + zlib.MAX_WBITS
 _FAILURES = (
     httpcore.NetworkError,
     httpcore.TimeoutException,
@@ -71,7 +75,7 @@ class Web:
             timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
             headers={
                 "User-Agent": f"{agent} ( {contact} )" if contact else agent,
-                "Accept-Encoding": bodies.ENCODINGS,
+                "Accept-Encoding": _ENCODINGS,
             },
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
@@ -120,7 +124,7 @@ class Web:
                 if response.status_code in _REDIRECTS and "location" in response.headers:
                     return self._checked(response.headers["location"], url)
                 failed = response.status_code in FAILURE_STATUSES
-                body = b"" if failed else bodies.read(response, most)
+                body = b"" if failed else read_body(response, most)
                 return Answer(response.status_code, response.headers, body, url.host)
         except _FAILURES as error:
             reason = str(error) or type(error).__name__
@@ -151,3 +155,47 @@ def _own(url: str | None) -> frozenset[HostAndPort]:
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, url.raw_host.decode("ascii"), url.port or _DEFAULT_PORTS[url.scheme]
+
+
+def read_body(response: httpx.Response, most: int) -> bytes:
+    """The body, unpacked. Raises BadDownloadError when it is larger than `most` bytes.
+
+    And StumbledError when it is not complete, or encoded in a way that was not asked for. httpx
+    would inflate whatever comes, a chunk at a time: 64 KiB of zeros become 64 MiB. Here a
+    compressed body is inflated no further than its limit.
+    """
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in _PLAIN | _GZIP:
+        raise StumbledError(f"{response.url.host} answers in the encoding {encoding!r}")
+    declared = response.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > most:
+        raise _too_large(response, most)
+    return _inflated(response, most) if encoding in _GZIP else _plain(response, most)
+
+
+def _plain(response: httpx.Response, most: int) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > most:
+            raise _too_large(response, most)
+    return bytes(body)
+
+
+def _inflated(response: httpx.Response, most: int) -> bytes:
+    inflater = zlib.decompressobj(_ZLIB_GZIP)
+    body = bytearray()
+    for chunk in response.iter_raw():
+        try:
+            body += inflater.decompress(chunk, most + 1 - len(body))
+        except zlib.error as error:
+            raise StumbledError(f"{response.url.host} answers with bad gzip: {error}") from error
+        if len(body) > most:
+            raise _too_large(response, most)
+    if not inflater.eof:
+        raise StumbledError(f"the answer of {response.url.host} ends before its end")
+    return bytes(body)
+
+
+def _too_large(response: httpx.Response, most: int) -> BadDownloadError:
+    return BadDownloadError(f"{response.url.host} sends more than {most:,} bytes")

@@ -23,10 +23,10 @@ from urllib.parse import unquote, urlsplit
 
 from db.covers import FRONT
 from db.remote_covers import WantedArtist
-from jobs.providers.caller import Caller
+from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError, StumbledError
 from jobs.providers.musicbrainz import MusicBrainz
-from jobs.providers.provider import Offer, Provider, Question, entries, mbid, urls_of
+from jobs.providers.provider import Offer, PictureProvider, Question, entries, mbid, urls_of
 
 WIDTHS = (20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840)
 """Pixels."""
@@ -42,7 +42,14 @@ _NONE = {"no-such-entity", "unresolved-redirect", "param-invalid", "invalidtitle
 _LONGEST_AUTHOR = 300
 
 
-class Wikidata(Provider):
+def pictures(callers: Callers) -> "Wikidata":
+    """The provider, as the registry opens it."""
+    return Wikidata(
+        MusicBrainz(callers.of("musicbrainz")), callers.of("wikidata"), callers.of("commons")
+    )
+
+
+class Wikidata(PictureProvider):
     """Pictures of artists whose tags have a MusicBrainz id."""
 
     name = "wikidata"

@@ -14,10 +14,9 @@ which names its authors.
 from typing import Any
 
 from db.facts import Told
-from jobs.providers.asking import Remembering
-from jobs.providers.caller import Caller
-from jobs.providers.facts import FactProvider, KnownArtist, ToldAt
-from jobs.providers.provider import entries
+from jobs.providers.answers import CachedCaller
+from jobs.providers.caller import Caller, Callers
+from jobs.providers.provider import FactProvider, KnownArtist, ToldAt, entries
 from jobs.providers.wikidata import check
 
 LICENCE = "CC BY-SA 4.0"
@@ -26,14 +25,19 @@ _LONGEST = 1200
 """Characters of a biography; it ends with a sentence."""
 
 
+def facts(callers: Callers) -> "Wikipedia":
+    """The provider, as the registry opens it."""
+    return Wikipedia(callers.of("wikidata"), callers.of("wikipedia"))
+
+
 class Wikipedia(FactProvider):
     """A short biography, in English."""
 
     name = "wikipedia"
 
     def __init__(self, wikidata: Caller, wikipedia: Caller) -> None:
-        self._wikidata = Remembering(wikidata, check=check)
-        self._wikipedia = Remembering(wikipedia, check=check)
+        self._wikidata = CachedCaller(wikidata, check=check)
+        self._wikipedia = CachedCaller(wikipedia, check=check)
 
     def about_artist(self, artist: KnownArtist) -> ToldAt | None:
         """By the entity of Wikidata that MusicBrainz names."""

@@ -13,10 +13,10 @@ import redis
 from mutagen.flac import FLAC, Picture
 
 from db.models import Album, Artist, Cover, EntityType, Kind, LedgerRow, State, Track
+from db.providers import Service
 from jobs.covers import fetch_album_covers, store
 from jobs.providers.caller import Caller, Patience
 from jobs.providers.errors import UnavailableError
-from jobs.providers.services import Service
 from jobs.providers.web import Timeouts, Web
 from tests.music import picture, write_track
 from tests.providers.conftest import TurnOn

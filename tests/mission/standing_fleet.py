@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 
 from db.connection import open_database
 from db.models import AudioFeatures, ClusterModel, Track
-from jobs.providers.services import SERVICES
+from db.providers import SERVICES
 from tests.chaos.chaos_fleet import at_home
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture

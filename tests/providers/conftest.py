@@ -7,11 +7,10 @@ import pytest
 import redis
 
 from db.connection import open_database
-from db.provider_settings import PROVIDERS
+from db.providers import PROVIDERS, SERVICES
 from db.schema import migrate
-from jobs.providers.opening import opened
-from jobs.providers.provider import Provider
-from jobs.providers.services import SERVICES
+from jobs.providers.provider import PictureProvider
+from jobs.providers.registry import opened
 from tests.providers.server import WebServer
 
 TurnOn = Callable[..., None]
@@ -36,7 +35,7 @@ def inner() -> Iterator[WebServer]:
 
 @pytest.fixture(autouse=True)
 def _nobody_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = [provider.key for provider in PROVIDERS if provider.key]
+    keys = [provider.key.setting for provider in PROVIDERS if provider.key]
     for name in (
         "FLEET_PROVIDERS",
         "FLEET_CONTACT",
@@ -67,11 +66,11 @@ def turn_on(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> TurnOn:
 @pytest.fixture
 def opened_provider(
     tables: None, queues: redis.Redis, turn_on: TurnOn
-) -> Iterator[Callable[[str], Provider]]:
+) -> Iterator[Callable[[str], PictureProvider]]:
     """Opens a provider of a name."""
     contexts = []
 
-    def open_(name: str) -> Provider:
+    def open_(name: str) -> PictureProvider:
         turn_on(name)
         context = opened(queues)
         contexts.append(context)

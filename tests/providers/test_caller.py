@@ -11,7 +11,7 @@ import httpx
 import pytest
 import redis
 
-from jobs.providers.breaker import FAILURES, Breaker
+from db.providers import Service
 from jobs.providers.caller import Caller, Patience, retry_after
 from jobs.providers.errors import (
     BadDownloadError,
@@ -19,8 +19,7 @@ from jobs.providers.errors import (
     StumbledError,
     UnavailableError,
 )
-from jobs.providers.pacing import Pace
-from jobs.providers.services import Service
+from jobs.providers.limits import FAILURES, Breaker, Pace
 from jobs.providers.web import Web
 from tests.providers.server import (
     WebServer,
@@ -219,7 +218,7 @@ def take_turn(valkey: str) -> Callable[[], str]:
     code = (
         "from worker.dispatch import connection\n"
         "from jobs.providers.errors import UnavailableError\n"
-        "from jobs.providers.pacing import Pace\n"
+        "from jobs.providers.limits import Pace\n"
         "try:\n"
         "    with Pace(connection(), 'shop', 3600).turn(): print('mine')\n"
         "except UnavailableError as error: print(error)"

@@ -4,8 +4,6 @@ import pytest
 
 from db import provider_settings
 from db.errors import SettingError
-from jobs.providers.opening import ACOUSTID, FACT_PROVIDERS, MUSICBRAINZ, PROVIDERS
-from jobs.providers.services import SERVICES
 
 KEYS = {"FLEET_FANARTTV_KEY": "abc", "FLEET_LASTFM_KEY": "abc", "FLEET_CONTACT": "me@example.org"}
 
@@ -26,13 +24,6 @@ def test_providers_are_asked_in_the_order_in_which_they_are_named(
 ) -> None:
     given(monkeypatch, FLEET_PROVIDERS=" Deezer, coverartarchive ,deezer,", **KEYS)
     assert provider_settings.turned_on() == ["deezer", "coverartarchive"]
-
-
-def test_each_provider_that_can_be_turned_on_is_there() -> None:
-    having = [each.name for each in provider_settings.PROVIDERS if each.pictures]
-    assert list(PROVIDERS) == having
-    facts = {each.name for each in provider_settings.PROVIDERS if each.facts}
-    assert {*FACT_PROVIDERS, MUSICBRAINZ, ACOUSTID} == facts
 
 
 @pytest.mark.parametrize(
@@ -64,7 +55,7 @@ def test_a_provider_that_gives_keys_needs_one(monkeypatch: pytest.MonkeyPatch, n
 def test_what_is_no_key_gets_into_no_request(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     given(monkeypatch, FLEET_PROVIDERS="theaudiodb", FLEET_THEAUDIODB_KEY=key)
     with pytest.raises(SettingError, match="FLEET_THEAUDIODB_KEY is no key"):
-        provider_settings.turned_on()
+        provider_settings.check()
 
 
 def test_theaudiodb_has_a_key_for_everybody() -> None:
@@ -95,7 +86,7 @@ def test_a_mail_address_or_url_is_a_contact(monkeypatch: pytest.MonkeyPatch, con
 
 def test_a_service_may_be_at_another_place(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, FLEET_PROVIDER_URLS="musicbrainz=http://nas:5000/ws/2/, deezer=https://d")
-    assert provider_settings.other_urls(SERVICES) == {
+    assert provider_settings.other_urls() == {
         "musicbrainz": "http://nas:5000/ws/2",
         "deezer": "https://d",
     }
@@ -118,7 +109,7 @@ def test_another_place_that_is_none_is_an_error(
 ) -> None:
     given(monkeypatch, FLEET_PROVIDER_URLS=urls)
     with pytest.raises(SettingError, match=why):
-        provider_settings.other_urls(SERVICES)
+        provider_settings.other_urls()
 
 
 def test_a_service_of_one_s_own_may_be_asked_more_often(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from db.remote_covers import WantedAlbum, WantedArtist
 from jobs.providers.errors import RefusedError, UnavailableError
-from jobs.providers.provider import Offer, Provider
+from jobs.providers.provider import Offer, PictureProvider
 from tests.providers.server import WebServer, one_after_the_other, page, redirect, status
 from tests.providers.shapes import (
     GROUP,
@@ -27,14 +27,14 @@ from tests.providers.shapes import (
     relations,
 )
 
-Open = Callable[[str], Provider]
+Open = Callable[[str], PictureProvider]
 
 ALBUM = WantedAlbum(1, "Blue Record", ("Somebody",), RELEASE, GROUP, 3)
 ARTIST = WantedArtist(1, "Somebody", MBID)
 COVER = "https://cdn.example/images/cover/md5/1000x1000.jpg"
 
 
-def about(provider: Provider, wanted: WantedAlbum | WantedArtist) -> list[list[Offer]]:
+def about(provider: PictureProvider, wanted: WantedAlbum | WantedArtist) -> list[list[Offer]]:
     """What the provider offers in answer to each of its questions."""
     if isinstance(wanted, WantedAlbum):
         return [question.ask() for question in provider.about_album(wanted)]

@@ -14,6 +14,7 @@ from worker.doctor.library import roots
 from worker.doctor.pictures import pictures
 from worker.doctor.programs import programs
 from worker.doctor.queues import queues
+from worker.doctor.settings import settings
 from worker.doctor.space import disks
 from worker.doctor.watched import watched
 from worker.doctor.workers import workers
@@ -33,6 +34,7 @@ def examine(*, quick: bool = False) -> Iterator[Finding]:
     loaded, soundness = topology()
     yield versions()
     yield soundness
+    yield from _found("settings", settings)
     for name, check in {
         "permissions": permissions,
         "supervisord.conf": internet_server,

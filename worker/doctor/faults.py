@@ -5,7 +5,7 @@ import http.client
 import peewee
 import redis
 
-from db.errors import DatabaseError
+from db.errors import DatabaseError, SettingError
 from worker.errors import WorkerError
 
 FAULTS = (
@@ -21,7 +21,7 @@ FAULTS = (
 
 def fact_and_remedy(error: Exception) -> tuple[str, str]:
     """What an error says, and what to do about it: "" when it does not tell."""
-    if isinstance(error, WorkerError | DatabaseError):
+    if isinstance(error, WorkerError | DatabaseError | SettingError):
         fact, _, remedy = str(error).partition(" — ")
         return fact, remedy
     if isinstance(error, OSError) and error.strerror:

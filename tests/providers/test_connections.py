@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from jobs.providers.addresses import is_public, public, resolve
+from jobs.providers.connections import is_public, public, resolve
 from jobs.providers.errors import BadDownloadError, StumbledError
 
 

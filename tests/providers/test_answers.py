@@ -8,14 +8,14 @@ import pytest
 import redis
 
 from db.models import ProviderAnswer, database
-from jobs.providers.asking import Remembering
+from db.providers import Service
+from jobs.providers.answers import CachedCaller
 from jobs.providers.caller import Caller
 from jobs.providers.errors import RefusedError
-from jobs.providers.services import Service
 from jobs.providers.web import Web
 from tests.providers.server import WebServer, page, status
 
-Asker = Callable[..., Remembering]
+Asker = Callable[..., CachedCaller]
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -25,9 +25,9 @@ def asker(server: WebServer, queues: redis.Redis) -> Iterator[Asker]:
     """Makes what asks the test's server."""
     with ExitStack() as stack:
 
-        def make(key: dict[str, str] | None = None) -> Remembering:
+        def make(key: dict[str, str] | None = None) -> CachedCaller:
             web = stack.enter_context(Web(own_url=server.url))
-            return Remembering(Caller(Service("shop", server.url, 0.0), web, queues), key)
+            return CachedCaller(Caller(Service("shop", server.url, 0.0), web, queues), key)
 
         yield make
 

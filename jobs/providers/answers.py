@@ -12,7 +12,7 @@ from redis.exceptions import LockError, LockNotOwnedError
 from db import provider_answers
 from jobs.providers.caller import Caller
 from jobs.providers.errors import UnavailableError
-from jobs.providers.provider import Offer, Provider, Question
+from jobs.providers.provider import Offer, PictureProvider, Question
 from worker.dispatch import connection
 
 _OFFERS = "offers"
@@ -29,7 +29,7 @@ class Answered(NamedTuple):
     asked_at: datetime
 
 
-class Remembering:
+class CachedCaller:
     """Asks a service for JSON. What it answered is kept for a while, and that there was nothing."""
 
     def __init__(
@@ -70,7 +70,7 @@ class Remembering:
         return Answered(found.answer.get(_BODY), found.asked_at)
 
 
-def answer(provider: Provider, question: Question) -> list[Offer]:
+def answer(provider: PictureProvider, question: Question) -> list[Offer]:
     """What the provider offers; none when it has nothing. Either way that is kept for a while.
 
     Raises UnavailableError or RefusedError, which is not kept.

@@ -1,0 +1,146 @@
+"""What the whole fleet, on all its hosts, shares about a service: its turns, and its breaker.
+
+Both are kept in Redis, and times are those of its clock.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+
+from jobs.providers.errors import UnavailableError
+
+MOST_WAIT = 60.0
+"""Seconds. Who would wait longer for a turn does something else."""
+MOST_REST = 15 * 60.0
+"""Seconds that a service can have itself left alone for; longer is cut to this."""
+LONGEST_TURN = 90.0
+"""Seconds after which the turn of a process that died is over. No request takes as long."""
+FAILURES = 5
+"""Failures in a row that open a breaker."""
+OPEN_SECONDS = 60.0
+"""How long a breaker stays open."""
+_TAKE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local wait = tonumber(redis.call('GET', KEYS[1]) or '0') - now
+if wait > 0 then return wait end
+if redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[1]) then return 0 end
+return -1
+"""
+_REST = """
+local time = redis.call('TIME')
+local rest = tonumber(ARGV[1])
+local until_ = time[1] * 1000 + math.floor(time[2] / 1000) + rest
+if until_ > tonumber(redis.call('GET', KEYS[1]) or '0') then
+    redis.call('SET', KEYS[1], string.format('%.0f', until_), 'PX', string.format('%.0f', rest + 1))
+end
+"""
+_ADMIT = """
+local open = redis.call('PTTL', KEYS[2])
+if open > 0 then return open end
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then return 0 end
+if redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[2]) then return 0 end
+return math.max(redis.call('PTTL', KEYS[3]), 1)
+"""
+_FAIL = """
+local failures = redis.call('INCR', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('DEL', KEYS[3])
+if failures >= tonumber(ARGV[1]) then redis.call('SET', KEYS[2], '1', 'PX', ARGV[2]) end
+"""
+_MS = 1000
+_POLL_SECONDS = 0.05
+"""How often a process checks whether another's turn is over; a tenth of the interval when that is
+less."""
+_HELD = -1
+_PROBE_SECONDS = 120.0
+"""After this time another may try a broken service, when the one that tried left no result."""
+_MEMORY_SECONDS = 3600
+
+
+class Pace:
+    """The turns of one service: the fleet asks it no more often than it allows.
+
+    One request at a time has the turn, and the next one may begin an interval after that one ended.
+    So two never reach the service closer together, however late a process wakes or a packet comes.
+    Of the library `limits` there is nothing to wait with but asking again and again, its moving
+    window goes by the clock of whoever asks, and it has no way to leave a service alone.
+    """
+
+    def __init__(
+        self, connection: redis.Redis, name: str, interval: float, most_wait: float = MOST_WAIT
+    ) -> None:
+        """`interval`: seconds between two requests of the whole fleet."""
+        self._name = name
+        self._connection = connection
+        self._next = f"fleet:turn:{name}"
+        self._held = f"fleet:turn:{name}:held"
+        self._interval = interval
+        self._most_wait = most_wait
+        self._poll_seconds = min(_POLL_SECONDS, max(interval / 10, 1 / _MS))
+        self._take = connection.register_script(_TAKE)
+        self._rest = connection.register_script(_REST)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for the turn, and have it. Raises UnavailableError when that is too far away."""
+        self._wait()
+        try:
+            yield
+        finally:
+            # A millisecond more, for Redis tells the time in whole ones.
+            self.rest(self._interval + 1 / _MS)
+            self._connection.delete(self._held)
+
+    def rest(self, seconds: float) -> None:
+        """Leave the service alone for so long: nobody has a turn before."""
+        self._rest(keys=[self._next], args=[round(min(seconds, MOST_REST) * _MS)])
+
+    def _wait(self) -> None:
+        ends = time.monotonic() + self._most_wait
+        while True:
+            wait = int(self._take(keys=[self._next, self._held], args=[round(LONGEST_TURN * _MS)]))
+            if not wait:
+                return
+            seconds = self._poll_seconds if wait == _HELD else wait / _MS
+            if time.monotonic() + seconds > ends:
+                whose = "is asked by others" if wait == _HELD else "wants to be left alone"
+                raise UnavailableError(f"{self._name} {whose} for another {seconds:.0f} s")
+            time.sleep(seconds)
+
+
+class Breaker:
+    """The breaker of one service: after FAILURES in a row nobody asks it for OPEN_SECONDS.
+
+    Then one request is let through; when it succeeds all are. The storage of pybreaker in Redis
+    goes by the clock of whoever asks, and lets any number of processes try at once.
+    """
+
+    def __init__(
+        self, connection: redis.Redis, name: str, open_seconds: float = OPEN_SECONDS
+    ) -> None:
+        self._name = name
+        self._connection = connection
+        self._keys = [f"fleet:breaker:{name}:{part}" for part in ("failures", "open", "probe")]
+        self._open_ms = round(open_seconds * _MS)
+        self._admit = connection.register_script(_ADMIT)
+        self._fail = connection.register_script(_FAIL)
+
+    def admit(self) -> None:
+        """Let this request through, or raise UnavailableError."""
+        wait = int(self._admit(keys=self._keys, args=[FAILURES, round(_PROBE_SECONDS * _MS)]))
+        if wait:
+            raise UnavailableError(
+                f"{self._name} failed {FAILURES} times in a row "
+                f"and is left alone for another {wait / _MS:.0f} s"
+            )
+
+    def failed(self) -> None:
+        """Say that the request failed."""
+        self._fail(keys=self._keys, args=[FAILURES, self._open_ms, _MEMORY_SECONDS])
+
+    def succeeded(self) -> None:
+        """Say that the service answered."""
+        self._connection.delete(*self._keys)
