@@ -29,6 +29,12 @@ def table() -> list[dict[str, Any]]:
     return [{name: row[name] for name in row if name != "analysed_at"} for row in rows]
 
 
+def nearly(row: dict[str, Any]) -> dict[str, Any]:
+    """A row that equals this one but for rounding, which is not the same in every run."""
+    numbers = [name for name, value in row.items() if np.array(value).dtype == float]
+    return row | {name: pytest.approx(np.array(row[name]), rel=1e-4) for name in numbers}
+
+
 def test_a_track_has_its_features_and_the_tempo_of_its_tags(library: Library) -> None:
     track = library.sound("a.flac", sounds.clicks(120, 15), bpm=121.5)
     analyze_batch([track])
@@ -134,7 +140,7 @@ def test_a_job_that_runs_twice_changes_nothing(library: Library) -> None:
     with transaction():
         ledger.need(Kind.ANALYSIS, EntityType.TRACK, ids)
     analyze_batch(ids)
-    assert table() == before[0]
+    assert all(after == nearly(row) for row, after in zip(before[0], table(), strict=True))
 
 
 def test_a_result_that_was_overtaken_is_not_written(library: Library) -> None:

@@ -1,5 +1,6 @@
 """A library whose tracks were heard: drums at several tempos, and chords in several keys."""
 
+import struct
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,19 @@ def heard(kind: str, value: float) -> dict[str, Any]:
 
     wave = sounds.clicks(value, 8) if kind == "drums" else sounds.cadence(int(value), "major", 8)
     return features(Excerpt(wave[:, None], sounds.RATE, 0.0, "soundfile", 8.0))
+
+
+def numbers(stored: bytes) -> list[float]:
+    """The numbers of a stored vector."""
+    return [number for (number,) in struct.iter_unpack("<f", stored)]
+
+
+def nearly(stored: bytes) -> Any:
+    """What equals the numbers of this vector but for rounding.
+
+    One row and many rows go through different BLAS kernels, whose sums round differently.
+    """
+    return pytest.approx(numbers(stored), abs=1e-5)
 
 
 class Library:
