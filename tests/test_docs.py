@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from db.settings import SETTINGS
+from tests import PACKAGES
 from worker.cli.config import as_markdown
 from worker.cli.fleet import COMMANDS
 from worker.exit_codes import ExitCode
@@ -53,7 +54,7 @@ def test_each_setting_is_documented_with_its_default_and_meaning(setting: tuple[
 
 
 def test_each_variable_that_the_code_reads_is_a_setting() -> None:
-    code = [file for room in ("db", "jobs", "worker") for file in (ROOT / room).rglob("*.py")]
+    code = [file for name in PACKAGES for file in (ROOT / name).rglob("*.py")]
     read = {name for file in code for name in re.findall(r'"(FLEET_[A-Z_]+)"', file.read_text())}
     assert read - NOT_SETTINGS == {setting.name for setting in SETTINGS}
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import PACKAGES
+
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    for package in ("db", "jobs", "worker")
+    for package in PACKAGES
     for file in (ROOT / package).rglob("*.py")
     if "migrations" not in file.parts and file.name != "__main__.py"
 )
@@ -33,8 +35,9 @@ def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
     assert loaded.stdout.split() == []
 
 
-def test_a_page_that_nobody_asks_what_is_alike_has_no_heavy_library() -> None:
-    code = f"import sys, web.serving; print(*(set({HEAVY}) & set(sys.modules)))"
+@pytest.mark.parametrize("program", ["web.__main__", "watch.__main__"])
+def test_a_page_without_similarity_and_the_watcher_have_no_heavy_library(program: str) -> None:
+    code = f"import sys, {program}; print(*(set({HEAVY}) & set(sys.modules)))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -1,5 +1,6 @@
 """What every `fleet` command shares: exit codes, one line for an error, help, completion."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -181,16 +182,20 @@ def test_debug_shows_where_an_error_comes_from(fleet: Fleet) -> None:
 
 def test_a_reader_that_goes_away_is_no_error(environment: dict[str, str]) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", "from worker.cli import main; main()", "config", "show", "--json"],
+        [sys.executable, "-m", "worker.cli", "config", "show", "--json"],
         cwd=REPOSITORY,
-        env=environment,
+        env=environment | {"FLEET_QUEUES": "queues.toml", "PYTHONUNBUFFERED": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # a third of what it writes
+        assert process.stdout.read(1) == b"{"
         process.stdout.close()
         assert process.stderr.read() == b""
+    assert process.returncode == 1  # as click has it: not all was written
 
 
 def test_completion_offers_commands(fleet: Fleet) -> None:

@@ -36,7 +36,11 @@ def _pick(fleet: StandingFleet) -> Prepared:
 
 @case("worker_deferred_enrichment.get_enrichment_stats")
 def _stats(fleet: StandingFleet) -> Prepared:
-    return Prepared({}, recorded("worker_deferred_enrichment.get_enrichment_stats"))
+    LedgerRow.delete().where(_enrichment(8)).execute()
+    needs(Kind.ENRICHMENT, EntityType.ALBUM, 8)
+    LedgerRow.update(state=State.FAILED).where(_enrichment(8)).execute()
+    is_recorded = recorded("worker_deferred_enrichment.get_enrichment_stats")
+    return Prepared({}, lambda job: job.return_value()["album"]["failed"] >= 1 and is_recorded(job))
 
 
 @case("worker_deferred_enrichment.retry_failed_enrichments")

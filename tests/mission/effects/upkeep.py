@@ -5,14 +5,35 @@ from datetime import timedelta
 
 from db import backups, health_reports, image_files, scans
 from db.connection import transaction
-from db.models import EntityType, Image, Kind, LedgerRow, Scan, State, utc_now
+from db.models import (
+    EntityType,
+    Image,
+    Kind,
+    LedgerRow,
+    Problem,
+    Scan,
+    State,
+    Track,
+    database,
+    utc_now,
+)
 from tests.mission.cases import Prepared, case, needs, recorded, state
 from tests.mission.standing_fleet import StandingFleet, until
+from worker.supervisor import control
 
 
 @case("maintenance.rebalance_queues")
 def _rebalance(fleet: StandingFleet) -> Prepared:
-    return Prepared({}, recorded("maintenance.rebalance_queues"))
+    """Half of a move: a worker of supervisord's file is not there."""
+    fleet.supervisorctl("stop", "metadata-2")
+    fleet.supervisorctl("remove", "metadata-2")
+
+    def finished() -> bool:
+        names = {each.name for each in control.processes()}
+        return "metadata-2" in names
+
+    assert not finished()
+    return Prepared({}, lambda _: finished())
 
 
 @case("maintenance.reconcile")
@@ -55,7 +76,22 @@ def _old_data(fleet: StandingFleet) -> Prepared:
 
 @case("maintenance.optimize_database")
 def _optimize(fleet: StandingFleet) -> Prepared:
-    return Prepared({}, recorded("maintenance.optimize_database"))
+    """Pages that are free, and a planner that knows nothing of the tables."""
+    Problem.create(path="/x", stage="test", code="damaged", message="x" * 1_000_000)
+    Problem.delete().where(Problem.path == "/x").execute()
+    database.execute_sql("ANALYZE")
+    database.execute_sql("DELETE FROM sqlite_stat1")
+
+    def counted(statement: str) -> int:
+        ((count,),) = database.execute_sql(statement).fetchall()
+        return int(count)
+
+    def optimized() -> bool:
+        free = counted("PRAGMA freelist_count")
+        return free < 100 and counted("SELECT COUNT(*) FROM sqlite_stat1") > 0
+
+    assert not optimized()
+    return Prepared({}, lambda _: optimized())
 
 
 @case("maintenance.backup")
@@ -80,7 +116,9 @@ def _logs(fleet: StandingFleet) -> Prepared:
 
 @case("maintenance.diagnostic_missing_fields")
 def _missing_fields(fleet: StandingFleet) -> Prepared:
-    return Prepared({}, recorded("maintenance.diagnostic_missing_fields"))
+    Track.update(title=None).where(Track.id == 13).execute()
+    is_recorded = recorded("maintenance.diagnostic_missing_fields")
+    return Prepared({}, lambda job: job.return_value()["title"] == 1 and is_recorded(job))
 
 
 @case("maintenance.remove_unused_pictures")
