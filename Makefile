@@ -19,7 +19,7 @@ help:
 	@echo 'make test               lint, types, import contract, drift, tests'
 	@echo 'make lint               all of that but the tests'
 	@echo 'make bench              compare what is read from CORPUS ($(CORPUS)) with the truth'
-	@echo 'make docs               render the tables of README.md and docs/ anew'
+	@echo 'make docs               render the tables of docs/, build docs/ as a site in site/'
 	@echo 'make clean              remove .venv and what tools leave behind'
 	@echo 'FLEET_DATA_DIR=DIR chooses where everything is kept, PYTHON=… which Python .venv is built of.'
 
@@ -59,11 +59,12 @@ lint: .venv/tested default-instance
 bench: .venv/installed
 	$(VENV_PYTHON) -m bench.corpus $(CORPUS)
 
-docs: .venv/installed
+docs: .venv/tested
 	$(VENV_PYTHON) docs/render.py
+	.venv/bin/zensical build --clean --strict
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build site .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Built anew, not mended, when the packages it should hold have changed.
 .venv/installed: setup.cfg pyproject.toml

@@ -1,29 +1,48 @@
-"""Render the tables of the documentation from what they tell of.
+"""Render those parts of the documentation that follow from the code.
 
     python docs/render.py            write them
-    python docs/render.py --check    only say which differ; ends with 1 when one does
+    python docs/render.py --check    only name the files that differ; ends with 1 when one does
 
-A table stands between `<!-- NAME -->` and `<!-- /NAME -->`, once a file, in any of `FILES`.
+A part stands between `<!-- NAME -->` and `<!-- /NAME -->`, once a file, in any of `FILES`. The part
+`jobs` comes from queues.toml, the ledger's needs, the docstrings of the jobs and docs/jobs.toml.
 """
 
+import inspect
+import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import click
 
+from db.ledger import NEEDS
 from db.settings import SETTINGS
 from worker.cli.config import as_markdown
+from worker.cli.fleet import COMMANDS
 from worker.exit_codes import ExitCode
-from worker.topology import load
+from worker.topology import Queue, Topology, load
+from worker.topology.durations import shown
 
 ROOT = Path(__file__).parents[1]
-FILES = ("README.md", "docs/design.md", "docs/settings.md")
+FILES = ("docs/tour.md", "docs/settings.md", "docs/jobs.md", "docs/operating.md")
+BY_HAND = "nothing but a person: `fleet enqueue {}`"
+"""What enqueues a job for which docs/jobs.toml, the ledger and the schedules name nothing."""
 
 
 def queues() -> str:
     """The queues of this repository's queues.toml."""
-    return as_markdown(load(ROOT / "queues.toml"))
+    return as_markdown(_topology())
+
+
+def schedules() -> str:
+    """The schedules of this repository's queues.toml."""
+    rows = (
+        (f"`{each.name}`", f"`{each.job}`", f"`{each.cron}`", _call(each.arguments))
+        for each in _topology().schedules.values()
+    )
+    return _table(("schedule", "job", "cron, in local time", "arguments"), rows)
 
 
 def settings() -> str:
@@ -37,21 +56,46 @@ def exit_codes() -> str:
     return _table(("code", "meaning"), ((f"`{code:d}`", code.meaning) for code in ExitCode))
 
 
-TABLES: dict[str, Callable[[], str]] = {
+def commands() -> str:
+    """Every command of `fleet`, with the line of its help."""
+    rows = ((f"`fleet {name}`", row.help) for name, row in COMMANDS.items())
+    return _table(("command", "what it does"), rows)
+
+
+def jobs() -> str:
+    """Every job below its queue: what it does, what enqueues it, what it leaves, where it shows."""
+    topology, written = _topology(), written_jobs()
+    parts = []
+    for name, queue in topology.queues.items():
+        programs = ", ".join(f"`{each.name}`" for each in topology.consumers(name))
+        parts.append(f"## `{name}`\n\n{queue.use}.\n\nProgram {programs}; {_limits(queue)}.")
+        parts.extend(_job(topology, job, written[job]) for job in topology.jobs_of(name))
+    return "\n\n".join(parts)
+
+
+PARTS: dict[str, Callable[[], str]] = {
     "queues": queues,
+    "schedules": schedules,
     "settings": settings,
     "exit codes": exit_codes,
+    "commands": commands,
+    "jobs": jobs,
 }
 
 
+def written_jobs() -> dict[str, dict[str, str]]:
+    """What docs/jobs.toml says of each job."""
+    return tomllib.loads((ROOT / "docs/jobs.toml").read_text(encoding="utf-8"))
+
+
 def rendered(text: str) -> str:
-    """The text with every table of `TABLES` that it has a place for."""
-    for name, table in TABLES.items():
+    """The text with every part of `PARTS` that it has a place for."""
+    for name, part in PARTS.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if found and closed:
-            text = f"{before}{begin}\n\n{table()}\n\n{end}{after}"
+            text = f"{before}{begin}\n\n{part()}\n\n{end}{after}"
     return text
 
 
@@ -66,11 +110,63 @@ def main(arguments: Sequence[str]) -> int:
             continue
         differing += 1
         if "--check" in arguments:
-            click.echo(f"{name}: a table is not as it would be rendered — run `make docs`")
+            click.echo(f"{name}: a part is not as it would be rendered — run `make docs`")
         else:
             file.write_text(new, encoding="utf-8")
             click.echo(f"{name} written")
     return 1 if differing and "--check" in arguments else 0
+
+
+def _topology() -> Topology:
+    return load(ROOT / "queues.toml")
+
+
+def _limits(queue: Queue) -> str:
+    limits = [f"timeout {shown(queue.timeout)}", f"retries {queue.retries}"]
+    if queue.backoff:
+        limits.append(f"the first after {shown(queue.backoff)}, then twice as long each time")
+    return ", ".join(limits)
+
+
+def _job(topology: Topology, job: str, written: dict[str, str]) -> str:
+    lines = [
+        f"### `{job}`",
+        "",
+        _docstring(job),
+        "",
+        f"- **Enqueued by** {'; '.join(_sources(topology, job, written)) or BY_HAND.format(job)}.",
+        f"- **Leaves** {written['leaves']}.",
+        f"- **Seen in** {written['seen']}.",
+    ]
+    return "\n".join(lines)
+
+
+def _sources(topology: Topology, job: str, written: dict[str, str]) -> Iterator[str]:
+    """What enqueues a job, but for a person."""
+    if "from" in written:
+        yield written["from"]
+    needs = [need for need in NEEDS if need.job == job]
+    if needs:
+        kinds = " and ".join(sorted({f"`{need.kind}`" for need in needs}))
+        owners = ", ".join(sorted(f"{need.entity_type}s" for need in needs))
+        poll = "`maintenance.reconcile` for open needs" if needs[0].swept else "open needs"
+        yield f"{poll} of the kind {kinds} of {owners}"
+    for each in topology.schedules.values():
+        if each.job == job:
+            yield f"the schedule `{each.name}` (`{each.cron}`)"
+
+
+def _docstring(job: str) -> str:
+    """The docstring of a job as Markdown, without what it raises."""
+    module, _, function = job.rpartition(".")
+    text = inspect.getdoc(getattr(import_module(f"jobs.{module}"), function)) or ""
+    paragraphs = (" ".join(each.split()) for each in text.split("\n\n"))
+    told = (re.split(r"(?:^|\s)Raises ", each)[0] for each in paragraphs)
+    return "\n\n".join(filter(None, told))
+
+
+def _call(arguments: Mapping[str, object]) -> str:
+    return "".join(f"`{name}={value}`" for name, value in arguments.items())
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

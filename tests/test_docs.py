@@ -17,7 +17,7 @@ from worker.supervisor.instance import COMMITTED
 from worker.topology import load
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 NOT_SETTINGS = {"FLEET_PROGRAM", "FLEET_SCHEDULES"}
 """What `fleet up` tells the processes that it starts."""
 
@@ -41,9 +41,13 @@ def test_supervisord_conf_is_what_queues_toml_says() -> None:
     assert committed == render(load(ROOT / "queues.toml"), COMMITTED), "run `fleet config write`"
 
 
-def test_the_readme_has_the_queue_table_of_queues_toml() -> None:
+def test_the_page_of_jobs_has_the_queue_table_of_queues_toml() -> None:
     table = as_markdown(load(ROOT / "queues.toml"))
-    assert table in (ROOT / "README.md").read_text(encoding="utf-8"), "run `make docs`"
+    assert table in (ROOT / "docs/jobs.md").read_text(encoding="utf-8"), "run `make docs`"
+
+
+def test_the_page_of_jobs_describes_each_job_and_no_other(tables: ModuleType) -> None:
+    assert tables.written_jobs().keys() == load(ROOT / "queues.toml").routes.keys()
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
@@ -60,13 +64,13 @@ def test_each_variable_that_the_code_reads_is_a_setting() -> None:
 
 
 @pytest.mark.parametrize("code", ExitCode, ids=lambda code: code.name)
-def test_each_exit_code_is_in_the_readme(code: ExitCode) -> None:
-    assert f"| `{code:d}` | {code.meaning} |" in words("README.md"), "run `make docs`"
+def test_each_exit_code_is_documented(code: ExitCode) -> None:
+    assert f"| `{code:d}` | {code.meaning} |" in words("docs/operating.md"), "run `make docs`"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_is_in_the_readme(command: str) -> None:
-    assert f"`fleet {command}" in words("README.md")
+def test_each_command_is_documented(command: str) -> None:
+    assert f"| `fleet {command}` |" in words("docs/tour.md"), "run `make docs`"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
