@@ -19,7 +19,7 @@ from worker.dispatch import HeldJob, connection, enqueue, held_jobs
 NEEDS_PER_JOB = 50
 _MOST = 20_000
 """Entities of a kind that one sweep looks at, the oldest ones; the next sweep sees the next."""
-ANALYSIS = next(need for need in ledger.NEEDS if need.kind is Kind.ANALYSIS)
+ANALYSIS = ledger.need_for(Kind.ANALYSIS, EntityType.TRACK)
 _FIRST_MODEL, _FIRST_MODEL_AGAIN = "fleet:first_model", 15 * 60
 """A key of Redis that says that the first model was asked for, and its seconds."""
 DISCOVERY, READING = "scan.discovery", "metadata.extract_batch"

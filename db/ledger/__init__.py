@@ -7,18 +7,9 @@ takes up what earlier attempts of its job leased, for these are dead or given up
 """
 
 from db.ledger.asking import forget, need, wake_due, wake_failed
-from db.ledger.leasing import (
-    Settled,
-    backoff,
-    give_up,
-    given_up,
-    lease,
-    leasing_jobs,
-    release,
-    settle,
-    still_leased,
-)
-from db.ledger.needs import NEEDS, UNHURRIED, Need, need_of
+from db.ledger.attempt import Attempt, Settled, lease
+from db.ledger.leasing import backoff, give_up, given_up, leasing_jobs, release
+from db.ledger.needs import NEEDS, UNHURRIED, Need, need_for, need_of
 from db.ledger.quarantining import Quarantine, quarantine, quarantine_file, quarantined
 from db.ledger.standing import (
     counts,
@@ -35,6 +26,7 @@ from db.ledger.standing import (
 __all__ = [
     "NEEDS",
     "UNHURRIED",
+    "Attempt",
     "Need",
     "Quarantine",
     "Settled",
@@ -46,6 +38,7 @@ __all__ = [
     "lease",
     "leasing_jobs",
     "need",
+    "need_for",
     "need_of",
     "never_asked",
     "none_for_another_reason",
@@ -54,8 +47,6 @@ __all__ = [
     "quarantine_file",
     "quarantined",
     "release",
-    "settle",
-    "still_leased",
     "todo_among",
     "unleased",
     "wake_due",

@@ -20,6 +20,8 @@ class Need(NamedTuple):
     """After what time something that was not there is looked for again; None: when asked anew."""
     swept: bool = True
     """Whether the sweep rings for what is to do; else a job of its own does, in its own order."""
+    lease_seconds: int = 1800
+    """Longer than the job may take."""
 
 
 NEEDS = (
@@ -62,15 +64,20 @@ NEEDS = (
         everyone=False,
         look_again=timedelta(days=30),
     ),
-    Need(Kind.ANALYSIS, EntityType.TRACK, "audio_analysis.analyze_batch", "track_ids"),
-    Need(Kind.VECTOR, EntityType.TRACK, "vectorization.batch", "track_ids", everyone=False),
-    Need(Kind.VECTOR, EntityType.ALBUM, "vectorization.batch_albums", "album_ids", everyone=False),
     Need(
-        Kind.VECTOR,
-        EntityType.ARTIST,
-        "vectorization.batch_artists",
-        "artist_ids",
-        everyone=False,
+        Kind.ANALYSIS,
+        EntityType.TRACK,
+        "audio_analysis.analyze_batch",
+        "track_ids",
+        lease_seconds=3600,
+    ),
+    *(
+        Need(Kind.VECTOR, entity_type, job, argument, everyone=False, lease_seconds=7 * 3600)
+        for entity_type, job, argument in (
+            (EntityType.TRACK, "vectorization.batch", "track_ids"),
+            (EntityType.ALBUM, "vectorization.batch_albums", "album_ids"),
+            (EntityType.ARTIST, "vectorization.batch_artists", "artist_ids"),
+        )
     ),
     *(
         Need(
@@ -86,10 +93,15 @@ NEEDS = (
     ),
 )
 """In the order in which they are best worked on."""
-
+_BY_KIND = {(each.kind, each.entity_type): each for each in NEEDS}
 
 UNHURRIED = frozenset((Kind.REMOTE, Kind.ANALYSIS, Kind.VECTOR, Kind.ENRICHMENT))
 """Kinds of work that take hours in a large library, so that nobody waits for them after a scan."""
+
+
+def need_for(kind: Kind, entity_type: EntityType) -> Need:
+    """The need of that kind of work on that type of entity. Raises KeyError."""
+    return _BY_KIND[kind, entity_type]
 
 
 def need_of(job: str, arguments: Container[str]) -> Need | None:

@@ -7,12 +7,11 @@ the ledger and among the problems.
 
 from db import audio_features, ledger
 from db.connection import transaction
+from db.ledger import Attempt
 from db.models import EntityType, Kind
 from jobs.audio_analysis.outcomes import Analysis, analyse, write
 from worker.dispatch import current_attempt, enqueue, job
 
-LEASE_SECONDS = 3600
-"""Longer than a job of the queue may take."""
 _TRACKS_AT_ONCE = 10
 """How many are written in one transaction: what is done is kept when the rest is interrupted."""
 
@@ -24,18 +23,16 @@ def analyze_batch(track_ids: list[int]) -> None:
     Each is settled within a few of its neighbours. Raises SettingError when FLEET_ANALYSIS_SECONDS
     means nothing.
     """
-    holder = current_attempt()
-    with transaction():
-        leased = ledger.lease(Kind.ANALYSIS, EntityType.TRACK, track_ids, holder, LEASE_SECONDS)
+    attempt = ledger.lease(Kind.ANALYSIS, EntityType.TRACK, track_ids, current_attempt())
     done: list[Analysis] = []
-    for analysis in analyse(audio_features.tracks(leased)):
+    for analysis in analyse(audio_features.tracks(attempt.leased)):
         done.append(analysis)
         if len(done) == _TRACKS_AT_ONCE:
-            _settle(done, holder)
+            _settle(done, attempt)
             done = []
-    _settle(done, holder)
-    if leased:
-        enqueue("vectorization.batch", track_ids=leased)
+    _settle(done, attempt)
+    if attempt.leased:
+        enqueue("vectorization.batch", track_ids=attempt.leased)
 
 
 @job
@@ -46,10 +43,8 @@ def analyze_track(track_id: int) -> None:
     analyze_batch([track_id])
 
 
-def _settle(done: list[Analysis], holder: str) -> None:
+def _settle(done: list[Analysis], attempt: Attempt) -> None:
     """Write what was found of these tracks, unless it is asked for anew since."""
-    ids = [analysis.track.id for analysis in done]
-    with transaction():
-        mine = ledger.still_leased(Kind.ANALYSIS, EntityType.TRACK, ids, holder)
-        write([analysis for analysis in done if analysis.track.id in mine], holder)
+    with attempt.settling(analysis.track.id for analysis in done) as mine:
+        write([analysis for analysis in done if analysis.track.id in mine], attempt)
         ledger.need(Kind.VECTOR, EntityType.TRACK, mine)

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
-from db import audio_features, ledger, problems
+from db import audio_features, problems
 from db.analysis_seconds import TURNED_OFF, analysis_seconds, is_off
 from db.audio_features import AnalysedTrack
-from db.ledger import Settled
-from db.models import EntityType, Kind, State
+from db.ledger import Attempt, Settled
+from db.models import State
 from jobs.audio_analysis import compiled
 from jobs.audio_analysis.version import EXTRACTOR
 from jobs.bounded import FailureKind, ItemFailure, run_bounded
@@ -72,8 +72,8 @@ def analyse(tracks: Sequence[AnalysedTrack]) -> Iterator[Analysis]:
                 yield Analysis(track, outcome.json)
 
 
-def write(done: Sequence[Analysis], holder: str) -> None:
-    """Write features and problems, and settle the needs. Call it in a transaction."""
+def write(done: Sequence[Analysis], attempt: Attempt) -> None:
+    """Write features and problems, and settle the needs. Call it within `attempt.settling`."""
     audio_features.record([_row(each.track, each.features) for each in done if each.features])
     problems.clear([each.track.path for each in done if each.features], STAGE)
     problems.record(
@@ -91,7 +91,7 @@ def write(done: Sequence[Analysis], holder: str) -> None:
             if each.fault and each.fault.code is not ProblemCode.VANISHED
         ]
     )
-    ledger.settle(Kind.ANALYSIS, EntityType.TRACK, map(_settled, done), holder)
+    attempt.settle(map(_settled, done))
 
 
 def _hear(item: tuple[str, float, float | None]) -> dict[str, Any]:

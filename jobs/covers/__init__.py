@@ -7,14 +7,13 @@ together with how the needs ended, and does not depend on another job having run
 from typing import Any
 
 from db import artist_pictures, covers, ledger, problems
-from db.connection import transaction
 from db.covers import FRONT
 from db.models import EntityType, Kind, State
 from jobs.covers import album_covers, artist_covers, choice, explaining, remote, store
 from jobs.covers.choosing import search
 from jobs.covers.faults import STAGE
 from jobs.covers.gathering import gather
-from jobs.covers.leases import lease, ring
+from jobs.covers.leases import ring
 from jobs.covers.outcomes import file_faults, wanting, write_covers, write_problems
 from jobs.covers.requested import make_requested
 from jobs.covers.track_covers import (
@@ -34,19 +33,17 @@ def extract_embedded(track_ids: list[int]) -> None:
     One file is opened for each distinct picture that is not in the store yet, whichever present
     track carries it. Raises StoreError when the store cannot be written.
     """
-    holder = current_attempt()
-    leased = lease(Kind.PICTURE, EntityType.TRACK, track_ids, holder)
-    pictures = covers.pictures_in(leased)
+    attempt = ledger.lease(Kind.PICTURE, EntityType.TRACK, track_ids, current_attempt())
+    pictures = covers.pictures_in(attempt.leased)
     gathered = gather(sizes_of(pictures), look_again=True)
-    with transaction():
-        mine = ledger.still_leased(Kind.PICTURE, EntityType.TRACK, leased, holder)
+    with attempt.settling() as mine:
         covers.record_images(list(gathered.fresh))
         write_track_problems(covers.tracks(sorted(mine)), pictures, gathered)
         settled = [
             settle_pictures(track_id, pictures.get(track_id, ()), gathered)
             for track_id in sorted(mine)
         ]
-        ledger.settle(Kind.PICTURE, EntityType.TRACK, settled, holder)
+        attempt.settle(settled)
     store.drop_leftovers()
 
 
@@ -57,23 +54,21 @@ def process_track_covers_batch(track_ids: list[int]) -> None:
     A track without one shows nothing. One whose file is missing goes on to show what it showed.
     Raises StoreError when the store cannot be written.
     """
-    holder = current_attempt()
-    leased = lease(Kind.COVER, EntityType.TRACK, track_ids, holder)
-    tracks = covers.tracks(leased)
+    attempt = ledger.lease(Kind.COVER, EntityType.TRACK, track_ids, current_attempt())
+    tracks = covers.tracks(attempt.leased)
     present = [track for track in tracks if not track.missing]
     pictures = covers.pictures_in([track.id for track in present])
     gathered = gather(sizes_of(pictures))
-    covered = covers.shown(EntityType.TRACK, leased)
+    covered = covers.shown(EntityType.TRACK, attempt.leased)
     outcomes = {
         track.id: kept(track, track.id in covered)
         if track.missing
         else choose(track, pictures.get(track.id, ()), gathered)
         for track in tracks
     }
-    with transaction():
-        mine = ledger.still_leased(Kind.COVER, EntityType.TRACK, leased, holder)
+    with attempt.settling() as mine:
         chosen = [outcomes[track_id] for track_id in sorted(mine & outcomes.keys())]
-        write_covers(EntityType.TRACK, chosen, gathered.fresh, holder)
+        write_covers(attempt, chosen, gathered.fresh)
         mine_present = [track for track in present if track.id in mine]
         write_track_problems(mine_present, pictures, gathered)
 
@@ -86,15 +81,13 @@ def process_album_covers(album_ids: list[int]) -> None:
     FLEET_DISC_COVERS. A candidate that cannot be shown loses to the next, and its problem is filed.
     Raises StoreError when the store cannot be written, and SettingError.
     """
-    holder = current_attempt()
-    leased = lease(Kind.COVER, EntityType.ALBUM, album_ids, holder)
-    albums = album_covers.find(leased)
+    attempt = ledger.lease(Kind.COVER, EntityType.ALBUM, album_ids, current_attempt())
+    albums = album_covers.find(attempt.leased)
     fresh = search([each for album in albums for each in album.searches])
-    with transaction():
-        mine = ledger.still_leased(Kind.COVER, EntityType.ALBUM, leased, holder)
+    with attempt.settling() as mine:
         settled = [album for album in albums if album.album_id in mine]
         outcomes = [album_covers.outcome(album) for album in settled]
-        write_covers(EntityType.ALBUM, outcomes, fresh.values(), holder)
+        write_covers(attempt, outcomes, fresh.values())
         write_problems(
             [fault for each in settled for fault in file_faults(each.searches).items()],
             album_covers.sound_paths(settled, problems.known_files("/", STAGE)),
@@ -112,12 +105,10 @@ def extract_artist_images(artist_ids: list[int]) -> None:
     differs from what was known before, what the artist shows is chosen anew. Raises StoreError and
     SettingError.
     """
-    holder = current_attempt()
-    leased = lease(Kind.PICTURE, EntityType.ARTIST, artist_ids, holder)
-    artists = artist_covers.find_files(leased)
+    attempt = ledger.lease(Kind.PICTURE, EntityType.ARTIST, artist_ids, current_attempt())
+    artists = artist_covers.find_files(attempt.leased)
     fresh = search([each for artist in artists for each in artist.searches], thorough=True)
-    with transaction():
-        mine = ledger.still_leased(Kind.PICTURE, EntityType.ARTIST, leased, holder)
+    with attempt.settling() as mine:
         overtaken = artist_covers.overtaken(artists, mine)
         again = ledger.need(Kind.PICTURE, EntityType.ARTIST, overtaken)
         settled = [each for each in artists if each.artist_id in mine - overtaken]
@@ -130,7 +121,7 @@ def extract_artist_images(artist_ids: list[int]) -> None:
         changed = ledger.need(Kind.COVER, EntityType.ARTIST, sorted(differing))
         faults = [fault for each in settled for fault in file_faults(each.searches).items()]
         write_problems(faults, artist_covers.sound_paths(settled))
-        ledger.settle(Kind.PICTURE, EntityType.ARTIST, endings, holder)
+        attempt.settle(endings)
     ring(Kind.PICTURE, EntityType.ARTIST, again)
     ring(Kind.COVER, EntityType.ARTIST, changed)
 
@@ -142,17 +133,15 @@ def process_artist_images_batch(artist_ids: list[int]) -> None:
     What the user chose comes first, then the order of the setting FLEET_ARTIST_IMAGES. Raises
     StoreError and SettingError.
     """
-    holder = current_attempt()
-    leased = lease(Kind.COVER, EntityType.ARTIST, artist_ids, holder)
-    artists = artist_covers.find(leased)
+    attempt = ledger.lease(Kind.COVER, EntityType.ARTIST, artist_ids, current_attempt())
+    artists = artist_covers.find(attempt.leased)
     fresh = search([each for artist in artists for each in artist.searches])
-    with transaction():
-        mine = ledger.still_leased(Kind.COVER, EntityType.ARTIST, leased, holder)
+    with attempt.settling() as mine:
         overtaken = artist_covers.overtaken(artists, mine)
         again = ledger.need(Kind.COVER, EntityType.ARTIST, overtaken)
         settled = [each for each in artists if each.artist_id in mine - overtaken]
         outcomes = [artist_covers.outcome(each) for each in settled]
-        write_covers(EntityType.ARTIST, outcomes, fresh.values(), holder)
+        write_covers(attempt, outcomes, fresh.values())
         faults = [fault for each in settled for fault in file_faults(each.searches).items()]
         write_problems(faults, artist_covers.sound_paths(settled))
         wanted = remote.want(EntityType.ARTIST, wanting(outcomes))

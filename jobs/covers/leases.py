@@ -1,22 +1,13 @@
-"""Leasing what the ledger says is to be done for covers, and waking the workers for it."""
+"""Waking the workers for what the ledger says is to be done for covers."""
 
 from collections.abc import Sequence
 
 from db import ledger
-from db.connection import transaction
 from db.models import EntityType, Kind
 from db.slices import slices
 from worker.dispatch import enqueue
 
-LEASE_SECONDS = 1800
-"""Longer than a job of the queue may take."""
 _NEEDS_PER_JOB = 50
-
-
-def lease(kind: Kind, entity_type: EntityType, entity_ids: Sequence[int], holder: str) -> list[int]:
-    """Those of the entities that are to be done, leased to the job `holder` from now on."""
-    with transaction():
-        return ledger.lease(kind, entity_type, entity_ids, holder, LEASE_SECONDS)
 
 
 def ring(kind: Kind, entity_type: EntityType, entity_ids: Sequence[int]) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from db import covers, ledger, problems
+from db import covers, problems
 from db.cover_orders import EXTERNAL
 from db.covers import CHOSEN, LOCAL, Chosen, KnownImage, Shown
-from db.ledger import Settled
-from db.models import EntityType, Kind, State
+from db.ledger import Attempt, Settled
+from db.models import State
 from jobs.covers.choosing import Look, Search
 from jobs.covers.faults import STAGE, Fault
 
@@ -83,12 +83,10 @@ def file_faults(searches: Iterable[Search]) -> dict[str, Fault]:
 
 
 def write_covers(
-    entity_type: EntityType,
-    outcomes: Sequence[Outcome],
-    fresh: Collection[KnownImage],
-    holder: str,
+    attempt: Attempt, outcomes: Sequence[Outcome], fresh: Collection[KnownImage]
 ) -> None:
-    """Write what entities show, and settle their needs. Call it in a transaction."""
+    """Write what entities show, and settle their needs. Call it within `attempt.settling`."""
+    entity_type = attempt.need.entity_type
     covers.record_images(list(fresh))
     covers.hide(entity_type, [each for outcome in outcomes for each in outcome.lost])
     covers.show(entity_type, [each for outcome in outcomes for each in outcome.chosen])
@@ -100,7 +98,7 @@ def write_covers(
             if outcome.kept is not None
         },
     )
-    ledger.settle(Kind.COVER, entity_type, [outcome.settled for outcome in outcomes], holder)
+    attempt.settle(outcome.settled for outcome in outcomes)
 
 
 def write_problems(faults: Iterable[tuple[str, Fault]], sound: Collection[str]) -> None:

@@ -7,14 +7,12 @@ of it asks anybody while no provider is turned on.
 from collections.abc import Mapping, Sequence
 
 from db import covers, ledger, provider_answers, provider_settings, remote_covers
-from db.connection import transaction
 from db.cover_orders import EXTERNAL, album_order, artist_order
 from db.covers import FRONT, Chosen, Shown
-from db.ledger import Need
+from db.ledger import Attempt, Need
 from db.models import EntityType, Kind
 from db.slices import slices
 from jobs.covers import store
-from jobs.covers.leases import lease
 from jobs.covers.remote_search import RemoteSearch, is_beaten
 from jobs.covers.sources import ARTIST_ROLES
 from worker.dispatch import connection, current_attempt, enqueue
@@ -66,22 +64,21 @@ def fetch(entity_type: EntityType, ids: Sequence[int]) -> None:
     from jobs.providers.errors import UnavailableError  # noqa: PLC0415
     from jobs.providers.registry import opened  # noqa: PLC0415
 
-    holder = current_attempt()
-    leased = lease(Kind.REMOTE, entity_type, ids, holder)
+    attempt = ledger.lease(Kind.REMOTE, entity_type, ids, current_attempt())
     faults: dict[int, str] = {}
     with opened(connection()) as providers:
-        for entity_id in leased:
+        for entity_id in attempt.leased:
             search = _begun(entity_type, entity_id)
             look_for(search, providers)
-            _write(search, holder)
+            _write(search, attempt)
             if search.is_open:
                 faults[entity_id] = "; ".join(search.faults)
     provider_answers.drop_overdue()
     store.drop_leftovers()
     if faults:
         raise UnavailableError(
-            f"{len(faults)} of {len(leased)} {entity_type}s wait for providers that cannot be "
-            f"asked just now, {entity_type} {min(faults)} for: {faults[min(faults)]}"
+            f"{len(faults)} of {len(attempt.leased)} {entity_type}s wait for providers that cannot "
+            f"be asked just now, {entity_type} {min(faults)} for: {faults[min(faults)]}"
         )
 
 
@@ -102,11 +99,11 @@ def _shown(entity_type: EntityType, entity_id: int) -> Mapping[str, Shown]:
     return covers.shown(entity_type, [entity_id]).get(entity_id, {})
 
 
-def _write(search: RemoteSearch, holder: str) -> None:
+def _write(search: RemoteSearch, attempt: Attempt) -> None:
     """Write what was found, unless the need came anew in between, and how the need ended."""
-    kind, entity_type, entity_id = Kind.REMOTE, search.entity_type, search.entity_id
-    with transaction():
-        if not ledger.still_leased(kind, entity_type, [entity_id], holder):
+    entity_type, entity_id = search.entity_type, search.entity_id
+    with attempt.settling([entity_id]) as mine:
+        if not mine:
             return
         shown = _shown(entity_type, entity_id)
         found = [
@@ -130,4 +127,4 @@ def _write(search: RemoteSearch, holder: str) -> None:
         ]
         remote_covers.show(entity_type, chosen, shown.values())
         if not search.is_open:
-            ledger.settle(kind, entity_type, [search.settled()], holder)
+            attempt.settle([search.settled()])

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from db import enrichment, ledger, provider_answers, provider_settings
-from db.connection import transaction
 from db.enrichment import TaggedAlbum, TaggedArtist, TaggedTrack
 from db.models import EntityType, Kind
 from jobs.enrichment import album_identity, artist_identity, told, track_identity
 from jobs.enrichment.identity import CERTAIN, Identity, Unknown
-from jobs.enrichment.outcomes import LEASE_SECONDS, MUSICBRAINZ, Outcome, note_album, write
+from jobs.enrichment.outcomes import MUSICBRAINZ, Outcome, note_album, write
 from jobs.providers.errors import ProviderError, UnavailableError
 from jobs.providers.provider import KnownArtist, mbid
 from jobs.providers.registry import FactSources, opened_for_facts
@@ -26,23 +25,21 @@ def enrich(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
     """
     if not provider_settings.any_with_facts():
         return
-    holder = current_attempt()
-    with transaction():
-        leased = ledger.lease(Kind.ENRICHMENT, entity_type, entity_ids, holder, LEASE_SECONDS)
+    attempt = ledger.lease(Kind.ENRICHMENT, entity_type, entity_ids, current_attempt())
     faults: dict[int, str] = {}
     with opened_for_facts(connection()) as sources:
-        for entity_id in leased:
+        for entity_id in attempt.leased:
             outcome = Outcome(entity_type, entity_id)
             for entity in _READ[entity_type]([entity_id]):
                 _look(outcome, entity, sources)
-            write(outcome, holder)
+            write(outcome, attempt)
             if outcome.faults:
                 faults[entity_id] = "; ".join(outcome.faults)
     provider_answers.drop_overdue()
     if faults:
         raise UnavailableError(
-            f"{len(faults)} of {len(leased)} {entity_type}s wait for providers that cannot be "
-            f"asked just now, {entity_type} {min(faults)} for: {faults[min(faults)]}"
+            f"{len(faults)} of {len(attempt.leased)} {entity_type}s wait for providers that cannot "
+            f"be asked just now, {entity_type} {min(faults)} for: {faults[min(faults)]}"
         )
 
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from db import enrichment, facts, ledger
-from db.connection import transaction
 from db.facts import Source, Told
-from db.ledger import Settled
+from db.ledger import Attempt, Settled
 from db.models import EntityType, Kind, State, utc_now
 from jobs.enrichment import told
 from jobs.enrichment.album_identity import MeantRelease
@@ -15,8 +14,6 @@ from jobs.enrichment.identity import Identity, Unknown
 from jobs.enrichment.tracklists import Pair
 
 MUSICBRAINZ = "musicbrainz"
-LEASE_SECONDS = 1800
-"""As long as a job of the queue may take."""
 _NOBODY = "musicbrainz is not turned on (FLEET_PROVIDERS), and the tags have no id"
 
 
@@ -62,19 +59,19 @@ class Outcome:
         self.said(MUSICBRAINZ, 0.0, [])
 
 
-def write(outcome: Outcome, holder: str) -> None:
+def write(outcome: Outcome, attempt: Attempt) -> None:
     """Write what was found, unless the need came anew in between, and how the need ended."""
     entity_type, entity_id = outcome.entity_type, outcome.entity_id
-    with transaction():
-        if not ledger.still_leased(Kind.ENRICHMENT, entity_type, [entity_id], holder):
+    with attempt.settling([entity_id]) as mine:
+        if not mine:
             return
         for source, said in outcome.facts:
             facts.replace(entity_type, entity_id, source, said)
         if outcome.faults:
             return
-        ledger.settle(Kind.ENRICHMENT, entity_type, [outcome.settled()], holder)
+        attempt.settle([outcome.settled()])
         if entity_type is EntityType.ALBUM:
-            _write_tracks(outcome, holder)
+            _write_tracks(outcome, attempt.holder)
         if entity_type is not EntityType.ARTIST:
             _ask_for_artists(outcome)
 
@@ -83,12 +80,11 @@ def _write_tracks(outcome: Outcome, holder: str) -> None:
     """Settle the tracks that the release told of; the others are to be looked for by themselves."""
     ledger.need(Kind.ENRICHMENT, EntityType.TRACK, outcome.tracks)
     known = sorted(outcome.track_facts)
-    ledger.lease(Kind.ENRICHMENT, EntityType.TRACK, known, holder, LEASE_SECONDS)
+    attempt = ledger.lease(Kind.ENRICHMENT, EntityType.TRACK, known, holder)
     for source, _ in outcome.facts:
         for track_id in known:
             facts.replace(EntityType.TRACK, track_id, source, outcome.track_facts[track_id])
-    done = [Settled(track_id, State.DONE, None, outcome.asked) for track_id in known]
-    ledger.settle(Kind.ENRICHMENT, EntityType.TRACK, done, holder)
+    attempt.settle(Settled(track_id, State.DONE, None, outcome.asked) for track_id in known)
 
 
 def _ask_for_artists(outcome: Outcome) -> None:
@@ -96,15 +92,11 @@ def _ask_for_artists(outcome: Outcome) -> None:
     albums = [outcome.entity_id] if outcome.entity_type is EntityType.ALBUM else []
     tracks = outcome.tracks if outcome.entity_type is EntityType.ALBUM else [outcome.entity_id]
     artists = sorted(enrichment.artists_of(albums, tracks))
-    need = next(n for n in ledger.NEEDS if n.kind is Kind.ENRICHMENT and _is_of_artists(n))
+    need = ledger.need_for(Kind.ENRICHMENT, EntityType.ARTIST)
     wanted = set(ledger.without_row(need, artists))
     if outcome.is_known:
         wanted |= enrichment.unidentified(artists)
     ledger.need(Kind.ENRICHMENT, EntityType.ARTIST, wanted)
-
-
-def _is_of_artists(need: ledger.Need) -> bool:
-    return need.entity_type is EntityType.ARTIST
 
 
 def note_album(outcome: Outcome, found: Identity[MeantRelease]) -> None:

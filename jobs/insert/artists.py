@@ -10,11 +10,7 @@ from db.named import NamedArtists
 from db.paths import is_under
 
 Wanted = dict[tuple[Kind, EntityType], list[int]]
-_COVER = next(
-    need
-    for need in ledger.NEEDS
-    if (need.kind, need.entity_type) == (Kind.COVER, EntityType.ARTIST)
-)
+_COVER = ledger.need_for(Kind.COVER, EntityType.ARTIST)
 
 
 def wanted(named: NamedArtists, leaders: set[int], near: set[int]) -> Wanted:

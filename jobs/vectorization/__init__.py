@@ -12,15 +12,13 @@ from redis.lock import Lock
 
 from db import ledger, vector_inputs, vectors
 from db.connection import transaction
-from db.ledger import Settled
+from db.ledger import Attempt, Settled
 from db.models import EntityType, Kind, State
 from db.slices import slices
 from db.vectors import ModelVersion
 from jobs.vectorization.following import need_followers
 from worker.dispatch import connection, current_attempt, enqueue, job
 
-LEASE_SECONDS = 7 * 3600
-"""Longer than a job of the queue may take."""
 _LOCK_SECONDS = 120
 """After what time a training that does not tell that it goes on is taken for dead."""
 NO_MODEL = "no model yet: the first is trained when the first analyses are done"
@@ -35,18 +33,17 @@ def batch(track_ids: list[int]) -> None:
     Without a model the needs are settled, and the first training makes all their vectors.
     Raises WrongDimensionError.
     """
-    holder = current_attempt()
-    leased = _lease(EntityType.TRACK, track_ids, holder)
-    model = vectors.current_model()
+    attempt = ledger.lease(Kind.VECTOR, EntityType.TRACK, track_ids, current_attempt())
+    leased, model = attempt.leased, vectors.current_model()
     if not leased or model is None:
-        _settle(EntityType.TRACK, None, dict.fromkeys(leased), NO_MODEL, holder)
+        _settle(attempt, None, dict.fromkeys(leased), NO_MODEL)
         return
     from jobs.vectorization.model import from_bytes  # noqa: PLC0415  # NumPy, in the child alone
     from jobs.vectorization.model import vectors as vectors_of  # noqa: PLC0415
 
     made = vectors_of(from_bytes(vectors.parameters(model.id)), vector_inputs.inputs(leased))
     found = {track_id: made.get(track_id) for track_id in leased}
-    _settle(EntityType.TRACK, model, found, NOTHING_KNOWN, holder)
+    _settle(attempt, model, found, NOTHING_KNOWN)
 
 
 @job
@@ -117,45 +114,34 @@ def _hold_on(lock: Lock) -> None:
 
 
 def _batch_means(entity_type: EntityType, entity_ids: list[int]) -> None:
-    holder = current_attempt()
-    leased = _lease(entity_type, entity_ids, holder)
-    model = vectors.current_model()
+    attempt = ledger.lease(Kind.VECTOR, entity_type, entity_ids, current_attempt())
+    leased, model = attempt.leased, vectors.current_model()
     if not leased or model is None:
-        _settle(entity_type, None, dict.fromkeys(leased), NO_MODEL, holder)
+        _settle(attempt, None, dict.fromkeys(leased), NO_MODEL)
         return
     from jobs.vectorization.means import means  # noqa: PLC0415  # NumPy, in the child alone
 
     made = means(entity_type, model, leased)
     found = {entity_id: made.get(entity_id) for entity_id in leased}
-    _settle(entity_type, model, found, NO_MEMBERS, holder)
-
-
-def _lease(entity_type: EntityType, entity_ids: list[int], holder: str) -> list[int]:
-    with transaction():
-        return ledger.lease(Kind.VECTOR, entity_type, entity_ids, holder, LEASE_SECONDS)
+    _settle(attempt, model, found, NO_MEMBERS)
 
 
 def _settle(
-    entity_type: EntityType,
-    model: ModelVersion | None,
-    found: dict[int, bytes | None],
-    reason: str,
-    holder: str,
+    attempt: Attempt, model: ModelVersion | None, found: dict[int, bytes | None], reason: str
 ) -> None:
     """Write the vectors that are still asked for, and `reason` for those that there are none of.
 
     A model that took over in between has taken the leases, so that nothing is written by another.
     """
-    with transaction():
-        mine = ledger.still_leased(Kind.VECTOR, entity_type, list(found), holder)
+    entity_type = attempt.need.entity_type
+    with attempt.settling() as mine:
         made = {each: numbers for each in mine if (numbers := found[each]) is not None}
         if model is not None:
             vectors.record(entity_type, model, made)
             vectors.forget(entity_type, sorted(mine - made.keys()))
             if entity_type is EntityType.TRACK:
                 need_followers(sorted(mine))
-        settled = [
+        attempt.settle(
             Settled(each, State.DONE) if each in made else Settled(each, State.NONE, reason)
             for each in sorted(mine)
-        ]
-        ledger.settle(Kind.VECTOR, entity_type, settled, holder)
+        )

@@ -146,11 +146,12 @@ def test_a_job_that_runs_twice_changes_nothing(library: Library) -> None:
 def test_a_result_that_was_overtaken_is_not_written(library: Library) -> None:
     track = library.sound("a.flac", sounds.tone(440, 1))
     (analysis,) = outcomes.analyse(audio_features.tracks([track]))
+    attempt = ledger.lease(Kind.ANALYSIS, EntityType.TRACK, [track], "first:1")
     with transaction():
-        ledger.lease(Kind.ANALYSIS, EntityType.TRACK, [track], "first:1", 600)
         ledger.need(Kind.ANALYSIS, EntityType.TRACK, [track])
-        assert ledger.still_leased(Kind.ANALYSIS, EntityType.TRACK, [track], "first:1") == set()
-        outcomes.write([analysis], "first:1")
+    with attempt.settling() as mine:
+        assert mine == set()
+        outcomes.write([analysis], attempt)
     assert library.need(track).state == State.TODO
 
 

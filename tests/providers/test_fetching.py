@@ -450,9 +450,9 @@ def test_what_showed_nothing_before_providers_were_turned_on_is_looked_for_by_th
     album_id = album()
     with transaction():
         needs.need(Kind.COVER, EntityType.ALBUM, [album_id])
-        needs.lease(Kind.COVER, EntityType.ALBUM, [album_id], "job:1", 60)
+        attempt = needs.lease(Kind.COVER, EntityType.ALBUM, [album_id], "job:1")
         nothing = needs.Settled(album_id, State.NONE, "no cover in the folder", ["cover.*"])
-        needs.settle(Kind.COVER, EntityType.ALBUM, [nothing], "job:1")
+        attempt.settle([nothing])
     assert maintenance.reconcile() == {}
     turn_on("deezer")
     assert maintenance.reconcile() == {"covers.fetch_album_covers": 1}

@@ -41,11 +41,10 @@ def settle(entity_ids: Sequence[int], state: State) -> None:
         ledger.need(Kind.COVER, EntityType.TRACK, entity_ids)
     if state is State.TODO:
         return
-    ledger.lease(Kind.COVER, EntityType.TRACK, entity_ids, "job:1", 600)
+    attempt = ledger.lease(Kind.COVER, EntityType.TRACK, entity_ids, "job:1", 600)
     if state is not State.LEASED:
-        with transaction():
-            results = [ledger.Settled(each, state) for each in entity_ids]
-            ledger.settle(Kind.COVER, EntityType.TRACK, results, "job:1")
+        with attempt.settling() as mine:
+            attempt.settle(ledger.Settled(each, state) for each in mine)
 
 
 def enqueued() -> dict[str, list[int]]:

@@ -156,9 +156,10 @@ def test_what_changed_while_a_model_was_in_training_is_made_anew_by_it(
 def test_an_attempt_that_a_new_model_overtook_writes_nothing(trained: Library) -> None:
     track = trained.drums[0]
     ledger.need(Kind.VECTOR, EntityType.TRACK, [track])
-    ledger.lease(Kind.VECTOR, EntityType.TRACK, [track], "old:1", 3600)
+    overtaken = ledger.lease(Kind.VECTOR, EntityType.TRACK, [track], "old:1")
     vectorization.train("again")
-    assert ledger.still_leased(Kind.VECTOR, EntityType.TRACK, [track], "old:1") == set()
+    with overtaken.settling() as mine:
+        assert mine == set()
     assert trained.need(track).state == State.TODO
 
 
