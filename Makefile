@@ -1,7 +1,7 @@
-# A verb for every habit; `make` lists them. Nothing is needed but make and Python 3.11 or newer:
-# whatever else there is to have goes into .venv.
+# `make` lists the targets. They need only make and Python 3.11 or newer, and install everything else
+# into .venv.
 
-# Taken as it was written, or make would expand a $ in it.
+# `value` keeps a $ in the path, which make would expand.
 override MUSIC := $(value MUSIC)
 export MUSIC
 
@@ -14,14 +14,14 @@ DEFAULT_DATA = "$$HOME/.local/share/musicfleet"
 .PHONY: help run test lint bench docs clean default-instance
 
 help:
-	@echo 'make run MUSIC=~/Music  take a folder of music into the library, and say where to look'
-	@echo 'make run                the same with a small library of synthesised music'
+	@echo 'make run MUSIC=~/Music  scan a folder of music, and print where to look next'
+	@echo 'make run                the same with a small library of generated music'
 	@echo 'make test               lint, types, import contract, drift, tests'
-	@echo 'make lint               all of that but the tests'
-	@echo 'make bench              compare what is read from CORPUS ($(CORPUS)) with the truth'
+	@echo 'make lint               the same without the tests'
+	@echo 'make bench              compare what musicfleet reads from CORPUS ($(CORPUS)) with the truth'
 	@echo 'make docs               render the tables of docs/, build docs/ as a site in site/'
-	@echo 'make clean              remove .venv and what tools leave behind'
-	@echo 'FLEET_DATA_DIR=DIR chooses where everything is kept, PYTHON=… which Python .venv is built of.'
+	@echo 'make clean              remove .venv and the caches of the tools'
+	@echo 'FLEET_DATA_DIR=DIR sets the data folder, PYTHON=… the Python of .venv.'
 
 run: .venv/installed default-instance
 	@[ -n "$$MUSIC" ] || MUSIC=$$($(VENV_PYTHON) -m demo) || exit; \
@@ -34,7 +34,7 @@ run: .venv/installed default-instance
 	esac; \
 	echo; \
 	echo 'Where to look next'; \
-	[ "$$FLEET_WEB" = off ] || { page=$$(.venv/bin/fleet web --where) && echo "  page      $$page"; }; \
+	[ "$$FLEET_WEB" = off ] || { page=$$(.venv/bin/fleet web --where) && echo "  web UI    $$page"; }; \
 	[ -z "$$FLEET_DATA_DIR" ] || echo "  first     export FLEET_DATA_DIR='$$data'"; \
 	echo "  library   $$sql 'SELECT entity_type, COUNT(*) FROM covers GROUP BY entity_type'"; \
 	echo '  fleet     .venv/bin/fleet status'; \
@@ -42,8 +42,8 @@ run: .venv/installed default-instance
 	echo '  problems  .venv/bin/fleet problems'; \
 	echo '  stop it   .venv/bin/fleet down'
 
-# Tests wait for processes for half of their time, so four at once do not crowd two cores. What a
-# file's tests share, such as a fleet, one process has.
+# Tests spend half of their time waiting for processes, so four at once fit on two cores. The tests
+# of a file run in one process, because they share fixtures such as a fleet.
 test: lint
 	$(VENV_PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
@@ -66,7 +66,7 @@ docs: .venv/tested
 clean:
 	rm -rf .venv build site .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# Built anew, not mended, when the packages it should hold have changed.
+# Built from scratch when the list of packages has changed.
 .venv/installed: setup.cfg pyproject.toml
 	@for python in $(PYTHON); do \
 	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
@@ -91,7 +91,7 @@ clean:
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-# What plain `supervisord -c supervisord.conf` finds: a folder for its socket, and a database.
+# Makes the data folder and the database that plain `supervisord -c supervisord.conf` needs.
 PREPARE = from db import connection, schema, settings; \
   settings.prepare_data_dir(); connection.open_database(); schema.migrate()
 

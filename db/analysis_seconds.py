@@ -5,7 +5,7 @@ from db.settings import value
 
 SHORTEST, LONGEST = 60.0, 120.0
 TURNED_OFF = "analysis is turned off (FLEET_ANALYSIS_SECONDS)"
-"""The reason that the ledger has of tracks that were not heard because of that."""
+"""The ledger's reason for tracks that were not analysed because of that."""
 
 
 def is_off() -> bool:

@@ -79,9 +79,9 @@ class Standing(NamedTuple):
     def remark(self) -> str:
         """What there is to wait for; empty when nothing."""
         enough = ENOUGH[self.entity_type]
-        waits = f"waits for more: {self.vectors} of {enough} {self.entity_type}s"
+        waits = f"waits for more vectors: {self.vectors} of {enough} {self.entity_type}s"
         if self.model is None:
-            return "not made yet" if self.vectors >= FEW[self.entity_type] else waits
+            return "not computed yet" if self.vectors >= FEW[self.entity_type] else waits
         if self.model.method == "kmeans" and self.vectors < enough:
             return f"by K-means; {waits}"
         return ""

@@ -23,7 +23,7 @@ EMBEDDED, EXTERNAL = "embedded", "external"
 DISC_SUBTITLE, ARTIST_NAME, NFO = "discsubtitle", "name", "nfo"
 IN_ALBUMS = "album/"
 EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif")
-"""What a picture file's name may end in, best first. Its format is told by its content."""
+"""The extensions of picture files, best first. The content decides the format."""
 NEVER_FRONT = frozenset(
     (
         "back",

@@ -32,7 +32,7 @@ class Standing(NamedTuple):
     @property
     def reason(self) -> str:
         """Why a training is due, or why none is."""
-        return self.retrain or (self.check.reason if self.check else "not looked at yet")
+        return self.retrain or (self.check.reason if self.check else "not checked yet")
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""

@@ -98,8 +98,8 @@ class _Space:
         model = vectors.current_model()
         if model is None:
             raise NoVectorError(
-                "no model was trained yet, so nothing is known to be alike — one is trained when "
-                "ten tracks and all that waits are analysed: see `fleet status`"
+                "there is no similarity model yet — the first training starts when at least ten "
+                "tracks and all that wait are analysed: see `fleet status`"
             )
         rows = np.load(_file(model), mmap_mode="r", allow_pickle=False)
         return cls(rows)
@@ -166,9 +166,9 @@ def _filter(track_id: int, filters: Filters) -> Keeps:
     """Raises NoVectorError when the track has no tempo, or key, to filter by."""
     mine = sounding.tracks([track_id], missing=True)[track_id]
     if filters.bpm is not None and mine.bpm is None:
-        raise NoVectorError(f"no tempo was heard in track {track_id} — leave out the tempo")
+        raise NoVectorError(f"track {track_id} has no tempo — leave out the tempo filter")
     if filters.key and mine.camelot is None:
-        raise NoVectorError(f"no key was heard in track {track_id} — leave out the key")
+        raise NoVectorError(f"track {track_id} has no key — leave out the key filter")
 
     def keeps(track: Sounding) -> bool:
         return (

@@ -110,8 +110,8 @@ def other_intervals(urls: Mapping[str, str]) -> Mapping[str, float]:
         name, _, text = (each.strip() for each in part.partition("="))
         if name not in urls:
             raise SettingError(
-                f"FLEET_PROVIDER_PACES names {name!r}, which FLEET_PROVIDER_URLS does not — "
-                "how often others may be asked is theirs to say; leave it out"
+                f"FLEET_PROVIDER_PACES names {name!r}, which FLEET_PROVIDER_URLS does not — public "
+                "services set their own rate limits; leave it out"
             )
         try:
             intervals[name] = float(text)
@@ -128,8 +128,8 @@ def other_intervals(urls: Mapping[str, str]) -> Mapping[str, float]:
 def _check_needs(named: Provider) -> None:
     if named.needs_contact and contact() is None:
         raise SettingError(
-            f"FLEET_PROVIDERS names {named.name}, which wants to know who asks — "
-            f"set FLEET_CONTACT to a mail address or URL, or leave {named.name} out"
+            f"FLEET_PROVIDERS names {named.name}, which demands a contact — set FLEET_CONTACT to a "
+            f"mail address or URL, or leave {named.name} out"
         )
     if named.key:
         key(named.name)

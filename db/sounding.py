@@ -91,13 +91,13 @@ def why_without_vector(track_id: int) -> str:
     rows = {kind: (State(state), reason) for kind, state, reason in tuples(query)}
     analysis, analysis_reason = rows.get(Kind.ANALYSIS, (State.TODO, None))
     if analysis in {State.TODO, State.LEASED}:
-        return "it was not analysed yet — `fleet status` shows how far the analysis is"
+        return "it is not analysed yet — see the progress in `fleet status`"
     state, reason = rows.get(Kind.VECTOR, (State.TODO, None))
     if analysis is not State.DONE and state not in {State.TODO, State.LEASED}:
         told = f"{analysis_reason or analysis}; {reason or state}"
-        return f"{told} — mend the file and scan again, or give it tags"
+        return f"{told} — repair the file and scan again, or give it tags"
     if state in {State.TODO, State.LEASED}:
-        return "it is to be made — wait a minute, or see `fleet status`"
+        return "it is not computed yet — wait a minute, or see `fleet status`"
     return (
         f"{reason or state} — `fleet enqueue vectorization.calculate track_id={track_id}` retries"
     )

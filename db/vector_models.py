@@ -14,7 +14,7 @@ from db.vectors import ModelVersion
 
 KEPT = 10
 """How many models are kept, the one in use included; of the older ones no vectors are."""
-IN_TRAINING = "a model is in training that makes its vector"
+IN_TRAINING = "the model in training will compute its vector"
 _ROWS_AT_ONCE = 5_000
 """Deleted in one transaction, so that others may write in between."""
 

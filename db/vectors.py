@@ -162,5 +162,5 @@ def check(dimension: int, numbers: bytes | memoryview, name: str) -> None:
     if len(numbers) != dimension * BYTES_A_NUMBER:
         raise WrongDimensionError(
             f"{name} has {len(numbers) // BYTES_A_NUMBER} numbers, its model says {dimension} — "
-            "`fleet enqueue vectorization.rebuild` makes all vectors anew"
+            "`fleet enqueue vectorization.rebuild` recomputes all vectors"
         )

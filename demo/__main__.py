@@ -22,7 +22,7 @@ def main(folder: Path | None) -> None:
             prepare_data_dir()
             folder = data_dir() / "demo-music"
         if make(folder.absolute()):
-            click.echo(f"Made a small library to look at in {folder}", err=True)
+            click.echo(f"Made a small demo library in {folder}", err=True)
     except OSError as error:
         sys.exit(f"the demo library cannot be written: {error} — set FLEET_DATA_DIR elsewhere")
     click.echo(folder.absolute())

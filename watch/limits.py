@@ -33,7 +33,7 @@ def reason(root: str, error: BaseException, limit: Callable[[str], int] | None =
         return _instances(value(_INSTANCES))
     if "os error 13" in text:
         return Reason(
-            f"watchfiles hears of every folder or of none, and one may not be read: {text}",
+            f"watchfiles needs access to every folder, and one may not be read: {text}",
             "give this user the right to, or name only the folders beside it in FLEET_WATCH",
         )
     return Reason(f"inotify fails: {text}")

@@ -37,9 +37,9 @@ class Caretaker:
 
     def __init__(self, root: str) -> None:
         """`root` is an absolute path in the text form of `db.paths`; it need not be there."""
-        self.standing = WatchedRoot(root, "waiting", "it is being looked at for the first time")
+        self.standing = WatchedRoot(root, "waiting", "the first check is still running")
         self.fault: Exception | None = None
-        """What ended it, other than being told to."""
+        """The error that ended it; None when it was stopped."""
         self._root = root
         self._path = to_bytes(root)
         self._pending = Pending(root, watching.quiet_seconds())
@@ -109,7 +109,7 @@ class Caretaker:
         before, self._mounts = self._mounts, mounts_of(self._path)
         if {*self._mounts} - {*before}:
             self._end_listening()
-            self._say("waiting", Reason("it is being looked at"))
+            self._say("waiting", Reason("the watcher is checking it"))
         for gone in {*before} - {*self._mounts}:
             log.info("%s is mounted no more", shown(to_text(gone.place)))
             self._pending.clear(to_text(gone.place))
@@ -121,7 +121,7 @@ class Caretaker:
         """Listen, unless that is to no avail."""
         shares = sorted({each.kind for each in self._mounts if each.is_network})
         if shares:
-            why = f"on {', '.join(shares)} others may change files, which inotify does not tell"
+            why = f"inotify does not report what others change on {', '.join(shares)}"
             self._say("timed", Reason(why))
         elif not _is_text(self._path):
             self._say("timed", Reason("watchfiles takes only paths that are UTF-8"))
@@ -146,7 +146,7 @@ class Caretaker:
         """Begin anew after an error that passes, such as a name that is no UTF-8."""
         found = reason(self._root, error)
         if was_listening and not found.remedy:
-            log.info("%s: %s; listening anew", shown(self._root), error)
+            log.info("%s: %s; restarting the listener", shown(self._root), error)
             return
         if was_listening:
             self._pending.note_all(time.monotonic())
@@ -161,7 +161,7 @@ class Caretaker:
             if self._has_scanned(None):
                 self._pending.clear()
                 if is_time and self.standing.remedy:  # perhaps it was applied
-                    self._say("waiting", Reason("it is being looked at"))
+                    self._say("waiting", Reason("the watcher is checking it"))
         elif (scope := self._pending.ready(now)) is not None and self._has_scanned(scope):
             self._pending.sent(scope)
 

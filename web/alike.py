@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 TEMPOS = (3, 6, 12)
 """Per cent that a tempo may differ by."""
 WITHOUT_MODEL = (
-    "It is not known yet what is alike. That is learned from the library itself, as soon as ten of "
-    "its tracks, and all that wait, are analysed."
+    "There is no similarity model yet. The fleet trains one from this library as soon as at least "
+    "ten of its tracks, and all that wait, are analysed."
 )
 
 

@@ -97,7 +97,7 @@ def _cluster(cluster_id: int) -> Described:
     known = [each for kind in clusters.TYPES for each in clusters.clusters(kind)]
     found = next((each for each in known if each.id == cluster_id), None)
     if found is None:
-        abort(404, "There is no such cluster, or no more: the map lists those that there are.")
+        abort(404, "There is no such cluster, or it was deleted: the map lists the present ones.")
     return found
 
 

@@ -158,7 +158,7 @@ def _is_within(text: object, most: int) -> bool:
 
 
 def _gone(error: NoSuchJobError) -> NotFound:
-    return NotFound(f"There is no such job, or none any more ({error}).")
+    return NotFound(f"There is no such job, or it was deleted ({error}).")
 
 
 def _allow_its_scripts(response: Response) -> Response:

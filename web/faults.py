@@ -38,7 +38,7 @@ def _of_fleet(error: Exception) -> Answer:
 
 def _unforeseen(error: Exception) -> Answer:
     log.error("unforeseen", exc_info=error)
-    return _page(500, "A fault of musicfleet itself", "It is in the log.", "See `fleet logs web`.")
+    return _page(500, "An error in musicfleet itself", "It is in the log.", "See `fleet logs web`.")
 
 
 def _page(code: int, name: str, says: str, remedy: str) -> Answer:

@@ -60,7 +60,7 @@ def again() -> AnyResponse:
     """Scan a folder again that was scanned before, unless a scan of it goes on."""
     root = request.form.get("root", "")
     if root not in scans.roots():
-        abort(404, "No scan of this folder has had a result: use `fleet scan`.")
+        abort(404, "No scan of this folder has finished: use `fleet scan`.")
     if scans.unfinished(root) is None:
         dispatch.enqueue("scan.discovery", scan_id=scans.start(root, deep=False))
     return redirect(url_for("scans.page"), 303)

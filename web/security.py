@@ -43,7 +43,7 @@ def guard(app: Flask, address: WebAddress, password: str) -> None:
     def look() -> None:
         g.nonce = secrets.token_urlsafe(16)
         if not password and (urlsplit(f"//{request.host}").hostname or "") not in names:
-            abort(421, "This page answers only to the name of this machine: open it at localhost.")
+            abort(421, "The web UI answers only to the name of this machine: open it at localhost.")
         _refuse_strangers()
 
     app.before_request(look)
@@ -65,9 +65,9 @@ def _refuse_strangers() -> None:
     changes = request.method not in _SAFE
     follows_link = not changes and request.headers.get("Sec-Fetch-Mode") == "navigate"
     if request.headers.get("Sec-Fetch-Site") in _STRANGERS and not follows_link:
-        abort(403, "Another site's page sent this.")
+        abort(403, "Another site sent this request.")
     if changes and urlsplit(request.headers.get("Origin", "")).netloc != request.host:
-        abort(403, "What changes something must come from this page: send its Origin.")
+        abort(403, "Requests that change something must come from the web UI: send its Origin.")
 
 
 def _add_headers(response: Response) -> Response:

@@ -111,7 +111,7 @@ def _listen(address: WebAddress) -> socket.socket:
         taken = error.errno == errno.EADDRINUSE
         reason = "another program has it" if taken else error.strerror or os.strerror(0)
         raise BadInputError(
-            f"the page cannot listen at {address.text}: {reason} — "
+            f"the web UI cannot listen at {address.text}: {reason} — "
             "set FLEET_WEB to another HOST:PORT, or to off"
         ) from error
     return listener

@@ -21,7 +21,7 @@ from worker.fleet_job import FleetJob
 CHUNK = "chunk_id"
 """The argument of those jobs whose batch is a chunk of a scan."""
 READING = "metadata.extract_batch"
-"""The first job of a chunk: whatever became of it, it can be begun anew with this one."""
+"""The first job of a chunk: whatever its state, the chunk can be restarted with this job."""
 DISCOVERY = "scan.discovery"
 _EXCEPTION_CLASS = re.compile(r"^(\w+\.)+\w+: ")
 """What a traceback puts before the message of an exception that is not Python's own."""

@@ -17,9 +17,9 @@ class ExitCode(IntEnum):
         return member
 
     OK = 0, "Done."
-    UNFORESEEN = 1, "A fault of musicfleet itself; --debug shows where."
+    UNFORESEEN = 1, "An error in musicfleet itself; --debug shows where."
     USAGE = 2, "The command line was not understood."
-    PROBLEMS = 3, "Finished, with problems listed."
+    PROBLEMS = 3, "Finished, and listed problems."
     BAD_TOPOLOGY = 4, "queues.toml has faults; nothing was started, rendered or enqueued."
     DRIFT = 5, "supervisord.conf is not what queues.toml says."
     FLEET_FAILED = 6, "The fleet, or a program of it, did not start, stop or answer."

@@ -37,7 +37,7 @@ from worker.topology import Execution
 WORKER_TTL = 60
 """Seconds without a heartbeat after which an idle worker's key expires."""
 GRACE = 5.0
-"""Seconds in which a worker that is told to stop may finish its job; then it puts the job back."""
+"""Seconds that a stopping worker gives its job to finish before it puts the job back."""
 _BEAT = 5.0
 _SHORTEST_NAP, _LONGEST_NAP = 0.02, 0.25
 _LONGEST_WAIT = 5.0
@@ -150,7 +150,7 @@ class FleetWorker(SimpleWorker):
             self._taker = Taker(self.connection, self.holder, [])
             self.register_death()
         except (WorkerError, redis.RedisError) as error:
-            self.log.error("%s: what it held is put back later: %s", self.name, error)
+            self.log.error("%s: its jobs are put back later: %s", self.name, error)
         finally:
             os._exit(0)
 

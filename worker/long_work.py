@@ -10,7 +10,7 @@ from worker.doctor.findings import time_span
 WINDOW = timedelta(minutes=10)
 """The pace is that of the last minutes."""
 _LEAST_SECONDS = 10.0
-"""Before, there is no telling."""
+"""Tracks that must be done in the window for an estimate."""
 _OPEN = (State.TODO, State.LEASED)
 
 

@@ -22,7 +22,7 @@ STAGE_JOBS = {
     "group": "batch.process_entities",
     "insert": "insert.direct_batch",
 }
-"""The stages that a chunk passes, each with the job whose queue tells how many chunks are there."""
+"""The stages of a chunk, each with the job whose queue holds the chunks of that stage."""
 _NEEDS = tuple(need for need in ledger.NEEDS if need.kind not in ledger.UNHURRIED)
 """What is waited for besides."""
 _FAILURES = 200

@@ -20,7 +20,7 @@ from worker.nearest import did_you_mean
 from worker.topology import Schedule
 
 AHEAD = timedelta(hours=1)
-"""A schedule that was seen to further in the future was so by a clock that went wrong."""
+"""A schedule that was handled up to a later time than this was so by a wrong system time."""
 _HOUR = timedelta(hours=1)
 _WAITS = {JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.DEFERRED, JobStatus.CREATED}
 

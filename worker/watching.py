@@ -22,7 +22,7 @@ class WatchedRoot(NamedTuple):
     root: str
     """In the text form of `db.paths`."""
     how: str
-    """`inotify`, `timed`, or `waiting`: it is looked at again and again whether it is there."""
+    """`inotify`, `timed`, or `waiting`: the watcher polls until it is there."""
     why: str = ""
     """Why it is not inotify."""
     remedy: str = ""

@@ -87,11 +87,11 @@ def _best(wanted: Wanted, decoders: Sequence[tuple[str, _Decoder]]) -> Excerpt:
         if excerpt.seconds >= _ENOUGH * min(wanted.seconds, whole):
             break
     if not found:
-        message = f"no decoder makes sound of it ({'; '.join(faults)})"
+        message = f"no decoder can decode it ({'; '.join(faults)})"
         raise UnreadableFileError(ProblemCode.DAMAGED, message)
     longest = max(found, key=lambda excerpt: excerpt.seconds)
     if longest.seconds < _LEAST_SECONDS:
-        message = f"{longest.seconds:.3f} s of sound are too little to analyse"
+        message = f"{longest.seconds:.3f} s of audio are too little to analyse"
         raise UnreadableFileError(ProblemCode.EMPTY, message)
     return longest
 

@@ -139,5 +139,5 @@ def _nothing(artist: ArtistSearch) -> str:
         return _GONE
     folders = ", ".join(shown(folder) for folder in artist.images.basis.place.folders)
     if not folders:
-        return "no folder holds this artist's music alone, and no picture file is named so"
+        return "no folder holds this artist's music alone, and no picture file has its name"
     return f"no picture of the artist in {folders}"

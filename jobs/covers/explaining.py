@@ -130,10 +130,10 @@ def _lost_by(look: Look, winner: Look | None) -> str:
     if look.fault is not None or winner is None:
         return str(look.fault)
     if look.unfit and not winner.unfit:
-        return f"{look.unfit}, so it comes after all others"
+        return f"{look.unfit}, so all others come first"
     mine, best = look.candidate, winner.candidate
     if preference(look) < preference(winner):
-        return "smaller than what is shown, which is there still and of the same source"
+        return "smaller than the present cover, which is still there and of the same source"
     if best.source == CHOSEN:
         return "you set another"
     if mine.rank != best.rank:

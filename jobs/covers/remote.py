@@ -77,8 +77,8 @@ def fetch(entity_type: EntityType, ids: Sequence[int]) -> None:
     store.drop_leftovers()
     if faults:
         raise UnavailableError(
-            f"{len(faults)} of {len(attempt.leased)} {entity_type}s wait for providers that cannot "
-            f"be asked just now, {entity_type} {min(faults)} for: {faults[min(faults)]}"
+            f"{len(faults)} of {len(attempt.leased)} {entity_type}s wait for providers that are "
+            f"unavailable, {entity_type} {min(faults)} for: {faults[min(faults)]}"
         )
 
 

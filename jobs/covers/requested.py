@@ -25,7 +25,7 @@ def make_requested(digest: str, size: int) -> None:
         return
     if not store.original(digest).exists():
         raise NoThumbnailError(
-            f"the picture {digest} is lost — run `fleet doctor --fix`, which has it made again"
+            f"the picture {digest} is lost — run `fleet doctor --fix`, which restores it"
         )
     fault = make_thumbnail(digest, size)
     if fault is not None:

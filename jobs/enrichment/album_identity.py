@@ -202,7 +202,7 @@ def _compare(album: TaggedAlbum, release: Release, *, is_edition: bool, certain:
     elif low:
         refused = f"{named} is not it: {', '.join(low)}"
     elif score < LEAST_SCORE:
-        refused = f"{named} is too unlike: {score:.2f} ({', '.join(why)})"
+        refused = f"{named} is too different: {score:.2f} ({', '.join(why)})"
     meant = MeantRelease(release, paired, is_edition)
     return _Compared(meant, round(score, 3), [named, *why], refused)
 

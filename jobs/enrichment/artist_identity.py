@@ -32,7 +32,7 @@ Found = Identity[Artist] | Unknown
 def identify(artist: TaggedArtist, musicbrainz: MusicBrainz) -> Found:
     """The artist that is meant. Raises UnavailableError or RefusedError."""
     if not is_somebody(artist.name):
-        return Unknown(["the name stands for nobody in particular"])
+        return Unknown(["the name stands for no particular artist"])
     reasons: list[str] = []
     for find in (_by_id, _by_credits, _by_titles):
         found = find(artist, musicbrainz)
@@ -69,7 +69,7 @@ def _by_titles(artist: TaggedArtist, musicbrainz: MusicBrainz) -> Found:
     found = musicbrainz.search_artists(either(names))
     same = [each for each in found if _is_called(each, artist.name)][:_MOST_NAMESAKES]
     if not same:
-        return Unknown(["search: nobody of this name"])
+        return Unknown(["search: no artist of this name"])
     whose = either(f"arid:{each.id}" for each in same)
     what = either(phrase("recording", title) for title in titles)
     recordings = musicbrainz.search_recordings(f"{whose} AND {what}")

@@ -38,8 +38,8 @@ def enrich(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
     provider_answers.drop_overdue()
     if faults:
         raise UnavailableError(
-            f"{len(faults)} of {len(attempt.leased)} {entity_type}s wait for providers that cannot "
-            f"be asked just now, {entity_type} {min(faults)} for: {faults[min(faults)]}"
+            f"{len(faults)} of {len(attempt.leased)} {entity_type}s wait for providers that are "
+            f"unavailable, {entity_type} {min(faults)} for: {faults[min(faults)]}"
         )
 
 

@@ -76,7 +76,7 @@ def _by_sound(track: TaggedTrack, musicbrainz: MusicBrainz, acoustid: AcoustId |
     ]
     ids = list(dict.fromkeys(each.recording_id for each in like))
     if len(ids) != 1:
-        return Unknown([f"AcoustID: {len(ids)} recordings of that title sound like it"])
+        return Unknown([f"AcoustID: {len(ids)} recordings of that title match"])
     recording, answered = musicbrainz.recording(ids[0])
     if recording is None:
         return Unknown([f"AcoustID: MusicBrainz has no recording {ids[0]}"])

@@ -39,10 +39,10 @@ def reconcile() -> dict[str, int] | None:
         if not is_mine:
             return None
         with recorded("maintenance.reconcile", only_changes=True) as done:
-            done.changes["needs whose time has come"] = ledger.wake_due()
+            done.changes["needs that became due"] = ledger.wake_due()
             remote.want_unasked()
             rung = ring_again()
-            done.changes.update({f"rung for {name}": count for name, count in rung.items()})
+            done.changes.update({f"{name} enqueued": count for name, count in rung.items()})
             return rung
 
 
@@ -133,8 +133,8 @@ def cleanup_old_data() -> None:
 def optimize_database() -> None:
     """Have the planner know what the tables hold, and give free space back to the disk."""
     with recorded("maintenance.optimize_database") as done:
-        done.changes["tables looked at"] = soundness.analyse()
-        done.changes["pages given back"] = soundness.give_back()
+        done.changes["tables analysed"] = soundness.analyse()
+        done.changes["pages freed"] = soundness.give_back()
         soundness.empty_log()
         if held_back := soundness.held_back():
             done.notes.append(

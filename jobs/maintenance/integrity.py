@@ -34,7 +34,7 @@ def validate(done: Done) -> None:
     if wrong := orphans.of_wrong_dimension():
         done.notes.append(
             f"{wrong} vectors have another dimension than their model — "
-            "`fleet enqueue vectorization.train` makes all anew"
+            "`fleet enqueue vectorization.train` recomputes all"
         )
 
 
@@ -75,7 +75,7 @@ def _ask_for_never_asked(done: Done) -> None:
             with transaction():
                 ledger.need(need.kind, need.entity_type, part)
         if ids:
-            done.changes[f"{need.entity_type} {need.kind} asked for"] = len(ids)
+            done.changes[f"{need.entity_type} {need.kind} added to the ledger"] = len(ids)
 
 
 def _look_at_pictures(done: Done) -> None:

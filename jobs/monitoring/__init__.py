@@ -18,8 +18,8 @@ from jobs.vectorization import first_model
 from worker.dispatch import alone, enqueue, held_jobs, job
 
 NO_MODEL = (
-    f"no model yet: the first is trained when {first_model.FEWEST} tracks and all that waits are "
-    f"heard, or {first_model.ENOUGH:,} are"
+    f"no model yet: the first training starts when {first_model.FEWEST} tracks and all that wait "
+    f"are analysed, or {first_model.ENOUGH:,} are"
 )
 
 

@@ -34,8 +34,8 @@ def judged(
     for reason in _amiss(measures):
         return Found(Verdict.POOR, f"{reason}: a training would change nothing")
     if vectors_to_make:
-        return Found(Verdict.GOOD, f"vectors still to be made: {vectors_to_make:,}")
-    return Found(Verdict.GOOD, "nothing that was measured asks for a training")
+        return Found(Verdict.GOOD, f"vectors still to compute: {vectors_to_make:,}")
+    return Found(Verdict.GOOD, "no measurement calls for a training")
 
 
 def _to_mend(
@@ -43,17 +43,23 @@ def _to_mend(
 ) -> Iterator[str]:
     coverage, drift, recall = measures.coverage, measures.drift, measures.recall
     if coverage is not None and coverage < rules.coverage and not vectors_to_make:
-        yield f"{1 - coverage:.0%} of the tracks heard have no vector, and none is being made"
+        yield f"{1 - coverage:.0%} of the analysed tracks have no vector, and no job computes them"
     if drift is not None and drift > rules.drift:
-        yield f"newer tracks lie {drift:.2f} standard deviations off, more than {rules.drift:g}"
+        yield (
+            f"the features of newer tracks have drifted by {drift:.2f} standard deviations, "
+            f"more than {rules.drift:g}"
+        )
     least = None if first_recall is None else first_recall - rules.recall_drop
     if recall is not None and least is not None and recall < least:
-        yield f"neighbours tell {recall:.0%} of the genres, at first {first_recall:.0%}"
+        yield f"neighbours predict {recall:.0%} of the genres, at first {first_recall:.0%}"
 
 
 def _amiss(measures: Measures) -> Iterator[str]:
     recall, chance, stability = measures.recall, measures.chance, measures.stability
     if recall is not None and chance is not None and recall <= chance < 1:
-        yield f"neighbours tell {recall:.0%} of the genres, the most frequent alone {chance:.0%}"
+        yield (
+            f"neighbours predict {recall:.0%} of the genres, the most frequent genre alone "
+            f"{chance:.0%}"
+        )
     if stability is not None and stability < _STEADY:
         yield f"{stability:.0%} of the neighbours are those of the model before"

@@ -119,7 +119,7 @@ def _alone(provider: str, question: str) -> Iterator[None]:
     digest = hashlib.sha256(question.encode()).hexdigest()[:32]
     lock = connection().lock(f"fleet:asking:{provider}:{digest}", timeout=_LONGEST_ASKING)
     if not lock.acquire(blocking_timeout=_LONGEST_ASKING):
-        raise UnavailableError(f"{provider} is being asked the same, and does not answer")
+        raise UnavailableError(f"{provider} has the same request pending, and does not answer")
     try:
         yield
     finally:

@@ -160,7 +160,7 @@ class Caller:
             raise NothingThereError(f"{self.name} answers {answer.status}")
         if answer.status != httpx.codes.OK:
             raise RefusedError(
-                f"{self.name} answers {answer.status} — look at its key and at FLEET_CONTACT"
+                f"{self.name} answers {answer.status} — check its key and FLEET_CONTACT"
             )
         if body is _NO_JSON:
             raise StumbledError(f"{self.name} answers with something that is no JSON")

@@ -106,8 +106,8 @@ class Pace:
                 return
             seconds = self._poll_seconds if wait == _HELD else wait / _MS
             if time.monotonic() + seconds > ends:
-                whose = "is asked by others" if wait == _HELD else "wants to be left alone"
-                raise UnavailableError(f"{self._name} {whose} for another {seconds:.0f} s")
+                why = "is busy with other requests" if wait == _HELD else "allows no request"
+                raise UnavailableError(f"{self._name} {why} for another {seconds:.0f} s")
             time.sleep(seconds)
 
 
@@ -133,8 +133,8 @@ class Breaker:
         wait = int(self._admit(keys=self._keys, args=[FAILURES, round(_PROBE_SECONDS * _MS)]))
         if wait:
             raise UnavailableError(
-                f"{self._name} failed {FAILURES} times in a row "
-                f"and is left alone for another {wait / _MS:.0f} s"
+                f"{self._name} failed {FAILURES} times in a row and gets no request for another "
+                f"{wait / _MS:.0f} s"
             )
 
     def failed(self) -> None:

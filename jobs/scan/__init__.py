@@ -58,7 +58,7 @@ def discovery(
 def _discover(scan: Scan) -> None:
     root, path = scan.root, to_bytes(scan.root)
     if not os.path.isdir(path):
-        return scans.fail(scan.id, f"{root} is not there; what is known of it stays as it is")
+        return scans.fail(scan.id, f"{root} is not there; its rows stay as they are")
     walk, groups, scope = _walk(scan)
     comparison = comparing.compare(root, deep=scan.deep, scope=scope)
     sender = Sender(scan.id, has_tracks=comparison.known > 0 or scope is not None)

@@ -21,8 +21,10 @@ from worker.dispatch import connection, current_attempt, enqueue, job
 
 _LOCK_SECONDS = 120
 """After what time a training that does not tell that it goes on is taken for dead."""
-NO_MODEL = "no model yet: the first is trained when the first analyses are done"
-NOTHING_KNOWN = "nothing was heard in it, and its tags name no genre, mood or year that others have"
+NO_MODEL = "no model yet: the first training starts when the first analyses are done"
+NOTHING_KNOWN = (
+    "it has no audio features, and its tags name no genre, mood or year that others have"
+)
 NO_MEMBERS = "none of its tracks has a vector"
 
 

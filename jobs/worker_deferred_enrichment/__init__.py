@@ -19,7 +19,7 @@ def process_enrichment_batch() -> dict[str, int]:
     """
     with recorded(picking.PICK, only_changes=True) as done:
         picked = picking.pick()
-        done.changes.update({f"{kind} put in the queue": count for kind, count in picked.items()})
+        done.changes.update({f"{kind} enqueued": count for kind, count in picked.items()})
     return picked
 
 

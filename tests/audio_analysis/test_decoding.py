@@ -129,6 +129,6 @@ def test_what_each_decoder_said_is_told(tmp_path: Path) -> None:
 
 def test_a_few_samples_are_told_to_be_too_little(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", sounds.tone(440, 0.01), sounds.RATE)
-    with pytest.raises(UnreadableFileError, match=r"0\.010 s of sound are too little") as caught:
+    with pytest.raises(UnreadableFileError, match=r"0\.010 s of audio are too little") as caught:
         decode(Wanted(str(tmp_path / "a.wav"), 90, None))
     assert caught.value.code is ProblemCode.EMPTY

@@ -53,7 +53,7 @@ def test_errors_end_with_11_and_come_first(
     marks = [line[:5] for line in told.out.splitlines()]
     assert marks[:2] == ["ERROR", "warn "]
     assert set(marks[2:]) == {"ok   "}
-    assert told.err == "Errors: 1, warnings: 1; `fleet doctor --fix` mends 1 of them.\n"
+    assert told.err == "Errors: 1, warnings: 1; `fleet doctor --fix` repairs 1 of them.\n"
 
 
 def test_json_is_one_object_a_line(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,7 @@ def test_a_broken_topology_is_named_with_its_faults(
     found = complaint("topology")
     assert found.severity is Severity.ERROR
     assert "queues.a.use: is missing" in found.says
-    assert found.remedy == "mend it, then run `fleet config check`"
+    assert found.remedy == "repair it, then run `fleet config check`"
 
 
 def test_a_check_that_cannot_be_made_is_a_finding_and_costs_only_itself(prepared: Path) -> None:

@@ -23,7 +23,7 @@ def test_a_program_that_was_given_up_is_named_with_the_reason_and_started(
     assert found.says.startswith("covers-1 is FATAL, last started ")
     assert found.says.endswith(" (out of luck)")
     assert found.remedy == "see `fleet logs covers-1`, then `fleet up`"
-    assert mend(found).says == "covers-1 was told to start"
+    assert mend(found).says == "covers-1 is starting"
     log = settings.run_dir() / "covers-1.log"
     until(lambda: log.read_text().count("out of luck") == 2)
 

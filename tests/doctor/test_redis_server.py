@@ -138,7 +138,7 @@ def test_a_redis_of_another_host_without_a_password_is_an_error(server_with: Sta
 def test_what_may_not_be_asked_is_no_complaint(server_with: Start) -> None:
     server_with(LOCAL, *ANYBODY, "-config|get", "-acl|getuser")
     assert complaints("redis") == []
-    assert any("is not to be seen here" in each.says for each in examine(quick=True))
+    assert any("does not show who can reach it" in each.says for each in examine(quick=True))
 
 
 def test_a_clock_that_differs_from_that_of_redis_is_named(
@@ -149,7 +149,7 @@ def test_a_clock_that_differs_from_that_of_redis_is_named(
     found = complaint("clock")
     assert (found.severity, found.says) == (
         Severity.WARNING,
-        "the clock of Redis is 60 s behind",
+        "the time of Redis is 60 s behind",
     )
 
 

@@ -277,7 +277,7 @@ def test_an_album_waits_for_a_service_that_is_down_and_costs_no_other(
     musicbrainz(f"release/{mb_id(100)}", RELEASE)
     server.routes[f"/musicbrainz/release/{mb_id(101)}"] = status(503, Retry_After="600")
     need(EntityType.ALBUM, known, waiting)
-    with pytest.raises(UnavailableError, match=r"1 of 2 albums wait .* left alone"):
+    with pytest.raises(UnavailableError, match=r"1 of 2 albums wait .* allows no request"):
         metadata.enrich_batch(album_ids=[known, waiting])
     assert standing(EntityType.ALBUM, known).state == State.DONE
     assert standing(EntityType.ALBUM, waiting).state == State.LEASED

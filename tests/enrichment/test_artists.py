@@ -118,7 +118,7 @@ def test_the_only_one_of_a_name_is_not_taken_without_a_title(musicbrainz: Has) -
 
 def test_nobody_in_particular_is_not_asked_for(server: WebServer, musicbrainz: Has) -> None:
     row = enrich_artist(artist("Various Artists"))
-    assert (row.state, row.reason) == (State.NONE, "the name stands for nobody in particular")
+    assert (row.state, row.reason) == (State.NONE, "the name stands for no particular artist")
     assert server.connections == 0
 
 

@@ -135,7 +135,7 @@ def test_a_job_that_fails_leaves_its_reason_when_its_tries_are_over(
             queues.rpush(dispatch.queue(QUEUE).key, job_id)
     row = standing(EntityType.ALBUM, album_id)
     assert row.state == State.FAILED
-    assert "look at its key and at FLEET_CONTACT" in row.reason
+    assert "check its key and FLEET_CONTACT" in row.reason
     assert row.look_again_at > utc_now()
 
 

@@ -154,7 +154,7 @@ def test_what_sounds_hardly_like_it_or_is_called_otherwise_is_not_taken(
     musicbrainz("recording", mb_found("recordings"))
     row = enrich_track(track("First Light", 200.0))
     assert row.state == State.NONE
-    assert "AcoustID: 0 recordings of that title sound like it" in row.reason
+    assert "AcoustID: 0 recordings of that title match" in row.reason
 
 
 @pytest.mark.parametrize("prints", ["", "ERROR: could not decode", '{"duration": 3}', "[]"])

@@ -100,7 +100,7 @@ def test_why_lists_every_candidate_with_its_score_and_what_it_lost_by(
         ("cover.jpg", [0, 0, 0, -1, 0], "wins"),
         ("cover 2.jpg", [0, 0, 0, 2, 0], "the lower number comes first"),
         ("disc 1.flac", [0, 4, 0, -1, 0], "cover.* comes before embedded"),
-        ("folder.png", [1, 1, 0, -1, 0], "smaller than 150 pixels, so it comes after all others"),
+        ("folder.png", [1, 1, 0, -1, 0], "smaller than 150 pixels, so all others come first"),
     ]
     name, score, verdict = told[-1]
     assert (name, score[0], verdict[:12]) == ("front.jpg", 2, "bad-picture:")

@@ -128,16 +128,16 @@ def test_optimising_looks_at_what_changed_and_gives_space_back(scan: Scan) -> No
         Problem.delete().execute()
     optimize_database()
     done = changed("optimize_database")
-    assert done["tables looked at"] > 0
+    assert done["tables analysed"] > 0
     if is_sqlite():
-        assert done["pages given back"] > 40
+        assert done["pages freed"] > 40
         assert sqlite3.connect(settings.data_dir() / "library.db").execute(
             "PRAGMA freelist_count"
         ).fetchone() == (0,)
     optimize_database()
     again = changed("optimize_database")
-    assert again.get("tables looked at", 0) <= 2, "but for its own record"
-    assert "pages given back" not in again
+    assert again.get("tables analysed", 0) <= 2, "but for its own record"
+    assert "pages freed" not in again
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -79,7 +79,7 @@ def test_what_was_never_asked_for_is(scan: Scan) -> None:
     scan()
     lost = (LedgerRow.kind == Kind.COVER) & (LedgerRow.entity_type == EntityType.ALBUM)
     assert LedgerRow.delete().where(lost).execute() == 2
-    assert found() == {"album cover asked for": 2}
+    assert found() == {"album cover added to the ledger": 2}
     assert {row.state for row in LedgerRow.select().where(lost)} == {State.TODO}
     assert found() == {}
 
@@ -128,7 +128,7 @@ def test_vectors_that_fit_no_model_are_told(scan: Scan) -> None:
     found()
     assert notes(JOB) == [
         "1 vectors have another dimension than their model — "
-        "`fleet enqueue vectorization.train` makes all anew"
+        "`fleet enqueue vectorization.train` recomputes all"
     ]
 
 

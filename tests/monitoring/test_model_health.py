@@ -68,7 +68,7 @@ def test_vectors_that_nobody_makes_ask_for_a_training(library: Library) -> None:
     health = measured()
     assert health.measures.coverage == 0.75
     assert health.verdict is Verdict.RETRAIN
-    assert asked() == ["25% of the tracks heard have no vector, and none is being made"]
+    assert asked() == ["25% of the analysed tracks have no vector, and no job computes them"]
 
 
 def test_vectors_by_a_model_in_training_cover_nothing_yet(library: Library) -> None:
@@ -87,7 +87,7 @@ def test_vectors_that_are_being_made_are_waited_for(library: Library) -> None:
     with transaction():
         ledger.need(Kind.VECTOR, EntityType.TRACK, ids[:15])
     health = measured()
-    assert (health.verdict, health.reason) == (Verdict.GOOD, "vectors still to be made: 15")
+    assert (health.verdict, health.reason) == (Verdict.GOOD, "vectors still to compute: 15")
 
 
 def test_silence_and_missing_tracks_do_not_count_as_uncovered(library: Library) -> None:
@@ -109,7 +109,7 @@ def test_music_of_another_kind_has_drifted_and_asks_for_a_training(library: Libr
     assert health.measures.drift > 0.75
     assert health.verdict is Verdict.RETRAIN
     (reason,) = asked()
-    assert "standard deviations off, more than 0.75" in reason
+    assert "standard deviations, more than 0.75" in reason
 
 
 @ON_ONE_DATABASE

@@ -30,9 +30,9 @@ def test_status_tells_version_age_health_and_why_a_training_is_due(
 ) -> None:
     library.fill()
     version = vectorization.train("test")
-    start = f"Model {version} of what is alike, 8 days old, health: "
+    start = f"Similarity model {version}, 8 days old, health: "
     VectorModel.update(trained_at=utc_now() - timedelta(days=8)).execute()
-    expected = start + "not measured yet; a training is not due: not looked at yet"
+    expected = start + "not measured yet; a training is not due: not checked yet"
     assert expected in told(capsys)
     check_model_health()
     monitor_tag_changes()
@@ -56,4 +56,4 @@ def test_what_was_found_of_the_model_before_is_not_told_of_the_next(
     VectorModel.update(trained_at=utc_now() - timedelta(days=8)).execute()
     monitor_tag_changes()
     vectorization.train("again")
-    assert "a training is not due: not looked at yet" in told(capsys)
+    assert "a training is not due: not checked yet" in told(capsys)

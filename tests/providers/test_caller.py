@@ -101,10 +101,10 @@ def test_retry_after_holds_for_the_whole_fleet(
     server: WebServer, caller: Caller, queues: redis.Redis
 ) -> None:
     server.routes["/"] = status(429, Retry_After="600")
-    with pytest.raises(UnavailableError, match="left alone for another"):
+    with pytest.raises(UnavailableError, match="allows no request for another"):
         caller.json("/")
     with (
-        pytest.raises(UnavailableError, match="left alone for another"),
+        pytest.raises(UnavailableError, match="allows no request for another"),
         Pace(queues, "shop", 0.001).turn(),
     ):
         pass
@@ -237,7 +237,7 @@ def take_turn(valkey: str) -> Callable[[], str]:
 def test_processes_share_the_turns_of_a_service(valkey: str, queues: redis.Redis) -> None:
     take = take_turn(valkey)
     assert take() == "mine\n"
-    assert "wants to be left alone" in take()
+    assert "allows no request" in take()
 
 
 def test_turns_of_different_services_are_their_own(queues: redis.Redis) -> None:
@@ -251,5 +251,5 @@ def test_turns_of_different_services_are_their_own(queues: redis.Redis) -> None:
 def test_only_one_has_the_turn_however_long_it_takes(queues: redis.Redis) -> None:
     with Pace(queues, "shop", 0.001).turn():
         other = Pace(queues, "shop", 0.001, most_wait=0.01)
-        with pytest.raises(UnavailableError, match="is asked by others"), other.turn():
+        with pytest.raises(UnavailableError, match="is busy with other requests"), other.turn():
             pass

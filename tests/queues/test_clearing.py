@@ -87,7 +87,7 @@ def test_the_command_asks_and_says_that_needs_come_back(
     assert fleet("queue", "clear", OLD, "--yes") == ExitCode.OK
     told = capsys.readouterr()
     assert f"Deleted 2 jobs (2 waiting) of {OLD}" in told.out
-    assert "next sweep" in told.err
+    assert "maintenance.reconcile enqueues again" in told.err
 
 
 def test_an_empty_queue_has_nothing_to_clear(

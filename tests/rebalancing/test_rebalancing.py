@@ -176,7 +176,7 @@ def test_the_job_moves_processes_of_the_fleet_that_runs_it_and_records_why() -> 
     assert newest.changes == {"processes moved": 1}
     (note,) = newest.notes
     assert note.startswith("main-2 in place of art-2: 20 jobs wait for main, the first for 5 min")
-    assert note.endswith(", and art had borrowed it")
+    assert note.endswith(", and art has more processes than queues.toml says")
 
 
 def test_a_paused_queue_attracts_no_process() -> None:

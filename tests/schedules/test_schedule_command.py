@@ -43,7 +43,7 @@ def test_the_list_tells_the_last_run_its_outcome_and_the_next_run() -> None:
     assert utc_now() - datetime.fromisoformat(listed()["last"][:19]) < timedelta(minutes=5)
     table = run("list")
     assert f"\n{CLEANUP}\tmaintenance.cleanup_expired_tasks\t0 */4 * * *\t20" in table
-    assert "`fleet up` starts it, and its clock" in table
+    assert "`fleet up` starts it and its scheduler" in table
 
 
 @pytest.mark.usefixtures("queues", "database")

@@ -125,7 +125,7 @@ def test_an_edited_queues_toml_is_noticed(fleet: Fleet, environment: dict[str, s
     file.write_text(text.replace('"5m"', '"6m"'))
     told = fleet("up").stderr
     file.write_text(text)
-    assert "It runs as an earlier queues.toml said: `fleet reload`" in told
+    assert "It runs by an earlier queues.toml: `fleet reload`" in told
     assert "earlier" not in fleet("up").stderr
 
 

@@ -182,7 +182,7 @@ FAULTS = {
     "no TOML": (
         "retries = 0",
         "retries = ",
-        "Invalid value (at line 20, column 11) — mend the line",
+        "Invalid value (at line 20, column 11) — repair the line",
     ),
 }
 

@@ -106,4 +106,4 @@ def test_a_track_that_waits_for_its_analysis_is_told(library: Library, capsys: O
     track = Track.get_by_id(library.track("new", None))
     ledger.need(Kind.ANALYSIS, EntityType.TRACK, [track.id])
     assert run(["similar", "new"]) == ExitCode.BAD_INPUT
-    assert "it was not analysed yet — `fleet status`" in capsys.readouterr().err
+    assert "it is not analysed yet — see the progress in `fleet status`" in capsys.readouterr().err

@@ -105,12 +105,12 @@ def test_a_path_of_more_tracks_than_there_are_has_each_once(trained: Library) ->
 
 
 def test_without_a_model_it_is_said_so(library: Library) -> None:
-    with pytest.raises(NoVectorError, match="no model was trained yet"):
+    with pytest.raises(NoVectorError, match="there is no similarity model yet"):
         neighbours.similar(library.drums[0], 1)
 
 
 def test_a_track_without_a_vector_has_its_reason(trained: Library) -> None:
     track = trained.track("broken", None)
     vectorization.batch([track])
-    with pytest.raises(NoVectorError, match=r"nothing was heard in it.* — mend the file"):
+    with pytest.raises(NoVectorError, match=r"it has no audio features.* — repair the file"):
         neighbours.similar(track, 1)

@@ -222,7 +222,7 @@ def test_the_map_names_its_tracks_to_the_keyboard_and_the_pointer(
     page = open_page("map")
     svg, tip = page.get_by_role("application", name="Map of the library"), page.locator("#map-tip")
     expect(svg.locator("path")).to_have_count(3)
-    page.get_by_role("link", name="A way between two tracks").focus()
+    page.get_by_role("link", name="Path between two tracks").focus()
     page.keyboard.press("Tab")
     expect(tip).to_be_visible()
     told = set()
@@ -290,7 +290,7 @@ def test_problems_are_listed(open_page: Open) -> None:
     page = open_page("health")
     expect(page.get_by_text("versions", exact=True)).to_be_visible()
     page.get_by_role("link", name="Files").click()
-    expect(page.get_by_text("Every file could be used.")).to_be_visible()
+    expect(page.get_by_text("No file has a problem.")).to_be_visible()
 
 
 def test_rq_dashboard_lists_queues_and_busy_workers(open_page: Open, page_fleet: PageFleet) -> None:

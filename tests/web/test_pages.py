@@ -136,7 +136,7 @@ def test_an_album_shows_its_tracks_and_where_the_cover_is_from(page: FlaskClient
 def test_an_album_without_a_cover_says_where_one_was_looked_for(page: FlaskClient) -> None:
     html = page.get(f"/albums/{album_id('Bare')}").text
     assert "None was found" in html
-    assert "Looked for in cover.*, folder.*, front.*" in html
+    assert "Searched in cover.*, folder.*, front.*" in html
 
 
 def test_a_missing_file_stays_on_its_album_and_says_so(page: FlaskClient) -> None:
@@ -170,7 +170,7 @@ def test_the_queues_tell_what_waits_and_that_nobody_consumes(page: FlaskClient) 
     dispatch.enqueue("scan.discovery", root="/music", deep=False)
     row = page.get("/queues").text.split('<span class="title">scan</span>')[1].split("</tr>")[0]
     assert '<td class="n">1</td>' in row
-    assert "nobody" in row
+    assert '<span class="mark error">none</span>' in row
 
 
 def test_a_folder_is_scanned_again_once_at_a_time(page: FlaskClient, scanned: Path) -> None:

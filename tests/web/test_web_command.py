@@ -33,7 +33,7 @@ def fleet() -> Iterator[FleetCommand]:
 def test_the_fleet_tells_where_its_page_is(page_fleet: PageFleet) -> None:
     told = page_fleet.command("web", "--where")
     assert told.stdout == f"{page_fleet.url}\n"
-    assert f"Its page: {page_fleet.url}" in page_fleet.command("up").stderr
+    assert f"Web UI: {page_fleet.url}" in page_fleet.command("up").stderr
     assert "<title>Albums" in page_fleet.get("/").text
 
 

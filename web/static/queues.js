@@ -1,4 +1,4 @@
-// The tables of the queues, shown anew every two seconds while somebody looks.
+// Refreshes the tables of the queues every two seconds while the page is visible.
 
 const EVERY = 2000;
 const place = document.getElementById("queues");

@@ -11,9 +11,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def changes_something(command: Command) -> Command:
     """Give a command the options --yes and --dry-run."""
-    yes = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
+    yes = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
     dry_run = click.option(
-        "-n", "--dry-run", is_flag=True, help="Say what would be done, and change nothing."
+        "-n", "--dry-run", is_flag=True, help="Show what the command would do, and change nothing."
     )
     return yes(dry_run(command))
 
@@ -30,7 +30,7 @@ def agreed(question: str, yes: bool) -> bool:
     except click.Abort:
         if sys.stdin.isatty():
             raise
-        raise click.UsageError(f"{question} Nobody is there to answer: add --yes") from None
+        raise click.UsageError(f"{question} There is no terminal to ask on: add --yes") from None
     if not wanted:
         click.echo("Nothing was changed.", err=True)
     return wanted

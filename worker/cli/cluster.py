@@ -20,7 +20,7 @@ _KINDS = {"tracks": EntityType.TRACK, "artists": EntityType.ARTIST}
 
 @click.group(name="cluster")
 def cluster() -> None:
-    """List groups of tracks or artists that sound alike, see who is in one, or export them."""
+    """List clusters of similar tracks or artists, show their members, or export playlists."""
 
 
 @cluster.command(
@@ -32,9 +32,9 @@ Examples:
 """,
 )
 @click.argument("what", type=click.Choice(list(_KINDS)), required=False)
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with what is waited for.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with the state of the model.")
 def list_clusters(what: str | None, as_json: bool) -> None:
-    """List the clusters, the largest first, and say what is waited for."""
+    """List the clusters, the largest first, and the state of their model."""
     open_database()
     check_schema()
     kinds = [_KINDS[what]] if what else list(clusters.TYPES)
@@ -64,7 +64,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--m3u", is_flag=True, help="As a playlist.")
 def show(name: str, as_json: bool, m3u: bool) -> None:
-    """List who is in a cluster, the most typical first."""
+    """List the members of a cluster, the most typical first."""
     if as_json and m3u:
         raise click.UsageError("--json and --m3u are two forms: give one of them")
     open_database()

@@ -40,7 +40,7 @@ def check(context: click.Context, file: Path | None) -> None:
     )
     conf = topology.path.with_name("supervisord.conf")
     if conf.exists() and conf.read_text(encoding="utf-8") != render(topology, COMMITTED):
-        click.echo(f"fleet: {conf} does not say the same — run `fleet config write`", err=True)
+        click.echo(f"fleet: {conf} differs — run `fleet config write`", err=True)
         context.exit(ExitCode.DRIFT)
 
 
@@ -54,7 +54,7 @@ Examples:
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; show what would change.")
 @click.pass_context
 def write(context: click.Context, only_check: bool) -> None:
-    """Render supervisord.conf beside queues.toml, from which it follows."""
+    """Render supervisord.conf beside queues.toml."""
     topology = load()
     conf = topology.path.with_name("supervisord.conf")
     text = render(topology, COMMITTED)

@@ -26,14 +26,15 @@ Examples:
   FLEET_DATA_DIR=/srv/music fleet up
 """,
 )
-@click.option("--foreground", is_flag=True, help="Stay, as supervisord itself; for containers.")
+@click.option(
+    "--foreground", is_flag=True, help="Run supervisord in the foreground; for containers."
+)
 def up(foreground: bool) -> None:
     """Start the fleet.
 
-    Checks queues.toml, brings the database up to date, starts supervisord with all programs and
-    waits until Redis answers and every worker is registered. A fleet that is up already stays as
-    it is; processes of it that are down are started. `fleet reload` has it take up an edited
-    queues.toml.
+    Checks queues.toml, migrates the database, starts supervisord with all programs, and waits until
+    Redis answers and every worker is registered. When the fleet is up already, this starts only
+    those of its processes that are down. `fleet reload` applies an edited queues.toml.
     """
     if foreground:
         control.run_in_foreground()
@@ -45,9 +46,9 @@ def up(foreground: bool) -> None:
     say(f"The fleet is {'up' if started else 'already up'}: {programs}. `fleet down` stops it.")
     page = web_address.published()
     if page is not None and any(each.pid == page.pid for each in control.processes()):
-        say(f"Its page: {page.url}" if page.url else f"Its page waits: {page.fault}")
+        say(f"Web UI: {page.url}" if page.url else f"Its page waits: {page.fault}")
     if not started and control.is_outdated():
-        say("It runs as an earlier queues.toml said: `fleet reload` changes that.")
+        say("It runs by an earlier queues.toml: `fleet reload` applies the present one.")
 
 
 @click.command(
@@ -59,8 +60,8 @@ Examples:
 def down() -> None:
     """Stop the fleet.
 
-    Workers put their jobs back, or are made to stop after some seconds; the jobs stay in their
-    queues, and the next `fleet up` goes on with them.
+    Workers put their jobs back into the queues. After some seconds supervisord kills those that are
+    left. The next `fleet up` continues with all jobs.
     """
     say("The fleet is down." if control.stop(say) else "The fleet was not up.")
 
@@ -75,18 +76,18 @@ Examples:
 """,
 )
 @click.argument("program")
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log as it grows.")
 @click.option(
     "-n",
     "--lines",
     type=click.IntRange(min=0),
     default=20,
     show_default=True,
-    help="Last lines shown.",
+    help="The number of last lines to show.",
 )
 @click.pass_context
 def logs(context: click.Context, program: str, follow: bool, lines: int) -> None:
-    """Show what a program wrote to its log.
+    """Show the log of PROGRAM.
 
     PROGRAM is a program of queues.toml, one process of it (metadata-2), redis, recovery, scheduler,
     web or supervisord.

@@ -101,7 +101,7 @@ def unset(name: str, only: str | None, disc: int | None, role: str | None) -> No
     )
     what = _described(entity, place)
     if was_set:
-        click.echo(f"{what} shows what is found. `fleet cover why {entity.address}` tells what.")
+        click.echo(f"{what} shows what is found. `fleet cover why {entity.address}` explains it.")
     else:
         click.echo(f"Nothing was set for {what}.", err=True)
 
@@ -117,16 +117,17 @@ Examples:
 @click.argument("name", metavar="ALBUM|ARTIST")
 @_only("artist")
 @_only("album")
-@click.option("--json", "as_json", is_flag=True, help="All of it, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def why(name: str, only: str | None, as_json: bool) -> None:
-    """List every picture that ALBUM or ARTIST could show, and what each lost by.
+    """List every candidate for the cover of ALBUM or ARTIST, and why each one lost.
 
-    They are looked for and decoded anew, in the order of choice, and nothing is changed.
+    The command finds and decodes the candidates again, best first, and changes nothing.
 
-    Scores are compared number by number, and the lowest wins; of equal ones the larger picture.
-    The first is 1 for a picture that is too small or far from square, and 2 for one that cannot be
-    shown. Then come the place of its entry in the order, the distance of its folder and the number
-    in its name; of an embedded one its picture type, how many tracks have it, and the first.
+    It compares scores number by number, and the lowest wins; among equal scores the larger picture
+    does. The first number is 1 for a picture that is too small or far from square, and 2 for one
+    that cannot be shown. Then follow the place of its source in the setting, the distance of its
+    folder and the number in its name; for an embedded picture its picture type, how many tracks
+    carry it, and the first of them.
     """
     entity, _ = _found(name, only, None, None)
     roles = perform("covers.explain", entity_type=entity.type, entity_id=entity.id)

@@ -23,22 +23,22 @@ Examples:
 """,
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("--quick", is_flag=True, help="Leave out the picture store and its many files.")
-@click.option("--fix", is_flag=True, help="Mend what is safe to mend, then look again.")
-@click.option("-n", "--dry-run", is_flag=True, help="With --fix: only say what would be mended.")
+@click.option("--quick", is_flag=True, help="Skip the picture store with its many files.")
+@click.option("--fix", is_flag=True, help="Repair what is safe to repair, then check again.")
+@click.option("-n", "--dry-run", is_flag=True, help="With --fix: only show what it would repair.")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool, quick: bool, fix: bool, dry_run: bool) -> None:
-    """Look for what is wrong, and say how to mend it.
+    """Find faults, and show how to repair them.
 
-    Looks at permissions, disk space, the database, its schema and ledger, the library's folders and
-    the picture store, at Redis, queues and workers, at what supervisord runs and what is watched.
+    Checks permissions, disk space, the database, its schema and ledger, the library's folders, the
+    picture store, Redis, queues, workers, the programs of supervisord, and the watched folders.
     Ends with 3 when there are only warnings, with 11 when there are errors.
 
-    --fix does only what harms nothing at any time: closes what is open to others, migrates the
-    database, makes missing indexes, writes needs into the ledger, deletes files of the picture
-    store that have had no row for a day, sets the fleet's own Redis right, moves jobs out of queues
-    that queues.toml does not know, starts what is down. It ends with what is left. With --json each
-    fix is an object with `fix` and `done`.
+    --fix repairs only what is safe to repair at any time. It revokes access of other users,
+    migrates the database, makes missing indexes, writes missing needs into the ledger, deletes
+    files of the picture store that have had no row for a day, corrects settings of the fleet's own
+    Redis, moves jobs out of queues that queues.toml does not declare, and starts processes that are
+    down. Then it checks again. With --json each fix is an object with `fix` and `done`.
     """
     if dry_run and not fix:
         raise click.UsageError("--dry-run goes with --fix")
@@ -102,7 +102,7 @@ def _sum_up(findings: Iterable[Finding]) -> None:
     if not wrong:
         click.echo("All is well.", err=True)
         return
-    mends = f"; `fleet doctor --fix` mends {fixable} of them" if fixable else ""
+    mends = f"; `fleet doctor --fix` repairs {fixable} of them" if fixable else ""
     click.echo(f"Errors: {errors}, warnings: {len(wrong) - errors}{mends}.", err=True)
 
 

@@ -32,25 +32,29 @@ Examples:
 )
 @click.argument("work", metavar="JOB|KIND|STAGE")
 @click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
-@click.option("--missing", "which", flag_value="missing", help="For what was never settled.")
-@click.option("--failed", "which", flag_value="failed", help="For what failed.")
-@click.option("--all", "which", flag_value="all", help="For everything, anew.")
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--missing", "which", flag_value="missing", help="For entities whose work is to do.")
+@click.option("--failed", "which", flag_value="failed", help="For entities whose work failed.")
+@click.option("--all", "which", flag_value="all", help="For all entities, done or not.")
+@click.option(
+    "-n", "--dry-run", is_flag=True, help="Show what the command would do, and change nothing."
+)
 def enqueue(work: str, arguments: tuple[str, ...], which: str | None, dry_run: bool) -> None:
-    """Put a job in the queue that queues.toml routes it to, and print the id of each job.
+    """Enqueue a job in the queue that queues.toml routes it to, and print the job's id.
 
-    Values are JSON, or else text. With --missing, --failed or --all the tracks or albums come from
-    the ledger, and besides a job's name a kind of work (cover, picture) or a stage (covers) will
-    do. What was looked for and not found is settled, and not missing.
+    A VALUE is JSON, or else text. With --missing, --failed or --all the ledger supplies the
+    entities, and the first argument may also be a kind of work (cover, picture) or a stage
+    (covers). Work that found nothing is settled, so --missing leaves it out.
     """
     topology = load()
     if which and arguments:
-        raise click.UsageError(f"--{which} takes the ids from the ledger, and no arguments beside")
+        raise click.UsageError(f"--{which} takes the ids from the ledger: leave out the arguments")
     if which:
         _from_ledger(_needs(work), which, dry_run)
         return
     if work not in topology.routes and _named(work):
-        raise click.UsageError(f"{work} is no job but work: add --missing, --failed or --all")
+        raise click.UsageError(
+            f"{work} is a kind of work or a stage: add --missing, --failed or --all"
+        )
     queue = topology.route(work)
     call = _arguments(arguments)
     if dry_run:

@@ -31,24 +31,24 @@ class Row(NamedTuple):
 COMMANDS = {
     "up": Row("control", "up", "Start the fleet."),
     "down": Row("control", "down", "Stop the fleet."),
-    "reload": Row("reload", "reload", "Have the fleet that runs take up an edited queues.toml."),
-    "scale": Row("scale", "scale", "Give a program more or fewer processes, for the time being."),
-    "scan": Row("scan", "scan", "Take folders of music into the library."),
-    "status": Row("status", "status", "Show queues, workers, and what is done and left to do."),
-    "report": Row("report", "report", "Show the daily health report beside the one before."),
-    "problems": Row("problems", "problems", "List the files that could not be used, and why."),
+    "reload": Row("reload", "reload", "Apply an edited queues.toml to the running fleet."),
+    "scale": Row("scale", "scale", "Change the number of processes of a program."),
+    "scan": Row("scan", "scan", "Add folders of music to the library, or update them."),
+    "status": Row("status", "status", "Show queues, workers and the progress of the work."),
+    "report": Row("report", "report", "Show the daily health report."),
+    "problems": Row("problems", "problems", "List files that musicfleet could not use, and why."),
     "missing-tags": Row("missing_tags", "missing_tags", "List albums whose tracks lack tags."),
-    "watch": Row("watch", "watch", "Show which folders are watched, and how."),
-    "web": Row("web", "web", "Show where the page is, or serve it."),
-    "cover": Row("cover", "cover", "Set a cover yourself, or see why another is shown."),
-    "similar": Row("similar", "similar", "List the tracks that are most like one."),
-    "path": Row("similar", "path", "List a smooth way from one track to another."),
-    "cluster": Row("cluster", "cluster", "List groups that sound alike, or export them."),
-    "enqueue": Row("enqueue", "enqueue", "Put a job in its queue."),
-    "queue": Row("queue", "queue", "List, pause, move, clear or retry the queues' jobs."),
-    "schedule": Row("schedule", "schedule", "List what runs by the clock, or run it now."),
-    "doctor": Row("doctor", "doctor", "Look for what is wrong, and say how to mend it."),
-    "logs": Row("control", "logs", "Show what a program wrote to its log."),
+    "watch": Row("watch", "watch", "Show which folders musicfleet watches, and how."),
+    "web": Row("web", "web", "Show the address of the web UI, or serve it."),
+    "cover": Row("cover", "cover", "Set a cover, or explain the one that is shown."),
+    "similar": Row("similar", "similar", "List the tracks most similar to one."),
+    "path": Row("similar", "path", "List a playlist that leads from one track to another."),
+    "cluster": Row("cluster", "cluster", "List clusters of similar music, or export playlists."),
+    "enqueue": Row("enqueue", "enqueue", "Enqueue a job."),
+    "queue": Row("queue", "queue", "List, pause, move, clear or retry jobs of queues."),
+    "schedule": Row("schedule", "schedule", "List the schedules, or run one now."),
+    "doctor": Row("doctor", "doctor", "Find faults, and show how to repair them."),
+    "logs": Row("control", "logs", "Show the log of a program."),
     "config": Row("config", "config", "Check, render and show the topology in queues.toml."),
 }
 """Every command, in the order of the help."""
@@ -64,7 +64,7 @@ Exit codes:
 {codes}
 
 \b
-Shell completion, for bash (zsh and fish alike):
+Shell completion, here for bash (also zsh and fish):
   eval "$(_FLEET_COMPLETE=bash_source fleet)"
 """
 

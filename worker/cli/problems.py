@@ -25,9 +25,10 @@ Examples:
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def problems(folder: Path | None, as_json: bool) -> None:
-    """List the files that could not be used, and why.
+    """List the files that musicfleet could not use, and why.
 
-    With FOLDER only what lies there. A problem goes when a scan finds the file mended, or gone.
+    With FOLDER only the files in it. A problem is deleted when a scan finds the file repaired or
+    gone.
     """
     open_database()
     check_schema()

@@ -22,9 +22,9 @@ _SHOWN_IDS = 20
 
 @click.group()
 def queue() -> None:
-    """List the queues, and pause, resume, clear, retry or rescue one.
+    """List, pause, resume, clear or retry queues, or move their jobs.
 
-    What changes something asks first, or takes --yes; --dry-run says what would be done.
+    Commands that change something ask first, or take --yes. --dry-run shows what they would do.
     """
 
 
@@ -42,9 +42,10 @@ Examples:
 def list_queues(names: tuple[str, ...], as_json: bool) -> None:
     """List the queues of queues.toml, and others that hold jobs.
 
-    Each: how many jobs wait, run, failed, wait for a time (later), how long the first one has
-    waited, whether it is paused, how many jobs were put back after their process died (recovered),
-    and which live workers consume it. With --json also what it is for.
+    For each queue: the numbers of waiting, running, failed and later jobs (scheduled or deferred),
+    how long the first job has waited, whether the queue is paused, how many jobs the recovery put
+    back after a process died (recovered), and the live workers that consume it. With --json also
+    what its jobs do.
     """
     for name in names:
         queues.required(name)
@@ -66,9 +67,9 @@ Examples:
 @click.argument("name", metavar="QUEUE")
 @changes_something
 def pause(name: str, yes: bool, dry_run: bool) -> None:
-    """Take no more jobs from QUEUE until it is resumed.
+    """Stop workers from taking jobs of QUEUE until it is resumed.
 
-    Jobs go on arriving in it, the one at hand goes on, and other queues are not touched.
+    The queue still accepts jobs, and running jobs finish. Other queues are not affected.
     """
     queues.required(name, queues.declared())
     waiting = queues.sizes([name])[name][Place.WAITING]
@@ -90,7 +91,7 @@ Examples:
 @click.argument("name", metavar="QUEUE")
 @changes_something
 def resume(name: str, yes: bool, dry_run: bool) -> None:
-    """Take jobs from QUEUE again."""
+    """Let workers take jobs of QUEUE again."""
     paused = queues.paused()
     queues.required(name, {*queues.declared(), *paused})
     waiting = queues.sizes([name])[name][Place.WAITING]
@@ -115,7 +116,7 @@ Examples:
 @changes_something
 @click.pass_context
 def move(context: click.Context, source: str, target: str, yes: bool, dry_run: bool) -> None:
-    """Rescue the jobs of FROM that queues.toml routes to TO today.
+    """Move the jobs of FROM that queues.toml routes to TO.
 
     FROM may be a queue that queues.toml does not know any more. Waiting, scheduled and deferred
     jobs go behind those that TO has, in their order, with its timeout and retries. Jobs that are
@@ -143,7 +144,7 @@ Examples:
 @changes_something
 @click.pass_context
 def retry(context: click.Context, name: str, yes: bool, dry_run: bool) -> None:
-    """Put the failed jobs of QUEUE back to work, with all their retries.
+    """Enqueue the failed jobs of QUEUE again, with all their retries.
 
     They go to the queues that take them today. Jobs that no queue takes stay failed and are
     listed; it ends with 3 then. What the ledger counts as failed: `fleet enqueue KIND --failed`.
@@ -168,10 +169,10 @@ Examples:
 @click.argument("name", metavar="QUEUE")
 @changes_something
 def clear(name: str, yes: bool, dry_run: bool) -> None:
-    """Delete the jobs of QUEUE that have not begun: waiting, scheduled and deferred.
+    """Delete the waiting, scheduled and deferred jobs of QUEUE.
 
-    What is to be done stands in the database: what the library still needs comes back with the
-    next sweep (the job maintenance.reconcile). Jobs that run or have failed stay.
+    The ledger in the database records what the library still needs, and the job
+    maintenance.reconcile enqueues that again within a minute. Running and failed jobs stay.
     """
     counts = queues.clear(name, dry_run=True)
     if not counts.total():
@@ -181,7 +182,7 @@ def clear(name: str, yes: bool, dry_run: bool) -> None:
         click.echo(f"Would delete {_sorts(counts)} of {name}")
     elif agreed(f"Delete {_sorts(counts)} of {name}?", yes):
         click.echo(f"Deleted {_sorts(queues.clear(name))} of {name}")
-        click.echo("What the library still needs comes back with the next sweep.", err=True)
+        click.echo("maintenance.reconcile enqueues again what the library still needs.", err=True)
 
 
 class _Words(NamedTuple):

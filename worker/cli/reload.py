@@ -16,14 +16,14 @@ Examples:
 )
 @changes_something
 def reload(yes: bool, dry_run: bool) -> None:
-    """Have the fleet that runs take up an edited queues.toml.
+    """Apply an edited queues.toml to the running fleet.
 
-    Only those processes are started, stopped or restarted that the edit concerns, and it asks
-    before it ends one. The other workers go on, and read queues.toml anew. What `fleet scale` has
-    changed, and what was lent by rebalancing, goes back to what queues.toml says.
+    Starts, stops or restarts only the processes that the edit concerns, and asks before it ends
+    one. The other workers keep running and reread queues.toml. This resets the numbers of processes
+    that `fleet scale` or worker rebalancing changed to those of queues.toml.
 
-    Nothing is changed when queues.toml has a fault, or when a queue that holds jobs would be left
-    without a consumer.
+    It changes nothing when queues.toml has a fault, or when a queue that holds jobs would lose its
+    last consumer.
     """
     if carry_out(reloaded(), dry_run=dry_run, yes=yes):
-        click.echo("The fleet goes by queues.toml as it is now.", err=True)
+        click.echo("The fleet runs by the present queues.toml.", err=True)

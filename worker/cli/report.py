@@ -37,7 +37,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def report(as_json: bool) -> None:
-    """Show the last daily health report beside the one before.
+    """Show the last daily health report, compared with the one before.
 
     Each queue: jobs done and attempts that failed since the report before, what waited when it was
     made, and how many jobs a worker does in a minute of work. Below them: what is to do and what

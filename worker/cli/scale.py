@@ -21,13 +21,13 @@ Examples:
 @click.argument("count", required=False, type=click.IntRange(min=0))
 @changes_something
 def scale(program: str | None, count: int | None, yes: bool, dry_run: bool) -> None:
-    """Give PROGRAM COUNT worker processes, for the time being.
+    """Set the number of worker processes of PROGRAM to COUNT.
 
-    Single processes are started or stopped, and it asks before it ends one; all others go on. It
-    holds until the next `fleet reload`, or until the fleet is stopped and started; for good, write
-    it in queues.toml. Until then the program lends and borrows no process, and the others begin
-    with their own. 0 is refused where no other program consumes the same
-    queues: `fleet queue pause` lets a queue rest.
+    Starts or stops single processes, and asks before it ends one. The number holds until the next
+    `fleet reload` or `fleet down`; write it into queues.toml to keep it. Until then worker
+    rebalancing moves no process to or from PROGRAM, and the other programs start with the numbers
+    of queues.toml. COUNT cannot be 0 when no other program consumes the same queues; `fleet queue
+    pause` pauses a queue.
     """
     if program is None:
         _list()

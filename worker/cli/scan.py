@@ -27,16 +27,16 @@ from worker.supervisor import control
 
 _LOOK_EVERY = 0.3
 _RING_AFTER = 3.0
-"""Seconds in which nothing goes on, though work is left, after which the sweep is asked for."""
+"""Seconds without progress, though work is left, after which reconcile is enqueued."""
 _PATIENCE = 15
 """Seconds of the same after which a scan counts as stopped."""
 
 EPILOG = """\b
 Examples:
-  fleet scan ~/Music                 take in a folder, or what changed in it
+  fleet scan ~/Music                 add a folder, or update it
   fleet scan ~/Music /mnt/nas/flac   several
   fleet scan --deep ~/Music          read every file again
-  fleet scan --dry-run ~/Music       only say what a scan would find
+  fleet scan --dry-run ~/Music       show what a scan would find
   fleet scan --json ~/Music | jq .covers
 """
 
@@ -44,9 +44,9 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--deep", is_flag=True, help="Read every file again, changed or not.")
-@click.option("--dry-run", is_flag=True, help="Say what a scan would find, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what a scan would find, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
-@click.option("--stop", is_flag=True, help="Stop the fleet when all is done.")
+@click.option("--stop", is_flag=True, help="Stop the fleet after the scan.")
 @click.pass_context
 def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
     context: click.Context,
@@ -56,10 +56,10 @@ def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
     as_json: bool,
     stop: bool,
 ) -> None:
-    """Take folders of music into the library: tags, artists, albums, covers.
+    """Add folders of music to the library, or update them: tags, artists, albums, covers.
 
-    Starts the fleet when it is not up. A second scan reads only what is new or changed.
-    Ends with 0, or with 3 when there are files that could not be read: see `fleet problems`.
+    Starts the fleet when it is not up. A second scan reads only new and changed files. Ends with 0,
+    or with 3 when musicfleet could not read some files: see `fleet problems`.
     """
     roots = [_checked_root(path) for path in paths]
     started_here = control.start(say)
@@ -145,7 +145,7 @@ def _running(root: str) -> int | None:
     unfinished = scans.unfinished(root)
     if unfinished is None or Follower([unfinished.id]).look().idle:
         return None
-    say(f"A scan of {shown(root)} goes on already; this shows it.")
+    say(f"A scan of {shown(root)} runs already; this shows its progress.")
     return int(unfinished.id)
 
 

@@ -19,7 +19,7 @@ from worker.topology import load
 def schedule() -> None:
     """List the schedules of queues.toml, or run one now.
 
-    Their times are local time of this machine.
+    Their times are in the local time of this machine.
     """
 
 
@@ -33,9 +33,9 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line; times are UTC.")
 def list_schedules(as_json: bool) -> None:
-    """List the schedules: job, times, last run and what became of it, and next run.
+    """List the schedules: job, times, last run and its outcome, and next run.
 
-    A run that was due while the fleet was down is made up for once, when it is up again.
+    For runs that were due while the fleet was down, the scheduler enqueues one when it is up again.
     """
     _open()
     found = schedules.statuses()
@@ -45,7 +45,7 @@ def list_schedules(as_json: bool) -> None:
         return
     print_table([["schedule", "job", "cron", "last", "outcome", "next"], *map(_row, found)])
     if not is_up():
-        click.echo("The fleet is not up: `fleet up` starts it, and its clock.", err=True)
+        click.echo("The fleet is not up: `fleet up` starts it and its scheduler.", err=True)
 
 
 @schedule.command(
@@ -56,9 +56,9 @@ Examples:
 )
 @click.argument("name", metavar="SCHEDULE")
 def run(name: str) -> None:
-    """Put the job of SCHEDULE in its queue now, unless it waits there or runs already.
+    """Enqueue the job of SCHEDULE now, unless it waits or runs already.
 
-    Its own times stay as they are.
+    This does not change the schedule's times.
     """
     _open()
     job_id = schedules.run_now(name)

@@ -51,7 +51,7 @@ Examples:
     "--bpm",
     type=click.FloatRange(0, 100),
     metavar="PERCENT",
-    help="Only tempos so near, half and double of it included.",
+    help="Only tempos within PERCENT of its own, or of half or double of it.",
 )
 @click.option(
     "--key",
@@ -59,19 +59,19 @@ Examples:
     callback=lambda _context, _option, value: value is not None,
     help="Only keys that mix: the same Camelot code, one hour off, or the other letter.",
 )
-@click.option("--not-same-album", "other_album", is_flag=True, help="None of the same album.")
+@click.option("--not-same-album", "other_album", is_flag=True, help="No track of the same album.")
 @_as
 def similar(track: str, count: int, form: str | None, **filters: Any) -> None:
-    """List the tracks that are most like TRACK, the most alike first.
+    """List the nearest neighbours of TRACK, the most similar first.
 
-    TRACK is a path, an id, a title, "ARTIST - TITLE", words of a title, or a file's name. What is
-    alike is what was heard, and what the tags say. Files that are missing are left out.
+    TRACK is a path, an id, a title, "ARTIST - TITLE", words of a title, or a file's name. The
+    similarity is that of the audio features and the tags. Missing files are left out.
     """
     _open()
     wanted = _found(track)
     found = neighbours.similar(wanted.id, count, Filters(**filters))
     if not found:
-        click.echo(f"Nothing else is like that of {wanted.full_name}.", err=True)
+        click.echo(f"No track matches these filters for {wanted.full_name}.", err=True)
     _write(found, form)
 
 
@@ -94,7 +94,7 @@ Examples:
 )
 @_as
 def path(first: str, last: str, count: int, form: str | None) -> None:
-    """List a smooth way from FIRST to LAST: each track is near the one before.
+    """List a playlist from FIRST to LAST in which each track is similar to the one before.
 
     FIRST and LAST are named as for `fleet similar`. The similarity is to the track before.
     """

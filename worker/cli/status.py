@@ -45,18 +45,18 @@ Examples:
   fleet status --json | jq '.queues[] | select(.consumers == [])'
 """,
 )
-@click.option("-w", "--watch", is_flag=True, help="Show it again every second, until Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Refresh every second until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def status(watch: bool, as_json: bool) -> None:
-    """Show queues, workers, and what is done and left to do.
+    """Show queues, workers and the progress of the work.
 
-    Each queue: how many jobs wait, run, failed, wait for a time (later), how long the first one
-    has waited, whether it is paused, how many jobs were put back after their process died
-    (recovered), and which live workers consume it. Each kind of work: how many tracks and albums
-    are done, have none, failed, and are to do. While tracks are analysed: how many of all, how many
-    a minute in the last ten, and about how long the rest takes. The model by which tracks are
-    found alike: its version and age, its health, and whether a training is due. Each job of upkeep:
-    when it last ran, and what it changed.
+    For each queue: the numbers of waiting, running, failed and later jobs (scheduled or deferred),
+    how long the first job has waited, whether the queue is paused, how many jobs the recovery put
+    back after a process died (recovered), and the live workers that consume it. For each kind of
+    work: how many tracks, albums and artists are done, have none, failed, and are to do. During an
+    analysis: how many tracks are done, how many per minute, and an estimate of the time left. For
+    the similarity model: its version, age and health, and whether a training is due. For each
+    maintenance job: its last run, and what it changed.
     """
     load()
     open_database()
@@ -115,7 +115,7 @@ def _print() -> None:
         click.echo("The fleet is not up: `fleet up` starts it.", err=True)
     print_table(queue_rows(fleet_status.queues()))
     if runs := last_runs():
-        print_table([["upkeep", "last run", "took", "what it did"], *map(_of_run, runs)])
+        print_table([["maintenance", "last run", "took", "what it did"], *map(_of_run, runs)])
 
 
 def _of_run(run: Run) -> list[str]:
@@ -128,8 +128,8 @@ def _of_model(model: Standing) -> str:
     health = model.health.verdict.value if model.health else "not measured yet"
     due = "is due" if model.retrain else "is not due"
     return (
-        f"Model {model.model.id} of what is alike, {time_span(model.age)} old, health: {health}; "
-        f"a training {due}: {model.reason}"
+        f"Similarity model {model.model.id}, {time_span(model.age)} old, health: {health}; a "
+        f"training {due}: {model.reason}"
     )
 
 

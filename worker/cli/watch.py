@@ -12,7 +12,7 @@ from worker.watching import WatchedRoot
 _HOW = {
     "inotify": "is watched",
     "timed": "is scanned every {minutes:g} min",
-    "waiting": "is waited for",
+    "waiting": "is not there yet",
 }
 
 
@@ -26,11 +26,12 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a folder.")
 def watch(as_json: bool) -> None:
-    """Say which folders are watched, how, and why not otherwise.
+    """Show which folders musicfleet watches, how, and why.
 
-    What is new, changed or gone in a watched folder is taken in as soon as nothing has changed
-    there for some seconds. FLEET_WATCH turns this on when the fleet starts. Where inotify does not
-    hear of everything, such as on network shares, the folder is scanned from time to time.
+    The watcher follows file-system events (inotify). It takes in new, changed and gone files as
+    soon as their folder has been quiet for some seconds. FLEET_WATCH turns it on when the fleet
+    starts. Where inotify misses events, such as on network shares, the watcher scans the folder
+    from time to time.
     """
     standing = watching.running()
     for each in standing.roots if standing else []:

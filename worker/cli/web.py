@@ -14,23 +14,24 @@ from worker.supervisor import control
 @click.command(
     epilog="""\b
 Examples:
-  fleet web                          say where the fleet's page is, or serve it when it is not up
-  fleet web --listen 127.0.0.1:9000  serve it here until Ctrl-C, fleet or no fleet
+  fleet web                          show the web UI's address, or serve it when the fleet is down
+  fleet web --listen 127.0.0.1:9000  serve it here until Ctrl-C
 """,
 )
-@click.option("--listen", metavar="HOST:PORT", help="Serve the page in the foreground.")
-@click.option("--where", is_flag=True, help="Only say where the page of the fleet that runs is.")
+@click.option("--listen", metavar="HOST:PORT", help="Serve the web UI in the foreground.")
+@click.option("--where", is_flag=True, help="Only print the URL of the running web UI.")
 def web(listen: str | None, where: bool) -> None:
-    """Show where the page is: covers, albums, artists, scans, queues, problems, rq-dashboard.
+    """Show the address of the web UI, or serve it.
 
-    It is a program of the fleet, and listens at FLEET_WEB. With --listen, or when the fleet is not
-    up, this command serves it until Ctrl-C. An address that others can reach demands
+    It shows albums, artists, tracks, a map, scans, queues, health, and rq-dashboard. It is a
+    program of the fleet and listens at FLEET_WEB. With --listen, or when the fleet is down, this
+    command serves it until Ctrl-C. An address that other machines can reach demands
     FLEET_WEB_PASSWORD.
     """
     page = None if listen else _supervised()
     if page is None and where:
         raise BadInputError(
-            "no page of a fleet runs — `fleet up` starts it, unless FLEET_WEB is off"
+            "the web UI does not run — `fleet up` starts it, unless FLEET_WEB is off"
         )
     if page is None:
         address = web_address.parsed(listen) if listen else web_address.configured()

@@ -14,7 +14,7 @@ class Severity(StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """Nothing is broken, but somebody should look."""
+    """Nothing is broken, but a person should check it."""
     ERROR = "error"
     """Work does not get done, or is in danger of being lost."""
 

@@ -42,7 +42,7 @@ def internet_server() -> Iterator[Finding]:
     if not file.exists():
         return
     parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
-    remedy = "run `fleet down`, then `fleet up`, which writes the file anew"
+    remedy = "run `fleet down`, then `fleet up`, which rewrites the file"
     try:
         parser.read(file, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError) as error:

@@ -21,6 +21,6 @@ def topology() -> tuple[Topology | None, Finding]:
     try:
         loaded = load()
     except TopologyError as error:
-        remedy = "mend it, then run `fleet config check`"
+        remedy = "repair it, then run `fleet config check`"
         return None, Finding("topology", Severity.ERROR, str(error), remedy)
     return loaded, Finding("topology", Severity.OK, f"{loaded.path} has no fault")

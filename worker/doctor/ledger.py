@@ -11,7 +11,7 @@ from db.paths import shown
 from worker.doctor.findings import Finding, Fix, Severity, counted, some, time_span
 
 LEASE_GRACE = timedelta(minutes=15)
-"""The sweep, every minute, has what nobody works on done again."""
+"""A lease that ended longer ago is a finding: reconciliation runs every minute."""
 _CHECK = "ledger"
 
 
@@ -20,7 +20,9 @@ def needs() -> Iterator[Finding]:
     faults = [*_quarantined(), *_failed(), *_leases(), *_never_asked()]
     yield from faults
     if not faults:
-        yield Finding(_CHECK, Severity.OK, "nothing failed, and every cover was asked for")
+        yield Finding(
+            _CHECK, Severity.OK, "nothing failed, and the ledger has a row for every need"
+        )
 
 
 def _quarantined() -> Iterator[Finding]:
@@ -35,7 +37,7 @@ def _quarantined() -> Iterator[Finding]:
             _CHECK,
             Severity.WARNING,
             f"{counted(len(rows), 'item')} quarantined ({some(items)})",
-            "mend or remove the file, then scan again, or `fleet enqueue KIND --failed`",
+            "repair or remove the file, then scan again, or `fleet enqueue KIND --failed`",
             len(rows),
         )
 
@@ -60,8 +62,8 @@ def _leases() -> Iterator[Finding]:
             _CHECK,
             Severity.WARNING,
             f"{counted(overdue.leases, 'lease')} ran out, the first {time_span(age)} ago, "
-            "and nobody has taken up the work",
-            "run `fleet up`; the sweep `maintenance.reconcile` has it done again: see "
+            "and no job has resumed the work",
+            "run `fleet up`; the job maintenance.reconcile enqueues the work again: see "
             "`fleet logs maintenance`",
             overdue.leases,
             age,
@@ -74,8 +76,9 @@ def _never_asked() -> Iterator[Finding]:
             yield Finding(
                 _CHECK,
                 Severity.WARNING,
-                f"{counted(len(missing), need.entity_type)} whose {need.kind} was never asked for",
-                "run `fleet doctor --fix`, which asks for it",
+                f"{counted(len(missing), need.entity_type)} whose {need.kind} is missing in the "
+                "ledger",
+                "run `fleet doctor --fix`, which adds it",
                 len(missing),
                 fix=_ask(need, len(missing)),
             )
@@ -85,6 +88,6 @@ def _ask(need: Need, count: int) -> Fix:
     def ask() -> str:
         with transaction():
             asked = ledger.need(need.kind, need.entity_type, ledger.never_asked(need))
-        return f"the {need.kind} of {counted(len(asked), need.entity_type)} is to be made"
+        return f"added the {need.kind} of {counted(len(asked), need.entity_type)} to the ledger"
 
-    return Fix(f"ask for the {need.kind} of {counted(count, need.entity_type)}", ask)
+    return Fix(f"add the {need.kind} of {counted(count, need.entity_type)} to the ledger", ask)

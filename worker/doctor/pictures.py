@@ -72,7 +72,7 @@ def _orphans(orphans: Tally, age: float) -> Finding:
         _CHECK,
         Severity.WARNING,
         f"{counted(orphans.count, 'file')} of the picture store without row ({orphans})",
-        "run `fleet doctor --fix`, which deletes what is older than a day",
+        "run `fleet doctor --fix`, which deletes those older than a day",
         orphans.count,
         age,
         Fix(f"delete {counted(orphans.count, 'file')} without row", _delete_orphans),
@@ -84,7 +84,7 @@ def _lost(lost: Tally) -> Finding:
         _CHECK,
         Severity.WARNING,
         f"{counted(lost.count, 'picture')} without file ({lost})",
-        "run `fleet doctor --fix`, which has them made again",
+        "run `fleet doctor --fix`, which has jobs make them again",
         lost.count,
         fix=Fix(f"have {counted(lost.count, 'picture')} made again", _have_made_again),
     )

@@ -11,8 +11,8 @@ from worker.supervisor.rpc import ProcessInfo, is_up, processes, supervisord
 
 _CHECK = "programs"
 _ESSENTIAL = {
-    "recovery": "jobs of processes that die wait until their slot is filled again",
-    "scheduler": "no schedule of queues.toml is kept, the sweep for lost work among them",
+    "recovery": "jobs of processes that die wait until a process of the same slot starts",
+    "scheduler": "no schedule of queues.toml runs, the reconciliation of lost work among them",
 }
 """What the fleet cannot do without, beside its workers, and what happens without it."""
 _RUNS = {"RUNNING", "STARTING", "STOPPING"}
@@ -62,7 +62,7 @@ def _start(process: ProcessInfo) -> Fix:
                 rpc.startProcess(process.name, False)
         except Fault as fault:
             raise FleetStartError(f"{process.name} does not start ({fault.faultString})") from fault
-        return f"{process.name} was told to start"
+        return f"{process.name} is starting"
 
     return Fix(f"start {process.name}", start)
 

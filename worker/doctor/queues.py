@@ -41,8 +41,8 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
             _CHECK,
             Severity.ERROR,
             f"{holds}, and queues.toml does not know it{since}",
-            f"`fleet queue move {status.name} QUEUE` puts those in QUEUE that it takes, "
-            "`fleet doctor --fix` each where it is routed today",
+            f"`fleet queue move {status.name} QUEUE` moves those that are routed to QUEUE, "
+            "`fleet doctor --fix` moves each one to its queue",
             held,
             age,
             _rescue(status.name),
@@ -62,7 +62,7 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
             _CHECK,
             Severity.WARNING,
             f"{holds} and is paused{since}",
-            f"`fleet queue resume {status.name}` has them done",
+            f"`fleet queue resume {status.name}` resumes it",
             held,
             age,
         )
@@ -72,7 +72,7 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
             Severity.WARNING,
             f"the first job of {status.name} has waited for {time_span(status.oldest)}, "
             f"longer than {time_span(declared.wait_limit)}",
-            "give its program more processes with `fleet scale`, or see `fleet logs` of it",
+            "give its program more processes with `fleet scale`, or see its `fleet logs`",
             held,
             status.oldest,
         )

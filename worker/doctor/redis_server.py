@@ -13,7 +13,7 @@ from worker.doctor.findings import Finding, Fix, Severity
 from worker.redis_address import is_embedded, shown_url
 
 MOST_SKEW = 10.0
-"""Seconds by which this machine's clock may differ from Redis's: leases and ages go by both."""
+"""Seconds by which this machine's time may differ from that of Redis: leases and ages use both."""
 LOW_SHARE = 0.80
 SCARCE_SHARE = 0.95
 _EVERYWHERE = ("", "*")
@@ -38,7 +38,7 @@ def keeping() -> Iterator[Finding]:
         info.get("maxmemory_policy", "unknown"),
         "noeviction",
         Severity.ERROR,
-        "Redis would throw waiting jobs away when its memory is full",
+        "Redis would delete waiting jobs when its memory is full",
     )
     yield _setting(
         "appendonly",
@@ -93,12 +93,12 @@ def reach() -> Finding:
     try:
         bound = _open_addresses(connection)
     except redis.ResponseError as error:
-        says = f"who can reach it is not to be seen here ({error})"
+        says = f"this Redis does not show who can reach it ({error})"
         return Finding("redis", Severity.OK, says)
     if bound:
         says = f"it listens at {bound} and asks for no password"
         return Finding("redis", Severity.ERROR, says, remedy)
-    return Finding("redis", Severity.OK, "no stranger can talk to it")
+    return Finding("redis", Severity.OK, "other machines and users have no access to it")
 
 
 def _open_addresses(connection: redis.Redis) -> str:
@@ -144,11 +144,11 @@ def _is_loopback(host: str) -> bool:
 
 
 def clock() -> Finding:
-    """Whether this machine and Redis agree on the time."""
+    """Whether this machine and Redis have the same time."""
     before = time.time()
     seconds, microseconds = dispatch.connection().time()
     skew = seconds + microseconds / 1e6 - (before + time.time()) / 2
     if abs(skew) <= MOST_SKEW:
-        return Finding("clock", Severity.OK, "this machine and Redis agree on the time")
-    says = f"the clock of Redis is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"
-    return Finding("clock", Severity.WARNING, says, "have both machines set their clock by NTP")
+        return Finding("clock", Severity.OK, "this machine and Redis have the same time")
+    says = f"the time of Redis is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"
+    return Finding("clock", Severity.WARNING, says, "synchronise the time of both machines by NTP")

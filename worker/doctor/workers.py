@@ -22,8 +22,8 @@ def workers(topology: Topology) -> Iterator[Finding]:
         yield Finding(
             "workers",
             Severity.WARNING,
-            f"{counted(len(outdated), 'worker')} {goes} by another queues.toml than "
-            f"{topology.path} as it is now ({some(outdated)})",
+            f"{counted(len(outdated), 'worker')} {goes} by an earlier version of {topology.path} "
+            f"({some(outdated)})",
             "run `fleet reload`, on each host",
             len(outdated),
         )

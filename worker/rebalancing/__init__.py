@@ -54,7 +54,7 @@ def _rebalance(topology: Topology, now: float) -> list[str]:
     """Move what is to be moved, and explain it. Raises BadInputError when it may not be."""
     conf = own_text(topology)
     if not _is_whole(conf):
-        _log.info("a change of the fleet was interrupted, and is finished")
+        _log.info("an interrupted change of the fleet was completed")
         apply(_planned(topology, conf, []), _log.info)
     moves = decide(loads(topology, conf, now))
     if moves:

@@ -14,13 +14,13 @@ from worker.doctor.findings import time_span
 from worker.topology import Program
 
 PATIENCE = 30.0
-"""Seconds that the first job of a program must have waited before it is lent a process."""
+"""Seconds that the first job of a program must have waited before it gets a process."""
 DWELL = 180.0
 """Seconds that a process stays where it was started: three looks. Its start costs a second."""
 SPARED = 10.0
-"""Seconds of work that may be lost: a worker that is stopped puts back its job to begin anew."""
+"""Seconds of work that may be lost: a stopping worker puts its job back, which then restarts."""
 OLDER = 2.0
-"""How many times as long jobs must have waited elsewhere, for a borrower at work to give up one."""
+"""How many times as long jobs of another program must have waited to get back a busy process."""
 
 
 class Worker(NamedTuple):
@@ -116,7 +116,7 @@ def _reason(giver: Load, taker: Load) -> str:
     """Why this one gives a process to that one, which is in need; empty when it does not."""
     name = giver.program.name
     if taker.borrowed < 0 < giver.borrowed:
-        return f"{name} had borrowed it"
+        return f"{name} has more processes than queues.toml says"
     if giver.is_quiet and (giver.borrowed > 0 or _has_stayed(giver)):
         return f"{name} has nothing to do"
     if (

@@ -33,7 +33,9 @@ def apply(change: Change, say: Say) -> None:
     with hold_fleet():
         require_up()
         if conf_file.read() != change.old:
-            raise BadInputError("another `fleet` has changed the fleet meanwhile — look again")
+            raise BadInputError(
+                "another `fleet` command has changed the fleet meanwhile — try again"
+            )
         refuse_stranding(change.topology, change.old, change.new)
         with supervisord() as rpc:
             added, changed, removed = _take(rpc, change)

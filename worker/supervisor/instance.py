@@ -79,7 +79,7 @@ def this_instance(topology: Topology) -> Instance:
         embedded_redis=is_embedded(),
         web=page.text if page else "",
         watch={name: _literal(text) for name, text in watching.environment().items()},
-        header="Written anew by `fleet up`, `fleet reload` and `fleet scale`. Do not edit.",
+        header="Rewritten by `fleet up`, `fleet reload` and `fleet scale`. Do not edit.",
     )
 
 

@@ -22,7 +22,7 @@ class Change:
     """The text that supervisord goes by."""
     new: str
     rereads: bool
-    """Whether the workers that go on are to read queues.toml anew."""
+    """Whether the workers that keep running are to reread queues.toml."""
 
     @property
     def starts(self) -> list[str]:

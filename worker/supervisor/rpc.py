@@ -68,8 +68,8 @@ def is_up() -> bool:
         return False  # a Fault: it is about to end and answers nothing else
     except OSError as error:
         raise SupervisordError(
-            f"supervisord at {socket_file()} does not answer: {error.strerror or error} — "
-            "look at supervisord.log beside it, and who owns it"
+            f"supervisord at {socket_file()} does not answer: {error.strerror or error} — see "
+            "supervisord.log beside it, and check its owner"
         ) from error
 
 

@@ -22,7 +22,7 @@ def refuse_stranding(topology: Topology, old: str, new: str) -> None:
             programs = " and ".join(program.name for program in topology.consumers(name))
             faults.append(
                 f"no other program than {programs} consumes {name}, which holds {_jobs(count)}; "
-                f"all would wait for ever — `fleet queue pause {name}` lets it rest"
+                f"they would wait for ever — `fleet queue pause {name}` pauses it"
             )
         elif count:
             faults.append(

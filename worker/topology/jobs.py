@@ -63,7 +63,7 @@ def _marked(file: Path, faults: list[Fault]) -> Iterator[tuple[_Function, bool, 
         line = error.lineno if isinstance(error, SyntaxError) else None
         where = f"{file.parent.name}/{file.name} line {line or 1}"
         reason = f"does not parse: {error.msg if isinstance(error, SyntaxError) else error}"
-        faults.append(Fault(where, reason, "mend the module; its jobs are unknown until then"))
+        faults.append(Fault(where, reason, "repair the module; its jobs are unknown until then"))
         return
     for node in ast.walk(tree):
         if isinstance(node, _Function) and any(map(_is_mark, node.decorator_list)):

@@ -69,7 +69,7 @@ def _parsed(path: Path) -> dict[str, object]:
     except UnicodeDecodeError as error:
         fault = Fault(f"byte {error.start}", "is no UTF-8", "save the file as UTF-8")
     except tomllib.TOMLDecodeError as error:
-        fault = Fault("TOML", str(error), "mend the line; the rest was not looked at")
+        fault = Fault("TOML", str(error), "repair the line; the rest was not checked")
     raise TopologyError(str(path), [fault])
 
 

@@ -56,7 +56,7 @@ class Program:
     most: int
     """`worker.rebalancing` keeps their number between these; both `processes`: it leaves it."""
     stop: int
-    """How long a process may go on after it was told to stop."""
+    """How long a process may run after SIGTERM."""
     execution: Execution
     memory: int | None
     """Bytes of address space that a forked job may have; None: no limit."""
