@@ -39,13 +39,6 @@ class TrackPlace(NamedTuple):
     disc_subtitle: str | None
 
 
-class Carrier(NamedTuple):
-    """A present file that carries a picture."""
-
-    digest: str
-    path: str
-
-
 class KnownImage(NamedTuple):
     """A row of `images`."""
 

@@ -88,13 +88,6 @@ def replace(entity_type: EntityType, entity_id: int, source: Source, told: Itera
         ).execute()
 
 
-def drop(entity_type: EntityType, entity_id: int, source: str) -> None:
-    """Forget what a source said of an entity."""
-    Fact.delete().where(
-        Fact.entity_type == entity_type, Fact.entity_id == entity_id, Fact.source == source
-    ).execute()
-
-
 def forget(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
     """Drop the facts of entities that are gone."""
     for ids in slices(entity_ids):

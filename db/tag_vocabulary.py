@@ -118,11 +118,6 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(tracks, dict(found))
 
 
-def signature() -> str:
-    """That of the words as the tags have them now."""
-    return vocabulary().signature
-
-
 def notice(seen: Vocabulary, at: datetime, *, forget_absent: bool = False) -> None:
     """Remember these words, and of new ones that they were first seen at this time.
 

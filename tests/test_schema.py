@@ -1,8 +1,10 @@
 """The migrations make exactly the tables of the models, and the version is checked."""
 
+import logging
 import re
 
 import pytest
+from peewee_migrate import Router
 
 from db.connection import is_sqlite, open_database, transaction
 from db.errors import (
@@ -12,9 +14,9 @@ from db.errors import (
     NewerDatabaseError,
     OldDatabaseError,
 )
-from db.models import TABLES, Genre
+from db.models import TABLES, Genre, Scan, ScanChunk
 from db.models import database as connection
-from db.schema import check_schema, migrate
+from db.schema import MIGRATIONS, check_schema, known_migrations, migrate
 
 ON_POSTGRESQL = """
 SELECT column_name || ' ' || data_type || ' ' || is_nullable || COALESCE(column_default, '')
@@ -51,6 +53,19 @@ def described(table: str) -> list[str]:
 def test_migrating_again_does_nothing(database: str) -> None:
     assert migrate() == []
     check_schema()
+
+
+def test_the_last_migration_keeps_the_rows_in_both_directions(database: str) -> None:
+    scan = Scan.get_by_id(Scan.create(root="music", found=3, unchanged=2).id)
+    chunk = ScanChunk.create(scan=scan)
+    logger = logging.getLogger("musicfleet.tests")
+    logger.setLevel(logging.WARNING)
+    Router(connection, migrate_dir=MIGRATIONS, logger=logger).rollback()
+    with pytest.raises(OldDatabaseError):
+        check_schema()
+    assert migrate() == known_migrations()[-1:]
+    assert Scan.get_by_id(scan.id).__data__ == scan.__data__
+    assert ScanChunk.get_by_id(chunk.id).scan_id == scan.id
 
 
 def test_a_database_of_a_newer_musicfleet_is_refused_and_left_alone(database: str) -> None:

@@ -58,7 +58,6 @@ class Scan(Table):
     scope = JSONField(null=True)
     """The part of the root that is looked at, see `db.scope`; None: all of it."""
     started_at = DateTimeField(default=utc_now)
-    heartbeat_at = DateTimeField(default=utc_now)
     walked_at = DateTimeField(null=True)
     finished_at = DateTimeField(null=True)
     fault = TextField(null=True)

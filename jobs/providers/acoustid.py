@@ -67,11 +67,6 @@ class AcoustId:
         return [Heard(*each) for each in found.body or []]
 
 
-def is_installed() -> bool:
-    """Whether fingerprints can be made."""
-    return shutil.which(FPCALC) is not None
-
-
 def _fingerprint(path: str) -> tuple[int, str]:
     """The seconds and the fingerprint of a file."""
     program, name = shutil.which(FPCALC), shown(path)

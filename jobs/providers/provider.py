@@ -6,14 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
-from db.covers import FRONT
 from db.facts import Told
 from db.remote_covers import WantedAlbum, WantedArtist
 from jobs.providers.caller import Caller
 
 FANART = "fanart"
 LOGO = "logo"
-ARTIST_ROLES = (FRONT, FANART, LOGO)
 LONGEST_NAME = 200
 """Characters. What is longer is no name, and no server takes it."""
 _MBID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

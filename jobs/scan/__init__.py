@@ -67,7 +67,7 @@ def _discover(scan: Scan) -> None:
         files = comparing.files_to_read(group, comparison)
         sent = sender.add(group.folder, files, comparing.changed_images(group, comparison))
         if sent or number % _HEARTBEAT_FOLDERS == 0:
-            scans.heartbeat(scan.id, found=comparison.found, unchanged=comparison.unchanged)
+            scans.progress(scan.id, found=comparison.found, unchanged=comparison.unchanged)
     if not comparison.found and (scope is None or not holds_audio(root, walk.data_dir)):
         return scans.fail(scan.id, _nothing_found(root, comparison.known, walk))
     missing = take_leave(sender, comparison, walk)

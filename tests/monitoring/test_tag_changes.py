@@ -155,7 +155,7 @@ def test_the_job_keeps_why_it_asked_for_none_and_what_is_new(trained: Library) -
     assert check.reason == "new genre polka: waits until the model is 15 minutes old"
     assert [word for word, _ in check.new_genres] == ["genre:polka"]
     assert [word for word, _ in check.new_tags] == ["genre:polka", "mood:wild"]
-    assert check.signature == tag_vocabulary.signature() != model().vocabulary
+    assert check.signature == tag_vocabulary.vocabulary().signature != model().vocabulary
     assert asked() == []
 
 
@@ -163,7 +163,7 @@ def test_what_the_training_asked_for_knows_is_new_no_more(trained: Library) -> N
     trained.add(genres=["Polka"])
     monitor_tag_changes()
     vectorization.train("polka")
-    assert model().vocabulary == tag_vocabulary.signature()
+    assert model().vocabulary == tag_vocabulary.vocabulary().signature
     assert not decided(HOUR).due
 
 

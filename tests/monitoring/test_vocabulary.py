@@ -71,11 +71,11 @@ def test_a_signature_depends_on_the_words_alone() -> None:
 
 def test_the_signature_of_the_library_is_that_of_its_words(library: Library) -> None:
     library.add(genres=["Jazz"], moods=["Calm"])
-    before = tag_vocabulary.signature()
+    before = tag_vocabulary.vocabulary().signature
     library.add(genres=["JAZZ"])
-    assert tag_vocabulary.signature() == before == "f38138a52c9165d7"
+    assert tag_vocabulary.vocabulary().signature == before == "f38138a52c9165d7"
     library.add(genres=["Rock"])
-    assert tag_vocabulary.signature() != before
+    assert tag_vocabulary.vocabulary().signature != before
 
 
 def test_a_word_is_new_from_when_it_was_first_seen(library: Library) -> None:
