@@ -161,8 +161,8 @@ def _docstring(job: str) -> str:
     module, _, function = job.rpartition(".")
     text = inspect.getdoc(getattr(import_module(f"jobs.{module}"), function)) or ""
     paragraphs = (" ".join(each.split()) for each in text.split("\n\n"))
-    told = (re.split(r"(?:^|\s)Raises ", each)[0] for each in paragraphs)
-    return "\n\n".join(filter(None, told))
+    kept = (re.split(r"(?:^|\s)Raises ", each)[0] for each in paragraphs)
+    return "\n\n".join(filter(None, kept))
 
 
 def _call(arguments: Mapping[str, object]) -> str:

@@ -140,7 +140,7 @@ def figure_source() -> str:
 
 
 def digest(source: str) -> str:
-    """What the SVG begins with, to tell which source it was drawn from."""
+    """What the SVG begins with: it names the source that it was drawn from."""
     return hashlib.sha256(source.encode()).hexdigest()
 
 

@@ -2,13 +2,13 @@
 
 import importlib.util
 import re
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from db.settings import SETTINGS
 from tests import PACKAGES
+from tests.docs.pages import ROOT
 from worker.cli.config import as_markdown
 from worker.cli.fleet import COMMANDS
 from worker.exit_codes import ExitCode
@@ -16,10 +16,8 @@ from worker.supervisor.config import render
 from worker.supervisor.instance import COMMITTED
 from worker.topology import load
 
-ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 NOT_SETTINGS = {"FLEET_PROGRAM", "FLEET_SCHEDULES"}
-"""What `fleet up` tells the processes that it starts."""
+"""What `fleet up` sets for the processes that it starts."""
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +69,6 @@ def test_each_exit_code_is_documented(code: ExitCode) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_is_documented(command: str) -> None:
     assert f"| `fleet {command}` |" in words("docs/tour.md"), "run `make docs`"
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    links = re.findall(r"\]\(([^):#]+)\)", document.read_text(encoding="utf-8"))
-    assert [link for link in links if not (document.parent / link).exists()] == []
 
 
 def test_a_table_that_differs_is_rendered_anew(tables: ModuleType) -> None:
