@@ -59,7 +59,7 @@ def fetch(entity_type: EntityType, ids: Sequence[int]) -> None:
     Raises SettingError, StoreError, and UnavailableError at the end when for some of them a
     provider could not be asked just now: these are still to be done.
     """
-    # httpx takes a quarter of a second, which the other jobs of covers need not pay.
+    # httpx2 takes a quarter of a second, which the other jobs of covers need not pay.
     from jobs.covers.from_providers import look_for  # noqa: PLC0415
     from jobs.providers.errors import UnavailableError  # noqa: PLC0415
     from jobs.providers.registry import opened  # noqa: PLC0415

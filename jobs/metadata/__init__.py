@@ -37,7 +37,7 @@ def enrich_batch(
     no provider of facts is turned on. Raises UnavailableError when some have to wait for a
     provider, and SettingError.
     """
-    # httpx takes a quarter of a second, which extraction need not pay.
+    # httpx2 takes a quarter of a second, which extraction need not pay.
     from jobs.enrichment.batch import enrich  # noqa: PLC0415
     from jobs.enrichment.picking import go_on  # noqa: PLC0415
 

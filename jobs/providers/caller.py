@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
-import httpx
+import httpx2
 import redis
 from tenacity import (
     Retrying,
@@ -107,7 +107,7 @@ class Caller:
         def ask() -> bytes:
             answer = self._web.get(self._secured(url), most)
             self._check_status(answer)
-            if answer.status != httpx.codes.OK:
+            if answer.status != httpx2.codes.OK:
                 raise BadDownloadError(f"{answer.host} answers {answer.status} to {url}")
             return answer.body
 
@@ -115,7 +115,7 @@ class Caller:
 
     def _secured(self, url: str) -> str:
         """The URL by TLS, where the service itself is asked that way and calls it http."""
-        own = httpx.URL(self._url)
+        own = httpx2.URL(self._url)
         plain = f"http://{own.host}/"
         if own.scheme == "https" and url.startswith(plain):
             return f"https://{own.host}/{url.removeprefix(plain)}"
@@ -158,7 +158,7 @@ class Caller:
             check(body)
         if answer.status in _NOTHING_THERE:
             raise NothingThereError(f"{self.name} answers {answer.status}")
-        if answer.status != httpx.codes.OK:
+        if answer.status != httpx2.codes.OK:
             raise RefusedError(
                 f"{self.name} answers {answer.status} — check its key and FLEET_CONTACT"
             )
@@ -213,7 +213,7 @@ def _parsed(body: bytes) -> Any:
         return _NO_JSON
 
 
-def retry_after(headers: httpx.Headers) -> float | None:
+def retry_after(headers: httpx2.Headers) -> float | None:
     """For how many seconds the server wants to be left alone; None when it does not say.
 
     A moment is counted from the server's own Date, where it gives one, for clocks differ.

@@ -1,7 +1,7 @@
 """Connections to public addresses, made to the very address that was checked, which end in time.
 
 A provider's answer, or a redirect, may name any host. Without this, such a name could have the
-fleet ask the owner's router, a cloud's metadata service or the fleet's own Redis. httpx would
+fleet ask the owner's router, a cloud's metadata service or the fleet's own Redis. httpx2 would
 resolve a host name itself. Here a name is resolved once and the connection made to the address that
 was checked, so a name that changes its address in between (DNS rebinding) gains nothing. TLS still
 checks the certificate against the name.
@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-import httpcore
-import httpx
+import httpcore2
+import httpx2
 
 from jobs.providers.errors import BadDownloadError, StumbledError
 
@@ -55,19 +55,19 @@ class Clock:
         """The timeout of a step, or what is left when that is less. Raises ReadTimeout."""
         left = self._ends - time.monotonic()
         if left <= 0:
-            raise httpcore.ReadTimeout("the answer takes too long")
+            raise httpcore2.ReadTimeout("the answer takes too long")
         if timeout is None:
             return left if left != math.inf else None
         return min(timeout, left)
 
 
-class GuardedBackend(httpcore.NetworkBackend):
+class GuardedBackend(httpcore2.NetworkBackend):
     """Connects to public addresses, and to `own`, which the owner has named."""
 
     def __init__(self, own: frozenset[HostAndPort], clock: Clock) -> None:
         self._own = own
         self._clock = clock
-        self._sockets = httpcore.SyncBackend()
+        self._sockets = httpcore2.SyncBackend()
 
     def connect_tcp(
         self,
@@ -76,7 +76,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
+    ) -> httpcore2.NetworkStream:
         """Try the allowed addresses of the host in turn. Raises BadDownloadError, StumbledError."""
         addresses = resolve(host.strip("[]"))
         if (host, port) not in self._own:
@@ -88,19 +88,19 @@ class GuardedBackend(httpcore.NetworkBackend):
                     str(address), port, self._clock.left(timeout), local_address, socket_options
                 )
                 return _TimedStream(stream, self._clock)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
-        raise failure or httpcore.ConnectError(f"{host} has no address")
+        raise failure or httpcore2.ConnectError(f"{host} has no address")
 
     def sleep(self, seconds: float) -> None:
-        """Wait; httpcore does so between connection attempts of its own."""
+        """Wait; httpcore2 does so between connection attempts of its own."""
         self._sockets.sleep(seconds)
 
 
-class _TimedStream(httpcore.NetworkStream):
+class _TimedStream(httpcore2.NetworkStream):
     """A stream on which no step goes on when the clock has run out."""
 
-    def __init__(self, stream: httpcore.NetworkStream, clock: Clock) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, clock: Clock) -> None:
         self._stream = stream
         self._clock = clock
 
@@ -115,7 +115,7 @@ class _TimedStream(httpcore.NetworkStream):
 
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
+    ) -> httpcore2.NetworkStream:
         left = self._clock.left(timeout)
         return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, left), self._clock)
 
@@ -123,27 +123,27 @@ class _TimedStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-class GuardedTransport(httpx.BaseTransport):
-    """Carries httpx's requests over guarded connections. httpcore's own errors pass through.
+class GuardedTransport(httpx2.BaseTransport):
+    """Carries httpx2's requests over guarded connections. httpcore2's own errors pass through.
 
-    httpx's HTTPTransport has no argument for the backend; that of httpcore's pool is public.
+    httpx2's HTTPTransport has no argument for the backend; that of httpcore2's pool is public.
     """
 
     def __init__(self, own: frozenset[HostAndPort], clock: Clock) -> None:
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=httpx2.create_ssl_context(),
             max_connections=4,
             keepalive_expiry=5.0,
             network_backend=GuardedBackend(own, clock),
         )
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request, and return the response with its body unread."""
         url = request.url
         response = self._pool.handle_request(
-            httpcore.Request(
+            httpcore2.Request(
                 method=request.method,
-                url=httpcore.URL(
+                url=httpcore2.URL(
                     scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
                 ),
                 headers=request.headers.raw,
@@ -151,7 +151,7 @@ class GuardedTransport(httpx.BaseTransport):
                 extensions=request.extensions,
             )
         )
-        return httpx.Response(
+        return httpx2.Response(
             response.status, headers=response.headers, stream=_Body(response.stream)
         )
 
@@ -160,8 +160,8 @@ class GuardedTransport(httpx.BaseTransport):
         self._pool.close()
 
 
-class _Body(httpx.SyncByteStream):
-    """The stream of httpcore as httpx wants it."""
+class _Body(httpx2.SyncByteStream):
+    """The stream of httpcore2 as httpx2 wants it."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

@@ -7,8 +7,8 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import NamedTuple, Self
 
-import httpcore
-import httpx
+import httpcore2
+import httpx2
 
 from jobs.providers.connections import Clock, GuardedTransport, HostAndPort
 from jobs.providers.errors import BadDownloadError, StumbledError
@@ -23,10 +23,10 @@ _ENCODINGS = "gzip"
 _PLAIN, _GZIP = {"", "identity"}, {"gzip", "x-gzip"}
 _ZLIB_GZIP = 16 + zlib.MAX_WBITS
 _FAILURES = (
-    httpcore.NetworkError,
-    httpcore.TimeoutException,
-    httpcore.ProtocolError,
-    httpx.TransportError,
+    httpcore2.NetworkError,
+    httpcore2.TimeoutException,
+    httpcore2.ProtocolError,
+    httpx2.TransportError,
 )
 
 
@@ -47,7 +47,7 @@ class Answer(NamedTuple):
     """What a server answered, whatever the status."""
 
     status: int
-    headers: httpx.Headers
+    headers: httpx2.Headers
     body: bytes
     """Empty for a status of FAILURE_STATUSES."""
     host: str
@@ -70,9 +70,9 @@ class Web:
         self._timeouts = timeouts
         self._clock = Clock()
         agent = f"musicfleet/{version('musicfleet')}"
-        self._client = httpx.Client(
+        self._client = httpx2.Client(
             transport=GuardedTransport(self._own, self._clock),
-            timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
+            timeout=httpx2.Timeout(timeouts.read, connect=timeouts.connect),
             headers={
                 "User-Agent": f"{agent} ( {contact} )" if contact else agent,
                 "Accept-Encoding": _ENCODINGS,
@@ -110,14 +110,14 @@ class Web:
         target = first.copy_merge_params(dict(params)) if params else first
         for _ in range(MOST_REDIRECTS + 1):
             answer = self._ask(target, most, headers if _origin(target) == _origin(first) else None)
-            if not isinstance(answer, httpx.URL):
+            if not isinstance(answer, httpx2.URL):
                 return answer
             target = answer
         raise BadDownloadError(f"{first.host} redirects more than {MOST_REDIRECTS} times")
 
     def _ask(
-        self, url: httpx.URL, most: int, headers: Mapping[str, str] | None
-    ) -> Answer | httpx.URL:
+        self, url: httpx2.URL, most: int, headers: Mapping[str, str] | None
+    ) -> Answer | httpx2.URL:
         """One request: its answer, or where it leads."""
         try:
             with self._client.stream("GET", url, headers=dict(headers or {})) as response:
@@ -130,11 +130,11 @@ class Web:
             reason = str(error) or type(error).__name__
             raise StumbledError(f"{url.host} does not answer: {reason}") from error
 
-    def _checked(self, text: str, base: httpx.URL | None = None) -> httpx.URL:
+    def _checked(self, text: str, base: httpx2.URL | None = None) -> httpx2.URL:
         """The URL, when it may be asked for. What its host is the connection looks at."""
         try:
-            url = httpx.URL(text) if base is None else base.join(text)
-        except (httpx.InvalidURL, ValueError, TypeError) as error:
+            url = httpx2.URL(text) if base is None else base.join(text)
+        except (httpx2.InvalidURL, ValueError, TypeError) as error:
             raise BadDownloadError(f"this is no URL: {error}") from error
         if url.scheme not in _DEFAULT_PORTS or not url.host:
             raise BadDownloadError(f"only http and https are followed, not {url.scheme!r}")
@@ -149,18 +149,18 @@ class Web:
 def _own(url: str | None) -> frozenset[HostAndPort]:
     if url is None:
         return frozenset()
-    _, host, port = _origin(httpx.URL(url))
+    _, host, port = _origin(httpx2.URL(url))
     return frozenset({(host, port)})
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int]:
+def _origin(url: httpx2.URL) -> tuple[str, str, int]:
     return url.scheme, url.raw_host.decode("ascii"), url.port or _DEFAULT_PORTS[url.scheme]
 
 
-def read_body(response: httpx.Response, most: int) -> bytes:
+def read_body(response: httpx2.Response, most: int) -> bytes:
     """The body, unpacked. Raises BadDownloadError when it is larger than `most` bytes.
 
-    And StumbledError when it is not complete, or encoded in a way that was not asked for. httpx
+    And StumbledError when it is not complete, or encoded in a way that was not asked for. httpx2
     would inflate whatever comes, a chunk at a time: 64 KiB of zeros become 64 MiB. Here a
     compressed body is inflated no further than its limit.
     """
@@ -173,7 +173,7 @@ def read_body(response: httpx.Response, most: int) -> bytes:
     return _inflated(response, most) if encoding in _GZIP else _plain(response, most)
 
 
-def _plain(response: httpx.Response, most: int) -> bytes:
+def _plain(response: httpx2.Response, most: int) -> bytes:
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
@@ -182,7 +182,7 @@ def _plain(response: httpx.Response, most: int) -> bytes:
     return bytes(body)
 
 
-def _inflated(response: httpx.Response, most: int) -> bytes:
+def _inflated(response: httpx2.Response, most: int) -> bytes:
     inflater = zlib.decompressobj(_ZLIB_GZIP)
     body = bytearray()
     for chunk in response.iter_raw():
@@ -197,5 +197,5 @@ def _inflated(response: httpx.Response, most: int) -> bytes:
     return bytes(body)
 
 
-def _too_large(response: httpx.Response, most: int) -> BadDownloadError:
+def _too_large(response: httpx2.Response, most: int) -> BadDownloadError:
     return BadDownloadError(f"{response.url.host} sends more than {most:,} bytes")

@@ -1,6 +1,7 @@
 """A web server on loopback that answers as a test says, with real sockets."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -64,11 +65,17 @@ class WebServer:
     """The path and parameters of each request."""
     headers: list[dict[str, str]] = field(default_factory=list)
     connections: int = 0
+    tls: ssl.SSLContext | None = None
+    """With the certificate that it shows, when it is asked by https."""
 
     def __post_init__(self) -> None:
         """Start it."""
         self._server = _Server(("127.0.0.1", 0), Request)
         self._server.owner = self
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
@@ -83,7 +90,8 @@ class WebServer:
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        place = "http://127.0.0.1" if self.tls is None else "https://localhost"
+        return f"{place}:{self._server.server_port}"
 
     def paths(self) -> list[str]:
         """What was asked for."""

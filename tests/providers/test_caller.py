@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import redis
 
@@ -135,7 +135,7 @@ def test_nobody_is_left_alone_for_years(
     ],
 )
 def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(httpx.Headers(headers)) == seconds
+    assert retry_after(httpx2.Headers(headers)) == seconds
 
 
 def test_a_download_is_what_lies_there(server: WebServer, caller: Caller) -> None:

@@ -2,12 +2,15 @@
 
 import gzip
 import socket
+import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from jobs.providers.errors import BadDownloadError, StumbledError
 from jobs.providers.web import Timeouts, Web
@@ -213,8 +216,50 @@ def test_a_redirect_to_what_is_not_the_web_is_not_followed(
 
 def test_a_redirect_to_nonsense_is_no_answer(server: WebServer, web: Web) -> None:
     server.routes["/"] = redirect("http://example.org:port/")
-    with pytest.raises(StumbledError):
+    with pytest.raises(BadDownloadError, match="this is no URL"):
         web.get(f"{server.url}/", MOST)
+
+
+@pytest.fixture
+def by_tls() -> Iterator[tuple[WebServer, trustme.CA]]:
+    """A server that shows a certificate for localhost, and the authority that made it."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    running = WebServer(tls=context)
+    yield running, authority
+    running.stop()
+
+
+def test_a_certificate_of_an_authority_that_nobody_trusts_is_refused(
+    by_tls: tuple[WebServer, trustme.CA],
+) -> None:
+    server, _ = by_tls
+    refused = pytest.raises(StumbledError, match="certificate verify failed")
+    with Web(own_url=server.url) as client, refused:
+        client.get(f"{server.url}/", MOST)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(("host", "is_meant"), [("localhost", True), ("127.0.0.1", False)])
+def test_the_certificate_is_checked_against_the_name(
+    by_tls: tuple[WebServer, trustme.CA],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    host: str,
+    is_meant: bool,
+) -> None:
+    server, authority = by_tls
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    url = server.url.replace("localhost", host)
+    with Web(own_url=url) as client:
+        if is_meant:
+            assert client.get(f"{url}/", MOST).status == 404
+        else:
+            with pytest.raises(StumbledError, match="certificate verify failed"):
+                client.get(f"{url}/", MOST)
+    assert len(server.asked) == is_meant
 
 
 def test_loopback_is_refused_to_a_service_that_is_not_there(inner: WebServer) -> None:
