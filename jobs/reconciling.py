@@ -11,12 +11,10 @@ from db import audio_features, ledger, scans, vector_inputs
 from db.analysis_seconds import is_off
 from db.connection import transaction
 from db.models import EntityType, Kind
-from db.slices import slices
 from jobs.audio_analysis.version import EXTRACTOR
 from jobs.vectorization import first_model
-from worker.dispatch import HeldJob, connection, enqueue, held_jobs
+from worker.dispatch import HeldJob, connection, enqueue, enqueue_need, held_jobs
 
-NEEDS_PER_JOB = 50
 _MOST = 20_000
 """Entities of a kind that one sweep looks at, the oldest ones; the next sweep sees the next."""
 ANALYSIS = ledger.need_for(Kind.ANALYSIS, EntityType.TRACK)
@@ -104,9 +102,9 @@ def _held(jobs: Iterable[HeldJob]) -> dict[tuple[str, str], set[int]]:
 
 
 def _ring(job: str, argument: str, ids: list[int]) -> None:
-    if argument.endswith("_ids"):
-        for part in slices(ids, NEEDS_PER_JOB):
-            enqueue(job, **{argument: list(part)})
+    need = ledger.need_of(job, [argument])
+    if need is not None:
+        enqueue_need(need, ids)
     else:
         for each in ids:
             enqueue(job, **{argument: each})

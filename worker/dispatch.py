@@ -4,10 +4,10 @@ Jobs use this module too: `job` marks them, `current_attempt` names the attempt 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 import redis
@@ -23,6 +23,9 @@ from worker.errors import JobFailedError, JobTooLargeError
 from worker.holders import holders
 from worker.redis import connect
 from worker.topology import Topology, load
+
+if TYPE_CHECKING:  # programs that only enqueue have no need of the database's libraries
+    from db.ledger import Need
 
 MAX_JOB_BYTES = 1024 * 1024
 """The largest job that is enqueued: ids, paths and records, never pictures or a whole library."""
@@ -138,6 +141,14 @@ def enqueue(job_name: str, **arguments: Any) -> str:
     """
     new = create(job_name, arguments)
     return queue(new.origin).enqueue_job(new).id
+
+
+def enqueue_need(need: "Need", entity_ids: Sequence[int]) -> list[str]:
+    """Enqueue the jobs that do what these entities need, and return the ids of the jobs.
+
+    Call it after the commit of the need.
+    """
+    return [enqueue(need.job, **{need.argument: ids}) for ids in need.batches(entity_ids)]
 
 
 def create(job_name: str, arguments: dict[str, Any]) -> Job:

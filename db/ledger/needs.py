@@ -1,19 +1,19 @@
 """The kinds of work that entities need, and the jobs that do them."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
 from db.models import EntityType, Kind
+from db.slices import slices
 
 
 class Need(NamedTuple):
-    """A kind of work on a type of entity, and the job (with its argument) that settles it."""
+    """A kind of work on a type of entity, and the job that settles it."""
 
     kind: Kind
     entity_type: EntityType
     job: str
-    argument: str
     everyone: bool = True
     """Whether every entity of the type needs it."""
     look_again: timedelta | None = None
@@ -22,61 +22,40 @@ class Need(NamedTuple):
     """Whether the sweep rings for what is to do; else a job of its own does, in its own order."""
     lease_seconds: int = 1800
     """Longer than the job may take."""
+    per_job: int = 50
+    """How many entities a job is given."""
+
+    @property
+    def argument(self) -> str:
+        """The argument of the job that has the ids of the entities."""
+        return f"{self.entity_type}_ids"
+
+    def batches(self, entity_ids: Sequence[int]) -> list[list[int]]:
+        """The entities as they are given to jobs."""
+        return [list(ids) for ids in slices(entity_ids, self.per_job)]
 
 
+_MONTH = timedelta(days=30)
 NEEDS = (
-    Need(Kind.PICTURE, EntityType.TRACK, "covers.extract_embedded", "track_ids", everyone=False),
-    Need(Kind.COVER, EntityType.TRACK, "covers.process_track_covers_batch", "track_ids"),
-    Need(
-        Kind.COVER,
-        EntityType.ALBUM,
-        "covers.process_album_covers",
-        "album_ids",
-        look_again=timedelta(days=30),
-    ),
-    Need(
-        Kind.PICTURE,
-        EntityType.ARTIST,
-        "covers.extract_artist_images",
-        "artist_ids",
-        everyone=False,
-    ),
-    Need(
-        Kind.COVER,
-        EntityType.ARTIST,
-        "covers.process_artist_images_batch",
-        "artist_ids",
-        look_again=timedelta(days=30),
-    ),
-    Need(
-        Kind.REMOTE,
-        EntityType.ALBUM,
-        "covers.fetch_album_covers",
-        "album_ids",
-        everyone=False,
-        look_again=timedelta(days=30),
-    ),
-    Need(
-        Kind.REMOTE,
-        EntityType.ARTIST,
-        "covers.fetch_artist_images",
-        "artist_ids",
-        everyone=False,
-        look_again=timedelta(days=30),
-    ),
-    Need(
-        Kind.ANALYSIS,
-        EntityType.TRACK,
-        "audio_analysis.analyze_batch",
-        "track_ids",
-        lease_seconds=3600,
-    ),
+    Need(Kind.PICTURE, EntityType.TRACK, "covers.extract_embedded", everyone=False),
+    Need(Kind.COVER, EntityType.TRACK, "covers.process_track_covers_batch"),
+    Need(Kind.COVER, EntityType.ALBUM, "covers.process_album_covers", look_again=_MONTH),
+    Need(Kind.PICTURE, EntityType.ARTIST, "covers.extract_artist_images", everyone=False),
+    Need(Kind.COVER, EntityType.ARTIST, "covers.process_artist_images_batch", look_again=_MONTH),
     *(
-        Need(Kind.VECTOR, entity_type, job, argument, everyone=False, lease_seconds=7 * 3600)
-        for entity_type, job, argument in (
-            (EntityType.TRACK, "vectorization.batch", "track_ids"),
-            (EntityType.ALBUM, "vectorization.batch_albums", "album_ids"),
-            (EntityType.ARTIST, "vectorization.batch_artists", "artist_ids"),
+        Need(Kind.REMOTE, entity_type, job, everyone=False, look_again=_MONTH, per_job=20)
+        for entity_type, job in (
+            (EntityType.ALBUM, "covers.fetch_album_covers"),
+            (EntityType.ARTIST, "covers.fetch_artist_images"),
+        )
+    ),
+    Need(Kind.ANALYSIS, EntityType.TRACK, "audio_analysis.analyze_batch", lease_seconds=3600),
+    *(
+        Need(Kind.VECTOR, entity_type, job, everyone=False, lease_seconds=7 * 3600)
+        for entity_type, job in (
+            (EntityType.TRACK, "vectorization.batch"),
+            (EntityType.ALBUM, "vectorization.batch_albums"),
+            (EntityType.ARTIST, "vectorization.batch_artists"),
         )
     ),
     *(
@@ -84,10 +63,10 @@ NEEDS = (
             Kind.ENRICHMENT,
             entity_type,
             "metadata.enrich_batch",
-            f"{entity_type}_ids",
             everyone=False,
-            look_again=timedelta(days=30),
+            look_again=_MONTH,
             swept=False,
+            per_job=10,
         )
         for entity_type in (EntityType.ALBUM, EntityType.TRACK, EntityType.ARTIST)
     ),

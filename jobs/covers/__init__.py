@@ -13,7 +13,6 @@ from jobs.covers import album_covers, artist_covers, choice, explaining, remote,
 from jobs.covers.choosing import search
 from jobs.covers.faults import STAGE
 from jobs.covers.gathering import gather
-from jobs.covers.leases import ring
 from jobs.covers.outcomes import file_faults, wanting, write_covers, write_problems
 from jobs.covers.requested import make_requested
 from jobs.covers.track_covers import (
@@ -23,7 +22,7 @@ from jobs.covers.track_covers import (
     sizes_of,
     write_track_problems,
 )
-from worker.dispatch import current_attempt, job
+from worker.dispatch import current_attempt, enqueue_need, job
 
 
 @job
@@ -93,7 +92,7 @@ def process_album_covers(album_ids: list[int]) -> None:
             album_covers.sound_paths(settled, problems.known_files("/", STAGE)),
         )
         wanted = remote.want(EntityType.ALBUM, wanting(outcomes))
-    remote.ring(EntityType.ALBUM, wanted)
+    enqueue_need(ledger.need_for(Kind.REMOTE, EntityType.ALBUM), wanted)
 
 
 @job
@@ -122,8 +121,8 @@ def extract_artist_images(artist_ids: list[int]) -> None:
         faults = [fault for each in settled for fault in file_faults(each.searches).items()]
         write_problems(faults, artist_covers.sound_paths(settled))
         attempt.settle(endings)
-    ring(Kind.PICTURE, EntityType.ARTIST, again)
-    ring(Kind.COVER, EntityType.ARTIST, changed)
+    enqueue_need(attempt.need, again)
+    enqueue_need(ledger.need_for(Kind.COVER, EntityType.ARTIST), changed)
 
 
 @job
@@ -145,8 +144,8 @@ def process_artist_images_batch(artist_ids: list[int]) -> None:
         faults = [fault for each in settled for fault in file_faults(each.searches).items()]
         write_problems(faults, artist_covers.sound_paths(settled))
         wanted = remote.want(EntityType.ARTIST, wanting(outcomes))
-    ring(Kind.COVER, EntityType.ARTIST, again)
-    remote.ring(EntityType.ARTIST, wanted)
+    enqueue_need(attempt.need, again)
+    enqueue_need(ledger.need_for(Kind.REMOTE, EntityType.ARTIST), wanted)
 
 
 @job

@@ -1,6 +1,6 @@
 """Covers and pictures of artists from the web, for what is not on disk.
 
-`want` and `ring` are for the jobs that look on disk; `fetch` is what the jobs of the web do. None
+`want` is for the jobs that look on disk; `fetch` is what the jobs of the web do. None
 of it asks anybody while no provider is turned on.
 """
 
@@ -9,15 +9,13 @@ from collections.abc import Mapping, Sequence
 from db import covers, ledger, provider_answers, provider_settings, remote_covers
 from db.cover_orders import EXTERNAL, album_order, artist_order
 from db.covers import FRONT, Chosen, Shown
-from db.ledger import Attempt, Need
+from db.ledger import Attempt
 from db.models import EntityType, Kind
-from db.slices import slices
 from jobs.covers import store
 from jobs.covers.remote_search import RemoteSearch, is_beaten
 from jobs.covers.sources import ARTIST_ROLES
-from worker.dispatch import connection, current_attempt, enqueue
+from worker.dispatch import connection, current_attempt
 
-NEEDS_PER_JOB = 20
 _MOST = 5_000
 """Albums or artists that one sweep wants looked for."""
 
@@ -25,10 +23,10 @@ _MOST = 5_000
 def want(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
     """Say that pictures of these albums or artists are to be looked for on the web.
 
-    Returns the ids to `ring` for after the commit: none while no provider is turned on. Call it in
+    Returns the ids to enqueue after the commit: none while no provider is turned on. Call it in
     the transaction that settles that there is nothing on disk.
     """
-    if _need(entity_type) is None or not provider_settings.any_on():
+    if entity_type is EntityType.TRACK or not provider_settings.any_on():
         return []
     return ledger.need(Kind.REMOTE, entity_type, ids)
 
@@ -43,14 +41,6 @@ def want_unasked() -> None:
     ):
         if EXTERNAL in order:
             ledger.need(Kind.REMOTE, entity_type, remote_covers.unasked(entity_type, _MOST))
-
-
-def ring(entity_type: EntityType, ids: Sequence[int]) -> None:
-    """Wake the workers for what was wanted."""
-    need = _need(entity_type)
-    if need is not None:
-        for part in slices(ids, NEEDS_PER_JOB):
-            enqueue(need.job, **{need.argument: list(part)})
 
 
 def fetch(entity_type: EntityType, ids: Sequence[int]) -> None:
@@ -80,11 +70,6 @@ def fetch(entity_type: EntityType, ids: Sequence[int]) -> None:
             f"{len(faults)} of {len(attempt.leased)} {entity_type}s wait for providers that are "
             f"unavailable, {entity_type} {min(faults)} for: {faults[min(faults)]}"
         )
-
-
-def _need(entity_type: EntityType) -> Need | None:
-    key = (Kind.REMOTE, entity_type)
-    return next((each for each in ledger.NEEDS if (each.kind, each.entity_type) == key), None)
 
 
 def _begun(entity_type: EntityType, entity_id: int) -> RemoteSearch:

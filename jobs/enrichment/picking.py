@@ -11,14 +11,12 @@ from db import enrichment, ledger, provider_settings
 from db.connection import transaction
 from db.ledger import Need
 from db.models import Kind
-from db.slices import slices
-from worker.dispatch import HeldJob, enqueue, held_jobs
+from worker.dispatch import HeldJob, enqueue, enqueue_need, held_jobs
 
 ENRICH = "metadata.enrich_batch"
 PICK = "worker_deferred_enrichment.process_enrichment_batch"
 AT_ONCE = 40
 """Of each kind, that one turn puts in the queue."""
-_IN_A_JOB = 10
 _MOST_HELD = 24
 """Jobs that wait, for their turn or for a provider, beyond which no more are put in the queue."""
 _FEW_HELD = 4
@@ -38,8 +36,7 @@ def pick() -> dict[str, int]:
     for need in _NEEDS:
         ids = enrichment.to_do(need.entity_type, AT_ONCE, held[need.argument])
         _ask(need, ids)
-        for part in slices(ids, _IN_A_JOB):
-            enqueue(ENRICH, **{need.argument: list(part)})
+        enqueue_need(need, ids)
         rung[f"{need.entity_type}s"] += len(ids)
     return {kind: count for kind, count in rung.items() if count}
 

@@ -5,12 +5,9 @@ from typing import Any
 from db import ledger, scans, tracks
 from db.connection import transaction
 from db.models import EntityType
-from db.slices import slices
 from jobs.insert.writing import Batch, write
 from jobs.records import Grouping, TrackRecord, UnreadFile
-from worker.dispatch import enqueue, job
-
-NEEDS_PER_JOB = 50
+from worker.dispatch import enqueue, enqueue_need, job
 
 
 @job
@@ -34,23 +31,21 @@ def direct_batch(
         chunk = scans.open_chunk(chunk_id)
         written = write(batch, chunk) if chunk else None
     if written is None:
-        return _ring_again(batch)
-    _ring(written.needs)
+        return _enqueue_again(batch)
+    _enqueue_needs(written.needs)
     if written.follower is not None:
         enqueue("metadata.extract_batch", chunk_id=written.follower)
     return None
 
 
-def _ring(needs: dict[ledger.Need, list[int]]) -> None:
-    """Wake the workers for what ledger rows ask for."""
-    for need in ledger.NEEDS:
-        for ids in slices(needs.get(need, []), NEEDS_PER_JOB):
-            enqueue(need.job, **{need.argument: list(ids)})
+def _enqueue_needs(needs: dict[ledger.Need, list[int]]) -> None:
+    for need, ids in needs.items():
+        enqueue_need(need, ids)
 
 
-def _ring_again(batch: Batch) -> None:
-    """Wake the workers for whatever the tracks of a chunk that was written before still need."""
+def _enqueue_again(batch: Batch) -> None:
+    """Enqueue the jobs for whatever the tracks of a chunk that was written before still need."""
     track_ids = sorted(tracks.ids_by_path([record.file.path for record in batch.tracks]).values())
     ids = {EntityType.TRACK: track_ids, EntityType.ALBUM: sorted(tracks.albums_of(track_ids))}
     ids[EntityType.ARTIST] = sorted(tracks.artists_of(track_ids))
-    _ring({need: ledger.todo_among(need, ids[need.entity_type]) for need in ledger.NEEDS})
+    _enqueue_needs({need: ledger.todo_among(need, ids[need.entity_type]) for need in ledger.NEEDS})

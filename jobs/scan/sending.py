@@ -9,10 +9,9 @@ from db.connection import transaction
 from db.folder_images import SeenImage
 from db.models import EntityType, Kind
 from db.slices import slices
-from jobs.covers.leases import ring
 from jobs.records import FoundFile
 from jobs.scan.artists import ArtistsBeside
-from worker.dispatch import enqueue
+from worker.dispatch import enqueue, enqueue_need
 
 CHUNK_FILES = 50
 _LARGEST_FOLDER = 4 * CHUNK_FILES
@@ -105,5 +104,5 @@ class _Needed(NamedTuple):
 
 
 def _ring(needed: _Needed) -> None:
-    ring(Kind.COVER, EntityType.ALBUM, needed.albums)
-    ring(Kind.PICTURE, EntityType.ARTIST, needed.artists)
+    enqueue_need(ledger.need_for(Kind.COVER, EntityType.ALBUM), needed.albums)
+    enqueue_need(ledger.need_for(Kind.PICTURE, EntityType.ARTIST), needed.artists)

@@ -435,7 +435,7 @@ def test_what_is_wanted_is_rung_for_in_the_queue_of_the_web(
     turn_on("deezer")
     with transaction():
         wanted = remote.want(EntityType.ARTIST, [3, 1, 2])
-    remote.ring(EntityType.ARTIST, wanted)
+    dispatch.enqueue_need(needs.need_for(Kind.REMOTE, EntityType.ARTIST), wanted)
     (job,) = dispatch.queue("remote_covers").jobs
     assert (job.func_name, job.kwargs) == (
         "jobs.covers.fetch_artist_images",

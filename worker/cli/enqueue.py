@@ -10,13 +10,11 @@ from db import ledger
 from db.connection import open_database, transaction
 from db.models import State
 from db.schema import check_schema
-from db.slices import slices
 from worker import dispatch
 from worker.errors import BadInputError
 from worker.nearest import did_you_mean
 from worker.topology import load
 
-_IDS_PER_JOB = 50
 _FAILED = (State.FAILED, State.QUARANTINED)
 
 
@@ -96,13 +94,13 @@ def _from_ledger(needs: list[ledger.Need], which: str, dry_run: bool) -> None:
     for need in needs:
         ids = _ids(need, which, dry_run)
         total += len(ids)
-        parts = list(slices(ids, _IDS_PER_JOB))
-        counts = f"{need.job}: {_many(len(ids), need.entity_type)} in {_many(len(parts), 'job')}"
+        jobs = len(need.batches(ids))
+        counts = f"{need.job}: {_many(len(ids), need.entity_type)} in {_many(jobs, 'job')}"
         if dry_run:
             click.echo(f"Would enqueue {counts}")
             continue
-        for part in parts:
-            click.echo(dispatch.enqueue(need.job, **{need.argument: list(part)}))
+        for job_id in dispatch.enqueue_need(need, ids):
+            click.echo(job_id)
         click.echo(counts, err=True)
     if not total:
         click.echo(f"Nothing to do: the ledger has nothing for --{which}.", err=True)
