@@ -1,4 +1,4 @@
-"""What people see: the library as a gallery, the fleet at work, rq-dashboard, health and metrics.
+"""The web UI: the gallery, scans, queues, rq-dashboard, health and metrics.
 
 One Flask app. It reads the database and Redis; what it changes is a request for a thumbnail, and
 what rq-dashboard's buttons and those of the queues do.

@@ -1,4 +1,4 @@
-"""The page as a program: `python -m web`. supervisord runs it, and so does `fleet web`."""
+"""The web UI as a program: `python -m web`. supervisord runs it, and so does `fleet web`."""
 
 import sys
 
@@ -14,7 +14,7 @@ from worker.errors import WorkerError
 @click.command()
 @click.option("--listen", metavar="HOST:PORT", help="Instead of what FLEET_WEB says.")
 def main(listen: str | None) -> None:
-    """Serve the page until told to stop."""
+    """Serve the web UI until SIGTERM."""
     try:
         if listen is None:
             serve(web_address.configured() or web_address.default(), supervised=True)
@@ -23,9 +23,9 @@ def main(listen: str | None) -> None:
             web_address.refuse_open(address)
             serve(address, supervised=False)
     except (WorkerError, DatabaseError, OSError) as error:
-        told = explained(error)
-        click.echo(f"web: {told}", err=True)
-        sys.exit(told.exit_code)
+        failure = explained(error)
+        click.echo(f"web: {failure}", err=True)
+        sys.exit(failure.exit_code)
 
 
 if __name__ == "__main__":

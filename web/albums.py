@@ -16,7 +16,7 @@ from web.facts import from_the_web
 from web.paging import number, paging, text
 from worker import status
 
-room = Blueprint("albums", __name__)
+bp = Blueprint("albums", __name__)
 
 PAGE = 60
 MISSING = "missing"
@@ -32,7 +32,7 @@ class Disc(NamedTuple):
     picture: Picture | None
 
 
-@room.get("/")
+@bp.get("/")
 def gallery_page() -> str:
     """Albums as their covers: sorted, filtered, a page at a time."""
     wanted, order = _wanted(), _order()
@@ -52,7 +52,7 @@ def gallery_page() -> str:
     )
 
 
-@room.get("/albums/<id:album_id>")
+@bp.get("/albums/<id:album_id>")
 def album(album_id: int) -> str:
     """An album with its tracks, and why its cover is what it is."""
     found = album_page.album(album_id)

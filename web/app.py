@@ -1,4 +1,4 @@
-"""The Flask app: its rooms, and what every request passes."""
+"""The Flask app: its blueprints, and the checks of every request."""
 
 import threading
 
@@ -15,6 +15,7 @@ from web import (
     dashboard,
     facts,
     faults,
+    filters,
     health,
     images,
     login,
@@ -24,14 +25,13 @@ from web import (
     searching,
     security,
     tracks,
-    words,
 )
 from web.events import Streams
 from worker.web_address import WebAddress
 
 _LARGEST_ID = 2**31 - 1
 _ASSETS_SECONDS = 365 * 24 * 3600
-_ROOMS = (
+_BLUEPRINTS = (
     albums, artists, tracks, facts, clusters, searching, images, queues, scans, health, metrics
 )  # fmt: skip
 _NO_DATABASE = (None, "static", "rq_dashboard.static")
@@ -58,7 +58,7 @@ class SizeConverter(BaseConverter):
 
 class _App(Flask):
     def get_send_file_max_age(self, filename: str | None) -> int | None:
-        """For good when the URL changes with the content; else it is asked for whether it did."""
+        """A year when the URL changes with the content; else the browser revalidates."""
         return _ASSETS_SECONDS if "v" in request.args else None
 
 
@@ -78,10 +78,10 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
     login.guard(app, address, password)
     app.before_request(_connect)
     app.teardown_request(_disconnect)
-    words.teach(app)
+    filters.register(app)
     faults.handle(app)
-    for room in _ROOMS:
-        app.register_blueprint(room.room)
+    for module in _BLUEPRINTS:
+        app.register_blueprint(module.bp)
     dashboard.mount(app)
     return app
 

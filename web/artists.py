@@ -10,13 +10,13 @@ from db.pictures import FANART, LOGO
 from web.facts import from_the_web
 from web.paging import paging
 
-room = Blueprint("artists", __name__)
+bp = Blueprint("artists", __name__)
 
 PAGE = 90
 _MOST_ALBUMS = 500
 
 
-@room.get("/artists")
+@bp.get("/artists")
 def artists() -> str:
     """Artists by name: those of albums, or with `?all=1` whoever plays on some track."""
     everyone = request.args.get("all") == "1"
@@ -29,7 +29,7 @@ def artists() -> str:
     )
 
 
-@room.get("/artists/<id:artist_id>")
+@bp.get("/artists/<id:artist_id>")
 def artist(artist_id: int) -> str:
     """An artist with albums, and those of others to which the artist added."""
     found = artist_page.artist(artist_id)

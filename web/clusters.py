@@ -15,7 +15,7 @@ from web.tracks import playlist
 if TYPE_CHECKING:
     from db.library_map import LibraryMap
 
-room = Blueprint("clusters", __name__)
+bp = Blueprint("clusters", __name__)
 
 SHOWN = 200
 _FRESH = 60.0
@@ -25,7 +25,7 @@ _STRIDE = 5
 
 
 class Atlas:
-    """The map as JSON, drawn anew for another model or other clusters, or after a minute.
+    """The map as JSON, recomputed for another model or other clusters, or after a minute.
 
     Only the text is kept, not the arrays that it was made with.
     """
@@ -47,7 +47,7 @@ class Atlas:
             return self._json
 
 
-@room.get("/map")
+@bp.get("/map")
 def library_map() -> str:
     """The map, with the clusters as its legend and for who has no script."""
     of_tracks = clusters.clusters(EntityType.TRACK)
@@ -61,14 +61,14 @@ def library_map() -> str:
     )
 
 
-@room.get("/map/points")
+@bp.get("/map/points")
 def points() -> Response:
     """The places of the tracks, for the script that draws them."""
     atlas: Atlas = current_app.extensions["atlas"]
     return Response(atlas.json(), mimetype="application/json")
 
 
-@room.get("/clusters/<id:cluster_id>")
+@bp.get("/clusters/<id:cluster_id>")
 def cluster(cluster_id: int) -> str:
     """Who is in a cluster, the most typical first."""
     found = _cluster(cluster_id)
@@ -85,7 +85,7 @@ def cluster(cluster_id: int) -> str:
     )
 
 
-@room.get("/clusters/<id:cluster_id>.m3u8")
+@bp.get("/clusters/<id:cluster_id>.m3u8")
 def cluster_playlist(cluster_id: int) -> Response:
     """Its tracks, or those of its artists, as a playlist."""
     found = _cluster(cluster_id)
@@ -110,7 +110,7 @@ def _points() -> str:
     order = {each.id: number for number, each in enumerate(of_tracks)}
     names = list(dict.fromkeys(each.artists for each in found.places))
     place_of = {name: number for number, name in enumerate(names)}
-    told = {
+    columns = {
         "edge": maps.EDGE,
         "tracks": found.tracks,
         "clusters": [
@@ -125,7 +125,7 @@ def _points() -> str:
         "title": [each.title for each in found.places],
         "artist": [place_of[each.artists] for each in found.places],
     }
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
 
 
 def _hues(found: list[Described]) -> list[int]:

@@ -1,6 +1,6 @@
-"""rq-dashboard 0.9 at /rq: behind the same login and checks as everything else, and mended.
+"""rq-dashboard 0.9 at /rq: behind the same login and checks as everything else, and patched.
 
-Of itself it reads jobs as pickles, opens a connection for each request, writes names and
+Unpatched it reads jobs as pickles, opens a connection for each request, writes names and
 descriptions of jobs into its pages as HTML, requeues on GET, fails with a 500 for a job that is
 gone or of another's making, and lists as many jobs at once as it is asked for.
 """
@@ -101,7 +101,7 @@ def mount(app: Flask) -> None:
 
 
 def requeue(job_id: str) -> Response:
-    """Put a failed job back to work, with all its retries and no deaths."""
+    """Enqueue a failed job again, with all its retries and no deaths."""
     job = ShownJob.fetch(job_id, dispatch.connection())
     queue = dispatch.topology().queues.get(job.origin)
     if queue is None or job.job_name not in dispatch.topology().routes:
@@ -119,7 +119,7 @@ def requeue(job_id: str) -> Response:
 
 
 def requeue_all(queue_name: str) -> Response:
-    """The same for all failed jobs of a queue, each to where it is routed today."""
+    """The same for all failed jobs of a queue, each in the queue that takes it today."""
     outcome = queues.retry(queue_name)
     return jsonify(status="OK", count=outcome.done.total())
 

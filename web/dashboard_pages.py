@@ -1,4 +1,4 @@
-"""The pages of rq-dashboard, with what is wrong in them put right."""
+"""The templates of rq-dashboard, patched."""
 
 from pathlib import Path
 
@@ -44,11 +44,11 @@ PATCHES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "scripts/jobs.js": (("'{{ queue.name }}'", "{{ queue.name|tojson }}"),),
 }
-"""What of each page is to be replaced, and by what."""
+"""The replacements of each template: old text to new."""
 
 
 def source(name: str) -> str | None:
-    """The mended template of that name; None for one that is not rq-dashboard's.
+    """The patched template of that name; None for one that is not rq-dashboard's.
 
     Raises ValueError when it is not as it should be before: then it is of another version.
     """

@@ -26,7 +26,7 @@ class Streams:
         self._free = threading.BoundedSemaphore(MOST)
 
     def of(self, look: Callable[[], object], every: float) -> Response:
-        """A stream that looks every so many seconds, and tells what has changed.
+        """A stream that polls every so many seconds, and sends what has changed.
 
         With too many streams open it is a 503.
         """
@@ -44,14 +44,14 @@ class Streams:
         self, look: Callable[[], object], every: float, is_gone: Callable[[], bool]
     ) -> Iterator[str]:
         yield f"retry: {_AGAIN}\n\n"
-        last, told = "", time.monotonic()
+        last, sent = "", time.monotonic()
         end = time.monotonic() + LONGEST
         while not (is_gone() or self._closing.is_set() or time.monotonic() > end):
             text = json.dumps(look())
             if text != last:
                 yield f"data: {text}\n\n"
-                last, told = text, time.monotonic()
-            elif time.monotonic() - told > _SILENCE:
+                last, sent = text, time.monotonic()
+            elif time.monotonic() - sent > _SILENCE:
                 yield ":\n\n"
-                told = time.monotonic()
+                sent = time.monotonic()
             self._closing.wait(every)

@@ -1,4 +1,4 @@
-"""What the web says of an album, artist or track, beside its tags: on its page, and as JSON."""
+"""The facts of an album, artist or track, beside its tags: on its page, and as JSON."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from db.enrichment import Asked
 from db.facts import MATCH, KnownFact
 from db.models import EntityType
 
-room = Blueprint("facts", __name__)
+bp = Blueprint("facts", __name__)
 
 _LABELS = {
     "biography": "Biography",
@@ -42,7 +42,7 @@ _LABELS = {
 
 
 class Link(NamedTuple):
-    """A way to another place on the web."""
+    """A link to another site."""
 
     text: str
     url: str
@@ -58,7 +58,7 @@ class Line(NamedTuple):
 
 
 class FromTheWeb(NamedTuple):
-    """All that the web says of an entity, and how its enrichment stands."""
+    """All facts of an entity, and the state of its enrichment."""
 
     lines: list[Line]
     asked: Asked | None
@@ -67,15 +67,15 @@ class FromTheWeb(NamedTuple):
 def from_the_web(entity_type: EntityType, entity_id: int) -> FromTheWeb:
     """What a page shows."""
     order = list(_LABELS)
-    told = [each for each in facts.of(entity_type, entity_id) if each.field in _LABELS]
-    told.sort(key=lambda each: order.index(each.field))
-    lines = [Line(_LABELS[each.field], _text(each), _links(each), each) for each in told]
+    found = [each for each in facts.of(entity_type, entity_id) if each.field in _LABELS]
+    found.sort(key=lambda each: order.index(each.field))
+    lines = [Line(_LABELS[each.field], _text(each), _links(each), each) for each in found]
     return FromTheWeb(lines, enrichment.asked(entity_type, entity_id))
 
 
-@room.get("/albums/<id:entity_id>.json")
+@bp.get("/albums/<id:entity_id>.json")
 def album(entity_id: int) -> Response:
-    """An album: its tags, and what the web says."""
+    """An album: its tags and its facts."""
     found = album_page.album(entity_id)
     names = ("title", "album_artist", "date", "label", "catalogue_number", "musicbrainz_release_id")
     tags = _tags(found, names)
@@ -84,14 +84,14 @@ def album(entity_id: int) -> Response:
     return _json(EntityType.ALBUM, entity_id, tags)
 
 
-@room.get("/artists/<id:entity_id>.json")
+@bp.get("/artists/<id:entity_id>.json")
 def artist(entity_id: int) -> Response:
     """An artist."""
     found = artist_page.artist(entity_id)
     return _json(EntityType.ARTIST, entity_id, _tags(found, ("name", "musicbrainz_id")))
 
 
-@room.get("/tracks/<id:entity_id>.json")
+@bp.get("/tracks/<id:entity_id>.json")
 def track(entity_id: int) -> Response:
     """A track."""
     found = track_page.track(entity_id)

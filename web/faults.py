@@ -1,4 +1,4 @@
-"""What is shown when something goes wrong: what it is, and the remedy."""
+"""Error pages: what is wrong, and the remedy."""
 
 import logging
 
@@ -23,12 +23,12 @@ def handle(app: Flask) -> None:
 
 
 def _of_request(error: HTTPException) -> Answer:
-    """What was asked for cannot be."""
+    """The request cannot be served."""
     return _page(error.code or 500, error.name, error.description or "", "")
 
 
 def _of_fleet(error: Exception) -> Answer:
-    """Redis, the database or supervisord is not as it should be."""
+    """Redis, the database or supervisord fails."""
     log.error("%s: %s", type(error).__name__, error)
     if isinstance(error, peewee.PeeweeException) and not database.is_closed():
         database.close()  # the next request makes a new one

@@ -1,16 +1,17 @@
-"""What is wrong: the doctor's findings, the files that could not be used, and /healthz."""
+"""Health: the doctor's findings, files with problems, maintenance runs, and /healthz."""
 
 import threading
 import time
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify, redirect, render_template, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from db import health_reports, maintenance_runs, problems
 from web.login import is_in
 from web.paging import paging
 from worker.doctor import Finding, Severity, examine
 
-room = Blueprint("health", __name__)
+bp = Blueprint("health", __name__)
 
 PAGE = 100
 _FRESH = 10.0
@@ -18,7 +19,7 @@ _ORDER = (Severity.ERROR, Severity.WARNING, Severity.OK)
 
 
 class Examination:
-    """The doctor's findings, looked for again when they are asked for and are not fresh."""
+    """The doctor's findings, renewed when they are requested and a few seconds old."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -27,7 +28,7 @@ class Examination:
 
     def findings(self) -> list[Finding]:
         """The findings of the last seconds, the worst first."""
-        if self._lock.acquire(blocking=not self._findings):  # or another looks just now
+        if self._lock.acquire(blocking=not self._findings):  # or another request renews them now
             try:
                 if time.monotonic() - self._at > _FRESH:
                     found = list(examine(quick=True))
@@ -41,7 +42,7 @@ class Examination:
 _examination = Examination()
 
 
-@room.get("/health")
+@bp.get("/health")
 def page() -> str:
     """The findings."""
     return render_template(
@@ -49,9 +50,9 @@ def page() -> str:
     )
 
 
-@room.get("/problems")
+@bp.get("/problems")
 def files() -> str:
-    """The files that could not be used, and why."""
+    """The files that musicfleet could not use, and why."""
     shown = paging(problems.count(), PAGE)
     return render_template(
         "problems.html",
@@ -62,26 +63,32 @@ def files() -> str:
     )
 
 
-@room.get("/upkeep")
-def upkeep() -> str:
-    """What each job of upkeep last did, and the daily report beside the one before."""
+@bp.get("/maintenance")
+def maintenance() -> str:
+    """The last run of each maintenance job, and the daily report beside the one before."""
     report = health_reports.latest()
     before = health_reports.before(report.day) if report else None
     return render_template(
-        "upkeep.html",
+        "maintenance.html",
         runs=maintenance_runs.last_runs(),
         report=report,
         earlier={each.name: each for each in before.queues} if before else {},
         library_before=before.library if before else {},
         work=health_reports.compared_work(report, before) if report else [],
         count=problems.count(),
-        tab="upkeep",
+        tab="maintenance",
     )
 
 
-@room.get("/healthz")
+@bp.get("/upkeep")
+def upkeep() -> BaseResponse:
+    """The former URL of `maintenance`."""
+    return redirect(url_for("health.maintenance"), 301)
+
+
+@bp.get("/healthz")
 def healthz() -> tuple[Response, int]:
-    """For machines: 200, or 503 when work does not get done; details only for who is logged in."""
+    """For machines: 200, or 503 when the doctor finds errors; details only after a login."""
     findings = _examination.findings()
     worst = min((each.severity for each in findings), key=_ORDER.index)
     answer: dict[str, object] = {"status": worst.value}

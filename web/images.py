@@ -1,7 +1,7 @@
 """Pictures by their content: /images/DIGEST/SIZE.jpg and /images/DIGEST/original.
 
-What a URL leads to never changes, so a browser may keep it for good. Only a thumbnail that stands
-in for one that is still to be made may not be kept.
+What a URL leads to never changes, so a browser may keep it for good. Only a stand-in for a
+thumbnail that is not made yet may not be kept.
 """
 
 import os
@@ -15,7 +15,7 @@ from db.covers import KnownImage
 from web.security import policy
 from web.thumbnails import have_made
 
-room = Blueprint("images", __name__)
+bp = Blueprint("images", __name__)
 
 _SHOWN = frozenset(("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"))
 """Types that a browser shows as a picture and as nothing else. The rest is to be saved."""
@@ -25,9 +25,9 @@ _FOR_GOOD = "private, max-age=31536000, immutable"
 _NOT_KEPT = "no-store"
 
 
-@room.get("/images/<digest>/<size:size>.jpg")
+@bp.get("/images/<digest>/<size:size>.jpg")
 def thumbnail(digest: str, size: int) -> Response:
-    """A thumbnail. One that is not there yet is asked for, another is sent until it is there."""
+    """A thumbnail. A missing one is requested, and another is sent until it is there."""
     image = _known(digest)
     if image.fault is not None:
         abort(404, f"This picture cannot be shown: {image.fault}")
@@ -41,7 +41,7 @@ def thumbnail(digest: str, size: int) -> Response:
     return _kept(_sent(file, "image/jpeg", tag))
 
 
-@room.get("/images/<digest>/original")
+@bp.get("/images/<digest>/original")
 def original(digest: str) -> Response:
     """A picture as it was found; what a browser would not show as a picture is to be saved."""
     image = _known(digest)

@@ -1,4 +1,4 @@
-"""Who may look: the login, where a password is set, and how often one may be tried."""
+"""Access control: the login, when a password is set, and a limit on failed logins."""
 
 import hashlib
 import hmac
@@ -26,11 +26,11 @@ from db import settings
 from web.throttle import Throttle
 from worker.web_address import WebAddress
 
-room = Blueprint("login", __name__)
+bp = Blueprint("login", __name__)
 _OPEN = {"static", "login.form", "login.enter", "health.healthz"}
-"""What is there for everybody; `web.health` tells strangers no more than that it lives."""
+"""Endpoints without login; `web.health` tells strangers only that the web UI is up."""
 _MACHINES = {"metrics.metrics", "health.healthz"}
-"""What programs ask for: they may give the password with each request (HTTP Basic)."""
+"""Endpoints for programs, which may send the password with each request (HTTP Basic)."""
 _IN = "in"
 _KEY_BYTES = 32
 _SESSION = timedelta(days=30)
@@ -49,7 +49,7 @@ def guard(app: Flask, address: WebAddress, password: str) -> None:
     if password:
         app.secret_key = _key(password)
         app.before_request(_ask)
-    app.register_blueprint(room)
+    app.register_blueprint(bp)
 
 
 def is_in() -> bool:
@@ -57,7 +57,7 @@ def is_in() -> bool:
     return not _password() or bool(session.get(_IN)) or _has_basic_password()
 
 
-@room.get("/login")
+@bp.get("/login")
 def form() -> str | AnyResponse:
     """The form; whoever needs none is sent on."""
     if is_in():
@@ -65,7 +65,7 @@ def form() -> str | AnyResponse:
     return render_template("login.html", next=_onward(), wrong=False)
 
 
-@room.post("/login")
+@bp.post("/login")
 def enter() -> str | AnyResponse | tuple[str, int]:
     """Take the password."""
     throttle: Throttle = current_app.extensions["throttle"]
@@ -82,7 +82,7 @@ def enter() -> str | AnyResponse | tuple[str, int]:
     return redirect(_onward(), 303)
 
 
-@room.post("/logout")
+@bp.post("/logout")
 def leave() -> AnyResponse:
     """End the session of this browser."""
     session.clear()
@@ -128,7 +128,7 @@ def _password() -> str:
 
 
 def _is_password(given: str) -> bool:
-    """Compared by digests, in a time that tells nothing of where they differ."""
+    """Compared by digests, in a time that does not depend on where they differ."""
     return hmac.compare_digest(_digest(given), _digest(_password()))
 
 

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from worker import dispatch, status
 from worker.job_counts import job_counts
 
-room = Blueprint("metrics", __name__)
+bp = Blueprint("metrics", __name__)
 
 
 class Fleet(Collector):
@@ -23,7 +23,7 @@ class Fleet(Collector):
         yield from _jobs()
 
 
-@room.get("/metrics")
+@bp.get("/metrics")
 def metrics() -> Response:
     """Everything, now."""
     registry = CollectorRegistry(auto_describe=False)

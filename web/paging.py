@@ -44,7 +44,7 @@ class Paging:
 
 
 def paging(total: int, size: int) -> Paging:
-    """The page that the request asks for; the first when it asks for none that can be."""
+    """The page that the request names; the first when it names none that exists."""
     return Paging(number("page", _LAST) or 1, size, total)
 
 

@@ -1,4 +1,4 @@
-"""The queues: what waits in each and who consumes it, what one may do, and what comes by itself."""
+"""The queues: their jobs and consumers, actions on them, and the schedules."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from worker.errors import BadInputError
 from worker.long_work import long_work
 from worker.supervisor import control
 
-room = Blueprint("queues", __name__)
+bp = Blueprint("queues", __name__)
 
 _DEEDS: dict[str, Callable[[str], object]] = {
     "pause": queues.pause,
@@ -19,19 +19,19 @@ _DEEDS: dict[str, Callable[[str], object]] = {
 }
 
 
-@room.get("/queues")
+@bp.get("/queues")
 def page() -> str:
-    """Every queue, how far each kind of work has come, and what runs by the clock."""
+    """Every queue, the progress of each kind of work, and the schedules."""
     return render_template("queues.html", **_state())
 
 
-@room.get("/queues/table")
+@bp.get("/queues/table")
 def table() -> str:
-    """The same without what is around it, to be shown in place of what it was."""
+    """The tables alone, for the script that refreshes them."""
     return render_template("queues_table.html", **_state())
 
 
-@room.post("/queues/<name>/<deed>")
+@bp.post("/queues/<name>/<deed>")
 def do(name: str, deed: str) -> Response:
     """Pause a queue, resume it, or try its failed jobs again."""
     if deed not in _DEEDS:

@@ -1,4 +1,4 @@
-"""Scans: those that run, as they go on, and those that have ended."""
+"""Scans: the progress of running ones, and those that have ended."""
 
 import threading
 import time
@@ -27,16 +27,16 @@ from worker import dispatch, status
 from worker.errors import WorkerError
 from worker.scanning import Follower
 
-room = Blueprint("scans", __name__)
+bp = Blueprint("scans", __name__)
 
 _LATEST = 20
 _EVERY = 0.5
 _IDLE_EVERY = 2.0
 _COST = 4
-"""Looking takes at most one part in so many and one of the time: large libraries count long."""
+"""Polling takes at most 1 / (this + 1) of the time: counting a large library takes long."""
 
 
-@room.get("/scans")
+@bp.get("/scans")
 def page() -> str:
     """Scans and their progress."""
     unfinished = {scan.root for scan in scans.all_unfinished()}
@@ -44,20 +44,20 @@ def page() -> str:
         "scans.html",
         scans=scans.latest(_LATEST),
         roots=[root for root in scans.roots() if root not in unfinished],
-        progress=_watch.look(),
+        progress=_shared.poll(),
     )
 
 
-@room.get("/scans/events")
+@bp.get("/scans/events")
 def events() -> Response:
-    """The progress of the scans that run, as it changes."""
+    """The progress of the running scans, as it changes."""
     streams: Streams = current_app.extensions["streams"]
-    return streams.of(_look, _EVERY)
+    return streams.of(_poll, _EVERY)
 
 
-@room.post("/scans")
+@bp.post("/scans")
 def again() -> AnyResponse:
-    """Scan a folder again that was scanned before, unless a scan of it goes on."""
+    """Scan a folder again that was scanned before, unless a scan of it is running."""
     root = request.form.get("root", "")
     if root not in scans.roots():
         abort(404, "No scan of this folder has finished: use `fleet scan`.")
@@ -66,8 +66,8 @@ def again() -> AnyResponse:
     return redirect(url_for("scans.page"), 303)
 
 
-class Watch:
-    """What all who follow the scans see: one look for all of them, and not too often."""
+class SharedProgress:
+    """The progress that all streams share: one poll serves all of them, and not too often."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -75,23 +75,23 @@ class Watch:
         self._progress: dict[str, Any] = {}
         self._next = 0.0
 
-    def look(self) -> dict[str, Any]:
-        """How far the scans are, as it was a moment ago."""
+    def poll(self) -> dict[str, Any]:
+        """The progress of the scans, a moment old at most."""
         with self._lock:
             if time.monotonic() >= self._next:
                 begun = time.monotonic()
-                self._progress = self._looked()
+                self._progress = self._polled()
                 cost = time.monotonic() - begun
                 pause = _EVERY if self._progress["scans"] else _IDLE_EVERY
                 self._next = time.monotonic() + max(pause, _COST * cost)
             return self._progress
 
-    def _looked(self) -> dict[str, Any]:
+    def _polled(self) -> dict[str, Any]:
         running = scans.all_unfinished()
         ids = {scan.id for scan in running}
         if self._follower is None or not ids <= set(self._follower.scan_ids):
             self._follower = Follower(sorted(ids))
-        progress = self._follower.look()
+        progress = self._follower.poll()
         if progress.finished and not ids:
             self._follower = None
         return {
@@ -103,14 +103,14 @@ class Watch:
         }
 
 
-_watch = Watch()
+_shared = SharedProgress()
 
 
-def _look() -> dict[str, Any]:
-    """A look from outside of a request, with a connection of its own."""
+def _poll() -> dict[str, Any]:
+    """Poll outside of a request, with a connection of its own."""
     try:
         database.connect(reuse_if_open=True)
-        return _watch.look()
+        return _shared.poll()
     except (peewee.PeeweeException, redis.RedisError, WorkerError) as error:
         return {"fault": str(error)}
     finally:

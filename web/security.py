@@ -1,8 +1,8 @@
-"""Whom a request may come from, and what a browser may do with the answer.
+"""Access control: which requests are served, and the security headers of the answers.
 
-Without a password whoever reaches the page may do everything, so it must be certain that the user
-sent the request: the page listens on loopback alone, and is reached by the name of this machine,
-not by a name that a stranger's DNS turns to it. With one, the session's cookie goes to no other
+Without a password whoever reaches the web UI may do everything, so only the user may send requests:
+the web UI listens on loopback alone, and answers only to the name of this machine, not to a name
+that a stranger's DNS points to it (DNS rebinding). With one, the session's cookie goes to no other
 name.
 """
 
@@ -37,16 +37,16 @@ _HEADERS = {
 
 
 def guard(app: Flask, address: WebAddress, password: str) -> None:
-    """Have every request looked at, and every answer given its headers."""
+    """Check every request, and add the security headers to every answer."""
     names = {*_LOCAL_NAMES, address.host}
 
-    def look() -> None:
+    def check() -> None:
         g.nonce = secrets.token_urlsafe(16)
         if not password and (urlsplit(f"//{request.host}").hostname or "") not in names:
             abort(421, "The web UI answers only to the name of this machine: open it at localhost.")
         _refuse_strangers()
 
-    app.before_request(look)
+    app.before_request(check)
     app.after_request(_add_headers)
 
 

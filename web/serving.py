@@ -1,4 +1,4 @@
-"""The process of the page: its port, its threads, and how it begins and ends."""
+"""The process of the web UI: its port, its threads, its start and its end."""
 
 import errno
 import logging
@@ -32,11 +32,12 @@ log = logging.getLogger("web")
 
 
 def serve(address: WebAddress, *, supervised: bool) -> None:
-    """Listen until told to stop.
+    """Listen until SIGTERM.
 
-    A supervised page waits for a port that another program has; otherwise BadInputError is raised.
+    A supervised web UI waits for a port that another program has. Otherwise a port in use raises
+    BadInputError.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it has nothing to reload
     die_with_supervisord()
     settings.prepare_data_dir()
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -86,15 +87,15 @@ def _reload(*_: object) -> None:
 
 
 def _wait_for_port(address: WebAddress) -> socket.socket:
-    told = ""
+    reported = ""
     while True:
         try:
             return _listen(address)
         except BadInputError as error:
-            if told != str(error):
-                told = str(error)
-                log.warning("%s; trying again every %.0f s", told, _RETRY)
-            web_address.publish("", told)
+            if reported != str(error):
+                reported = str(error)
+                log.warning("%s; trying again every %.0f s", reported, _RETRY)
+            web_address.publish("", reported)
             time.sleep(_RETRY)
 
 

@@ -1,4 +1,4 @@
-"""Thumbnails that are made on request: each asked for once at a time, and waited for briefly.
+"""Thumbnails on request: each is enqueued once at a time, and the request waits briefly.
 
 Redis key:
     fleet:thumbnail:DIGEST:SIZE   there while it has been asked for lately
@@ -38,13 +38,13 @@ def have_made(digest: str, size: int, is_there: Callable[[], bool]) -> bool:
 
 
 def _ask_for(digest: str, size: int) -> bool:
-    """Ask for it, unless somebody did just now; False when nobody can be asked."""
+    """Enqueue its job, unless another request just did; False when that fails."""
     try:
         if JOB not in dispatch.topology().routes:
             return False
         key = f"fleet:thumbnail:{digest}:{size}"
         if dispatch.connection().set(key, 1, nx=True, ex=_ASKED_SECONDS):
             dispatch.enqueue(JOB, digest=digest, size=size)
-    except (redis.RedisError, WorkerError):  # the fleet is down: what there is will do
+    except (redis.RedisError, WorkerError):  # the fleet is down: a stand-in will do
         return False
     return True

@@ -78,7 +78,7 @@ class Follower:
         self._settled_before = _needs().settled
         self._begun = datetime.now(UTC)
 
-    def look(self) -> Progress:
+    def poll(self) -> Progress:
         """How far the scans are now."""
         rows = [scan for scan in map(scans.get, self.scan_ids) if scan is not None]
         needs = _needs()

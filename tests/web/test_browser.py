@@ -12,8 +12,8 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from db.models import Track
-from tests.web.alike import give_clusters, give_vectors
 from tests.web.conftest import PageFleet
+from tests.web.similar import give_clusters, give_vectors
 
 Open = Callable[..., Page]
 

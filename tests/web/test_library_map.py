@@ -11,8 +11,8 @@ from db import tracks
 from db.connection import transaction
 from db.library_map import MOST, library_map
 from db.models import Artist, EntityType, Track
-from tests.web.alike import give_clusters, give_vectors
 from tests.web.conftest import SCRIPT
+from tests.web.similar import give_clusters, give_vectors
 
 TITLES = ("Jóga", "Bachelorette", "Horizon", "Song")
 

@@ -48,7 +48,7 @@ def every_page(page: FlaskClient) -> list[str]:
         "/queues",
         "/queues/table",
         "/health",
-        "/upkeep",
+        "/maintenance",
         "/problems",
         f"/{SCRIPT}",
         f"/login?next={SCRIPT}",
@@ -269,13 +269,13 @@ def test_the_queues_tell_what_runs_by_the_clock_and_when_next(page: FlaskClient)
     assert re.search(r"<code>0 \*/4 \* \* \*</code>.*<td>20\d\d-\d\d-\d\d \d\d:00</td>", row[0])
 
 
-def test_upkeep_tells_what_it_did_and_how_the_day_was(page: FlaskClient) -> None:
-    assert "None has run yet" in page.get("/upkeep").text
+def test_maintenance_shows_runs_and_the_daily_report(page: FlaskClient) -> None:
+    assert "None has run yet" in page.get("/upkeep", follow_redirects=True).text
     archive_old_logs()
     generate_daily_health_report()
     with pytest.raises(BackupError, match="no space"):
         fail_at_backup()
-    html = page.get("/upkeep").text
+    html = page.get("/maintenance").text
     assert "1 reports written" in html
     assert "nothing to do" in html
     assert "&lt;b&gt;almost&lt;/b&gt;; failed: BackupError: no space" in html
@@ -291,7 +291,7 @@ def test_the_daily_report_shows_library_and_work_beside_the_day_before(page: Fla
         work=[["album cover", 4321, 1]],
     ).execute()
     generate_daily_health_report()
-    html = page.get("/upkeep").text
+    html = page.get("/maintenance").text
     assert re.search(r" tracks \(1.234.567 before\)", html)
     assert re.search(r'<th scope="row">album cover</th>.*<td class="n">4.321</td>', html)
 

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from db.models import Album, AudioFeatures, EntityType, Kind, LedgerRow, Track
-from tests.web.alike import give_clusters, give_vectors
+from tests.web.similar import give_clusters, give_vectors
 
 HEARD = {
     "bpm": 120.0,

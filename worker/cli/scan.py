@@ -143,7 +143,7 @@ def _start(root: str, deep: bool) -> int:
 def _running(root: str) -> int | None:
     """The scan of this root that goes on, if there is one."""
     unfinished = scans.unfinished(root)
-    if unfinished is None or Follower([unfinished.id]).look().idle:
+    if unfinished is None or Follower([unfinished.id]).poll().idle:
         return None
     say(f"A scan of {shown(root)} runs already; this shows its progress.")
     return int(unfinished.id)
@@ -158,7 +158,7 @@ def _follow(follower: Follower) -> Progress:
     with show_progress() as show:
         while True:
             begun = time.monotonic()
-            progress = follower.look()
+            progress = follower.poll()
             show(progress.stages)
             if progress.finished:
                 if progress.given_up and (failure := follower.failure()):

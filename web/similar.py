@@ -1,4 +1,4 @@
-"""Tracks that are alike, for the pages: cards with tempo and key, and why there are none.
+"""Similar tracks, for the pages: cards with tempo and key, and why there are none.
 
 The search holds NumPy and a mapped file, 30 MiB that stay in the process; so it is imported when it
 is first asked for, and not before there is a model.
@@ -29,15 +29,15 @@ WITHOUT_MODEL = (
 
 
 @dataclass(frozen=True)
-class Wish:
-    """Which tracks are wanted."""
+class Wanted:
+    """The filters of a search for similar tracks."""
 
     bpm: int | None = None
     key: bool = False
     other_album: bool = False
 
 
-class Alike(NamedTuple):
+class SimilarTrack(NamedTuple):
     """A track with what it is compared by. `similarity` is the cosine."""
 
     track: FoundTrack
@@ -53,22 +53,22 @@ class Alike(NamedTuple):
 class Found(NamedTuple):
     """Tracks, or why there are none and what to do."""
 
-    tracks: list[Alike]
+    tracks: list[SimilarTrack]
     lack: str = ""
 
 
-def wish() -> Wish:
-    """What the request asks for; what cannot be is not asked for."""
+def wanted() -> Wanted:
+    """The filters of the request; invalid ones count as unset."""
     percent = number("bpm", max(TEMPOS))
-    return Wish(
+    return Wanted(
         bpm=percent if percent in TEMPOS else None,
         key=text("key") == "compatible",
         other_album=request.args.get("album") == "other",
     )
 
 
-def more_like(track_id: int, count: int, wanted: Wish) -> Found:
-    """The tracks most like this one. Raises WrongDimensionError."""
+def nearest(track_id: int, count: int, wanted: Wanted) -> Found:
+    """The nearest neighbours of a track. Raises WrongDimensionError."""
     if vectors.current_model() is None:
         return Found([], WITHOUT_MODEL)
     from db import neighbours  # noqa: PLC0415  # NumPy
@@ -77,11 +77,11 @@ def more_like(track_id: int, count: int, wanted: Wish) -> Found:
     try:
         return Found(_cards(neighbours.similar(track_id, count, filters)))
     except NoVectorError as error:
-        return Found([], _told(error))
+        return Found([], _sentence(error))
 
 
-def way(first: int, last: int, count: int) -> Found:
-    """A smooth way between two tracks, these included. Raises WrongDimensionError."""
+def path(first: int, last: int, count: int) -> Found:
+    """The path between two tracks, these included. Raises WrongDimensionError."""
     if vectors.current_model() is None:
         return Found([], WITHOUT_MODEL)
     from db import neighbours  # noqa: PLC0415  # NumPy
@@ -89,21 +89,21 @@ def way(first: int, last: int, count: int) -> Found:
     try:
         return Found(_cards(neighbours.path(first, last, count)))
     except NoVectorError as error:
-        return Found([], _told(error))
+        return Found([], _sentence(error))
 
 
-def _cards(found: "Sequence[Neighbour]") -> list[Alike]:
+def _cards(found: "Sequence[Neighbour]") -> list[SimilarTrack]:
     ids = [each.track_id for each in found]
     cards = {each.id: each for each in searching.track_cards(ids)}
     known = sounding.tracks(ids, missing=True)
     return [
-        Alike(cards[each.track_id], known[each.track_id], each.similarity)
+        SimilarTrack(cards[each.track_id], known[each.track_id], each.similarity)
         for each in found
         if each.track_id in cards and each.track_id in known
     ]
 
 
-def _told(error: NoVectorError) -> str:
-    """What the search says, as a sentence; what one would type is left to the command line."""
+def _sentence(error: NoVectorError) -> str:
+    """The error as a sentence, without the remedy, which names commands."""
     fact, _ = fact_and_remedy(error)
     return f"{fact[:1].upper()}{fact[1:]}."

@@ -1,4 +1,4 @@
-"""Values as people read them, for the templates."""
+"""Filters and globals of the templates: values as people read them."""
 
 import hashlib
 import zlib
@@ -19,8 +19,8 @@ _INITIALS = 2
 _UNITS = ("bytes", "KB", "MB", "GB")
 
 
-def teach(app: Flask) -> None:
-    """Give the templates these words."""
+def register(app: Flask) -> None:
+    """Add the filters and globals to the templates."""
     app.jinja_env.filters.update(
         ago=ago,
         bytes=size,
@@ -47,7 +47,7 @@ def teach(app: Flask) -> None:
 
 
 def clock(seconds: float | None) -> str:
-    """A length of sound: 3:07, 1:02:45."""
+    """A duration: 3:07, 1:02:45."""
     if seconds is None:
         return ""
     minutes, rest = divmod(round(seconds), 60)
@@ -77,7 +77,7 @@ def hue(name: str | None) -> int:
 
 
 def initials(name: str | None) -> str:
-    """What stands in the place of a picture: the first letters of the first words."""
+    """The placeholder of a missing picture: the first letters of the first words."""
     words = [word for word in (name or "?").split() if word[0].isalnum()] or [name or "?"]
     return "".join(word[0] for word in words[:_INITIALS]).upper()
 
