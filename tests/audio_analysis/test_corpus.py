@@ -1,6 +1,5 @@
 """Real files that nobody here made: each is heard, or has its reason."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,8 @@ from db.audio_features import AnalysedTrack
 from db.library_files import AUDIO_EXTENSIONS
 from jobs.audio_analysis.outcomes import analyse
 from jobs.records import ProblemCode
+from tests.corpus import corpus
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 STEP = 30
 """One file of so many: `python -m bench.audio --corpus` hears all."""
 
@@ -18,12 +17,7 @@ STEP = 30
 @pytest.fixture
 def files() -> list[Path]:
     """A sample of the corpus."""
-    if not (CORPUS / "audio").is_dir():
-        reason = "the corpus of real files is not at ../shared/corpus"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    found = sorted((CORPUS / "audio").rglob("*"))
+    found = sorted((corpus("audio") / "audio").rglob("*"))
     return [file for file in found if file.suffix[1:].lower() in AUDIO_EXTENSIONS][::STEP]
 
 

@@ -1,7 +1,6 @@
 """The pictures of other projects' test suites, each with what independent readers say of it."""
 
 import csv
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +13,10 @@ from PIL import Image as Pillow
 from db.models import Image
 from jobs.covers import store
 from jobs.covers.thumbnails import fitted
+from tests.corpus import corpus
 from tests.covers.apart import examine_apart
 from tests.covers.library import FRONT, Library
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 PEAK = 512 * 1024 * 1024
 DRAWN_UPRIGHT = {"TIFF"}  # whose sizes the manifest gives as they are shown
 SAME_PICTURE = 12  # how far two thumbnails may be apart on average, of 255
@@ -42,10 +41,10 @@ class Sample(NamedTuple):
         return self.expected.startswith("reject")
 
 
-def samples() -> Iterator[Sample]:
-    with (CORPUS / "images_manifest.tsv").open(newline="") as file:
+def samples(corpus: Path) -> Iterator[Sample]:
+    with (corpus / "images_manifest.tsv").open(newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
-            path = CORPUS / "images" / row["repo"].replace("/", "+") / row["path"]
+            path = corpus / "images" / row["repo"].replace("/", "+") / row["path"]
             size = (int(row["width"] or 0), int(row["height"] or 0))
             turned = row["orientation"] in {"5", "6", "7", "8"}
             sideways = turned and row["format"] not in DRAWN_UPRIGHT
@@ -54,22 +53,18 @@ def samples() -> Iterator[Sample]:
 
 
 @pytest.fixture(scope="module")
-def corpus() -> list[Sample]:
+def pictures() -> list[Sample]:
     """Each distinct picture of the corpus."""
-    if not (CORPUS / "images_manifest.tsv").exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"there is no corpus at {CORPUS}")
-        pytest.skip(f"there is no corpus at {CORPUS}")
-    found = list({sample.data: sample for sample in samples()}.values())
+    found = {sample.data: sample for sample in samples(corpus("images_manifest.tsv"))}
     assert len(found) > 600
-    return found
+    return list(found.values())
 
 
 @pytest.mark.usefixtures("data_dir")
 def test_every_picture_is_shown_or_says_why_within_the_memory_allowed(
-    corpus: list[Sample],
+    pictures: list[Sample],
 ) -> None:
-    known = {store.put(sample.data): sample for sample in corpus}
+    known = {store.put(sample.data): sample for sample in pictures}
     examined = examine_apart(known)
     wrong = []
     for digest, sample in known.items():
@@ -91,10 +86,10 @@ def test_every_picture_is_shown_or_says_why_within_the_memory_allowed(
 
 @pytest.mark.usefixtures("data_dir")
 @pytest.mark.parametrize("name", [r"Portrait_([1-8])\.jpg", r".*/g4_orientation_([1-8])\.tif"])
-def test_one_picture_in_each_orientation_looks_the_same(corpus: list[Sample], name: str) -> None:
+def test_one_picture_in_each_orientation_looks_the_same(pictures: list[Sample], name: str) -> None:
     turned = {
         store.put(each.data): int(match[1])
-        for each in corpus
+        for each in pictures
         if (match := re.fullmatch(name, each.name))
     }
     assert len(turned) >= 5
@@ -113,9 +108,9 @@ def _pixels(thumbnail: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_every_picture_is_a_cover_or_a_problem_from_tracks_and_from_folders(
-    library: Library, corpus: list[Sample]
+    library: Library, pictures: list[Sample]
 ) -> None:
-    for number, sample in enumerate(corpus):
+    for number, sample in enumerate(pictures):
         library.track(f"folder {number}/1.flac", f"folder {number}")
         library.image(f"folder {number}/cover.jpg", sample.data)
         if sample.data:
@@ -123,7 +118,7 @@ def test_every_picture_is_a_cover_or_a_problem_from_tracks_and_from_folders(
     library.work()
     images = {image.digest: image for image in Image.select()}
     problems = library.problems()
-    for number, sample in enumerate(corpus):
+    for number, sample in enumerate(pictures):
         image = images.get(store.digest_of(sample.data))
         can_be_cover = image and not image.fault and min(image.width, image.height) > 1
         assert can_be_cover if sample.valid and min(sample.size) > 1 else True, sample.name

@@ -1,16 +1,15 @@
 """Real files that nobody here made, against what independent readers say of them."""
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from bench.corpus import REQUIRED_SHARE, Report, compare, main
+from tests.corpus import corpus
 from tests.music import write_track
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 REQUIRED = (
     *("title", "artist", "album", "albumartist", "track", "disc", "genre", "date"),
     *("duration", "rate", "channels"),
@@ -20,12 +19,7 @@ REQUIRED = (
 @pytest.fixture(scope="module")
 def report() -> Report:
     """The whole corpus, read once."""
-    if not (CORPUS / "truth.jsonl").is_file():
-        reason = "the corpus of real files is not at ../shared/corpus"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return compare(CORPUS)
+    return compare(corpus("truth.jsonl"))
 
 
 @pytest.mark.parametrize("field", REQUIRED)
