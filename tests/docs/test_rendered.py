@@ -82,3 +82,8 @@ def test_a_table_that_differs_is_rendered_anew(tables: ModuleType) -> None:
 def test_every_table_of_the_documents_is_as_rendered(tables: ModuleType) -> None:
     texts = [(ROOT / name).read_text(encoding="utf-8") for name in tables.FILES]
     assert [tables.rendered(text) for text in texts] == texts, "run `make docs`"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_image_is_built_from_each_package(package: str) -> None:
+    assert f"!{package}\n" in (ROOT / ".dockerignore").read_text(encoding="utf-8")
