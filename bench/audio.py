@@ -1,4 +1,4 @@
-"""Hears known music with our extractor, plain librosa and essentia, and compares.
+"""Analyses known music with our extractor, plain librosa and essentia, and compares.
 
     python -m bench.audio [--tracks N] [--seed N …] [--music DIR] [--corpus DIR] [--no-speed]
                           [--library DIR …]
@@ -8,13 +8,13 @@
    package immich-memories-music. Ours must be at least as good as the best of essentia's on each.
    The extractor's parameters were chosen on these two, seed 5. Another --seed, and then other
    progressions, timbres and drums, are held out, and so are the songs of Frets on Fire below the
-   folder --music, whose notes.mid tells their tempo: tempo alone is judged there.
+   folder --music, whose notes.mid states their tempo: tempo alone is judged there.
    Of 72 combs and priors tried none was better than what `rhythm` has on fresh seeds.
 2. Speed on one core, decoding included, with three minutes of music as mp3, flac and ogg: at least
    10 times plain librosa, feature by feature, and 3 times essentia's RhythmExtractor2013 and
    KeyExtractor. Peak memory on an hour of music: less than 400 MB.
 
-With --corpus every file below DIR is heard as the fleet does, and what became of them is counted:
+With --corpus every file below DIR is analysed as by the fleet, and the outcomes are counted:
 none may end its process, or go beyond its time or memory.
 With --library `bench.similarity` and `bench.clusters` measure each of these folders of music, and
 `bench.clusters` a hundred thousand synthetic tracks.
@@ -101,7 +101,7 @@ def _synthetic(folder: Path, count: int, seed: int) -> Iterator[str]:
 
 
 def _accuracy(title: str, truth: Sequence[Labelled]) -> Iterator[str]:
-    """Print a table, and tell in what ours is behind."""
+    """Print a table, and yield where ours is behind."""
     if not truth:
         print(f"\n{title}: not installed, left out")
         return
@@ -127,7 +127,7 @@ def _accuracy(title: str, truth: Sequence[Labelled]) -> Iterator[str]:
 
 
 def _speed(folder: Path) -> Iterator[str]:
-    """Print times real time, and tell what is too slow."""
+    """Print times real time, and yield what is too slow."""
     tune = play(pieces()[1], 60.0 * _MINUTES)
     files = [folder / f"speed.{extension}" for extension in ("mp3", "flac", "ogg")]
     for file in files:
@@ -150,21 +150,21 @@ def _speed(folder: Path) -> Iterator[str]:
 
 
 def _memory(folder: Path) -> Iterator[str]:
-    """Print what a process takes that hears an hour of music, and tell if that is too much."""
+    """Print the memory of a process that analyses an hour of music, and yield if it is too much."""
     minute = play(pieces()[1], 60.0)
     print("\nPeak memory, an hour of music\n")
     for extension in ("flac", "mp3"):
         path = folder / f"hour.{extension}"
         _write(path, minute, times=60)
-        heard = contenders.run(contenders.OURS, [path])
-        print(f"{extension:24}{heard.peak / 1e6:>8.0f} MB{heard.seconds:>8.1f} s", flush=True)
-        if heard.peak > MOST_MEMORY:
-            yield f"memory: {heard.peak / 1e6:.0f} MB, and {MOST_MEMORY / 1e6:.0f} MB are allowed"
+        run = contenders.run(contenders.OURS, [path])
+        print(f"{extension:24}{run.peak / 1e6:>8.0f} MB{run.seconds:>8.1f} s", flush=True)
+        if run.peak > MOST_MEMORY:
+            yield f"memory: {run.peak / 1e6:.0f} MB, and {MOST_MEMORY / 1e6:.0f} MB are allowed"
         path.unlink()
 
 
 def _write(path: Path, tune: Wave, times: int = 1) -> None:
-    """Both channels alike, a second at a time: libsndfile's Vorbis encoder crashes at much more."""
+    """Both channels equal, a second at a time: libsndfile's Vorbis encoder crashes at much more."""
     stereo = np.stack([tune, tune], axis=1)
     with soundfile.SoundFile(path, "w", RATE, 2) as file:
         for _ in range(times):
@@ -173,7 +173,7 @@ def _write(path: Path, tune: Wave, times: int = 1) -> None:
 
 
 def _corpus(folder: Path) -> Iterator[str]:
-    """Hear every file as the fleet does, count what became of them, and tell what went wrong."""
+    """Analyse every file as the fleet does, count the outcomes, and yield what went wrong."""
     files = [
         file
         for file in sorted(folder.rglob("*"))
@@ -194,7 +194,7 @@ def _corpus(folder: Path) -> Iterator[str]:
 
 
 def _others(folders: Sequence[Path]) -> Iterator[str]:
-    """Run the measures of similarity and of clusters, and tell which did not hold."""
+    """Run the measures of similarity and of clusters, and yield which failed."""
     runs = [["bench.clusters"]]
     for folder in folders:
         runs += [["bench.similarity", str(folder)], ["bench.clusters", str(folder)]]

@@ -1,4 +1,4 @@
-"""Who hears tempo and key for `python -m bench.audio`: ours, plain librosa, essentia.
+"""Who measures tempo and key for `python -m bench.audio`: ours, plain librosa, essentia.
 
 Each is run in a process of its own, on one core: `answers` there, and never in the bench itself.
 """
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from bench.audio_scoring import NAMES, Answer
 
-Hear = Callable[[str], Answer]
+Analyse = Callable[[str], Answer]
 OURS, LIBROSA = "ours", "librosa"
 ESSENTIA_TEMPOS = ("multifeature", "degara", "percival")
 ESSENTIA_KEYS = ("krumhansl", "temperley", "edma", "bgate", "shaath", "braw")
@@ -34,7 +34,7 @@ class Run(NamedTuple):
 
 
 def run(contender: str, paths: Sequence[Path]) -> Run:
-    """Have a contender hear these files. Raises ImportError when it is not installed."""
+    """Have a contender analyse these files. Raises ImportError when it is not installed."""
     environment = os.environ | dict.fromkeys(_THREADS, "1")
     command = [sys.executable, "-m", "bench.audio_contenders", contender, *map(str, paths)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False)
@@ -46,20 +46,20 @@ def run(contender: str, paths: Sequence[Path]) -> Run:
     return Run(answers, result["seconds"], result["peak"])
 
 
-def ours() -> Hear:
+def ours() -> Analyse:
     """The features of `jobs.audio_analysis`, all of them."""
     from jobs.audio_analysis.decoding import Wanted  # noqa: PLC0415  # each contender its own
     from jobs.audio_analysis.extracting import features_of_file  # noqa: PLC0415
 
-    def hear(path: str) -> Answer:
+    def analyse(path: str) -> Answer:
         found = features_of_file(Wanted(path, 90, None))
         key = found.get("key")
         return Answer(found.get("bpm"), NAMES[key.rstrip("m")] if key else None, found.get("mode"))
 
-    return hear
+    return analyse
 
 
-def librosa() -> Hear:
+def librosa() -> Analyse:
     """The same features of the whole file, each by the function of librosa that has its name.
 
     The key is that of the profiles of Krumhansl and Kessler, the usual recipe with librosa.
@@ -70,7 +70,7 @@ def librosa() -> Hear:
     major = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
     minor = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
-    def hear(path: str) -> Answer:
+    def analyse(path: str) -> Answer:
         samples, rate = plain.load(path)
         tempo, _ = plain.beat.beat_track(y=samples, sr=rate)
         chroma = plain.feature.chroma_cqt(y=samples, sr=rate).mean(axis=1)
@@ -88,10 +88,10 @@ def librosa() -> Hear:
         best = int(np.argmax([np.corrcoef(chroma, each)[0, 1] for each in profiles]))
         return Answer(float(np.atleast_1d(tempo)[0]), best % 12, ("major", "minor")[best // 12])
 
-    return hear
+    return analyse
 
 
-def essentia(name: str) -> Hear:
+def essentia(name: str) -> Analyse:
     """One of essentia's tempos, keys, or both as they come."""
     import essentia as library  # noqa: PLC0415
 
@@ -109,24 +109,24 @@ def essentia(name: str) -> Hear:
         tonic, mode, _ = algorithms.KeyExtractor(**options)(samples)
         return NAMES[tonic], str(mode)
 
-    def hear(path: str) -> Answer:
+    def analyse(path: str) -> Answer:
         samples = algorithms.MonoLoader(filename=path)()
         bpm = tempo(samples) if name in {*ESSENTIA_TEMPOS, "both"} else None
         return Answer(bpm, *key(samples)) if name not in ESSENTIA_TEMPOS else Answer(bpm)
 
-    return hear
+    return analyse
 
 
 def main(contender: str, paths: Sequence[str]) -> int:
-    """Hear the files twice the first, for what is loaded and compiled once; print a Run as JSON."""
+    """Analyse the files, the first twice because it loads and compiles; print a Run as JSON."""
     try:
-        hear = {OURS: ours, LIBROSA: librosa}[contender]() if " " not in contender else None
-        hear = hear or essentia(contender.split()[1])
+        analyse = {OURS: ours, LIBROSA: librosa}[contender]() if " " not in contender else None
+        analyse = analyse or essentia(contender.split()[1])
     except ImportError:
         return _NOT_INSTALLED
-    hear(paths[0])
+    analyse(paths[0])
     begun = time.process_time()
-    answers = [hear(path) for path in paths]
+    answers = [analyse(path) for path in paths]
     seconds = time.process_time() - begun
     print(json.dumps({"answers": answers, "seconds": seconds, "peak": _peak()}))
     return 0

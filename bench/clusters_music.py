@@ -2,8 +2,8 @@
 
 Makers are the artists. ARI (adjusted Rand index: 0 by chance, 1 when the clusters are the makers)
 of our clusters and of plain K-means, on our vectors and on MFCC alone, by as many clusters as there
-are makers and by as many as ours chooses; the mean and the deviation of five seeds. What is heard
-alone counts, all pieces at one loudness and of one codec: tags would tell the maker.
+are makers and by as many as ours chooses; the mean and the deviation of five seeds. Only the audio
+features count, all pieces at one loudness and of one codec: tags would name the maker.
 
 Then a library of the music, with genres, is clustered by the jobs as they are, for the names.
 """
@@ -31,7 +31,7 @@ from jobs.gmm import fitting
 from jobs.vectorization import training
 
 SEEDS = 5
-_HEARD = set(AudioFeatures._meta.fields) - {
+_FEATURES = set(AudioFeatures._meta.fields) - {
     *("track", "extractor", "content_id", "analysed_at", "decoder", "start", "seconds")
 }
 Labels = npt.NDArray[np.int64]
@@ -127,5 +127,5 @@ def _add(number: int, piece: Piece) -> None:
         decoder="pyav",
         start=0,
         seconds=piece.seconds,
-        **{name: piece.heard[LEVEL][name] for name in _HEARD & piece.heard[LEVEL].keys()},
+        **{name: piece.features[LEVEL][name] for name in _FEATURES & piece.features[LEVEL].keys()},
     )

@@ -83,7 +83,7 @@ _AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
 
 def _tracks() -> dict[str, Row]:
-    """Every present track by path, with what the manifest tells of too."""
+    """Every present track by path, with what the manifest says of it."""
     artists, genres = defaultdict(list), defaultdict(list)
     credits = (
         TrackArtist.select(TrackArtist.track, Artist.name)
@@ -132,7 +132,7 @@ def _compare_track(row: Row, known: Row | None, differences: dict[str, list[str]
 
 
 def _is_untellable(row: Row, expected: Any, got: Any) -> bool:
-    """Whether the file itself does not tell which it is.
+    """Whether the file itself does not show which it is.
 
     ID3v2.3 joins the values of a list with a slash, so a name with one in it reads as two.
     """

@@ -1,6 +1,6 @@
 """What albums and artists of a generated library should show, and what they do.
 
-The truth is told from the manifest and the files alone, by rules that are written here once more.
+The truth comes from the manifest and the files alone, by rules that are written here once more.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from db.rows import tuples
 
 Row = dict[str, Any]
 Differences = dict[str, list[str]]
-CHECKS = ("cover", "wrong cover", "borrowed", "wrong source", "artist image", "types")
+CHECKS = ("cover", "wrong cover", "extra cover", "wrong source", "artist image", "types")
 _NAMES = ("cover", "folder", "front", "albumart")
 _PICTURES = {".jpg", ".jpeg", ".png"}
 
@@ -44,15 +44,17 @@ def compare(
         if cover is None and allowed:
             differences["cover"].append(f"{title} has none")
         elif cover is not None and not allowed:
-            differences["borrowed"].append(f"{title} has one that is not its own")
+            differences["extra cover"].append(f"{title} has one that is not its own")
         elif cover is not None and cover.sha1 not in allowed:
             differences["wrong cover"].append(title)
         elif cover is not None and cover.source != source:
             differences["wrong source"].append(f"{title}: {source}, got {cover.source}")
-    told = Counter(cover.source for cover in shown.values()) + Counter(
+    counted = Counter(cover.source for cover in shown.values()) + Counter(
         none=truth.total() - len(shown)
     )
-    print(f"album covers by source: the library has {_listed(truth)}, the database {_listed(told)}")
+    print(
+        f"album covers by source: the library has {_listed(truth)}, the database {_listed(counted)}"
+    )
     _compare_artists(music, differences)
 
 
@@ -147,10 +149,10 @@ def _compare_artists(music: Path, differences: Differences) -> None:
         name = file.parent.name
         if name in leaders and shown.get(ids[name], Shown("", "")).sha1 != _sha1(file):
             differences["artist image"].append(f"{name!r} does not show {file}")
-    told = counts()
+    counted = counts()
     needed = {"album", "track"} | ({"artist"} if files else set())
-    differences["types"] += [f"no {each} has a cover" for each in sorted(needed - told.keys())]
-    print(f"{len(files)} artist images in the library; covers: {_listed(Counter(told))}")
+    differences["types"] += [f"no {each} has a cover" for each in sorted(needed - counted.keys())]
+    print(f"{len(files)} artist images in the library; covers: {_listed(Counter(counted))}")
 
 
 def _by_key() -> dict[str, Row]:

@@ -8,7 +8,7 @@ once with jobs that sleep a millisecond. Sleep, because two workers that compute
 cores of a small machine from Valkey, and the kernel's sharing would be measured. Contenders take
 turns; a ratio is the median of the rounds' ratios, so that what a machine does meanwhile touches
 both sides. Messages are JSON, and each contender keeps of ended jobs what it does by default.
-The clock starts when both workers have ended a job, and stops with the last.
+The time runs from when both workers have ended a job to the end of the last job.
 
 Both kinds of jobs are judged. A sleep of a millisecond takes about 1.09, so two workers can
 do no more than 1,830 of them a second, whatever the queue costs.

@@ -1,17 +1,17 @@
-"""Measures how well what is alike is found, on real music.
+"""Measures how well similarity search works, on real music.
 
     python -m bench.similarity FOLDER [--kept FILE] [--sweep]
 
-Below FOLDER lies music, a folder for each set of it; ffmpeg makes versions of every piece, and what
-is heard of these is kept in FILE (default FOLDER.json), for it takes seconds a piece.
+FOLDER holds music, a folder for each set of it. ffmpeg makes versions of every piece, and FILE
+(default FOLDER.json) keeps their audio features, because the analysis takes seconds a piece.
 
 1. Same artist and same album, leave one out: recall@10 (the part of what could be among the first
    ten that is) and mean average precision, of ours, against random, MFCC alone and bliss (GPL, of
-   the extra `bench`). All pieces are brought to one codec and one loudness first. Ours goes by what
-   was heard alone here: what tags say would tell the artist.
+   the extra `bench`). All pieces are brought to one codec and one loudness first. Ours
+   uses the audio features alone here: the tags would name the artist.
 2. A piece as mp3, opus, m4a, at -6 dB and from another excerpt is its own nearest neighbour (P@1).
-3. The genres of a fifth of the pieces, held out five times, told by ten neighbours, against the
-   most frequent genre.
+3. The genres of a fifth of the pieces, held out five times, predicted by ten neighbours, against
+   the most frequent genre.
 
 Exit code 0: ours is better than the others in 1, P@1 in 2 is 0.95 at least (of an excerpt that has
 nothing of the other it is printed alone), and 3 is better than the majority; 1: not so.
@@ -66,21 +66,21 @@ def _inputs(
 ) -> list[TrackInput]:
     said = genres or [""] * len(music)
     return [
-        TrackInput(number, piece.heard[version], [genre] if genre else [], [], None)
+        TrackInput(number, piece.features[version], [genre] if genre else [], [], None)
         for number, (piece, genre) in enumerate(zip(music, said, strict=True))
     ]
 
 
 def ours(music: Sequence[Piece], choice: Choice | None = None) -> Rows:
-    """Our vectors, of what was heard alone, by a model of these pieces."""
+    """Our vectors, of the audio features alone, by a model of these pieces."""
     inputs = _inputs(music, LEVEL)
     return apply(fit(inputs, choice), inputs).astype(np.float64)
 
 
 def mfcc(music: Sequence[Piece]) -> Rows:
     """The means and deviations of the coefficients without the first, which is the loudness."""
-    heard = [piece.heard[LEVEL] for piece in music]
-    return _standard([[*each["mfcc_mean"][1:], *each["mfcc_deviation"]] for each in heard])
+    features = [piece.features[LEVEL] for piece in music]
+    return _standard([[*each["mfcc_mean"][1:], *each["mfcc_deviation"]] for each in features])
 
 
 def _standard(rows: Sequence[Sequence[float]]) -> Rows:
@@ -93,13 +93,13 @@ def _standard(rows: Sequence[Sequence[float]]) -> Rows:
 
 def _near(rows: Rows) -> Rows:
     """The similarity of each to each, none to itself."""
-    alike = rows @ rows.T
-    np.fill_diagonal(alike, -np.inf)
-    return alike
+    similarity = rows @ rows.T
+    np.fill_diagonal(similarity, -np.inf)
+    return similarity
 
 
 def _likeness(music: Sequence[Piece]) -> Iterator[str]:
-    """Print the table of 1, and tell in what ours is behind."""
+    """Print the table of 1, and yield where ours is behind."""
     contenders: dict[str, Rows] = {"ours": ours(music), "MFCC alone": mfcc(music)}
     if all(piece.bliss for piece in music):
         contenders["bliss"] = _bliss(music)
@@ -147,7 +147,7 @@ def _noise(draw: np.random.Generator, count: int) -> Rows:
 
 
 def _bliss(music: Sequence[Piece]) -> Rows:
-    """By the Euclidean distance, as bliss does: rows whose dot products order alike."""
+    """By the Euclidean distance, as bliss does: rows whose dot products have the same order."""
     table = np.array([piece.bliss for piece in music], float)
     table -= table.mean(axis=0)
     lifted: Rows = np.hstack([table, np.zeros((len(table), 1))])
@@ -156,11 +156,11 @@ def _bliss(music: Sequence[Piece]) -> Rows:
     return lifted
 
 
-def _scores(alike: Rows, labels: Sequence[str]) -> tuple[float, float]:
+def _scores(similarity: Rows, labels: Sequence[str]) -> tuple[float, float]:
     """Recall@10 and mean average precision over the pieces that have a fellow."""
     named = np.array(labels)
     recalls, precisions = [], []
-    for row, label in zip(alike, named, strict=True):
+    for row, label in zip(similarity, named, strict=True):
         right = (named == label)[np.argsort(-row, kind="stable")[:-1]]
         if right.any():
             recalls.append(right[:NEIGHBOURS].sum() / min(NEIGHBOURS, right.sum()))
@@ -170,7 +170,7 @@ def _scores(alike: Rows, labels: Sequence[str]) -> tuple[float, float]:
 
 
 def _copies(music: Sequence[Piece], choice: Choice | None = None) -> Iterator[str]:
-    """Print the table of 2, and tell what is too low."""
+    """Print the table of 2, and yield what is too low."""
     print("\nA copy's nearest neighbour is the piece itself, P@1")
     for copy, share in _p1(music, choice).items():
         print(f"{copy:16}{share:>8.3f}")
@@ -190,15 +190,15 @@ def _p1(music: Sequence[Piece], choice: Choice | None = None) -> dict[str, float
 
 
 def _genres(music: Sequence[Piece], choice: Choice | None = None) -> Iterator[str]:
-    """Print the table of 3, and tell if it is no better than the majority."""
-    told, majority = _told_genres(music, choice)
-    print(f"\nGenres held out: by ten neighbours {told:.3f}, by the majority {majority:.3f}")
-    if told <= majority:
-        yield f"genres: {told:.3f}, and the majority has {majority:.3f}"
+    """Print the table of 3, and yield if it is no better than the majority."""
+    predicted, majority = _predicted_genres(music, choice)
+    print(f"\nGenres held out: by ten neighbours {predicted:.3f}, by the majority {majority:.3f}")
+    if predicted <= majority:
+        yield f"genres: {predicted:.3f}, and the majority has {majority:.3f}"
 
 
-def _told_genres(music: Sequence[Piece], choice: Choice | None = None) -> tuple[float, float]:
-    """How many of the genres held out are told by neighbours, and by the most frequent."""
+def _predicted_genres(music: Sequence[Piece], choice: Choice | None = None) -> tuple[float, float]:
+    """How many of the held-out genres the neighbours predict, and the most frequent genre."""
     genres = np.array([piece.genre for piece in music])
     parts = np.random.default_rng(5).integers(0, 5, len(music))
     right = frequent = 0
@@ -208,8 +208,8 @@ def _told_genres(music: Sequence[Piece], choice: Choice | None = None) -> tuple[
         inputs = _inputs(music, LEVEL, genres=said)
         rows = apply(fit(inputs, choice), inputs)
         known = genres[~hidden]
-        alike = rows[hidden] @ rows[~hidden].T
-        for row, genre in zip(alike, genres[hidden], strict=True):
+        similarity = rows[hidden] @ rows[~hidden].T
+        for row, genre in zip(similarity, genres[hidden], strict=True):
             votes: Counter[Any] = Counter()
             for place in np.argsort(-row)[:NEIGHBOURS]:
                 votes[known[place]] += row[place]
@@ -227,7 +227,7 @@ def _sweep(music: Sequence[Piece]) -> None:
         artist = _scores(near, [piece.artist for piece in music])
         album = _scores(near, [piece.album for piece in music])
         copies = min(_p1(music, choice).values())
-        genres = _told_genres(music, choice)[0]
+        genres = _predicted_genres(music, choice)[0]
         cells = "".join(f"{each:>7.3f}" for each in (*artist, *album, copies, genres))
         print(f"{components:>4}{whitening:>6}{tags:>6}{cells}", flush=True)
 

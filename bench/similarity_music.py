@@ -2,7 +2,7 @@
 
 Every piece is cut to its middle, and that made into versions with ffmpeg: all of one codec and one
 loudness, by which pieces are compared with each other, and others by which one must be found again.
-What was heard is kept in a file beside, for it takes a second a version.
+A file beside keeps the features, because a version takes a second.
 """
 
 import json
@@ -36,7 +36,7 @@ _ENCODED = {
 
 
 class Piece(NamedTuple):
-    """A piece of music, what its tags say, and what was heard of each of its versions."""
+    """A piece of music, its tags, and the audio features of each of its versions."""
 
     path: Path
     artist: str
@@ -44,36 +44,36 @@ class Piece(NamedTuple):
     album: str
     genre: str
     seconds: float
-    heard: dict[str, dict[str, Any]]
+    features: dict[str, dict[str, Any]]
     """Columns of `audio_features` by version."""
     bliss: list[float] | None
     """What bliss makes of the level version; None where it is not installed."""
 
 
 def pieces(folder: Path, kept: Path) -> list[Piece]:
-    """Every piece of 20 seconds or more below the folder; `kept` is the file for what was heard.
+    """Every piece of 20 seconds or more below the folder.
 
-    Left out is what ffmpeg cannot read, or where a version cannot be heard. Raises OSError when
-    ffmpeg is not there.
+    `kept` is the file that keeps the features. Left out is what ffmpeg cannot read, or where a
+    version cannot be analysed. Raises OSError when ffmpeg is not there.
     """
     found = list(_tagged(folder))
     known = json.loads(kept.read_text()) if kept.exists() else {}
     for number, piece in enumerate(found):
         key = f"{EXTRACTOR} {piece.path.stat().st_size} {piece.path.relative_to(folder)}"
         if key not in known:
-            print(f"hearing {number + 1} of {len(found)}: {piece.path.name}", flush=True)
+            print(f"analysing {number + 1} of {len(found)}: {piece.path.name}", flush=True)
             try:
-                known[key] = _hear(piece)
+                known[key] = _analyse(piece)
             except subprocess.CalledProcessError as error:
                 print(f"left out, ffmpeg does not read it: {error}", flush=True)
-                known[key] = {"heard": {}, "bliss": None}
+                known[key] = {"features": {}, "bliss": None}
             kept.write_text(json.dumps(known))
         found[number] = piece._replace(**known[key])
-    return [piece for piece in found if _all_heard(piece)]
+    return [piece for piece in found if _has_all(piece)]
 
 
-def _all_heard(piece: Piece) -> bool:
-    return {PLAIN, LEVEL, *COPIES} == piece.heard.keys()
+def _has_all(piece: Piece) -> bool:
+    return {PLAIN, LEVEL, *COPIES} == piece.features.keys()
 
 
 def _tagged(folder: Path) -> Iterator[Piece]:
@@ -98,16 +98,14 @@ def _tagged(folder: Path) -> Iterator[Piece]:
         )
 
 
-def _hear(piece: Piece) -> dict[str, Any]:
-    """What is heard of all versions, and by bliss."""
+def _analyse(piece: Piece) -> dict[str, Any]:
+    """The features of all versions, and those of bliss."""
     with tempfile.TemporaryDirectory(prefix="musicfleet-bench-") as name:
         folder = Path(name)
         versions = _versions(piece, folder)
         level = folder / "level.mp3"
-        heard = {
-            version: features for version, features in _features(versions) if features is not None
-        }
-        return {"heard": heard, "bliss": _bliss(level) if level.exists() else None}
+        found = {version: row for version, row in _features(versions) if row is not None}
+        return {"features": found, "bliss": _bliss(level) if level.exists() else None}
 
 
 def _versions(piece: Piece, folder: Path) -> dict[str, Path]:

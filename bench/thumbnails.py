@@ -4,10 +4,10 @@
 
 The covers are synthesised JPEGs of 1000 x 1000 pixels, quality 90, every fifth of them progressive.
 Each contender reads a file and returns a JPEG of 300 pixels: quality 80, chroma at half resolution,
-no metadata, set upright. Ours is `jobs.covers.thumbnails.decode`, which in the same time tells the
-dominant colour and a ThumbHash, and checks whatever else a picture must pass. "ours, stored" is
-what the fleet does with a picture that comes in: in a bounded child, through to files that are
-safe on disk. pyvips may use every core, and has its operation cache off, for no cover comes twice;
+no metadata, set upright. Ours is `jobs.covers.thumbnails.decode`, which in the same time returns
+the dominant colour and a ThumbHash, and checks whatever else a picture must pass. "ours, stored" is
+what the fleet does with a picture that comes in: in a bounded child, through to files that are safe
+on disk. pyvips may use every core, and has its operation cache off, for no cover comes twice;
 "pyvips, shrunk" lets libjpeg decode half the pixels, as ours does, which its thumbnail() leaves.
 
 Contenders take turns of 25 covers; a ratio is the median of the rounds' ratios, so that what a
@@ -137,8 +137,8 @@ def run(makers: dict[str, Make], paths: Sequence[Path], rounds: int) -> Results:
         for name, costs in turns.items():
             seconds, cpu = (sum(each) for each in zip(*costs, strict=True))
             results[name].append(Measurement(len(paths) / seconds, cpu / len(paths) * 1000))
-        told = "  ".join(f"{name} {each[-1].rate:.0f}/s" for name, each in results.items())
-        print(f"round {number + 1}: {told}", file=sys.stderr, flush=True)
+        rates = "  ".join(f"{name} {each[-1].rate:.0f}/s" for name, each in results.items())
+        print(f"round {number + 1}: {rates}", file=sys.stderr, flush=True)
     return results
 
 

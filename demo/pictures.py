@@ -1,4 +1,4 @@
-"""Drawing covers: a landscape of rings and bands in an album's two colours, with its name."""
+"""Drawing covers: a landscape of circles and bands in an album's two colours, with its name."""
 
 import io
 import unicodedata
@@ -19,10 +19,10 @@ def front(album: Album, picture_format: str = "JPEG") -> bytes:
     draw = ImageDraw.Draw(picture)
     seed = zlib.crc32(album.title.encode())
     across, down = 150 + seed % 300, 150 + seed // 300 % 150
-    for ring in range(5):
-        radius = 120 - 24 * ring
+    for circle in range(5):
+        radius = 120 - 24 * circle
         box = (across - radius, down - radius, across + radius, down + radius)
-        draw.ellipse(box, fill=ink if ring % 2 == 0 else ground)
+        draw.ellipse(box, fill=ink if circle % 2 == 0 else ground)
     draw.text((30, 500), _plain(album.title), fill=ink, font=ImageFont.load_default(32))
     draw.text((30, 545), _plain(album.artist), fill=ink, font=ImageFont.load_default(24))
     return _encoded(picture, picture_format)

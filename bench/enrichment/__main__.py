@@ -120,7 +120,7 @@ def _start(module: str, *arguments: str) -> "subprocess.Popen[bytes]":
 
 
 def _enrich() -> float:
-    """Have all enriched, as the clock would; how many seconds it took."""
+    """Have all enriched, as the scheduler would; how many seconds it took."""
     begun = time.monotonic()
     while time.monotonic() - begun < _MOST_SECONDS:
         enqueue_due(dispatch.connection())
@@ -161,7 +161,7 @@ def _print_scores(answers: dict[str, list[Answer]], editions: Sequence[Answer]) 
     found = score(editions)
     is_good &= found.precision >= PRECISION
     counts = f"{len(editions):6} {found.there:6} {found.given:6} {found.right:6}"
-    print(f"{'editions':10} {counts} {found.precision:10.4f} (told only where certain)")
+    print(f"{'editions':10} {counts} {found.precision:10.4f} (named only where certain)")
     return is_good
 
 

@@ -32,7 +32,7 @@ class TaggedAlbum:
     artist: str
     tracks: tuple[TaggedTrack, ...]
     group: str | None
-    """The release group that it is; None when nobody can tell."""
+    """The release group that it is; None when nothing identifies it."""
     release: str | None
     artist_truth: str | None
     release_id: str | None = None
@@ -49,7 +49,7 @@ def library(catalogue: Catalogue) -> list[TaggedAlbum]:
 def tagged(
     release: Release, kind: str, *, known: bool = True, tracks: Sequence[Recording] = ()
 ) -> TaggedAlbum:
-    """An album with faultless tags. Unless `known` nobody can tell what it is."""
+    """An album with faultless tags. Unless `known` nothing identifies it."""
     recordings = tracks or release.recordings
     return TaggedAlbum(
         kind=kind,
@@ -171,7 +171,7 @@ def _homonym(catalogue: Catalogue) -> list[TaggedAlbum]:
 
 
 def _tie(catalogue: Catalogue) -> list[TaggedAlbum]:
-    """Two artists of one name, with albums that nothing in the tags tells apart."""
+    """Two artists of one name, with albums that the tags do not distinguish."""
     name, title = catalogue.name(2), catalogue.name(1)
     first = catalogue.album(catalogue.artist(name), title, 4)
     other = catalogue.artist(name)
@@ -181,7 +181,7 @@ def _tie(catalogue: Catalogue) -> list[TaggedAlbum]:
 
 
 def _live(catalogue: Catalogue) -> list[TaggedAlbum]:
-    """The same titles, played live: only the lengths tell which it is."""
+    """The same titles, played live: only the lengths distinguish them."""
     studio = _album(catalogue)
     artist, title = studio.group.artist, studio.group.title
     group = catalogue.group(artist, title, ("Live",))

@@ -61,7 +61,7 @@ def album_answers(albums: Sequence[TaggedAlbum]) -> list[Answer]:
 
 
 def edition_answers(albums: Sequence[TaggedAlbum]) -> list[Answer]:
-    """Of each album the release, which is told only where it is certain."""
+    """Of each album the release, which is named only where it is certain."""
     ids = range(1, len(albums) + 1)
     taken = {k: v[0] for k, v in facts.values(EntityType.ALBUM, ids, "release_id").items()}
     return [Answer(a.kind, a.release, taken.get(n)) for n, a in enumerate(albums, 1)]

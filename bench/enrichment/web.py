@@ -18,7 +18,7 @@ from bench.enrichment.catalogue import Artist, Catalogue, Group, Recording, Rele
 from bench.enrichment.lucene import Index
 
 WINDOW = 20
-"""Intervals that are looked at together."""
+"""Intervals that are counted together."""
 BAN_SECONDS = 3
 _NEIGHBOUR = 300
 """The request at which everybody is banned, through no fault of ours."""

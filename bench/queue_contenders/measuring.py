@@ -44,9 +44,9 @@ class _Moment(NamedTuple):
 
 
 def measure(name: str, job: str, number: int, folder: Path, connection: redis.Redis) -> Measurement:
-    """Fill the queue with `number` jobs, have it emptied, and look at when each job ended.
+    """Fill the queue with `number` jobs, have it emptied, and record when each job ended.
 
-    The clock starts when every worker has ended its first job, so that nothing of their start is
+    The time starts when every worker has ended its first job, so that nothing of their start is
     measured, and stops with the last job. Raises UnusableRunError when the workers end, stop
     working, or have too few jobs left by then, and ImportError for a contender that is not
     installed.

@@ -68,7 +68,7 @@ class Running:
         return UnusableRunError("\n  ".join([f"{fact}; the last it said:", *lines]))
 
     def end(self) -> None:
-        """Tell all to end, and kill what is left of them and of what they started."""
+        """Send SIGTERM to all, and kill what is left of them and of what they started."""
         for process in self._processes:
             process.terminate()
         deadline = time.monotonic() + _PATIENCE

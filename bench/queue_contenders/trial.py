@@ -1,7 +1,7 @@
 """The jobs that every contender runs, and the stamp by which each says that it ran.
 
 A stamp is one small append to a file: it costs about two microseconds, asks nothing of the queue,
-and tells when a job ended and in which process.
+and reports when a job ended and in which process.
 """
 
 import os
@@ -18,7 +18,7 @@ _RECORD = struct.Struct("=dqq")
 
 
 class Stamp(NamedTuple):
-    """A job that ended: seconds of the clock that all processes share, and who ran it."""
+    """A job that ended: seconds on the monotonic clock of the machine, and who ran it."""
 
     time: float
     process: int

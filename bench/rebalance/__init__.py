@@ -1,1 +1,1 @@
-"""How much sooner backlogs are done when programs lend each other processes; see `__main__`."""
+"""How much sooner backlogs are done with worker rebalancing; see `__main__`."""

@@ -1,18 +1,18 @@
-"""How long backlogs take with programs that lend each other processes, and with fixed ones.
+"""How long backlogs take with worker rebalancing, and with fixed programs.
 
     python -m bench.rebalance [--jobs 10000] [--seconds 0.015] [--case 1 …]
 
 Two supervised fleets, with the programs metadata, covers and analysis as queues.toml has them, run
-side by side. In one they lend and borrow, moved by maintenance.rebalance_queues, which the clock
+side by side. In one maintenance.rebalance_queues moves processes between them, which the scheduler
 enqueues each minute; in the other all is fixed. Their jobs sleep, so what is measured is slots and
 not cores: real analyses gain as much only where cores are idle. A job costs some milliseconds
 beside its sleep: on a busy machine take fewer and longer ones.
 
-Each case begins when all processes are at rest and have run for as long as one must before it is
-lent. Printed are the seconds until nothing is left, and each move.
+Each case begins when all processes are at rest and have run for as long as worker
+rebalancing requires. It prints the seconds until nothing is left, and each move.
 
-Exit code 0: lending was never slower by more than 5 %, and 1.3 times as fast for covers and then
-analyses; 1: not so; 2: the fleets did not run.
+Exit code 0: rebalancing was never slower by more than 5 %, and 1.3 times as fast for covers and
+then analyses; 1: not so; 2: the fleets did not run.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def measure(house: House, cases: Sequence[Case], jobs: int, seconds: float) -> l
 
 
 def _settle(house: House) -> None:
-    """Wait until every process is at rest, and may be lent."""
+    """Wait until every process is at rest, and may be moved."""
     rest = {name: at_rest()[name].processes for name in STAGES}
     deadline = time.monotonic() + _PATIENCE
     while not rest.items() <= house.counts().items():
@@ -102,21 +102,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cases = [CASES[number - 1] for number in options.case]
     try:
         with (
-            new_house(lending=False) as fixed,
-            new_house(lending=True) as lending,
+            new_house(rebalanced=False) as fixed,
+            new_house(rebalanced=True) as moving,
             ThreadPoolExecutor() as threads,
         ):
             both = threads.map(
                 lambda house: measure(house, cases, options.jobs, options.seconds),
-                (fixed, lending),
+                (fixed, moving),
             )
             without, with_lending = both
             print("moves:")
-            print_moves(lending)
+            print_moves(moving)
     except (subprocess.CalledProcessError, OSError) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
-    print(f"{'backlog':30} {'fixed, s':>9} {'lending, s':>11} {'times as fast':>14}")
+    print(f"{'backlog':30} {'fixed, s':>9} {'moving, s':>11} {'times as fast':>14}")
     passed = True
     for case, a, b in zip(cases, without, with_lending, strict=True):
         print(f"{case.name:30} {a:9.0f} {b:11.0f} {a / b:14.2f}")

@@ -15,7 +15,7 @@ from worker.topology import Program, load
 
 REPOSITORY = Path(__file__).parents[2]
 STAGES = {"metadata": "metadata", "covers": "covers", "analysis": "audio_analysis"}
-"""The stage of each program that may lend or borrow; `bench.rebalance.jobs` has its jobs."""
+"""The stage of each program that may be rebalanced; `bench.rebalance.jobs` has its jobs."""
 
 _QUEUE = """
 [queues.{stage}]
@@ -85,13 +85,13 @@ class House:
 
 
 @contextmanager
-def new_house(*, lending: bool) -> Iterator[House]:
-    """A fleet in a folder of its own, up until it is left; its programs lend or are fixed."""
-    folder = Path(tempfile.mkdtemp(prefix="mf-lend", dir="/tmp"))  # sockets: 107 bytes
+def new_house(*, rebalanced: bool) -> Iterator[House]:
+    """A fleet in a folder of its own, up until it is left; rebalanced, or with fixed programs."""
+    folder = Path(tempfile.mkdtemp(prefix="mf-rebalance", dir="/tmp"))  # sockets: 107 bytes
     for package in ("db", "worker", "web"):
         (folder / package).symlink_to(REPOSITORY / package)
     shutil.copytree(Path(__file__).with_name("jobs"), folder / "jobs")
-    (folder / "queues.toml").write_text(_queues_toml(lending=lending))
+    (folder / "queues.toml").write_text(_queues_toml(rebalanced=rebalanced))
     house = House(folder)
     house.fleet("up")
     try:
@@ -107,11 +107,11 @@ def at_rest() -> Mapping[str, Program]:
     return load(REPOSITORY / "queues.toml").programs
 
 
-def _queues_toml(*, lending: bool) -> str:
+def _queues_toml(*, rebalanced: bool) -> str:
     text = _QUEUE.format(stage="maintenance", program="maintenance", processes=1)
     for name, stage in STAGES.items():
         program = at_rest()[name]
         text += _QUEUE.format(stage=stage, program=name, processes=program.processes)
-        if lending:
+        if rebalanced:
             text += f"least = {program.least}\nmost = {program.most}\n"
     return text + _CLOCK

@@ -111,7 +111,7 @@ def _survived(
 
 
 def _kill(connection: redis.Redis, chance: random.Random) -> Recovery | None:
-    """Kill somebody; None while Redis cannot tell what the victim holds, or nobody is there."""
+    """Kill a process; None while Redis cannot say what it holds, or none is there."""
     victim = choose(chance)
     if victim is None:
         return None

@@ -1,4 +1,4 @@
-"""Upkeep: the job that is measured, as it is in the fleet itself."""
+"""Maintenance: the job that is measured, as it is in the fleet itself."""
 
 from db.maintenance_runs import recorded
 from worker.dispatch import job
