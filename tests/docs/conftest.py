@@ -14,7 +14,7 @@ from demo.catalogue import ALBUMS
 from tests.docs.pages import ROOT
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
-from tests.web.alike import give_clusters, give_vectors
+from tests.web.similar import give_clusters, give_vectors
 
 _ONE_PROGRAM = """
 [programs.covers]
