@@ -73,12 +73,24 @@ def jobs() -> str:
     return "\n\n".join(parts)
 
 
+def by_hand() -> str:
+    """The jobs that only a person enqueues, with the first line of their docstring."""
+    topology, written = _topology(), written_jobs()
+    rows = (
+        (f"`{job}`", _docstring(job).partition("\n")[0])
+        for job in topology.routes
+        if not list(_sources(topology, job, written[job]))
+    )
+    return _table(("job", "what it does"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "queues": queues,
     "schedules": schedules,
     "settings": settings,
     "exit codes": exit_codes,
     "commands": commands,
+    "by hand": by_hand,
     "jobs": jobs,
 }
 

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from db.models import TABLES
 from db.settings import SETTINGS
 from tests import PACKAGES
 from tests.docs.pages import ROOT
@@ -42,6 +43,17 @@ def test_supervisord_conf_is_what_queues_toml_says() -> None:
 def test_the_page_of_jobs_has_the_queue_table_of_queues_toml() -> None:
     table = as_markdown(load(ROOT / "queues.toml"))
     assert table in (ROOT / "docs/jobs.md").read_text(encoding="utf-8"), "run `make docs`"
+
+
+def test_what_a_job_leaves_is_in_tables_that_exist(tables: ModuleType) -> None:
+    columns = {
+        f"{table._meta.table_name}.{column}" for table in TABLES for column in table._meta.columns
+    }
+    known = {table._meta.table_name for table in TABLES} | columns
+    known |= load(ROOT / "queues.toml").routes.keys()
+    for job, written in tables.written_jobs().items():
+        assert written.keys() <= {"from", "leaves", "seen"}, job
+        assert set(re.findall(r"`([a-z_]+(?:\.[a-z_]+)?)`", written["leaves"])) <= known, job
 
 
 def test_the_page_of_jobs_describes_each_job_and_no_other(tables: ModuleType) -> None:
