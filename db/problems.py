@@ -1,7 +1,8 @@
 """Problems: files that cost only themselves, each with its reason."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
 
 from peewee import fn
 
@@ -12,8 +13,31 @@ from db.rows import tuples
 from db.scope import Scope
 from db.slices import slices
 
-READING = "metadata"
-"""The stage that reads files."""
+
+class Stage(StrEnum):
+    """What was done with a file when it had its problem."""
+
+    SCAN = "scan"
+    """A folder was listed."""
+    READING = "metadata"
+    """An audio file was read."""
+    COVER = "cover"
+    """A picture was decoded."""
+    ANALYSIS = "analysis"
+    """The sound was decoded."""
+
+
+class FileProblem(NamedTuple):
+    """A problem with a file."""
+
+    path: str
+    stage: Stage
+    code: str
+    """A `jobs.records.ProblemCode`."""
+    message: str
+    size: int | None = None
+    """Of a file that is not read again before it changes, its size in bytes and its time."""
+    mtime_ns: int | None = None
 
 
 class SeenFile(NamedTuple):
@@ -23,10 +47,11 @@ class SeenFile(NamedTuple):
     mtime_ns: int | None
 
 
-def record(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write problems: path, stage, code, message, size, mtime_ns. `first_seen` is kept."""
-    for part in slices(rows):
-        Problem.insert_many([{**row, "last_seen": utc_now()} for row in part]).on_conflict(
+def record(found: Sequence[FileProblem]) -> None:
+    """Write problems. Of one that is known `first_seen` is kept."""
+    for part in slices(found):
+        rows = [{**each._asdict(), "last_seen": utc_now()} for each in part]
+        Problem.insert_many(rows).on_conflict(
             conflict_target=[Problem.path, Problem.stage],
             preserve=[
                 Problem.code,
@@ -38,7 +63,7 @@ def record(rows: Sequence[Mapping[str, Any]]) -> None:
         ).execute()
 
 
-def clear(paths: Sequence[str], stage: str) -> None:
+def clear(paths: Sequence[str], stage: Stage) -> None:
     """Drop the problems that a stage had with these files, quarantine included."""
     for part in slices(paths):
         here = Problem.path.in_(list(part)) & (Problem.stage == stage)
@@ -47,13 +72,13 @@ def clear(paths: Sequence[str], stage: str) -> None:
         Problem.delete().where(Problem.id.in_(ids)).execute()
 
 
-def id_of(path: str, stage: str) -> int:
+def id_of(path: str, stage: Stage) -> int:
     """The id of the problem that a stage had with this file."""
     problem = Problem.get(Problem.path == path, Problem.stage == stage)
     return int(problem.id)
 
 
-def known_files(root: str, stage: str, scope: Scope | None = None) -> dict[str, SeenFile]:
+def known_files(root: str, stage: Stage, scope: Scope | None = None) -> dict[str, SeenFile]:
     """The files below `root`, or in that part of it, that a stage had a problem with.
 
     They are as they were then.

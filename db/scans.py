@@ -18,6 +18,10 @@ from db.rows import tuples
 from db.scope import Scope
 from db.slices import slices
 
+DISCOVERY = "scan.discovery"
+"""The job that walks a scan's root and makes its chunks."""
+READING = "metadata.extract_batch"
+"""The first job of a chunk: whatever its state, the chunk can be restarted with this job."""
 _KEEP_PARTS = timedelta(days=1)
 
 

@@ -20,7 +20,6 @@ _MOST = 20_000
 ANALYSIS = ledger.need_for(Kind.ANALYSIS, EntityType.TRACK)
 _FIRST_MODEL, _FIRST_MODEL_AGAIN = "fleet:first_model", 15 * 60
 """A key of Redis that says that the first model was asked for, and its seconds."""
-DISCOVERY, READING = "scan.discovery", "metadata.extract_batch"
 
 Wanted = dict[tuple[str, str], list[int]]
 """The ids of what is to be done, by job and argument."""
@@ -81,8 +80,8 @@ def _ask_for_vectors() -> None:
 
 def _wanted() -> Wanted:
     wanted: Wanted = {
-        (DISCOVERY, "scan_id"): scans.unwalked(),
-        (READING, "chunk_id"): scans.due_chunks(),
+        (scans.DISCOVERY, "scan_id"): scans.unwalked(),
+        (scans.READING, "chunk_id"): scans.due_chunks(),
     }
     for need in ledger.NEEDS:
         if need.swept:
@@ -95,7 +94,7 @@ def _held(jobs: Iterable[HeldJob]) -> dict[tuple[str, str], set[int]]:
     held: dict[tuple[str, str], set[int]] = {}
     for job in jobs:
         for argument, value in job.arguments.items():
-            key = (READING if argument == "chunk_id" else job.name, argument)
+            key = (scans.READING if argument == "chunk_id" else job.name, argument)
             ids: Iterable[object] = value if isinstance(value, list) else [value]
             held.setdefault(key, set()).update(each for each in ids if isinstance(each, int))
     return held

@@ -23,7 +23,7 @@ def ask_for(root: str, scope: Scope | None) -> bool:
     scan_id = scans.start_unless_running(root, scope)
     if scan_id is None:
         return False
-    dispatch.enqueue("scan.discovery", scan_id=scan_id)
+    dispatch.enqueue(scans.DISCOVERY, scan_id=scan_id)
     return True
 
 
@@ -35,7 +35,7 @@ def _known(root: str, trees: frozenset[str]) -> frozenset[str]:
     paths: list[Iterable[str]] = [
         tracks.known_files(root, scope),
         folder_images.known(root, scope),
-        problems.known_files(root, problems.READING, scope),
+        problems.known_files(root, problems.Stage.READING, scope),
     ]
     found = {tree for each in paths for path in each for tree in _above(path) if tree in trees}
     return frozenset(found | {tree for tree in trees if _is_there(tree)})

@@ -62,7 +62,7 @@ def again() -> AnyResponse:
     if root not in scans.roots():
         abort(404, "No scan of this folder has finished: use `fleet scan`.")
     if scans.unfinished(root) is None:
-        dispatch.enqueue("scan.discovery", scan_id=scans.start(root, deep=False))
+        dispatch.enqueue(scans.DISCOVERY, scan_id=scans.start(root, deep=False))
     return redirect(url_for("scans.page"), 303)
 
 

@@ -15,14 +15,12 @@ from rq.job import Job
 from db import ledger, places, problems, scans, tracks
 from db.connection import close_database, transaction
 from db.models import ScanChunk, database
+from db.problems import FileProblem, Stage
 from worker import dispatch
 from worker.fleet_job import FleetJob
 
 CHUNK = "chunk_id"
 """The argument of those jobs whose batch is a chunk of a scan."""
-READING = "metadata.extract_batch"
-"""The first job of a chunk: whatever its state, the chunk can be restarted with this job."""
-DISCOVERY = "scan.discovery"
 _EXCEPTION_CLASS = re.compile(r"^(\w+\.)+\w+: ")
 """What a traceback puts before the message of an exception that is not Python's own."""
 _CODE = "crashed"
@@ -56,7 +54,7 @@ def give_up(job: FleetJob, traceback: str, *, again: bool) -> None:
         ledger.give_up(job.id, reason, again=again)
         if CHUNK in job.kwargs:
             scans.give_up_chunk(job.kwargs[CHUNK], ledger.backoff)
-        elif job.job_name == DISCOVERY:
+        elif job.job_name == scans.DISCOVERY:
             _fail_scan(job.kwargs, reason)
 
 
@@ -71,7 +69,7 @@ def isolate(job: FleetJob, signal: str) -> Isolated | None:
             return _isolate_ids(need, job, signal)
         if CHUNK in job.kwargs:
             return _isolate_chunk(job, signal)
-        if job.job_name == DISCOVERY:
+        if job.job_name == scans.DISCOVERY:
             _fail_scan(job.kwargs, f"its processes ended by {signal}, again and again")
     return None
 
@@ -106,27 +104,27 @@ def _isolate_chunk(job: FleetJob, signal: str) -> Isolated:
             chunk = scans.open_chunk(parts[0].chunk_id)
             return Isolated([], _quarantine_chunk(chunk, job, signal) if chunk else None)
     return Isolated(
-        [Half(dispatch.create(READING, {CHUNK: part.chunk_id}), part.files) for part in parts]
+        [Half(dispatch.create(scans.READING, {CHUNK: part.chunk_id}), part.files) for part in parts]
     )
 
 
 def _quarantine_chunk(chunk: ScanChunk, job: FleetJob, signal: str) -> str:
     """File the chunk's one file, or the folder that it was to group anew, and close it."""
-    file = chunk.files[0] if chunk.files else {"path": "; ".join(chunk.regroup)}
+    file: dict[str, Any] = chunk.files[0] if chunk.files else {"path": "; ".join(chunk.regroup)}
     problems.record(
         [
-            {
-                "path": file["path"],
-                "stage": problems.READING,
-                "code": _CODE,
-                "message": _reason(signal),
-                "size": file.get("size"),
-                "mtime_ns": file.get("mtime_ns"),
-            }
+            FileProblem(
+                file["path"],
+                Stage.READING,
+                _CODE,
+                _reason(signal),
+                file.get("size"),
+                file.get("mtime_ns"),
+            )
         ]
     )
     where = ledger.Quarantine(file["path"], job.job_name, signal)
-    problem_id = problems.id_of(file["path"], problems.READING)
+    problem_id = problems.id_of(file["path"], Stage.READING)
     ledger.quarantine_file(problem_id, where, _reason(signal))
     tracks.mark_missing(sorted(tracks.ids_by_path([file["path"]]).values()))
     scans.close_chunk(chunk, scans.Counts(unreadable=1))

@@ -18,7 +18,7 @@ from worker.endings import last_line
 from worker.status import live_consumers
 
 STAGE_JOBS = {
-    "extract": "metadata.extract_batch",
+    "extract": scans.READING,
     "group": "batch.process_entities",
     "insert": "insert.direct_batch",
 }
@@ -93,7 +93,7 @@ class Follower:
                 _covers(needs.open, needs.settled - self._settled_before, ended),
             ],
             finished=ended and not needs.open,
-            idle=not any(held.values()) and not cover_jobs and not _held("scan.discovery"),
+            idle=not any(held.values()) and not cover_jobs and not _held(scans.DISCOVERY),
             given_up=ledger.given_up(),
             fault=next((scan.fault for scan in rows if scan.fault), None),
         )
@@ -146,7 +146,7 @@ def _last_line(job: Job) -> str:
 
 def _scan_queues() -> list[Queue]:
     topology = dispatch.topology()
-    jobs = ["scan.discovery", *STAGE_JOBS.values(), *(need.job for need in _NEEDS)]
+    jobs = [scans.DISCOVERY, *STAGE_JOBS.values(), *(need.job for need in _NEEDS)]
     return [
         dispatch.queue(name) for name in dict.fromkeys(topology.route(job).name for job in jobs)
     ]

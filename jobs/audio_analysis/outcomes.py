@@ -10,14 +10,13 @@ from db.analysis_seconds import TURNED_OFF, analysis_seconds, is_off
 from db.audio_features import AnalysedTrack
 from db.ledger import Attempt, Settled
 from db.models import State
+from db.problems import FileProblem, Stage
 from jobs.audio_analysis import compiled
 from jobs.audio_analysis.version import EXTRACTOR
 from jobs.bounded import FailureKind, ItemFailure, run_bounded
 from jobs.errors import UnreadableFileError
 from jobs.records import ProblemCode
 
-STAGE = "analysis"
-"""Under which stage the `problems` of files that cannot be heard are filed."""
 MEMORY = 1024 * 1024 * 1024
 """Bytes of address space that the child may take; the libraries reserve some 550 MiB of it, and the
 longest excerpt makes less than 400 MB of them resident."""
@@ -75,17 +74,10 @@ def analyse(tracks: Sequence[AnalysedTrack]) -> Iterator[Analysis]:
 def write(done: Sequence[Analysis], attempt: Attempt) -> None:
     """Write features and problems, and settle the needs. Call it within `attempt.settling`."""
     audio_features.record([_row(each.track, each.features) for each in done if each.features])
-    problems.clear([each.track.path for each in done if each.features], STAGE)
+    problems.clear([each.track.path for each in done if each.features], Stage.ANALYSIS)
     problems.record(
         [
-            {
-                "path": each.track.path,
-                "stage": STAGE,
-                "code": each.fault.code.value,
-                "message": each.fault.message,
-                "size": None,
-                "mtime_ns": None,
-            }
+            FileProblem(each.track.path, Stage.ANALYSIS, each.fault.code, each.fault.message)
             for each in done
             # A scan sees to a file that is gone.
             if each.fault and each.fault.code is not ProblemCode.VANISHED

@@ -5,7 +5,7 @@ from typing import Any
 from db import scans, tracks
 from db.album_folders import folder_of, group_folder
 from jobs.batch.grouping import Grouped, group
-from jobs.records import Grouping, TrackRecord
+from jobs.records import Grouping
 from worker.dispatch import enqueue, job
 
 
@@ -20,7 +20,7 @@ def process_entities(
     """
     chunk = scans.open_chunk(chunk_id)
     regroup = chunk.regroup if chunk else []
-    new = [_from_record(TrackRecord.from_json(each)) for each in records]
+    new = [_grouped(each) for each in records]
     gone = [each["file"]["path"] for each in unread]
     folders = {track.group_folder for track in new} | {
         group_folder(folder_of(path)) for path in gone
@@ -72,13 +72,15 @@ def _known_siblings(
     return [_Sibling(track, names.get(track.id, [])) for track in known]
 
 
-def _from_record(record: TrackRecord) -> Grouped:
+def _grouped(record: dict[str, Any]) -> Grouped:
+    """What grouping needs of a record, which is handed on as it is and read whole by insertion."""
+    path, tags = record["file"]["path"], record["tags"]
     return Grouped(
-        path=record.file.path,
-        group_folder=group_folder(folder_of(record.file.path)),
-        album_title=record.tags.album,
-        album_artists=record.tags.album_artists,
-        artists=record.tags.artists,
-        compilation=record.tags.compilation,
-        release_id=record.tags.musicbrainz_release_id,
+        path=path,
+        group_folder=group_folder(folder_of(path)),
+        album_title=tags["album"],
+        album_artists=tags["album_artists"],
+        artists=tags["artists"],
+        compilation=tags["compilation"],
+        release_id=tags["musicbrainz_release_id"],
     )

@@ -11,7 +11,6 @@ from db.covers import FRONT
 from db.models import EntityType, Kind, State
 from jobs.covers import album_covers, artist_covers, choice, explaining, remote, store
 from jobs.covers.choosing import search
-from jobs.covers.faults import STAGE
 from jobs.covers.gathering import gather
 from jobs.covers.outcomes import file_faults, wanting, write_covers, write_problems
 from jobs.covers.requested import make_requested
@@ -89,7 +88,7 @@ def process_album_covers(album_ids: list[int]) -> None:
         write_covers(attempt, outcomes, fresh.values())
         write_problems(
             [fault for each in settled for fault in file_faults(each.searches).items()],
-            album_covers.sound_paths(settled, problems.known_files("/", STAGE)),
+            album_covers.sound_paths(settled, problems.known_files("/", problems.Stage.COVER)),
         )
         wanted = remote.want(EntityType.ALBUM, wanting(outcomes))
     enqueue_need(ledger.need_for(Kind.REMOTE, EntityType.ALBUM), wanted)

@@ -4,9 +4,6 @@ from typing import NamedTuple, Self
 
 from jobs.records import ProblemCode
 
-STAGE = "cover"
-"""Under which stage the `problems` of pictures are filed."""
-
 
 class Fault(NamedTuple):
     """What is wrong with a picture, or with reading it."""

@@ -8,8 +8,9 @@ from db.cover_orders import EXTERNAL
 from db.covers import CHOSEN, LOCAL, Chosen, KnownImage, Shown
 from db.ledger import Attempt, Settled
 from db.models import State
+from db.problems import FileProblem, Stage
 from jobs.covers.choosing import Look, Search
-from jobs.covers.faults import STAGE, Fault
+from jobs.covers.faults import Fault
 
 
 class Outcome(NamedTuple):
@@ -103,17 +104,10 @@ def write_covers(
 
 def write_problems(faults: Iterable[tuple[str, Fault]], sound: Collection[str]) -> None:
     """File what is wrong with pictures at these paths, and clear the problems of sound paths."""
-    problems.clear(sorted(sound), STAGE)
+    problems.clear(sorted(sound), Stage.COVER)
     problems.record(
         [
-            {
-                "path": path,
-                "stage": STAGE,
-                "code": fault.code.value,
-                "message": fault.message,
-                "size": None,
-                "mtime_ns": None,
-            }
+            FileProblem(path, Stage.COVER, fault.code, fault.message)
             for path, fault in sorted(faults)
         ]
     )

@@ -34,7 +34,7 @@ def direct_batch(
         return _enqueue_again(batch)
     _enqueue_needs(written.needs)
     if written.follower is not None:
-        enqueue("metadata.extract_batch", chunk_id=written.follower)
+        enqueue(scans.READING, chunk_id=written.follower)
     return None
 
 

@@ -18,14 +18,12 @@ from db import (
 )
 from db.album_folders import folder_of, group_folder
 from db.models import EntityType, Image, Kind, ScanChunk
+from db.problems import FileProblem, Stage
 from db.slices import slices
 from jobs.insert import artists, heirs
 from jobs.insert.rows import track_row
 from jobs.records import Grouping, ProblemCode, TrackRecord, UnreadFile
 
-STAGE = "metadata"
-"""Under which stage the `problems` of reading a file are filed."""
-READ_BY = "metadata.extract_batch"
 PASSING = {ProblemCode.UNREADABLE, ProblemCode.VANISHED}
 """Problems that may pass though the file stays as it is: a right that was given, a share that is
 back. Such a file is read again by every scan, for it is filed without its size and time."""
@@ -68,7 +66,8 @@ def write(batch: Batch, chunk: ScanChunk) -> Written:
     _write_parts(batch.tracks, track_ids, credited.ids)
     _write_problems(batch)
 
-    touched |= set(album_ids.values()) | tracks.albums_in(_group_folders(batch))
+    folders = _group_folders(batch)
+    touched |= set(album_ids.values()) | tracks.albums_in(folders)
     heirs.hand_on(chosen)
     gone = set(albums.drop_empty(sorted(touched)))
     albums.set_artists(_album_artists(batch, album_ids, credited.ids))
@@ -77,7 +76,7 @@ def write(batch: Batch, chunk: ScanChunk) -> Written:
 
     leaders |= artist_albums.leaders_of(sorted(touched - gone))
     left = bool(gone or chunk.regroup or batch.unread)
-    near = artists.near({*_group_folders(batch), *chunk.regroup}, something_left=left)
+    near = artists.near({*folders, *chunk.regroup}, something_left=left)
     of_artists = artists.wanted(credited, leaders, near)
     changes = vector_inputs.changes(stood, vector_inputs.standing(before))
     needs = _need(batch.tracks, track_ids, touched - gone, of_artists | _of_vectors(changes))
@@ -159,24 +158,25 @@ def _write_parts(
 
 
 def _write_problems(batch: Batch) -> None:
-    problems.clear([record.file.path for record in batch.tracks], STAGE)
+    problems.clear([record.file.path for record in batch.tracks], Stage.READING)
     problems.record(
         [
-            {
-                "path": each.file.path,
-                "stage": STAGE,
-                "code": each.code.value,
-                "message": each.message,
-                "size": None if each.code in PASSING else each.file.size,
-                "mtime_ns": None if each.code in PASSING else each.file.mtime_ns,
-            }
+            FileProblem(
+                each.file.path,
+                Stage.READING,
+                each.code,
+                each.message,
+                None if each.code in PASSING else each.file.size,
+                None if each.code in PASSING else each.file.mtime_ns,
+            )
             for each in batch.unread
         ]
     )
     for each in batch.unread:
         if each.signal is not None:
-            where = ledger.Quarantine(each.file.path, READ_BY, each.signal)
-            ledger.quarantine_file(problems.id_of(each.file.path, STAGE), where, each.message)
+            where = ledger.Quarantine(each.file.path, scans.READING, each.signal)
+            problem_id = problems.id_of(each.file.path, Stage.READING)
+            ledger.quarantine_file(problem_id, where, each.message)
     unreadable = tracks.ids_by_path([each.file.path for each in batch.unread])
     tracks.mark_missing(sorted(unreadable.values()))
 

@@ -7,9 +7,11 @@ from typing import Any
 from db import ledger, problems, scans, settings
 from db.models import Scan
 from db.paths import to_bytes, to_text
+from db.problems import FileProblem
 from db.scope import Scope
 from jobs.errors import NoSuchScanError
 from jobs.reconciling import ring_again
+from jobs.records import ProblemCode
 from jobs.scan import comparing
 from jobs.scan.leave import take_leave
 from jobs.scan.parts import at_present, holds_audio, walked
@@ -42,7 +44,7 @@ def discovery(
                 "scan.discovery needs a root or a scan_id — run `fleet scan PATH`"
             )
         new_id = scans.start(to_text(os.path.realpath(to_bytes(root))), deep=deep)
-        enqueue("scan.discovery", scan_id=new_id)
+        enqueue(scans.DISCOVERY, scan_id=new_id)
         return None
     scan = scans.get(scan_id)
     if scan is None:
@@ -98,19 +100,12 @@ def _nothing_found(root: str, known: int, walk: Walk) -> str:
 
 def _list_unreadable_folders(root: str, walk: Walk, scope: Scope | None) -> None:
     """File a problem for each folder that could not be listed, and drop those that can be again."""
-    stage = "scan"
+    stage = problems.Stage.SCAN
     known = problems.known_files(root, stage, scope)
     problems.clear([path for path in known if path not in walk.unreadable], stage)
     problems.record(
         [
-            {
-                "path": path,
-                "stage": stage,
-                "code": "unreadable",
-                "message": f"cannot be listed: {reason}",
-                "size": None,
-                "mtime_ns": None,
-            }
+            FileProblem(path, stage, ProblemCode.UNREADABLE, f"cannot be listed: {reason}")
             for path, reason in walk.unreadable.items()
         ]
     )

@@ -13,9 +13,6 @@ from jobs.content import content_id_of
 from jobs.records import FoundFile
 from jobs.scan.walking import FolderGroup, SeenFile
 
-READING = "metadata"
-"""The stage whose problems tell which files were read in vain."""
-
 
 @dataclass
 class Comparison:
@@ -44,7 +41,7 @@ def compare(root: str, *, deep: bool, scope: Scope | None = None) -> Comparison:
     known = tracks.known_files(root, scope)
     return Comparison(
         tracks=known,
-        unreadable=problems.known_files(root, READING, scope),
+        unreadable=problems.known_files(root, problems.Stage.READING, scope),
         images=folder_images.known(root, scope),
         sizes={track.size for track in known.values()} | tracks.missing_sizes(),
         known=len(known),

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from db import problems, tracks
 from db.album_folders import folder_of, group_folder
 from db.connection import transaction
-from jobs.covers.faults import STAGE as COVERS
+from db.problems import Stage
 from jobs.records import FoundFile
 from jobs.scan import comparing
-from jobs.scan.comparing import READING, Comparison
+from jobs.scan.comparing import Comparison
 from jobs.scan.sending import Sender
 from jobs.scan.walking import Walk
 
@@ -28,7 +28,7 @@ def take_leave(sender: Sender, comparison: Comparison, walk: Walk) -> int:
     sender.flush()
     left = [*moved.values(), *(candidates[track_id] for track_id in missing)]
     sender.regroup(sorted({track.group_folder for track in left}))
-    problems.clear([track.path for track in left], COVERS)
+    problems.clear([track.path for track in left], Stage.COVER)
     _forget_the_rest(sender, comparison, walk)
     return len(missing)
 
@@ -37,8 +37,8 @@ def _forget_the_rest(sender: Sender, comparison: Comparison, walk: Walk) -> None
     """Drop the picture files, and the problems of audio files, that are gone."""
     images = comparing.not_found(comparison.images, walk.unreadable)
     sender.forget_images([comparison.images[path] for path in images])
-    problems.clear(images, COVERS)
-    problems.clear(comparing.not_found(comparison.unreadable, walk.unreadable), READING)
+    problems.clear(images, Stage.COVER)
+    problems.clear(comparing.not_found(comparison.unreadable, walk.unreadable), Stage.READING)
 
 
 def _move(path: str, track_id: int) -> tracks.Move:

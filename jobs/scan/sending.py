@@ -37,7 +37,7 @@ class Sender:
         """Ring again for the chunks of an interrupted attempt, and send nothing of them twice."""
         for chunk in scans.open_chunks(self.scan_id):
             self._on_their_way.update(file["path"] for file in chunk.files)
-            enqueue("metadata.extract_batch", chunk_id=chunk.id)
+            enqueue(scans.READING, chunk_id=chunk.id)
 
     def add(self, folder: str, files: Sequence[FoundFile], images: Sequence[SeenImage]) -> bool:
         """Take one group's new and changed files, and return whether something was sent."""
@@ -87,7 +87,7 @@ class Sender:
                 found = [file.as_json() for file in files]
                 chunk_id = scans.add_chunk(self.scan_id, found, regroup, split_folder)
         if chunk_id is not None:
-            enqueue("metadata.extract_batch", chunk_id=chunk_id)
+            enqueue(scans.READING, chunk_id=chunk_id)
         _ring(needed)
 
     def _need_pictures(self, images: Sequence[SeenImage]) -> "_Needed":

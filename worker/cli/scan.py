@@ -136,7 +136,7 @@ def _undisturbed() -> Iterator[None]:
 
 def _start(root: str, deep: bool) -> int:
     scan_id = scans.start(root, deep=deep)
-    dispatch.enqueue("scan.discovery", scan_id=scan_id)
+    dispatch.enqueue(scans.DISCOVERY, scan_id=scan_id)
     return scan_id
 
 
@@ -213,7 +213,7 @@ def _failed(failure: str) -> str:
 
 def _dry_run(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
     for root in roots:
-        job_id = dispatch.enqueue("scan.discovery", root=root, deep=deep, dry_run=True)
+        job_id = dispatch.enqueue(scans.DISCOVERY, root=root, deep=deep, dry_run=True)
         found = dispatch.wait_for(job_id)
         if as_json:
             click.echo(json.dumps(found, ensure_ascii=False))
