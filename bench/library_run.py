@@ -22,7 +22,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 NO_DIFFERENCE, DIFFERENCE, UNUSABLE = 0, 1, 2
 EVERY = 6

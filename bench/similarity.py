@@ -29,9 +29,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.similarity_music import COPIES, LEVEL, PLAIN, Piece, pieces
-from db.vector_inputs import TrackInput
-from jobs.vectorization.fitting import Choice, fit
+from db.similarity.vector_inputs import TrackInput
 from jobs.vectorization.model import apply
+from jobs.vectorization.trainer import Choice, fit
 
 Rows = npt.NDArray[np.float64]
 PASSED, FAILED = 0, 1

@@ -32,9 +32,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from db.slices import slices
+from db.sql.queries import slices
 from jobs.covers import store
-from jobs.covers.examining import examine
+from jobs.covers.stored_images import decode_images
 from jobs.covers.thumbnails import JPEG_QUALITY, Decoded, decode
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2
@@ -133,7 +133,7 @@ def run(makers: dict[str, Make], paths: Sequence[Path], rounds: int) -> Results:
             digests = [store.put(path.read_bytes()) for path in part]
             for name, make in makers.items():
                 turns[name].append(_cost(map(make, part)))
-            turns[STORED].append(_cost(examine(digests)))
+            turns[STORED].append(_cost(decode_images(digests)))
         for name, costs in turns.items():
             seconds, cpu = (sum(each) for each in zip(*costs, strict=True))
             results[name].append(Measurement(len(paths) / seconds, cpu / len(paths) * 1000))

@@ -21,9 +21,9 @@ from db.ledger import NEEDS
 from db.settings import SETTINGS
 from worker.cli.config import as_markdown
 from worker.cli.fleet import COMMANDS
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 from worker.topology import Queue, Topology, load
-from worker.topology.durations import shown
+from worker.topology.tables import shown_duration
 
 ROOT = Path(__file__).parents[1]
 FILES = ("docs/tour.md", "docs/settings.md", "docs/jobs.md", "docs/operating.md")
@@ -134,9 +134,11 @@ def _topology() -> Topology:
 
 
 def _limits(queue: Queue) -> str:
-    limits = [f"timeout {shown(queue.timeout)}", f"retries {queue.retries}"]
+    limits = [f"timeout {shown_duration(queue.timeout)}", f"retries {queue.retries}"]
     if queue.backoff:
-        limits.append(f"the first after {shown(queue.backoff)}, then twice as long each time")
+        limits.append(
+            f"the first after {shown_duration(queue.backoff)}, then twice as long each time"
+        )
     return ", ".join(limits)
 
 

@@ -5,7 +5,7 @@ function runs in a forked child: memory is limited by the kernel, time by the pa
 failure another child goes on with the items that are left. One child does a whole batch, so an item
 costs little more than a function call.
 
-What the parent of such a child has to be, `worker.child` says.
+What the parent of such a child has to be, `worker.process.child` says.
 """
 
 import json
@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
-from worker.child import Child, Send, cause_of_end
+from worker.process.child import Child, Send, cause_of_end
 
 ATTEMPTS = 3
 """How often an item may end the process that works on it."""

@@ -50,7 +50,7 @@ class FoundFile(Record):
     """A file that discovery wants read."""
 
     path: str
-    """Absolute, in the text form of `db.paths`."""
+    """Absolute, in the text form of `db.sql.path_text`."""
     size: int
     """Bytes."""
     mtime_ns: int
@@ -184,7 +184,7 @@ class UnreadFile(Record):
 
 @dataclass(frozen=True)
 class Grouping(Record):
-    """Which album tracks belong to, by natural keys; see `jobs.batch.grouping`."""
+    """Which album tracks belong to, by natural keys; see `jobs.batch.album_groups`."""
 
     album_artists: dict[str, list[str]] = field(default_factory=dict)
     """The album artists of each album key."""

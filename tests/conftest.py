@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from db.connection import close_database, open_database
+from db.sql.connection import close_database, open_database
 from tests.chaos import recovery_times
 from tests.databases import PostgresServer, SqliteFile, postgres_server
 from tests.mission import table
@@ -81,7 +81,7 @@ def valkey() -> Iterator[str]:
     """The URL of a Valkey of the fleet's own kind, for the whole session."""
     folder = Path(tempfile.mkdtemp(prefix="mfvk", dir="/tmp"))  # sockets: 107 bytes
     environment = {**os.environ, "FLEET_DATA_DIR": str(folder), "FLEET_REDIS_URL": ""}
-    process = subprocess.Popen([sys.executable, "-m", "worker.valkey"], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "worker.redis.valkey"], env=environment)
     url = f"unix://{folder}/run/redis.sock"
     _wait_for(url)
     yield url

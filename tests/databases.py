@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psycopg
 
-from db.connection import close_database, open_database
-from db.schema import migrate
+from db.sql.connection import close_database, open_database
+from db.sql.schema import migrate
 
 _SCHEMA = """
 WITH relations AS (SELECT oid, xmin FROM pg_class WHERE relnamespace = 'public'::regnamespace)

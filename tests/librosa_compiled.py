@@ -4,7 +4,7 @@ Importing compiles parts of it already, which one process is to do. The children
 are forked of the one that imports this, and need not import librosa then.
 """
 
-from jobs.audio_analysis import compiled
+from jobs.audio_analysis import outcomes
 
-compiled.ensure()
-import jobs.audio_analysis.extracting  # noqa: E402, F401
+outcomes.ensure_compiled()
+import jobs.audio_analysis.features  # noqa: E402, F401

@@ -3,9 +3,9 @@
 import pytest
 
 from db import ledger
-from db.connection import transaction
 from db.ledger import Attempt, Settled
 from db.models import EntityType, Kind, LedgerRow, State
+from db.sql.connection import transaction
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.child import Child, Send, Work, cause_of_end
-from worker.supervisor.members import wait_for
+from worker.process.child import Child, Send, Work, cause_of_end
+from worker.supervisor.shutdown import wait_for
 
 MEGABYTE = 1024 * 1024
 _PR_GET_PDEATHSIG = 2

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from db import audio_features, ledger, tracks
-from db.connection import open_database, transaction
+from db import ledger
+from db.library import audio_features, tracks
 from db.models import AudioFeatures, EntityType, Kind, LedgerRow, State, utc_now
-from db.schema import migrate
+from db.sql.connection import open_database, transaction
+from db.sql.schema import migrate
 from worker.cli.fleet import run
-from worker.exit_codes import ExitCode
-from worker.long_work import LongWork, long_work
+from worker.errors import ExitCode
+from worker.status.long_work import LongWork, long_work
 
 
 def library(count: int) -> list[int]:
@@ -42,7 +43,7 @@ def analysed(track_ids: list[int], ago: timedelta) -> None:
     """Have these been analysed so long ago."""
     beside = {"extractor": 1, "decoder": "pyav", "start": 0, "seconds": 90, "peak": 0}
     rows = [{"track": each, "content_id": "", "dynamic_range": 9, **beside} for each in track_ids]
-    audio_features.record(rows)
+    audio_features.record_features(rows)
     AudioFeatures.update(analysed_at=utc_now() - ago).where(
         AudioFeatures.track.in_(track_ids)
     ).execute()

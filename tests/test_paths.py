@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.paths import is_under, shown, to_bytes, to_text
+from db.sql.path_text import is_under, shown, to_bytes, to_text
 
 
 @given(st.binary(max_size=60))

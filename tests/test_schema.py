@@ -6,7 +6,6 @@ import re
 import pytest
 from peewee_migrate import Router
 
-from db.connection import is_sqlite, open_database, transaction
 from db.errors import (
     BadDatabaseUrlError,
     DatabaseFullError,
@@ -16,7 +15,8 @@ from db.errors import (
 )
 from db.models import TABLES, Genre, Scan, ScanChunk
 from db.models import database as connection
-from db.schema import MIGRATIONS, check_schema, known_migrations, migrate
+from db.sql.connection import is_sqlite, open_database, transaction
+from db.sql.schema import MIGRATIONS, check_schema, known_migrations, migrate
 
 ON_POSTGRESQL = """
 SELECT column_name || ' ' || data_type || ' ' || is_nullable || COALESCE(column_default, '')

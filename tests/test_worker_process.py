@@ -16,15 +16,15 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 import jobs
-from db.connection import close_database, open_database
-from db.schema import migrate
+from db.sql.connection import close_database, open_database
+from db.sql.schema import migrate
 from worker import dispatch
 from worker.errors import JobTooLargeError, UnknownJobError
-from worker.fleet_job import FleetJob, fetch
-from worker.fleet_worker import FleetWorker
-from worker.holders import Holder, holders, register
-from worker.recovery.putting_back import MOST_DEATHS, RECOVERED, RECOVERIES, claim, recover
-from worker.taking import PAUSED
+from worker.process.fleet_job import FleetJob, fetch
+from worker.process.fleet_worker import FleetWorker
+from worker.process.requeue import MOST_DEATHS, RECOVERED, RECOVERIES, claim, recover
+from worker.process.take import PAUSED
+from worker.redis.holders import Holder, holders, register
 from worker.topology.model import Execution
 
 CLEANUP = "maintenance.cleanup_expired_tasks"

@@ -9,17 +9,16 @@ import threading
 import click
 
 from db import settings
-from db.connection import close_database
 from db.models import database
-from watch.looking_after import Caretaker
-from worker import dispatch, watching
+from db.sql.connection import close_database
+from watch.root_watcher import RootWatcher
+from worker import dispatch
 from worker.cli.fleet import explained
-from worker.database import open_migrated
-from worker.errors import TopologyError
-from worker.exit_codes import ExitCode
-from worker.lifeline import die_with_supervisord
-from worker.redis import connect
-from worker.slot_lock import hold_slot
+from worker.errors import ExitCode, TopologyError
+from worker.host.lifeline import die_with_supervisord
+from worker.host.locks import hold_slot, open_migrated
+from worker.redis.connection import connect
+from worker.supervisor import watch_state
 
 _EVERY = 1.0
 """Seconds between two looks at how it goes."""
@@ -56,8 +55,8 @@ def _watch() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, _reload)
-    caretakers: dict[str, Caretaker] = {}
-    told: list[watching.WatchedRoot] | None = None
+    caretakers: dict[str, RootWatcher] = {}
+    told: list[watch_state.WatchedRoot] | None = None
     looks = 0
     while not stop.is_set():
         if looks % _ROOTS_EVERY == 0:
@@ -69,22 +68,22 @@ def _watch() -> None:
         standing = [each.standing for each in caretakers.values()]
         if standing != told:
             told = standing
-            watching.publish(standing)
+            watch_state.publish(standing)
         stop.wait(_EVERY)
     for each in caretakers.values():
         each.stop()
-    watching.withdraw()
+    watch_state.withdraw()
 
 
-def _take_care(caretakers: dict[str, Caretaker]) -> None:
+def _take_care(caretakers: dict[str, RootWatcher]) -> None:
     """Have every root looked after, and no other."""
     with database.connection_context():
-        roots = watching.roots()
+        roots = watch_state.roots()
     for root in caretakers.keys() - roots:
         caretakers.pop(root).stop()
     for root in roots:
         if root not in caretakers:
-            caretakers[root] = Caretaker(root)
+            caretakers[root] = RootWatcher(root)
             caretakers[root].start()
 
 

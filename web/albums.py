@@ -6,15 +6,14 @@ from typing import NamedTuple
 
 from flask import Blueprint, abort, render_template, request
 
-from db import album_page, gallery
-from db.album_page import AlbumPage, TrackLine
-from db.covers import FRONT
-from db.gallery import Order, Wanted
+from db.artwork.covers import DISC, FRONT, Picture
+from db.library import entity_pages, gallery
+from db.library.entity_pages import AlbumPage, TrackLine
+from db.library.gallery import AlbumFilter, AlbumOrder
 from db.models import EntityType, State
-from db.pictures import DISC, Picture
 from web.facts import from_the_web
-from web.paging import number, paging, text
-from worker import status
+from web.pager import number, paging, text
+from worker.status import overview
 
 bp = Blueprint("albums", __name__)
 
@@ -36,26 +35,26 @@ class Disc(NamedTuple):
 def gallery_page() -> str:
     """Albums as their covers: sorted, filtered, a page at a time."""
     wanted, order = _wanted(), _order()
-    page = paging(gallery.count(wanted), PAGE)
+    page = paging(gallery.album_count(wanted), PAGE)
     return render_template(
         "gallery.html",
-        albums=gallery.albums(wanted, order, page.first, PAGE),
+        albums=gallery.album_list(wanted, order, page.first, PAGE),
         page=page,
         wanted=wanted,
         order=order,
-        orders=Order,
+        orders=AlbumOrder,
         genres=gallery.genres(),
         years=gallery.years(),
-        sources=gallery.sources(),
-        is_filtered=wanted != Wanted(),
-        is_scanning=bool(status.running_scans()),
+        sources=gallery.cover_sources(),
+        is_filtered=wanted != AlbumFilter(),
+        is_scanning=bool(overview.running_scans()),
     )
 
 
 @bp.get("/albums/<id:album_id>")
 def album(album_id: int) -> str:
     """An album with its tracks, and why its cover is what it is."""
-    found = album_page.album(album_id)
+    found = entity_pages.album_page(album_id)
     if found is None:
         abort(404, "There is no such album.")
     present = [track for track in found.tracks if track.missing_since is None]
@@ -72,9 +71,9 @@ def album(album_id: int) -> str:
     )
 
 
-def _wanted() -> Wanted:
+def _wanted() -> AlbumFilter:
     art = text("art")
-    return Wanted(
+    return AlbumFilter(
         missing_art=art == MISSING,
         source="" if art == MISSING else art,
         genre_id=number("genre", _LARGEST_ID),
@@ -82,9 +81,9 @@ def _wanted() -> Wanted:
     )
 
 
-def _order() -> Order:
+def _order() -> AlbumOrder:
     name = request.args.get("sort")
-    return Order(name) if name in list(Order) else Order.ADDED
+    return AlbumOrder(name) if name in list(AlbumOrder) else AlbumOrder.ADDED
 
 
 def _discs(album: AlbumPage) -> Iterator[Disc]:

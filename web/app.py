@@ -1,20 +1,22 @@
-"""The Flask app: its blueprints, and the checks of every request."""
+"""The Flask app: its blueprints, error pages, and the hooks of every request."""
 
+import logging
 import threading
 
-from flask import Flask, Response, request
+import peewee
+from flask import Flask, Response, render_template, request
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, IntegerConverter
 
-from db import image_files
-from db.connection import is_sqlite, open_database
+from db.artwork import image_files
 from db.models import database
+from db.sql.connection import is_sqlite, open_database
 from web import (
     albums,
     artists,
     clusters,
     dashboard,
     facts,
-    faults,
     filters,
     health,
     images,
@@ -22,17 +24,54 @@ from web import (
     metrics,
     queues,
     scans,
-    searching,
+    search,
     security,
     tracks,
 )
-from web.events import Streams
-from worker.web_address import WebAddress
+from web.scans import Streams
+from worker.doctor.findings import FAULTS, fact_and_remedy
+from worker.supervisor.web_address import WebAddress
+
+log = logging.getLogger("web")
+
+Answer = tuple[str, int]
+
+
+def handle_faults(app: Flask) -> None:
+    """Have every error end in a page."""
+    app.register_error_handler(HTTPException, _of_request)
+    app.register_error_handler(Exception, _unforeseen)
+    for fault in FAULTS:
+        app.register_error_handler(fault, _of_fleet)
+
+
+def _of_request(error: HTTPException) -> Answer:
+    """The request cannot be served."""
+    return _page(error.code or 500, error.name, error.description or "", "")
+
+
+def _of_fleet(error: Exception) -> Answer:
+    """Redis, the database or supervisord fails."""
+    log.error("%s: %s", type(error).__name__, error)
+    if isinstance(error, peewee.PeeweeException) and not database.is_closed():
+        database.close()  # the next request makes a new one
+    fact, remedy = fact_and_remedy(error)
+    return _page(503, "The fleet does not answer", fact, remedy or "Run `fleet doctor`.")
+
+
+def _unforeseen(error: Exception) -> Answer:
+    log.error("unforeseen", exc_info=error)
+    return _page(500, "An error in musicfleet itself", "It is in the log.", "See `fleet logs web`.")
+
+
+def _page(code: int, name: str, says: str, remedy: str) -> Answer:
+    return render_template("fault.html", code=code, name=name, says=says, remedy=remedy), code
+
 
 _LARGEST_ID = 2**31 - 1
 _ASSETS_SECONDS = 365 * 24 * 3600
 _BLUEPRINTS = (
-    albums, artists, tracks, facts, clusters, searching, images, queues, scans, health, metrics
+    albums, artists, tracks, facts, clusters, search, images, queues, scans, health, metrics
 )  # fmt: skip
 _NO_DATABASE = (None, "static", "rq_dashboard.static")
 
@@ -79,7 +118,7 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
     app.before_request(_connect)
     app.teardown_request(_disconnect)
     filters.register(app)
-    faults.handle(app)
+    handle_faults(app)
     for module in _BLUEPRINTS:
         app.register_blueprint(module.bp)
     dashboard.mount(app)

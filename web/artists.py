@@ -2,13 +2,12 @@
 
 from flask import Blueprint, abort, render_template, request
 
-from db import artist_page, gallery
-from db.covers import FRONT
-from db.gallery import Order, Wanted
+from db.artwork.covers import FANART, FRONT, LOGO
+from db.library import entity_pages, gallery
+from db.library.gallery import AlbumFilter, AlbumOrder
 from db.models import EntityType
-from db.pictures import FANART, LOGO
 from web.facts import from_the_web
-from web.paging import paging
+from web.pager import paging
 
 bp = Blueprint("artists", __name__)
 
@@ -20,10 +19,10 @@ _MOST_ALBUMS = 500
 def artists() -> str:
     """Artists by name: those of albums, or with `?all=1` whoever plays on some track."""
     everyone = request.args.get("all") == "1"
-    page = paging(artist_page.count(everyone=everyone), PAGE)
+    page = paging(gallery.artist_count(everyone=everyone), PAGE)
     return render_template(
         "artists.html",
-        artists=artist_page.artists(everyone=everyone, first=page.first, most=PAGE),
+        artists=gallery.artist_list(everyone=everyone, first=page.first, most=PAGE),
         page=page,
         everyone=everyone,
     )
@@ -32,11 +31,11 @@ def artists() -> str:
 @bp.get("/artists/<id:artist_id>")
 def artist(artist_id: int) -> str:
     """An artist with albums, and those of others to which the artist added."""
-    found = artist_page.artist(artist_id)
+    found = entity_pages.artist_page(artist_id)
     if found is None:
         abort(404, "There is no such artist.")
-    own = gallery.albums(Wanted(artist_id=artist_id), Order.YEAR, 0, _MOST_ALBUMS)
-    guest = gallery.albums(Wanted(guest_id=artist_id), Order.YEAR, 0, _MOST_ALBUMS)
+    own = gallery.album_list(AlbumFilter(artist_id=artist_id), AlbumOrder.YEAR, 0, _MOST_ALBUMS)
+    guest = gallery.album_list(AlbumFilter(guest_id=artist_id), AlbumOrder.YEAR, 0, _MOST_ALBUMS)
     return render_template(
         "artist.html",
         artist=found,

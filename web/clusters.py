@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, current_app, render_template
 
-from db import artist_page, clusters, searching, sounding, vectors
-from db.clusters import Described
+from db.library import gallery, search, tracks
 from db.models import EntityType
+from db.similarity import clusters, vectors
+from db.similarity.clusters import ClusterInUse
 from web.tracks import playlist
 
 if TYPE_CHECKING:
-    from db.library_map import LibraryMap
+    from db.similarity.library_map import LibraryMap
 
 bp = Blueprint("clusters", __name__)
 
@@ -56,8 +57,8 @@ def library_map() -> str:
         has_model=vectors.current_model() is not None,
         clusters=[(each, hue) for each, hue in zip(of_tracks, _hues(of_tracks), strict=True)],
         artists=clusters.clusters(EntityType.ARTIST),
-        remark=clusters.standing(EntityType.TRACK).remark,
-        artist_remark=clusters.standing(EntityType.ARTIST).remark,
+        remark=clusters.cluster_state(EntityType.TRACK).remark,
+        artist_remark=clusters.cluster_state(EntityType.ARTIST).remark,
     )
 
 
@@ -78,9 +79,9 @@ def cluster(cluster_id: int) -> str:
         "cluster.html",
         cluster=found,
         of_tracks=of_tracks,
-        tracks=searching.track_cards(ids) if of_tracks else [],
-        names=sounding.titles(ids) if of_tracks else {},
-        artists=[] if of_tracks else artist_page.cards(ids),
+        tracks=search.track_cards(ids) if of_tracks else [],
+        names=tracks.display_titles(ids) if of_tracks else {},
+        artists=[] if of_tracks else gallery.artist_cards(ids),
         shown=SHOWN,
     )
 
@@ -93,7 +94,7 @@ def cluster_playlist(cluster_id: int) -> Response:
     return playlist([each.entity_id for each in clusters.members(found)], found.name, kind)
 
 
-def _cluster(cluster_id: int) -> Described:
+def _cluster(cluster_id: int) -> ClusterInUse:
     known = [each for kind in clusters.TYPES for each in clusters.clusters(kind)]
     found = next((each for each in known if each.id == cluster_id), None)
     if found is None:
@@ -103,7 +104,7 @@ def _cluster(cluster_id: int) -> Described:
 
 def _points() -> str:
     """As columns, with each artist's name once: it is read by a script, over a network."""
-    from db import library_map as maps  # noqa: PLC0415  # NumPy
+    from db.similarity import library_map as maps  # noqa: PLC0415  # NumPy
 
     found: LibraryMap = maps.library_map()
     of_tracks = clusters.clusters(EntityType.TRACK)
@@ -128,6 +129,6 @@ def _points() -> str:
     return json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
 
 
-def _hues(found: list[Described]) -> list[int]:
+def _hues(found: list[ClusterInUse]) -> list[int]:
     """A colour for each cluster: one's own for as long as it lasts, however large it grows."""
     return [each.id * _STRIDE % _HUES for each in found]

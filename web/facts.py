@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, abort, jsonify
 
-from db import album_page, artist_page, enrichment, facts, track_page
-from db.enrichment import Asked
-from db.facts import MATCH, KnownFact
+from db.enrichment import enrichment_needs, facts
+from db.enrichment.enrichment_needs import EnrichmentState
+from db.enrichment.facts import MATCH, KnownFact
+from db.library import entity_pages
 from db.models import EntityType
 
 bp = Blueprint("facts", __name__)
@@ -61,22 +62,22 @@ class FromTheWeb(NamedTuple):
     """All facts of an entity, and the state of its enrichment."""
 
     lines: list[Line]
-    asked: Asked | None
+    asked: EnrichmentState | None
 
 
 def from_the_web(entity_type: EntityType, entity_id: int) -> FromTheWeb:
     """What a page shows."""
     order = list(_LABELS)
-    found = [each for each in facts.of(entity_type, entity_id) if each.field in _LABELS]
+    found = [each for each in facts.known_facts(entity_type, entity_id) if each.field in _LABELS]
     found.sort(key=lambda each: order.index(each.field))
     lines = [Line(_LABELS[each.field], _text(each), _links(each), each) for each in found]
-    return FromTheWeb(lines, enrichment.asked(entity_type, entity_id))
+    return FromTheWeb(lines, enrichment_needs.enrichment_state(entity_type, entity_id))
 
 
 @bp.get("/albums/<id:entity_id>.json")
 def album(entity_id: int) -> Response:
     """An album: its tags and its facts."""
-    found = album_page.album(entity_id)
+    found = entity_pages.album_page(entity_id)
     names = ("title", "album_artist", "date", "label", "catalogue_number", "musicbrainz_release_id")
     tags = _tags(found, names)
     if found is not None:
@@ -87,14 +88,14 @@ def album(entity_id: int) -> Response:
 @bp.get("/artists/<id:entity_id>.json")
 def artist(entity_id: int) -> Response:
     """An artist."""
-    found = artist_page.artist(entity_id)
+    found = entity_pages.artist_page(entity_id)
     return _json(EntityType.ARTIST, entity_id, _tags(found, ("name", "musicbrainz_id")))
 
 
 @bp.get("/tracks/<id:entity_id>.json")
 def track(entity_id: int) -> Response:
     """A track."""
-    found = track_page.track(entity_id)
+    found = entity_pages.track_page(entity_id)
     tags = _tags(found, ("title", "disc", "number", "duration", "album_title"))
     if found is not None:
         tags["artists"] = [each.name for each in found.artists]
@@ -108,12 +109,12 @@ def _tags(found: object, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _json(entity_type: EntityType, entity_id: int, tags: dict[str, Any]) -> Response:
-    asked = enrichment.asked(entity_type, entity_id)
+    asked = enrichment_needs.enrichment_state(entity_type, entity_id)
     return jsonify(
         id=entity_id,
         type=entity_type.value,
         tags=tags,
-        web=[each.as_json() for each in facts.of(entity_type, entity_id)],
+        web=[each.as_json() for each in facts.known_facts(entity_type, entity_id)],
         enrichment=asked.as_json() if asked else None,
     )
 

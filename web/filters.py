@@ -7,12 +7,12 @@ from pathlib import Path
 
 from flask import Flask, current_app, url_for
 
-from db import image_files
+from db.artwork import image_files
+from db.artwork.covers import Picture
 from db.models import utc_now
-from db.paths import shown
-from db.pictures import Picture
+from db.sql.path_text import shown
 from web.login import is_in
-from worker.doctor.findings import time_span
+from worker.phrases import time_span
 
 _HUES = 12
 _INITIALS = 2

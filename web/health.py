@@ -6,9 +6,10 @@ import time
 from flask import Blueprint, Response, jsonify, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from db import health_reports, maintenance_runs, problems
+from db.maintenance import health_reports, maintenance_runs
+from db.scanning import problems
 from web.login import is_in
-from web.paging import paging
+from web.pager import paging
 from worker.doctor import Finding, Severity, examine
 
 bp = Blueprint("health", __name__)
@@ -56,7 +57,7 @@ def files() -> str:
     shown = paging(problems.count(), PAGE)
     return render_template(
         "problems.html",
-        problems=problems.page(shown.first, PAGE),
+        problems=problems.problem_page(shown.first, PAGE),
         page=shown,
         count=shown.total,
         tab="files",

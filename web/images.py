@@ -1,19 +1,58 @@
-"""Pictures by their content: /images/DIGEST/SIZE.jpg and /images/DIGEST/original.
-
-What a URL leads to never changes, so a browser may keep it for good. Only a stand-in for a
-thumbnail that is not made yet may not be kept.
-"""
+"""Pictures by their content: originals, and thumbnails, which are made on request."""
 
 import os
 import stat
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import redis
 from flask import Blueprint, Response, abort, request, send_file
 
-from db import covers, image_files, settings
-from db.covers import KnownImage
+from db import settings
+from db.artwork import image_files, images
+from db.artwork.images import KnownImage
 from web.security import policy
-from web.thumbnails import have_made
+from worker import dispatch
+from worker.errors import WorkerError
+
+JOB = "covers.make_thumbnails"
+PATIENCE = 2.0
+"""Seconds that a request waits for its thumbnail."""
+_WAITING = threading.BoundedSemaphore(4)
+"""Requests that wait at a time; the others must not lack threads for it."""
+_ASKED_SECONDS = 60
+_LOOK_EVERY = 0.05
+
+
+def have_made(digest: str, size: int, is_there: Callable[[], bool]) -> bool:
+    """Have a thumbnail made; whether it is there within `PATIENCE`."""
+    if not _ask_for(digest, size) or not _WAITING.acquire(blocking=False):
+        return False
+    try:
+        end = time.monotonic() + PATIENCE
+        while not is_there():
+            if time.monotonic() > end:
+                return False
+            time.sleep(_LOOK_EVERY)
+        return True
+    finally:
+        _WAITING.release()
+
+
+def _ask_for(digest: str, size: int) -> bool:
+    """Enqueue its job, unless another request just did; False when that fails."""
+    try:
+        if JOB not in dispatch.topology().routes:
+            return False
+        key = f"fleet:thumbnail:{digest}:{size}"
+        if dispatch.connection().set(key, 1, nx=True, ex=_ASKED_SECONDS):
+            dispatch.enqueue(JOB, digest=digest, size=size)
+    except (redis.RedisError, WorkerError):  # the fleet is down: a stand-in will do
+        return False
+    return True
+
 
 bp = Blueprint("images", __name__)
 
@@ -73,7 +112,7 @@ def is_stored(file: Path) -> bool:
 
 def _known(digest: str) -> KnownImage:
     is_digest = len(digest) == _DIGEST_LENGTH and _DIGEST.issuperset(digest)
-    image = covers.images([digest]).get(digest) if is_digest else None
+    image = images.known_images([digest]).get(digest) if is_digest else None
     if image is None:
         abort(404, "There is no such picture.")
     return image

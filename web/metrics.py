@@ -8,8 +8,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from worker import dispatch, status
-from worker.job_counts import job_counts
+from worker import dispatch
+from worker.process.job_counts import job_counts
+from worker.status import overview
 
 bp = Blueprint("metrics", __name__)
 
@@ -36,7 +37,7 @@ def metrics() -> Response:
 
 
 def _queues() -> Iterator[Metric]:
-    found = status.queues()
+    found = overview.queues()
     depth = GaugeMetricFamily(
         "musicfleet_queue_depth", "Jobs that wait in the queue.", labels=["queue"]
     )

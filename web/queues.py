@@ -5,9 +5,11 @@ from collections.abc import Callable
 from flask import Blueprint, abort, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from worker import queues, schedules, status
+from worker import queues
 from worker.errors import BadInputError
-from worker.long_work import long_work
+from worker.schedule import timetable
+from worker.status import overview
+from worker.status.long_work import long_work
 from worker.supervisor import control
 
 bp = Blueprint("queues", __name__)
@@ -47,10 +49,10 @@ def do(name: str, deed: str) -> Response:
 def _state() -> dict[str, object]:
     processes = control.processes()
     return {
-        "queues": status.queues(),
-        "work": status.work(),
+        "queues": overview.queues(),
+        "work": overview.work(),
         "long_work": [each for each in long_work() if each.settled < each.tracks],
-        "schedules": schedules.statuses(),
+        "schedules": timetable.statuses(),
         "processes": processes,
         "is_up": bool(processes),
     }

@@ -1,7 +1,9 @@
-"""Scans: the progress of running ones, and those that have ended."""
+"""Scans: running ones as server-sent events, and those that have ended."""
 
+import json
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -19,13 +21,60 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
-from db import scans
 from db.models import database
-from db.paths import shown
-from web.events import Streams
-from worker import dispatch, status
+from db.scanning import scans
+from db.sql.path_text import shown
+from worker import dispatch
 from worker.errors import WorkerError
-from worker.scanning import Follower
+from worker.status import overview
+from worker.status.scan_progress import Follower
+
+MOST = 6
+"""Open streams; each holds one of the threads that serve everything else."""
+LONGEST = 300.0
+"""Seconds after which a stream ends; a browser that is still there begins another."""
+_AGAIN = 3000
+_SILENCE = 10.0
+
+
+class Streams:
+    """The open streams of this process."""
+
+    def __init__(self, closing: threading.Event) -> None:
+        self._closing = closing
+        self._free = threading.BoundedSemaphore(MOST)
+
+    def of(self, look: Callable[[], object], every: float) -> Response:
+        """A stream that polls every so many seconds, and sends what has changed.
+
+        With too many streams open it is a 503.
+        """
+        if not self._free.acquire(blocking=False):
+            abort(503, "Too many pages follow the events; close one.")
+        is_gone: Callable[[], bool] = request.environ.get(
+            "waitress.client_disconnected", lambda: False
+        )
+        response = Response(self._events(look, every, is_gone), mimetype="text/event-stream")
+        response.call_on_close(self._free.release)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _events(
+        self, look: Callable[[], object], every: float, is_gone: Callable[[], bool]
+    ) -> Iterator[str]:
+        yield f"retry: {_AGAIN}\n\n"
+        last, sent = "", time.monotonic()
+        end = time.monotonic() + LONGEST
+        while not (is_gone() or self._closing.is_set() or time.monotonic() > end):
+            text = json.dumps(look())
+            if text != last:
+                yield f"data: {text}\n\n"
+                last, sent = text, time.monotonic()
+            elif time.monotonic() - sent > _SILENCE:
+                yield ":\n\n"
+                sent = time.monotonic()
+            self._closing.wait(every)
+
 
 bp = Blueprint("scans", __name__)
 
@@ -96,7 +145,7 @@ class SharedProgress:
             self._follower = None
         return {
             "scans": [
-                {**asdict(each), "root": shown(each.root)} for each in status.running_scans()
+                {**asdict(each), "root": shown(each.root)} for each in overview.running_scans()
             ],
             "stages": [stage._asdict() for stage in progress.stages],
             "finished": progress.finished,

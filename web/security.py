@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
 
-from worker.web_address import WebAddress
+from worker.supervisor.web_address import WebAddress
 
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 _SAFE = {"GET", "HEAD", "OPTIONS"}

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flask import request
 
-from db import searching, sounding, vectors
 from db.errors import NoVectorError
-from db.searching import FoundTrack
-from db.sounding import Sounding
-from web.paging import number, text
-from worker.doctor.faults import fact_and_remedy
+from db.library import search, tracks
+from db.library.search import FoundTrack
+from db.library.tracks import TrackSummary
+from db.similarity import vectors
+from web.pager import number, text
+from worker.doctor.findings import fact_and_remedy
 
 if TYPE_CHECKING:
-    from db.neighbours import Neighbour
+    from db.similarity.neighbours import Neighbour
 
 TEMPOS = (3, 6, 12)
 """Per cent that a tempo may differ by."""
@@ -41,13 +42,13 @@ class SimilarTrack(NamedTuple):
     """A track with what it is compared by. `similarity` is the cosine."""
 
     track: FoundTrack
-    sounding: Sounding
+    sounding: TrackSummary
     similarity: float
 
     @property
     def name(self) -> str:
         """Its title, or its file's name."""
-        return sounding.full_name(self.sounding, None)
+        return tracks.full_title(self.sounding, None)
 
 
 class Found(NamedTuple):
@@ -71,7 +72,7 @@ def nearest(track_id: int, count: int, wanted: Wanted) -> Found:
     """The nearest neighbours of a track. Raises WrongDimensionError."""
     if vectors.current_model() is None:
         return Found([], WITHOUT_MODEL)
-    from db import neighbours  # noqa: PLC0415  # NumPy
+    from db.similarity import neighbours  # noqa: PLC0415  # NumPy
 
     filters = neighbours.Filters(wanted.bpm, wanted.key, wanted.other_album)
     try:
@@ -84,7 +85,7 @@ def path(first: int, last: int, count: int) -> Found:
     """The path between two tracks, these included. Raises WrongDimensionError."""
     if vectors.current_model() is None:
         return Found([], WITHOUT_MODEL)
-    from db import neighbours  # noqa: PLC0415  # NumPy
+    from db.similarity import neighbours  # noqa: PLC0415  # NumPy
 
     try:
         return Found(_cards(neighbours.path(first, last, count)))
@@ -94,8 +95,8 @@ def path(first: int, last: int, count: int) -> Found:
 
 def _cards(found: "Sequence[Neighbour]") -> list[SimilarTrack]:
     ids = [each.track_id for each in found]
-    cards = {each.id: each for each in searching.track_cards(ids)}
-    known = sounding.tracks(ids, missing=True)
+    cards = {each.id: each for each in search.track_cards(ids)}
+    known = tracks.track_summaries(ids, missing=True)
     return [
         SimilarTrack(cards[each.track_id], known[each.track_id], each.similarity)
         for each in found

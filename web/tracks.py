@@ -1,19 +1,96 @@
-"""The page of a track, similar tracks, and the path from one track to another."""
+"""The page of a track with its key wheel, similar tracks, and paths between two tracks."""
 
+import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, render_template
 
-from db import cluster_terms, clusters, named_tracks, track_page
+from db.library import audio_features, entity_pages, search
+from db.library.search import NamedTrack
 from db.models import AudioFeatures, EntityType, State
-from db.named_tracks import NamedTrack
+from db.similarity import cluster_terms, clusters
 from web import similar
 from web.facts import from_the_web
-from web.key_wheel import SIZE, key_wheel
-from web.paging import number, text
+from web.pager import number, text
 from web.similar import TEMPOS, Found
-from worker import playlists
+from worker.cli import playlists
+
+SIZE = 200
+"""Width and height of the drawing."""
+_PLACES = 12
+_RINGS = {"A": (40.0, 68.0), "B": (70.0, 98.0)}
+"""Inner and outer radius: minor keys lie inside."""
+_MINOR = ("Abm", "Ebm", "Bbm", "Fm", "Cm", "Gm", "Dm", "Am", "Em", "Bm", "F#m", "C#m")
+_MAJOR = ("B", "F#", "C#", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E")
+_GAP = 0.012
+"""Radians between segments, at each side."""
+
+
+class Segment(NamedTuple):
+    """A key on the wheel: the outline as an SVG path, and where its name is centred."""
+
+    code: str
+    key: str
+    outline: str
+    x: float
+    y: float
+    part: str
+    """What it is to the wheel's key: here, fits, or nothing."""
+
+
+class KeyWheel(NamedTuple):
+    """The wheel of one key."""
+
+    segments: list[Segment]
+    fitting: list[Segment]
+    """Those that mix with the key, without itself."""
+
+
+def key_wheel(camelot: str) -> KeyWheel:
+    """The wheel with this place marked."""
+    segments = [_marked(each, camelot) for each in _blank()]
+    return KeyWheel(segments, [each for each in segments if each.part == "fits"])
+
+
+def _marked(segment: Segment, camelot: str) -> Segment:
+    if segment.code == camelot:
+        return segment._replace(part="here")
+    fits = audio_features.keys_match(camelot, segment.code)
+    return segment._replace(part="fits") if fits else segment
+
+
+@cache
+def _blank() -> list[Segment]:
+    return [
+        _segment(f"{place}{letter}", keys[place - 1], place, *_RINGS[letter])
+        for letter, keys in (("A", _MINOR), ("B", _MAJOR))
+        for place in range(1, _PLACES + 1)
+    ]
+
+
+def _segment(code: str, key: str, place: int, inner: float, outer: float) -> Segment:
+    """As on a clock: twelve is at the top."""
+    middle = 2 * math.pi * place / _PLACES
+    half = math.pi / _PLACES - _GAP
+    begin, end = middle - half, middle + half
+    outline = (
+        f"M{_at(inner, begin)}L{_at(outer, begin)}A{outer:g} {outer:g} 0 0 1 {_at(outer, end)}"
+        f"L{_at(inner, end)}A{inner:g} {inner:g} 0 0 0 {_at(inner, begin)}Z"
+    )
+    x, y = _point((inner + outer) / 2, middle)
+    return Segment(code, key, outline, round(x, 1), round(y, 1), "")
+
+
+def _at(radius: float, angle: float) -> str:
+    x, y = _point(radius, angle)
+    return f"{x:.2f} {y:.2f}"
+
+
+def _point(radius: float, angle: float) -> tuple[float, float]:
+    return SIZE / 2 + radius * math.sin(angle), SIZE / 2 - radius * math.cos(angle)
+
 
 bp = Blueprint("tracks", __name__)
 
@@ -46,7 +123,7 @@ class End(NamedTuple):
 @bp.get("/tracks/<id:track_id>")
 def track(track_id: int) -> str:
     """A track, its audio features, and similar tracks."""
-    found = track_page.track(track_id)
+    found = entity_pages.track_page(track_id)
     if found is None:
         abort(404, "There is no such track.")
     features, wanted = found.features, similar.wanted()
@@ -74,7 +151,7 @@ def track(track_id: int) -> str:
 @bp.get("/tracks/<id:track_id>.m3u8")
 def similar_playlist(track_id: int) -> Response:
     """A playlist: the track, and its nearest neighbours."""
-    if track_page.track(track_id) is None:
+    if entity_pages.track_page(track_id) is None:
         abort(404, "There is no such track.")
     found = similar.nearest(track_id, _IN_PLAYLIST, similar.wanted())
     if found.lack:
@@ -109,7 +186,7 @@ def path_playlist() -> Response:
 
 def playlist(ids: Sequence[int], name: str, kind: EntityType = EntityType.TRACK) -> Response:
     """The files of these tracks, or of these artists, as an M3U8 to be saved."""
-    body = playlists.playlist(cluster_terms.listed(kind, ids))
+    body = playlists.playlist(cluster_terms.listed_tracks(kind, ids))
     response = Response(body, mimetype="audio/x-mpegurl")
     response.headers.set("Content-Disposition", "attachment", filename=playlists.file_name(name))
     return response
@@ -126,7 +203,7 @@ def _way(first: End, last: End, length: int) -> Found | None:
 
 def _end(name: str) -> End:
     given = text(name)
-    return End(given, named_tracks.called(given) if given else [])
+    return End(given, search.tracks_named(given) if given else [])
 
 
 def _length() -> int:

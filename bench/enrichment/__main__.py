@@ -34,13 +34,13 @@ from bench.enrichment.tables import (
     track_answers,
 )
 from bench.enrichment.web import WINDOW, MusicBrainz
-from db import enrichment
-from db.connection import open_database
+from db.enrichment import enrichment_needs
 from db.models import State
-from db.schema import migrate
+from db.sql.connection import open_database
+from db.sql.schema import migrate
 from worker import dispatch
-from worker.recovery.due import enqueue_due
-from worker.redis import connect
+from worker.recovery.__main__ import enqueue_due
+from worker.redis.connection import connect
 
 PRECISION, RECALL = 0.98, 0.9
 WORKERS = 4
@@ -98,7 +98,7 @@ def _workers() -> Iterator[None]:
     """A Valkey, a migrated database, and four workers of the queue, in a folder of their own."""
     folder = tempfile.mkdtemp(prefix="mfenrich", dir="/tmp")  # sockets: 107 bytes
     os.environ["FLEET_DATA_DIR"] = folder
-    started = [_start("worker.valkey")]
+    started = [_start("worker.redis.valkey")]
     try:
         connect(wait=30).close()
         open_database()
@@ -135,7 +135,7 @@ def _enrich() -> float:
 def _is_left() -> bool:
     return any(
         standing.never_asked or any(standing.states[state] for state in _OPEN)
-        for standing in enrichment.standings().values()
+        for standing in enrichment_needs.enrichment_progress().values()
     )
 
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from bench.enrichment.albums import TaggedAlbum
 from bench.enrichment.catalogue import Catalogue
-from db import facts
-from db.connection import transaction
+from db.enrichment import facts
 from db.models import Album, AlbumArtist, Artist, EntityType, Track, TrackArtist
-from db.rows import tuples
+from db.sql.connection import transaction
+from db.sql.queries import tuples
 
 
 class Score(NamedTuple):
@@ -63,7 +63,7 @@ def album_answers(albums: Sequence[TaggedAlbum]) -> list[Answer]:
 def edition_answers(albums: Sequence[TaggedAlbum]) -> list[Answer]:
     """Of each album the release, which is named only where it is certain."""
     ids = range(1, len(albums) + 1)
-    taken = {k: v[0] for k, v in facts.values(EntityType.ALBUM, ids, "release_id").items()}
+    taken = {k: v[0] for k, v in facts.fact_values(EntityType.ALBUM, ids, "release_id").items()}
     return [Answer(a.kind, a.release, taken.get(n)) for n, a in enumerate(albums, 1)]
 
 
@@ -93,7 +93,7 @@ def artist_answers(albums: Sequence[TaggedAlbum], catalogue: Catalogue) -> list[
 
 
 def _taken(entity_type: EntityType, ids: Sequence[int]) -> dict[int, str]:
-    found = facts.values(entity_type, ids, facts.IDENTITY[entity_type])
+    found = facts.fact_values(entity_type, ids, facts.IDENTITY[entity_type])
     return {entity_id: values[0] for entity_id, values in found.items()}
 
 

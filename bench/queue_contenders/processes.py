@@ -13,8 +13,8 @@ from shutil import rmtree
 
 import redis
 
-from worker.lifeline import die_with_parent
-from worker.redis import connect
+from worker.host.lifeline import die_with_parent
+from worker.redis.connection import connect
 
 _REPOSITORY = Path(__file__).parents[2]
 _PATIENCE = 10.0
@@ -109,7 +109,7 @@ def valkey() -> Iterator[tuple[Path, redis.Redis]]:
         "PYTHONSAFEPATH": "1",
     }
     try:
-        with running([("-m", "worker.valkey")], folder / "valkey.log", {}):
+        with running([("-m", "worker.redis.valkey")], folder / "valkey.log", {}):
             yield folder, connect(wait=20)
     finally:
         rmtree(folder, ignore_errors=True)

@@ -24,9 +24,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from bench.rebalance.house import STAGES, House, at_rest, new_house
-from db.connection import close_database, open_database
-from db.maintenance_runs import history
-from worker.rebalancing.deciding import DWELL
+from db.maintenance.maintenance_runs import history
+from db.sql.connection import close_database, open_database
+from worker.maintenance.rebalance import DWELL
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2
 LEAST_GAIN, NOISE = 1.3, 0.95

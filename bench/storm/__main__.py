@@ -33,7 +33,7 @@ from bench.storm.own_fleet import COMPLETE, StormError, own_fleet, start_scan, u
 from bench.storm.recovering import Recovery, held_by
 from bench.storm.tables import Snapshot, differences, snapshot
 from bench.storm.victims import Kind, choose
-from worker.redis_address import redis_url
+from worker.redis.address import redis_url
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2
 MEDIAN_SECONDS, WORST_SECONDS = 1.0, 5.0

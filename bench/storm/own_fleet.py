@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from db.connection import close_database, open_database
-from worker.exit_codes import ExitCode
+from db.sql.connection import close_database, open_database
+from worker.errors import ExitCode
 
 COMPLETE = {ExitCode.OK, ExitCode.PROBLEMS}
 """Exit codes of a scan that has ended well."""

@@ -9,8 +9,8 @@ from rq.utils import as_text
 
 from bench.storm.victims import Kind, Victim
 from db import settings
-from worker.holders import Holder, holders
-from worker.supervisor.members import is_alive
+from worker.redis.holders import Holder, holders
+from worker.supervisor.shutdown import is_alive
 
 _ENDED = {"finished", "failed", "stopped", "canceled"}
 Jobs = dict[str, int]

@@ -22,7 +22,7 @@ from db.models import (
     Table,
     Track,
 )
-from db.rows import tuples
+from db.sql.queries import tuples
 
 Snapshot = dict[str, Counter[str]]
 """Each table's rows as text, and how often each is there."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from worker import dispatch
-from worker.supervisor.members import Member, members
+from worker.supervisor.shutdown import Member, members
 from worker.topology import Execution
 
 

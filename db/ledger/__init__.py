@@ -6,16 +6,28 @@ no longer leased to that attempt: the result is then not written, and the next o
 takes up what earlier attempts of its job leased, for these are dead or given up.
 """
 
-from db.ledger.asking import forget, need, wake_due, wake_failed
 from db.ledger.attempt import Attempt, Settled, lease
-from db.ledger.leasing import backoff, give_up, given_up, leasing_jobs, release
-from db.ledger.needs import NEEDS, UNHURRIED, Need, need_for, need_of
-from db.ledger.quarantining import Quarantine, quarantine, quarantine_file, quarantined
-from db.ledger.standing import (
+from db.ledger.leases import backoff, give_up, given_up, leasing_jobs, release
+from db.ledger.needs import (
+    NEEDS,
+    UNHURRIED,
+    Need,
+    forget,
+    need,
+    need_for,
+    need_of,
+    wake_due,
+    wake_failed,
+)
+from db.ledger.states import (
+    Quarantine,
     counts,
     never_asked,
     none_for_another_reason,
     open_among,
+    quarantine,
+    quarantine_file,
+    quarantined,
     todo_among,
     unleased,
     with_row,

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from peewee import Expression
 
-from db.connection import is_sqlite, transaction
 from db.ledger.needs import Need, need_for
-from db.ledger.rows import these
+from db.ledger.states import is_among
 from db.models import EntityType, Kind, LedgerRow, State, utc_now
-from db.slices import slices
+from db.sql.connection import is_sqlite, transaction
+from db.sql.queries import slices
 
 
 class Settled(NamedTuple):
@@ -67,7 +67,7 @@ class Attempt:
                     leased_until=None,
                     look_again_at=utc_now() + again if again else None,
                 ).where(
-                    these(self.need.kind, self.need.entity_type, ids), _is_holder(self.holder)
+                    is_among(self.need.kind, self.need.entity_type, ids), _is_holder(self.holder)
                 ).execute()
 
 
@@ -100,7 +100,7 @@ def lease(
                 lease_attempt=number,
                 leased_until=now + lasts,
                 attempt=LedgerRow.attempt + 1,
-            ).where(these(kind, entity_type, ids), free).execute()
+            ).where(is_among(kind, entity_type, ids), free).execute()
         return Attempt(need, holder, _leased(need, entity_ids, holder, lock=False))
 
 
@@ -108,7 +108,7 @@ def _leased(need: Need, entity_ids: Sequence[int], holder: str, *, lock: bool) -
     found: list[int] = []
     for ids in slices(entity_ids):
         query = LedgerRow.select(LedgerRow.entity_id).where(
-            these(need.kind, need.entity_type, ids),
+            is_among(need.kind, need.entity_type, ids),
             LedgerRow.state == State.LEASED,
             _is_holder(holder),
         )

@@ -1,27 +1,33 @@
 """The tables: what the fleet knows of a music library, the same for SQLite and PostgreSQL.
 
-Times are naive UTC. Paths are text as `db.paths` writes it. A change here needs a migration.
+Times are naive UTC. Paths are text as `db.sql.path_text` writes it. A change here needs a
+migration.
 """
 
+from db.models.artwork import ArtistPicture, ChosenImage, Cover, EmbeddedPicture, FolderImage, Image
 from db.models.base import EntityType, Kind, State, Table, database, utc_now
-from db.models.clock import ScheduleTime
-from db.models.clusters import Cluster, ClusterMembership, ClusterModel
-from db.models.enrichment import Fact
-from db.models.monitoring import ModelHealth, TagCheck, TagWord
-from db.models.music import Album, AlbumArtist, Artist, Genre, Track, TrackArtist, TrackGenre
-from db.models.pictures import (
-    ArtistPicture,
-    ChosenImage,
-    Cover,
-    EmbeddedPicture,
-    FolderImage,
-    Image,
-    ProviderAnswer,
+from db.models.enrichment import Fact, ProviderAnswer
+from db.models.library import (
+    Album,
+    AlbumArtist,
+    Artist,
+    AudioFeatures,
+    Genre,
+    Track,
+    TrackArtist,
+    TrackGenre,
 )
-from db.models.reports import HealthReport
-from db.models.similarity import Vector, VectorModel
-from db.models.sound import AudioFeatures
-from db.models.upkeep import MaintenanceRun
+from db.models.maintenance import HealthReport, MaintenanceRun, ScheduleTime
+from db.models.similarity import (
+    Cluster,
+    ClusterMembership,
+    ClusterModel,
+    ModelHealth,
+    TagCheck,
+    TagWord,
+    Vector,
+    VectorModel,
+)
 from db.models.work import LedgerRow, Problem, Scan, ScanChunk
 
 __all__ = [

@@ -9,7 +9,7 @@ from peewee import (
 )
 
 database = DatabaseProxy()
-"""The open database; `db.connection.open_database` points it at SQLite or PostgreSQL."""
+"""The open database; `db.sql.connection.open_database` points it at SQLite or PostgreSQL."""
 
 
 def utc_now() -> datetime:

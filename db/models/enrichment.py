@@ -1,6 +1,14 @@
-"""What the web says of tracks, albums and artists, apart from what the files say."""
+"""What providers on the web say of tracks, albums and artists, apart from the tags."""
 
-from peewee import AutoField, DateTimeField, FloatField, IntegerField, JSONField, TextField
+from peewee import (
+    AutoField,
+    BooleanField,
+    DateTimeField,
+    FloatField,
+    IntegerField,
+    JSONField,
+    TextField,
+)
 
 from db.models.base import Table, utc_now
 
@@ -12,7 +20,7 @@ class Fact(Table):
     entity_type = TextField()
     entity_id = IntegerField()
     field = TextField()
-    """One of `db.facts.FIELDS`."""
+    """One of `db.enrichment.facts.FIELDS`."""
     value = JSONField()
     source = TextField()
     """The provider that said so, as FLEET_PROVIDERS names it."""
@@ -30,3 +38,20 @@ class Fact(Table):
             (("entity_type", "entity_id", "source", "field"), True),
             (("source", "entity_type"), False),
         )
+
+
+class ProviderAnswer(Table):
+    """What a provider on the web answered, so that it is not asked again too soon."""
+
+    id = AutoField()
+    provider = TextField()
+    question = TextField()
+    """What was asked, in a form that is the same each time."""
+    found = BooleanField()
+    answer = JSONField(default=dict)
+    asked_at = DateTimeField(default=utc_now)
+    ask_again_at = DateTimeField()
+
+    class Meta:
+        table_name = "provider_answers"
+        indexes = ((("provider", "question"), True),)

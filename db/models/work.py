@@ -56,7 +56,7 @@ class Scan(Table):
     root = TextField()
     deep = BooleanField(default=False)
     scope = JSONField(null=True)
-    """The part of the root that is looked at, see `db.scope`; None: all of it."""
+    """The part of the root that is looked at, see `db.scanning.library_files`; None: all of it."""
     started_at = DateTimeField(default=utc_now)
     walked_at = DateTimeField(null=True)
     finished_at = DateTimeField(null=True)

@@ -5,10 +5,11 @@ a bounded child, which alone imports what is heavy. A file that cannot be heard 
 the ledger and among the problems.
 """
 
-from db import audio_features, ledger
-from db.connection import transaction
+from db import ledger
 from db.ledger import Attempt
+from db.library import audio_features
 from db.models import EntityType, Kind
+from db.sql.connection import transaction
 from jobs.audio_analysis.outcomes import Analysis, analyse, write
 from worker.dispatch import current_attempt, enqueue, job
 
@@ -25,7 +26,7 @@ def analyze_batch(track_ids: list[int]) -> None:
     """
     attempt = ledger.lease(Kind.ANALYSIS, EntityType.TRACK, track_ids, current_attempt())
     done: list[Analysis] = []
-    for analysis in analyse(audio_features.tracks(attempt.leased)):
+    for analysis in analyse(audio_features.tracks_to_analyse(attempt.leased)):
         done.append(analysis)
         if len(done) == _TRACKS_AT_ONCE:
             _settle(done, attempt)

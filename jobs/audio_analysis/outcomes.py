@@ -1,21 +1,115 @@
-"""What became of the analysis of each track, and writing that down."""
+"""The analysis of each track in a bounded child, and writing its features or its fault.
 
+librosa has numba compile parts of it, which are kept for good in the folder NUMBA_CACHE_DIR.
+Compiling takes a quarter of a minute on a fast core and minutes on a slow one, and more memory than
+an analysis. So it happens once, in a process of its own, before the first file is analysed: neither
+the time nor the memory of a file has to allow for it.
+"""
+
+import fcntl
+import hashlib
 import os
+import platform
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from importlib import metadata, util
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from db import audio_features, problems
-from db.analysis_seconds import TURNED_OFF, analysis_seconds, is_off
-from db.audio_features import AnalysedTrack
 from db.ledger import Attempt, Settled
+from db.library import audio_features
+from db.library.audio_features import AnalysedTrack
 from db.models import State
-from db.problems import FileProblem, Stage
-from jobs.audio_analysis import compiled
-from jobs.audio_analysis.version import EXTRACTOR
+from db.scanning import problems
+from db.scanning.problems import FileProblem, Stage
+from db.settings import ANALYSIS_OFF, analysis_is_off, analysis_seconds
 from jobs.bounded import FailureKind, ItemFailure, run_bounded
 from jobs.errors import UnreadableFileError
 from jobs.records import ProblemCode
+
+EXTRACTOR = 2
+"""Raised with every change that makes other features of the same sound: what an older one found is
+then analysed again."""
+
+
+COMPILE_MEMORY = 2 * 1024 * 1024 * 1024
+"""Bytes of address space."""
+COMPILE_SECONDS = 900.0
+"""The job has 45 minutes."""
+_COMPILED_LIBRARIES = ("librosa", "numba", "numpy")
+
+
+def ensure_compiled() -> None:
+    """Compile what these versions of the libraries have not compiled on this machine yet.
+
+    Without NUMBA_CACHE_DIR, which the fleet always sets, numba keeps it beside librosa, and the
+    first file waits for it. One process compiles at a time: two that do at once overwrite each
+    other's files, and whoever loads them crashes. Raises RuntimeError when it cannot be compiled.
+    """
+    name = os.environ.get("NUMBA_CACHE_DIR")
+    if not name:
+        return
+    folder = Path(name)
+    done = compiled_marker(folder)
+    if done.exists():
+        return
+    try:
+        with lock_cache(folder):
+            if not done.exists():
+                _compile_apart(name)
+                done.touch()
+    except OSError as error:
+        raise _compile_failure(name, str(error)) from error
+
+
+def compiled_marker(folder: Path) -> Path:
+    """The file that says that all is compiled in this folder, for what may change it."""
+    return folder / f"compiled {_versions()}"
+
+
+@contextmanager
+def lock_cache(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process alone; the kernel lets go of it when the process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "compiling").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _compile_apart(folder: str) -> None:
+    outcomes = run_bounded(_compile, [None], extra_memory=COMPILE_MEMORY, seconds=COMPILE_SECONDS)
+    with closing(outcomes):
+        outcome = next(outcomes)
+    if isinstance(outcome, ItemFailure):
+        raise _compile_failure(folder, outcome.message)
+
+
+def _compile_failure(folder: str, why: str) -> RuntimeError:
+    return RuntimeError(
+        f"librosa cannot be compiled into NUMBA_CACHE_DIR, {folder}: {why} — see that the folder "
+        "can be written to and has 10 MB to spare, and that 1 GB of memory is free; the job is "
+        "then tried again"
+    )
+
+
+def _versions() -> str:
+    """Whatever of this changes, numba compiles anew: versions, and the place of librosa."""
+    libraries = [f"{name}-{metadata.version(name)}" for name in _COMPILED_LIBRARIES]
+    spec = util.find_spec("librosa")
+    place = hashlib.sha256(str(spec and spec.origin).encode()).hexdigest()[:12]
+    return " ".join([*libraries, f"python-{platform.python_version()}", platform.machine(), place])
+
+
+def _compile(_: None) -> bool:
+    """Hear a second of a tone, which is all that a file needs. Runs in the child."""
+    import numpy as np  # noqa: PLC0415  # 120 MiB, with what follows
+
+    from jobs.audio_analysis.features import features  # noqa: PLC0415
+    from jobs.audio_analysis.spectrum import RATE, Excerpt  # noqa: PLC0415
+
+    tone = np.sin(np.arange(RATE * 5, dtype=np.float32) * np.float32(0.1))[:, None]
+    return "bpm" in features(Excerpt(tone, RATE, 0.0, "none"))
+
 
 MEMORY = 1024 * 1024 * 1024
 """Bytes of address space that the child may take; the libraries reserve some 550 MiB of it, and the
@@ -51,15 +145,15 @@ class Analysis(NamedTuple):
 
 def analyse(tracks: Sequence[AnalysedTrack]) -> Iterator[Analysis]:
     """The analysis of each track, whatever the files do. Raises SettingError."""
-    if is_off():
-        yield from (Analysis(track, nothing=TURNED_OFF) for track in tracks)
+    if analysis_is_off():
+        yield from (Analysis(track, nothing=ANALYSIS_OFF) for track in tracks)
         return
     seconds = analysis_seconds()
-    compiled.ensure()
+    ensure_compiled()
     present = [track for track in tracks if not track.missing]
     yield from (Analysis(track) for track in tracks if track.missing)
     items = [(track.path, seconds, track.duration) for track in present]
-    outcomes = run_bounded(_hear, items, extra_memory=MEMORY, seconds=SECONDS)
+    outcomes = run_bounded(_features_or_fault, items, extra_memory=MEMORY, seconds=SECONDS)
     with closing(outcomes):
         for track, outcome in zip(present, outcomes, strict=True):
             if isinstance(outcome, ItemFailure):
@@ -73,7 +167,9 @@ def analyse(tracks: Sequence[AnalysedTrack]) -> Iterator[Analysis]:
 
 def write(done: Sequence[Analysis], attempt: Attempt) -> None:
     """Write features and problems, and settle the needs. Call it within `attempt.settling`."""
-    audio_features.record([_row(each.track, each.features) for each in done if each.features])
+    audio_features.record_features(
+        [_row(each.track, each.features) for each in done if each.features]
+    )
     problems.clear([each.track.path for each in done if each.features], Stage.ANALYSIS)
     problems.record(
         [
@@ -86,19 +182,19 @@ def write(done: Sequence[Analysis], attempt: Attempt) -> None:
     attempt.settle(map(_settled, done))
 
 
-def _hear(item: tuple[str, float, float | None]) -> dict[str, Any]:
+def _features_or_fault(item: tuple[str, float, float | None]) -> dict[str, Any]:
     """The features of a file, or its code and message. Runs in the child, which imports it all."""
-    from jobs.audio_analysis.decoding import Wanted  # noqa: PLC0415  # 120 MiB
-    from jobs.audio_analysis.extracting import features_of_file  # noqa: PLC0415
+    from jobs.audio_analysis.decoder import ExcerptRequest  # noqa: PLC0415  # 120 MiB
+    from jobs.audio_analysis.features import features_of_file  # noqa: PLC0415
 
-    _hush()
+    _discard_stderr()
     try:
-        return features_of_file(Wanted(*item))
+        return features_of_file(ExcerptRequest(*item))
     except UnreadableFileError as error:
         return {"code": error.code.value, "message": str(error)}
 
 
-def _hush() -> None:
+def _discard_stderr() -> None:
     """Have what decoders write to the error output go nowhere: a line for each broken frame.
 
     What comes of it is told by their errors.

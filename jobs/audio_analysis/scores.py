@@ -1,10 +1,13 @@
-"""Five scores of 0 to 1, derived from the features: what people filter and order by.
+"""Scores and synthetic tags, derived from the features.
 
-None is a trained model: each is a mean of a few features, set to scale by the range that these have
-in recorded music. They order tracks; their absolute values mean little.
+None of the five scores of 0 to 1, which people filter and order by, is a trained model: each is a
+mean of a few features, set to scale by the range that these have in recorded music. They order
+tracks; their absolute values mean little. A synthetic tag is a word for what features say, with the
+feature that it came from.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +17,7 @@ from jobs.audio_analysis.timbre import Timbre
 from jobs.audio_analysis.tonality import Tonality
 
 
-class Heard(NamedTuple):
+class Descriptors(NamedTuple):
     """All that the scores are derived from."""
 
     rhythm: Rhythm
@@ -35,7 +38,7 @@ class Scores(NamedTuple):
     valence: float
 
 
-def scores(heard: Heard) -> Scores:
+def scores(heard: Descriptors) -> Scores:
     """All five."""
     return Scores(
         energy(heard),
@@ -46,7 +49,7 @@ def scores(heard: Heard) -> Scores:
     )
 
 
-def energy(heard: Heard) -> float:
+def energy(heard: Descriptors) -> float:
     """Arousal.
 
     0.4 loudness (-30 to -8 LUFS), 0.3 onsets (0 to 8 a second), 0.15 brightness
@@ -65,7 +68,7 @@ def energy(heard: Heard) -> float:
     )
 
 
-def danceability(heard: Heard) -> float:
+def danceability(heard: Descriptors) -> float:
     """How well one could dance to it.
 
     0.5 clarity of the pulse (0.05 to 0.35), 0.3 nearness to 120 beats a minute (a bell in
@@ -83,7 +86,7 @@ def danceability(heard: Heard) -> float:
     )
 
 
-def acousticness(heard: Heard) -> float:
+def acousticness(heard: Descriptors) -> float:
     """How little it is amplified and produced.
 
     0.4 dark (centroid, 3500 down to 800 Hz), 0.3 tonal (flatness, 0.1 down to 0.001, by its
@@ -101,7 +104,7 @@ def acousticness(heard: Heard) -> float:
     )
 
 
-def instrumentalness(heard: Heard) -> float:
+def instrumentalness(heard: Descriptors) -> float:
     """One less the signs of a voice.
 
     These are 0.7 modulation near 4 Hz in the speech band (a part of 0.2 to
@@ -118,7 +121,7 @@ def instrumentalness(heard: Heard) -> float:
     )
 
 
-def valence(heard: Heard) -> float:
+def valence(heard: Descriptors) -> float:
     """How happy it sounds, and not sad.
 
     0.4 mode (major 1, minor 0, as far from the middle as the key is sure), 0.25 tempo (60 to 160
@@ -137,7 +140,7 @@ def valence(heard: Heard) -> float:
     )
 
 
-def _brightness(heard: Heard) -> float:
+def _brightness(heard: Descriptors) -> float:
     return _scaled(heard.timbre.centroid.mean, 500, 3500)
 
 
@@ -148,3 +151,68 @@ def _scaled(value: float, low: float, high: float) -> float:
 
 def _mean(*weighted: tuple[float, float]) -> float:
     return sum(weight * value for weight, value in weighted)
+
+
+Features = Mapping[str, Any]
+"""Columns of `audio_features`."""
+
+
+class SyntheticTag(NamedTuple):
+    """A word, and where it came from."""
+
+    tag: str
+    source: str
+    """The feature and its value, such as `energy 0.82`."""
+
+
+class _Rule(NamedTuple):
+    """A word for all tracks whose features are within all of these limits."""
+
+    tag: str
+    limits: Mapping[str, tuple[float, float]]
+
+
+_ANY = float("inf")
+_SURE, _BEAT = (0.08, 1.0), (0.05, 1.0)
+"""Music without a beat has a tempo, too, but none worth a word; nor has noise."""
+_CLEAR = {"bpm_confidence": _SURE, "pulse": _BEAT}
+_RULES = (
+    _Rule("energetic", {"energy": (0.65, 1)}),
+    _Rule("calm", {"energy": (0, 0.35)}),
+    _Rule("bright", {"centroid": (2500, _ANY)}),
+    _Rule("dark", {"centroid": (0, 1100)}),
+    _Rule("dance", {"danceability": (0.65, 1)}),
+    _Rule("ambient", {"onset_rate": (0, 1), "energy": (0, 0.4)}),
+    _Rule(
+        "workout", {"energy": (0.6, 1), "bpm": (115, 185), "bpm_confidence": _SURE, "pulse": _BEAT}
+    ),
+    _Rule("focus", {"instrumentalness": (0.6, 1), "energy": (0.15, 0.5)}),
+    _Rule("acoustic", {"acousticness": (0.65, 1)}),
+    _Rule("instrumental", {"instrumentalness": (0.75, 1)}),
+    _Rule("happy", {"valence": (0.65, 1)}),
+    _Rule("melancholic", {"valence": (0, 0.35)}),
+    _Rule("slow", {"bpm": (0, 80), **_CLEAR}),
+    _Rule("fast", {"bpm": (140, _ANY), **_CLEAR}),
+    _Rule("loud", {"loudness": (-9, _ANY)}),
+    _Rule("quiet", {"loudness": (-_ANY, -23)}),
+    _Rule("dynamic", {"loudness_range": (12, _ANY)}),
+)
+
+
+def synthetic_tags(features: Features) -> list[SyntheticTag]:
+    """The tags of a track with these features, in a fixed order."""
+    if "rms" not in features:
+        return [SyntheticTag("silent", f"peak {features['peak']:.4g}")]
+    return [
+        SyntheticTag(rule.tag, ", ".join(f"{name} {features[name]:.4g}" for name in rule.limits))
+        for rule in _RULES
+        if _rule_applies(rule, features.get)
+    ]
+
+
+def _rule_applies(rule: _Rule, value: Callable[[str], Any]) -> bool:
+    """A feature that is not known is within no limits."""
+    return all(
+        value(name) is not None and low <= value(name) <= high
+        for name, (low, high) in rule.limits.items()
+    )

@@ -1,4 +1,4 @@
-"""The excerpt that every feature is computed of, and its one spectrum."""
+"""The excerpt that every feature is computed of, its one spectrum, and that in mel bands."""
 
 from functools import cached_property
 from typing import NamedTuple
@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import soxr
-from librosa import fft_frequencies, stft
+from librosa import fft_frequencies, power_to_db, stft
+from librosa.feature import melspectrogram
 
 Array = npt.NDArray[np.float32]
 
@@ -97,3 +98,15 @@ def magnitudes_of(samples: Array, window: int, hop: int) -> Array:
         spectra = stft(part, n_fft=window, hop_length=hop, center=False)
         np.abs(spectra.T, out=magnitudes[first : last + 1])
     return magnitudes
+
+
+BANDS = 64
+_LOWEST = 30.0
+"""Hz."""
+
+
+def mel_decibels(spectrum: Spectrum) -> Array:
+    """The power in each band in dB below the loudest of all, at least -80; (BANDS, frames)."""
+    power = melspectrogram(S=spectrum.power.T, sr=RATE, n_mels=BANDS, fmin=_LOWEST)
+    decibels: Array = power_to_db(power, ref=np.max)
+    return decibels

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from db import scans, tracks
-from db.album_folders import folder_of, group_folder
-from jobs.batch.grouping import Grouped, group
+from db.library import tracks
+from db.library.albums import folder_of, group_folder
+from db.scanning import scans
+from jobs.batch.album_groups import Grouped, group
 from jobs.records import Grouping
 from worker.dispatch import enqueue, job
 

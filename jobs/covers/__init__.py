@@ -6,14 +6,16 @@ together with how the needs ended, and does not depend on another job having run
 
 from typing import Any
 
-from db import artist_pictures, covers, ledger, problems
-from db.covers import FRONT
+from db import ledger
+from db.artwork import covers, images, picture_files
+from db.artwork.covers import FRONT
 from db.models import EntityType, Kind, State
-from jobs.covers import album_covers, artist_covers, choice, explaining, remote, store
-from jobs.covers.choosing import search
-from jobs.covers.gathering import gather
+from db.scanning import problems
+from jobs.covers import album_covers, artist_covers, choice, explanation, remote, store
+from jobs.covers.embedded import gather
 from jobs.covers.outcomes import file_faults, wanting, write_covers, write_problems
-from jobs.covers.requested import make_requested
+from jobs.covers.picture_search import search
+from jobs.covers.stored_images import make_requested
 from jobs.covers.track_covers import (
     choose,
     kept,
@@ -35,8 +37,8 @@ def extract_embedded(track_ids: list[int]) -> None:
     pictures = covers.pictures_in(attempt.leased)
     gathered = gather(sizes_of(pictures), look_again=True)
     with attempt.settling() as mine:
-        covers.record_images(list(gathered.fresh))
-        write_track_problems(covers.tracks(sorted(mine)), pictures, gathered)
+        images.record(list(gathered.fresh))
+        write_track_problems(covers.track_places(sorted(mine)), pictures, gathered)
         settled = [
             settle_pictures(track_id, pictures.get(track_id, ()), gathered)
             for track_id in sorted(mine)
@@ -53,7 +55,7 @@ def process_track_covers_batch(track_ids: list[int]) -> None:
     Raises StoreError when the store cannot be written.
     """
     attempt = ledger.lease(Kind.COVER, EntityType.TRACK, track_ids, current_attempt())
-    tracks = covers.tracks(attempt.leased)
+    tracks = covers.track_places(attempt.leased)
     present = [track for track in tracks if not track.missing]
     pictures = covers.pictures_in([track.id for track in present])
     gathered = gather(sizes_of(pictures))
@@ -90,7 +92,7 @@ def process_album_covers(album_ids: list[int]) -> None:
             [fault for each in settled for fault in file_faults(each.searches).items()],
             album_covers.sound_paths(settled, problems.known_files("/", problems.Stage.COVER)),
         )
-        wanted = remote.want(EntityType.ALBUM, wanting(outcomes))
+        wanted = remote.need_searches(EntityType.ALBUM, wanting(outcomes))
     enqueue_need(ledger.need_for(Kind.REMOTE, EntityType.ALBUM), wanted)
 
 
@@ -110,12 +112,12 @@ def extract_artist_images(artist_ids: list[int]) -> None:
         overtaken = artist_covers.overtaken(artists, mine)
         again = ledger.need(Kind.PICTURE, EntityType.ARTIST, overtaken)
         settled = [each for each in artists if each.artist_id in mine - overtaken]
-        covers.record_images(list(fresh.values()))
+        images.record(list(fresh.values()))
         found = artist_covers.found_pictures(settled)
         endings = [artist_covers.settled_pictures(each) for each in settled]
         nothing = {each.entity_id: each.reason for each in endings if each.state is State.NONE}
         stale = ledger.none_for_another_reason(Kind.COVER, EntityType.ARTIST, nothing)
-        differing = {*artist_pictures.replace(found), *stale}
+        differing = {*picture_files.replace_artist_pictures(found), *stale}
         changed = ledger.need(Kind.COVER, EntityType.ARTIST, sorted(differing))
         faults = [fault for each in settled for fault in file_faults(each.searches).items()]
         write_problems(faults, artist_covers.sound_paths(settled))
@@ -142,7 +144,7 @@ def process_artist_images_batch(artist_ids: list[int]) -> None:
         write_covers(attempt, outcomes, fresh.values())
         faults = [fault for each in settled for fault in file_faults(each.searches).items()]
         write_problems(faults, artist_covers.sound_paths(settled))
-        wanted = remote.want(EntityType.ARTIST, wanting(outcomes))
+        wanted = remote.need_searches(EntityType.ARTIST, wanting(outcomes))
     enqueue_need(attempt.need, again)
     enqueue_need(ledger.need_for(Kind.REMOTE, EntityType.ARTIST), wanted)
 
@@ -157,8 +159,9 @@ def process_artist_images(artist_id: int) -> None:
 def choose_image(entity_type: str, entity_id: int, role: str, path: str) -> str | None:
     """Have an album or artist show the picture in a file, whatever else there is, from now on.
 
-    `role` is front, disc-N, fanart or logo; `path` is in the text form of `db.paths`. Returns why
-    the picture is refused, if it is. Raises NoSuchRoleError, StoreError and SettingError.
+    `role` is front, disc-N, fanart or logo; `path` is in the text form of `db.sql.path_text`.
+    Returns why the picture is refused, if it is. Raises NoSuchRoleError, StoreError and
+    SettingError.
     """
     refused = choice.take(EntityType(entity_type), entity_id, role, path)
     if refused is None:
@@ -179,7 +182,7 @@ def withdraw_image(entity_type: str, entity_id: int, role: str) -> bool:
 def explain(entity_type: str, entity_id: int) -> list[dict[str, Any]]:
     """Why an album or artist shows what it shows; see `explaining.explain`. Changes nothing."""
     choice.check(EntityType(entity_type), entity_id, FRONT)
-    return explaining.explain(EntityType(entity_type), entity_id)
+    return explanation.explain(EntityType(entity_type), entity_id)
 
 
 _CHOOSE = {
@@ -190,7 +193,7 @@ _CHOOSE = {
 
 @job
 def make_thumbnails(digest: str, size: int) -> None:
-    """Make the thumbnail of a stored picture in one of `db.image_files.SIZES`, if it is not there.
+    """Make a missing thumbnail of a stored picture, in a size of `db.artwork.image_files.SIZES`.
 
     Raises NoThumbnailError for another size, an unknown or a lost picture, and StoreError when the
     store cannot be written.
@@ -205,7 +208,9 @@ def fetch_album_covers(album_ids: list[int]) -> None:
     Each album is settled as soon as it is done. Raises UnavailableError when some have to wait for
     a provider, SettingError, and StoreError.
     """
-    remote.fetch(EntityType.ALBUM, album_ids)
+    from jobs.covers.remote_search import fetch  # noqa: PLC0415  # HTTPX takes a quarter of a second
+
+    fetch(EntityType.ALBUM, album_ids)
 
 
 @job
@@ -214,4 +219,6 @@ def fetch_artist_images(artist_ids: list[int]) -> None:
 
     As `fetch_album_covers`; besides the front there may be fan art and a logo.
     """
-    remote.fetch(EntityType.ARTIST, artist_ids)
+    from jobs.covers.remote_search import fetch  # noqa: PLC0415  # as above
+
+    fetch(EntityType.ARTIST, artist_ids)

@@ -1,27 +1,34 @@
 """The search for what albums show: the front, and a picture for each of several discs."""
 
-from collections import Counter
+import posixpath
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from db import covers
-from db.album_folders import folder_of
-from db.cover_orders import EMBEDDED, EXTERNAL, album_order, disc_order
-from db.covers import CHOSEN, FRONT, EmbeddedIn, TrackPlace
+from db.artwork import covers
+from db.artwork.covers import CHOSEN, FRONT, EmbeddedIn, TrackPlace
 from db.ledger import Settled
+from db.library.albums import folder_of, is_disc_folder
 from db.models import EntityType, State
-from db.paths import shown
+from db.settings.cover_orders import DISC_SUBTITLE, EMBEDDED, EXTERNAL, album_order, disc_order
+from db.sql.path_text import shown
 from jobs.covers import folder_images
-from jobs.covers.candidates import Candidate, file_candidates
-from jobs.covers.choosing import Search
-from jobs.covers.disc_covers import disc_candidates, discs_of, role_of
-from jobs.covers.embedded_candidates import embedded_candidates
-from jobs.covers.folder_images import Folder, FolderImage
-from jobs.covers.names import cover_name
+from jobs.covers.candidates import Candidate, embedded_candidates, file_candidate, file_candidates
+from jobs.covers.folder_images import (
+    UNNUMBERED,
+    Folder,
+    FolderImage,
+    NamedImage,
+    cover_name,
+    named,
+    picture_stem,
+    plain,
+)
 from jobs.covers.outcomes import Outcome, file_faults, is_wanting, lost, settled
-from jobs.covers.places import Places
+from jobs.covers.own_folders import AlbumFolders
+from jobs.covers.picture_search import CurrentCovers, Search, current_covers
 from jobs.covers.sources import FRONT_TYPES
-from jobs.covers.standing import Standing, standing
 
 Pictures = Mapping[int, Sequence[EmbeddedIn]]
 
@@ -48,8 +55,8 @@ def find(album_ids: Sequence[int]) -> list[AlbumSearch]:
     """The candidates of each album, none of them looked at yet. Raises SettingError."""
     tracks = covers.present_tracks(album_ids)
     pictures = covers.pictures_in([track.id for each in tracks.values() for track in each])
-    places = Places(tracks)
-    stands = standing(EntityType.ALBUM, album_ids)
+    places = AlbumFolders(tracks)
+    stands = current_covers(EntityType.ALBUM, album_ids)
     found = [AlbumSearch(album_id, tracks.get(album_id, ())) for album_id in album_ids]
     for album in found:
         if album.tracks:
@@ -96,7 +103,7 @@ def sound_paths(albums: Iterable[AlbumSearch], recorded: Iterable[str]) -> list[
     ]
 
 
-def _list(album: AlbumSearch, places: Places) -> None:
+def _list(album: AlbumSearch, places: AlbumFolders) -> None:
     """Find the album's folders and the picture files in them."""
     album.folders = places.folders_of(album.album_id)
     try:
@@ -105,7 +112,7 @@ def _list(album: AlbumSearch, places: Places) -> None:
         album.unlisted = f"{shown(str(error.filename))}: {error.strerror}"
 
 
-def _searches(album: AlbumSearch, pictures: Pictures, stands: Standing) -> list[Search]:
+def _searches(album: AlbumSearch, pictures: Pictures, stands: CurrentCovers) -> list[Search]:
     order, for_discs = album_order(), disc_order()
     candidates = {FRONT: _fronts(album, pictures, order)}
     discs = discs_of(album.tracks)
@@ -145,3 +152,69 @@ def _nothing(album: AlbumSearch) -> str:
     """Why an album has no cover, when no candidate says more."""
     folders = ", ".join(shown(folder.path) for folder in album.folders)
     return f"no cover in {folders}, none in the tracks" if folders else "no cover in the tracks"
+
+
+def role_of(disc: int) -> str:
+    """The role in which an album shows the picture of a disc."""
+    return f"disc-{disc}"
+
+
+def discs_of(tracks: Sequence[TrackPlace]) -> dict[int, list[TrackPlace]]:
+    """An album's tracks by disc; empty for an album with one disc."""
+    by_disc: dict[int, list[TrackPlace]] = defaultdict(list)
+    for track in tracks:
+        by_disc[_disc(track)].append(track)
+    return dict(sorted(by_disc.items())) if len(by_disc) > 1 else {}
+
+
+def disc_candidates(
+    disc: int,
+    discs: Mapping[int, Sequence[TrackPlace]],
+    pictures: Mapping[int, Sequence[EmbeddedIn]],
+    images: Sequence[FolderImage],
+    order: Sequence[str],
+) -> list[Candidate]:
+    """What may be the picture of one disc, best first; `images` are the album's picture files.
+
+    A name with `*` must have the disc's number. One without number is the disc's in a folder that
+    holds no other disc; so is `cover.*`, which is the whole album's elsewhere.
+    """
+    others = {track.folder for each in discs if each != disc for track in discs[each]}
+    own = {track.folder for track in discs[disc]} - others
+    here = [
+        each
+        for each in named(images, order)
+        if _is_of(each, disc, order, in_own_folder=each.image.folder.path in own)
+    ]
+    found = file_candidates(here, order)
+    if DISC_SUBTITLE in order:
+        found += _named_as_subtitle(discs[disc], images, order.index(DISC_SUBTITLE))
+    if EMBEDDED in order:
+        found += embedded_candidates(discs[disc], pictures, order.index(EMBEDDED))
+    return found
+
+
+def _disc(track: TrackPlace) -> int:
+    """The disc that a track is on, by its tag or else by the name of its folder."""
+    if track.disc is not None:
+        return track.disc
+    digits = re.search(r"\d+", posixpath.basename(track.folder))
+    return int(digits[0]) if digits and is_disc_folder(track.folder) else 1
+
+
+def _is_of(each: NamedImage, disc: int, order: Sequence[str], *, in_own_folder: bool) -> bool:
+    is_wild = not {"*", "?"}.isdisjoint(order[each.name.rank].rpartition(".")[0])
+    if is_wild and each.name.number != UNNUMBERED:
+        return each.name.number == disc
+    return in_own_folder
+
+
+def _named_as_subtitle(
+    tracks: Sequence[TrackPlace], images: Sequence[FolderImage], rank: int
+) -> list[Candidate]:
+    subtitles = {plain(track.disc_subtitle) for track in tracks if track.disc_subtitle}
+    return [
+        file_candidate(image, DISC_SUBTITLE, (rank, image.folder.distance, 0, image.order))
+        for image in images
+        if plain(picture_stem(image.name) or "") in subtitles
+    ]

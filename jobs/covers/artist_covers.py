@@ -1,21 +1,202 @@
-"""What artists show: the front, fanart and a logo, from what is on disk and what stands."""
+"""The search for what artists show: the front, fanart and a logo.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+The candidates are the picture files that scans have seen, and what is shown already.
+"""
+
+import html
+import posixpath
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from db import ledger
-from db.artist_pictures import FoundPicture
-from db.cover_orders import EXTERNAL, artist_order
-from db.covers import FRONT
+from db.artwork import picture_files as seen
+from db.artwork.covers import FRONT
+from db.artwork.picture_files import FoundPicture
 from db.ledger import Settled
+from db.library.artists_genres import KnownArtist
 from db.models import EntityType, State
-from db.paths import shown
-from jobs.covers import artist_images
-from jobs.covers.artist_images import ArtistImages
-from jobs.covers.choosing import Search
+from db.scanning import scans
+from db.scanning.library_files import ARTIST_NFO
+from db.settings.cover_orders import (
+    ARTIST_NAME,
+    EXTERNAL,
+    IN_ALBUMS,
+    NFO,
+    album_order,
+    artist_order,
+)
+from db.sql.path_text import is_under, shown
+from jobs.covers import folder_images
+from jobs.covers.candidates import Candidate, file_candidate, file_candidates
+from jobs.covers.errors import Fault
+from jobs.covers.folder_images import Folder, FolderImage, cover_name, named, picture_stem, plain
 from jobs.covers.outcomes import Outcome, is_wanting, lost, settled
-from jobs.covers.sources import ARTIST_ROLES, FOLDER
-from jobs.covers.standing import Standing, standing
+from jobs.covers.own_folders import ArtistFolders, artist_folders, is_various, names_of, root_of
+from jobs.covers.picture_search import CurrentCovers, Search, current_covers
+from jobs.covers.sources import ARTIST_ROLES, FANART, FOLDER, LOGO
+
+_NOT_HERE = "-"
+"""Stands in an order for an entry that is looked for elsewhere."""
+_NFO_LENGTH = 256 * 1024
+_FANART = re.compile(r"<fanart\b.*?</fanart\s*>", re.DOTALL | re.IGNORECASE)
+_THUMB = re.compile(r"<thumb\b([^>]*)>([^<]+)</thumb\s*>", re.IGNORECASE)
+_ROLE_OF_ASPECT = {"fanart": FANART, "clearlogo": LOGO, "logo": LOGO}
+
+
+class Basis(NamedTuple):
+    """What the candidates of an artist follow from."""
+
+    place: ArtistFolders
+    names: Mapping[str, Sequence[str]]
+    """The files seen in the place's folders, by folder."""
+
+
+@dataclass
+class ArtistImages:
+    """What may show one artist."""
+
+    basis: Basis
+    candidates: dict[str, list[Candidate]] = field(default_factory=dict)
+    """By role, front, fanart and logo, best first."""
+
+    @property
+    def artist(self) -> KnownArtist:
+        """The artist."""
+        return self.basis.place.artist
+
+    @property
+    def is_various(self) -> bool:
+        """Whether the artist stands for many, and no picture shows it."""
+        return is_various(self.artist)
+
+
+def find_images(artist_ids: Sequence[int]) -> list[ArtistImages]:
+    """What may show each of these artists, among the picture files that scans have seen.
+
+    Nothing is read but an artist.nfo. Raises SettingError.
+    """
+    roots = scans.roots()
+    return [ArtistImages(basis, _candidates(basis, roots)) for basis in _bases(artist_ids)]
+
+
+def images_overtaken(found: Sequence[ArtistImages]) -> set[int]:
+    """Those of the artists for whom a scan has changed since what is found.
+
+    Call it first in the transaction that writes what came of it.
+    """
+    bases = {each.artist.id: each.basis for each in found}
+    now = {basis.place.artist.id: basis for basis in _bases(sorted(bases))}
+    return {artist_id for artist_id, basis in bases.items() if now.get(artist_id) != basis}
+
+
+def _bases(artist_ids: Sequence[int]) -> list[Basis]:
+    found = artist_folders(artist_ids)
+    names = seen.folder_images_in({folder for place in found for folder in _folders(place)})
+    return [
+        Basis(place, {folder: names[folder] for folder in _folders(place) if folder in names})
+        for place in found
+    ]
+
+
+def _folders(place: ArtistFolders) -> Iterable[str]:
+    return (*place.folders, *place.albums, *place.beside)
+
+
+def _candidates(basis: Basis, roots: Sequence[str]) -> dict[str, list[Candidate]]:
+    place, names = basis
+
+    def images(folders: Sequence[str]) -> list[FolderImage]:
+        return [
+            FolderImage(name, Folder(folder, distance, root_of(folder, roots) or "/"), distance)
+            for distance, folder in enumerate(folders)
+            for name in names.get(folder, ())
+        ]
+
+    own, order = images(place.folders), artist_order()
+    fronts = [
+        *_own(own, order, place.with_tracks),
+        *_in_albums(images(place.albums), order),
+        *_named(images(place.beside), order, place.artist),
+    ]
+    found = {FRONT: fronts}
+    for role, entries in ARTIST_ROLES.items():
+        found[role] = file_candidates(named(own, entries), entries)
+    if NFO in order:
+        for image in own:
+            if image.name.lower() == ARTIST_NFO:
+                for role, candidate in _from_nfo(image, order.index(NFO)):
+                    found[role].append(candidate)
+    return {role: _each_once(each) for role, each in found.items()}
+
+
+def _own(
+    images: Sequence[FolderImage], order: Sequence[str], with_tracks: frozenset[str]
+) -> list[Candidate]:
+    """Pictures in the artist's folders. One that may be an album's is the album's, where one is."""
+    here = [_NOT_HERE if entry.startswith(IN_ALBUMS) else entry for entry in order]
+    found = [
+        each
+        for each in named(images, here)
+        if each.image.folder.path not in with_tracks
+        or cover_name(each.image.name, album_order()) is None
+    ]
+    return file_candidates(found, order)
+
+
+def _in_albums(images: Sequence[FolderImage], order: Sequence[str]) -> list[Candidate]:
+    here = [
+        entry.removeprefix(IN_ALBUMS) if entry.startswith(IN_ALBUMS) else _NOT_HERE
+        for entry in order
+    ]
+    return file_candidates(named(images, here), order)
+
+
+def _named(
+    images: Sequence[FolderImage], order: Sequence[str], artist: KnownArtist
+) -> list[Candidate]:
+    """Pictures that are named as the artist, or by the artist's MusicBrainz id."""
+    if ARTIST_NAME not in order:
+        return []
+    names = names_of(artist)
+    if artist.musicbrainz_id:
+        names.add(plain(artist.musicbrainz_id))
+    rank = order.index(ARTIST_NAME)
+    return [
+        file_candidate(image, ARTIST_NAME, (rank, image.order))
+        for image in images
+        if plain(picture_stem(image.name) or "") in names
+    ]
+
+
+def _from_nfo(nfo: FolderImage, rank: int) -> list[tuple[str, Candidate]]:
+    """The picture files that an artist.nfo names, with the role of each. Web addresses are not."""
+    data = folder_images.read(nfo.path, nfo.folder.root)
+    if isinstance(data, Fault):
+        return []
+    text = data[:_NFO_LENGTH].decode("utf-8", "replace")
+    blocks = [(FRONT, _FANART.sub("", text)), (FANART, " ".join(_FANART.findall(text)))]
+    found: list[tuple[str, Candidate]] = []
+    for block_role, block in blocks:
+        for attributes, name in _THUMB.findall(block):
+            path = posixpath.normpath(posixpath.join(nfo.folder.path, html.unescape(name).strip()))
+            aspect = re.search(r"aspect\s*=\s*[\"'](\w+)", attributes.lower())
+            role = _ROLE_OF_ASPECT.get(aspect[1], block_role) if aspect else block_role
+            if "://" not in name and is_under(path, nfo.folder.root) and picture_stem(path):
+                folder, _, file = path.rpartition("/")
+                image = FolderImage(file, Folder(folder, nfo.order, nfo.folder.root), nfo.order)
+                found.append((role, file_candidate(image, NFO, (rank, nfo.order, len(found)))))
+    return found
+
+
+def _each_once(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Each file as the best that it is, best first."""
+    best: dict[str, Candidate] = {}
+    for candidate in sorted(candidates, key=lambda each: each.tier):
+        best.setdefault(candidate.path, candidate)
+    return list(best.values())
+
 
 _MANY = "the name stands for many artists"
 _GONE = "no file of the artist is there"
@@ -37,20 +218,17 @@ class ArtistSearch:
 
 def find(artist_ids: Sequence[int]) -> list[ArtistSearch]:
     """The candidates of each of these artists, none of them looked at yet. Raises SettingError."""
-    stands = standing(EntityType.ARTIST, artist_ids)
+    stands = current_covers(EntityType.ARTIST, artist_ids)
     return [
         ArtistSearch(images, _searches(images, stands[images.artist.id]))
-        for images in artist_images.find(artist_ids)
+        for images in find_images(artist_ids)
     ]
 
 
 def find_files(artist_ids: Sequence[int]) -> list[ArtistSearch]:
     """As `find`, with the picture files on disk alone."""
-    nothing = Standing({}, {})
-    return [
-        ArtistSearch(images, _searches(images, nothing))
-        for images in artist_images.find(artist_ids)
-    ]
+    nothing = CurrentCovers({}, {})
+    return [ArtistSearch(images, _searches(images, nothing)) for images in find_images(artist_ids)]
 
 
 def outcome(artist: ArtistSearch) -> Outcome:
@@ -77,7 +255,7 @@ def overtaken(artists: Sequence[ArtistSearch], mine: set[int]) -> set[int]:
     is gone by now is forgotten.
     """
     images = [artist.images for artist in artists]
-    changed = mine & artist_images.overtaken(images)
+    changed = mine & images_overtaken(images)
     gone = mine - {each.artist.id for each in images}
     ledger.forget(EntityType.ARTIST, sorted(gone))
     return changed
@@ -123,7 +301,7 @@ def sound_paths(artists: Sequence[ArtistSearch]) -> list[str]:
     ]
 
 
-def _searches(images: ArtistImages, stands: Standing) -> list[Search]:
+def _searches(images: ArtistImages, stands: CurrentCovers) -> list[Search]:
     artist_id, order = images.artist.id, artist_order()
     return [
         stands.search(artist_id, role, order if role == FRONT else (), candidates)

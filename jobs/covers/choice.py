@@ -2,14 +2,15 @@
 
 import re
 
-from db import choices, covers, entities, ledger
-from db.choices import Choice
-from db.connection import transaction
+from db import ledger
+from db.artwork import chosen_images, images
+from db.artwork.chosen_images import Choice
+from db.library import search
 from db.models import EntityType, Kind
+from db.sql.connection import transaction
 from jobs.covers import folder_images, store
-from jobs.covers.errors import NoSuchRoleError
-from jobs.covers.faults import Fault
-from jobs.covers.gathering import gather
+from jobs.covers.embedded import gather
+from jobs.covers.errors import Fault, NoSuchRoleError
 from jobs.covers.sources import ARTIST_ROLES, FRONT
 
 _ROLES = {
@@ -20,7 +21,7 @@ _ROLES = {
 
 def check(entity_type: EntityType, entity_id: int, role: str) -> None:
     """Raise NoSuchRoleError unless there is such an album or artist, and it can show this."""
-    if not entities.exists(entity_type, entity_id):
+    if not search.entity_exists(entity_type, entity_id):
         raise NoSuchRoleError(f"there is no {entity_type} {entity_id} — look it up in the database")
     if not _ROLES[entity_type].fullmatch(role):
         known = "disc-1, disc-2 …" if entity_type is EntityType.ALBUM else "fanart, logo"
@@ -42,8 +43,8 @@ def take(entity_type: EntityType, entity_id: int, role: str, path: str) -> str |
     if fault is not None:
         return str(fault)
     with transaction():
-        covers.record_images(list(gathered.fresh))
-        choices.choose(entity_type, entity_id, role, Choice(digest, path))
+        images.record(list(gathered.fresh))
+        chosen_images.choose_image(entity_type, entity_id, role, Choice(digest, path))
         ledger.need(Kind.COVER, entity_type, [entity_id])
     return None
 
@@ -55,7 +56,7 @@ def withdraw(entity_type: EntityType, entity_id: int, role: str) -> bool:
     """
     check(entity_type, entity_id, role)
     with transaction():
-        if not choices.withdraw(entity_type, entity_id, role):
+        if not chosen_images.withdraw_choice(entity_type, entity_id, role):
             return False
         ledger.need(Kind.COVER, entity_type, [entity_id])
         return True

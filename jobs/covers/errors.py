@@ -1,4 +1,6 @@
-"""What can go wrong with the picture store. A picture that is bad is no error but a `faults.Fault`.
+"""What can go wrong with pictures: errors of the picture store, and faults of single pictures.
+
+A picture that is bad is no error but a `Fault`: text in `images.fault`, a row in `problems`.
 
 JobError
 ├── StoreError            the store cannot be written; the job fails and is tried again
@@ -9,8 +11,10 @@ JobError
 
 import errno
 from pathlib import Path
+from typing import NamedTuple, Self
 
 from jobs.errors import JobError
+from jobs.records import ProblemCode
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -43,3 +47,20 @@ def store_error(path: Path, error: OSError) -> StoreError:
         f"{why} — make the folder images in FLEET_DATA_DIR one that the fleet's user may write; "
         "the cover is tried again"
     )
+
+
+class Fault(NamedTuple):
+    """What is wrong with a picture, or with reading it."""
+
+    code: ProblemCode
+    message: str
+
+    def __str__(self) -> str:
+        """As `images.fault` has it: "bad-picture: image file is truncated"."""
+        return f"{self.code.value}: {self.message}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The fault that was written as `text`."""
+        code, _, message = text.partition(": ")
+        return cls(ProblemCode(code), message)

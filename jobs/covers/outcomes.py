@@ -3,14 +3,16 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from db import covers, problems
-from db.cover_orders import EXTERNAL
-from db.covers import CHOSEN, LOCAL, Chosen, KnownImage, Shown
+from db.artwork import covers, images
+from db.artwork.covers import CHOSEN, LOCAL, Chosen, Shown
+from db.artwork.images import KnownImage
 from db.ledger import Attempt, Settled
 from db.models import State
-from db.problems import FileProblem, Stage
-from jobs.covers.choosing import Look, Search
-from jobs.covers.faults import Fault
+from db.scanning import problems
+from db.scanning.problems import FileProblem, Stage
+from db.settings.cover_orders import EXTERNAL
+from jobs.covers.errors import Fault
+from jobs.covers.picture_search import JudgedCandidate, Search
 
 
 class Outcome(NamedTuple):
@@ -88,10 +90,10 @@ def write_covers(
 ) -> None:
     """Write what entities show, and settle their needs. Call it within `attempt.settling`."""
     entity_type = attempt.need.entity_type
-    covers.record_images(list(fresh))
-    covers.hide(entity_type, [each for outcome in outcomes for each in outcome.lost])
-    covers.show(entity_type, [each for outcome in outcomes for each in outcome.chosen])
-    covers.show_no_other(
+    images.record(list(fresh))
+    covers.hide_images(entity_type, [each for outcome in outcomes for each in outcome.lost])
+    covers.show_images(entity_type, [each for outcome in outcomes for each in outcome.chosen])
+    covers.hide_other_roles(
         entity_type,
         {
             outcome.settled.entity_id: {each.role for each in outcome.chosen} | set(outcome.kept)
@@ -119,7 +121,9 @@ def _reason(search: Search) -> str | None:
     return next((str(fault) for fault in faults if fault), None)
 
 
-def _asked(winner: Look, order: Sequence[str], local: tuple[str, ...]) -> tuple[str, ...]:
+def _asked(
+    winner: JudgedCandidate, order: Sequence[str], local: tuple[str, ...]
+) -> tuple[str, ...]:
     """Where the winner was looked for."""
     candidate = winner.candidate
     if candidate.source == CHOSEN:

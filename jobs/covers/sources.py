@@ -1,12 +1,12 @@
 """Where a picture may come from and what it must be to stand for something, as data.
 
-The orders of choice are settings, see `db.cover_orders`.
+The orders of choice are settings, see `db.settings.cover_orders`.
 """
 
 from typing import NamedTuple
 
-from db.cover_orders import EXTENSIONS
-from db.covers import CHOSEN, EMBEDDED, FOLDER, FRONT
+from db.artwork.covers import CHOSEN, EMBEDDED, FOLDER, FRONT
+from db.settings.cover_orders import EXTENSIONS
 
 __all__ = ["CHOSEN", "EMBEDDED", "EXTENSIONS", "FOLDER", "FRONT"]
 

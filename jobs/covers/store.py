@@ -1,4 +1,4 @@
-"""The picture store: files named by their content, where `db.image_files` says.
+"""The picture store: files named by their content, where `db.artwork.image_files` says.
 
 A file appears under its name complete or not at all, and is never changed afterwards: whoever
 stores a picture that is there stores nothing. It is marked as relied upon instead, so that upkeep,
@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from db.image_files import SIZES, THUMBNAIL_SIZE, incoming_dir, original, thumbnail
+from db.artwork.image_files import SIZES, THUMBNAIL_SIZE, incoming_dir, original, thumbnail
 from jobs.covers.errors import store_error
 
 __all__ = [

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from db.covers import EmbeddedIn, TrackPlace
+from db.artwork.covers import EmbeddedIn, TrackPlace
 from db.ledger import Settled
 from db.models import State
-from jobs.covers.candidates import Candidate
-from jobs.covers.choosing import Search, judged
-from jobs.covers.embedded_candidates import fronts
-from jobs.covers.faults import Fault
-from jobs.covers.gathering import Gathered
+from jobs.covers.candidates import Candidate, front_pictures
+from jobs.covers.embedded import Gathered
+from jobs.covers.errors import Fault
 from jobs.covers.outcomes import Outcome, settled, write_problems
+from jobs.covers.picture_search import Search, judged
 from jobs.covers.sources import EMBEDDED, FRONT, TRACK_SOURCES
 from jobs.records import ProblemCode
 
@@ -87,7 +86,7 @@ def _candidates(track: TrackPlace, pictures: Sequence[EmbeddedIn]) -> list[Candi
             digest=picture.digest,
             bytes=picture.bytes,
         )
-        for place, picture in enumerate(fronts(pictures))
+        for place, picture in enumerate(front_pictures(pictures))
     ]
 
 

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from db.enrichment import TaggedAlbum
-from jobs.enrichment.alike import artists_alike, titles_alike
+from db.enrichment.tagged_entities import TaggedAlbum
 from jobs.enrichment.identity import CERTAIN, CLEARLY, LEAST_SCORE, Identity, Unknown, isrcs
-from jobs.enrichment.tracklists import Pair, pairs
+from jobs.enrichment.similarity import Pair, artist_similarity, pairs, title_similarity
 from jobs.providers.musicbrainz import MusicBrainz, fuzzy, phrase
 from jobs.providers.musicbrainz_answers import Candidate, Release, credited
 from jobs.providers.names import normal, without_edition
@@ -30,7 +29,7 @@ _OFFICIAL = 0.01
 _SAME_COUNT = 0.05
 
 
-class MeantRelease(NamedTuple):
+class MatchedRelease(NamedTuple):
     """The release that an album is."""
 
     release: Release
@@ -42,7 +41,7 @@ class MeantRelease(NamedTuple):
 class _Compared(NamedTuple):
     """A release that was compared with the album."""
 
-    meant: MeantRelease
+    meant: MatchedRelease
     score: float
     why: list[str]
     refused: str | None
@@ -50,7 +49,7 @@ class _Compared(NamedTuple):
     fetched_at: datetime = datetime.min
 
 
-Found = Identity[MeantRelease] | Unknown
+Found = Identity[MatchedRelease] | Unknown
 
 
 def identify(album: TaggedAlbum, musicbrainz: MusicBrainz) -> Found:
@@ -80,7 +79,7 @@ def _by_release_id(album: TaggedAlbum, musicbrainz: MusicBrainz) -> Found:
     release, answered = musicbrainz.release(release_id)
     if release is None:
         return Unknown([f"MusicBrainz has no release {release_id}, which the tags name"])
-    meant = MeantRelease(release, pairs(album.tracks, release.tracks), is_edition=True)
+    meant = MatchedRelease(release, pairs(album.tracks, release.tracks), is_edition=True)
     return Identity(meant, "release id in the tags", CERTAIN, answered.asked_at)
 
 
@@ -144,8 +143,8 @@ def _likely(
     """Of each release group the edition that is most like the album, the likeliest group first."""
     editions: dict[str, tuple[float, Candidate]] = {}
     for each in found:
-        title = titles_alike(album.title or "", each.title)
-        artists = artists_alike(album.artists, each.credits) if each.credits else CERTAIN
+        title = title_similarity(album.title or "", each.title)
+        artists = artist_similarity(album.artists, each.credits) if each.credits else CERTAIN
         is_like = title >= _LEAST["title"] and artists >= _LEAST["artists"]
         if not (certain or is_like) or each.tracks < len(album.tracks) * _LEAST["tracks"]:
             continue
@@ -203,7 +202,7 @@ def _compare(album: TaggedAlbum, release: Release, *, is_edition: bool, certain:
         refused = f"{named} is not it: {', '.join(low)}"
     elif score < LEAST_SCORE:
         refused = f"{named} is too different: {score:.2f} ({', '.join(why)})"
-    meant = MeantRelease(release, paired, is_edition)
+    meant = MatchedRelease(release, paired, is_edition)
     return _Compared(meant, round(score, 3), [named, *why], refused)
 
 
@@ -213,10 +212,10 @@ def _values(
     lengths = [pair.length for pair in paired if pair.length is not None]
     return {
         "title": max(
-            titles_alike(album.title or "", release.title),
-            titles_alike(album.title or "", release.group.title),
+            title_similarity(album.title or "", release.title),
+            title_similarity(album.title or "", release.group.title),
         ),
-        "artists": artists_alike(album.artists, release.credits),
+        "artists": artist_similarity(album.artists, release.credits),
         "tracks": sum(pair.title for pair in paired) / len(album.tracks),
         "lengths": sum(lengths) / len(lengths) if lengths else None,
     }

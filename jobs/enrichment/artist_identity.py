@@ -8,9 +8,9 @@ one whose recordings have none of them is not taken, however well the name fits.
 from collections import Counter
 from collections.abc import Sequence
 
-from db.enrichment import TaggedArtist
-from jobs.enrichment.alike import alike
+from db.enrichment.tagged_entities import TaggedArtist
 from jobs.enrichment.identity import CERTAIN, Identity, Unknown
+from jobs.enrichment.similarity import text_similarity
 from jobs.providers.musicbrainz import MusicBrainz, either, phrase
 from jobs.providers.musicbrainz_answers import Artist, Recording
 from jobs.providers.names import is_somebody, normal
@@ -48,7 +48,7 @@ def _by_id(artist: TaggedArtist, musicbrainz: MusicBrainz) -> Found:
 
 
 def _by_credits(artist: TaggedArtist, musicbrainz: MusicBrainz) -> Found:
-    likeness = [(alike(artist.name, name), each) for name, each in artist.credits]
+    likeness = [(text_similarity(artist.name, name), each) for name, each in artist.credits]
     nearest = max((value for value, _ in likeness), default=0.0)
     ids = Counter(each for value, each in likeness if value == nearest >= _MISSPELT)
     ranked = ids.most_common(2)
@@ -62,7 +62,7 @@ def _by_credits(artist: TaggedArtist, musicbrainz: MusicBrainz) -> Found:
 
 
 def _by_titles(artist: TaggedArtist, musicbrainz: MusicBrainz) -> Found:
-    titles = _telling(artist.titles)
+    titles = _distinctive(artist.titles)
     if not titles or len(artist.name) > LONGEST_NAME or not normal(artist.name):
         return Unknown(["there is no name and title to search for"])
     names = [phrase("artist", artist.name), phrase("alias", artist.name)]
@@ -106,7 +106,7 @@ def _is_called(artist: Artist, name: str) -> bool:
     return normal(name) in {normal(each) for each in (artist.name, *artist.aliases)}
 
 
-def _telling(titles: Sequence[str]) -> list[str]:
+def _distinctive(titles: Sequence[str]) -> list[str]:
     """Those of the titles that say something of whose they are."""
     return [
         title

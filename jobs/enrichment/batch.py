@@ -1,19 +1,129 @@
-"""Enriching some albums, tracks or artists: each is settled as soon as it is done."""
+"""Enriching some albums, tracks or artists: each is settled as soon as it is done.
+
+What came of one is written together with how its need ended.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from db import enrichment, ledger, provider_answers, provider_settings
-from db.enrichment import TaggedAlbum, TaggedArtist, TaggedTrack
-from db.models import EntityType, Kind
-from jobs.enrichment import album_identity, artist_identity, told, track_identity
+from db import ledger
+from db.enrichment import enrichment_needs, facts, tagged_entities
+from db.enrichment.facts import CREDITS, IDENTITY, MATCH, FactSource, FactValue
+from db.enrichment.tagged_entities import TaggedAlbum, TaggedArtist, TaggedTrack
+from db.ledger import Attempt, Settled
+from db.models import EntityType, Kind, State, utc_now
+from db.settings import provider_settings
+from jobs.enrichment import album_identity, artist_identity, track_identity
+from jobs.enrichment.album_identity import MatchedRelease
 from jobs.enrichment.identity import CERTAIN, Identity, Unknown
-from jobs.enrichment.outcomes import MUSICBRAINZ, Outcome, note_album, write
+from jobs.enrichment.similarity import Pair
 from jobs.providers.errors import ProviderError, UnavailableError
+from jobs.providers.musicbrainz_answers import Artist, Credit, Recording
 from jobs.providers.provider import KnownArtist, mbid
 from jobs.providers.registry import FactSources, opened_for_facts
 from jobs.providers.wikidata import ENTITY, matches
 from worker.dispatch import connection, current_attempt
+
+MUSICBRAINZ = "musicbrainz"
+_NOBODY = "musicbrainz is not turned on (FLEET_PROVIDERS), and the tags have no id"
+
+
+@dataclass
+class Outcome:
+    """What came of one entity."""
+
+    entity_type: EntityType
+    entity_id: int
+    facts: list[tuple[FactSource, list[FactValue]]] = field(default_factory=list)
+    """What each source says; one that says nothing has an empty list."""
+    asked: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    """Why it is not known who or what is meant."""
+    faults: list[str] = field(default_factory=list)
+    """Who could not be asked, so that the need stays open."""
+    tracks: Sequence[int] = ()
+    """Of an album: all its tracks."""
+    track_facts: dict[int, list[FactValue]] = field(default_factory=dict)
+    """Of an album: what is said of those of its tracks that are on the release."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether somebody says something of it."""
+        return any(said for _, said in self.facts)
+
+    def settled(self) -> Settled:
+        """How the need ended."""
+        if self.is_known:
+            return Settled(self.entity_id, State.DONE, None, self.asked)
+        reason = "; ".join(self.reasons) or _NOBODY
+        return Settled(self.entity_id, State.NONE, reason, self.asked)
+
+    def said(
+        self, source: str, score: float, facts: list[FactValue], fetched_at: datetime | None = None
+    ) -> None:
+        """Note what a source says; one that says nothing needs no time."""
+        self.facts.append((FactSource(source, fetched_at or utc_now(), score), facts))
+
+    def unknown(self, found: Unknown) -> None:
+        """Note that MusicBrainz knows nothing, or not which."""
+        self.reasons += found.reasons
+        self.said(MUSICBRAINZ, 0.0, [])
+
+
+def write(outcome: Outcome, attempt: Attempt) -> None:
+    """Write what was found, unless the need came anew in between, and how the need ended."""
+    entity_type, entity_id = outcome.entity_type, outcome.entity_id
+    with attempt.settling([entity_id]) as mine:
+        if not mine:
+            return
+        for source, said in outcome.facts:
+            facts.replace_facts(entity_type, entity_id, source, said)
+        if outcome.faults:
+            return
+        attempt.settle([outcome.settled()])
+        if entity_type is EntityType.ALBUM:
+            _write_tracks(outcome, attempt.holder)
+        if entity_type is not EntityType.ARTIST:
+            _ask_for_artists(outcome)
+
+
+def _write_tracks(outcome: Outcome, holder: str) -> None:
+    """Settle the tracks that the release told of; the others are to be looked for by themselves."""
+    ledger.need(Kind.ENRICHMENT, EntityType.TRACK, outcome.tracks)
+    known = sorted(outcome.track_facts)
+    attempt = ledger.lease(Kind.ENRICHMENT, EntityType.TRACK, known, holder)
+    for source, _ in outcome.facts:
+        for track_id in known:
+            facts.replace_facts(EntityType.TRACK, track_id, source, outcome.track_facts[track_id])
+    attempt.settle(Settled(track_id, State.DONE, None, outcome.asked) for track_id in known)
+
+
+def _ask_for_artists(outcome: Outcome) -> None:
+    """Ask for artists after their album or track, which may say who they are."""
+    albums = [outcome.entity_id] if outcome.entity_type is EntityType.ALBUM else []
+    tracks = outcome.tracks if outcome.entity_type is EntityType.ALBUM else [outcome.entity_id]
+    artists = sorted(tagged_entities.artists_of_tagged(albums, tracks))
+    need = ledger.need_for(Kind.ENRICHMENT, EntityType.ARTIST)
+    wanted = set(ledger.without_row(need, artists))
+    if outcome.is_known:
+        wanted |= enrichment_needs.unidentified(artists)
+    ledger.need(Kind.ENRICHMENT, EntityType.ARTIST, wanted)
+
+
+def note_album(outcome: Outcome, found: Identity[MatchedRelease]) -> None:
+    """Note what a release says of an album and of its tracks."""
+    outcome.said(MUSICBRAINZ, found.score, of_album(found), found.fetched_at)
+    for pair in found.meant.pairs:
+        why = [f"title {pair.title:.2f}", *_length(pair)]
+        on_it = found._replace(by=f"album by {found.by}", why=why)
+        outcome.track_facts[pair.tagged.id] = of_track(pair.track.recording, on_it)
+
+
+def _length(pair: Pair) -> list[str]:
+    return [] if pair.length is None else [f"length {pair.length:.2f}"]
+
 
 _NOT_ON = Unknown(["musicbrainz is not turned on (FLEET_PROVIDERS)"])
 
@@ -31,11 +141,11 @@ def enrich(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
         for entity_id in attempt.leased:
             outcome = Outcome(entity_type, entity_id)
             for entity in _READ[entity_type]([entity_id]):
-                _look(outcome, entity, sources)
+                _enrich_one(outcome, entity, sources)
             write(outcome, attempt)
             if outcome.faults:
                 faults[entity_id] = "; ".join(outcome.faults)
-    provider_answers.drop_overdue()
+    facts.drop_overdue_answers()
     if faults:
         raise UnavailableError(
             f"{len(faults)} of {len(attempt.leased)} {entity_type}s wait for providers that are "
@@ -43,7 +153,7 @@ def enrich(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
         )
 
 
-def _look(outcome: Outcome, entity: Any, sources: FactSources) -> None:
+def _enrich_one(outcome: Outcome, entity: Any, sources: FactSources) -> None:
     """Find out what is said of one entity; who cannot be asked is a fault of its outcome."""
     try:
         _ENRICH[outcome.entity_type](outcome, entity, sources)
@@ -75,7 +185,7 @@ def _track(outcome: Outcome, track: TaggedTrack, sources: FactSources) -> None:
     if isinstance(found, Unknown):
         outcome.unknown(found)
         return
-    said = told.of_track(found.meant, found)
+    said = of_track(found.meant, found)
     outcome.said(MUSICBRAINZ, found.score, said, found.fetched_at)
 
 
@@ -110,18 +220,103 @@ def _known_artist(
         outcome.unknown(found)
         return None, 0.0
     meant = found.meant
-    outcome.said(MUSICBRAINZ, found.score, told.of_artist(found), found.fetched_at)
+    outcome.said(MUSICBRAINZ, found.score, of_artist(found), found.fetched_at)
     entity = next(iter(matches(ENTITY, meant.links.get("wikidata", ()))), None)
     return KnownArtist(meant.id, meant.name, entity), found.score
 
 
 _READ: dict[EntityType, Callable[[Sequence[int]], Iterable[Any]]] = {
-    EntityType.ALBUM: enrichment.albums,
-    EntityType.TRACK: enrichment.tracks,
-    EntityType.ARTIST: enrichment.artists,
+    EntityType.ALBUM: tagged_entities.tagged_albums,
+    EntityType.TRACK: tagged_entities.tagged_tracks,
+    EntityType.ARTIST: tagged_entities.tagged_artists,
 }
 _ENRICH: dict[EntityType, Callable[[Outcome, Any, FactSources], None]] = {
     EntityType.ALBUM: _album,
     EntityType.TRACK: _track,
     EntityType.ARTIST: _artist,
 }
+
+
+CORE, SUPPLEMENTARY = "CC0 1.0", "CC BY-NC-SA 3.0"
+_SITE = "https://musicbrainz.org"
+_MOST_LINKS, _MOST_ALIASES, _MOST_GENRES = 40, 40, 15
+
+
+def of_album(found: Identity[MatchedRelease]) -> list[FactValue]:
+    """What is said of an album; what only one edition has when it is known to be that one."""
+    release, group = found.meant.release, found.meant.release.group
+    values: dict[str, Any] = {
+        IDENTITY[EntityType.ALBUM]: group.id,
+        "type": group.type,
+        "original_date": group.date,
+        CREDITS: _credits(release.credits),
+        "links": _links(group.links if not found.meant.is_edition else group.links | release.links),
+    }
+    if found.meant.is_edition:
+        labels = list(dict.fromkeys(label for label, _ in release.labels if label))
+        numbers = list(dict.fromkeys(number for _, number in release.labels if number))
+        values |= {
+            "release_id": release.id,
+            "date": release.date,
+            "country": release.country,
+            "label": "; ".join(labels),
+            "catalogue_number": "; ".join(numbers),
+            "barcode": release.barcode,
+            "track_count": len(release.tracks),
+        }
+    url = f"{_SITE}/release-group/{group.id}"
+    return [*_facts(values, url), *_genres(group.genres or release.genres, url), _match(found, url)]
+
+
+def of_track(recording: Recording, found: Identity[Any]) -> list[FactValue]:
+    """What is said of a recording, found by itself or on a release."""
+    url = f"{_SITE}/recording/{recording.id}"
+    values: dict[str, Any] = {
+        IDENTITY[EntityType.TRACK]: recording.id,
+        "first_release_date": recording.date,
+        "isrcs": recording.isrcs,
+        CREDITS: _credits(recording.credits),
+        "links": _links(recording.links),
+    }
+    return [*_facts(values, url), *_genres(recording.genres, url), _match(found, url)]
+
+
+def of_artist(found: Identity[Artist]) -> list[FactValue]:
+    """What is said of an artist."""
+    artist = found.meant
+    url = f"{_SITE}/artist/{artist.id}"
+    values: dict[str, Any] = {
+        IDENTITY[EntityType.ARTIST]: artist.id,
+        "type": artist.type,
+        "disambiguation": artist.disambiguation,
+        "begin": artist.begin,
+        "end": artist.end,
+        "country": artist.country,
+        "area": artist.area,
+        "aliases": artist.aliases[:_MOST_ALIASES],
+        "links": _links(artist.links),
+    }
+    return [*_facts(values, url), *_genres(artist.genres, url), _match(found, url)]
+
+
+def _facts(values: dict[str, Any], url: str) -> list[FactValue]:
+    known = {field: value for field, value in values.items() if value}
+    return [FactValue(field, value, url, CORE) for field, value in known.items()]
+
+
+def _genres(genres: Sequence[str], url: str) -> list[FactValue]:
+    return [FactValue("genres", list(genres)[:_MOST_GENRES], url, SUPPLEMENTARY)] if genres else []
+
+
+def _match(found: Identity[Any], url: str) -> FactValue:
+    return FactValue(MATCH, {"by": found.by, "why": list(found.why)}, url)
+
+
+def _credits(credits: Iterable[Credit]) -> list[dict[str, str]]:
+    return [{"name": each.name, "id": each.id} for each in credits]
+
+
+def _links(links: dict[str, list[str]]) -> list[dict[str, str]]:
+    """Each URL with the type of its relation, such as "official homepage" or "wikidata"."""
+    pairs = [(kind, url) for kind, urls in sorted(links.items()) for url in urls]
+    return [{"type": kind, "url": url} for kind, url in dict.fromkeys(pairs)][:_MOST_LINKS]

@@ -8,9 +8,14 @@ the same title.
 from collections.abc import Sequence
 from functools import partial
 
-from db.enrichment import TaggedTrack
-from jobs.enrichment.alike import alike, artists_alike, seconds_alike, titles_alike
+from db.enrichment.tagged_entities import TaggedTrack
 from jobs.enrichment.identity import CERTAIN, CLEARLY, Identity, Unknown, isrcs
+from jobs.enrichment.similarity import (
+    artist_similarity,
+    length_similarity,
+    text_similarity,
+    title_similarity,
+)
 from jobs.providers.acoustid import AcoustId
 from jobs.providers.errors import BadFingerprintError
 from jobs.providers.musicbrainz import MusicBrainz, phrase
@@ -24,7 +29,7 @@ _LEAST_SCORE = 0.9
 """Higher than of albums: one title and one length say less."""
 _BY_ISRC = 0.98
 _SAME_TITLE = 0.75
-_HEARD = 0.85
+_LEAST_ACOUSTID_SCORE = 0.85
 """The least score of AcoustID that is taken, and the least title beside it."""
 
 Found = Identity[Recording] | Unknown
@@ -55,7 +60,9 @@ def _by_isrc(track: TaggedTrack, musicbrainz: MusicBrainz) -> Found:
     reasons = []
     for isrc in isrcs(track.isrcs)[:2]:
         found, answered = musicbrainz.by_isrc(isrc)
-        like = [each for each in found if alike(track.title or "", each.title) >= _SAME_TITLE]
+        like = [
+            each for each in found if text_similarity(track.title or "", each.title) >= _SAME_TITLE
+        ]
         if len(like) == 1:
             return Identity(like[0], f"ISRC {isrc}", _BY_ISRC, answered.asked_at, [_named(like[0])])
         reasons.append(f"ISRC {isrc}: {len(like)} recordings of that title")
@@ -72,7 +79,8 @@ def _by_sound(track: TaggedTrack, musicbrainz: MusicBrainz, acoustid: AcoustId |
     like = [
         each
         for each in heard
-        if each.score >= _HEARD and (not track.title or alike(track.title, each.title) >= _HEARD)
+        if each.score >= _LEAST_ACOUSTID_SCORE
+        and (not track.title or text_similarity(track.title, each.title) >= _LEAST_ACOUSTID_SCORE)
     ]
     ids = list(dict.fromkeys(each.recording_id for each in like))
     if len(ids) != 1:
@@ -120,9 +128,9 @@ def _by_search(track: TaggedTrack, musicbrainz: MusicBrainz) -> Found:
 
 def _values(track: TaggedTrack, recording: Recording) -> dict[str, float]:
     values = {
-        "title": alike(track.title or "", recording.title),
-        "artists": artists_alike(track.artists, recording.credits),
-        "length": seconds_alike(track.duration, recording.seconds),
+        "title": text_similarity(track.title or "", recording.title),
+        "artists": artist_similarity(track.artists, recording.credits),
+        "length": length_similarity(track.duration, recording.seconds),
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -143,7 +151,9 @@ def _why(track: TaggedTrack, recording: Recording) -> Sequence[str]:
 def _is_on(track: TaggedTrack, recording: Recording) -> bool:
     """Whether it is on an album of the title that the track's tags name."""
     title = track.album_title
-    return bool(title) and any(titles_alike(title or "", on.title) == 1.0 for on in recording.on)
+    return bool(title) and any(
+        title_similarity(title or "", on.title) == 1.0 for on in recording.on
+    )
 
 
 def _named(recording: Recording) -> str:

@@ -4,8 +4,8 @@ A mixture of Gaussians with diagonal covariance, or K-means while there are few.
 from model to model, and names as long as they fit. What is heavy is imported inside the jobs.
 """
 
-from db import clusters, vectors
 from db.models import EntityType
+from db.similarity import clusters, vectors
 from worker.dispatch import job
 
 MODELS_KEPT = 5
@@ -16,16 +16,16 @@ RETIRED_DAYS = 30
 def train_model(entity_type: str) -> str:
     """Fit a model of `track` or `artist` anew, and put all into clusters; what is to wait for.
 
-    Nothing is done when there are too few vectors (`db.clusters.FEW`). Raises ValueError for
-    another type.
+    Nothing is done when there are too few vectors (`db.similarity.clusters.FEW`). Raises ValueError
+    for another type.
     """
     kind = _kind(entity_type)
-    standing = clusters.standing(kind)
+    standing = clusters.cluster_state(kind)
     if standing.vectors >= clusters.FEW[kind]:
-        from jobs.gmm.training import train  # noqa: PLC0415  # brings NumPy and scikit-learn
+        from jobs.gmm.cluster_model import train  # noqa: PLC0415  # brings NumPy and scikit-learn
 
         train(kind)
-        standing = clusters.standing(kind)
+        standing = clusters.cluster_state(kind)
     return standing.remark
 
 
@@ -76,7 +76,7 @@ def _kind(entity_type: str) -> EntityType:
     return EntityType(entity_type)
 
 
-def _due(standing: clusters.Standing) -> bool:
+def _due(standing: clusters.ClusterState) -> bool:
     """Whether a new model is needed: there is none, or for other vectors, or a makeshift."""
     model, kind = standing.model, standing.entity_type
     if standing.vectors < clusters.FEW[kind]:
@@ -88,25 +88,25 @@ def _due(standing: clusters.Standing) -> bool:
 
 
 def _cluster_all(kind: EntityType) -> int:
-    standing = clusters.standing(kind)
+    standing = clusters.cluster_state(kind)
     if _due(standing):
         train_model(str(kind))
         return standing.vectors
     if standing.model is None or standing.vectors < clusters.FEW[kind]:
         return 0
-    from jobs.gmm.training import assign_all  # noqa: PLC0415  # brings NumPy
+    from jobs.gmm.cluster_model import assign_all  # noqa: PLC0415  # brings NumPy
 
     return assign_all(standing.model)
 
 
 def _refresh(kind: EntityType) -> int:
-    standing = clusters.standing(kind)
+    standing = clusters.cluster_state(kind)
     if _due(standing):
         train_model(str(kind))
         return standing.vectors
     if standing.model is None or not clusters.stale(standing.model, 0, 1):
         return 0
-    from jobs.gmm.training import assign_stale  # noqa: PLC0415  # brings NumPy
+    from jobs.gmm.cluster_model import assign_stale  # noqa: PLC0415  # brings NumPy
 
     return assign_stale(standing.model)
 
@@ -115,6 +115,6 @@ def _cluster(kind: EntityType, entity_ids: list[int]) -> int:
     model = clusters.current_model(kind)
     if model is None:
         return 0
-    from jobs.gmm.training import assign  # noqa: PLC0415  # brings NumPy
+    from jobs.gmm.cluster_model import assign  # noqa: PLC0415  # brings NumPy
 
     return assign(model, entity_ids)

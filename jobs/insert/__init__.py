@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from db import ledger, scans, tracks
-from db.connection import transaction
+from db import ledger
+from db.library import tracks
 from db.models import EntityType
-from jobs.insert.writing import Batch, write
+from db.scanning import scans
+from db.sql.connection import transaction
+from jobs.insert.chunk_rows import Batch, write
 from jobs.records import Grouping, TrackRecord, UnreadFile
 from worker.dispatch import enqueue, enqueue_need, job
 

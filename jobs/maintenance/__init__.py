@@ -1,17 +1,19 @@
 """Upkeep of the fleet itself, and of what it keeps."""
 
-from db import backups, ledger, missing_tags, provider_answers, scans, soundness
-from db.maintenance_runs import recorded
+from db import ledger
+from db.enrichment import facts
+from db.library import statistics
+from db.maintenance import backups, database_integrity
+from db.maintenance.maintenance_runs import recorded_run
+from db.scanning import scans
 from jobs.covers import remote
-from jobs.maintenance import old_logs
-from jobs.maintenance.completing import complete
-from jobs.maintenance.integrity import validate
-from jobs.maintenance.old_data import delete_unknown_files, forget_missing
-from jobs.maintenance.unused_pictures import remove_unused
-from jobs.reconciling import ring_again
-from worker import expired_jobs, health_report
+from jobs.maintenance import old_data
+from jobs.maintenance.integrity import make_placeholders, validate
+from jobs.maintenance.old_data import delete_unknown_files, delete_unused_pictures, forget_missing
+from jobs.maintenance.reconciliation import enqueue_missing
 from worker.dispatch import alone, job
-from worker.rebalancing import rebalance
+from worker.maintenance import expired_jobs, health_report
+from worker.maintenance.rebalance import rebalance
 
 
 @job
@@ -21,11 +23,11 @@ def cleanup_expired_tasks() -> None:
     Answers of providers that no longer hold go too. Waiting work is never touched; a begun job
     whose worker is long gone fails.
     """
-    with recorded("maintenance.cleanup_expired_tasks") as done:
-        done.changes.update(expired_jobs.drop())
+    with recorded_run("maintenance.cleanup_expired_tasks") as done:
+        done.changes.update(expired_jobs.drop_expired())
         done.changes["chunks of ended scans"] = scans.drop_done_chunks()
         done.changes["scans of parts"] = scans.drop_old_parts()
-        done.changes["answers of providers"] = provider_answers.drop_overdue()
+        done.changes["answers of providers"] = facts.drop_overdue_answers()
 
 
 @job
@@ -38,10 +40,10 @@ def reconcile() -> dict[str, int] | None:
     with alone("reconcile") as is_mine:
         if not is_mine:
             return None
-        with recorded("maintenance.reconcile", only_changes=True) as done:
+        with recorded_run("maintenance.reconcile", only_changes=True) as done:
             done.changes["needs that became due"] = ledger.wake_due()
-            remote.want_unasked()
-            rung = ring_again()
+            remote.need_unasked_searches()
+            rung = enqueue_missing()
             done.changes.update({f"{name} enqueued": count for name, count in rung.items()})
             return rung
 
@@ -49,8 +51,8 @@ def reconcile() -> dict[str, int] | None:
 @job
 def generate_daily_health_report() -> None:
     """Write how each queue and kind of work fared since the report of the day before."""
-    with recorded("maintenance.generate_daily_health_report") as done:
-        done.changes["reports written"] = int(health_report.make())
+    with recorded_run("maintenance.generate_daily_health_report") as done:
+        done.changes["reports written"] = int(health_report.make_health_report())
 
 
 @job
@@ -59,16 +61,16 @@ def archive_old_logs() -> None:
 
     Raises SettingError and OSError.
     """
-    with recorded("maintenance.archive_old_logs") as done:
-        done.changes["logs packed"] = old_logs.archive()
-        done.changes["packed logs deleted"] = old_logs.drop()
+    with recorded_run("maintenance.archive_old_logs") as done:
+        done.changes["logs packed"] = old_data.archive()
+        done.changes["packed logs deleted"] = old_data.drop()
 
 
 @job
 def diagnostic_missing_fields() -> dict[str, int]:
     """Count the tracks that lack each of `missing_tags.FIELDS`; `fleet missing-tags` lists them."""
-    with recorded("maintenance.diagnostic_missing_fields") as done:
-        totals = missing_tags.totals()
+    with recorded_run("maintenance.diagnostic_missing_fields") as done:
+        totals = statistics.missing_tag_totals()
         told = (f"{count:,} tracks without {what}" for what, count in totals.items() if count)
         done.notes.extend(told)
     return totals
@@ -82,7 +84,7 @@ def rebalance_queues() -> str | None:
     rebalanced; None when it can. Raises FleetStartError or FleetStopError when a process does not
     start or end.
     """
-    with recorded("maintenance.rebalance_queues", only_changes=True) as done:
+    with recorded_run("maintenance.rebalance_queues", only_changes=True) as done:
         outcome = rebalance()
         done.notes.extend(outcome.moved)
         done.changes["processes moved"] = len(outcome.moved)
@@ -92,8 +94,8 @@ def rebalance_queues() -> str | None:
 @job
 def remove_unused_pictures() -> int:
     """Delete pictures that nothing has pointed to for `unused_pictures.GRACE`; how many."""
-    with recorded("maintenance.remove_unused_pictures") as done:
-        done.changes["pictures deleted"] = remove_unused()
+    with recorded_run("maintenance.remove_unused_pictures") as done:
+        done.changes["pictures deleted"] = delete_unused_pictures()
     return done.changes["pictures deleted"]
 
 
@@ -103,8 +105,8 @@ def complete_pictures() -> int:
 
     Raises StoreError when the store cannot be written.
     """
-    with recorded("maintenance.complete_pictures", only_changes=True) as done:
-        done.changes["placeholders made"] = complete()
+    with recorded_run("maintenance.complete_pictures", only_changes=True) as done:
+        done.changes["placeholders made"] = make_placeholders()
     return done.changes["placeholders made"]
 
 
@@ -114,7 +116,7 @@ def validate_system_integrity() -> None:
 
     Raises OSError when the store cannot be read.
     """
-    with recorded("maintenance.validate_system_integrity") as done:
+    with recorded_run("maintenance.validate_system_integrity") as done:
         validate(done)
 
 
@@ -124,7 +126,7 @@ def cleanup_old_data() -> None:
 
     Raises SettingError, and OSError when the store cannot be changed.
     """
-    with recorded("maintenance.cleanup_old_data") as done:
+    with recorded_run("maintenance.cleanup_old_data") as done:
         done.changes["missing tracks forgotten"] = forget_missing()
         done.changes["files without row deleted"] = delete_unknown_files()
 
@@ -132,11 +134,11 @@ def cleanup_old_data() -> None:
 @job
 def optimize_database() -> None:
     """Have the planner know what the tables hold, and give free space back to the disk."""
-    with recorded("maintenance.optimize_database") as done:
-        done.changes["tables analysed"] = soundness.analyse()
-        done.changes["pages freed"] = soundness.give_back()
-        soundness.empty_log()
-        if held_back := soundness.held_back():
+    with recorded_run("maintenance.optimize_database") as done:
+        done.changes["tables analysed"] = database_integrity.analyse_tables()
+        done.changes["pages freed"] = database_integrity.free_pages()
+        database_integrity.truncate_log()
+        if held_back := database_integrity.unreleased_bytes():
             done.notes.append(
                 f"{held_back:,} bytes are free inside the file, which an older musicfleet made — "
                 "`fleet down`, then `sqlite3 library.db 'PRAGMA auto_vacuum=2; VACUUM'`"
@@ -150,7 +152,7 @@ def backup() -> str | None:
     None, and nothing is deleted, when that is 0.
     Raises BackupError and SettingError.
     """
-    with recorded("maintenance.backup") as done:
+    with recorded_run("maintenance.backup") as done:
         if not (most := backups.kept()):
             return None
         made = backups.make()

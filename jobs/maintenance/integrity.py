@@ -2,16 +2,23 @@
 
 Files are read in full and compared with their names, which are digests: all of a small store, of a
 large one some of its 256 shards each time, one after the other, some two thousand pictures.
+Pictures that came in before placeholders were made get theirs, a few at a time.
 """
 
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from db import albums, clusters, image_files, images, ledger, named, orphans, scans, soundness
-from db.connection import transaction
-from db.maintenance_runs import Done
-from db.slices import slices
+from db import ledger
+from db.artwork import image_files, images
+from db.maintenance import database_integrity, removal
+from db.maintenance.maintenance_runs import RunResult
+from db.scanning import scans
+from db.similarity import clusters
+from db.sql.connection import transaction
+from db.sql.queries import slices
+from jobs.covers import store
+from jobs.covers.stored_images import decode_images
 from worker.dispatch import connection
 
 AT_ONCE = 2_000
@@ -22,52 +29,52 @@ _TURN = "fleet:integrity:shard"
 _PIECE = 1024 * 1024
 
 
-def validate(done: Done) -> None:
+def validate(done: RunResult) -> None:
     """Look at everything, mend, and tell. Raises OSError when the store cannot be read."""
-    _tell_damage(done)
-    done.changes.update(orphans.drop())
+    _note_damage(done)
+    done.changes.update(database_integrity.drop_orphans())
     _drop_empty(done)
     _ask_for_never_asked(done)
-    _look_at_pictures(done)
+    _check_pictures(done)
     models = [model for kind in clusters.TYPES if (model := clusters.current_model(kind))]
     done.changes["clusters counted wrongly"] = sum(map(clusters.count_again, models))
-    if wrong := orphans.of_wrong_dimension():
+    if wrong := database_integrity.vectors_of_wrong_dimension():
         done.notes.append(
             f"{wrong} vectors have another dimension than their model — "
             "`fleet enqueue vectorization.train` recomputes all"
         )
 
 
-def _tell_damage(done: Done) -> None:
-    for fault in soundness.damage():
+def _note_damage(done: RunResult) -> None:
+    for fault in database_integrity.damage():
         done.notes.append(
             f"the database is damaged: {fault} — stop the fleet, and restore a backup "
             "(see troubleshooting: Restoring a backup)"
         )
-    for fault in soundness.broken_keys():
+    for fault in database_integrity.broken_keys():
         done.notes.append(f"{fault} — a fault of musicfleet: please report it")
 
 
-def _drop_empty(done: Done) -> None:
+def _drop_empty(done: RunResult) -> None:
     """Albums, artists and genres of which no track is left."""
     if scans.all_unfinished():
         return  # their tracks may be about to come
-    empty = orphans.empty()
+    empty = database_integrity.unused_entities()
     gone = 0
     for ids in slices(empty.albums):
         with transaction():
-            gone += len(albums.drop_empty(ids))
+            gone += len(removal.drop_empty_albums(ids))
     done.changes["empty albums"] = gone
     for kind, ids in (("artists", empty.artists), ("genres", empty.genres)):
         for part in slices(ids):
             with transaction():
-                named.drop_unused(
-                    named.Used(**{"artists": set(), "genres": set(), kind: set(part)})
+                removal.drop_unused_names(
+                    removal.UsedNames(**{"artists": set(), "genres": set(), kind: set(part)})
                 )
         done.changes[f"unused {kind}"] = len(ids)
 
 
-def _ask_for_never_asked(done: Done) -> None:
+def _ask_for_never_asked(done: RunResult) -> None:
     """Have done what every entity needs and nobody asked for."""
     for need in ledger.NEEDS:
         ids = ledger.never_asked(need)
@@ -78,7 +85,7 @@ def _ask_for_never_asked(done: Done) -> None:
             done.changes[f"{need.entity_type} {need.kind} added to the ledger"] = len(ids)
 
 
-def _look_at_pictures(done: Done) -> None:
+def _check_pictures(done: RunResult) -> None:
     total = images.shard_sizes().total()
     if not total:
         return
@@ -103,10 +110,10 @@ def _shards(total: int) -> Iterator[str]:
     return (f"{number % _SHARDS:02x}" for number in range(after - count, after))
 
 
-def _lost(shard: str, done: Done) -> list[str]:
+def _lost(shard: str, done: RunResult) -> list[str]:
     """The pictures of a shard whose file is not there, or holds something else and is deleted."""
     lost = []
-    for digest in images.in_shard(shard):
+    for digest in images.digests_in_shard(shard):
         path = image_files.original(digest)
         found = _digest(path)
         if found == digest:
@@ -132,3 +139,24 @@ def _digest(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     return digest.hexdigest()
+
+
+MOST_PLACEHOLDERS = 500
+"""Pictures that one turn looks at: some ten seconds of work."""
+_PLACEHOLDERS_AT_ONCE = 50
+
+
+def make_placeholders() -> int:
+    """Look again at some pictures without placeholder; how many are complete now.
+
+    A picture that is not in the store is left to `fleet doctor`. One that fails to decode this time
+    keeps what is known of it, for something shows it. Raises StoreError.
+    """
+    completed = 0
+    for part in slices(images.incomplete(MOST_PLACEHOLDERS), _PLACEHOLDERS_AT_ONCE):
+        there = [digest for digest in part if store.holds(store.original(digest))]
+        found = [image for image in decode_images(there) if image.fault is None]
+        with transaction():
+            images.record(found)
+        completed += len(found)
+    return completed

@@ -1,28 +1,57 @@
-"""What is over: tracks whose files are long gone, and files of the store that no row knows."""
+"""What is deleted after its time: missing tracks, unused pictures, unknown files, old logs.
 
+Pictures that nothing points to are deleted after a time of grace; logs are packed, and deleted
+later.
+"""
+
+import gzip
 import os
+import shutil
+import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import chain, count
+from pathlib import Path
 
-from db import (
-    albums,
-    covers,
-    facts,
-    image_files,
-    images,
-    ledger,
-    missing,
-    named,
-    scans,
-    tracks,
-    vectors,
-)
-from db.connection import transaction
+from db import ledger, settings
+from db.artwork import covers, image_files, images
+from db.enrichment import facts
+from db.library import albums, tracks
+from db.maintenance import removal
 from db.models import EntityType, utc_now
-from db.paths import to_bytes
-from db.slices import slices
-from jobs.insert import heirs
-from jobs.maintenance.unused_pictures import GRACE
+from db.scanning import scans
+from db.similarity import vectors
+from db.sql.connection import transaction
+from db.sql.path_text import to_bytes
+from db.sql.queries import slices
+from jobs.insert import chosen_covers
+
+GRACE = timedelta(days=30)
+"""How long nothing must have pointed to a picture, nor any job have relied on its file."""
+
+
+def delete_unused_pictures() -> int:
+    """Forget the pictures whose grace is over and delete their files; how many.
+
+    Rows go first: what is left when this ends half way is files without row, which `fleet doctor`
+    finds. Nothing is done while the store is not there, for instance not mounted. Raises OSError.
+    """
+    images.mark_unused(utc_now())
+    if not image_files.originals_dir().is_dir():
+        return 0
+    seconds = GRACE.total_seconds()
+    due = [
+        digest
+        for digest in images.unused_before(utc_now() - GRACE)
+        if not image_files.is_young(image_files.original(digest), seconds)
+    ]
+    forgotten = images.drop_unused(due)
+    for digest in forgotten:
+        for size in image_files.SIZES:
+            image_files.delete_old(image_files.thumbnail(digest, size))
+        image_files.delete_old(image_files.original(digest), seconds)
+    return len(forgotten)
+
 
 _AT_ONCE = 200
 """Tracks that one transaction forgets."""
@@ -35,12 +64,12 @@ def forget_missing() -> int:
     stays, however long. Albums, artists and genres that nothing is left of go too. Raises
     SettingError.
     """
-    days = missing.forget_after()
+    days = removal.forget_missing_after()
     if days is None:
         return 0
     there = [root for root in scans.roots() if _is_there(root)]
     before, forgotten = utc_now() - timedelta(days=days), 0
-    while ids := missing.missing_before(before, there):
+    while ids := removal.missing_before(before, there):
         for part in slices(ids, _AT_ONCE):
             with transaction():
                 _forget(part)
@@ -55,13 +84,13 @@ def delete_unknown_files() -> int:
     """
     deleted = 0
     for shard in sorted(image_files.shards()):
-        rows = images.in_shard(shard)
+        rows = images.digests_in_shard(shard)
         found = [image_files.original(d) for d in image_files.originals_in(shard) - rows.keys()]
         for size in image_files.SIZES:
             unknown = image_files.thumbnails_in(shard, size) - rows.keys()
             found += [image_files.thumbnail(digest, size) for digest in unknown]
         for path in found:
-            if not images.known([path.stem]):  # it may have its row by now
+            if not images.known_digests([path.stem]):  # it may have its row by now
                 deleted += image_files.delete_old(path, GRACE.total_seconds())
     return deleted
 
@@ -78,14 +107,89 @@ def _is_there(root: str) -> bool:
 def _forget(track_ids: Sequence[int]) -> None:
     """Delete tracks with all that hangs on them. Call it in a transaction."""
     touched = sorted(tracks.albums_of(track_ids))
-    used = named.used_by(track_ids, touched)
-    chosen = heirs.chosen_members(touched)
+    used = removal.artists_and_genres_of(track_ids, touched)
+    chosen = chosen_covers.members_with_choice(touched)
     covers.forget(EntityType.TRACK, track_ids)
     ledger.forget(EntityType.TRACK, track_ids)
     vectors.forget(EntityType.TRACK, track_ids)
     facts.forget(EntityType.TRACK, track_ids)
-    missing.delete(track_ids)
-    heirs.hand_on(chosen)
-    gone = albums.drop_empty(touched)
+    removal.delete_tracks(track_ids)
+    chosen_covers.follow_members(chosen)
+    gone = removal.drop_empty_albums(touched)
     albums.refresh(sorted(set(touched) - set(gone)))
-    named.drop_unused(used)
+    removal.drop_unused_names(used)
+
+
+_DAY = 24 * 3600.0
+_ROTATED = "*.log.[0-9]*"
+"""What supervisord no longer writes to; it would itself delete the third of a program."""
+
+
+def archive_dir() -> Path:
+    """Where packed logs lie: logs/PROCESS-20261123-040500.log.gz, by when it was last written.
+
+    A second one of that second is PROCESS-20261123-040500-2.log.gz.
+    """
+    return settings.data_dir() / "logs"
+
+
+def archive() -> int:
+    """Pack the rotated logs that were last written a day ago; how many. Raises OSError.
+
+    What a run that was cut off had moved aside is packed too.
+    """
+    archive_dir().mkdir(mode=0o700, exist_ok=True)
+    old = [
+        file
+        for file in sorted(settings.run_dir().glob(_ROTATED))
+        if file.stat().st_mtime < time.time() - _DAY
+    ]
+    for file in old:
+        _move_aside(file)
+    aside = sorted(archive_dir().glob("*.log"))
+    for file in aside:
+        _pack(file)
+    return len(aside)
+
+
+def drop() -> int:
+    """Delete packed logs older than FLEET_KEEP_LOGS_DAYS; how many.
+
+    Raises SettingError and OSError.
+    """
+    oldest = time.time() - settings.keep_logs_days() * _DAY
+    gone = [each for each in archive_dir().glob("*.log.gz") if each.stat().st_mtime < oldest]
+    for file in gone:
+        file.unlink(missing_ok=True)
+    return len(gone)
+
+
+def _move_aside(file: Path) -> None:
+    """Out of reach of supervisord, which may rotate at any moment, and would rename it."""
+    written = datetime.fromtimestamp(file.stat().st_mtime).astimezone()
+    stem = f"{file.name.partition('.log.')[0]}-{written:%Y%m%d-%H%M%S}"
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    file.replace(next(free for free in map(_log_called, names) if not _is_taken(free)))
+
+
+def _log_called(name: str) -> Path:
+    return archive_dir() / f"{name}.log"
+
+
+def _is_taken(log: Path) -> bool:
+    return log.exists() or _packed(log).exists()
+
+
+def _packed(log: Path) -> Path:
+    return log.with_name(f"{log.name}.gz")
+
+
+def _pack(log: Path) -> None:
+    """A half packed one, of a run that was cut off, is written anew."""
+    packed = _packed(log)
+    with log.open("rb") as source, gzip.open(packed, "wb") as target:
+        packed.chmod(0o600)
+        shutil.copyfileobj(source, target)
+    shutil.copystat(log, packed)
+    packed.chmod(0o600)
+    log.unlink()

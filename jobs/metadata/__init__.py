@@ -1,8 +1,8 @@
 """Metadata: what the files of a chunk say, and what the web says beside it."""
 
-from db import scans
 from db.models import EntityType
-from jobs.metadata.reading import read_files
+from db.scanning import scans
+from jobs.metadata.reader import read_files
 from jobs.records import FoundFile, TrackRecord, UnreadFile
 from worker.dispatch import enqueue, job
 
@@ -38,8 +38,8 @@ def enrich_batch(
     provider, and SettingError.
     """
     # httpx2 takes a quarter of a second, which extraction need not pay.
+    from jobs.enrichment.backlog import go_on  # noqa: PLC0415
     from jobs.enrichment.batch import enrich  # noqa: PLC0415
-    from jobs.enrichment.picking import go_on  # noqa: PLC0415
 
     enrich(EntityType.ALBUM, album_ids or [])
     enrich(EntityType.TRACK, track_ids or [])

@@ -10,9 +10,8 @@ from typing import Any, BinaryIO
 
 from mutagen.asf import ASF
 
-from jobs.metadata.contents import Contents, Picture, by_folded_name, mapped
-from jobs.metadata.names import FREE_NAMES
-from jobs.metadata.pictures import picture
+from jobs.metadata.contents import Contents, Picture, by_folded_name, mapped, picture
+from jobs.metadata.tag_names import FREE_NAMES
 from jobs.records import AudioProperties
 
 _ATTRIBUTES = {

@@ -2,6 +2,19 @@
 
 Sources: https://id3.org/id3v2.4.0-frames, https://id3.org/id3v2.3.0, and for MusicBrainz
 https://picard-docs.musicbrainz.org/en/appendices/tag_mapping.html.
+
+Version 2.3 knows no other way to write two artists than "A/B", and says so; but names hold slashes
+too, and most readers leave the text alone. So a slash separates only where there is reason to
+think so:
+
+- artists: the file has as many MusicBrainz artist ids as there are parts; or one part is the
+  album artist; else each slash that has a blank or a part of several words on a side. "Miles
+  Davis/John Coltrane" are two, "AC/DC", "K/DA", "22/7" and "Smith/Kotzen" are one, and so they
+  are beside others: "Jay Kay/AC/DC" are two. A part without a letter ("LOONA 1/3") is no name.
+- genres: every part is a genre of the ID3 list, and the whole is not one itself.
+
+A file that spells its artists one by one (TXXX:ARTISTS) has several values, and several values are
+never split.
 """
 
 import re
@@ -12,6 +25,7 @@ from typing import Any, BinaryIO
 
 from mutagen.id3 import (
     ID3,
+    TCON,
     BitPaddedInt,
     Frames,
     Frames_2_2,
@@ -21,11 +35,71 @@ from mutagen.id3 import (
     TextFrame,
 )
 
-from jobs.metadata import slashes
-from jobs.metadata.contents import Picture, RawTags, filled, mapped
-from jobs.metadata.names import FREE_NAMES
-from jobs.metadata.pictures import picture
+from jobs.metadata.contents import Picture, RawTags, filled, mapped, picture
+from jobs.metadata.tag_names import FREE_NAMES
 from jobs.metadata.text import folded
+
+_MAX_PARTS = 100
+"""A text of more parts is no list of artists."""
+_GENRES = {folded(genre) for genre in TCON.GENRES}
+_WHOLE_GENRES = {folded(genre) for genre in ("Hip-Hop/Rap", "R&B/Soul", "Pop/Funk")}
+
+
+def split_slashes(tags: RawTags) -> RawTags:
+    """The fields of a tag of version 2.2 or 2.3 with joined artists and genres taken apart."""
+    known = tags.get("album_artists", [])
+    ids = sum(len(text.split("/")) for text in tags.get("musicbrainz_artist_ids", []))
+    if len(tags.get("artists", [])) == 1:
+        tags["artists"] = split_artists(tags["artists"][0], known, ids)
+    if len(tags.get("genres", [])) == 1:
+        tags["genres"] = split_genres(tags["genres"][0])
+    return tags
+
+
+def split_artists(text: str, known: list[str], ids: int) -> list[str]:
+    """The artists of a joined text.
+
+    `known` are names that may hold slashes themselves, `ids` is how many MusicBrainz artist ids
+    stand beside it.
+    """
+    parts = text.split("/")
+    if not 1 < len(parts) <= _MAX_PARTS or not all(part.strip() for part in parts):
+        return [text]
+    if 1 < ids == len(parts):
+        return [part.strip() for part in parts]
+    for name in known:
+        if text == name:
+            return [text]
+        if text.startswith(f"{name}/"):
+            return [name, *split_artists(text[len(name) + 1 :], known, 0)]
+        if text.endswith(f"/{name}"):
+            return [*split_artists(text[: -len(name) - 1], known, 0), name]
+    return _joined_names(parts)
+
+
+def split_genres(text: str) -> list[str]:
+    """The genres of a joined text."""
+    parts = [part.strip() for part in text.split("/")]
+    if folded(text) in _WHOLE_GENRES or not all(folded(part) in _GENRES for part in parts):
+        return [text]
+    return parts
+
+
+def _joined_names(parts: list[str]) -> list[str]:
+    """The parts, with those put together again that a slash in a name took apart."""
+    names = [[parts[0]]]
+    for part in parts[1:]:
+        if _one_name(names[-1][-1], part):
+            names[-1].append(part)
+        else:
+            names.append([part])
+    return ["/".join(name).strip() for name in names]
+
+
+def _one_name(left: str, right: str) -> bool:
+    both_single = " " not in left and " " not in right
+    return both_single or not any(c.isalpha() for c in right)
+
 
 _FRAMES = {
     "TIT2": "title",
@@ -97,7 +171,7 @@ def tags_at(file: BinaryIO, offset: int) -> tuple[RawTags, list[Picture], int]:
     pictures: list[Picture] = []
     while (tag := _tag_at(file, offset)) is not None:
         fields = _fields(tag.values())
-        filled(tags, slashes.separated(fields) if tag.version < (2, 4) else fields)
+        filled(tags, split_slashes(fields) if tag.version < (2, 4) else fields)
         pictures = pictures or list(_pictures(tag))
         offset += tag.size if file.read(1) else _HEADER
     return tags, pictures, offset

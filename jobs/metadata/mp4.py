@@ -12,9 +12,8 @@ from typing import Any, BinaryIO
 from mutagen.mp4 import MP4
 
 from jobs.errors import UnreadableFileError
-from jobs.metadata.contents import Contents, Picture, RawTags, filled, mapped
-from jobs.metadata.names import FREE_NAMES
-from jobs.metadata.pictures import FRONT_COVER, picture
+from jobs.metadata.contents import FRONT_COVER, Contents, Picture, RawTags, filled, mapped, picture
+from jobs.metadata.tag_names import FREE_NAMES
 from jobs.metadata.text import folded
 from jobs.records import AudioProperties, ProblemCode
 

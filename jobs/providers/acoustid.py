@@ -16,8 +16,8 @@ import shutil
 import subprocess
 from typing import Any, NamedTuple
 
-from db import provider_settings
-from db.paths import shown, to_bytes
+from db.settings import provider_settings
+from db.sql.path_text import shown, to_bytes
 from jobs.providers.answers import CachedCaller
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import BadFingerprintError, RefusedError, StumbledError

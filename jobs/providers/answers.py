@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from redis.exceptions import LockError, LockNotOwnedError
 
-from db import provider_answers
+from db.enrichment import facts
 from jobs.providers.caller import Caller
 from jobs.providers.errors import UnavailableError
 from jobs.providers.provider import Offer, PictureProvider, Question
@@ -86,20 +86,18 @@ def answer(provider: PictureProvider, question: Question) -> list[Offer]:
 
 def _once(
     provider: str, question: str, ask: Callable[[], dict[str, Any] | None]
-) -> provider_answers.Remembered:
+) -> facts.StoredAnswer:
     """What is remembered, or else answered. Of several who ask the same, one does."""
-    known = provider_answers.remembered(provider, question)
+    known = facts.stored_answer(provider, question)
     if known is not None:
         return known
     with _alone(provider, question):
-        known = provider_answers.remembered(provider, question)
+        known = facts.stored_answer(provider, question)
         if known is not None:
             return known
         found = ask()
-        asked_at = provider_answers.remember(
-            provider, question, found or {}, found=found is not None
-        )
-        return provider_answers.Remembered(found is not None, found or {}, asked_at)
+        asked_at = facts.store_answer(provider, question, found or {}, found=found is not None)
+        return facts.StoredAnswer(found is not None, found or {}, asked_at)
 
 
 def _storable(value: Any) -> Any:

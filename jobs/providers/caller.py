@@ -17,8 +17,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from db import provider_settings
-from db.providers import SERVICES, Service
+from db.settings import provider_settings
+from db.settings.providers import SERVICES, Service
 from jobs.providers.errors import (
     BadDownloadError,
     NothingThereError,
@@ -174,7 +174,7 @@ class Caller:
 
 
 class Callers:
-    """The callers of the services of `db.providers`, closed together."""
+    """The callers of the services of `db.settings.providers`, closed together."""
 
     def __init__(self, connection: redis.Redis) -> None:
         """`connection` leads to the Redis in which turns are kept. Raises SettingError."""

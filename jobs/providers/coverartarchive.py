@@ -11,8 +11,8 @@ Old entries have "small" and "large" only. An "image" may be a PDF, or larger th
 
 from typing import Any
 
-from db.covers import FRONT
-from db.remote_covers import WantedAlbum
+from db.artwork.covers import FRONT
+from db.artwork.remote_covers import WantedAlbum
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.provider import Offer, PictureProvider, Question, entries, mbid, urls_of
 

@@ -15,8 +15,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from db.covers import FRONT
-from db.remote_covers import WantedAlbum, WantedArtist
+from db.artwork.covers import FRONT
+from db.artwork.remote_covers import WantedAlbum, WantedArtist
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError, StumbledError
 from jobs.providers.names import is_somebody, normal, without_edition

@@ -14,9 +14,9 @@ Before 3.2 "albums" was an object of the same by id. What is not there is a 404 
 
 from typing import Any
 
-from db import provider_settings
-from db.covers import FRONT
-from db.remote_covers import WantedAlbum, WantedArtist
+from db.artwork.covers import FRONT
+from db.artwork.remote_covers import WantedAlbum, WantedArtist
+from db.settings import provider_settings
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError
 from jobs.providers.provider import (

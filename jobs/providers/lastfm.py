@@ -22,10 +22,10 @@ Its biographies are left to Wikipedia, for their licence differs from page to pa
 
 from typing import Any
 
-from db import provider_settings
-from db.covers import FRONT
-from db.facts import Told
-from db.remote_covers import WantedAlbum, WantedArtist
+from db.artwork.covers import FRONT
+from db.artwork.remote_covers import WantedAlbum, WantedArtist
+from db.enrichment.facts import FactValue
+from db.settings import provider_settings
 from jobs.providers.answers import Answered, CachedCaller
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError, StumbledError
@@ -152,7 +152,7 @@ class LastFmFacts(FactProvider):
             "similar_artists": similar.body,
         }
         url = info.body["url"]
-        facts = [Told(field, value, url) for field, value in told.items() if value]
+        facts = [FactValue(field, value, url) for field, value in told.items() if value]
         return ToldAt(facts, min(info.asked_at, similar.asked_at))
 
     def _get(self, method: str, name: str, keep: Any) -> Answered:

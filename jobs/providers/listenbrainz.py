@@ -12,7 +12,7 @@ Names of listeners are not kept. Its data are CC0.
 
 from typing import Any
 
-from db.facts import Told
+from db.enrichment.facts import FactValue
 from jobs.providers.answers import CachedCaller
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.provider import FactProvider, KnownArtist, ToldAt, mbid
@@ -46,7 +46,7 @@ class ListenBrainz(FactProvider):
         similar = self._labs.get("/similar-artists/json", asked, _similar)
         url = f"https://listenbrainz.org/artist/{artist.id}/"
         told = {**(stats.body or {}), "similar_artists": similar.body}
-        facts = [Told(field, value, url, _LICENCE) for field, value in told.items() if value]
+        facts = [FactValue(field, value, url, _LICENCE) for field, value in told.items() if value]
         return ToldAt(facts, min(stats.asked_at, similar.asked_at))
 
 

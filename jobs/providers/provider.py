@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
-from db.facts import Told
-from db.remote_covers import WantedAlbum, WantedArtist
+from db.artwork.remote_covers import WantedAlbum, WantedArtist
+from db.enrichment.facts import FactValue
 from jobs.providers.caller import Caller
 
 FANART = "fanart"
@@ -79,7 +79,7 @@ class KnownArtist(NamedTuple):
 class ToldAt(NamedTuple):
     """Facts, and when they were fetched."""
 
-    facts: list[Told]
+    facts: list[FactValue]
     fetched_at: datetime
 
 

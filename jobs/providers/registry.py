@@ -1,7 +1,7 @@
 """The providers that the owner turned on, ready to be asked for pictures or for facts.
 
-A provider of `db.providers` is the module of its name in this package. Its function `pictures`,
-`facts` or both, by what the provider offers, make what is asked from `Callers`.
+A provider of `db.settings.providers` is the module of its name in this package. Its function
+`pictures`, `facts` or both, by what the provider offers, make what is asked from `Callers`.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from typing import Any
 
 import redis
 
-from db import provider_settings
-from db.providers import Offers, provider
+from db.settings import provider_settings
+from db.settings.providers import Offers, provider
 from jobs.providers.acoustid import AcoustId
 from jobs.providers.caller import Callers
 from jobs.providers.musicbrainz import MusicBrainz

@@ -14,9 +14,9 @@ What is not there is null instead of a list.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from db import provider_settings
-from db.covers import FRONT
-from db.remote_covers import WantedAlbum, WantedArtist
+from db.artwork.covers import FRONT
+from db.artwork.remote_covers import WantedAlbum, WantedArtist
+from db.settings import provider_settings
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.names import is_somebody, normal
 from jobs.providers.provider import (

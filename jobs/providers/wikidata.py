@@ -21,8 +21,8 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from db.covers import FRONT
-from db.remote_covers import WantedArtist
+from db.artwork.covers import FRONT
+from db.artwork.remote_covers import WantedArtist
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError, StumbledError
 from jobs.providers.musicbrainz import MusicBrainz

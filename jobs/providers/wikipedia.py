@@ -13,7 +13,7 @@ which names its authors.
 
 from typing import Any
 
-from db.facts import Told
+from db.enrichment.facts import FactValue
 from jobs.providers.answers import CachedCaller
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.provider import FactProvider, KnownArtist, ToldAt, entries
@@ -68,7 +68,7 @@ class Wikipedia(FactProvider):
         page = self._wikipedia.get("/api.php", asked, _article)
         if page.body is None:
             return ToldAt([], page.asked_at)
-        told = Told("biography", page.body["text"], page.body["url"], LICENCE)
+        told = FactValue("biography", page.body["text"], page.body["url"], LICENCE)
         return ToldAt([told], page.asked_at)
 
 

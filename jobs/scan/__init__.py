@@ -4,20 +4,18 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from db import ledger, problems, scans, settings
+from db import ledger, settings
 from db.models import Scan
-from db.paths import to_bytes, to_text
-from db.problems import FileProblem
-from db.scope import Scope
+from db.scanning import problems, scans
+from db.scanning.library_files import Scope
+from db.scanning.problems import FileProblem
+from db.sql.path_text import to_bytes, to_text
 from jobs.errors import NoSuchScanError
-from jobs.reconciling import ring_again
 from jobs.records import ProblemCode
-from jobs.scan import comparing
-from jobs.scan.leave import take_leave
-from jobs.scan.parts import at_present, holds_audio, walked
-from jobs.scan.preview import preview
-from jobs.scan.sending import Sender
-from jobs.scan.walking import FolderGroup, Walk
+from jobs.scan import diff
+from jobs.scan.chunks import Sender
+from jobs.scan.diff import end_walk, preview
+from jobs.scan.tree_walk import FolderGroup, Walk, holds_audio, present_scope, walk_part
 from worker.dispatch import enqueue, job
 
 _HEARTBEAT_FOLDERS = 200
@@ -29,12 +27,12 @@ def discovery(
 ) -> dict[str, Any] | None:
     """Walk a root and send its new and changed files to be read, as soon as they are found.
 
-    `root` is an absolute path in the text form of `db.paths`; `deep` reads every file again.
-    With a `scan_id` that scan is done; without one a scan is begun, and another job does it. With
-    `dry_run` nothing is changed, and the counts of what would be are returned. Tracks whose file is
-    gone are marked missing, unless the root is absent or holds no audio file at all: then the disk
-    is not mounted, and the scan ends with that fault. A scan of a part of the root (`db.scope`)
-    judges nothing outside of it. Raises NoSuchScanError.
+    `root` is an absolute path in the text form of `db.sql.path_text`; `deep` reads every file
+    again. With a `scan_id` that scan is done; without one a scan is begun, and another job does it.
+    With `dry_run` nothing is changed, and the counts of what would be are returned. Tracks whose
+    file is gone are marked missing, unless the root is absent or holds no audio file at all: then
+    the disk is not mounted, and the scan ends with that fault. A scan of a part of the root
+    (`db.scanning.library_files`) judges nothing outside of it. Raises NoSuchScanError.
     """
     if dry_run and root is not None:
         return preview(root, deep=deep)
@@ -52,7 +50,10 @@ def discovery(
     if scan.finished_at is None and scan.walked_at is None:
         if scan.scope is None:
             ledger.wake_failed()
-            ring_again()
+            # Its room imports what looks after worker processes.
+            from jobs.maintenance.reconciliation import enqueue_missing  # noqa: PLC0415
+
+            enqueue_missing()
         _discover(scan)
     return None
 
@@ -62,17 +63,17 @@ def _discover(scan: Scan) -> None:
     if not os.path.isdir(path):
         return scans.fail(scan.id, f"{root} is not there; its rows stay as they are")
     walk, groups, scope = _walk(scan)
-    comparison = comparing.compare(root, deep=scan.deep, scope=scope)
+    comparison = diff.compare(root, deep=scan.deep, scope=scope)
     sender = Sender(scan.id, has_tracks=comparison.known > 0 or scope is not None)
     sender.resume()
     for number, group in enumerate(groups):
-        files = comparing.files_to_read(group, comparison)
-        sent = sender.add(group.folder, files, comparing.changed_images(group, comparison))
+        files = diff.files_to_read(group, comparison)
+        sent = sender.add(group.folder, files, diff.changed_images(group, comparison))
         if sent or number % _HEARTBEAT_FOLDERS == 0:
             scans.progress(scan.id, found=comparison.found, unchanged=comparison.unchanged)
     if not comparison.found and (scope is None or not holds_audio(root, walk.data_dir)):
         return scans.fail(scan.id, _nothing_found(root, comparison.known, walk))
-    missing = take_leave(sender, comparison, walk)
+    missing = end_walk(sender, comparison, walk)
     _list_unreadable_folders(root, walk, scope)
     found, unchanged = comparison.found, comparison.unchanged
     return scans.walked(scan.id, found=found, unchanged=unchanged, missing=missing)
@@ -84,7 +85,7 @@ def _walk(scan: Scan) -> tuple[Walk, Iterable[FolderGroup], Scope | None]:
     scope = scans.scope_of(scan)
     if scope is not None:
         walk = Walk(path, data_dir)
-        part = walked(walk, at_present(scan.root, scope))
+        part = walk_part(walk, present_scope(scan.root, scope))
         if part is not None:
             return walk, *part
     walk = Walk(path, data_dir)

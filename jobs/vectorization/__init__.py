@@ -1,22 +1,24 @@
-"""Vectorization: each track's place among the others, of what was heard in it and its tags.
+"""Vectorization: each track's place among the others, by its audio features and its tags.
 
 An album's and an artist's is the mean of their tracks'. The vectors of all come from one model,
 which is trained on the library itself; `db.vectors` keeps both.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import LockError
 from redis.lock import Lock
 
-from db import ledger, vector_inputs, vectors
-from db.connection import transaction
+from db import ledger
 from db.ledger import Attempt, Settled
+from db.library import tracks
 from db.models import EntityType, Kind, State
-from db.slices import slices
-from db.vectors import ModelVersion
-from jobs.vectorization.following import need_followers
+from db.similarity import vector_inputs, vectors
+from db.similarity.vectors import ModelVersion
+from db.sql.connection import transaction
+from db.sql.queries import slices
 from worker.dispatch import connection, current_attempt, enqueue, job
 
 _LOCK_SECONDS = 120
@@ -41,7 +43,7 @@ def batch(track_ids: list[int]) -> None:
         _settle(attempt, None, dict.fromkeys(leased), NO_MODEL)
         return
     from jobs.vectorization.model import from_bytes  # noqa: PLC0415  # NumPy, in the child alone
-    from jobs.vectorization.model import vectors as vectors_of  # noqa: PLC0415
+    from jobs.vectorization.model import track_vectors as vectors_of  # noqa: PLC0415
 
     made = vectors_of(from_bytes(vectors.parameters(model.id)), vector_inputs.inputs(leased))
     found = {track_id: made.get(track_id) for track_id in leased}
@@ -75,7 +77,7 @@ def train(reason: str = "asked for") -> int | None:
     Until all are made the model before it is in use, and stays so when this is ended. Waits for a
     training that is under way. None when too little was heard.
     """
-    from jobs.vectorization.training import train as train_model  # noqa: PLC0415  # scikit-learn
+    from jobs.vectorization.trainer import train as train_model  # noqa: PLC0415  # scikit-learn
 
     lock = connection().lock("fleet:alone:vectorization.train", timeout=_LOCK_SECONDS)
     lock.acquire()
@@ -105,7 +107,7 @@ def search_similar(track_id: int, count: int = 10) -> list[dict[str, Any]]:
 
     Raises NoVectorError.
     """
-    from db.neighbours import similar  # noqa: PLC0415  # NumPy, in the child alone
+    from db.similarity.neighbours import similar  # noqa: PLC0415  # NumPy, in the child alone
 
     return [neighbour._asdict() for neighbour in similar(track_id, count)]
 
@@ -121,9 +123,9 @@ def _batch_means(entity_type: EntityType, entity_ids: list[int]) -> None:
     if not leased or model is None:
         _settle(attempt, None, dict.fromkeys(leased), NO_MODEL)
         return
-    from jobs.vectorization.means import means  # noqa: PLC0415  # NumPy, in the child alone
+    from jobs.vectorization.model import mean_vectors  # noqa: PLC0415  # NumPy, in the child alone
 
-    made = means(entity_type, model, leased)
+    made = mean_vectors(entity_type, model, leased)
     found = {entity_id: made.get(entity_id) for entity_id in leased}
     _settle(attempt, model, found, NO_MEMBERS)
 
@@ -139,7 +141,7 @@ def _settle(
     with attempt.settling() as mine:
         made = {each: numbers for each in mine if (numbers := found[each]) is not None}
         if model is not None:
-            vectors.record(entity_type, model, made)
+            vectors.record_vectors(entity_type, model, made)
             vectors.forget(entity_type, sorted(mine - made.keys()))
             if entity_type is EntityType.TRACK:
                 need_followers(sorted(mine))
@@ -147,3 +149,9 @@ def _settle(
             Settled(each, State.DONE) if each in made else Settled(each, State.NONE, reason)
             for each in sorted(mine)
         )
+
+
+def need_followers(track_ids: Sequence[int]) -> None:
+    """Ask for the vectors of the albums and artists of these tracks. Call it in a transaction."""
+    ledger.need(Kind.VECTOR, EntityType.ALBUM, tracks.albums_of(track_ids))
+    ledger.need(Kind.VECTOR, EntityType.ARTIST, tracks.artists_of(track_ids))

@@ -1,6 +1,6 @@
 """When the first model is trained; of later ones `jobs.monitoring` says when."""
 
-from db import vector_inputs, vectors
+from db.similarity import vector_inputs, vectors
 
 FEWEST = 10
 """Tracks that must have been heard: fewer have no differences to learn."""
@@ -17,5 +17,5 @@ def is_due() -> bool:
     """
     if vectors.current_model() is not None:
         return False
-    heard = vector_inputs.heard()
-    return heard >= FEWEST and (heard >= ENOUGH or not vector_inputs.still_to_hear())
+    heard = vector_inputs.analysed_count()
+    return heard >= FEWEST and (heard >= ENOUGH or not vector_inputs.unanalysed_count())

@@ -1,9 +1,10 @@
 """A model, which makes a vector of a track: its parameters, how they are kept and applied.
 
-Applying it takes NumPy alone; `jobs.vectorization.fitting` makes one. The audio part is the track's
+Applying it takes NumPy alone; `jobs.vectorization.trainer` makes one. The audio part is the track's
 numbers, standardised, cut off at LIMIT deviations and projected on their principal components; the
 tag part its words by TF-IDF, projected by a truncated SVD. Each part has length 1 by itself, is
-weighted, and the whole has length 1 again.
+weighted, and the whole has length 1 again. The vectors of albums and artists are the means of their
+tracks', of length 1.
 """
 
 import io
@@ -13,13 +14,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from db.vector_inputs import TrackInput
-from jobs.vectorization.audio import Array, numbers
-from jobs.vectorization.words import words
+from db.models import EntityType
+from db.similarity import vector_inputs, vectors
+from db.similarity.vector_inputs import TrackInput
+from db.similarity.vectors import ModelVersion
+from jobs.vectorization.features import Array, numbers, words
 
 LIMIT = 3.0
 """Standard deviations: what is further out tells of an odd file rather than of its music."""
-_NOTHING = 1e-9
+_ZERO_LENGTH = 1e-9
 
 Vectors = npt.NDArray[np.float32]
 
@@ -47,8 +50,8 @@ class Model(NamedTuple):
         return int(self.components.shape[1] + self.topics.shape[1])
 
 
-def vectors(model: Model, tracks: Sequence[TrackInput]) -> dict[int, bytes]:
-    """The vector of each track as `db.vectors` stores it; none of which nothing is known."""
+def track_vectors(model: Model, tracks: Sequence[TrackInput]) -> dict[int, bytes]:
+    """The vector of each known track, in the bytes that `db.similarity.vectors` stores."""
     made = apply(model, tracks)
     return {
         track.id: row.astype("<f4").tobytes()
@@ -97,5 +100,27 @@ def from_bytes(stored: bytes) -> Model:
 def _unit(table: Array) -> Array:
     """Each row of length 1, or zero."""
     lengths = np.linalg.norm(table, axis=1, keepdims=True)
-    unit: Array = np.where(lengths > _NOTHING, table / np.maximum(lengths, _NOTHING), 0)
+    unit: Array = np.where(lengths > _ZERO_LENGTH, table / np.maximum(lengths, _ZERO_LENGTH), 0)
     return unit
+
+
+_CANCELLED_OUT = 1e-6
+
+
+def mean_vectors(
+    entity_type: EntityType, model: ModelVersion, entity_ids: Sequence[int]
+) -> dict[int, bytes]:
+    """The vectors of those that have tracks with vectors by this model.
+
+    None of one whose tracks cancel each other out. Raises WrongDimensionError.
+    """
+    members = vector_inputs.members(entity_type, entity_ids)
+    made: dict[int, bytes] = {}
+    for entity_id, track_ids in members.items():
+        total = np.zeros(model.dimension)
+        for vector in vectors.some_of(EntityType.TRACK, model, sorted(track_ids)).values():
+            total += np.frombuffer(vector, "<f4")
+        length = float(np.linalg.norm(total))
+        if length > _CANCELLED_OUT:
+            made[entity_id] = (total / length).astype("<f4").tobytes()
+    return made

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from db import enrichment, facts, ledger
-from db.connection import transaction
-from db.maintenance_runs import recorded
+from db import ledger
+from db.enrichment import enrichment_needs, facts
+from db.maintenance.maintenance_runs import recorded_run
 from db.models import Kind, State
-from jobs.enrichment import picking
+from db.sql.connection import transaction
+from jobs.enrichment import backlog
 from worker.dispatch import job
 
 
@@ -17,8 +18,8 @@ def process_enrichment_batch() -> dict[str, int]:
     What was never asked for gets its row in the ledger. Nothing is done while no provider of facts
     is turned on.
     """
-    with recorded(picking.PICK, only_changes=True) as done:
-        picked = picking.pick()
+    with recorded_run(backlog.PICK, only_changes=True) as done:
+        picked = backlog.pick()
         done.changes.update({f"{kind} enqueued": count for kind, count in picked.items()})
     return picked
 
@@ -30,20 +31,20 @@ def get_enrichment_stats() -> dict[str, Any]:
     Also noted as a run in `maintenance_runs`. {"album": {"done": 3, "none": 1, …, "never_asked":
     2}, …, "sources": {"musicbrainz": {"album": 3}}}
     """
-    with recorded("worker_deferred_enrichment.get_enrichment_stats") as done:
+    with recorded_run("worker_deferred_enrichment.get_enrichment_stats") as done:
         stats: dict[str, Any] = {
             entity_type.value: {
                 **{state.value: standing.states[state] for state in State},
                 "never_asked": standing.never_asked,
             }
-            for entity_type, standing in enrichment.standings().items()
+            for entity_type, standing in enrichment_needs.enrichment_progress().items()
         }
         for kind, counts in stats.items():
             told = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
             done.notes.append(f"{kind}s: {told or 'none'}".replace("never_asked", "never asked"))
         stats["sources"] = {
             source: {entity_type.value: count for entity_type, count in counts.items()}
-            for source, counts in facts.by_source().items()
+            for source, counts in facts.entities_by_source().items()
         }
     return stats
 
@@ -52,7 +53,7 @@ def get_enrichment_stats() -> dict[str, Any]:
 def retry_failed_enrichments() -> int:
     """Have all that failed done again, whatever its date, and pick at once; how many."""
     again = 0
-    with recorded("worker_deferred_enrichment.retry_failed_enrichments") as done:
+    with recorded_run("worker_deferred_enrichment.retry_failed_enrichments") as done:
         for need in ledger.NEEDS:
             if need.kind is Kind.ENRICHMENT:
                 failed = ledger.with_state(need, [State.FAILED, State.QUARANTINED])
@@ -60,5 +61,5 @@ def retry_failed_enrichments() -> int:
                     again += len(ledger.need(need.kind, need.entity_type, failed))
                 done.changes[f"{need.entity_type}s to be done again"] = len(failed)
     if again:
-        picking.go_on()
+        backlog.go_on()
     return again

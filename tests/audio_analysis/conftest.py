@@ -8,10 +8,11 @@ import redis
 import soundfile
 
 import tests.librosa_compiled  # noqa: F401
-from db import ledger, tracks
-from db.connection import transaction
+from db import ledger
+from db.library import tracks
 from db.models import EntityType, Kind, LedgerRow, Track
-from db.paths import to_text
+from db.sql.connection import transaction
+from db.sql.path_text import to_text
 from tests.audio_analysis.sounds import RATE, Wave
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.audio_analysis import compiled
+from jobs.audio_analysis import outcomes
 
 
 def test_compiling_is_done_once_and_noted_for_these_versions(
@@ -16,10 +16,10 @@ def test_compiling_is_done_once_and_noted_for_these_versions(
 ) -> None:
     folder = tmp_path / "numba"
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder))
-    compiled.ensure()
+    outcomes.ensure_compiled()
     (note,) = folder.glob("compiled librosa-*")
     noted = note.stat().st_mtime_ns
-    compiled.ensure()
+    outcomes.ensure_compiled()
     assert note.stat().st_mtime_ns == noted
 
 
@@ -28,13 +28,13 @@ def test_who_finds_another_compiling_waits_and_does_not_compile_too(
 ) -> None:
     folder = tmp_path / "numba"
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder))
-    code = "from jobs.audio_analysis import compiled; compiled.ensure()"
-    with compiled.locked(folder):
+    code = "from jobs.audio_analysis import outcomes; outcomes.ensure_compiled()"
+    with outcomes.lock_cache(folder):
         waiting = subprocess.Popen([sys.executable, "-c", code])
         while not _has_open(waiting.pid, folder / "compiling"):
             assert waiting.poll() is None
             time.sleep(0.02)
-        compiled.note(folder).touch()
+        outcomes.compiled_marker(folder).touch()
     assert waiting.wait() == 0
     assert list(folder.rglob("*.nbc")) == []
 
@@ -52,4 +52,4 @@ def test_a_folder_that_cannot_be_written_to_is_told_with_the_remedy(
     with pytest.raises(
         RuntimeError, match=r"librosa cannot be compiled into NUMBA_CACHE_DIR, .*se"
     ):
-        compiled.ensure()
+        outcomes.ensure_compiled()

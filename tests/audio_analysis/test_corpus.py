@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from db.audio_features import AnalysedTrack
-from db.library_files import AUDIO_EXTENSIONS
+from db.library.audio_features import AnalysedTrack
+from db.scanning.library_files import AUDIO_EXTENSIONS
 from jobs.audio_analysis.outcomes import analyse
 from jobs.records import ProblemCode
 from tests.corpus import corpus

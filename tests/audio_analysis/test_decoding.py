@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from jobs.audio_analysis.decoding import HIGHEST_RATE, Wanted, by_pyav, by_soundfile, decode
+from jobs.audio_analysis.decoder import HIGHEST_RATE, ExcerptRequest, by_pyav, by_soundfile, decode
 from jobs.errors import UnreadableFileError
 from jobs.records import ProblemCode
 from tests.audio_analysis import sounds
@@ -46,7 +46,7 @@ def test_both_decoders_read_what_libsndfile_writes(
     path = tmp_path / f"a.{extension}"
     form = {"opus": ("OGG", "OPUS"), "mp3": ("MP3", None)}.get(extension, (None, None))
     soundfile.write(path, sounds.tone(440, 4, 48_000), 48_000, format=form[0], subtype=form[1])
-    found = decoder(Wanted(str(path), 90, 4.0))  # type: ignore[operator]
+    found = decoder(ExcerptRequest(str(path), 90, 4.0))  # type: ignore[operator]
     assert found.seconds == pytest.approx(4, abs=0.1)
     assert pitch(found.samples, found.rate) == pytest.approx(440, abs=2)
 
@@ -63,7 +63,7 @@ def test_both_decoders_read_what_libsndfile_writes(
 )
 def test_pyav_reads_what_libsndfile_does_not(tmp_path: Path, name: str, codec: str) -> None:
     path = encode(tmp_path / name, sounds.tone(440, 4, RATE), codec)
-    found = decode(Wanted(str(path), 90, 4.0))
+    found = decode(ExcerptRequest(str(path), 90, 4.0))
     assert found.decoder == "pyav"
     assert found.seconds == pytest.approx(4, abs=0.2)
     assert pitch(found.samples, found.rate) == pytest.approx(440, abs=2)
@@ -71,7 +71,7 @@ def test_pyav_reads_what_libsndfile_does_not(tmp_path: Path, name: str, codec: s
 
 def test_a_file_with_another_formats_name_is_read_by_the_other_decoder(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.m4a", sounds.tone(440, 4, RATE), "aac").rename(tmp_path / "a.mp3")
-    assert decode(Wanted(str(path), 90, 4.0)).decoder == "pyav"
+    assert decode(ExcerptRequest(str(path), 90, 4.0)).decoder == "pyav"
 
 
 @pytest.mark.parametrize("name", ["a.flac", "a.mp3", "a.m4a"])
@@ -83,7 +83,7 @@ def test_the_excerpt_is_from_the_middle(tmp_path: Path, name: str) -> None:
         encode(path, sound, "aac")
     else:
         soundfile.write(path, sound, RATE)
-    found = decode(Wanted(str(path), 8, 30.0))
+    found = decode(ExcerptRequest(str(path), 8, 30.0))
     assert found.seconds == pytest.approx(8, abs=0.1)
     assert found.start == pytest.approx(11, abs=0.2)
     assert pitch(found.samples, found.rate) == pytest.approx(500, abs=2)
@@ -91,7 +91,7 @@ def test_the_excerpt_is_from_the_middle(tmp_path: Path, name: str) -> None:
 
 def test_no_more_than_48_khz_and_two_channels_are_kept(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", sounds.noise(6, rate=192_000, channels=6), 192_000)
-    found = decode(Wanted(str(tmp_path / "a.wav"), 90, None))
+    found = decode(ExcerptRequest(str(tmp_path / "a.wav"), 90, None))
     assert (found.rate, found.samples.shape[1]) == (HIGHEST_RATE, 1)
     assert found.seconds == pytest.approx(6, abs=0.05)
 
@@ -100,14 +100,14 @@ def test_samples_that_are_no_numbers_are_silence(tmp_path: Path) -> None:
     sound = sounds.tone(440, 2)
     sound[100:200], sound[300] = np.nan, np.inf
     soundfile.write(tmp_path / "a.wav", sound, sounds.RATE, subtype="FLOAT")
-    assert np.isfinite(decode(Wanted(str(tmp_path / "a.wav"), 90, None)).samples).all()
+    assert np.isfinite(decode(ExcerptRequest(str(tmp_path / "a.wav"), 90, None)).samples).all()
 
 
 def test_a_truncated_file_yields_what_is_left_of_it(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     soundfile.write(path, sounds.noise(20), sounds.RATE)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert decode(Wanted(str(path), 90, 20.0)).seconds > 5
+    assert decode(ExcerptRequest(str(path), 90, 20.0)).seconds > 5
 
 
 @pytest.mark.parametrize(
@@ -117,18 +117,18 @@ def test_a_truncated_file_yields_what_is_left_of_it(tmp_path: Path) -> None:
 def test_what_holds_no_sound_has_a_reason(tmp_path: Path, data: bytes, code: ProblemCode) -> None:
     (tmp_path / "a.mp3").write_bytes(data)
     with pytest.raises(UnreadableFileError) as caught:
-        decode(Wanted(str(tmp_path / "a.mp3"), 90, None))
+        decode(ExcerptRequest(str(tmp_path / "a.mp3"), 90, None))
     assert caught.value.code is code
 
 
 def test_what_each_decoder_said_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.flac").write_bytes(b"fLaC" + bytes(1000))
     with pytest.raises(UnreadableFileError, match=r"soundfile: .*; pyav: "):
-        decode(Wanted(str(tmp_path / "a.flac"), 90, None))
+        decode(ExcerptRequest(str(tmp_path / "a.flac"), 90, None))
 
 
 def test_a_few_samples_are_told_to_be_too_little(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", sounds.tone(440, 0.01), sounds.RATE)
     with pytest.raises(UnreadableFileError, match=r"0\.010 s of audio are too little") as caught:
-        decode(Wanted(str(tmp_path / "a.wav"), 90, None))
+        decode(ExcerptRequest(str(tmp_path / "a.wav"), 90, None))
     assert caught.value.code is ProblemCode.EMPTY

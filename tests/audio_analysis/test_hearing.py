@@ -4,7 +4,7 @@ import numpy as np
 import pyloudnorm
 import pytest
 
-from jobs.audio_analysis.extracting import Features, features
+from jobs.audio_analysis.features import Features, features
 from jobs.audio_analysis.spectrum import Excerpt
 from jobs.audio_analysis.tonality import MODES, camelot, key_name
 from tests.audio_analysis import sounds

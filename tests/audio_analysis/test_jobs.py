@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 import redis
 
-from db import audio_features, ledger
-from db.connection import transaction
+from db import ledger
 from db.errors import SettingError
+from db.library import audio_features
 from db.models import AudioFeatures, EntityType, Kind, LedgerRow, Problem, State, Track, utc_now
+from db.sql.connection import transaction
 from jobs.audio_analysis import analyze_batch, analyze_track, outcomes
-from jobs.audio_analysis.version import EXTRACTOR
+from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.maintenance import reconcile
 from tests.audio_analysis import sounds
 from tests.audio_analysis.conftest import Library
-from worker import dispatch, endings
-from worker.fleet_job import FleetJob
+from worker import dispatch
+from worker.process import endings
+from worker.process.fleet_job import FleetJob
 
 
 def table() -> list[dict[str, Any]]:
@@ -38,7 +40,7 @@ def nearly(row: dict[str, Any]) -> dict[str, Any]:
 def test_a_track_has_its_features_and_the_tempo_of_its_tags(library: Library) -> None:
     track = library.sound("a.flac", sounds.clicks(120, 15), bpm=121.5)
     analyze_batch([track])
-    found = audio_features.get(track)
+    found = audio_features.features_of(track)
     assert found is not None
     assert found.bpm == pytest.approx(120, rel=0.02)
     assert (found.tag_bpm, found.decoder, found.extractor) == (121.5, "soundfile", EXTRACTOR)
@@ -95,8 +97,8 @@ def test_a_file_that_was_mended_is_no_problem_any_more(library: Library) -> None
 
 WITH_LITTLE_MEMORY = """
 import sys
-import jobs.audio_analysis.extracting
-from db.connection import open_database
+import jobs.audio_analysis.features
+from db.sql.connection import open_database
 from jobs.audio_analysis import analyze_batch, outcomes
 outcomes.MEMORY = 24 * 1024 * 1024
 open_database()
@@ -145,7 +147,7 @@ def test_a_job_that_runs_twice_changes_nothing(library: Library) -> None:
 
 def test_a_result_that_was_overtaken_is_not_written(library: Library) -> None:
     track = library.sound("a.flac", sounds.tone(440, 1))
-    (analysis,) = outcomes.analyse(audio_features.tracks([track]))
+    (analysis,) = outcomes.analyse(audio_features.tracks_to_analyse([track]))
     attempt = ledger.lease(Kind.ANALYSIS, EntityType.TRACK, [track], "first:1")
     with transaction():
         ledger.need(Kind.ANALYSIS, EntityType.TRACK, [track])
@@ -182,9 +184,9 @@ def test_tracks_of_an_older_musicfleet_are_analysed_without_being_asked_for(
 def test_only_what_has_another_content_is_to_be_analysed_after_a_scan(library: Library) -> None:
     ids = [library.sound(f"{n}.flac", sounds.tone(440, 1)) for n in range(2)]
     analyze_batch(ids)
-    assert audio_features.to_analyse(ids) == []
+    assert audio_features.not_analysed(ids) == []
     Track.update(content_id="another").where(Track.id == ids[1]).execute()
-    assert audio_features.to_analyse(ids) == [ids[1]]
+    assert audio_features.not_analysed(ids) == [ids[1]]
 
 
 def test_a_batch_that_kills_its_processes_is_split_down_to_the_file(

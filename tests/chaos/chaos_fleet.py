@@ -11,19 +11,19 @@ import redis
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.utils import as_text
 
-from db import ledger, scans
-from db.connection import close_database, open_database
+from db import ledger
 from db.models import Album, Artist, EntityType, LedgerRow, Problem, State, Track, database
-from db.paths import to_text
+from db.scanning import scans
+from db.sql.connection import close_database, open_database
+from db.sql.path_text import to_text
 from tests.chaos.orders import PATIENCE, Orders
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.pipeline.tables import Content, content
 from worker import dispatch
-from worker.errors import RedisUnreachableError
-from worker.exit_codes import ExitCode
-from worker.holders import holders
-from worker.slots import process_name_of
-from worker.supervisor.members import is_alive
+from worker.errors import ExitCode, RedisUnreachableError
+from worker.redis.holders import holders
+from worker.supervisor.shutdown import is_alive
+from worker.topology.slots import process_name_of
 
 _STOPS = Path(__file__).parent / "stops"
 

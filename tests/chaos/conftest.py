@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from db.connection import open_database
+from db.sql.connection import open_database
 from tests.chaos.albums import write_album, write_albums
 from tests.chaos.chaos_fleet import ChaosFleet, chaos_fleet, undisturbed
 from tests.chaos.recovery_times import RECORDED

@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.chaos_fleet import ChaosFleet, about, chaos_fleet, tables
 from tests.pipeline.tables import Content
 from worker import dispatch
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 JOB = "covers.process_album_covers"
 

@@ -9,14 +9,21 @@ from types import SimpleNamespace
 import pytest
 import redis
 
-from db.connection import open_database
-from db.schema import migrate
+from db.sql.connection import open_database
+from db.sql.schema import migrate
 from worker import dispatch
-from worker.fleet_worker import FleetWorker
-from worker.holders import Holder, beats, holders, register, this_place, this_process, unregister
-from worker.recovery.__main__ import Recovery
-from worker.recovery.putting_back import RECOVERIES
-from worker.recovery.silence import LOOKS, Silence
+from worker.process.fleet_worker import FleetWorker
+from worker.process.requeue import RECOVERIES
+from worker.recovery.__main__ import LOOKS, Recovery, Silence
+from worker.redis.holders import (
+    Holder,
+    beats,
+    holders,
+    register,
+    this_place,
+    this_process,
+    unregister,
+)
 
 CLEANUP = "maintenance.cleanup_expired_tasks"
 ELSEWHERE = "elsewhere/boot/1"
@@ -112,7 +119,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     def put_in(seconds: float) -> None:
         clock.now += seconds
 
-    monkeypatch.setattr("worker.recovery.silence.time.monotonic", lambda: clock.now)
+    monkeypatch.setattr("worker.recovery.__main__.time.monotonic", lambda: clock.now)
     return put_in
 
 

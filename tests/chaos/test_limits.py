@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.chaos_fleet import ChaosFleet, chaos_fleet
 from tests.fleet.conftest import REPOSITORY
 from worker import dispatch
-from worker.recovery.putting_back import RECOVERIES
+from worker.process.requeue import RECOVERIES
 
 
 class Limited(NamedTuple):

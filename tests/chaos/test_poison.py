@@ -8,10 +8,10 @@ import pytest
 
 from db import ledger
 from db.models import State, Track
-from db.paths import to_text
+from db.sql.path_text import to_text
 from tests.chaos.albums import write_album, write_albums
 from tests.chaos.chaos_fleet import ChaosFleet, chaos_fleet, open_needs, wait_for
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 POISON = {"This one crashes": "SIGSEGV", "This one eats": "memory", "This one hangs": "timeout"}
 READING, GROUPING = "metadata.extract_batch", "batch.process_entities"

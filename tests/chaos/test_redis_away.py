@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import pytest
 
-from db.connection import open_database
+from db.sql.connection import open_database
 from tests.chaos.chaos_fleet import ChaosFleet, about, at_home, chaos_fleet, tables
 from tests.chaos.relay import Relay
 from tests.pipeline.tables import Content
-from worker.locks import hold
+from worker.host.locks import hold
 
 AWAY_SECONDS = 30
 FROZEN, GONE, NETWORK = "frozen", "gone", "network"

@@ -14,11 +14,11 @@ from rq.timeouts import UnixSignalDeathPenalty
 
 from tests.chaos.chaos_fleet import ChaosFleet, wait_for
 from worker import dispatch
-from worker.fleet_job import FleetJob
-from worker.fleet_worker import FleetWorker
-from worker.redis_address import redis_url
-from worker.slots import slot_name, slots
-from worker.time_limit import TimeLimit
+from worker.process.fleet_job import FleetJob
+from worker.process.fleet_worker import FleetWorker
+from worker.process.time_limit import TimeLimit
+from worker.redis.address import redis_url
+from worker.topology.slots import slot_name, slots
 
 RQ_3_0: dict[type, tuple[type, dict[str, str]]] = {
     FleetWorker: (

@@ -13,7 +13,7 @@ from tests.chaos.chaos_fleet import ChaosFleet, about, tables, wait_for
 from tests.chaos.orders import Order
 from tests.pipeline.tables import Content
 from worker import dispatch
-from worker.recovery.putting_back import RECOVERIES
+from worker.process.requeue import RECOVERIES
 
 FORKED, IN_PROCESS = "covers.process_album_covers", "maintenance.cleanup_expired_tasks"
 SLOTS = {FORKED: "covers-1", IN_PROCESS: "maintenance-1"}

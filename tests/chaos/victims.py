@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Iterable
 
 from tests.chaos.chaos_fleet import ChaosFleet
-from worker.supervisor.members import members
+from worker.supervisor.shutdown import members
 
 
 def worker(fleet: ChaosFleet, slot: str, horse: int | None) -> None:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from db import named, vectors
+from db.library import artists_genres
 from db.models import Artist, AudioFeatures, EntityType, Track, TrackArtist, TrackGenre, VectorModel
+from db.similarity import vectors
 
 _CENTRES = np.random.default_rng(7).normal(size=(5, 24))
 
@@ -25,7 +26,7 @@ def hear(kind: EntityType, model: vectors.ModelVersion, first: int, count: int) 
     rows = _CENTRES[[each % 5 for each in ids]] + noise
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     made = dict(zip(ids, (row.astype("<f4").tobytes() for row in rows), strict=True))
-    vectors.record(kind, model, made)
+    vectors.record_vectors(kind, model, made)
 
 
 def add_tracks(count: int) -> None:
@@ -57,7 +58,7 @@ def add_artist(artist_id: int, name: str, track_id: int) -> None:
 def say(track_id: int, *genres: str) -> None:
     """Have a track be of these genres and of no other."""
     TrackGenre.delete().where(TrackGenre.track == track_id).execute()
-    ids = named.genre_ids(genres)
+    ids = artists_genres.ensure_genres(genres)
     for position, genre in enumerate(genres):
         TrackGenre.create(track=track_id, position=position, genre=ids[genre])
 

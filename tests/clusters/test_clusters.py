@@ -5,10 +5,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from db import clusters, vectors
 from db.models import Cluster, ClusterMembership, ClusterModel, EntityType, utc_now
+from db.similarity import clusters, vectors
 from jobs import gmm
-from jobs.gmm import training
+from jobs.gmm import cluster_model
 from tests.clusters.groups import hear, new_model
 from worker.topology import load, queues_file
 
@@ -86,7 +86,7 @@ def test_a_training_that_dies_leaves_the_clusters_as_they_were(
     def die(*_: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(training.clusters, "record", die)
+    monkeypatch.setattr(cluster_model.clusters, "record", die)
     with pytest.raises(SystemExit):
         gmm.train_model("artist")
     assert (clusters.clusters(EntityType.ARTIST), labels()) == before
@@ -146,14 +146,14 @@ def test_one_cloud_is_divided_by_kmeans_and_keeps_its_clusters(database: str) ->
     model = new_model()
     rows = np.random.default_rng(3).normal(size=(90, 24)).astype("<f4")
     numbers = {each: row.tobytes() for each, row in enumerate(rows, 1)}
-    vectors.record(EntityType.ARTIST, model, dict(list(numbers.items())[:80]))
+    vectors.record_vectors(EntityType.ARTIST, model, dict(list(numbers.items())[:80]))
     gmm.train_model("artist")
-    assert clusters.standing(EntityType.ARTIST).remark == ""
+    assert clusters.cluster_state(EntityType.ARTIST).remark == ""
     assert len(clusters.clusters(EntityType.ARTIST)) == 6  # Mardia's rule
     before = labels()
     rows_of = clusters.memberships_of(EntityType.ARTIST, range(1, 81)).values()
     assert max(len(found) for found in rows_of) > 1  # belonging is a matter of degree
-    vectors.record(EntityType.ARTIST, model, dict(list(numbers.items())[80:]))
+    vectors.record_vectors(EntityType.ARTIST, model, dict(list(numbers.items())[80:]))
     assert gmm.refresh_stale_clusters()["artist"] == 10  # and no training each hour
     gmm.train_model("artist")
     after = labels()

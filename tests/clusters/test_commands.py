@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from db import clusters
 from db.models import Cluster, EntityType
+from db.similarity import clusters
 from jobs import gmm
 from tests.clusters.groups import add_artist, add_tracks, hear, new_model
 from worker.cli.cluster import cluster
@@ -19,7 +19,7 @@ def run(*arguments: str) -> Result:
 
 
 @pytest.fixture
-def tracks(database: str) -> clusters.Described:
+def tracks(database: str) -> clusters.ClusterInUse:
     """The largest cluster of sixty tracks."""
     add_tracks(60)
     hear(EntityType.TRACK, new_model(), 1, 60)
@@ -54,7 +54,7 @@ def test_the_list_tells_what_is_waited_for(database: str) -> None:
     assert sum(each["size"] for each in told["clusters"]) == 37
 
 
-def test_show_lists_the_members_by_name(tracks: clusters.Described) -> None:
+def test_show_lists_the_members_by_name(tracks: clusters.ClusterInUse) -> None:
     told = json.loads(run("show", str(tracks.id), "--json").stdout)
     assert (told["id"], told["name"], len(told["members"])) == (tracks.id, tracks.name, 12)
     first = told["members"][0]
@@ -64,7 +64,7 @@ def test_show_lists_the_members_by_name(tracks: clusters.Described) -> None:
     assert all(str(each["id"]) in table for each in told["members"])
 
 
-def test_show_writes_a_playlist(tracks: clusters.Described) -> None:
+def test_show_writes_a_playlist(tracks: clusters.ClusterInUse) -> None:
     lines = run("show", str(tracks.id), "--m3u").stdout.splitlines()
     ids = [each.entity_id for each in clusters.members(tracks)]
     assert lines[0] == "#EXTM3U"
@@ -86,13 +86,13 @@ def test_a_playlist_of_artists_is_of_their_tracks(database: str) -> None:
     assert f"Band {ids[0]}" in run("show", str(found.id)).stdout
 
 
-def test_an_unknown_cluster_is_refused_with_the_nearest_name(tracks: clusters.Described) -> None:
+def test_an_unknown_cluster_is_refused_with_the_nearest_name(tracks: clusters.ClusterInUse) -> None:
     Cluster.update(name="Jazz, calm").where(Cluster.id == tracks.id).execute()
     with pytest.raises(BadInputError, match="did you mean Jazz, calm"):
         run("show", "jaz, calm")
 
 
-def test_export_follows_no_symlink(tracks: clusters.Described, tmp_path: Path) -> None:
+def test_export_follows_no_symlink(tracks: clusters.ClusterInUse, tmp_path: Path) -> None:
     folder, elsewhere = tmp_path / "lists", tmp_path / "elsewhere.m3u8"
     run("export", str(folder))
     target = folder / f"{tracks.name}.m3u8"
@@ -108,7 +108,7 @@ def test_export_follows_no_symlink(tracks: clusters.Described, tmp_path: Path) -
 
 
 def test_export_drops_the_playlists_of_clusters_that_are_gone(
-    tracks: clusters.Described, tmp_path: Path
+    tracks: clusters.ClusterInUse, tmp_path: Path
 ) -> None:
     run("export", str(tmp_path))
     gone = {each.name for each in tmp_path.iterdir()}

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from db import clusters
-from db.connection import transaction
 from db.models import EntityType
+from db.similarity import clusters
+from db.sql.connection import transaction
 from jobs import gmm
 from tests.clusters.groups import add_tracks, hear, new_model, say, sound
 

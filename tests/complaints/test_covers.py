@@ -13,7 +13,7 @@ import redis
 from mutagen.flac import FLAC, Picture
 
 from db.models import Album, Artist, Cover, EntityType, Kind, LedgerRow, State, Track
-from db.providers import Service
+from db.settings.providers import Service
 from jobs.covers import fetch_album_covers, store
 from jobs.providers.caller import Caller, Patience
 from jobs.providers.errors import UnavailableError

@@ -14,8 +14,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from db.covers import KnownImage
-from jobs.covers.examining import examine
+from db.artwork.images import KnownImage
+from jobs.covers.stored_images import decode_images
 
 
 class Examined(NamedTuple):
@@ -43,7 +43,7 @@ def examine_apart(digests: Collection[str]) -> Examined:
 
 
 def _main() -> None:
-    images = list(examine(sys.stdin.read().split()))
+    images = list(decode_images(sys.stdin.read().split()))
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     json.dump({"images": images, "peak": max(_own_peak(), children)}, sys.stdout)
 

@@ -10,9 +10,9 @@ from typing import Any
 from mutagen.flac import FLAC, Picture
 from PIL import Image as Pillow
 
-from db import ledger, settings, tracks
-from db.album_folders import folder_of, group_folder
-from db.connection import transaction
+from db import ledger, settings
+from db.library import tracks
+from db.library.albums import folder_of, group_folder
 from db.models import (
     Album,
     Cover,
@@ -25,10 +25,11 @@ from db.models import (
     State,
     Track,
 )
-from db.paths import to_bytes, to_text
+from db.sql.connection import transaction
+from db.sql.path_text import to_bytes, to_text
 from jobs import covers
 from jobs.covers import store
-from jobs.metadata.reading import read_pictures
+from jobs.metadata.reader import read_pictures
 
 FRONT, BACK, BOOKLET, ARTIST, OTHER, ICON, LABEL = 3, 4, 5, 8, 0, 1, 6
 

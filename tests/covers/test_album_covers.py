@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from db.cover_orders import album_order
 from db.models import Album, Cover, EntityType, Kind, State, Track
+from db.settings.cover_orders import album_order
 from jobs.covers import process_album_covers
 from tests.covers.library import ARTIST, BACK, BOOKLET, FRONT, OTHER, Library, paint
 

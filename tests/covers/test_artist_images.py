@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import redis
 
-from db import covers as covers_db
-from db import folder_images, ledger
-from db.connection import transaction
-from db.covers import Chosen
-from db.folder_images import SeenImage
+from db import ledger
+from db.artwork import covers, picture_files
+from db.artwork import images as covers_db
+from db.artwork.covers import Chosen
+from db.artwork.picture_files import SeenImage
 from db.models import (
     Album,
     AlbumArtist,
@@ -25,13 +25,14 @@ from db.models import (
     TrackArtist,
     database,
 )
+from db.sql.connection import transaction
 from jobs.covers import (
     extract_artist_images,
     process_artist_images,
     process_artist_images_batch,
     store,
 )
-from jobs.covers.examining import examine
+from jobs.covers.stored_images import decode_images
 from tests.covers.library import Library, paint
 from tests.music import picture, write_track
 from tests.pipeline.conftest import work_off
@@ -66,7 +67,7 @@ def write_file(library: Library, name: str, data: bytes) -> Path:
 def see(file: Path) -> None:
     """Have the tables say that a scan has seen the file."""
     status = file.stat()
-    folder_images.record(
+    picture_files.record_folder_images(
         [SeenImage(str(file), str(file.parent), status.st_size, status.st_mtime_ns)]
     )
 
@@ -74,7 +75,7 @@ def see(file: Path) -> None:
 def remove(file: Path) -> None:
     """Delete a file, as a scan finds it."""
     file.unlink()
-    folder_images.drop([str(file)])
+    picture_files.drop_folder_images([str(file)])
 
 
 def need(kind: Kind) -> None:
@@ -272,9 +273,9 @@ def test_a_picture_that_is_too_small_or_far_from_square_is_the_last(
 def test_a_picture_on_disk_beats_an_earlier_one_of_a_provider(library: Library) -> None:
     artist = write_album(library, "Somebody/First")
     with transaction():
-        covers_db.record_images(list(examine([store.put(BLUE)])))
+        covers_db.record(list(decode_images([store.put(BLUE)])))
         remote = Chosen(artist, store.digest_of(BLUE), "deezer", 6, "https://example.org/1.jpg")
-        covers_db.show(EntityType.ARTIST, [remote])
+        covers.show_images(EntityType.ARTIST, [remote])
     work(library)
     assert shows(library) == BLUE
     write_file(library, "Somebody/thumb.jpg", RED)

@@ -4,12 +4,13 @@ import shutil
 
 import pytest
 
-from db import covers, ledger
-from db.connection import transaction
-from db.covers import Chosen
+from db import ledger
+from db.artwork import covers, images
+from db.artwork.covers import Chosen
 from db.models import Album, Cover, EntityType, Kind, State
+from db.sql.connection import transaction
 from jobs.covers import process_album_covers
-from jobs.covers.gathering import gather
+from jobs.covers.embedded import gather
 from jobs.covers.store import original, put
 from tests.covers.library import BACK, FRONT, OTHER, Library, paint
 
@@ -104,11 +105,11 @@ def show_remote(album_id: int, data: bytes) -> None:
     """Have an album show a picture as the job of the web writes it."""
     digest = put(data)
     with transaction():
-        covers.record_images(list(gather({digest: len(data)}).fresh))
+        images.record(list(gather({digest: len(data)}).fresh))
         chosen = Chosen(
             album_id, digest, "deezer", 5, "https://e.com/a.jpg", licence="CC0", author="Ann"
         )
-        covers.show(EntityType.ALBUM, [chosen])
+        covers.show_images(EntityType.ALBUM, [chosen])
         ledger.need(Kind.COVER, EntityType.ALBUM, [album_id])
 
 

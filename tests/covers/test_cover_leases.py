@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from db import ledger
-from db.connection import close_database, transaction
 from db.models import Cover, EntityType, Kind, State
+from db.sql.connection import close_database, transaction
 from jobs.covers import process_track_covers_batch
 from tests.covers.library import FRONT, Library, paint
 

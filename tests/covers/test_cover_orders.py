@@ -2,13 +2,12 @@
 
 import pytest
 
-from db import cover_orders
 from db.errors import SettingError
-from db.settings import SETTINGS
-from jobs.covers.names import UNNUMBERED, cover_name
+from db.settings import SETTINGS, cover_orders
+from jobs.covers.folder_images import UNNUMBERED, cover_name
 from tests.covers.library import FRONT, Library, paint
 from worker.cli.fleet import run
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 ALBUM = "FLEET_ALBUM_COVERS"
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from db.models import Album, ChosenImage, State, Track
-from db.paths import to_text
+from db.sql.path_text import to_text
 from jobs.covers import choose_image, withdraw_image
 from jobs.covers.store import original
 from tests.covers.library import FRONT, Library, paint

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from db import settings
-from db.image_files import is_young
+from db.artwork.image_files import is_young
 from db.models import Cover, EntityType, Image, Kind, LedgerRow, State
 from jobs.covers import extract_embedded, process_album_covers, store
 from jobs.covers.errors import StoreError, StoreFullError

@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 
 from db.models import Image
 from jobs.covers import store
-from jobs.covers.placeholder import placeholder, thumb_hash
+from jobs.covers.thumbnails import placeholder, thumb_hash
 from tests.covers.library import BACK, FRONT, Library, paint
 
 Pixel = Callable[[int, int], tuple[int, int, int]]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pillow
 
 from db import settings
-from db.image_files import SIZES, THUMBNAIL_SIZE
+from db.artwork.image_files import SIZES, THUMBNAIL_SIZE
 from db.models import Image
 from jobs.covers import make_thumbnails, store
 from jobs.covers.errors import NoThumbnailError, StoreError

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from db.image_files import SIZES
+from db.artwork.image_files import SIZES
 from db.models import Image
-from jobs.covers.faults import Fault
+from jobs.covers.errors import Fault
 from jobs.covers.thumbnails import FORMATS, Decoded, decode
 from jobs.records import ProblemCode
 from tests.covers.library import FRONT, Library, paint

@@ -11,8 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from db import image_files, settings, tracks
-from db.connection import close_database
+from db import settings
+from db.artwork import image_files
+from db.library import tracks
 from db.models import (
     Artist,
     ArtistPicture,
@@ -23,9 +24,10 @@ from db.models import (
     Image,
     utc_now,
 )
+from db.sql.connection import close_database
 from jobs.covers import make_thumbnails, store
 from jobs.maintenance import remove_unused_pictures
-from jobs.maintenance.unused_pictures import GRACE
+from jobs.maintenance.old_data import GRACE
 from tests.covers.library import FRONT, Library, paint
 
 RED, BLUE = paint("red"), paint("blue")

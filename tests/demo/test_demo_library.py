@@ -10,11 +10,11 @@ import pytest
 import soundfile
 from PIL import Image
 
-from db.paths import to_text
+from db.sql.path_text import to_text
 from demo import files, pictures, tunes
 from demo.catalogue import ALBUMS, Song
 from demo.library import Track, make, tracks
-from jobs.metadata.reading import read_files
+from jobs.metadata.reader import read_files
 from jobs.records import FoundFile, TrackRecord, UnreadFile
 
 TRACKS = list(tracks())

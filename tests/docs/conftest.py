@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from db.connection import close_database, open_database
 from db.models import AudioFeatures, Track
+from db.sql.connection import close_database, open_database
 from demo.catalogue import ALBUMS
 from tests.docs.pages import ROOT
 from tests.fleet.conftest import FleetCommand, new_fleet

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from db.connection import close_database
 from db.settings import SETTINGS
+from db.sql.connection import close_database
 from tests.docs.conftest import DocumentedFleet
 from tests.docs.pages import PAGES, ROOT, Block, Command, blocks, commands, inline_codes
 from worker import dispatch
 from worker.cli.fleet import COMMANDS, run
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 FOREIGN = {"docker", "echo", "sudo", "tee", "sysctl", "cd"}
 """Programs of others; that the shell can parse the line is all that is checked."""

@@ -12,8 +12,8 @@ from tests import PACKAGES
 from tests.docs.pages import ROOT
 from worker.cli.config import as_markdown
 from worker.cli.fleet import COMMANDS
-from worker.exit_codes import ExitCode
-from worker.supervisor.config import render
+from worker.errors import ExitCode
+from worker.supervisor.conf_file import render
 from worker.supervisor.instance import COMMITTED
 from worker.topology import load
 

@@ -11,9 +11,9 @@ import redis
 import soundfile
 
 from db import settings
-from db.connection import open_database
 from db.models import Scan
-from db.schema import migrate
+from db.sql.connection import open_database
+from db.sql.schema import migrate
 from tests.covers.library import Library
 from tests.doctor.supervised import Supervise, start, wait_for
 from worker import dispatch

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from db import settings
-from db.connection import open_database
 from db.models import TABLES
 from db.models import database as connection
+from db.sql.connection import open_database
 from tests.doctor.complaints import complaint, complaints
 from worker.doctor import Severity, mend
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import redis
 
-from db import scans, settings
+from db import settings
 from db.models import database as connection
+from db.scanning import scans
 from tests.doctor.supervised import ESSENTIAL, Supervise
 from worker.cli.fleet import run
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from db import image_files, settings
-from db.connection import close_database
+from db import settings
+from db.artwork import image_files
+from db.sql.connection import close_database
 from tests.doctor.complaints import complaint
 from worker import dispatch
 from worker.doctor import Finding, Severity, examine, mend

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from db import scans, settings
+from db import settings
+from db.scanning import scans
 from tests.doctor.complaints import complaint, complaints
-from worker.doctor import Severity, mend, space
+from worker.doctor import Severity, installation, mend
 
 AS_USER = pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
 
@@ -74,7 +75,7 @@ def test_a_disk_with_less_room_than_a_limit_is_named(
     severity: Severity,
 ) -> None:
     assert complaints("disk") == []
-    monkeypatch.setattr(space, limit, amount)
+    monkeypatch.setattr(installation, limit, amount)
     found = complaint("disk")
     assert found.severity is severity
     assert found.says.startswith(f"{prepared} has ")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from db import image_files, ledger, settings, tracks
+from db import ledger, settings
+from db.artwork import image_files
+from db.library import tracks
 from db.models import Artist, ArtistPicture, ChosenImage, EntityType, Image, Kind, State
 from jobs.covers import store
 from tests.covers.library import FRONT, Library, paint

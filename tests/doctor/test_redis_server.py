@@ -12,8 +12,8 @@ import redis
 from tests.doctor.complaints import complaint, complaints
 from worker import dispatch
 from worker.doctor import Severity, examine, mend
-from worker.redis import connect
-from worker.valkey import binary
+from worker.redis.connection import connect
+from worker.redis.valkey import binary
 
 Start = Callable[..., None]
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from db import facts, ledger
-from db.connection import transaction
+from db import ledger
+from db.enrichment import facts
 from db.models import (
     Album,
     AlbumArtist,
@@ -15,6 +15,7 @@ from db.models import (
     Track,
     TrackArtist,
 )
+from db.sql.connection import transaction
 from jobs import metadata
 from tests.providers.shapes import mb_recording, mb_release
 
@@ -114,5 +115,5 @@ def standing(entity_type: EntityType, entity_id: int) -> LedgerRow:
 
 def said(entity_type: EntityType, entity_id: int, source: str = "musicbrainz") -> dict[str, Any]:
     """What a source says of an entity, by field."""
-    known = facts.of(entity_type, entity_id)
+    known = facts.known_facts(entity_type, entity_id)
     return {each.field: each.value for each in known if each.source == source}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import redis
 
-from db import facts
+from db.enrichment import facts
 from db.models import Album, EntityType, Fact, State, Track, utc_now
 from jobs import metadata
 from jobs.providers.errors import UnavailableError
@@ -77,7 +77,7 @@ def test_what_the_tags_lack_is_told_with_source_score_and_licence(musicbrainz: H
         "artists": [{"name": "Somebody", "id": mb_id(1)}],
         "links": [{"type": "discogs", "url": "https://www.discogs.com/release/1"}],
     }
-    genres = next(e for e in facts.of(EntityType.ALBUM, album_id) if e.field == "genres")
+    genres = next(e for e in facts.known_facts(EntityType.ALBUM, album_id) if e.field == "genres")
     assert (genres.source, genres.score) == ("musicbrainz", 1.0)
     assert (genres.licence, genres.url) == (
         "CC BY-NC-SA 3.0",
@@ -117,7 +117,7 @@ def test_an_album_without_ids_is_searched_for_and_the_match_explained(
     assert match["by"] == "search"
     assert f"Somebody - Blue Record ({mb_id(900)})" in match["why"]
     assert "3 of 3 tracks are among its 3" in match["why"]
-    assert {each.score for each in facts.of(EntityType.ALBUM, album_id)} == {0.969}
+    assert {each.score for each in facts.known_facts(EntityType.ALBUM, album_id)} == {0.969}
 
 
 def test_misspelt_names_are_searched_for_in_another_way(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from db import facts
+from db.enrichment import facts
 from db.models import EntityType, State
 from jobs.providers.errors import UnavailableError
 from tests.enrichment.conftest import Has
@@ -139,7 +139,7 @@ def test_listenbrainz_knows_listeners_and_similar_artists(
             {"name": "Bob", "id": mb_id(501), "score": 0.5},
         ],
     }
-    told = facts.of(EntityType.ARTIST, 1)
+    told = facts.known_facts(EntityType.ARTIST, 1)
     assert {each.licence for each in told if each.source == "listenbrainz"} == {"CC0 1.0"}
 
 
@@ -210,7 +210,9 @@ def test_a_biography_comes_with_its_licence_and_article(
     text = "Somebody are a band. " + "They play. " * 200
     server.routes["/wikipedia/api.php"] = page(extract("Somebody", text))
     assert enrich_artist(known()).state == State.DONE
-    (told,) = (each for each in facts.of(EntityType.ARTIST, 1) if each.field == "biography")
+    (told,) = (
+        each for each in facts.known_facts(EntityType.ARTIST, 1) if each.field == "biography"
+    )
     assert (told.source, told.licence) == ("wikipedia", "CC BY-SA 4.0")
     assert told.url == "https://en.wikipedia.org/wiki/Somebody"
     assert told.value.startswith("Somebody are a band. They play.")

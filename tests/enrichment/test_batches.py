@@ -3,13 +3,15 @@
 import pytest
 import redis
 
-from db import albums, facts, ledger
-from db.connection import transaction
-from db.facts import Source, Told
-from db.maintenance_runs import history
+from db import ledger
+from db.enrichment import facts
+from db.enrichment.facts import FactSource, FactValue
+from db.maintenance import removal
+from db.maintenance.maintenance_runs import history
 from db.models import Album, EntityType, Fact, Kind, LedgerRow, State, utc_now
+from db.sql.connection import transaction
 from jobs import maintenance, worker_deferred_enrichment
-from jobs.enrichment import picking
+from jobs.enrichment import backlog
 from tests.enrichment.conftest import Has
 from tests.enrichment.library import (
     RELEASE,
@@ -26,7 +28,7 @@ from tests.providers.conftest import TurnOn
 from tests.providers.server import WebServer, status
 from tests.providers.shapes import mb_artist, mb_id
 from worker import dispatch
-from worker.fleet_worker import FleetWorker
+from worker.process.fleet_worker import FleetWorker
 
 QUEUE = "deferred_enrichment"
 pick = worker_deferred_enrichment.process_enrichment_batch
@@ -52,11 +54,11 @@ def settle(entity_type: EntityType, entity_id: int, state: State) -> None:
 
 def test_what_came_last_goes_first(database: str, turn_on: TurnOn, queues: redis.Redis) -> None:
     turn_on("musicbrainz")
-    ids = [album(f"Album {number}", songs=()) for number in range(picking.AT_ONCE + 5)]
+    ids = [album(f"Album {number}", songs=()) for number in range(backlog.AT_ONCE + 5)]
     need(EntityType.ALBUM, *ids[:3])
-    assert pick() == {"albums": picking.AT_ONCE}
+    assert pick() == {"albums": backlog.AT_ONCE}
     rung = [album_id for arguments in waiting() for album_id in arguments["album_ids"]]
-    assert rung == ids[: -picking.AT_ONCE - 1 : -1]
+    assert rung == ids[: -backlog.AT_ONCE - 1 : -1]
     newest = album("Brand New", songs=())
     pick()
     assert waiting()[-1]["album_ids"][0] == newest
@@ -109,7 +111,7 @@ def test_a_worker_goes_on_until_all_is_done(
     musicbrainz(f"artist/{mb_id(1)}", mb_artist(1, "Somebody"))
     for _ in range(2):
         album(musicbrainz_release_id=mb_id(100))
-    dispatch.enqueue(picking.PICK)
+    dispatch.enqueue(backlog.PICK)
     work(queues)
     assert {row.state for row in LedgerRow.select()} == {State.DONE}
     assert sorted(server.paths()) == [
@@ -126,7 +128,7 @@ def test_a_job_that_fails_leaves_its_reason_when_its_tries_are_over(
     album_id = album(musicbrainz_release_id=mb_id(100))
     server.routes[f"/musicbrainz/release/{mb_id(100)}"] = status(401)
     need(EntityType.ALBUM, album_id)
-    dispatch.enqueue(picking.ENRICH, album_ids=[album_id])
+    dispatch.enqueue(backlog.ENRICH, album_ids=[album_id])
     scheduled = dispatch.queue(QUEUE).scheduled_job_registry
     for _ in range(4):
         work(queues)
@@ -145,8 +147,10 @@ def test_stats_count_by_state_and_source(database: str, queues: redis.Redis) -> 
     album(songs=())
     settle(EntityType.ARTIST, artist(), State.NONE)
     with transaction():
-        source = Source("lastfm", utc_now(), 1.0)
-        facts.replace(EntityType.ARTIST, 1, source, [Told("plays", 1), Told("listeners", 2)])
+        source = FactSource("lastfm", utc_now(), 1.0)
+        facts.replace_facts(
+            EntityType.ARTIST, 1, source, [FactValue("plays", 1), FactValue("listeners", 2)]
+        )
     stats = worker_deferred_enrichment.get_enrichment_stats()
     albums = {state: count for state, count in stats["album"].items() if count}
     assert albums == {"done": 2, "failed": 1, "never_asked": 1}
@@ -164,7 +168,7 @@ def test_what_failed_is_done_again(database: str, turn_on: TurnOn, queues: redis
     assert worker_deferred_enrichment.retry_failed_enrichments() == 1
     assert standing(EntityType.ALBUM, failed).state == State.TODO
     assert standing(EntityType.ALBUM, done).state == State.DONE
-    assert [job.func_name for job in dispatch.queue(QUEUE).jobs] == [f"jobs.{picking.PICK}"]
+    assert [job.func_name for job in dispatch.queue(QUEUE).jobs] == [f"jobs.{backlog.PICK}"]
     assert worker_deferred_enrichment.retry_failed_enrichments() == 0
 
 
@@ -179,7 +183,7 @@ def test_what_no_database_takes_in_a_text_is_left_out(
 
 def test_a_batch_that_kills_its_process_is_split_by_its_own_ids(database: str) -> None:
     for argument, entity_type in (("track_ids", EntityType.TRACK), ("album_ids", EntityType.ALBUM)):
-        found = ledger.need_of(picking.ENRICH, {argument: [1]})
+        found = ledger.need_of(backlog.ENRICH, {argument: [1]})
         assert found is not None
         assert (found.kind, found.entity_type) == (Kind.ENRICHMENT, entity_type)
 
@@ -190,5 +194,5 @@ def test_facts_go_with_what_they_are_of(database: str, musicbrainz: Has) -> None
     enrich_album(album_id)
     assert Fact.select().count()
     with transaction():
-        albums.drop_empty([album_id])
+        removal.drop_empty_albums([album_id])
     assert (Album.select().count(), Fact.select().count()) == (0, 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from db.models import EntityType, State
-from db.paths import to_bytes, to_text
+from db.sql.path_text import to_bytes, to_text
 from tests.enrichment.conftest import Has
 from tests.enrichment.library import RELEASE, enrich_track, said, standing, track
 from tests.providers.conftest import TurnOn

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from db.connection import close_database, open_database
 from db.models import database
-from db.schema import migrate
+from db.sql.connection import close_database, open_database
+from db.sql.schema import migrate
 from tests.fleet.conftest import FleetCommand, new_fleet
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 UNREACHABLE = {"FLEET_REDIS_URL": "redis://:secret@localhost:1"}
 

@@ -4,9 +4,9 @@ import json
 import time
 from pathlib import Path
 
-from db.connection import close_database, open_database
 from db.models import EntityType
-from db.schema import migrate
+from db.sql.connection import close_database, open_database
+from db.sql.schema import migrate
 from tests.clusters.groups import add_tracks, hear, new_model
 from tests.fleet.conftest import FleetCommand
 

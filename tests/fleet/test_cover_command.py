@@ -13,7 +13,7 @@ import pytest
 
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 FOUND, MINE = picture("green", (600, 600)), picture("orange", (120, 80))
 """A good cover, and what a user may want all the same: it is small and not square."""

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from db.connection import close_database, open_database
-from db.paths import to_text
+from db.sql.connection import close_database, open_database
+from db.sql.path_text import to_text
 from tests.fleet.conftest import FleetCommand
 from tests.pipeline.tables import Content, content
-from worker.exit_codes import ExitCode
-from worker.holders import holders
-from worker.slots import registered_name
+from worker.errors import ExitCode
+from worker.redis.holders import holders
+from worker.topology.slots import registered_name
 
 
 @pytest.fixture(scope="session")

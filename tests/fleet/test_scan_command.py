@@ -15,7 +15,7 @@ import pytest
 
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from db import backups, settings
-from db.connection import close_database, is_sqlite, open_database, transaction
+from db import settings
 from db.errors import BackupError, SettingError
+from db.maintenance import backups
 from db.models import Problem, Track
+from db.sql.connection import close_database, is_sqlite, open_database, transaction
 from jobs.maintenance import backup, optimize_database
 from tests.maintenance.conftest import Scan
 from tests.maintenance.work import changed, notes
@@ -59,7 +60,7 @@ def test_it_is_made_while_others_write(scan: Scan) -> None:
 
 def backup_beside() -> str:
     """Have another process make it."""
-    code = "from db.connection import open_database; from db.backups import make; "
+    code = "from db.sql.connection import open_database; from db.maintenance.backups import make; "
     run = subprocess.run(
         [sys.executable, "-c", f"{code} open_database(); print(make())"],
         capture_output=True,

@@ -7,7 +7,7 @@ import pytest
 import redis
 from click.testing import CliRunner
 
-from db import health_reports
+from db.maintenance import health_reports
 from db.models import HealthReport
 from jobs.maintenance import generate_daily_health_report
 from tests.maintenance.conftest import Scan

@@ -2,8 +2,7 @@
 
 import pytest
 
-from db import image_files
-from db.connection import transaction
+from db.artwork import image_files
 from db.models import (
     Album,
     Artist,
@@ -23,6 +22,7 @@ from db.models import (
     VectorModel,
     utc_now,
 )
+from db.sql.connection import transaction
 from jobs.maintenance import integrity, validate_system_integrity
 from tests.maintenance.conftest import Scan
 from tests.maintenance.work import changed, notes

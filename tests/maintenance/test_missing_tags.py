@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from db.maintenance_runs import history
+from db.maintenance.maintenance_runs import history
 from jobs.maintenance import diagnostic_missing_fields
 from tests.maintenance.conftest import Scan
 from tests.music import write_track
-from worker.cli.missing_tags import missing_tags
+from worker.cli.problems import missing_tags
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from db import image_files
+from db.artwork import image_files
 from db.errors import SettingError
 from db.models import Album, Artist, Cover, Genre, LedgerRow, Track, utc_now
 from jobs.maintenance import cleanup_old_data
-from jobs.maintenance.unused_pictures import GRACE
+from jobs.maintenance.old_data import GRACE
 from tests.maintenance.conftest import Scan
 from tests.maintenance.work import changed
 

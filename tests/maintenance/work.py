@@ -2,9 +2,9 @@
 
 import redis
 
-from db import maintenance_runs
+from db.maintenance import maintenance_runs
 from worker import dispatch
-from worker.fleet_worker import FleetWorker
+from worker.process.fleet_worker import FleetWorker
 
 
 def work_off(connection: redis.Redis) -> None:

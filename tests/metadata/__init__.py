@@ -1,1 +1,1 @@
-"""Every tag family and container, read through `jobs.metadata.reading`."""
+"""Every tag family and container, read through `jobs.metadata.reader`."""

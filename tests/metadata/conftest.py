@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from db import paths
-from jobs.metadata.reading import read_file
+from db.sql import path_text
+from jobs.metadata.reader import read_file
 from jobs.records import FoundFile, TrackRecord
 
 Read = Callable[..., TrackRecord]
@@ -20,7 +20,7 @@ def found(tmp_path: Path) -> Found:
     def write(name: str, data: bytes) -> FoundFile:
         path = tmp_path / name
         path.write_bytes(data)
-        return FoundFile(paths.to_text(bytes(path)), len(data), path.stat().st_mtime_ns)
+        return FoundFile(path_text.to_text(bytes(path)), len(data), path.stat().st_mtime_ns)
 
     return write
 

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from jobs.metadata.reading import read_files
+from jobs.metadata.reader import read_files
 from jobs.records import ProblemCode, TrackRecord, UnreadFile
 from tests.metadata.conftest import Found
 from tests.metadata.containers import tone

@@ -3,10 +3,10 @@
 import pytest
 from mutagen.id3 import APIC
 
-from db import paths
-from db.library_files import AUDIO_EXTENSIONS
+from db.scanning.library_files import AUDIO_EXTENSIONS
+from db.sql import path_text
 from jobs.errors import UnreadableFileError
-from jobs.metadata.reading import read_file, read_pictures
+from jobs.metadata.reader import read_file, read_pictures
 from jobs.records import FoundFile, ProblemCode
 from tests.metadata.conftest import Found, Read
 from tests.metadata.containers import aiff, mp4, tone, wave
@@ -58,7 +58,7 @@ def test_a_name_that_is_no_utf8_is_read(tmp_path_factory: pytest.TempPathFactory
     path = bytes(tmp_path_factory.mktemp("music")) + b"/\xff\xfe?.mp3"
     with open(path, "wb") as file:
         file.write(tone("mp3"))
-    assert read_file(FoundFile(paths.to_text(path), 0, 0)).audio.codec == "mp3"
+    assert read_file(FoundFile(path_text.to_text(path), 0, 0)).audio.codec == "mp3"
 
 
 def test_pictures_come_with_their_bytes_when_asked(found: Found) -> None:

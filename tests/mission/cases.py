@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from rq.job import Job
 
 from db import ledger
-from db.connection import transaction
 from db.models import EntityType, Kind, LedgerRow, MaintenanceRun
+from db.sql.connection import transaction
 from tests.mission.standing_fleet import StandingFleet
 
 Is = Callable[[Job], bool]

@@ -15,9 +15,9 @@ from mutagen.flac import FLAC, Picture
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from db.connection import open_database
 from db.models import AudioFeatures, ClusterModel, Track
-from db.providers import SERVICES
+from db.settings.providers import SERVICES
+from db.sql.connection import open_database
 from tests.chaos.chaos_fleet import at_home
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture

@@ -9,8 +9,8 @@ import tests.mission.effects  # noqa: F401  # fills CASES
 from tests.mission.cases import CASES
 from tests.mission.standing_fleet import StandingFleet, standing_fleet
 from worker import dispatch
-from worker.slots import process_name_of
 from worker.topology import load
+from worker.topology.slots import process_name_of
 
 QUEUES = (
     "scan",

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from db import audio_features, named, tracks
-from db.connection import transaction
+from db.library import artists_genres, audio_features, tracks
 from db.models import EntityType, Kind, LedgerRow, State
+from db.sql.connection import transaction
 
 _LISTS = {"mfcc_mean": 20, "mfcc_deviation": 20, "contrast": 7, "chroma_mean": 12}
 _NUMBERS = (
@@ -64,7 +64,7 @@ class Library:
         row = {"path": path, "folder": "/music", "group_folder": "/music", **empty, **columns}
         with transaction():
             track_id = int(tracks.upsert([row])[path])
-            ids = named.genre_ids(genres or [])
+            ids = artists_genres.ensure_genres(genres or [])
             parts = tracks.Parts([], [], [])
             parts.genres.extend((track_id, place, ids[name]) for place, name in enumerate(ids))
             tracks.replace_parts([track_id], parts)
@@ -75,7 +75,7 @@ class Library:
                 tags = [[name, "centroid 100"] for name in sounds or []]
                 beside = {"track": track_id, "extractor": 1, "content_id": path}
                 found = heard(kind, self.draw) | beside | {"synthetic_tags": tags}
-                audio_features.record([found])
+                audio_features.record_features([found])
         return track_id
 
     def fill(self, count: int = 15, kinds: int = 4) -> list[int]:

@@ -5,9 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from db import ledger, model_health, vector_models, vectors
-from db.connection import transaction
-from db.model_health import Health, Measures, Verdict
+from db import ledger
 from db.models import (
     AudioFeatures,
     EntityType,
@@ -21,11 +19,13 @@ from db.models import (
     VectorModel,
     utc_now,
 )
-from db.retraining_rules import rules
-from db.vector_models import Trained
+from db.settings.retraining_rules import rules
+from db.similarity import model_health, vectors
+from db.similarity.model_health import Health, Measures, Verdict
+from db.similarity.vectors import TrainedModel
+from db.sql.connection import transaction
 from jobs import vectorization
-from jobs.monitoring import check_model_health
-from jobs.monitoring.judging import judged
+from jobs.monitoring import assess, check_model_health
 from tests.monitoring.conftest import Library
 from tests.monitoring.test_tag_changes import asked, model
 
@@ -42,7 +42,7 @@ def trained_on(library: Library) -> list[int]:
 
 def measured() -> Health:
     check_model_health()
-    found = model_health.last(model())
+    found = model_health.last_health(model())
     assert found is not None
     return found
 
@@ -74,9 +74,9 @@ def test_vectors_that_nobody_makes_ask_for_a_training(library: Library) -> None:
 def test_vectors_by_a_model_in_training_cover_nothing_yet(library: Library) -> None:
     ids = trained_on(library)
     vectors.forget(EntityType.TRACK, ids[:15])
-    one = Trained(1, 60, 4, "", b"")
-    vector_models.write(
-        vector_models.begin("next", one), EntityType.TRACK, dict.fromkeys(ids[:15], b"four")
+    one = TrainedModel(1, 60, 4, "", b"")
+    vectors.record_in_training(
+        vectors.begin_model("next", one), EntityType.TRACK, dict.fromkeys(ids[:15], b"four")
     )
     assert measured().measures.coverage == 0.75
 
@@ -178,7 +178,7 @@ def test_tracks_that_came_or_went_do_not_make_neighbours_unsteady(library: Libra
     vectorization.train("again")
     numbers = vectors.some_of(EntityType.TRACK, model(), ids)
     added = {library.add(): numbers[each] for each in ids for _ in range(3)}
-    vectors.record(EntityType.TRACK, model(), added)
+    vectors.record_vectors(EntityType.TRACK, model(), added)
     vectors.forget(EntityType.TRACK, ids[::4])
     assert measured().measures.stability == pytest.approx(1, abs=0.02)
 
@@ -194,7 +194,7 @@ def test_other_neighbours_than_by_the_model_before_are_poor_and_ask_for_nothing(
     shuffled = random.Random(3).sample(ids, len(ids))
     mixed = {each: numbers[other] for each, other in zip(ids, shuffled, strict=True)}
     TrackGenre.delete().execute()
-    vectors.record(EntityType.TRACK, model(), mixed)
+    vectors.record_vectors(EntityType.TRACK, model(), mixed)
     health = measured()
     assert health.measures.stability is not None
     assert health.measures.stability < 0.3
@@ -242,7 +242,7 @@ def test_without_a_model_there_is_nothing_to_measure(library: Library) -> None:
 
 
 def test_a_single_genre_is_no_fault_of_the_model() -> None:
-    found = judged(GOOD._replace(recall=1.0, chance=1.0), 1.0, 0, rules())
+    found = assess(GOOD._replace(recall=1.0, chance=1.0), 1.0, 0, rules())
     assert found.verdict is Verdict.GOOD
-    found = judged(GOOD._replace(recall=0.3), 0.35, 0, rules())
+    found = assess(GOOD._replace(recall=0.3), 0.35, 0, rules())
     assert found.verdict is Verdict.POOR

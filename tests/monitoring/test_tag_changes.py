@@ -4,16 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from db import tag_checks, tag_vocabulary, vector_models, vectors
 from db.errors import SettingError
 from db.models import Track, VectorModel, utc_now
-from db.retraining_rules import rules
-from db.vector_models import Trained
-from db.vectors import ModelVersion
+from db.settings.retraining_rules import rules
+from db.similarity import tag_vocabulary, vectors
+from db.similarity.vectors import ModelVersion, TrainedModel
 from jobs import vectorization
 from jobs.maintenance import reconcile
-from jobs.monitoring import monitor_tag_changes
-from jobs.monitoring.deciding import Decision, retraining_due
+from jobs.monitoring import Decision, monitor_tag_changes, retraining_due
 from tests.monitoring.conftest import Library
 from worker import dispatch
 
@@ -26,8 +24,8 @@ def trained(library: Library) -> Library:
     library.fill()
     seen = tag_vocabulary.vocabulary()
     tag_vocabulary.notice(seen, utc_now(), forget_absent=True)
-    known = Trained(1, seen.tracks, 4, seen.signature, b"")
-    vector_models.take_over(vector_models.begin("test", known))
+    known = TrainedModel(1, seen.tracks, 4, seen.signature, b"")
+    vectors.put_in_use(vectors.begin_model("test", known))
     return library
 
 
@@ -42,7 +40,7 @@ def decided(age: timedelta) -> Decision:
     now = model().trained_at + age
     seen = tag_vocabulary.vocabulary()
     tag_vocabulary.notice(seen, now)
-    return retraining_due(tag_checks.changes(model(), seen), rules(), now)
+    return retraining_due(tag_vocabulary.tag_changes(model(), seen), rules(), now)
 
 
 def asked() -> list[str]:
@@ -102,7 +100,7 @@ def test_tracks_that_were_heard_late_are_new_though_they_were_added_early(
     for _ in range(50):
         trained.add(genres=["Genre 0"], added_at=model().trained_at - HOUR)
     VectorModel.update(tracks=60).execute()
-    changes = tag_checks.changes(model(), tag_vocabulary.vocabulary())
+    changes = tag_vocabulary.tag_changes(model(), tag_vocabulary.vocabulary())
     assert changes.new_tracks == 50
 
 
@@ -136,7 +134,7 @@ def test_the_job_asks_for_a_training_once_and_keeps_why(trained: Library) -> Non
     assert monitor_tag_changes()["asked"]
     assert not monitor_tag_changes()["asked"]
     assert asked() == ["the model is 8 days old"]
-    check = tag_checks.last()
+    check = tag_vocabulary.last_check()
     assert check is not None
     assert (check.retrain, check.reason, check.model_id, check.tracks) == (
         True,
@@ -149,7 +147,7 @@ def test_the_job_asks_for_a_training_once_and_keeps_why(trained: Library) -> Non
 def test_the_job_keeps_why_it_asked_for_none_and_what_is_new(trained: Library) -> None:
     trained.add(genres=["Polka"], moods=["wild"])
     told = monitor_tag_changes()
-    check = tag_checks.last()
+    check = tag_vocabulary.last_check()
     assert check is not None
     assert told == {"retrain": False, "reason": check.reason, "asked": False}
     assert check.reason == "new genre polka: waits until the model is 15 minutes old"

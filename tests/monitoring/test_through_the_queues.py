@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 import redis
 
-from db import vectors
 from db.models import VectorModel, utc_now
+from db.similarity import vectors
 from jobs import vectorization
 from tests.monitoring.conftest import Library
 from worker import dispatch
-from worker.fleet_worker import FleetWorker
+from worker.process.fleet_worker import FleetWorker
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

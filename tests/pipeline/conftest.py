@@ -8,7 +8,7 @@ import redis
 
 import tests.librosa_compiled  # noqa: F401
 from worker import dispatch
-from worker.fleet_worker import FleetWorker
+from worker.process.fleet_worker import FleetWorker
 
 Scan = Callable[..., None]
 

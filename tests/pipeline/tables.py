@@ -15,7 +15,7 @@ from db.models import (
     TrackArtist,
     TrackGenre,
 )
-from db.rows import tuples
+from db.sql.queries import tuples
 
 Content = dict[str, list[Any]]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.batch.grouping import Grouped, group
+from jobs.batch.album_groups import Grouped, group
 
 
 def track(path: str, **known: object) -> Grouped:

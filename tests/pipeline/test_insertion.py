@@ -28,7 +28,7 @@ from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.conftest import work_off
 from tests.pipeline.tables import content
 from worker import dispatch
-from worker.fleet_worker import FleetWorker
+from worker.process.fleet_worker import FleetWorker
 
 
 @pytest.mark.parametrize("name", ["2Pac", "R.E.M.", "k.d. lang", "AC/DC", "Sigur Rós", "P!nk"])

@@ -4,7 +4,7 @@ import redis
 from rq.job import Job
 
 from worker import dispatch
-from worker.fleet_worker import FleetWorker
+from worker.process.fleet_worker import FleetWorker
 
 CLEANUP = "maintenance.cleanup_expired_tasks"
 

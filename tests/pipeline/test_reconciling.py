@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 import redis
 
-from db import ledger, scans
+from db import ledger
 from db.models import EntityType, Kind, LedgerRow, State, utc_now
 from db.models import Scan as ScanRow
+from db.scanning import scans
 from jobs.maintenance import reconcile
 from tests.music import write_track
 from tests.pipeline.conftest import Scan, work_off
 from tests.pipeline.tables import content
 from worker import dispatch
-from worker.fleet_worker import FleetWorker
+from worker.process.fleet_worker import FleetWorker
 
 ALBUM_COVERS = "covers.process_album_covers"
 STAGES = ["scan", "extract", "batch", "insert", "deferred_covers"]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import redis
 
-from db import scans
 from db.models import TABLES, Album, Scan, Track
+from db.scanning import scans
 from jobs.records import FoundFile, Grouping, ProblemCode, UnreadFile
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from db import scans
 from db.models import Scan, Track
-from db.scope import Scope
+from db.scanning import scans
+from db.scanning.library_files import Scope
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.conftest import work_off

@@ -8,7 +8,7 @@ from db.models import EntityType, Kind, LedgerRow, State, Track
 from tests.music import write_track
 from tests.pipeline.conftest import Scan
 from worker import dispatch
-from worker.fleet_worker import FleetWorker
+from worker.process.fleet_worker import FleetWorker
 
 
 def vector(entity_id: int, entity_type: EntityType = EntityType.TRACK) -> LedgerRow:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from db.paths import to_bytes, to_text
-from jobs.scan.walking import Walk
+from db.sql.path_text import to_bytes, to_text
+from jobs.scan.tree_walk import Walk
 
 
 def found(root: Path, data_dir: Path = Path("/nonexistent")) -> list[str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from db.connection import open_database
-from db.providers import PROVIDERS, SERVICES
-from db.schema import migrate
+from db.settings.providers import PROVIDERS, SERVICES
+from db.sql.connection import open_database
+from db.sql.schema import migrate
 from jobs.providers.provider import PictureProvider
 from jobs.providers.registry import opened
 from tests.providers.server import WebServer

@@ -6,13 +6,14 @@ from typing import Any
 
 from PIL import Image as Pillow
 
-from db import covers as covers_db
-from db.connection import transaction
-from db.covers import Chosen
+from db.artwork import covers as artwork_covers
+from db.artwork import images as covers_db
+from db.artwork.covers import Chosen
 from db.models import Album, AlbumArtist, Artist, Cover, EntityType, Kind, LedgerRow
+from db.sql.connection import transaction
 from jobs import covers
 from jobs.covers import remote, store
-from jobs.covers.examining import examine
+from jobs.covers.stored_images import decode_images
 from tests.providers.shapes import GROUP, MBID, RELEASE
 
 
@@ -44,15 +45,15 @@ def artist(name: str = "Somebody", musicbrainz_id: str | None = MBID) -> int:
 def want(entity_type: EntityType, entity_id: int) -> None:
     """Say (again) that a picture is wanted."""
     with transaction():
-        remote.want(entity_type, [entity_id])
+        remote.need_searches(entity_type, [entity_id])
 
 
 def show(entity_id: int, data: bytes, source: str, rank: int = 0, path: str = "/cover.jpg") -> None:
     """Have an album show a picture."""
     with transaction():
-        covers_db.record_images(list(examine([store.put(data)])))
+        covers_db.record(list(decode_images([store.put(data)])))
         chosen = Chosen(entity_id, store.digest_of(data), source, rank, path)
-        covers_db.show(EntityType.ALBUM, [chosen])
+        artwork_covers.show_images(EntityType.ALBUM, [chosen])
 
 
 def fetch_album(album_id: int) -> LedgerRow:

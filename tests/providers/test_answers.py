@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from db.models import ProviderAnswer, database
-from db.providers import Service
+from db.settings.providers import Service
 from jobs.providers.answers import CachedCaller
 from jobs.providers.caller import Caller
 from jobs.providers.errors import RefusedError

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 import redis
 
-from db.providers import Service
+from db.settings.providers import Service
 from jobs.providers.caller import Caller, Patience, retry_after
 from jobs.providers.errors import (
     BadDownloadError,

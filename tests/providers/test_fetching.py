@@ -9,10 +9,10 @@ import pytest
 import redis
 
 from db import ledger as needs
-from db.connection import transaction
+from db.artwork.image_files import thumbnail
 from db.errors import SettingError
-from db.image_files import thumbnail
 from db.models import EntityType, Image, Kind, LedgerRow, ProviderAnswer, State, utc_now
+from db.sql.connection import transaction
 from jobs import covers, maintenance
 from jobs.covers import remote
 from jobs.covers.errors import StoreError
@@ -48,7 +48,7 @@ from tests.providers.shapes import (
 )
 from worker import dispatch
 from worker.cli.fleet import run
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 ARCHIVE = f"/coverartarchive/release/{RELEASE}"
 ARCHIVE_GROUP = f"/coverartarchive/release-group/{GROUP}"
@@ -425,7 +425,7 @@ def test_nobody_is_asked_while_no_provider_is_on(
 
 def test_nothing_is_wanted_while_no_provider_is_on() -> None:
     with transaction():
-        assert remote.want(EntityType.ALBUM, [1, 2]) == []
+        assert remote.need_searches(EntityType.ALBUM, [1, 2]) == []
     assert LedgerRow.select().count() == 0
 
 
@@ -434,7 +434,7 @@ def test_what_is_wanted_is_rung_for_in_the_queue_of_the_web(
 ) -> None:
     turn_on("deezer")
     with transaction():
-        wanted = remote.want(EntityType.ARTIST, [3, 1, 2])
+        wanted = remote.need_searches(EntityType.ARTIST, [3, 1, 2])
     dispatch.enqueue_need(needs.need_for(Kind.REMOTE, EntityType.ARTIST), wanted)
     (job,) = dispatch.queue("remote_covers").jobs
     assert (job.func_name, job.kwargs) == (
@@ -462,7 +462,7 @@ def test_what_showed_nothing_before_providers_were_turned_on_is_looked_for_by_th
 def test_tracks_have_no_covers_on_the_web(turn_on: TurnOn) -> None:
     turn_on("deezer")
     with transaction():
-        assert remote.want(EntityType.TRACK, [1]) == []
+        assert remote.need_searches(EntityType.TRACK, [1]) == []
 
 
 def test_a_misspelt_provider_fails_the_job_and_says_what_is_meant(turn_on: TurnOn) -> None:

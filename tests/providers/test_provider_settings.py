@@ -2,8 +2,8 @@
 
 import pytest
 
-from db import provider_settings
 from db.errors import SettingError
+from db.settings import provider_settings
 
 KEYS = {"FLEET_FANARTTV_KEY": "abc", "FLEET_LASTFM_KEY": "abc", "FLEET_CONTACT": "me@example.org"}
 

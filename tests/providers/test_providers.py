@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from db.remote_covers import WantedAlbum, WantedArtist
+from db.artwork.remote_covers import WantedAlbum, WantedArtist
 from jobs.providers.errors import RefusedError, UnavailableError
 from jobs.providers.provider import Offer, PictureProvider
 from tests.providers.server import WebServer, one_after_the_other, page, redirect, status

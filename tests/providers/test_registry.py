@@ -3,8 +3,8 @@
 import pytest
 import redis
 
-from db.covers import FRONT
-from db.providers import NAMES, Offers, offering, provider
+from db.artwork.covers import FRONT
+from db.settings.providers import NAMES, Offers, offering, provider
 from jobs.providers.registry import opened, opened_for_facts
 from tests.providers.conftest import TurnOn
 

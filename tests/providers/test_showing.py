@@ -2,11 +2,12 @@
 
 import pytest
 
-from db import provider_answers, remote_covers
-from db.connection import transaction
-from db.covers import Chosen, shown
-from db.covers import show as show_from_disk
+from db.artwork import remote_covers
+from db.artwork.covers import Chosen, shown
+from db.artwork.covers import show_images as show_from_disk
+from db.enrichment import facts
 from db.models import Album, AlbumArtist, Artist, EntityType, Image, ProviderAnswer, Track, utc_now
+from db.sql.connection import transaction
 
 pytestmark = pytest.mark.usefixtures("database")
 ALBUM = EntityType.ALBUM
@@ -87,25 +88,25 @@ def test_an_album_is_told_with_its_artists_in_order_and_the_tracks_that_are_ther
 
 
 def test_an_answer_replaces_an_older_one() -> None:
-    provider_answers.remember("deezer", "album", {}, found=False)
-    provider_answers.remember("deezer", "album", {"offers": [1]}, found=True)
-    known = provider_answers.remembered("deezer", "album")
+    facts.store_answer("deezer", "album", {}, found=False)
+    facts.store_answer("deezer", "album", {"offers": [1]}, found=True)
+    known = facts.stored_answer("deezer", "album")
     assert known is not None
     assert known[:2] == (True, {"offers": [1]})
-    assert provider_answers.remembered("lastfm", "album") is None
+    assert facts.stored_answer("lastfm", "album") is None
 
 
 def test_answers_that_no_longer_hold_are_dropped() -> None:
-    provider_answers.remember("deezer", "old", {}, found=False)
+    facts.store_answer("deezer", "old", {}, found=False)
     ProviderAnswer.update(ask_again_at=utc_now()).execute()
-    provider_answers.remember("deezer", "new", {}, found=False)
-    assert provider_answers.remembered("deezer", "old") is None
-    assert provider_answers.drop_overdue() == 1
+    facts.store_answer("deezer", "new", {}, found=False)
+    assert facts.stored_answer("deezer", "old") is None
+    assert facts.drop_overdue_answers() == 1
     assert [row.question for row in ProviderAnswer.select()] == ["new"]
 
 
 def test_nothing_there_is_believed_for_a_shorter_time_than_something() -> None:
-    provider_answers.remember("deezer", "there", {}, found=True)
-    provider_answers.remember("deezer", "not there", {}, found=False)
+    facts.store_answer("deezer", "there", {}, found=True)
+    facts.store_answer("deezer", "not there", {}, found=False)
     until = {row.question: row.ask_again_at for row in ProviderAnswer.select()}
     assert until["not there"] < until["there"]

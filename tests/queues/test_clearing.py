@@ -19,10 +19,9 @@ from tests.queues.conftest import (
 )
 from worker import dispatch
 from worker import queues as fleet_queues
-from worker.errors import BadInputError
-from worker.exit_codes import ExitCode
+from worker.errors import BadInputError, ExitCode
 from worker.queues import Place
-from worker.queues.reading import WINDOW
+from worker.queues.contents import WINDOW
 
 
 def test_waiting_scheduled_and_deferred_jobs_are_gone_without_a_trace(queues: redis.Redis) -> None:

@@ -6,10 +6,10 @@ import pytest
 import redis
 
 from db import ledger
-from db.connection import transaction
 from db.models import Album, EntityType, Kind, State, Track
+from db.sql.connection import transaction
 from tests.queues.conftest import COVERS, PICTURES, Fleet, arguments_of, fetched, queue_named
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 TRACK_COVERS = "covers.process_track_covers_batch"
 ALBUM_COVERS = "covers.process_album_covers"

@@ -21,9 +21,10 @@ from tests.queues.conftest import (
     stale,
     strand,
 )
-from worker import dispatch, status
+from worker import dispatch
 from worker import queues as fleet_queues
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
+from worker.status import overview
 
 
 def listed(fleet: Fleet, capsys: pytest.CaptureFixture[str], *names: str) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def test_who_consumes_and_what_is_paused_and_recovered_is_told(
 
 def test_a_queue_that_is_paused_and_no_longer_declared_is_listed(queues: redis.Redis) -> None:
     queues.sadd("fleet:paused", "once")
-    assert "once" in [each.name for each in status.queues()]
+    assert "once" in [each.name for each in overview.queues()]
 
 
 @pytest.mark.parametrize("field", ["data", "enqueued_at", "timeout", "status"])

@@ -32,10 +32,9 @@ from tests.queues.conftest import (
 )
 from worker import dispatch
 from worker import queues as fleet_queues
-from worker.errors import BadInputError
-from worker.exit_codes import ExitCode
+from worker.errors import BadInputError, ExitCode
 from worker.queues import Route
-from worker.queues.reading import WINDOW
+from worker.queues.contents import WINDOW
 
 _TERMS = (b"origin", b"timeout", b"result_ttl", b"retries_left", b"retry_intervals")
 

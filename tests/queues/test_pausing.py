@@ -5,8 +5,7 @@ import redis
 
 from tests.queues.conftest import COVERS, Fleet, snapshot, strand
 from worker import queues as fleet_queues
-from worker.errors import BadInputError
-from worker.exit_codes import ExitCode
+from worker.errors import BadInputError, ExitCode
 
 
 def test_a_paused_queue_is_paused_until_it_is_resumed(queues: redis.Redis) -> None:

@@ -20,8 +20,7 @@ from tests.queues.conftest import (
 )
 from worker import dispatch
 from worker import queues as fleet_queues
-from worker.errors import BadInputError
-from worker.exit_codes import ExitCode
+from worker.errors import BadInputError, ExitCode
 from worker.queues import Route
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.rebalancing.deciding import DWELL, PATIENCE, SPARED, Load, Worker, decide
+from worker.maintenance.rebalance import DWELL, PATIENCE, SPARED, Load, Worker, decide
 from worker.topology import Execution, Program
 
 IDLE = Worker(age=DWELL)

@@ -10,19 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from db.connection import close_database, open_database
-from db.maintenance_runs import history
+from db.maintenance.maintenance_runs import history
+from db.sql.connection import close_database, open_database
 from tests.fleet.conftest import REPOSITORY, FleetCommand, new_fleet
 from worker import dispatch, queues
 from worker.cli.fleet import run
 from worker.doctor.findings import Severity
-from worker.doctor.programs import programs
+from worker.doctor.fleet import programs
+from worker.maintenance.rebalance import DWELL, rebalance
 from worker.queues import Place
-from worker.rebalancing import rebalance
-from worker.rebalancing.deciding import DWELL
 from worker.supervisor import control
-from worker.supervisor.changing import apply
-from worker.supervisor.planning import reloaded
+from worker.supervisor.plan import reloaded
+from worker.supervisor.rollout import apply
 from worker.supervisor.rpc import supervisord
 from worker.topology.jobs import find_jobs
 

@@ -13,13 +13,13 @@ import pytest
 import redis
 from croniter import croniter
 
-from db.connection import open_database
-from db.schema import migrate
+from db.sql.connection import open_database
+from db.sql.schema import migrate
 from tests.fleet.conftest import REPOSITORY
 from worker import dispatch
-from worker.holders import register, this_process
-from worker.scheduler import Clock
-from worker.schedules import next_run
+from worker.redis.holders import register, this_process
+from worker.schedule.scheduler import FleetScheduler
+from worker.schedule.timetable import next_run
 from worker.topology import Schedule, load
 
 SUNDAY = datetime(2026, 3, 1, 23, 59, 30, tzinfo=UTC)
@@ -79,7 +79,7 @@ class Hands:
 
     def __init__(self, now: datetime = SUNDAY) -> None:
         self.now = now
-        self.clock = Clock(lambda: self.now)
+        self.clock = FleetScheduler(lambda: self.now)
 
     def at(self, moment: datetime) -> list[str]:
         """Move the time to this moment; which schedules fire."""
@@ -199,7 +199,7 @@ def test_what_could_not_be_enqueued_is_due_as_before(
 
 WALK = """
 import sys
-from db.connection import open_database
+from db.sql.connection import open_database
 from tests.schedules.test_clock import MINUTE, SUNDAY, Hands
 open_database()
 hands = Hands()

@@ -8,13 +8,13 @@ import pytest
 import redis
 from click.testing import CliRunner
 
-from db.maintenance_runs import recorded
+from db.maintenance.maintenance_runs import recorded_run
 from db.models import MaintenanceRun, utc_now
 from worker import dispatch
 from worker.cli.schedule import schedule
 from worker.errors import BadInputError
-from worker.fleet_worker import FleetWorker
-from worker.scheduler import Clock
+from worker.process.fleet_worker import FleetWorker
+from worker.schedule.scheduler import FleetScheduler
 
 CLEANUP = "cleanup_expired_tasks"
 
@@ -37,7 +37,7 @@ def test_the_list_tells_the_last_run_its_outcome_and_the_next_run() -> None:
     FleetWorker("tests-1", ["maintenance"], dispatch.connection()).work(
         burst=True, logging_level="ERROR"
     )
-    with recorded("maintenance.cleanup_expired_tasks") as done:
+    with recorded_run("maintenance.cleanup_expired_tasks") as done:
         done.changes["failed jobs dropped"] = 1200
     assert listed()["outcome"] == "1,200 failed jobs dropped"
     assert utc_now() - datetime.fromisoformat(listed()["last"][:19]) < timedelta(minutes=5)
@@ -48,7 +48,7 @@ def test_the_list_tells_the_last_run_its_outcome_and_the_next_run() -> None:
 
 @pytest.mark.usefixtures("queues", "database")
 def test_an_older_run_is_not_taken_for_the_outcome_of_the_last() -> None:
-    with recorded("maintenance.cleanup_expired_tasks") as done:
+    with recorded_run("maintenance.cleanup_expired_tasks") as done:
         done.changes["failed jobs dropped"] = 1200
     MaintenanceRun.update(started_at=utc_now() - timedelta(days=1)).execute()
     run("run", CLEANUP)
@@ -68,7 +68,7 @@ def test_run_enqueues_once_and_says_so_when_the_job_waits_already(queues: redis.
 
 @pytest.mark.usefixtures("queues", "database")
 def test_run_leaves_the_times_as_they_are() -> None:
-    Clock().enqueue_jobs()
+    FleetScheduler().enqueue_jobs()
     before = listed()["next"]
     run("run", CLEANUP)
     assert listed()["next"] == before

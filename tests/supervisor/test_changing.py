@@ -13,15 +13,15 @@ import pytest
 from tests.fleet.conftest import FleetCommand, new_fleet
 from worker import dispatch, queues
 from worker.cli.fleet import run
-from worker.exit_codes import ExitCode
-from worker.redis import connect
-from worker.slots import registered_name
+from worker.errors import ExitCode
+from worker.redis.connection import connect
 from worker.supervisor import conf_file, control
-from worker.supervisor.changing import apply
-from worker.supervisor.planning import reloaded
+from worker.supervisor.plan import reloaded
+from worker.supervisor.rollout import apply
 from worker.supervisor.rpc import supervisord
 from worker.topology import load
 from worker.topology.jobs import find_jobs
+from worker.topology.slots import registered_name
 
 REPOSITORY = Path(__file__).parents[2]
 REST = sorted(

@@ -12,8 +12,8 @@ import click
 import pytest
 
 from worker.cli.fleet import COMMANDS, fleet, run
-from worker.exit_codes import ExitCode
-from worker.supervisor.config import render
+from worker.errors import ExitCode
+from worker.supervisor.conf_file import render
 from worker.supervisor.instance import COMMITTED
 from worker.topology import load
 

@@ -13,11 +13,11 @@ from threading import Event
 import pytest
 
 from worker.errors import FleetStartError
-from worker.redis import connect
-from worker.slots import slot_name
-from worker.supervisor import control, readiness, stopping
-from worker.supervisor.members import is_alive, members, wait_for
-from worker.valkey import binary
+from worker.redis.connection import connect
+from worker.redis.valkey import binary
+from worker.supervisor import control, readiness, shutdown
+from worker.supervisor.shutdown import is_alive, members, wait_for
+from worker.topology.slots import slot_name
 
 Fleet = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -181,7 +181,7 @@ def test_down_ends_every_process_and_says_when_there_was_none(fleet: Fleet, data
 def test_down_does_not_wait_for_a_worker_that_does_not_stop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stopping, "WARM_SECONDS", 0.5)
+    monkeypatch.setattr(shutdown, "WARM_SECONDS", 0.5)
     worker = next(each.pid for each in members() if each.program == "work")
     os.kill(worker, signal.SIGSTOP)
     told: list[str] = []

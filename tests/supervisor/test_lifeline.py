@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from worker.supervisor.members import wait_for
+from worker.supervisor.shutdown import wait_for
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -19,7 +19,7 @@ time.sleep(600)
 """
 CHILD = """
 import os, signal, time
-from worker.lifeline import die_with_parent
+from worker.host.lifeline import die_with_parent
 die_with_parent(signal.SIGKILL, os.getppid())
 print("ready", flush=True)
 time.sleep(600)
@@ -42,7 +42,7 @@ def test_a_child_whose_parent_is_gone_already_ends_at_once() -> None:
 
 
 def test_a_program_started_by_hand_goes_on() -> None:
-    code = "from worker.lifeline import die_with_supervisord as d; d(); print('on')"
+    code = "from worker.host.lifeline import die_with_supervisord as d; d(); print('on')"
     own = {name: value for name, value in os.environ.items() if name != "SUPERVISOR_ENABLED"}
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, env=own, capture_output=True, check=True
@@ -51,7 +51,7 @@ def test_a_program_started_by_hand_goes_on() -> None:
 
 
 def test_a_program_whose_supervisord_is_gone_already_ends_at_once() -> None:
-    code = "from worker.lifeline import die_with_supervisord as d; d(); print('on')"
+    code = "from worker.host.lifeline import die_with_supervisord as d; d(); print('on')"
     own = os.environ | {"SUPERVISOR_ENABLED": "1"}
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, env=own, capture_output=True, check=False

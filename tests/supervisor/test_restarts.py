@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.supervisor.members import is_alive
 from worker.supervisor.restarts import LONG_PAUSE, SHORT_PAUSE, STOOD, pause
+from worker.supervisor.shutdown import is_alive
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -12,11 +12,10 @@ from supervisor.events import getEventNameByType
 from supervisor.options import EventListenerPoolConfig, ServerOptions
 
 from worker.errors import BadInputError
-from worker.supervisor.conf_file import is_of
-from worker.supervisor.config import render
+from worker.supervisor.conf_file import is_of, render
 from worker.supervisor.instance import COMMITTED, this_instance
 from worker.supervisor.restarts import LONG_PAUSE
-from worker.supervisor.socket_path import socket_file
+from worker.supervisor.rpc import socket_file
 from worker.topology import Execution, Program, Queue, Schedule, Topology
 
 Read = Callable[[str], Any]

@@ -92,7 +92,7 @@ def test_without_a_checkout_the_installed_file_is_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("FLEET_QUEUES", raising=False)
-    monkeypatch.setattr("worker.topology.loading.CHECKOUT", tmp_path)
+    monkeypatch.setattr("worker.topology.queues_toml.CHECKOUT", tmp_path)
     assert queues_file() == Path(sys.prefix, "share/musicfleet/queues.toml")
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from db import audio_features, ledger, named, tracks
-from db.connection import transaction
+from db import ledger
+from db.library import artists_genres, audio_features, tracks
 from db.models import Album, EntityType, Kind, LedgerRow, State, Vector
+from db.sql.connection import transaction
 from jobs import vectorization
-from jobs.audio_analysis.version import EXTRACTOR
+from jobs.audio_analysis.outcomes import EXTRACTOR
 from tests.audio_analysis import sounds
 
 DRUMS = [100.0, 104.0, 108.0, 112.0, 116.0, 120.0]
@@ -22,7 +23,7 @@ CHORDS = [0, 2, 4, 5, 7, 9]
 def heard(kind: str, value: float) -> dict[str, Any]:
     """What is heard in eight seconds of drums at a tempo, or of chords in a key."""
     import tests.librosa_compiled  # noqa: F401, PLC0415
-    from jobs.audio_analysis.extracting import features  # noqa: PLC0415  # heavy
+    from jobs.audio_analysis.features import features  # noqa: PLC0415  # heavy
     from jobs.audio_analysis.spectrum import Excerpt  # noqa: PLC0415
 
     wave = sounds.clicks(value, 8) if kind == "drums" else sounds.cadence(int(value), "major", 8)
@@ -75,8 +76,8 @@ class Library:
         }
         with transaction():
             track_id = int(tracks.upsert([row])[row["path"]])
-            names = named.artist_ids({artist: []}).ids if artist else {}
-            genre_ids = named.genre_ids(genres or [])
+            names = artists_genres.ensure_artists({artist: []}).ids if artist else {}
+            genre_ids = artists_genres.ensure_genres(genres or [])
             parts = tracks.Parts([], [], [])
             parts.artists.extend((track_id, n, each) for n, each in enumerate(names.values()))
             parts.genres.extend((track_id, n, each) for n, each in enumerate(genre_ids.values()))
@@ -86,7 +87,7 @@ class Library:
             LedgerRow.update(state=state).where(LedgerRow.entity_id == track_id).execute()
             if features:
                 beside = {"track": track_id, "extractor": EXTRACTOR, "content_id": title}
-                audio_features.record([features | beside])
+                audio_features.record_features([features | beside])
             ledger.need(Kind.VECTOR, EntityType.TRACK, [track_id])
         return track_id
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from db import ledger
-from db.connection import open_database
 from db.models import EntityType, Kind, Track
-from db.paths import to_text
-from db.schema import migrate
+from db.sql.connection import open_database
+from db.sql.path_text import to_text
+from db.sql.schema import migrate
 from jobs import vectorization
 from tests.vectorization.conftest import Library
 from worker.cli.fleet import run
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 Output = pytest.CaptureFixture[str]
 

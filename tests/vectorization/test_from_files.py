@@ -10,7 +10,7 @@ from jobs.maintenance import reconcile
 from jobs.vectorization import search_similar
 from tests.audio_analysis import sounds
 from tests.audio_analysis.conftest import Library
-from worker.fleet_worker import FleetWorker
+from worker.process.fleet_worker import FleetWorker
 
 
 def test_files_that_were_analysed_are_alike_without_being_asked(

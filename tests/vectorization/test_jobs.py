@@ -5,14 +5,18 @@ from typing import Any
 import pytest
 import redis
 
-from db import albums, audio_features, ledger, vector_inputs, vector_models, vectors
-from db.connection import transaction
+from db import ledger
 from db.errors import WrongDimensionError
+from db.library import audio_features
+from db.maintenance import removal
 from db.models import EntityType, Kind, LedgerRow, State, Vector, VectorModel
+from db.similarity import vector_inputs, vectors
+from db.sql.connection import transaction
 from jobs import vectorization
-from jobs.audio_analysis.version import EXTRACTOR
+from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.maintenance import reconcile
-from jobs.vectorization import means, training
+from jobs.vectorization import model as vectorization_model
+from jobs.vectorization import trainer
 from jobs.vectorization.model import from_bytes
 from tests.vectorization.conftest import Library, heard, nearly, numbers
 from worker import dispatch
@@ -99,7 +103,7 @@ def test_a_vector_follows_what_was_heard_anew(trained: Library) -> None:
     assert numbers(trained.vectors()[track]) != drums
     features = heard("drums", 100.0) | {"track": track, "extractor": EXTRACTOR, "content_id": "x"}
     with transaction():
-        audio_features.record([features])
+        audio_features.record_features([features])
     vectorization.calculate(track)
     assert numbers(trained.vectors()[track]) == drums
 
@@ -123,13 +127,13 @@ def test_a_killed_training_leaves_the_old_model_whole(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "means", killed)
+        patch.setattr(trainer, "mean_vectors", killed)
         with pytest.raises(KeyboardInterrupt):
             vectorization.train("killed")
     assert VectorModel.select().count() == 2
     assert vectors.current_model() == before[0]
     assert similar_to(trained.drums[0]) == near
-    assert training.means is means.means
+    assert trainer.means is vectorization_model.mean_vectors
     vectorization.train("again")
     assert [row.reason for row in VectorModel.select().order_by(VectorModel.id)] == [
         "test",
@@ -140,14 +144,14 @@ def test_a_killed_training_leaves_the_old_model_whole(
 def test_what_changed_while_a_model_was_in_training_is_made_anew_by_it(
     trained: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin = vector_models.begin
+    begin = vectors.begin_model
 
     def changed_then(*arguments: Any) -> Any:
         begun = begin(*arguments)
         vectorization.calculate(trained.drums[0])
         return begun
 
-    monkeypatch.setattr(vector_models, "begin", changed_then)
+    monkeypatch.setattr(vectors, "begin_model", changed_then)
     vectorization.train("again")
     assert trained.need(trained.drums[0]).state == State.TODO
     assert trained.need(trained.drums[1]).state == State.DONE
@@ -166,7 +170,7 @@ def test_an_attempt_that_a_new_model_overtook_writes_nothing(trained: Library) -
 def test_ten_models_are_kept(trained: Library) -> None:
     for number in range(11):
         vectorization.train(str(number))
-    assert VectorModel.select().count() == vector_models.KEPT
+    assert VectorModel.select().count() == vectors.MODELS_KEPT
     assert vectors.current_model().reason == "10"  # type: ignore[union-attr]
 
 
@@ -174,7 +178,7 @@ def test_a_vector_of_another_dimension_is_refused_wherever_it_comes_up(trained: 
     model = vectors.current_model()
     assert model is not None
     with pytest.raises(WrongDimensionError, match="has 1 numbers, its model says"):
-        vectors.record(EntityType.TRACK, model, {trained.drums[0]: b"four"})
+        vectors.record_vectors(EntityType.TRACK, model, {trained.drums[0]: b"four"})
     Vector.update(numbers=b"four").where(Vector.entity_id == trained.drums[0]).execute()
     with pytest.raises(WrongDimensionError, match=r"vectorization\.rebuild"):
         vectorization.search_similar(trained.drums[0])
@@ -192,7 +196,7 @@ def test_the_vector_of_an_album_goes_with_it(library: Library) -> None:
     album = library.album("Drums", library.drums)
     vectorization.train("test")
     library.album("Other", library.drums)
-    assert albums.drop_empty([album]) == [album]
+    assert removal.drop_empty_albums([album]) == [album]
     assert album not in library.vectors(EntityType.ALBUM)
 
 

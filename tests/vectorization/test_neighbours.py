@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from db import neighbours, sounding
 from db.errors import NoVectorError
+from db.library import audio_features
 from db.models import AudioFeatures, Track, utc_now
-from db.neighbours import Filters
+from db.similarity import neighbours
+from db.similarity.neighbours import Filters
 from jobs import vectorization
 from tests.vectorization.conftest import Library, heard
 
@@ -69,11 +70,11 @@ def test_tempos_are_filtered_with_half_and_double(trained: Library) -> None:
     [("8A", True), ("8B", True), ("7A", True), ("9A", True), ("9B", False), ("10A", False)],
 )
 def test_compatible_keys_are_neighbours_on_the_camelot_wheel(other: str, fits: bool) -> None:
-    assert sounding.compatible("8A", other) is fits
+    assert audio_features.keys_match("8A", other) is fits
 
 
 def test_the_wheel_is_round() -> None:
-    assert sounding.compatible("12B", "1B")
+    assert audio_features.keys_match("12B", "1B")
 
 
 def test_keys_are_filtered(trained: Library) -> None:

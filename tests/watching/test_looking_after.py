@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 import redis
 
-from db import scans
 from db.models import Scan
-from db.paths import to_text
-from watch.looking_after import Caretaker
+from db.scanning import scans
+from db.sql.path_text import to_text
+from watch.root_watcher import RootWatcher
 
 
 @pytest.fixture
 def caretaker(
     database: str, queues: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Caretaker]:
+) -> Iterator[RootWatcher]:
     """Looks after a root that watchfiles cannot watch, each 0.6 seconds."""
     monkeypatch.setenv("FLEET_WATCH_MINUTES", "0.01")
     root = os.fsencode(tmp_path) + b"/caf\xe9"
     Path(os.fsdecode(root), "Album").mkdir(parents=True)
-    caretaker = Caretaker(to_text(root))
+    caretaker = RootWatcher(to_text(root))
     caretaker.start()
     yield caretaker
     caretaker.stop()
@@ -36,7 +36,7 @@ def wait_for(comes_true: Callable[[], bool]) -> None:
 
 
 def test_it_is_scanned_again_and_again_but_not_twice_at_a_time(
-    caretaker: Caretaker, queues: redis.Redis
+    caretaker: RootWatcher, queues: redis.Redis
 ) -> None:
     for number in (1, 2):
         wait_for(lambda number=number: Scan.select().count() == number)  # type: ignore[misc]

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from db.scope import Scope
-from watch.pending import Pending
-from watch.sorting import Concern, Kind
+from db.scanning.library_files import Scope
+from watch.changes import Concern, Kind, Pending
 
 QUIET = 10.0
 

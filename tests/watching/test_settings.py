@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from db import scans
 from db.errors import SettingError
-from worker import watching
+from db.scanning import scans
 from worker.errors import BadInputError
-from worker.supervisor.config import render
+from worker.supervisor import watch_state
+from worker.supervisor.conf_file import render
 from worker.supervisor.instance import this_instance
 from worker.topology import load
 
@@ -24,7 +24,7 @@ def test_on_watches_what_was_scanned(database: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("FLEET_WATCH", "on")
     for root in ("/music", "/music/jazz", "/music2"):
         scans.start(root, deep=False)
-    assert watching.roots() == ["/music", "/music2"]
+    assert watch_state.roots() == ["/music", "/music2"]
 
 
 def test_folders_are_watched_by_their_real_paths(
@@ -33,7 +33,7 @@ def test_folders_are_watched_by_their_real_paths(
     (tmp_path / "link").symlink_to(tmp_path / "music")
     monkeypatch.setenv("FLEET_WATCH", f"{tmp_path}/link:{tmp_path}/other")
     real = tmp_path.resolve()
-    assert watching.roots() == [f"{real}/music", f"{real}/other"]
+    assert watch_state.roots() == [f"{real}/music", f"{real}/other"]
 
 
 @pytest.mark.parametrize(

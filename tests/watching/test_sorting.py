@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from watch.sorting import Concern, Kind, Sorter
+from watch.changes import Concern, Kind, Sorter
 
 
 @pytest.fixture

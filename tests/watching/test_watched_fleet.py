@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from db.connection import close_database, open_database
-from db.schema import migrate
+from db.sql.connection import close_database, open_database
+from db.sql.schema import migrate
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
 from tests.pipeline.conftest import work_off

@@ -19,15 +19,15 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from db import settings
-from db.connection import close_database, open_database
-from db.schema import migrate
+from db.sql.connection import close_database, open_database
+from db.sql.schema import migrate
 from tests.chaos.orders import Orders
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
 from web.app import create_app
 from worker import dispatch
-from worker.fleet_worker import FleetWorker
-from worker.web_address import WebAddress
+from worker.process.fleet_worker import FleetWorker
+from worker.supervisor.web_address import WebAddress
 
 ADDRESS = WebAddress("127.0.0.1", 8310)
 ORIGIN = "http://127.0.0.1:8310"

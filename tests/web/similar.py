@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from db import clusters, vectors
-from db.clusters import Member
 from db.models import EntityType, VectorModel
+from db.similarity import clusters, vectors
+from db.similarity.clusters import Member
 
 
 def give_vectors(rows: Mapping[int, Sequence[float]]) -> int:
@@ -19,7 +19,7 @@ def give_vectors(rows: Mapping[int, Sequence[float]]) -> int:
     assert model is not None
     made = {each: np.asarray(row) / np.linalg.norm(row) for each, row in rows.items()}
     written = {each: row.astype("<f4").tobytes() for each, row in made.items()}
-    vectors.record(EntityType.TRACK, model, written)
+    vectors.record_vectors(EntityType.TRACK, model, written)
     return model.id
 
 

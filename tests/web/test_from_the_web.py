@@ -5,10 +5,11 @@ from datetime import datetime
 import pytest
 from flask.testing import FlaskClient
 
-from db import facts, ledger
-from db.connection import transaction
-from db.facts import Source, Told
+from db import ledger
+from db.enrichment import facts
+from db.enrichment.facts import FactSource, FactValue
 from db.models import Album, Artist, EntityType, Fact, Kind, LedgerRow, State, Track
+from db.sql.connection import transaction
 from tests.web.conftest import SCRIPT
 
 LINK = {"type": "official homepage", "url": "https://somebody.example/?a=1&b=2"}
@@ -25,16 +26,16 @@ def told(page: FlaskClient) -> dict[str, tuple[EntityType, int]]:
     }
     with transaction():
         for entity_type, entity_id in ids.items():
-            facts.replace(
+            facts.replace_facts(
                 entity_type,
                 entity_id,
-                Source("musicbrainz", datetime(2026, 4, 5), 0.97),
+                FactSource("musicbrainz", datetime(2026, 4, 5), 0.97),
                 [
-                    Told("genres", ["dub", SCRIPT], SITE, "CC BY-NC-SA 3.0"),
-                    Told("links", [LINK], SITE),
-                    Told("similar_artists", [{"name": SCRIPT, "id": None, "score": 1.0}]),
-                    Told("listeners", 12345),
-                    Told("match", {"by": "search", "why": ["title 1.00", SCRIPT]}),
+                    FactValue("genres", ["dub", SCRIPT], SITE, "CC BY-NC-SA 3.0"),
+                    FactValue("links", [LINK], SITE),
+                    FactValue("similar_artists", [{"name": SCRIPT, "id": None, "score": 1.0}]),
+                    FactValue("listeners", 12345),
+                    FactValue("match", {"by": "search", "why": ["title 1.00", SCRIPT]}),
                 ],
             )
     return {f"/{kind}s/{entity_id}": (kind, entity_id) for kind, entity_id in ids.items()}

@@ -8,7 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image as Pillow
 
-from db import covers, image_files, settings
+from db import settings
+from db.artwork import image_files, images
 from db.models import Cover, Image, database
 
 NOWHERE = "0" * 64
@@ -154,8 +155,8 @@ def test_what_a_browser_would_run_is_only_to_be_saved(
     page: FlaskClient, digest: str, mime: str
 ) -> None:
     with database.atomic():
-        (known,) = covers.images([digest]).values()
-        covers.record_images([known._replace(mime=mime)])
+        (known,) = images.known_images([digest]).values()
+        images.record([known._replace(mime=mime)])
     answer = page.get(f"/images/{digest}/original")
     assert answer.mimetype == "application/octet-stream"
     assert answer.headers["Content-Disposition"].startswith("attachment")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from db import tracks
-from db.connection import transaction
-from db.library_map import MOST, library_map
+from db.library import tracks
 from db.models import Artist, EntityType, Track
+from db.similarity.library_map import MOST, library_map
+from db.sql.connection import transaction
 from tests.web.conftest import SCRIPT
 from tests.web.similar import give_clusters, give_vectors
 

@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.web.conftest import ORIGIN, NewPage
-from web.throttle import FREE
+from web.login import FREE
 
 PASSWORD = "correct horse"
 

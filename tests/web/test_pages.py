@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from db.errors import BackupError
-from db.maintenance_runs import recorded
+from db.maintenance.maintenance_runs import recorded_run
 from db.models import Album, Artist, Genre, HealthReport, Track
 from jobs.maintenance import archive_old_logs, generate_daily_health_report
 from tests.web.conftest import SCRIPT, TAG
@@ -298,6 +298,6 @@ def test_the_daily_report_shows_library_and_work_beside_the_day_before(page: Fla
 
 def fail_at_backup() -> None:
     """Leave the record of a run that failed."""
-    with recorded("maintenance.backup") as done:
+    with recorded_run("maintenance.backup") as done:
         done.notes.append("<b>almost</b>")
         raise BackupError("no space")

@@ -15,7 +15,7 @@ import pytest
 
 from tests.fleet.conftest import REPOSITORY, FleetCommand, new_fleet
 from tests.web.conftest import PageFleet
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 
 def read(url: str) -> str:

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import click
 
-from db import cluster_terms, clusters
-from db.clusters import Described, Standing
-from db.connection import open_database
 from db.models import EntityType
-from db.schema import check_schema
-from worker import playlists
-from worker.cli.tables import print_table
+from db.similarity import cluster_terms, clusters
+from db.similarity.clusters import ClusterInUse, ClusterState
+from db.sql.connection import open_database
+from db.sql.schema import check_schema
+from worker.cli import playlists
+from worker.cli.output import print_table
 from worker.errors import BadInputError
-from worker.nearest import nearest
+from worker.phrases import nearest
 
 _KINDS = {"tracks": EntityType.TRACK, "artists": EntityType.ARTIST}
 
@@ -38,7 +38,7 @@ def list_clusters(what: str | None, as_json: bool) -> None:
     open_database()
     check_schema()
     kinds = [_KINDS[what]] if what else list(clusters.TYPES)
-    standings = [clusters.standing(kind) for kind in kinds]
+    standings = [clusters.cluster_state(kind) for kind in kinds]
     found = [each for kind in kinds for each in clusters.clusters(kind)]
     if as_json:
         told = {str(each.entity_type): _told(each) for each in standings}
@@ -73,7 +73,7 @@ def show(name: str, as_json: bool, m3u: bool) -> None:
     kind, members = EntityType(found.entity_type), clusters.members(found)
     ids = [each.entity_id for each in members]
     if m3u:
-        text = playlists.playlist(cluster_terms.listed(kind, ids))
+        text = playlists.playlist(cluster_terms.listed_tracks(kind, ids))
         click.echo(text, nl=False)
         return
     names = _names(kind, ids)
@@ -114,7 +114,7 @@ def export(folder: Path) -> None:
         file = folder / playlists.file_name(each.name)
         if file in written:
             file = folder / playlists.file_name(f"{each.name[:60]} ({each.id})")
-        text = playlists.playlist(cluster_terms.listed(EntityType.TRACK, ids))
+        text = playlists.playlist(cluster_terms.listed_tracks(EntityType.TRACK, ids))
         if playlists.write(file, text):
             written.add(file)
         else:
@@ -125,7 +125,7 @@ def export(folder: Path) -> None:
     click.echo(f"{len(written)} playlists are in {folder}.")
 
 
-def _told(standing: Standing) -> dict[str, object]:
+def _told(standing: ClusterState) -> dict[str, object]:
     model = standing.model
     return {
         "vectors": standing.vectors,
@@ -135,7 +135,7 @@ def _told(standing: Standing) -> dict[str, object]:
     }
 
 
-def _found(name: str) -> Described:
+def _found(name: str) -> ClusterInUse:
     known = [each for kind in clusters.TYPES for each in clusters.clusters(kind)]
     found = [each for each in known if str(each.id) == name]
     found = found or [each for each in known if each.name.casefold() == name.casefold()]
@@ -154,5 +154,5 @@ def _names(kind: EntityType, ids: list[int]) -> dict[int, str]:
         return cluster_terms.artist_names(ids)
     return {
         each.id: " - ".join(filter(None, (each.artist, each.title))) or each.path
-        for each in cluster_terms.listed(kind, ids)
+        for each in cluster_terms.listed_tracks(kind, ids)
     }

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from worker.cli.tables import print_table
-from worker.exit_codes import ExitCode
-from worker.supervisor.config import render
+from worker.cli.output import print_table
+from worker.errors import ExitCode
+from worker.supervisor.conf_file import render
 from worker.supervisor.instance import COMMITTED
 from worker.topology import Program, Topology, load
-from worker.topology.durations import shown
+from worker.topology.tables import shown_duration
 
 
 @click.group()
@@ -142,7 +142,9 @@ def _print(topology: Topology) -> None:
     for name, queue in topology.queues.items():
         jobs = " ".join(topology.jobs_of(name))
         programs = _programs(topology, name)
-        queues.append([name, queue.use, jobs, programs, shown(queue.timeout), str(queue.retries)])
+        queues.append(
+            [name, queue.use, jobs, programs, shown_duration(queue.timeout), str(queue.retries)]
+        )
     schedules = [["schedule", "job", "cron"]]
     schedules += [[each.name, each.job, each.cron] for each in topology.schedules.values()]
     print_table(queues)

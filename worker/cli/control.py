@@ -7,15 +7,10 @@ from pathlib import Path
 
 import click
 
-from worker import web_address
-from worker.exit_codes import ExitCode
-from worker.supervisor import control
+from worker.cli.output import say
+from worker.errors import ExitCode
+from worker.supervisor import control, web_address
 from worker.supervisor.logs import Follower, last_lines, log_files
-
-
-def say(line: str) -> None:
-    """Tell the user, on stderr."""
-    click.echo(line, err=True)
 
 
 @click.command(

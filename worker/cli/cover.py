@@ -1,4 +1,4 @@
-"""`fleet cover`: choose a picture yourself, and see why another one is shown."""
+"""`fleet cover`: choose a picture, and explain why another one is shown."""
 
 import json
 import os
@@ -7,17 +7,37 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from rq.utils import import_attribute
 
-from db import entities
-from db.connection import open_database
-from db.entities import Entity
+from db.library import search
+from db.library.search import Entity
 from db.models import EntityType
-from db.paths import shown, to_text
-from db.schema import check_schema
-from worker.cli.tables import print_table
-from worker.errors import BadInputError
-from worker.in_process import perform
-from worker.nearest import nearest
+from db.sql.connection import open_database
+from db.sql.path_text import shown, to_text
+from db.sql.schema import check_schema
+from worker import dispatch
+from worker.cli.output import print_table
+from worker.errors import BadInputError, JobFailedError
+from worker.phrases import nearest
+
+_PACKAGE = "jobs."
+
+
+def perform(job_name: str, **arguments: Any) -> Any:
+    """Run a job here and now, past its queue, and return its result.
+
+    It is the job that a worker would run, under the same name; the database is open. Raises
+    UnknownJobError for a name that is not routed, and JobFailedError with what the job says.
+    """
+    dispatch.topology().route(job_name)
+    function = import_attribute(dispatch.function_path(job_name))
+    try:
+        return function(**arguments)
+    except Exception as error:
+        if type(error).__module__.startswith(_PACKAGE):  # an error of the stage's own
+            raise JobFailedError(str(error)) from error
+        raise
+
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _SHOWN = 20
@@ -155,8 +175,8 @@ def _found(name: str, only: str | None, disc: int | None, role: str | None) -> t
 
 def _entity(name: str, types: tuple[EntityType, ...]) -> Entity:
     """The one that is called so. Raises BadInputError when it is none, or several."""
-    known = list(entities.entities(types))
-    found = entities.called(name, known)
+    known = list(search.all_entities(types))
+    found = search.entities_named(name, known)
     kinds = " or ".join(types)
     if not found:
         near = nearest(name, {text for each in known for text in (each.name, each.full_name)})

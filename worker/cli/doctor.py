@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from worker.doctor import Finding, Mended, Severity, examine, mend
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 
 _MARKS = {Severity.ERROR: "ERROR", Severity.WARNING: "warn ", Severity.OK: "ok   "}
 """Also the order: what is wrong comes first."""

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from db import ledger
-from db.connection import open_database, transaction
 from db.models import State
-from db.schema import check_schema
+from db.sql.connection import open_database, transaction
+from db.sql.schema import check_schema
 from worker import dispatch
 from worker.errors import BadInputError
-from worker.nearest import did_you_mean
+from worker.phrases import did_you_mean
 from worker.topology import load
 
 _FAILED = (State.FAILED, State.QUARANTINED)

@@ -15,9 +15,8 @@ from click.shell_completion import CompletionItem
 
 from db.errors import DatabaseError, NoVectorError, SettingError
 from worker import __version__
-from worker.errors import WorkerError
-from worker.exit_codes import ExitCode
-from worker.nearest import did_you_mean
+from worker.errors import ExitCode, WorkerError
+from worker.phrases import did_you_mean
 
 
 class Row(NamedTuple):
@@ -31,14 +30,14 @@ class Row(NamedTuple):
 COMMANDS = {
     "up": Row("control", "up", "Start the fleet."),
     "down": Row("control", "down", "Stop the fleet."),
-    "reload": Row("reload", "reload", "Apply an edited queues.toml to the running fleet."),
+    "reload": Row("scale", "reload", "Apply an edited queues.toml to the running fleet."),
     "scale": Row("scale", "scale", "Change the number of processes of a program."),
     "scan": Row("scan", "scan", "Add folders of music to the library, or update them."),
     "status": Row("status", "status", "Show queues, workers and the progress of the work."),
     "report": Row("report", "report", "Show the daily health report."),
     "problems": Row("problems", "problems", "List files that musicfleet could not use, and why."),
-    "missing-tags": Row("missing_tags", "missing_tags", "List albums whose tracks lack tags."),
-    "watch": Row("watch", "watch", "Show which folders musicfleet watches, and how."),
+    "missing-tags": Row("problems", "missing_tags", "List albums whose tracks lack tags."),
+    "watch": Row("web", "watch", "Show which folders musicfleet watches, and how."),
     "web": Row("web", "web", "Show the address of the web UI, or serve it."),
     "cover": Row("cover", "cover", "Set a cover, or explain the one that is shown."),
     "similar": Row("similar", "similar", "List the tracks most similar to one."),

@@ -1,16 +1,20 @@
-"""`fleet problems`: the files that could not be used, and why."""
+"""`fleet problems` and `fleet missing-tags`: unusable files, and albums that lack tags."""
 
+import csv
 import json
 import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from db import problems as recorded
-from db.connection import open_database
-from db.paths import shown, to_text
-from db.schema import check_schema
-from worker.cli.tables import print_table
+from db.library.statistics import TAG_FIELDS, MissingTags, missing_tags_by_album
+from db.scanning import problems as recorded
+from db.sql.connection import open_database
+from db.sql.path_text import shown, to_text
+from db.sql.schema import check_schema
+from worker.cli.output import print_table
 from worker.errors import BadInputError
 
 
@@ -48,3 +52,37 @@ def problems(folder: Path | None, as_json: bool) -> None:
     rows = [["path", "stage", "code", "message"]]
     rows += [[shown(each.path), each.stage, each.code, each.message] for each in found]
     print_table(rows)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet missing-tags
+  fleet missing-tags --csv > missing.csv
+  fleet missing-tags --json | jq -r 'select(.missing.genre) | .folder'
+""",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="For spreadsheets.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def missing_tags(as_csv: bool, as_json: bool) -> None:
+    """List the albums whose tracks lack tags, and how many of them lack which."""
+    open_database()
+    check_schema()
+    if as_json:
+        for each in missing_tags_by_album():
+            click.echo(json.dumps(each._asdict() | {"folder": shown(each.folder)}))
+        return
+    heading = ["album artist", "album", "folder", "tracks", *(f"no {name}" for name in TAG_FIELDS)]
+    rows = [heading, *map(_row, missing_tags_by_album())]
+    if as_csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
+    elif len(rows) == 1:
+        click.echo("No tag is missing.", err=True)
+    else:
+        print_table(rows)
+
+
+def _row(each: MissingTags) -> Sequence[str]:
+    counts = (str(each.missing.get(name) or "") for name in TAG_FIELDS)
+    names = (each.album_artist or "", each.album or "", shown(each.folder))
+    return [*names, str(each.tracks), *counts]

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import click
 
-from worker import queues, status
-from worker.cli.asking import agreed, changes_something
+from worker import queues
+from worker.cli.output import agreed, changes_something, print_table
 from worker.cli.status import queue_rows
-from worker.cli.tables import print_table
-from worker.exit_codes import ExitCode
+from worker.errors import ExitCode
 from worker.queues import HELD, Outcome, Place
+from worker.status import overview
 
 _SHOWN_IDS = 20
 
@@ -49,7 +49,7 @@ def list_queues(names: tuple[str, ...], as_json: bool) -> None:
     """
     for name in names:
         queues.required(name)
-    found = status.queue_statuses(names) if names else status.queues()
+    found = overview.queue_statuses(names) if names else overview.queues()
     if as_json:
         for each in found:
             click.echo(json.dumps(asdict(each), ensure_ascii=False))

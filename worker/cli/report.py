@@ -4,12 +4,12 @@ import json
 
 import click
 
-from db import health_reports
-from db.connection import open_database
-from db.health_reports import QueueDay, Report, Work
-from db.schema import check_schema
-from worker.cli.tables import print_table
-from worker.doctor.findings import time_span
+from db.maintenance import health_reports
+from db.maintenance.health_reports import QueueDay, Report, Work
+from db.sql.connection import open_database
+from db.sql.schema import check_schema
+from worker.cli.output import print_table
+from worker.phrases import time_span
 
 _HEADING = [
     "queue",

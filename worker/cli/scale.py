@@ -1,12 +1,34 @@
-"""`fleet scale`: how many processes a program has, for the time being."""
+"""`fleet scale` and `fleet reload`: change a running fleet, after a question."""
 
 import click
 
-from worker.cli.asking import changes_something
-from worker.cli.changes import carry_out
-from worker.cli.tables import print_table
-from worker.supervisor.planning import running_counts, scaled
+from worker.cli.output import agreed, changes_something, print_table
+from worker.supervisor.plan import Change, reloaded, running_counts, scaled
+from worker.supervisor.rollout import apply
 from worker.topology import load
+
+
+def carry_out(change: Change, *, dry_run: bool, yes: bool) -> bool:
+    """Show a change, ask where something that runs would be ended, and do it; whether it was done.
+
+    Raises click.UsageError when there is nobody to ask.
+    """
+    if dry_run:
+        click.echo(_described(change))
+        return False
+    click.echo(_described(change), err=True)
+    ended = change.interrupted()
+    question = f"End {', '.join(ended)}? Jobs at hand are finished or put back."
+    if ended and not agreed(question, yes):
+        return False
+    apply(change, lambda line: click.echo(line, err=True))
+    return True
+
+
+def _described(change: Change) -> str:
+    parts = {"start": change.starts, "stop": change.stops, "restart": change.restarts}
+    lines = [f"{verb:8} {', '.join(names)}" for verb, names in parts.items() if names]
+    return "\n".join(lines) or "No process is started, stopped or restarted."
 
 
 @click.command(
@@ -49,3 +71,25 @@ def _list() -> None:
         said = f"{program.processes}{bounds}"
         rows.append([program.name, str(counts[program.name]), said, " ".join(program.queues)])
     print_table(rows)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet reload --dry-run
+  fleet reload
+""",
+)
+@changes_something
+def reload(yes: bool, dry_run: bool) -> None:
+    """Apply an edited queues.toml to the running fleet.
+
+    Starts, stops or restarts only the processes that the edit concerns, and asks before it ends
+    one. The other workers keep running and reread queues.toml. This resets the numbers of processes
+    that `fleet scale` or worker rebalancing changed to those of queues.toml.
+
+    It changes nothing when queues.toml has a fault, or when a queue that holds jobs would lose its
+    last consumer.
+    """
+    if carry_out(reloaded(), dry_run=dry_run, yes=yes):
+        click.echo("The fleet runs by the present queues.toml.", err=True)

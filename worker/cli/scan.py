@@ -1,29 +1,130 @@
-"""`fleet scan`: take in folders of music, and show it happening."""
+"""`fleet scan`: scan folders of music, and show progress and result."""
 
 import json
 import os
 import signal
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from db import scans
-from db.connection import open_database
-from db.paths import shown, to_text
-from db.schema import check_schema
+from db.scanning import scans
+from db.sql.connection import open_database
+from db.sql.path_text import shown, to_text
+from db.sql.schema import check_schema
 from worker import dispatch
-from worker.cli.bars import show_progress
-from worker.cli.control import say
-from worker.cli.summary import print_summary
-from worker.errors import BadInputError, FleetStoppedShortError
-from worker.exit_codes import ExitCode
-from worker.redis import endure
-from worker.scanning import Follower, Progress
+from worker.cli.output import say
+from worker.errors import BadInputError, ExitCode, FleetStoppedShortError
+from worker.redis.connection import endure
+from worker.status.scan_progress import Follower, ScanProgress, Stage, Summary
 from worker.supervisor import control
+
+
+def print_summary(summary: Summary) -> None:
+    """Print a scan's summary for people, on stdout."""
+    click.echo(f"Scanned {', '.join(map(shown, summary.roots))} in {summary.seconds:,.1f} s")
+    click.echo(
+        f"  files    {summary.found:,} found: {summary.new:,} new, {summary.changed:,} changed, "
+        f"{summary.moved:,} moved, {summary.missing:,} missing, {summary.unreadable:,} unreadable"
+    )
+    click.echo(
+        f"  library  {summary.tracks:,} tracks, {summary.albums:,} albums, "
+        f"{summary.artists:,} artists"
+    )
+    for entity_type, sources in summary.covers.items():
+        by_source = ", ".join(f"{count:,} {source}" for source, count in sources.items())
+        click.echo(f"  covers   {sum(sources.values()):,} {entity_type}s: {by_source}")
+    if summary.unreadable:
+        click.echo("  Unreadable files and why: fleet problems")
+
+
+Show = Callable[[Sequence[Stage]], None]
+_LINE_EVERY = 5.0
+
+
+@contextmanager
+def show_progress() -> Iterator[Show]:
+    """A function that shows the stages as they are now."""
+    if sys.stderr.isatty():
+        with _bars() as show:
+            yield show
+    else:
+        yield _Lines()
+
+
+@contextmanager
+def _bars() -> Iterator[Show]:
+    from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
+    from rich.progress import (  # noqa: PLC0415  # as above
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    speed = TextColumn("{task.fields[speed]}")
+    columns = (TextColumn("{task.description:>10}"), BarColumn(), MofNCompleteColumn(), speed)
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+        meter = _Speed()
+
+        def show(stages: Sequence[Stage]) -> None:
+            for stage in stages:
+                if stage.name not in tasks:
+                    tasks[stage.name] = bars.add_task(stage.name, total=None, speed="")
+                bars.update(
+                    tasks[stage.name],
+                    completed=stage.done,
+                    total=stage.total,
+                    speed=f"{meter.of(stage):,.0f}/s",
+                )
+
+        yield show
+
+
+class _Lines:
+    """A line every few seconds, and whenever a stage is done."""
+
+    def __init__(self) -> None:
+        self._said_at = float("-inf")
+        self._complete: set[str] = set()
+        self._speed = _Speed()
+
+    def __call__(self, stages: Sequence[Stage]) -> None:
+        complete = {stage.name for stage in stages if stage.total and stage.done >= stage.total}
+        now = time.monotonic()
+        if complete <= self._complete and now - self._said_at < _LINE_EVERY:
+            return
+        self._said_at, self._complete = now, self._complete | complete
+        parts = (f"{stage.name} {_of(stage)} ({self._speed.of(stage):,.0f}/s)" for stage in stages)
+        click.echo("; ".join(parts), err=True)
+
+
+class _Speed:
+    """Things a second of each stage, from its first to its latest step forward."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, tuple[float, int]] = {}
+        self._latest: dict[str, tuple[float, int]] = {}
+
+    def of(self, stage: Stage) -> float:
+        now = time.monotonic()
+        self._begun.setdefault(stage.name, (now, stage.done))
+        if self._latest.get(stage.name, (now, -1))[1] != stage.done:
+            self._latest[stage.name] = (now, stage.done)
+        (begun, first), (latest, done) = self._begun[stage.name], self._latest[stage.name]
+        return max(0, done - first) / (latest - begun) if latest > begun else 0.0
+
+
+def _of(stage: Stage) -> str:
+    return f"{stage.done}" if stage.total is None else f"{stage.done}/{stage.total}"
+
 
 _LOOK_EVERY = 0.3
 _RING_AFTER = 3.0
@@ -149,7 +250,7 @@ def _running(root: str) -> int | None:
     return int(unfinished.id)
 
 
-def _follow(follower: Follower) -> Progress:
+def _follow(follower: Follower) -> ScanProgress:
     """Show progress until the scans are done.
 
     Raises FleetStoppedShortError when work is left that no queue holds.
@@ -178,7 +279,7 @@ class _Patience:
         self._busy_at = time.monotonic()
         self._rung = False
 
-    def look(self, progress: Progress) -> None:
+    def look(self, progress: ScanProgress) -> None:
         """Take note. Raises FleetStoppedShortError when there is nothing left to wait for."""
         stranded = self._follower.stranded()
         if not progress.idle and not stranded:

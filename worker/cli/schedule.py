@@ -6,11 +6,11 @@ from datetime import datetime
 
 import click
 
-from db.connection import open_database
-from db.schema import check_schema
-from worker import schedules
-from worker.cli.tables import print_table
-from worker.schedules import ScheduleStatus
+from db.sql.connection import open_database
+from db.sql.schema import check_schema
+from worker.cli.output import print_table
+from worker.schedule import timetable
+from worker.schedule.timetable import ScheduleStatus
 from worker.supervisor.rpc import is_up
 from worker.topology import load
 
@@ -38,7 +38,7 @@ def list_schedules(as_json: bool) -> None:
     For runs that were due while the fleet was down, the scheduler enqueues one when it is up again.
     """
     _open()
-    found = schedules.statuses()
+    found = timetable.statuses()
     if as_json:
         for each in found:
             click.echo(json.dumps(asdict(each), default=_iso, ensure_ascii=False))
@@ -61,7 +61,7 @@ def run(name: str) -> None:
     This does not change the schedule's times.
     """
     _open()
-    job_id = schedules.run_now(name)
+    job_id = timetable.run_now(name)
     job = load().schedules[name].job
     if job_id is None:
         click.echo(f"{job} waits or runs already, so it was not enqueued again.", err=True)

@@ -8,18 +8,19 @@ from typing import Any, TypeVar
 
 import click
 
-from db import cluster_terms, named_tracks, neighbours, sounding
-from db.connection import open_database
+from db.library import search, tracks
+from db.library.search import NamedTrack
+from db.library.tracks import TrackSummary
 from db.models import EntityType
-from db.named_tracks import NamedTrack
-from db.neighbours import Filters, Neighbour
-from db.paths import shown, to_text
-from db.schema import check_schema
-from db.sounding import Sounding
-from worker import playlists
-from worker.cli.tables import print_table
+from db.similarity import cluster_terms, neighbours
+from db.similarity.neighbours import Filters, Neighbour
+from db.sql.connection import open_database
+from db.sql.path_text import shown, to_text
+from db.sql.schema import check_schema
+from worker.cli import playlists
+from worker.cli.output import print_table
 from worker.errors import BadInputError
-from worker.nearest import nearest
+from worker.phrases import nearest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _SHOWN = 20
@@ -110,9 +111,9 @@ def _open() -> None:
 def _found(name: str) -> NamedTrack:
     """The one track that is called so. Raises BadInputError when it is none, or several."""
     file = to_text(os.fsencode(os.path.realpath(Path(name).expanduser())))
-    found = named_tracks.called(name, file)
+    found = search.tracks_named(name, file)
     if not found:
-        near = nearest(name, named_tracks.titles())
+        near = nearest(name, search.track_titles())
         asked = f"did you mean {near}?" if near else "name one that `fleet scan` has taken in"
         raise BadInputError(f"there is no track {name!r} — {asked}")
     if len(found) > 1:
@@ -124,25 +125,25 @@ def _found(name: str) -> NamedTrack:
 
 def _write(found: Sequence[Neighbour], form: str | None) -> None:
     ids = [each.track_id for each in found]
-    known = sounding.tracks(ids, missing=True)
-    by = sounding.artists(ids)
+    known = tracks.track_summaries(ids, missing=True)
+    by = tracks.artist_credits(ids)
     rows = [(each, known[each.track_id], by.get(each.track_id, "")) for each in found]
     if form == "json":
         for neighbour, track, artists in rows:
             said = {"artists": artists, "similarity": round(neighbour.similarity, 4)}
             click.echo(json.dumps(track._asdict() | said, ensure_ascii=False))
     elif form == "m3u":
-        click.echo(playlists.playlist(cluster_terms.listed(EntityType.TRACK, ids)), nl=False)
+        click.echo(playlists.playlist(cluster_terms.listed_tracks(EntityType.TRACK, ids)), nl=False)
     elif rows:
         cells = [_cells(*row) for row in rows]
         print_table([["similarity", "artist", "title", "album", "bpm", "key", "path"], *cells])
 
 
-def _cells(neighbour: Neighbour, track: Sounding, artists: str) -> list[str]:
+def _cells(neighbour: Neighbour, track: TrackSummary, artists: str) -> list[str]:
     return [
         f"{neighbour.similarity:.3f}",
         artists,
-        sounding.full_name(track, None),
+        tracks.full_title(track, None),
         track.album or "",
         f"{track.bpm:.0f}" if track.bpm else "",
         f"{track.camelot} {track.key}" if track.camelot else "",

@@ -9,17 +9,17 @@ from typing import Any
 
 import click
 
-from db.connection import open_database
-from db.maintenance_runs import Run, last_runs
-from db.model_standing import Standing
+from db.maintenance.maintenance_runs import Run, last_runs
 from db.models import utc_now
-from db.paths import shown
-from db.schema import check_schema
-from worker import status as fleet_status
-from worker.cli.tables import print_table
-from worker.doctor.findings import time_span
-from worker.long_work import long_work
-from worker.redis_address import shown_url
+from db.similarity.model_health import ModelStatus
+from db.sql.connection import open_database
+from db.sql.path_text import shown
+from db.sql.schema import check_schema
+from worker.cli.output import print_table
+from worker.phrases import time_span
+from worker.redis.address import shown_url
+from worker.status import overview as fleet_status
+from worker.status.long_work import long_work
 from worker.supervisor import control
 from worker.topology import load
 
@@ -124,7 +124,7 @@ def _of_run(run: Run) -> list[str]:
     return [name, f"{time_span(ago)} ago", f"{run.seconds:.1f} s", run.text]
 
 
-def _of_model(model: Standing) -> str:
+def _of_model(model: ModelStatus) -> str:
     health = model.health.verdict.value if model.health else "not measured yet"
     due = "is due" if model.retrain else "is not due"
     return (

@@ -3,8 +3,7 @@
 One subject a file. `fleet doctor` and the web page's /healthz both go through these doors.
 """
 
-from worker.doctor.examination import examine
+from worker.doctor.examination import Mended, examine, mend
 from worker.doctor.findings import Finding, Fix, Severity
-from worker.doctor.mending import Mended, mend
 
 __all__ = ["Finding", "Fix", "Mended", "Severity", "examine", "mend"]

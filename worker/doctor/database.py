@@ -1,19 +1,20 @@
-"""The database: that it opens, and that its schema is this musicfleet's version."""
+"""Checks of the database: that it opens, its schema version, and schema drift."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import peewee
+from peewee import CompositeKey, Field, ModelIndex
 
 from db import settings
-from db.connection import is_sqlite, open_database, without_password
 from db.errors import DatabaseError, OldDatabaseError
-from db.models import database
-from db.schema import applied_migrations, check_schema, known_migrations
-from worker.database import open_migrated
-from worker.doctor.faults import fact_and_remedy
-from worker.doctor.findings import Finding, Fix, Severity
+from db.models import TABLES, Table, database
+from db.sql.connection import is_sqlite, open_database, transaction, without_password
+from db.sql.schema import applied_migrations, check_schema, known_migrations
+from worker.doctor.findings import Finding, Fix, Severity, fact_and_remedy
+from worker.host.locks import open_migrated
 
 
 def database_findings() -> Iterator[Finding]:
@@ -67,3 +68,112 @@ def _migration() -> Fix:
         return f"the database was migrated to {applied_migrations()[-1]}"
 
     return Fix(f"migrate the database to {behind[-1]}", migrate)
+
+
+_LIVE_TYPES = {"serial": "integer", "timestamp": "timestamp without time zone"}
+"""What PostgreSQL calls the types that it is given under other names."""
+_REMEDY = "restore a backup of the database, or take the library into a new one"
+
+
+def drift() -> Iterator[Finding]:
+    """Every table, column and index that differs, one finding each."""
+    live = set(database.get_tables())
+    differing = 0
+    for table in TABLES:
+        for finding in _table(table, live):
+            differing += 1
+            yield finding
+    if not differing:
+        says = f"the {len(TABLES)} tables are what this musicfleet expects"
+        yield Finding("schema", Severity.OK, says)
+
+
+def _table(table: type[Table], live: set[str]) -> Iterator[Finding]:
+    name = table._meta.table_name
+    if name not in live:
+        yield _error(f"the table {name} is missing")
+        return
+    yield from _columns(table, name)
+    yield from _indexes(table, name)
+
+
+def _columns(table: type[Table], name: str) -> Iterator[Finding]:
+    live = {column.name: column for column in database.get_columns(name)}
+    fields = {field.column_name: field for field in table._meta.sorted_fields}
+    for column, field in fields.items():
+        if column not in live:
+            yield _error(f"the column {name}.{column} is missing")
+            continue
+        wanted, present = _type_of(field), live[column].data_type.lower()
+        if wanted != present:
+            yield _error(f"the column {name}.{column} is {present}, not {wanted}")
+        if field.null != live[column].null:
+            yield _error(
+                f"the column {name}.{column} {'refuses' if field.null else 'takes'} NULL values"
+            )
+    keys = [column for column in live if live[column].primary_key]
+    if sorted(keys) != sorted(_key_columns(table)) and set(keys) <= set(fields):
+        yield _error(f"the primary key of {name} is ({', '.join(keys)})")
+    for column in live.keys() - fields.keys():
+        says = f"the column {name}.{column} is not musicfleet's"
+        if live[column].null or live[column].default is not None:
+            remedy = "move what it holds elsewhere: a migration may drop it"
+            yield Finding("schema", Severity.WARNING, says, remedy)
+        else:
+            remedy = f"ALTER TABLE {name} DROP COLUMN {column}"
+            yield Finding("schema", Severity.ERROR, f"{says} and refuses new rows", remedy)
+
+
+def _key_columns(table: type[Table]) -> list[str]:
+    key = table._meta.primary_key
+    if isinstance(key, CompositeKey):
+        return [table._meta.fields[name].column_name for name in key.field_names]
+    assert isinstance(key, Field)  # noqa: S101  # every table has one
+    return [key.column_name]
+
+
+def _type_of(field: "Field[Any]") -> str:
+    types: dict[str, str] = database.get_context_options()["field_types"]
+    declared = types.get(field.field_type, field.field_type).lower()
+    return _LIVE_TYPES.get(declared, declared)
+
+
+def _indexes(table: type[Table], name: str) -> Iterator[Finding]:
+    live = {(tuple(index.columns), index.unique) for index in database.get_indexes(name)}
+    wanted = {
+        (tuple(field.column_name for field in index._expressions), index._unique): index
+        for index in table._meta.fields_to_index()
+    }
+    for (columns, unique), index in wanted.items():
+        if (columns, unique) not in live:
+            yield _missing_index(name, columns, unique, index)
+    constrained = {columns for columns, unique in wanted if unique} | {tuple(_key_columns(table))}
+    for columns in sorted(columns for columns, unique in live if unique):
+        if columns not in constrained:
+            says = f"a unique index of {name} ({', '.join(columns)}) is not musicfleet's"
+            remedy = "drop it: it refuses rows that musicfleet may write"
+            yield Finding("schema", Severity.WARNING, says, remedy)
+
+
+def _missing_index(name: str, columns: Sequence[str], unique: bool, index: ModelIndex) -> Finding:
+    kind = "unique index" if unique else "index"
+    described = f"{kind} of {name} ({', '.join(columns)})"
+    # Without a unique one no row can be written over another; without a plain one it is slow.
+    severity = Severity.ERROR if unique else Severity.WARNING
+
+    def create() -> str:
+        with transaction():
+            database.execute(index.safe(False))
+        return f"the {described} was made"
+
+    return Finding(
+        "schema",
+        severity,
+        f"the {described} is missing",
+        "run `fleet doctor --fix`, which makes it",
+        fix=Fix(f"make the {described}", create),
+    )
+
+
+def _error(says: str) -> Finding:
+    return Finding("schema", Severity.ERROR, says, _REMEDY)

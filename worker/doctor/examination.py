@@ -1,23 +1,15 @@
-"""Every check there is, in order; what one needs and another found broken is left out."""
+"""All checks of the doctor in order, and the repair of what is safe to repair."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from worker.doctor import redis_server
-from worker.doctor.database import database_findings
-from worker.doctor.drift import drift
-from worker.doctor.faults import FAULTS, fact_and_remedy
-from worker.doctor.findings import Finding, Severity
-from worker.doctor.folders import internet_server, permissions
-from worker.doctor.installation import topology, versions
-from worker.doctor.ledger import needs
-from worker.doctor.library import roots
-from worker.doctor.pictures import pictures
-from worker.doctor.programs import programs
-from worker.doctor.queues import queues
+from worker.doctor.database import database_findings, drift
+from worker.doctor.findings import FAULTS, Finding, Severity, fact_and_remedy
+from worker.doctor.fleet import programs, queues, workers
+from worker.doctor.installation import disks, internet_server, permissions, topology, versions
+from worker.doctor.library import needs, pictures, roots, watched
 from worker.doctor.settings import settings
-from worker.doctor.space import disks
-from worker.doctor.watched import watched
-from worker.doctor.workers import workers
 from worker.topology import Topology
 
 Check = Callable[[], Finding | Iterable[Finding]]
@@ -84,3 +76,23 @@ def _found(name: str, check: Check) -> Iterator[Finding]:
 
 def _is_broken(findings: Iterable[Finding]) -> bool:
     return any(each.severity is Severity.ERROR for each in findings)
+
+
+class Mended(NamedTuple):
+    """How a fix went."""
+
+    finding: Finding
+    done: bool
+    says: str
+    """What was done, or why it could not be."""
+
+
+def mend(finding: Finding) -> Mended:
+    """Apply the fix of a finding that has one."""
+    if finding.fix is None:
+        raise ValueError(f"the finding {finding.says!r} has no fix")
+    try:
+        return Mended(finding, True, finding.fix.apply())
+    except FAULTS as error:
+        fact, _ = fact_and_remedy(error)
+        return Mended(finding, False, fact)

@@ -1,12 +1,16 @@
-"""What the doctor tells: a finding with its severity and remedy, and how it can be mended."""
+"""Findings of the doctor: severity, remedy and fix, and the errors that a check may meet."""
 
-from collections.abc import Callable, Sequence
+import http.client
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-_NAMED = 3
-_UNITS = {"days": 86_400, "h": 3_600, "min": 60}
+import peewee
+import redis
+
+from db.errors import DatabaseError, SettingError
+from worker.errors import WorkerError
 
 
 class Severity(StrEnum):
@@ -24,7 +28,7 @@ class Fix(NamedTuple):
 
     says: str
     apply: Callable[[], str]
-    """Does it, and returns what was done. Raises one of `worker.doctor.faults.FAULTS`."""
+    """Does it, and returns what was done. Raises one of `worker.doctor.findings.FAULTS`."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +60,23 @@ class Finding:
         }
 
 
-def counted(count: int, noun: str) -> str:
-    """The number and its noun: "1 job", "12,000 jobs"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+FAULTS = (
+    WorkerError,
+    DatabaseError,
+    peewee.PeeweeException,
+    redis.RedisError,
+    OSError,
+    http.client.HTTPException,
+)
+"""Faults of what is examined. Any other error is one of musicfleet's own."""
 
 
-def some(names: Sequence[str], count: int | None = None) -> str:
-    """The first few of `count` names (default: of all that are given)."""
-    more = (len(names) if count is None else count) - len(names[:_NAMED])
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more else "")
-
-
-def time_span(seconds: float) -> str:
-    """A length of time as one looks at it: "45 s", "12 min", "3 h", "2 days"."""
-    for unit, size in _UNITS.items():
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+def fact_and_remedy(error: Exception) -> tuple[str, str]:
+    """What an error says, and what to do about it: "" when it does not tell."""
+    if isinstance(error, WorkerError | DatabaseError | SettingError):
+        fact, _, remedy = str(error).partition(" — ")
+        return fact, remedy
+    if isinstance(error, OSError) and error.strerror:
+        file = "" if error.filename is None else f"{error.filename}: "
+        return f"{file}{error.strerror}", ""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0], ""

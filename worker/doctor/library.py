@@ -1,11 +1,23 @@
-"""The folders of music, as far as they were scanned."""
+"""Checks of the library: its roots, watched folders, the ledger, and the picture store."""
 
 import os
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
 
-from db import scans
-from db.paths import shown, to_bytes
-from worker.doctor.findings import Finding, Severity
+from db import ledger
+from db.artwork import image_files, images
+from db.ledger import Need, leases
+from db.models import State, utc_now
+from db.scanning import scans
+from db.sql.connection import transaction
+from db.sql.path_text import shown, to_bytes
+from worker.doctor.findings import Finding, Fix, Severity
+from worker.phrases import counted, some, time_span
+from worker.supervisor import watch_state
 
 
 def roots() -> Iterator[Finding]:
@@ -19,3 +31,237 @@ def roots() -> Iterator[Finding]:
             yield Finding("library", Severity.WARNING, f"{name} may not be read", remedy)
         else:
             yield Finding("library", Severity.OK, f"{name} can be read")
+
+
+def watched() -> Iterator[Finding]:
+    """Whether each root that is to be watched is, and how inotify's limits are raised if not."""
+    standing = watch_state.running()
+    for each in standing.roots if standing else []:
+        name = shown(each.root)
+        if each.how == "inotify":
+            yield Finding("watch", Severity.OK, f"{name} is watched")
+        elif each.remedy:
+            says = f"{name} is not watched: {each.why}"
+            yield Finding("watch", Severity.WARNING, says, each.remedy)
+        else:
+            yield Finding("watch", Severity.OK, f"{name} is not watched: {each.why}")
+
+
+LEASE_GRACE = timedelta(minutes=15)
+"""A lease that ended longer ago is a finding: reconciliation runs every minute."""
+_LEDGER = "ledger"
+
+
+def needs() -> Iterator[Finding]:
+    """Quarantined and failed items, leases that ran out, and needs that were never written."""
+    faults = [*_quarantined(), *_failed(), *_leases(), *_never_asked()]
+    yield from faults
+    if not faults:
+        yield Finding(
+            _LEDGER, Severity.OK, "nothing failed, and the ledger has a row for every need"
+        )
+
+
+def _quarantined() -> Iterator[Finding]:
+    rows = ledger.quarantined()
+    if rows:
+        items = [
+            f"{shown(row.path or f'{row.entity_type} {row.entity_id}')}: "
+            f"{row.reason or 'no reason given'}"
+            for row in rows
+        ]
+        yield Finding(
+            _LEDGER,
+            Severity.WARNING,
+            f"{counted(len(rows), 'item')} quarantined ({some(items)})",
+            "repair or remove the file, then scan again, or `fleet enqueue KIND --failed`",
+            len(rows),
+        )
+
+
+def _failed() -> Iterator[Finding]:
+    for need, counts in ledger.counts().items():
+        if failed := counts[State.FAILED]:
+            yield Finding(
+                _LEDGER,
+                Severity.WARNING,
+                f"{need.entity_type} {need.kind}: {failed:,} failed",
+                f"see `fleet problems`; `fleet enqueue {need.job} --failed` tries again",
+                failed,
+            )
+
+
+def _leases() -> Iterator[Finding]:
+    overdue = leases.overdue(LEASE_GRACE)
+    if overdue.since is not None:
+        age = (utc_now() - overdue.since).total_seconds()
+        yield Finding(
+            _LEDGER,
+            Severity.WARNING,
+            f"{counted(overdue.leases, 'lease')} ran out, the first {time_span(age)} ago, "
+            "and no job has resumed the work",
+            "run `fleet up`; the job maintenance.reconcile enqueues the work again: see "
+            "`fleet logs maintenance`",
+            overdue.leases,
+            age,
+        )
+
+
+def _never_asked() -> Iterator[Finding]:
+    for need in ledger.NEEDS:
+        if missing := ledger.never_asked(need):
+            yield Finding(
+                _LEDGER,
+                Severity.WARNING,
+                f"{counted(len(missing), need.entity_type)} whose {need.kind} is missing in the "
+                "ledger",
+                "run `fleet doctor --fix`, which adds it",
+                len(missing),
+                fix=_ask(need, len(missing)),
+            )
+
+
+def _ask(need: Need, count: int) -> Fix:
+    def ask() -> str:
+        with transaction():
+            asked = ledger.need(need.kind, need.entity_type, ledger.never_asked(need))
+        return f"added the {need.kind} of {counted(len(asked), need.entity_type)} to the ledger"
+
+    return Fix(f"add the {need.kind} of {counted(count, need.entity_type)} to the ledger", ask)
+
+
+_PICTURES = "pictures"
+
+
+class Differences(NamedTuple):
+    """Where a shard of the store and the rows differ."""
+
+    orphans: list[Path]
+    """Files of pictures that have no row, and are not young."""
+    lost: list[str]
+    """Digests of the images whose picture or thumbnail is not there."""
+
+
+@dataclass
+class Tally:
+    """How many there are of something, and the names of the first few."""
+
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def add(self, names: list[str]) -> None:
+        """Count these too."""
+        self.count += len(names)
+        self.names += names[: 3 - len(self.names)]
+
+    def __str__(self) -> str:
+        return some(self.names, self.count)
+
+
+def pictures() -> Iterator[Finding]:
+    """Whether each image has its files, and each file of the store its image."""
+    total = images.shard_sizes().total()
+    if total and not image_files.originals_dir().is_dir():
+        says = f"{image_files.originals_dir()} is not there, with {counted(total, 'picture')}"
+        yield Finding(_PICTURES, Severity.ERROR, says, "mount its disk, or restore it", total)
+        return
+    orphans, lost, awaited = Tally(), Tally(), Tally()
+    oldest = time.time()
+    for found in _differences():
+        orphans.add([_short(path) for path in found.orphans])
+        oldest = min([oldest, *map(_modified, found.orphans)])
+        coming = images.awaited(found.lost)
+        awaited.add([digest for digest in found.lost if digest in coming])
+        lost.add([digest for digest in found.lost if digest not in coming])
+    if orphans.count:
+        yield _orphans(orphans, time.time() - oldest)
+    if lost.count:
+        yield _lost(lost)
+    if awaited.count:
+        says = f"{counted(awaited.count, 'picture')} without file will be made again ({awaited})"
+        yield Finding(_PICTURES, Severity.OK, says, count=awaited.count)
+    if not orphans.count and not lost.count:
+        says = f"the files of {counted(total - awaited.count, 'picture')} are there, and no others"
+        yield Finding(_PICTURES, Severity.OK, says, count=total - awaited.count)
+
+
+def _orphans(orphans: Tally, age: float) -> Finding:
+    return Finding(
+        _PICTURES,
+        Severity.WARNING,
+        f"{counted(orphans.count, 'file')} of the picture store without row ({orphans})",
+        "run `fleet doctor --fix`, which deletes those older than a day",
+        orphans.count,
+        age,
+        Fix(f"delete {counted(orphans.count, 'file')} without row", _delete_orphans),
+    )
+
+
+def _lost(lost: Tally) -> Finding:
+    return Finding(
+        _PICTURES,
+        Severity.WARNING,
+        f"{counted(lost.count, 'picture')} without file ({lost})",
+        "run `fleet doctor --fix`, which has jobs make them again",
+        lost.count,
+        fix=Fix(f"have {counted(lost.count, 'picture')} made again", _have_made_again),
+    )
+
+
+def _differences() -> Iterator[Differences]:
+    for shard in sorted(image_files.shards() | images.shard_sizes().keys()):
+        yield _compare(shard)
+
+
+def _compare(shard: str) -> Differences:
+    rows = images.digests_in_shard(shard)  # before the files: a file is there before its row
+    originals = image_files.originals_in(shard)
+    thumbnails = {size: image_files.thumbnails_in(shard, size) for size in image_files.SIZES}
+    files = [image_files.original(digest) for digest in sorted(originals - rows.keys())]
+    for size, digests in thumbnails.items():
+        files += [image_files.thumbnail(each, size) for each in sorted(digests - rows.keys())]
+    made = thumbnails[image_files.THUMBNAIL_SIZE]
+    missing = rows.keys() - originals | {d for d in rows if rows[d] and d not in made}
+    return Differences(
+        [path for path in files if not image_files.is_young(path)],
+        [digest for digest in sorted(missing) if not _is_whole(digest, rows[digest])],
+    )
+
+
+def _is_whole(digest: str, can_be_shown: bool) -> bool:
+    """Whether the files are there after all, behind a link or since a moment ago."""
+    thumbnail = image_files.thumbnail(digest)
+    return image_files.original(digest).exists() and (not can_be_shown or thumbnail.exists())
+
+
+def _delete_orphans() -> str:
+    """Delete the files without row, each shard looked at afresh."""
+    deleted = 0
+    for found in _differences():
+        for path in found.orphans:
+            if not images.known_digests([path.stem]):  # it may have its row by now
+                deleted += image_files.delete_old(path)
+    return f"{counted(deleted, 'file')} without row deleted"
+
+
+def _have_made_again() -> str:
+    covers = pictures = dropped = 0
+    for found in _differences():
+        needed = images.need_again(set(found.lost) - images.awaited(found.lost))
+        covers, pictures = covers + needed.covers, pictures + needed.pictures
+        dropped += needed.dropped
+    asked = f"{counted(covers, 'cover')} and {counted(pictures, 'embedded picture')}"
+    forgotten = f", {counted(dropped, 'row')} that nothing uses dropped" if dropped else ""
+    return f"{asked} are to be made again{forgotten}"
+
+
+def _modified(path: Path) -> float:
+    """When the file was written; now for one that is gone."""
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
+def _short(path: Path) -> str:
+    return f"{path.parts[-4]}/…/{path.name}"

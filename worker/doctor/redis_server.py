@@ -10,7 +10,7 @@ import redis
 
 from worker import dispatch
 from worker.doctor.findings import Finding, Fix, Severity
-from worker.redis_address import is_embedded, shown_url
+from worker.redis.address import is_embedded, shown_url
 
 MOST_SKEW = 10.0
 """Seconds by which this machine's time may differ from that of Redis: leases and ages use both."""

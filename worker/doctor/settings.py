@@ -2,24 +2,24 @@
 
 from collections.abc import Callable, Iterator
 
-from db import analysis_seconds, backups, cover_orders, missing, provider_settings
+from db import settings as db_settings
 from db.errors import SettingError
-from db.retraining_rules import rules
-from db.settings import keep_logs_days
-from worker import watching, web_address
-from worker.doctor.faults import fact_and_remedy
-from worker.doctor.findings import Finding, Severity
+from db.maintenance import backups, removal
+from db.settings import cover_orders, keep_logs_days, provider_settings
+from db.settings.retraining_rules import rules
+from worker.doctor.findings import Finding, Severity, fact_and_remedy
 from worker.errors import BadInputError
+from worker.supervisor import watch_state, web_address
 
 _CHECKS: tuple[Callable[[], object], ...] = (
     cover_orders.check,
     provider_settings.check,
-    analysis_seconds.check,
+    db_settings.check,
     rules,
     backups.kept,
-    missing.forget_after,
+    removal.forget_missing_after,
     keep_logs_days,
-    watching.environment,
+    watch_state.environment,
     web_address.configured,
 )
 """Each raises SettingError or BadInputError for a setting with a fault."""

@@ -4,11 +4,8 @@ Every change of a job is one atomic step of Redis, so an end in the middle of a 
 job and doubles none; what was not reached stays where it was, and the same call goes on with it.
 """
 
-from worker.queues.clearing import clear
-from worker.queues.moving import move, rescue
-from worker.queues.pausing import pause, paused, resume
-from worker.queues.places import HELD, Place, declared, known, required, sizes
-from worker.queues.retrying import retry
+from worker.queues.admin import clear, move, pause, paused, rescue, resume, retry
+from worker.queues.contents import HELD, Place, declared, known, required, sizes
 from worker.queues.transfer import Outcome, Route
 
 __all__ = [

@@ -11,8 +11,7 @@ from rq.job import Job
 from rq.utils import as_text
 
 from worker import dispatch
-from worker.queues.places import Place
-from worker.queues.reading import Entry, read
+from worker.queues.contents import Entry, Place, read
 from worker.topology import Queue
 
 _TRANSFER = """

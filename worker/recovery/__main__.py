@@ -1,23 +1,29 @@
-"""The program: hears of exits from supervisord and looks around every five seconds.
-
-It speaks the protocol of supervisor's event listeners on stdin and stdout, so nothing else may be
-printed there.
-"""
+"""The recovery: supervisord reports exits to it; every five seconds it polls for what is due."""
 
 import logging
+import re
 import signal
 import sys
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 
 import peewee
 import redis
+from rq.defaults import RQ_KEY_PREFIX
+from rq.utils import now, utcformat
 from supervisor.childutils import listener
 
-from db.connection import close_database, open_database
+from db import settings
 from db.errors import DatabaseError
+from db.sql.connection import close_database, open_database
 from worker import dispatch
 from worker.errors import WorkerError
-from worker.holders import (
+from worker.host.lifeline import die_with_supervisord
+from worker.host.locks import hold_slot
+from worker.process.requeue import recover, settle_leftovers
+from worker.redis.connection import connect, endure
+from worker.redis.holders import (
     beat,
     beats,
     forget_place,
@@ -26,14 +32,93 @@ from worker.holders import (
     this_process,
     unregister,
 )
-from worker.lifeline import die_with_supervisord
-from worker.recovery.due import enqueue_due
-from worker.recovery.exits import cause_of_exit
-from worker.recovery.putting_back import recover, settle_leftovers
-from worker.recovery.silence import Silence
-from worker.redis import connect, endure
-from worker.slot_lock import hold_slot
-from worker.slots import process_name_of, registered_name
+from worker.topology.slots import process_name_of, registered_name
+
+_MOVE_DUE = """
+-- KEYS: the registry, the queue. ARGV: now as a number, now as text, prefix of job keys
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 1000)
+for _, id in ipairs(ids) do
+    redis.call('ZREM', KEYS[1], id)
+    local job = ARGV[3] .. id
+    if redis.call('EXISTS', job) == 1 then
+        redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[2])
+        redis.call('RPUSH', KEYS[2], id)
+    end
+end
+return #ids
+"""
+
+
+def enqueue_due(connection: redis.Redis) -> None:
+    """Put the jobs whose time has come at the end of their queues."""
+    move = connection.register_script(_MOVE_DUE)
+    arguments: list[float | str] = [time.time(), utcformat(now()), f"{RQ_KEY_PREFIX}:job:"]
+    for queue in dispatch.queues():
+        move(keys=[queue.scheduled_job_registry.key, queue.key], args=arguments)
+
+
+UNSEEN = "unseen"
+"""What ends a process of which nobody knows more."""
+_TAIL = 64 * 1024
+_LOG_SECONDS = 0.2
+"""Seconds. The event of an exit is sent a moment before its line is written."""
+
+
+def cause_of_exit(process: str, pid: int) -> str:
+    """How the process of that name and id ended: SIGKILL, exit 1; UNSEEN when nothing tells."""
+    deadline = time.monotonic() + _LOG_SECONDS
+    while True:
+        found = _look(process, pid)
+        if found or time.monotonic() > deadline:
+            return found or UNSEEN
+        time.sleep(0.01)
+
+
+def _look(process: str, pid: int) -> str | None:
+    try:
+        with (settings.run_dir() / "supervisord.log").open("rb") as log:
+            log.seek(0, 2)
+            log.seek(max(0, log.tell() - _TAIL))
+            text = log.read().decode("utf-8", "replace")
+    except OSError:
+        return None
+    name = re.escape(process)
+    _, spawned, since = text.rpartition(f"spawned: '{process}' with pid {pid}\n")
+    if not spawned:
+        return None
+    ended = re.search(rf"(?:exited|stopped): {name} \((?:terminated by|exit status) (\w+)", since)
+    if ended is None:
+        return None
+    return f"exit {ended[1]}" if ended[1].isdigit() else ended[1]
+
+
+LOOKS = 12
+"""So many looks, one every five seconds, without a heartbeat."""
+_REGULAR = 15.0
+"""Seconds between two looks that follow each other."""
+
+
+class Silence:
+    """Remembers the heartbeats of each place."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._looked = float("-inf")
+
+    def look(self, beats: Mapping[str, int]) -> set[str]:
+        """Take note of the heartbeats so far, and return the places that are silent."""
+        if time.monotonic() - self._looked > _REGULAR:
+            self.forget()
+        self._looked = time.monotonic()
+        for place, count in beats.items():
+            before, looks = self._seen.get(place, (count, 0))
+            self._seen[place] = (count, looks + 1 if before == count else 0)
+        return {place for place in beats if self._seen[place][1] >= LOOKS}
+
+    def forget(self) -> None:
+        """Begin anew: what was seen is no measure."""
+        self._seen.clear()
+
 
 NAME = "recovery"
 _REDIS_STARTS = 60.0

@@ -1,13 +1,216 @@
-"""The supervisord.conf in the data folder: what it says, and whether supervisord goes by it."""
+"""supervisord.conf: rendered from a topology for an instance, and read from the data folder.
 
+Every process is a section, and so a group, of its own: supervisord can start, stop and restart it
+without its neighbours. What a section says changes exactly when its process must be restarted.
+"""
+
+import hashlib
+import json
 import os
 import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from db import settings
-from worker.slots import program_of
-from worker.supervisor.config import SCALED, topology_line
+from worker.supervisor.instance import Instance
 from worker.topology import Topology
+from worker.topology.slots import Slot, program_of, slots
+
+LOG_SIZE = "5MB"
+OLDER_LOGS = 2
+REDIS_STOP = 30
+SCHEDULER_STOP = 10
+RECOVERY_STOP = 10
+WEB_STOP = 10
+WATCH_STOP = 10
+"""Seconds that a program is given to end."""
+
+_RECOVERY_EVENTS = ("EXITED", "BACKOFF", "FATAL", "STOPPED")
+_BUFFERED_EVENTS = 1000
+"""Events that wait while the recovery is restarted; supervisord drops the oldest beyond it."""
+_EARLY = 5
+"""Seconds within which an end counts as a failed start. Six workers that fail at once take one
+second on two idle cores; what ended later is started again at once, so a machine that is five times
+slower must not pass for one whose workers run. `worker.supervisor.restarts` has the pauses."""
+_TRIES = 1_000_000_000
+"""Never given up: what killed a process, or kept it from starting, may end at any time."""
+
+_FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+"""Or glibc keeps a heap for each thread of the page."""
+
+_Settings = Mapping[str, str | int]
+
+
+def render(
+    topology: Topology,
+    instance: Instance,
+    processes: Mapping[str, int] | None = None,
+    scaled: Collection[str] = (),
+) -> str:
+    """The text of a supervisord.conf that runs the whole fleet.
+
+    `processes` says how many worker processes a program has; one that it does not name has what
+    queues.toml says. `scaled` are the programs of which the owner has said so.
+    """
+    header = f"{instance.header}\n\n{topology_line(topology)}"
+    if scaled:
+        header += f"\n{SCALED}{' '.join(sorted(scaled))}"
+    comment = "".join(f"; {line}".rstrip() + "\n" for line in header.splitlines())
+    sections = _sections(topology, instance, processes)
+    return comment + "".join(_section(*each) for each in sections)
+
+
+SCALED = "scaled by `fleet scale`: "
+"""Begins the line of the header that names the programs of which the owner said how many."""
+
+
+def topology_line(topology: Topology) -> str:
+    """The line of the header by which a file tells which queues.toml it was rendered from."""
+    return f"topology {topology.digest}"
+
+
+def _section(name: str, settings: _Settings) -> str:
+    lines = "".join(f"{key} = {value}\n" for key, value in settings.items())
+    return f"\n[{name}]\n{lines}"
+
+
+def _sections(
+    topology: Topology, instance: Instance, processes: Mapping[str, int] | None
+) -> Iterator[tuple[str, _Settings]]:
+    socket = f"{instance.run_dir}/supervisor.sock"
+    yield "unix_http_server", {"file": socket, "chmod": "0700"}
+    yield "supervisorctl", {"serverurl": f"unix://{socket}"}
+    yield _extension("supervisor", "supervisor.rpcinterface:make_main_rpcinterface")
+    yield _extension("restarts", "worker.supervisor.restarts:make_restarts")
+    yield "supervisord", _supervisord(instance)
+    if instance.embedded_redis:
+        yield "program:redis", _program(instance, "worker.redis.valkey", 10, REDIS_STOP)
+    yield "eventlistener:recovery", _recovery(instance)
+    for slot in slots(topology, processes):
+        yield f"program:{slot.process_name}", _worker(topology, instance, slot)
+    yield (
+        "program:scheduler",
+        {
+            **_program(instance, "worker.schedule.scheduler", 200, SCHEDULER_STOP),
+            "environment": _environment({"FLEET_SCHEDULES": _schedules_digest(topology)}),
+        },
+    )
+    if instance.web:
+        yield (
+            "program:web",
+            {
+                **_program(instance, "web", 300, WEB_STOP),
+                "environment": _environment({"FLEET_WEB": instance.web, **_FEW_ARENAS}),
+            },
+        )
+    if instance.watch:
+        yield (
+            "program:watch",
+            {
+                **_program(instance, "watch", 300, WATCH_STOP),
+                "environment": _environment({**instance.watch, **_FEW_ARENAS}),
+            },
+        )
+
+
+def _extension(name: str, factory: str) -> tuple[str, _Settings]:
+    return f"rpcinterface:{name}", {"supervisor.rpcinterface_factory": factory}
+
+
+def _supervisord(instance: Instance) -> _Settings:
+    environment = {
+        "FLEET_DATA_DIR": instance.data_dir,
+        "FLEET_QUEUES": instance.queues,
+        # A process forked from one that has used such a library's threads hangs for good.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "NUMBA_NUM_THREADS": "1",
+        # What librosa has compiled, once: see jobs.audio_analysis.outcomes.
+        "NUMBA_CACHE_DIR": f"{instance.data_dir}/numba",
+    }
+    if instance.embedded_redis:
+        environment["FLEET_REDIS_URL"] = ""
+    return {
+        "identifier": "musicfleet",
+        "directory": instance.run_dir,
+        "pidfile": f"{instance.run_dir}/supervisord.pid",
+        "logfile": f"{instance.run_dir}/supervisord.log",
+        "logfile_maxbytes": LOG_SIZE,
+        "logfile_backups": OLDER_LOGS,
+        "umask": "077",
+        "environment": _environment(environment),
+    }
+
+
+def _worker(topology: Topology, instance: Instance, slot: Slot) -> _Settings:
+    program = topology.programs[slot.program]
+    queues = ",".join(program.queues)
+    module = f"worker.process {program.name} {slot.number} --queues {queues}"
+    return {
+        **_program(instance, module, 100, program.stop),
+        "environment": _environment({"FLEET_PROGRAM": program.digest}),
+    }
+
+
+def _program(instance: Instance, module: str, priority: int, stop: int) -> _Settings:
+    return {
+        **_process(instance, module, priority, stop),
+        "startsecs": _EARLY,
+        "redirect_stderr": "true",
+        **_log(instance, "stdout"),
+    }
+
+
+def _recovery(instance: Instance) -> _Settings:
+    return {
+        **_process(instance, "worker.recovery", 20, RECOVERY_STOP),
+        # Events wait for it until then.
+        "startsecs": 1,
+        "events": ",".join([*(f"PROCESS_STATE_{each}" for each in _RECOVERY_EVENTS), "TICK_5"]),
+        "buffer_size": _BUFFERED_EVENTS,
+        # Events are acknowledged there.
+        "stdout_logfile": "NONE",
+        **_log(instance, "stderr"),
+    }
+
+
+def _process(instance: Instance, module: str, priority: int, stop: int) -> _Settings:
+    return {
+        "command": f'"{instance.python}" -m {module}',
+        "directory": instance.folder,
+        "umask": "077",
+        "priority": priority,
+        "autorestart": "true",
+        "startretries": _TRIES,
+        "stopsignal": "TERM",
+        "stopwaitsecs": stop,
+        "stopasgroup": "false",
+        "killasgroup": "true",
+    }
+
+
+def _log(instance: Instance, stream: str) -> _Settings:
+    return {
+        f"{stream}_logfile": f"{instance.run_dir}/%(program_name)s.log",
+        f"{stream}_logfile_maxbytes": LOG_SIZE,
+        f"{stream}_logfile_backups": OLDER_LOGS,
+    }
+
+
+def _environment(variables: Mapping[str, str]) -> str:
+    return ",".join(f'{name}="{value}"' for name, value in variables.items())
+
+
+def _schedules_digest(topology: Topology) -> str:
+    """A short name for all that the scheduler does: which jobs, when, and how they are queued."""
+    content = [
+        (asdict(schedule), asdict(topology.route(schedule.job)) | {"use": None})
+        for schedule in topology.schedules.values()
+    ]
+    canonical = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
 
 _SECTION = re.compile(r"^\[(?:(?:program|eventlistener):)?(.+)\]\n((?:.+\n)*)", re.MULTILINE)
 _COMMAND = re.compile(r"^command = .* --queues (\S+)$", re.MULTILINE)
@@ -58,7 +261,7 @@ def process_counts(text: str) -> dict[str, int]:
     return {name: names.count(name) for name in names}
 
 
-def scaled(text: str) -> set[str]:
+def scaled_programs(text: str) -> set[str]:
     """The programs of a rendered text that `fleet scale` has said the number of."""
     begin = f"; {SCALED}"
     lines = (line for line in text.splitlines() if line.startswith(begin))

@@ -7,22 +7,19 @@ from typing import NoReturn
 from xmlrpc.client import Fault
 
 from db import settings
-from db.connection import close_database
-from worker.database import open_migrated
+from db.sql.connection import close_database
 from worker.errors import FleetStartError, FleetStopError
-from worker.redis import connect
-from worker.redis_address import is_embedded
+from worker.host.locks import hold_fleet, open_migrated
+from worker.redis.address import is_embedded
+from worker.redis.connection import connect
+from worker.redis.valkey import binary
 from worker.supervisor import conf_file
-from worker.supervisor.config import render
-from worker.supervisor.fleet_lock import hold_fleet
+from worker.supervisor.conf_file import render
 from worker.supervisor.instance import Instance, this_instance
-from worker.supervisor.members import end_all, wait_for
 from worker.supervisor.readiness import not_ready, wait_until_ready
-from worker.supervisor.rpc import ProcessInfo, is_up, processes, supervisord
-from worker.supervisor.socket_path import socket_file
-from worker.supervisor.stopping import WARM_SECONDS, Say, stop_processes
+from worker.supervisor.rpc import ProcessInfo, is_up, processes, socket_file, supervisord
+from worker.supervisor.shutdown import WARM_SECONDS, Say, end_all, stop_processes, wait_for
 from worker.topology import Topology, load
-from worker.valkey import binary
 
 __all__ = ["ProcessInfo", "is_outdated", "is_up", "processes", "run_in_foreground", "start", "stop"]
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from db import settings
-from worker import watching, web_address
 from worker.errors import BadInputError
-from worker.redis_address import is_embedded
+from worker.redis.address import is_embedded
+from worker.supervisor import watch_state, web_address
 from worker.topology import Topology
-from worker.topology.loading import CHECKOUT
+from worker.topology.queues_toml import CHECKOUT
 
 # " ;" and " #" start a comment even between quotes, % is expanded once or twice, and the rest
 # would end or escape a quote.
@@ -78,7 +78,7 @@ def this_instance(topology: Topology) -> Instance:
         folder=_literal(CHECKOUT if is_checkout else data_dir),
         embedded_redis=is_embedded(),
         web=page.text if page else "",
-        watch={name: _literal(text) for name, text in watching.environment().items()},
+        watch={name: _literal(text) for name, text in watch_state.environment().items()},
         header="Rewritten by `fleet up`, `fleet reload` and `fleet scale`. Do not edit.",
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from db import settings
 from worker.errors import BadInputError
-from worker.nearest import did_you_mean
+from worker.phrases import did_you_mean
 
 
 def log_files(program: str) -> list[Path]:

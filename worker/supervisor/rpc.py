@@ -1,7 +1,4 @@
-"""Talking to the supervisord of this data folder, over its unix socket.
-
-supervisor's own client for this (`supervisor.xmlrpc`) waits for ever when supervisord hangs.
-"""
+"""Talking to the supervisord of this data folder, over its unix socket."""
 
 import http.client
 import socket
@@ -12,9 +9,29 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy, Transport
 
-from worker.errors import SupervisordError
-from worker.slots import program_of
-from worker.supervisor.socket_path import socket_file
+from db import settings
+from worker.errors import BadInputError, SupervisordError
+from worker.topology.slots import program_of
+
+SOCKET_PATH_LIMIT = 107
+"""Bytes in `sun_path` of unix(7), without the closing zero."""
+_TEMPORARY_SUFFIX = len(".4194304")  # supervisord first binds SOCKET.PID
+
+
+def socket_file() -> Path:
+    """The unix socket of this data folder's supervisord.
+
+    Raises BadInputError when the data folder's path is too long for one.
+    """
+    file = settings.run_dir() / "supervisor.sock"
+    excess = len(bytes(file)) + _TEMPORARY_SUFFIX - SOCKET_PATH_LIMIT
+    if excess > 0:
+        raise BadInputError(
+            f"the data folder's path is too long for a unix socket by {excess} bytes ({file}) — "
+            "set FLEET_DATA_DIR to a shorter one"
+        )
+    return file
+
 
 TIMEOUT = 10
 """Seconds that supervisord has for an answer."""

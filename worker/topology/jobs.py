@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.topology.faults import Fault
+from worker.topology.model import Fault
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 

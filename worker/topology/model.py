@@ -7,10 +7,27 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from worker.errors import UnknownJobError
-from worker.nearest import did_you_mean
+from worker.phrases import did_you_mean
+
+
+class Fault(NamedTuple):
+    """Where (table.key, or a file and line), what is wrong, and how to mend it."""
+
+    where: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """The line that the user sees."""
+        return f"{self.where}: {self.reason} — {self.remedy}"
+
+
+def as_toml(value: object) -> str:
+    """A value much as it stands in the file."""
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 @dataclass(frozen=True)
@@ -54,7 +71,9 @@ class Program:
     """How many there are at rest."""
     least: int
     most: int
-    """`worker.rebalancing` keeps their number between these; both `processes`: it leaves it."""
+    """`worker.maintenance.rebalance` keeps their number between these; both `processes`: it leaves
+    it.
+    """
     stop: int
     """How long a process may run after SIGTERM."""
     execution: Execution

@@ -1,7 +1,4 @@
-"""Reading the tables of queues.toml: which keys there are, what each holds, what is wrong.
-
-Every key is read by itself, so that one bad value hides no other fault.
-"""
+"""Reading the tables of queues.toml: which keys there are, what each holds, what is wrong."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,10 +6,28 @@ from typing import Any, NamedTuple
 
 from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
-from worker.nearest import did_you_mean
-from worker.topology.durations import seconds
-from worker.topology.faults import Fault, as_toml
-from worker.topology.model import Execution
+from worker.phrases import did_you_mean
+from worker.topology.model import Execution, Fault, as_toml
+
+_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_FORM = re.compile(r"([0-9]+)([smhd])")
+
+
+def parse_duration(text: str) -> int:
+    """The seconds that `text` says. Raises ValueError."""
+    match = _FORM.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is no duration")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def shown_duration(length: int) -> str:
+    """A number of seconds in the largest unit that divides it."""
+    for unit, size in _SECONDS.items():
+        if length and length % size == 0:
+            return f"{length // size}{unit}"
+    return f"{length}s"
+
 
 Entries = dict[str, dict[str, Any]]
 """The entries of one kind (queues, programs, schedules) by name: the keys that could be read."""
@@ -57,7 +72,7 @@ def _duration(least: int) -> Callable[[object], int]:
 
     def read(value: object) -> int:
         try:
-            length = seconds(value) if isinstance(value, str) else -1
+            length = parse_duration(value) if isinstance(value, str) else -1
         except ValueError:
             length = -1
         if length < 0:

@@ -125,7 +125,7 @@ def _patch() -> None:
     @wraps(perform)
     def performing(job: Any) -> Any:
         if _FILE_SECONDS:
-            vars(importlib.import_module("jobs.metadata.reading"))["SECONDS"] = float(_FILE_SECONDS)
+            vars(importlib.import_module("jobs.metadata.reader"))["SECONDS"] = float(_FILE_SECONDS)
         _Current.job, _Current.commits = job, 0
         try:
             _come_to("started", job)

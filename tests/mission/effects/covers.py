@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from db import image_files
-from db.connection import transaction
+from db.artwork import image_files
 from db.models import (
     Album,
     AlbumArtist,
@@ -16,7 +15,8 @@ from db.models import (
     Image,
     Kind,
 )
-from db.paths import to_text
+from db.sql.connection import transaction
+from db.sql.path_text import to_text
 from jobs.covers import remote
 from tests.mission.cases import Is, Prepared, case, needs
 from tests.mission.standing_fleet import StandingFleet
@@ -121,7 +121,7 @@ def _fetch_album(fleet: StandingFleet) -> Prepared:
     artist, _ = Artist.get_or_create(name="Somebody")
     AlbumArtist.create(album=album, position=0, artist=artist)
     with transaction():
-        remote.want(EntityType.ALBUM, [album.id])
+        remote.need_searches(EntityType.ALBUM, [album.id])
     return Prepared({"album_ids": [album.id]}, _shown_from(EntityType.ALBUM, album.id, "deezer"))
 
 
@@ -132,7 +132,7 @@ def _fetch_artist(fleet: StandingFleet) -> Prepared:
     fleet.web.routes["/deezer/search/artist"] = page(data(deezer_artist("Nobody Else", url)))
     artist = Artist.create(name="Nobody Else")
     with transaction():
-        remote.want(EntityType.ARTIST, [artist.id])
+        remote.need_searches(EntityType.ARTIST, [artist.id])
     done = _shown_from(EntityType.ARTIST, artist.id, "deezer")
     return Prepared({"artist_ids": [artist.id]}, done)
 

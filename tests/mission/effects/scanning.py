@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from db import scans
-from db.connection import transaction
 from db.models import Track
-from db.paths import to_text
+from db.scanning import scans
+from db.sql.connection import transaction
+from db.sql.path_text import to_text
 from jobs.records import FoundFile
 from tests.mission.cases import Is, Prepared, case
 from tests.mission.standing_fleet import StandingFleet, until, write_song
 from worker import dispatch
-from worker.queues import pausing
+from worker.queues import admin
 
 _new_songs = iter(range(70, 80))
 
@@ -43,11 +43,11 @@ def _chunk(fleet: StandingFleet, path: Path) -> int:
 def _handed_on(fleet: StandingFleet, job: str, reading: str) -> dict[str, Any]:
     """What a stage is given when a new file is read: the stages before it run, it does not."""
     queue = dispatch.topology().route(job).name
-    pausing.pause(queue)
+    admin.pause(queue)
     dispatch.enqueue(reading, chunk_id=_chunk(fleet, _new_song(fleet)))
     held = until(lambda: next(dispatch.held_jobs(job), None), f"a job {job}")
     dispatch.queue(queue).empty()
-    pausing.resume(queue)
+    admin.resume(queue)
     return held.arguments
 
 

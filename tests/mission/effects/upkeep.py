@@ -3,8 +3,8 @@
 import os
 from datetime import timedelta
 
-from db import backups, health_reports, image_files, scans
-from db.connection import transaction
+from db.artwork import image_files
+from db.maintenance import backups, health_reports
 from db.models import (
     EntityType,
     Image,
@@ -17,6 +17,8 @@ from db.models import (
     database,
     utc_now,
 )
+from db.scanning import scans
+from db.sql.connection import transaction
 from tests.mission.cases import Prepared, case, needs, recorded, state
 from tests.mission.standing_fleet import StandingFleet, until
 from worker.supervisor import control

@@ -1,0 +1,177 @@
+"""Pictures from the web: what a provider must know to find one, and writing which are shown."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from peewee import fn
+
+from db.artwork.covers import LOCAL, Chosen, Shown
+from db.models import (
+    Album,
+    AlbumArtist,
+    Artist,
+    Cover,
+    EntityType,
+    Image,
+    Kind,
+    LedgerRow,
+    State,
+    Track,
+)
+from db.sql.queries import slices, tuples
+
+
+class WantedAlbum(NamedTuple):
+    """An album that has no cover on disk, as its tags have it."""
+
+    id: int
+    title: str | None
+    artists: tuple[str, ...]
+    release_id: str | None
+    """The MusicBrainz id of the release, unchecked."""
+    release_group_id: str | None
+    tracks: int
+    """How many are there."""
+
+
+class WantedArtist(NamedTuple):
+    """An artist of whom there is no picture on disk."""
+
+    id: int
+    name: str
+    musicbrainz_id: str | None
+    """Unchecked."""
+
+
+class Asked(NamedTuple):
+    """How the search on the web for one album or artist stands."""
+
+    state: State
+    reason: str | None
+    sources: list[str] | None
+    """The providers that answered."""
+    look_again_at: datetime | None
+
+
+def asked(entity_type: EntityType, entity_id: int) -> Asked | None:
+    """What the web was asked for an album or artist; None when nothing was."""
+    row = LedgerRow.get_or_none(
+        LedgerRow.kind == Kind.REMOTE,
+        LedgerRow.entity_type == entity_type,
+        LedgerRow.entity_id == entity_id,
+    )
+    if row is None:
+        return None
+    return Asked(State(row.state), row.reason, row.sources, row.look_again_at)
+
+
+def unasked(entity_type: EntityType, most: int) -> list[int]:
+    """Albums or artists that show nothing, and of whom the web was never asked, oldest first."""
+    asked_of = LedgerRow.select(LedgerRow.entity_id).where(
+        LedgerRow.kind == Kind.REMOTE, LedgerRow.entity_type == entity_type
+    )
+    query = LedgerRow.select(LedgerRow.entity_id).where(
+        LedgerRow.kind == Kind.COVER,
+        LedgerRow.entity_type == entity_type,
+        LedgerRow.state == State.NONE,
+        LedgerRow.entity_id.not_in(asked_of),
+    )
+    return [entity_id for (entity_id,) in tuples(query.order_by(LedgerRow.id).limit(most))]
+
+
+def albums(album_ids: Sequence[int]) -> dict[int, WantedAlbum]:
+    """These albums, by id."""
+    artists = _album_artists(album_ids)
+    tracks = _track_counts(album_ids)
+    columns = (
+        Album.id,
+        Album.title,
+        Album.musicbrainz_release_id,
+        Album.musicbrainz_release_group_id,
+    )
+    return {
+        album_id: WantedAlbum(
+            album_id, title, tuple(artists[album_id]), release, group, tracks.get(album_id, 0)
+        )
+        for ids in slices(album_ids)
+        for album_id, title, release, group in tuples(
+            Album.select(*columns).where(Album.id.in_(list(ids)))
+        )
+    }
+
+
+def artists(artist_ids: Sequence[int]) -> dict[int, WantedArtist]:
+    """These artists, by id."""
+    columns = (Artist.id, Artist.name, Artist.musicbrainz_id)
+    return {
+        row[0]: WantedArtist(*row)
+        for ids in slices(artist_ids)
+        for row in tuples(Artist.select(*columns).where(Artist.id.in_(list(ids))))
+    }
+
+
+def show(entity_type: EntityType, chosen: Sequence[Chosen], instead_of: Collection[Shown]) -> None:
+    """Write which pictures from the web an entity shows, in place of what it showed in these roles.
+
+    What another job shows there from disk by now is left as it is. The images have their rows.
+    Call it in the transaction that settles the need.
+    """
+    if not chosen:
+        return
+    digests = {each.digest for each in chosen} | {each.digest for each in instead_of}
+    ids = _image_ids(digests)
+    rows = [
+        {
+            "entity_type": entity_type,
+            "image": ids[each.digest],
+            **{name: value for name, value in each._asdict().items() if name != "digest"},
+        }
+        for each in chosen
+    ]
+    replaced = [ids[each.digest] for each in instead_of]
+    Cover.insert_many(rows).on_conflict(
+        conflict_target=[Cover.entity_type, Cover.entity_id, Cover.role],
+        preserve=[
+            Cover.image,
+            Cover.source,
+            Cover.rank,
+            Cover.source_path,
+            Cover.licence,
+            Cover.author,
+        ],
+        # Asked of the row as it is at the very moment, whoever wrote it in between.
+        where=Cover.source.not_in(LOCAL) | Cover.image.in_(replaced),
+    ).execute()
+
+
+def _album_artists(album_ids: Sequence[int]) -> dict[int, list[str]]:
+    names: dict[int, list[str]] = defaultdict(list)
+    for ids in slices(album_ids):
+        query = (
+            AlbumArtist.select(AlbumArtist.album, Artist.name)
+            .join(Artist)
+            .where(AlbumArtist.album.in_(list(ids)))
+            .order_by(AlbumArtist.album, AlbumArtist.position)
+        )
+        for album_id, name in tuples(query):
+            names[album_id].append(name)
+    return names
+
+
+def _track_counts(album_ids: Sequence[int]) -> dict[int, int]:
+    return {
+        album_id: count
+        for ids in slices(album_ids)
+        for album_id, count in tuples(
+            Track.select(Track.album, fn.COUNT(Track.id))
+            .where(Track.album.in_(list(ids)), Track.missing_since.is_null())
+            .group_by(Track.album)
+        )
+    }
+
+
+def _image_ids(digests: Collection[str]) -> Mapping[str, int]:
+    query = Image.select(Image.digest, Image.id).where(Image.digest.in_(sorted(digests)))
+    return dict(tuples(query))

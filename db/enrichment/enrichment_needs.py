@@ -1,0 +1,121 @@
+"""Which entities are to be enriched from the web, and how far enrichment is."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from peewee import ModelSelect, fn
+
+from db import ledger
+from db.models import (
+    Album,
+    EntityType,
+    Kind,
+    LedgerRow,
+    State,
+    Track,
+)
+from db.sql.queries import slices, tuples
+
+
+class EnrichmentState(NamedTuple):
+    """How the enrichment of one entity stands."""
+
+    state: State
+    reason: str | None
+    sources: list[str]
+    """Who was asked."""
+    look_again_at: datetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        again = self.look_again_at.isoformat() if self.look_again_at else None
+        return {**self._asdict(), "look_again_at": again}
+
+
+class EnrichmentProgress(NamedTuple):
+    """How far one kind of entity is."""
+
+    states: Counter[State]
+    never_asked: int
+
+
+def enrichment_state(entity_type: EntityType, entity_id: int) -> EnrichmentState | None:
+    """How the enrichment of an entity stands; None when it was never asked for."""
+    row = LedgerRow.get_or_none(
+        LedgerRow.kind == Kind.ENRICHMENT,
+        LedgerRow.entity_type == entity_type,
+        LedgerRow.entity_id == entity_id,
+    )
+    return (
+        EnrichmentState(State(row.state), row.reason, row.sources, row.look_again_at)
+        if row
+        else None
+    )
+
+
+def unidentified(artist_ids: Sequence[int]) -> set[int]:
+    """Those of the artists of whom it was not found out who they are."""
+    return {
+        entity_id
+        for ids in slices(artist_ids)
+        for (entity_id,) in tuples(
+            LedgerRow.select(LedgerRow.entity_id).where(
+                LedgerRow.kind == Kind.ENRICHMENT,
+                LedgerRow.entity_type == EntityType.ARTIST,
+                LedgerRow.state == State.NONE,
+                LedgerRow.entity_id.in_(list(ids)),
+            )
+        )
+    }
+
+
+def to_do(entity_type: EntityType, most: int, but: Collection[int]) -> list[int]:
+    """What is to be done, the newest first: what was asked for, and what never was.
+
+    Albums and tracks without an album are asked for here; all else is when its album was done.
+    """
+    asked = LedgerRow.select(LedgerRow.entity_id).where(
+        LedgerRow.kind == Kind.ENRICHMENT,
+        LedgerRow.entity_type == entity_type,
+        LedgerRow.state == State.TODO,
+    )
+    asked = asked.order_by(LedgerRow.entity_id.desc()).limit(most + len(but))
+    ids = {entity_id for (entity_id,) in tuples(asked)}
+    fresh = _never_asked(entity_type)
+    if fresh is not None:
+        # The sum keeps SQLite from walking all tracks by id: few of them have no album.
+        newest = fresh.order_by((fresh.model.id + 0).desc()).limit(most + len(but))
+        ids.update(entity_id for (entity_id,) in tuples(newest))
+    return sorted(ids - set(but), reverse=True)[:most]
+
+
+def enrichment_progress() -> dict[EntityType, EnrichmentProgress]:
+    """How far each kind of entity is."""
+    counts = {
+        need.entity_type: states
+        for need, states in ledger.counts().items()
+        if need.kind is Kind.ENRICHMENT
+    }
+    return {
+        entity_type: EnrichmentProgress(states, fresh.count() if fresh is not None else 0)
+        for entity_type, states in counts.items()
+        for fresh in (_never_asked(entity_type),)
+    }
+
+
+def _never_asked(entity_type: EntityType) -> "ModelSelect[Any] | None":
+    """The albums, or tracks without an album, that have no row; None for artists."""
+    if entity_type is EntityType.ARTIST:
+        return None
+    entity: Any = Album if entity_type is EntityType.ALBUM else Track
+    row = LedgerRow.select(1).where(
+        LedgerRow.kind == Kind.ENRICHMENT,
+        LedgerRow.entity_type == entity_type,
+        LedgerRow.entity_id == entity.id,
+    )
+    query: ModelSelect[Any] = entity.select(entity.id).where(~fn.EXISTS(row))
+    if entity is Track:
+        query = query.where(Track.album.is_null(), Track.missing_since.is_null())
+    return query

@@ -1,0 +1,173 @@
+"""The state of each need: to do, leased, settled, or quarantined and not tried again."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from peewee import Expression, fn
+
+from db.ledger.needs import NEEDS, Need, need
+from db.models import Album, Artist, EntityType, Kind, LedgerRow, State, Track, utc_now
+from db.sql.queries import slices, tuples
+
+
+def is_among(kind: Kind, entity_type: EntityType, ids: Sequence[int]) -> Expression:
+    """Whether a row is of this kind and of one of these entities."""
+    return (
+        (LedgerRow.kind == kind)
+        & (LedgerRow.entity_type == entity_type)
+        & (LedgerRow.entity_id.in_(list(ids)))
+    )
+
+
+_ENTITIES = {EntityType.TRACK: Track, EntityType.ALBUM: Album, EntityType.ARTIST: Artist}
+
+
+def unleased(need_: Need, most: int | None = None) -> list[int]:
+    """The entities, oldest first, whose need is to do or whose lease ran out: nobody works on them.
+
+    With `most` no more than that many.
+    """
+    expired = (LedgerRow.state == State.LEASED) & (LedgerRow.leased_until < utc_now())
+    query = LedgerRow.select(LedgerRow.entity_id).where(
+        LedgerRow.kind == need_.kind,
+        LedgerRow.entity_type == need_.entity_type,
+        (LedgerRow.state == State.TODO) | expired,
+    )
+    return [entity_id for (entity_id,) in tuples(query.order_by(LedgerRow.id).limit(most))]
+
+
+def never_asked(need_: Need) -> list[int]:
+    """The entities that need it, as all of their type, and have no row; none of what is missing."""
+    if not need_.everyone:
+        return []
+    entity: Any = _ENTITIES[need_.entity_type]
+    rows = LedgerRow.select(LedgerRow.entity_id).where(
+        LedgerRow.kind == need_.kind, LedgerRow.entity_type == need_.entity_type
+    )
+    query = entity.select(entity.id).where(entity.id.not_in(rows))
+    if entity is Track:
+        query = query.where(Track.missing_since.is_null())
+    return [entity_id for (entity_id,) in tuples(query.order_by(entity.id))]
+
+
+def without_row(need_: Need, entity_ids: Sequence[int]) -> list[int]:
+    """Those of the entities for which this was never asked, in their order."""
+    known = {
+        entity_id
+        for ids in slices(entity_ids)
+        for (entity_id,) in tuples(
+            LedgerRow.select(LedgerRow.entity_id).where(
+                is_among(need_.kind, need_.entity_type, ids)
+            )
+        )
+    }
+    return [entity_id for entity_id in entity_ids if entity_id not in known]
+
+
+def with_row(kind: Kind, entity_type: EntityType, entity_ids: Sequence[int]) -> list[int]:
+    """Those of the entities for which this was asked at some time."""
+    return [
+        entity_id
+        for ids in slices(entity_ids)
+        for (entity_id,) in tuples(
+            LedgerRow.select(LedgerRow.entity_id).where(is_among(kind, entity_type, ids))
+        )
+    ]
+
+
+def open_among(need_: Need, entity_ids: Sequence[int], job_id: str) -> list[int]:
+    """Those of the entities whose need is to do, or leased by this job."""
+    is_open = (LedgerRow.state == State.TODO) | (
+        (LedgerRow.state == State.LEASED) & (LedgerRow.lease == job_id)
+    )
+    return [
+        row.entity_id
+        for ids in slices(entity_ids)
+        for row in LedgerRow.select(LedgerRow.entity_id)
+        .where(is_among(need_.kind, need_.entity_type, ids), is_open)
+        .order_by(LedgerRow.entity_id)
+    ]
+
+
+def todo_among(need_: Need, entity_ids: Sequence[int]) -> list[int]:
+    """Those of the entities whose need nobody has begun to work on."""
+    return [
+        row.entity_id
+        for ids in slices(entity_ids)
+        for row in LedgerRow.select(LedgerRow.entity_id).where(
+            is_among(need_.kind, need_.entity_type, ids), LedgerRow.state == State.TODO
+        )
+    ]
+
+
+def none_for_another_reason(
+    kind: Kind, entity_type: EntityType, reasons: Mapping[int, str | None]
+) -> list[int]:
+    """Those of the entities for which there was nothing, by id, for another reason than this."""
+    return [
+        row.entity_id
+        for ids in slices(sorted(reasons))
+        for row in LedgerRow.select(LedgerRow.entity_id, LedgerRow.reason).where(
+            is_among(kind, entity_type, ids), LedgerRow.state == State.NONE
+        )
+        if row.reason != reasons[row.entity_id]
+    ]
+
+
+def with_state(need_: Need, states: Iterable[State] | None = None) -> list[int]:
+    """The ids of entities whose need is in one of `states` (any, when None), oldest first."""
+    query = LedgerRow.select(LedgerRow.entity_id).where(
+        LedgerRow.kind == need_.kind, LedgerRow.entity_type == need_.entity_type
+    )
+    if states is not None:
+        query = query.where(LedgerRow.state.in_(list(states)))
+    return [row.entity_id for row in query.order_by(LedgerRow.id)]
+
+
+def counts() -> dict[Need, Counter[State]]:
+    """How many entities stand where, for each need."""
+    totals: dict[Need, Counter[State]] = {each: Counter() for each in NEEDS}
+    by_key = {(each.kind, each.entity_type): each for each in NEEDS}
+    query = LedgerRow.select(
+        LedgerRow.kind, LedgerRow.entity_type, LedgerRow.state, fn.COUNT(LedgerRow.id)
+    ).group_by(LedgerRow.kind, LedgerRow.entity_type, LedgerRow.state)
+    for kind, entity_type, state, count in tuples(query):
+        each = by_key.get((Kind(kind), EntityType(entity_type)))
+        if each is not None:  # a quarantined file is nobody's need
+            totals[each][State(state)] = count
+    return totals
+
+
+class Quarantine(NamedTuple):
+    """What was worked on, by which job, and what ended the processes at work."""
+
+    path: str
+    stage: str
+    signal: str
+
+
+def quarantine(need_: Need, entity_id: int, where: Quarantine, reason: str) -> None:
+    """Say that working on this entity kills processes, so that it is not tried again."""
+    LedgerRow.update(
+        state=State.QUARANTINED,
+        reason=reason,
+        lease=None,
+        leased_until=None,
+        look_again_at=None,
+        **where._asdict(),
+    ).where(is_among(need_.kind, need_.entity_type, [entity_id])).execute()
+
+
+def quarantine_file(problem_id: int, where: Quarantine, reason: str) -> None:
+    """Say that reading this file kills processes; `problem_id` is its row in `problems`."""
+    need(Kind.TAGS, EntityType.FILE, [problem_id])
+    LedgerRow.update(state=State.QUARANTINED, reason=reason, **where._asdict()).where(
+        is_among(Kind.TAGS, EntityType.FILE, [problem_id])
+    ).execute()
+
+
+def quarantined() -> list[LedgerRow]:
+    """Every row of what is not tried again, oldest first."""
+    query = LedgerRow.select().where(LedgerRow.state == State.QUARANTINED)
+    return list(query.order_by(LedgerRow.id))

@@ -1,0 +1,1 @@
+"""Tracks, albums, artists and genres: what the tags say, search, and pages of the web UI."""

@@ -1,0 +1,125 @@
+"""Albums: the folders that belong together, keys, and columns that follow from the tracks."""
+
+import posixpath
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from db.models import Album, AlbumArtist, Track
+from db.sql.path_text import is_under
+from db.sql.queries import slices, tuples
+
+_DISC = re.compile(
+    r"(?:cd|dis[ck]|disque|dvd|sacd|lp)[\s._#-]*\d{1,3}(?!\d)(?:\b|_)", re.IGNORECASE
+)
+
+
+def is_disc_folder(folder: str) -> bool:
+    """Whether the folder's name is that of one disc: "CD1", "Disc 2 - Live", "disk_03"."""
+    return bool(_DISC.match(posixpath.basename(folder)))
+
+
+def group_folder(folder: str) -> str:
+    """The folder that stands for an album's place: a disc folder's parent, else the folder."""
+    return posixpath.dirname(folder) if is_disc_folder(folder) else folder
+
+
+def folder_of(path: str) -> str:
+    """The folder that holds a file."""
+    return posixpath.dirname(path)
+
+
+def album_folder(root: str, folder: str) -> str:
+    """The folder that stands for an album's place; the root itself when that lies outside."""
+    group = group_folder(folder)
+    return group if is_under(group, root) else folder
+
+
+T = TypeVar("T")
+
+
+def plurality(values: Iterable[T | None]) -> T | None:
+    """The most frequent value that is not empty, the smallest among equals; None of none."""
+    counts = Counter(value for value in values if value)
+    if not counts:
+        return None
+    best = max(counts.values())
+    return min((value for value, count in counts.items() if count == best), key=repr)
+
+
+_FROM_TRACKS = {
+    "title": Track.album_title,
+    "sort_title": Track.album_sort,
+    "date": Track.date,
+    "original_date": Track.original_date,
+    "musicbrainz_release_id": Track.musicbrainz_release_id,
+    "musicbrainz_release_group_id": Track.musicbrainz_release_group_id,
+}
+"""Columns of an album that are what most of its present tracks say."""
+
+
+def ids_by_key(keys: Iterable[str]) -> dict[str, int]:
+    """The ids of the albums with these keys; a new key gets a row."""
+    wanted = sorted(set(keys))
+    ids: dict[str, int] = {}
+    for part in slices(wanted):
+        Album.insert_many([{"key": key} for key in part]).on_conflict_ignore().execute()
+        query = Album.select(Album.key, Album.id).where(Album.key.in_(list(part)))
+        ids.update(dict(tuples(query)))
+    return ids
+
+
+def refresh(album_ids: Sequence[int]) -> None:
+    """Write of each album what its present tracks say together, whatever the order they came in."""
+    for ids in slices(album_ids):
+        tracks: dict[int, list[Track]] = defaultdict(list)
+        for track in _present_tracks(ids):
+            tracks[cast(int, track.album_id)].append(track)
+        for album_id, members in tracks.items():
+            Album.update(**_columns_from(members)).where(Album.id == album_id).execute()
+
+
+def set_artists(artists: Mapping[int, Sequence[tuple[str, int]]]) -> None:
+    """Write the artists of albums, each as (name, id), in order."""
+    ids = sorted(artists)
+    for part in slices(ids):
+        AlbumArtist.delete().where(AlbumArtist.album.in_(list(part))).execute()
+    rows = [
+        {"album": album_id, "position": position, "artist": artist_id}
+        for album_id, credits in artists.items()
+        for position, (_, artist_id) in enumerate(credits)
+    ]
+    for part_rows in slices(rows):
+        AlbumArtist.insert_many(part_rows).execute()
+    for album_id, credits in artists.items():
+        shown = "; ".join(name for name, _ in credits) or None
+        Album.update(album_artist=shown).where(Album.id == album_id).execute()
+
+
+def _present_tracks(album_ids: Sequence[int]) -> Iterable[Track]:
+    return Track.select(
+        Track.album,
+        *_FROM_TRACKS.values(),
+        Track.compilation,
+        Track.disc,
+        Track.disc_total,
+        Track.labels,
+        Track.catalogue_numbers,
+    ).where(Track.album.in_(list(album_ids)), Track.missing_since.is_null())
+
+
+def _columns_from(tracks: Sequence[Track]) -> dict[str, Any]:
+    told = {
+        column: plurality(getattr(track, field.name) for track in tracks)
+        for column, field in _FROM_TRACKS.items()
+    }
+    discs = [number for track in tracks for number in (track.disc, track.disc_total) if number]
+    return told | {
+        "compilation": any(track.compilation for track in tracks),
+        "disc_total": max(discs, default=None),
+        "label": plurality(name for track in tracks for name in track.labels),
+        "catalogue_number": plurality(
+            number for track in tracks for number in track.catalogue_numbers
+        ),
+    }

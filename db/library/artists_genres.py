@@ -1,0 +1,205 @@
+"""Artists and genres: unique names with a row each, and the albums that each artist leads."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
+from typing import NamedTuple
+
+from peewee import JOIN, fn
+
+from db.models import Album, AlbumArtist, Artist, Genre, Track, TrackArtist
+from db.sql.queries import below, slices, tuples
+
+
+class ArtistFacts(NamedTuple):
+    """What a track says of an artist beside the name."""
+
+    musicbrainz_id: str | None = None
+    sort_name: str | None = None
+
+
+class NamedArtists(NamedTuple):
+    """Artists by name, and which of them something new was told of."""
+
+    ids: dict[str, int]
+    changed: set[int]
+
+
+def ensure_artists(facts: Mapping[str, Iterable[ArtistFacts]]) -> NamedArtists:
+    """The ids of these artists by name; new names get a row, what is told of them is kept.
+
+    Where tracks disagree on an id or a sort name the smallest wins, so that order never decides.
+    """
+    names = sorted(facts)
+    for part in slices(names):
+        rows = [{"name": name} for name in part]
+        Artist.insert_many(rows).on_conflict_ignore().execute()
+    found = NamedArtists({}, set())
+    for part in slices(names):
+        for artist in Artist.select().where(Artist.name.in_(list(part))):
+            found.ids[artist.name] = artist.id
+            if _add_facts(artist, facts[artist.name]):
+                found.changed.add(artist.id)
+    return found
+
+
+def ensure_genres(names: Iterable[str]) -> dict[str, int]:
+    """The ids of these genres by name; new names get a row."""
+    wanted = sorted(set(names))
+    ids: dict[str, int] = {}
+    for part in slices(wanted):
+        Genre.insert_many([{"name": name} for name in part]).on_conflict_ignore().execute()
+        query = Genre.select(Genre.name, Genre.id).where(Genre.name.in_(list(part)))
+        ids.update(dict(tuples(query)))
+    return ids
+
+
+def _add_facts(artist: Artist, facts: Iterable[ArtistFacts]) -> bool:
+    """Add what is told, and return whether anything is new."""
+    known = (artist.musicbrainz_id, artist.sort_name)
+    for fact in facts:
+        artist.musicbrainz_id = _smallest(artist.musicbrainz_id, fact.musicbrainz_id)
+        artist.sort_name = _smallest(artist.sort_name, fact.sort_name)
+    is_new = (artist.musicbrainz_id, artist.sort_name) != known
+    if is_new:
+        artist.save()
+    return is_new
+
+
+def _smallest(known: str | None, told: str | None) -> str | None:
+    return min((value for value in (known, told) if value), default=None)
+
+
+_FOLDERS_AT_ONCE = 100
+"""Folders in one statement."""
+
+
+class KnownArtist(NamedTuple):
+    """A row of `artists`."""
+
+    id: int
+    name: str
+    sort_name: str | None
+    musicbrainz_id: str | None
+
+
+class LedAlbum(NamedTuple):
+    """An album, the artist who leads it, and a group folder that present tracks of it lie in."""
+
+    artist_id: int
+    album_id: int
+    group_folder: str
+    compilation: bool
+
+
+class Leader(NamedTuple):
+    """Who leads what lies in a group folder: albums, and tracks that have no album."""
+
+    group_folder: str
+    artist_id: int | None
+
+
+def known_artists(artist_ids: Sequence[int]) -> list[KnownArtist]:
+    """These artists, by id."""
+    columns = (Artist.id, Artist.name, Artist.sort_name, Artist.musicbrainz_id)
+    return [
+        KnownArtist(*row)
+        for ids in slices(artist_ids)
+        for row in tuples(Artist.select(*columns).where(Artist.id.in_(list(ids))))
+    ]
+
+
+def known_artists_after(artist_id: int) -> list[KnownArtist]:
+    """Every artist with a greater id, by id."""
+    columns = (Artist.id, Artist.name, Artist.sort_name, Artist.musicbrainz_id)
+    query = Artist.select(*columns).where(Artist.id > artist_id).order_by(Artist.id)
+    return [KnownArtist(*row) for row in tuples(query)]
+
+
+def albums_led_by(artist_ids: Sequence[int]) -> list[LedAlbum]:
+    """The albums that these artists lead, with their folders."""
+    found: list[LedAlbum] = []
+    for ids in slices(artist_ids):
+        query = (
+            AlbumArtist.select(
+                AlbumArtist.artist, AlbumArtist.album, Track.group_folder, Album.compilation
+            )
+            .join(Album)
+            .join(Track, on=Track.album == Album.id)
+            .where(
+                AlbumArtist.artist.in_(list(ids)),
+                AlbumArtist.position == 0,
+                Track.missing_since.is_null(),
+            )
+            .distinct()
+        )
+        found += [LedAlbum(*row) for row in tuples(query)]
+    return sorted(found)
+
+
+def with_music(artist_ids: Sequence[int]) -> set[int]:
+    """Those of the artists of whom a present track is, or an album that has one."""
+    found: set[int] = set()
+    for ids in slices(artist_ids):
+        for credits in (TrackArtist, AlbumArtist):
+            same = TrackArtist.track == Track.id
+            if credits is AlbumArtist:
+                same = AlbumArtist.album == Track.album
+            query = (
+                credits.select(credits.artist)
+                .join(Track, on=same)
+                .where(credits.artist.in_(list(ids)), Track.missing_since.is_null())
+                .distinct()
+            )
+            found.update(artist_id for (artist_id,) in tuples(query))
+    return found
+
+
+def leaders_of(album_ids: Sequence[int]) -> set[int]:
+    """The artists who lead these albums."""
+    return {
+        artist_id
+        for ids in slices(album_ids)
+        for (artist_id,) in tuples(
+            AlbumArtist.select(AlbumArtist.artist).where(
+                AlbumArtist.album.in_(list(ids)), AlbumArtist.position == 0
+            )
+        )
+    }
+
+
+def leaders_below(folders: Sequence[str]) -> list[Leader]:
+    """Who leads what is in these folders or below them, each once."""
+    leader = fn.COALESCE(AlbumArtist.artist, TrackArtist.artist)
+    found: set[Leader] = set()
+    for part in slices(_outermost(folders), _FOLDERS_AT_ONCE):
+        query = (
+            Track.select(Track.group_folder, leader)
+            .join(
+                AlbumArtist,
+                JOIN.LEFT_OUTER,
+                on=(AlbumArtist.album == Track.album) & (AlbumArtist.position == 0),
+            )
+            .switch(Track)
+            .join(
+                TrackArtist,
+                JOIN.LEFT_OUTER,
+                on=(TrackArtist.track == Track.id) & (TrackArtist.position == 0),
+            )
+            .where(
+                reduce(or_, (below(Track.path, folder) for folder in part)),
+                Track.missing_since.is_null(),
+            )
+            .distinct()
+        )
+        found.update(Leader(*row) for row in tuples(query))
+    return sorted(found, key=lambda each: (each.group_folder, each.artist_id or 0))
+
+
+def _outermost(folders: Sequence[str]) -> list[str]:
+    """Those of the folders that lie below no other of them."""
+    found: list[str] = []
+    for folder in sorted({f"{each.rstrip('/')}/" for each in folders}):
+        if not found or not folder.startswith(found[-1]):
+            found.append(folder)
+    return found

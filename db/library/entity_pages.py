@@ -1,0 +1,289 @@
+"""All that the web UI shows of one album, artist or track."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from peewee import fn
+
+from db.artwork.covers import Picture, fronts, pictures
+from db.library import audio_features
+from db.library.gallery import Credit, FilterValue, album_credits, year_of
+from db.models import (
+    Album,
+    Artist,
+    AudioFeatures,
+    EntityType,
+    Genre,
+    Kind,
+    LedgerRow,
+    State,
+    Track,
+    TrackArtist,
+    TrackGenre,
+)
+from db.sql.queries import slices, tuples
+
+
+class TrackLine(NamedTuple):
+    """A track of an album. Lengths are seconds, bit rates bits a second."""
+
+    id: int
+    title: str | None
+    disc: int | None
+    disc_subtitle: str | None
+    number: int | None
+    duration: float | None
+    codec: str
+    bit_rate: int | None
+    sample_rate: int | None
+    bit_depth: int | None
+    path: str
+    missing_since: datetime | None
+    artists: list[Credit]
+    picture: Picture | None
+
+
+class MissingCover(NamedTuple):
+    """Why an album shows no cover."""
+
+    kind: Kind
+    state: State
+    reason: str | None
+    sources: list[str]
+    """Where it was looked for."""
+    look_again_at: datetime | None
+
+
+class AlbumPage(NamedTuple):
+    """An album with its tracks, by disc, number and path."""
+
+    id: int
+    title: str | None
+    album_artist: str | None
+    artists: list[Credit]
+    year: str | None
+    date: str | None
+    label: str | None
+    catalogue_number: str | None
+    compilation: bool
+    musicbrainz_release_id: str | None
+    genres: list[FilterValue]
+    tracks: list[TrackLine]
+    pictures: dict[str, Picture]
+    """What it shows, by role."""
+    lacks: list[MissingCover]
+
+
+def album_page(album_id: int) -> AlbumPage | None:
+    """The album, or None."""
+    row: Album | None = Album.get_or_none(Album.id == album_id)
+    if row is None:
+        return None
+    return AlbumPage(
+        id=album_id,
+        title=row.title,
+        album_artist=row.album_artist,
+        artists=album_credits([album_id]).get(album_id, []),
+        year=year_of(row.original_date or row.date),
+        date=row.date,
+        label=row.label,
+        catalogue_number=row.catalogue_number,
+        compilation=row.compilation,
+        musicbrainz_release_id=row.musicbrainz_release_id,
+        genres=_album_genres(album_id),
+        tracks=_album_tracks(album_id),
+        pictures=pictures(EntityType.ALBUM, [album_id], roles=()).get(album_id, {}),
+        lacks=_missing_covers(album_id),
+    )
+
+
+def _album_genres(album_id: int) -> list[FilterValue]:
+    """The genres of its tracks, the most frequent first."""
+    query = (
+        TrackGenre.select(Genre.id, Genre.name)
+        .join(Genre)
+        .switch(TrackGenre)
+        .join(Track)
+        .where(Track.album == album_id)
+        .group_by(Genre.id, Genre.name)
+        .order_by(fn.COUNT(Track.id).desc(), Genre.name)
+    )
+    return [FilterValue(str(genre_id), name) for genre_id, name in tuples(query)]
+
+
+def _album_tracks(album_id: int) -> list[TrackLine]:
+    query = Track.select(
+        Track.id,
+        Track.title,
+        Track.disc,
+        Track.disc_subtitle,
+        Track.track,
+        Track.duration,
+        Track.codec,
+        Track.bit_rate,
+        Track.sample_rate,
+        Track.bit_depth,
+        Track.path,
+        Track.missing_since,
+    ).where(Track.album == album_id)
+    rows = list(tuples(query))
+    ids = [row[0] for row in rows]
+    credited, shown = track_credits(ids), fronts(EntityType.TRACK, ids)
+    lines = [TrackLine._make((*row, credited.get(row[0], []), shown.get(row[0]))) for row in rows]
+    return sorted(lines, key=lambda each: (each.disc or 1, each.number or 0, each.path))
+
+
+def track_credits(track_ids: Sequence[int]) -> dict[int, list[Credit]]:
+    """The artists of each track, in order."""
+    found: dict[int, list[Credit]] = defaultdict(list)
+    for ids in slices(track_ids):
+        query = (
+            TrackArtist.select(TrackArtist.track, Artist.id, Artist.name)
+            .join(Artist)
+            .where(TrackArtist.track.in_(list(ids)))
+            .order_by(TrackArtist.track, TrackArtist.position)
+        )
+        for track_id, *credit in tuples(query):
+            found[track_id].append(Credit._make(credit))
+    return dict(found)
+
+
+def _missing_covers(album_id: int) -> list[MissingCover]:
+    query = (
+        LedgerRow.select(
+            LedgerRow.kind,
+            LedgerRow.state,
+            LedgerRow.reason,
+            LedgerRow.sources,
+            LedgerRow.look_again_at,
+        )
+        .where(
+            LedgerRow.kind.in_([Kind.COVER, Kind.REMOTE]),
+            LedgerRow.entity_type == EntityType.ALBUM,
+            LedgerRow.entity_id == album_id,
+        )
+        .order_by(LedgerRow.kind)
+    )
+    return [
+        MissingCover(Kind(kind), State(state), *rest)
+        for kind, state, *rest in tuples(query)
+        if state != State.DONE
+    ]
+
+
+class ArtistPage(NamedTuple):
+    """An artist. `tracks` are those that the artist plays on, and whose file is there."""
+
+    id: int
+    name: str
+    musicbrainz_id: str | None
+    tracks: int
+    pictures: dict[str, Picture]
+    """What is shown, by role."""
+
+
+def artist_page(artist_id: int) -> ArtistPage | None:
+    """The artist, or None."""
+    row: Artist | None = Artist.get_or_none(Artist.id == artist_id)
+    if row is None:
+        return None
+    tracks = (
+        TrackArtist.select()
+        .join(Track)
+        .where(TrackArtist.artist == artist_id, Track.missing_since.is_null())
+    )
+    return ArtistPage(
+        id=artist_id,
+        name=row.name,
+        musicbrainz_id=row.musicbrainz_id,
+        tracks=int(tracks.count()),
+        pictures=pictures(EntityType.ARTIST, [artist_id], roles=()).get(artist_id, {}),
+    )
+
+
+class AnalysisState(NamedTuple):
+    """How far the analysis of a track is."""
+
+    state: State
+    reason: str | None
+    look_again_at: datetime | None
+
+
+class TrackPage(NamedTuple):
+    """A track. Lengths are seconds, rates Hz and bits a second."""
+
+    id: int
+    title: str | None
+    path: str
+    disc: int | None
+    number: int | None
+    duration: float | None
+    codec: str
+    bit_rate: int | None
+    sample_rate: int | None
+    bit_depth: int | None
+    tag_bpm: float | None
+    """What the file's tags say the tempo is."""
+    missing_since: datetime | None
+    album_id: int | None
+    album_title: str | None
+    year: str | None
+    artists: list[Credit]
+    picture: Picture | None
+    """Its own, or else its album's."""
+    features: AudioFeatures | None
+    analysis: AnalysisState
+    is_outdated: bool
+    """Whether the file has changed since it was analysed."""
+
+
+def track_page(track_id: int) -> TrackPage | None:
+    """The track, or None."""
+    row: Track | None = Track.get_or_none(Track.id == track_id)
+    if row is None:
+        return None
+    album: Album | None = Album.get_or_none(Album.id == row.album_id)
+    features = audio_features.features_of(track_id)
+    return TrackPage(
+        id=track_id,
+        title=row.title,
+        path=row.path,
+        disc=row.disc,
+        number=row.track,
+        duration=row.duration,
+        codec=row.codec,
+        bit_rate=row.bit_rate,
+        sample_rate=row.sample_rate,
+        bit_depth=row.bit_depth,
+        tag_bpm=row.bpm,
+        missing_since=row.missing_since,
+        album_id=row.album_id,
+        album_title=album.title if album else None,
+        year=year_of(album.original_date or album.date) if album else None,
+        artists=track_credits([track_id]).get(track_id, []),
+        picture=_track_picture(track_id, row.album_id),
+        features=features,
+        analysis=_analysis_state(track_id),
+        is_outdated=features is not None and features.content_id != row.content_id,
+    )
+
+
+def _track_picture(track_id: int, album_id: int | None) -> Picture | None:
+    own = fronts(EntityType.TRACK, [track_id]).get(track_id)
+    if own is not None or album_id is None:
+        return own
+    return fronts(EntityType.ALBUM, [album_id]).get(album_id)
+
+
+def _analysis_state(track_id: int) -> AnalysisState:
+    """By the ledger; a track that has no row there is asked for by the next sweep."""
+    query = LedgerRow.select(LedgerRow.state, LedgerRow.reason, LedgerRow.look_again_at).where(
+        LedgerRow.kind == Kind.ANALYSIS,
+        LedgerRow.entity_type == EntityType.TRACK,
+        LedgerRow.entity_id == track_id,
+    )
+    for state, reason, again in tuples(query):
+        return AnalysisState(State(state), reason, again)
+    return AnalysisState(State.TODO, None, None)

@@ -1,0 +1,280 @@
+"""Lists of albums and artists: filtered, ordered, a page at a time."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from peewee import Expression, fn
+
+from db.artwork.covers import FRONT, Picture, fronts
+from db.models import (
+    Album,
+    AlbumArtist,
+    Artist,
+    Cover,
+    EntityType,
+    Genre,
+    Image,
+    Track,
+    TrackArtist,
+    TrackGenre,
+)
+from db.sql.queries import folded, slices, tuples
+
+_YEAR_LENGTH = 4
+_MOST_GENRES = 500
+
+
+class AlbumOrder(StrEnum):
+    """How albums are sorted."""
+
+    ADDED = "added"
+    """What came last is first."""
+    TITLE = "title"
+    ARTIST = "artist"
+    YEAR = "year"
+    """The newest first."""
+
+
+@dataclass(frozen=True)
+class AlbumFilter:
+    """Which albums: those that hold a present track, and fit everything that is given."""
+
+    missing_art: bool = False
+    source: str = ""
+    """Where the cover was found."""
+    genre_id: int | None = None
+    year: str = ""
+    artist_id: int | None = None
+    """Whose albums."""
+    guest_id: int | None = None
+    """Who plays on them, though they are others' albums."""
+
+
+class Credit(NamedTuple):
+    """An artist of an album or a track."""
+
+    artist_id: int
+    name: str
+
+
+class AlbumCard(NamedTuple):
+    """An album as the gallery shows it."""
+
+    id: int
+    title: str | None
+    album_artist: str | None
+    year: str | None
+    artists: list[Credit]
+    picture: Picture | None
+
+
+class FilterValue(NamedTuple):
+    """A value that albums can be chosen by, and what it is called."""
+
+    value: str
+    name: str
+
+
+def album_list(wanted: AlbumFilter, order: AlbumOrder, first: int, most: int) -> list[AlbumCard]:
+    """Up to `most` albums of the ordered list, from position `first` on."""
+    query = Album.select(Album.id).where(_album_fits(wanted)).order_by(*_ordering(order))
+    return album_cards([album_id for (album_id,) in tuples(query.limit(most).offset(first))])
+
+
+def album_count(wanted: AlbumFilter) -> int:
+    """How many albums fit."""
+    return int(Album.select().where(_album_fits(wanted)).count())
+
+
+def album_cards(album_ids: Sequence[int]) -> list[AlbumCard]:
+    """These albums, in this order."""
+    rows = {
+        row[0]: row
+        for ids in slices(album_ids)
+        for row in tuples(
+            Album.select(Album.id, Album.title, Album.album_artist, _year()).where(
+                Album.id.in_(list(ids))
+            )
+        )
+    }
+    shown, credited = fronts(EntityType.ALBUM, album_ids), album_credits(album_ids)
+    return [
+        AlbumCard._make((*rows[album_id], credited.get(album_id, []), shown.get(album_id)))
+        for album_id in album_ids
+        if album_id in rows
+    ]
+
+
+def album_is_present() -> Any:
+    """Whether an album holds a present track."""
+    return fn.EXISTS(Track.select(1).where(Track.album == Album.id, Track.missing_since.is_null()))
+
+
+def album_credits(album_ids: Sequence[int]) -> dict[int, list[Credit]]:
+    """The artists of each album, in order."""
+    found: dict[int, list[Credit]] = defaultdict(list)
+    for ids in slices(album_ids):
+        query = (
+            AlbumArtist.select(AlbumArtist.album, Artist.id, Artist.name)
+            .join(Artist)
+            .where(AlbumArtist.album.in_(list(ids)))
+            .order_by(AlbumArtist.album, AlbumArtist.position)
+        )
+        for album_id, *credit in tuples(query):
+            found[album_id].append(Credit._make(credit))
+    return dict(found)
+
+
+def genres() -> list[FilterValue]:
+    """The genres that there are, by name."""
+    query = Genre.select(Genre.id, Genre.name).order_by(folded(Genre.name)).limit(_MOST_GENRES)
+    return [FilterValue(str(genre_id), name) for genre_id, name in tuples(query)]
+
+
+def years() -> list[FilterValue]:
+    """The years that albums are of, newest first."""
+    year = _year().alias("year")
+    query = Album.select(year).where(_year() != "").distinct().order_by(year.desc())
+    return [FilterValue(text, text) for (text,) in tuples(query)]
+
+
+def cover_sources() -> list[FilterValue]:
+    """Where the covers of albums were found."""
+    query = (
+        Cover.select(Cover.source)
+        .where(Cover.entity_type == EntityType.ALBUM, Cover.role == FRONT)
+        .distinct()
+        .order_by(Cover.source)
+    )
+    return [FilterValue(source, source) for (source,) in tuples(query)]
+
+
+def year_of(date: str | None) -> str | None:
+    """The year of a date as a tag has it."""
+    return date[:_YEAR_LENGTH] if date else None
+
+
+def _year() -> Any:  # an expression
+    return fn.SUBSTR(fn.COALESCE(Album.original_date, Album.date), 1, _YEAR_LENGTH)
+
+
+def _ordering(order: AlbumOrder) -> Sequence[Any]:
+    title = folded(fn.COALESCE(Album.sort_title, Album.title))
+    match order:
+        case AlbumOrder.ADDED:
+            return Album.added_at.desc(), Album.id.desc()
+        case AlbumOrder.TITLE:
+            return title, Album.id
+        case AlbumOrder.ARTIST:
+            return folded(Album.album_artist), _year(), title, Album.id
+        case AlbumOrder.YEAR:
+            return fn.COALESCE(_year(), "").desc(), title, Album.id
+
+
+def _album_fits(wanted: AlbumFilter) -> Expression:
+    fits = album_is_present()
+    if wanted.missing_art:
+        fits &= ~fn.EXISTS(_front_cover())
+    if wanted.source:
+        fits &= fn.EXISTS(_front_cover().where(Cover.source == wanted.source))
+    if wanted.year:
+        fits &= _year() == wanted.year
+    if wanted.genre_id is not None:
+        fits &= Album.id.in_(_albums_with(TrackGenre, TrackGenre.genre == wanted.genre_id))
+    if wanted.artist_id is not None:
+        fits &= Album.id.in_(_albums_by(wanted.artist_id))
+    if wanted.guest_id is not None:
+        fits &= Album.id.in_(_albums_with(TrackArtist, TrackArtist.artist == wanted.guest_id))
+        fits &= Album.id.not_in(_albums_by(wanted.guest_id))
+    return fits  # type: ignore[no-any-return]  # an expression
+
+
+def _front_cover() -> Any:
+    """The front that the album shows."""
+    return (
+        Cover.select(1)
+        .join(Image)
+        .where(
+            Cover.entity_type == EntityType.ALBUM,
+            Cover.entity_id == Album.id,
+            Cover.role == FRONT,
+            Image.fault.is_null(),
+        )
+    )
+
+
+def _albums_by(artist_id: int) -> Any:
+    return AlbumArtist.select(AlbumArtist.album).where(AlbumArtist.artist == artist_id)
+
+
+def _albums_with(link: Any, condition: Any) -> Any:
+    """The albums of present tracks that a row of `link` is about."""
+    return (
+        link.select(Track.album)
+        .join(Track)
+        .where(condition, Track.album.is_null(False), Track.missing_since.is_null())
+    )
+
+
+class ArtistCard(NamedTuple):
+    """An artist as the list shows one."""
+
+    id: int
+    name: str
+    albums: int
+    picture: Picture | None
+
+
+def artist_list(*, everyone: bool, first: int, most: int) -> list[ArtistCard]:
+    """Up to `most` artists by name, from position `first` on.
+
+    Those of albums, or with `everyone` also those who only play on some track.
+    """
+    query = (
+        Artist.select(Artist.id)
+        .where(artist_is_present() if everyone else _has_albums())
+        .order_by(folded(fn.COALESCE(Artist.sort_name, Artist.name)), Artist.id)
+    )
+    return artist_cards([artist_id for (artist_id,) in tuples(query.limit(most).offset(first))])
+
+
+def artist_cards(artist_ids: Sequence[int]) -> list[ArtistCard]:
+    """These artists, in this order."""
+    albums = AlbumArtist.select(fn.COUNT(AlbumArtist.album)).where(AlbumArtist.artist == Artist.id)
+    rows = {
+        row[0]: row
+        for ids in slices(artist_ids)
+        for row in tuples(
+            Artist.select(Artist.id, Artist.name, albums).where(Artist.id.in_(list(ids)))
+        )
+    }
+    shown = fronts(EntityType.ARTIST, artist_ids)
+    return [ArtistCard._make((*rows[each], shown.get(each))) for each in artist_ids if each in rows]
+
+
+def artist_count(*, everyone: bool) -> int:
+    """How many artists there are."""
+    return int(Artist.select().where(artist_is_present() if everyone else _has_albums()).count())
+
+
+def artist_is_present() -> Any:
+    """Whether an artist has a present album, or plays on a present track."""
+    tracks = (
+        TrackArtist.select(1)
+        .join(Track)
+        .where(TrackArtist.artist == Artist.id, Track.missing_since.is_null())
+    )
+    return _has_albums() | fn.EXISTS(tracks)
+
+
+def _has_albums() -> Any:
+    albums = (
+        AlbumArtist.select(1)
+        .join(Album)
+        .join(Track)
+        .where(AlbumArtist.artist == Artist.id, Track.missing_since.is_null())
+    )
+    return fn.EXISTS(albums)

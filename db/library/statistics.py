@@ -1,0 +1,104 @@
+"""Statistics of the library: totals, covers by source, problems, and missing tags."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from peewee import SQL, Case, Expression, Function, fn
+
+from db.artwork.covers import FRONT
+from db.models import Album, Artist, Cover, Track, TrackArtist, TrackGenre
+from db.scanning import problems
+from db.sql.queries import tuples
+
+
+class Totals(NamedTuple):
+    """What a library holds; `missing` are tracks whose file is gone."""
+
+    tracks: int
+    missing: int
+    albums: int
+    artists: int
+
+
+def library_totals() -> Totals:
+    """How many tracks, albums and artists there are."""
+    missing = Track.select().where(Track.missing_since.is_null(False)).count()
+    return Totals(
+        tracks=Track.select().count() - missing,
+        missing=missing,
+        albums=Album.select().count(),
+        artists=Artist.select().count(),
+    )
+
+
+def covers_by_source() -> dict[str, dict[str, int]]:
+    """How many entities of each type have a picture of their own, by the source of the front."""
+    counts: dict[str, dict[str, int]] = {}
+    query = (
+        Cover.select(Cover.entity_type, Cover.source, fn.COUNT(Cover.id))
+        .where(Cover.role == FRONT)
+        .group_by(Cover.entity_type, Cover.source)
+    )
+    ordered = query.order_by(Cover.entity_type, Cover.source)
+    for entity_type, source, count in tuples(ordered):
+        counts.setdefault(entity_type, {})[source] = count
+    return counts
+
+
+def problem_count(root: str) -> int:
+    """How many problems there are below `root`."""
+    return len(problems.listed(root))
+
+
+class MissingTags(NamedTuple):
+    """An album some of whose tracks lack some tags."""
+
+    album: str | None
+    """Its title; None for the tracks of a folder that belong to no album."""
+    album_artist: str | None
+    folder: str
+    """Where they lie, or the first of several folders, in the text form of `db.sql.path_text`."""
+    tracks: int
+    missing: dict[str, int]
+    """How many tracks lack each of FIELDS, where any does."""
+
+
+def _has_row(table: Any, track: Any) -> Function:
+    return fn.EXISTS(table.select(SQL("1")).where(track == Track.id))
+
+
+TAG_FIELDS: dict[str, Expression | Function] = {
+    "title": Track.title.is_null(),
+    "artist": ~_has_row(TrackArtist, TrackArtist.track),
+    "album": Track.album_title.is_null(),
+    "track number": Track.track.is_null(),
+    "date": Track.date.is_null(),
+    "genre": ~_has_row(TrackGenre, TrackGenre.track),
+}
+"""The tags that are looked for, and when a track lacks one."""
+
+
+def missing_tags_by_album() -> Iterator[MissingTags]:
+    """Albums and folders with present tracks that lack something, by artist and title."""
+    counts = [fn.SUM(Case(None, [(lacks, 1)], 0)) for lacks in TAG_FIELDS.values()]
+    folder = Case(None, [(Track.album.is_null(), Track.folder)], "")
+    query = (
+        Track.select(
+            Album.title, Album.album_artist, fn.MIN(Track.folder), fn.COUNT(Track.id), *counts
+        )
+        .left_outer_join(Album)
+        .where(Track.missing_since.is_null())
+        .group_by(Album.id, Album.title, Album.album_artist, folder)
+        .order_by(Album.album_artist, Album.title, fn.MIN(Track.folder))
+    )
+    for title, artist, place, tracks, *numbers in tuples(query):
+        missing = {name: int(n) for name, n in zip(TAG_FIELDS, numbers, strict=True) if n}
+        if missing:
+            yield MissingTags(title, artist, place, tracks, missing)
+
+
+def missing_tag_totals() -> dict[str, int]:
+    """How many present tracks lack each of FIELDS."""
+    counts = [fn.SUM(Case(None, [(lacks, 1)], 0)) for lacks in TAG_FIELDS.values()]
+    (numbers,) = tuples(Track.select(*counts).where(Track.missing_since.is_null()))
+    return {name: int(number or 0) for name, number in zip(TAG_FIELDS, numbers, strict=True)}

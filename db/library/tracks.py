@@ -1,0 +1,318 @@
+"""Tracks: what is known of the files of a root, writing what was read, and titles for people."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from peewee import JOIN, Expression, fn
+
+from db.models import (
+    Album,
+    AlbumArtist,
+    Artist,
+    AudioFeatures,
+    EmbeddedPicture,
+    EntityType,
+    Track,
+    TrackArtist,
+    TrackGenre,
+    utc_now,
+)
+from db.scanning.library_files import Scope
+from db.sql.path_text import shown
+from db.sql.queries import slices, tuples
+
+
+class KnownFile(NamedTuple):
+    """A track as discovery compares it with the disk."""
+
+    id: int
+    size: int
+    mtime_ns: int
+    missing: bool
+
+
+class GoneFile(NamedTuple):
+    """A track whose file is gone, as it is recognised elsewhere."""
+
+    id: int
+    path: str
+    size: int
+    content_id: str
+    group_folder: str
+
+
+def known_files(root: str, scope: Scope | None = None) -> dict[str, KnownFile]:
+    """Every track below `root`, or in that part of it, by its path."""
+    query = Track.select(Track.path, Track.id, Track.size, Track.mtime_ns, Track.missing_since)
+    where = [_below(root)] if scope is None else scope.conditions(Track.path, Track.folder)
+    return {
+        path: KnownFile(track_id, size, mtime_ns, missing_since is not None)
+        for condition in where
+        for path, track_id, size, mtime_ns, missing_since in tuples(query.where(condition))
+    }
+
+
+def missing_sizes() -> set[int]:
+    """The sizes of all tracks that are marked missing."""
+    query = Track.select(Track.size).where(Track.missing_since.is_null(False)).distinct()
+    return {size for (size,) in tuples(query)}
+
+
+def gone_files(track_ids: Sequence[int]) -> Iterator[GoneFile]:
+    """These tracks, whose file is gone, and every track that was marked missing before."""
+    columns = (Track.id, Track.path, Track.size, Track.content_id, Track.group_folder)
+    missing = Track.select(*columns).where(Track.missing_since.is_null(False))
+    yield from map(GoneFile._make, tuples(missing))
+    for ids in slices(track_ids):
+        now = Track.select(*columns).where(Track.id.in_(list(ids)), Track.missing_since.is_null())
+        yield from map(GoneFile._make, tuples(now))
+
+
+def mark_missing(track_ids: Sequence[int]) -> None:
+    """Say that these files are gone. The tracks stay."""
+    for ids in slices(track_ids):
+        Track.update(missing_since=utc_now()).where(
+            Track.id.in_(list(ids)), Track.missing_since.is_null()
+        ).execute()
+
+
+def present_in(group_folders: Sequence[str]) -> Iterator[Track]:
+    """The present tracks of these group folders, with what grouping needs."""
+    for folders in slices(group_folders):
+        yield from (
+            Track.select(
+                Track.id,
+                Track.path,
+                Track.group_folder,
+                Track.album,
+                Track.album_title,
+                Track.album_artist_names,
+                Track.compilation,
+                Track.musicbrainz_release_id,
+                Album.key,
+            )
+            .join(Album, JOIN.LEFT_OUTER)
+            .where(Track.group_folder.in_(list(folders)), Track.missing_since.is_null())
+        )
+
+
+def artist_names(track_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The artists of these tracks, in order."""
+    names: dict[int, list[str]] = {}
+    for ids in slices(track_ids):
+        query = (
+            TrackArtist.select(TrackArtist.track, Artist.name)
+            .join(Artist)
+            .where(TrackArtist.track.in_(list(ids)))
+            .order_by(TrackArtist.track, TrackArtist.position)
+        )
+        for track_id, name in tuples(query):
+            names.setdefault(track_id, []).append(name)
+    return names
+
+
+def albums_of(track_ids: Sequence[int]) -> set[int]:
+    """The albums that these tracks belong to now."""
+    return {album_id for ids in slices(track_ids) for album_id in _albums(Track.id.in_(list(ids)))}
+
+
+def artists_of(track_ids: Sequence[int]) -> set[int]:
+    """The artists of these tracks, and those of their albums."""
+    found: set[int] = set()
+    for ids in slices(track_ids):
+        own = TrackArtist.select(TrackArtist.artist).where(TrackArtist.track.in_(list(ids)))
+        albums = Track.select(Track.album).where(Track.id.in_(list(ids)))
+        of_albums = AlbumArtist.select(AlbumArtist.artist).where(AlbumArtist.album.in_(albums))
+        found.update(artist_id for query in (own, of_albums) for (artist_id,) in tuples(query))
+    return found
+
+
+def in_albums(album_ids: Sequence[int]) -> dict[int, list[int]]:
+    """The tracks of each of these albums that has any, missing ones too."""
+    found: dict[int, list[int]] = {}
+    for ids in slices(album_ids):
+        query = Track.select(Track.album, Track.id).where(Track.album.in_(list(ids)))
+        for album_id, track_id in tuples(query):
+            found.setdefault(album_id, []).append(track_id)
+    return found
+
+
+def albums_by_track(track_ids: Sequence[int]) -> dict[int, int]:
+    """The album of each of these tracks that is in one."""
+    return {
+        track_id: album_id
+        for ids in slices(track_ids)
+        for track_id, album_id in tuples(
+            Track.select(Track.id, Track.album).where(
+                Track.id.in_(list(ids)), Track.album.is_null(False)
+            )
+        )
+    }
+
+
+def albums_in(group_folders: Sequence[str]) -> set[int]:
+    """The albums that have a track, missing ones too, in these group folders."""
+    return {
+        album_id
+        for folders in slices(group_folders)
+        for album_id in _albums(Track.group_folder.in_(list(folders)))
+    }
+
+
+def ids_by_path(paths: Sequence[str]) -> dict[str, int]:
+    """The ids of the tracks with these paths."""
+    return {
+        path: track_id
+        for part in slices(paths)
+        for track_id, path in tuples(
+            Track.select(Track.id, Track.path).where(Track.path.in_(list(part)))
+        )
+    }
+
+
+class Move(NamedTuple):
+    """Where a file went."""
+
+    track_id: int
+    path: str
+    folder: str
+    group_folder: str
+
+
+def move(moves: Iterable[Move]) -> None:
+    """Give tracks their new paths; the rows, and all that hangs on them, stay.
+
+    The modification time is forgotten, so that the files are read again whatever happens next.
+    """
+    for track_id, path, folder, group_folder in moves:
+        Track.update(
+            path=path, folder=folder, group_folder=group_folder, mtime_ns=-1, missing_since=None
+        ).where(Track.id == track_id).execute()
+
+
+def upsert(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Write tracks by their path, with every column in each row, and return the ids by path."""
+    if not rows:
+        return {}
+    columns = [Track._meta.fields[name] for name in rows[0] if name != "path"]
+    for part in slices(rows, 200):
+        Track.insert_many(part).on_conflict(
+            conflict_target=[Track.path], preserve=columns
+        ).execute()
+    return ids_by_path([row["path"] for row in rows])
+
+
+def set_album(track_ids: Sequence[int], album_id: int | None) -> None:
+    """Move tracks to another album."""
+    for ids in slices(track_ids):
+        Track.update(album=album_id).where(Track.id.in_(list(ids))).execute()
+
+
+class Parts(NamedTuple):
+    """What hangs on tracks: rows of (track id, position, …) for each table."""
+
+    artists: list[tuple[int, int, int]]
+    genres: list[tuple[int, int, int]]
+    pictures: list[tuple[int, int, int, str, int, str]]
+
+
+def replace_parts(track_ids: Sequence[int], parts: Parts) -> None:
+    """Write the artists, genres and pictures of these tracks in place of what they had."""
+    picture_fields = [getattr(EmbeddedPicture, name) for name in _PICTURE_COLUMNS]
+    for model, fields, rows in (
+        (TrackArtist, [TrackArtist.track, TrackArtist.position, TrackArtist.artist], parts.artists),
+        (TrackGenre, [TrackGenre.track, TrackGenre.position, TrackGenre.genre], parts.genres),
+        (EmbeddedPicture, picture_fields, parts.pictures),
+    ):
+        for ids in slices(track_ids):
+            model.delete().where(model.track.in_(list(ids))).execute()
+        for part in slices(rows):
+            model.insert_many(part, fields=fields).execute()
+
+
+_PICTURE_COLUMNS = ("track", "position", "type", "mime", "bytes", "digest")
+
+
+def _albums(where: Expression) -> Iterator[int]:
+    query = Track.select(Track.album).where(where, Track.album.is_null(False)).distinct()
+    return (album_id for (album_id,) in tuples(query))
+
+
+def _below(root: str) -> Expression:
+    """Paths below `root`, and not below a sibling whose name only begins like it."""
+    prefix = root.rstrip("/") + "/"
+    return fn.SUBSTR(Track.path, 1, len(prefix)) == prefix
+
+
+"""On the Camelot wheel."""
+
+
+class TrackSummary(NamedTuple):
+    """A track as it sounds."""
+
+    id: int
+    path: str
+    title: str | None
+    album_id: int | None
+    album: str | None
+    duration: float | None
+    bpm: float | None
+    camelot: str | None
+    key: str | None
+
+
+def track_summaries(track_ids: Sequence[int], *, missing: bool = False) -> dict[int, TrackSummary]:
+    """Those of these tracks whose files are there, or with `missing` all, by id."""
+    found: dict[int, TrackSummary] = {}
+    for ids in slices(track_ids):
+        query = (
+            Track.select(
+                Track.id,
+                Track.path,
+                Track.title,
+                Track.album,
+                Album.title,
+                Track.duration,
+                AudioFeatures.bpm,
+                AudioFeatures.camelot,
+                AudioFeatures.key,
+            )
+            .left_outer_join(Album)
+            .switch(Track)
+            .left_outer_join(AudioFeatures)
+            .where(Track.id.in_(list(ids)))
+        )
+        if not missing:
+            query = query.where(Track.missing_since.is_null())
+        found.update((row[0], TrackSummary._make(row)) for row in tuples(query))
+    return found
+
+
+def display_titles(track_ids: Sequence[int]) -> dict[int, str]:
+    """The title of each of these tracks; its file's name when it has none."""
+    known = track_summaries(track_ids, missing=True)
+    return {track_id: full_title(each, None) for track_id, each in known.items()}
+
+
+def artist_credits(track_ids: Sequence[int]) -> dict[int, str]:
+    """The artists of each of these tracks that has any, as shown."""
+    return {track_id: ", ".join(names) for track_id, names in artist_names(track_ids).items()}
+
+
+def full_title(track: TrackSummary, by: str | None) -> str:
+    """Its title with the artists before it; its file's name when it has no title."""
+    title = track.title or shown(track.path.rpartition("/")[2])
+    return f"{by} - {title}" if by else title
+
+
+def place_of(entity_type: EntityType, entity_id: int) -> str:
+    """The file of a track, the folder of an album, the name of an artist; else title or id."""
+    if entity_type is EntityType.ARTIST:
+        artist = Artist.get_or_none(Artist.id == entity_id)
+        return str(artist.name if artist else entity_id)
+    if entity_type is EntityType.ALBUM:
+        track = Track.select().where(Track.album == entity_id).order_by(Track.path).first()
+        album = Album.get_or_none(Album.id == entity_id)
+        return str(track.group_folder if track else album.title if album else entity_id)
+    track = Track.get_or_none(Track.id == entity_id)
+    return str(track.path if track else entity_id)

@@ -1,0 +1,118 @@
+"""Copies of the database: made while the fleet writes, the newest ones kept.
+
+DATA/backups/library-20261123-040500.db      SQLite
+DATA/backups/library-20261123-040500.dump    PostgreSQL, for pg_restore
+"""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from db import settings
+from db.errors import BackupError, SettingError
+from db.models import database, utc_now
+from db.sql.connection import is_sqlite, without_password
+
+_NAME = re.compile(r"library-\d{8}-\d{6}\.(db|dump)")
+
+
+def backups_dir() -> Path:
+    """Where they lie."""
+    return settings.data_dir() / "backups"
+
+
+def kept() -> int:
+    """How many are kept: FLEET_BACKUPS; 0 for none. Raises SettingError."""
+    text = settings.value("FLEET_BACKUPS")
+    if not (text.isascii() and text.isdigit()):
+        raise SettingError(
+            f"FLEET_BACKUPS is {text!r} — write how many backups to keep, or 0 for none"
+        )
+    return int(text)
+
+
+def existing() -> list[Path]:
+    """The backups that there are, the oldest first; what else lies there is somebody's own."""
+    if not backups_dir().is_dir():
+        return []
+    return sorted(file for file in backups_dir().iterdir() if _NAME.fullmatch(file.name))
+
+
+def make() -> Path:
+    """Copy the database as it is at this moment. Raises BackupError."""
+    name = f"library-{utc_now():%Y%m%d-%H%M%S}"
+    try:
+        backups_dir().mkdir(mode=0o700, exist_ok=True)
+        with _under_way() as part:
+            if is_sqlite():
+                _copy_sqlite(part)
+            else:
+                _dump_postgresql(part)
+            part.chmod(0o600)
+            return part.rename(backups_dir() / f"{name}{'.db' if is_sqlite() else '.dump'}")
+    except (OSError, sqlite3.Error) as error:
+        raise BackupError(
+            f"the database could not be copied to {backups_dir()}: {error} — see that the folder "
+            "can be written to and that its disk has the space"
+        ) from error
+
+
+def rotate(most: int) -> int:
+    """Delete all but the newest so many, of at least one; how many went. Raises OSError."""
+    too_many = existing()[:-most]
+    for file in too_many:
+        file.unlink(missing_ok=True)
+    return len(too_many)
+
+
+@contextmanager
+def _under_way() -> Iterator[Path]:
+    """A file for what is not whole yet, which is gone afterwards."""
+    part = backups_dir() / "incoming"
+    try:
+        part.unlink(missing_ok=True)
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _copy_sqlite(target: Path) -> None:
+    """In one step: SQLite reads one state of the file for all of it, and writers go on."""
+    os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
+    with (
+        closing(sqlite3.connect(database.database)) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=delete")
+
+
+def _dump_postgresql(target: Path) -> None:
+    program = shutil.which("pg_dump")
+    if program is None:
+        raise BackupError(
+            "pg_dump is not installed, so the PostgreSQL was not copied — install the "
+            "postgresql-client of the server's version, or back it up where it runs and set "
+            "FLEET_BACKUPS=0"
+        )
+    url = settings.database_url()
+    password = urlsplit(url).password
+    without = url.replace(f":{password}@", "@", 1) if password else url
+    run = subprocess.run(
+        [program, "--format=custom", "--no-password", f"--file={target}", f"--dbname={without}"],
+        env=os.environ | ({"PGPASSWORD": unquote(password)} if password else {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        lines = run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"]
+        raise BackupError(
+            f"pg_dump of {without_password(url)} failed: {lines[-1]} — see its message"
+        )

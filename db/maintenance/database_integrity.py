@@ -1,0 +1,210 @@
+"""Integrity of the database: damage, rows that name nothing; statistics and free space."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from peewee import SQL, fn
+
+from db.models import (
+    Album,
+    AlbumArtist,
+    Artist,
+    ChosenImage,
+    ClusterMembership,
+    ClusterModel,
+    Cover,
+    EntityType,
+    Fact,
+    Genre,
+    LedgerRow,
+    Problem,
+    Track,
+    TrackArtist,
+    TrackGenre,
+    Vector,
+    VectorModel,
+    database,
+)
+from db.sql.connection import is_sqlite, transaction
+from db.sql.queries import slices, tuples
+
+_PAGES_AT_ONCE = 2_000
+"""Pages of 4 KiB that are given back in one transaction: some hundredths of a second."""
+_ANALYSIS_LIMIT = 1_000
+"""Rows of an index from which SQLite estimates the rest, so that ANALYZE is quick on any size."""
+_MOST_FAULTS = 5
+
+
+def damage() -> list[str]:
+    """What SQLite finds wrong in its file; [] on PostgreSQL, which has checksums of its own."""
+    if not is_sqlite():
+        return []
+    return [row[0] for row in _query(f"PRAGMA quick_check({_MOST_FAULTS})") if row[0] != "ok"]
+
+
+def broken_keys() -> list[str]:
+    """Rows of SQLite that name a row that is not there; PostgreSQL lets none be."""
+    if not is_sqlite():
+        return []
+    return [
+        f"row {row[1]} of {row[0]} names a row of {row[2]} that is not there"
+        for row in _query("PRAGMA foreign_key_check")
+    ][:_MOST_FAULTS]
+
+
+def analyse_tables() -> int:
+    """Have the planner know what the tables hold; how many tables were looked at anew."""
+    if is_sqlite():
+        before = set(_statistics())
+        database.execute_sql(f"PRAGMA analysis_limit={_ANALYSIS_LIMIT}")
+        database.execute_sql("ANALYZE")
+        return len({row[0] for row in set(_statistics()) ^ before})
+    database.execute_sql("SELECT pg_stat_force_next_flush()")
+    changed = [
+        name
+        for (name,) in _query(
+            "SELECT relname FROM pg_stat_user_tables WHERE n_mod_since_analyze > 0 "
+            "OR (last_analyze IS NULL AND last_autoanalyze IS NULL) ORDER BY relname"
+        )
+    ]
+    for name in changed:
+        database.execute_sql(f'ANALYZE "{name}"')
+    return len(changed)
+
+
+def free_pages() -> int:
+    """Give free pages of the SQLite file back to the disk; how many. PostgreSQL does so itself."""
+    if not is_sqlite() or _pragma("auto_vacuum") == 0:
+        return 0
+    free = before = _pragma("freelist_count")
+    while free:
+        database.execute_sql(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+        left = _pragma("freelist_count")
+        if left >= free:
+            break
+        free = left
+    return before - free
+
+
+def unreleased_bytes() -> int:
+    """Bytes that are free inside an SQLite file that was made without incremental vacuum."""
+    if not is_sqlite() or _pragma("auto_vacuum") != 0:
+        return 0
+    return _pragma("freelist_count") * _pragma("page_size")
+
+
+def truncate_log() -> None:
+    """Move SQLite's write-ahead log into the file and cut it, unless somebody is reading."""
+    if is_sqlite():
+        database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _statistics() -> Iterator[tuple[object, ...]]:
+    (exists,) = next(_query("SELECT COUNT(*) FROM sqlite_master WHERE name = 'sqlite_stat1'"))
+    return _query("SELECT tbl, idx, stat FROM sqlite_stat1") if exists else iter(())
+
+
+def _pragma(pragma: str) -> int:
+    ((value,),) = database.execute_sql(f"PRAGMA {pragma}").fetchall()
+    return int(value)
+
+
+def _query(statement: str) -> Iterator[tuple[str, ...]]:
+    return iter(database.execute_sql(statement).fetchall())
+
+
+MOST_AT_ONCE = 10_000
+"""Rows of a kind that one look finds; the next look finds the next."""
+_ENTITIES: dict[EntityType, Any] = {
+    EntityType.TRACK: Track,
+    EntityType.ALBUM: Album,
+    EntityType.ARTIST: Artist,
+    EntityType.FILE: Problem,
+}
+_POINTING: dict[str, Any] = {
+    "needs": LedgerRow,
+    "covers": Cover,
+    "chosen pictures": ChosenImage,
+    "vectors": Vector,
+    "facts": Fact,
+}
+"""Tables that name an entity by type and id."""
+
+
+class UnusedEntities(NamedTuple):
+    """Albums, artists and genres that no track is of."""
+
+    albums: list[int]
+    artists: list[int]
+    genres: list[int]
+
+
+def drop_orphans() -> dict[str, int]:
+    """Delete rows whose entity is gone; how many, by what they are."""
+    dropped: dict[str, int] = {}
+    for what, table in _POINTING.items():
+        ids = [id_ for type_ in _ENTITIES for id_ in _dangling(table, type_)]
+        dropped[f"{what} of nothing"] = _delete_rows(table, ids)
+    dropped["memberships of nothing"] = _delete_rows(ClusterMembership, list(_orphan_memberships()))
+    return dropped
+
+
+def unused_entities() -> UnusedEntities:
+    """What no track, not even a missing one, belongs to or names."""
+    used = fn.EXISTS
+    albums = Album.select(Album.id).where(~used(_matching(Track, Track.album == Album.id)))
+    artists = Artist.select(Artist.id).where(
+        ~used(_matching(TrackArtist, TrackArtist.artist == Artist.id)),
+        ~used(_matching(AlbumArtist, AlbumArtist.artist == Artist.id)),
+    )
+    genres = Genre.select(Genre.id).where(
+        ~used(_matching(TrackGenre, TrackGenre.genre == Genre.id))
+    )
+    return UnusedEntities(
+        *(
+            [id_ for (id_,) in tuples(each.limit(MOST_AT_ONCE))]
+            for each in (albums, artists, genres)
+        )
+    )
+
+
+def vectors_of_wrong_dimension() -> int:
+    """How many vectors have another dimension than their model."""
+    query = Vector.select(fn.COUNT(Vector.id)).join(VectorModel)
+    ((count,),) = tuples(query.where(Vector.dimension != VectorModel.dimension))
+    return int(count)
+
+
+def _dangling(table: Any, entity_type: EntityType) -> Iterator[int]:
+    entity = _ENTITIES[entity_type]
+    query = table.select(table.id).where(
+        table.entity_type == entity_type,
+        ~fn.EXISTS(_matching(entity, entity.id == table.entity_id)),
+    )
+    return (id_ for (id_,) in tuples(query.limit(MOST_AT_ONCE)))
+
+
+def _orphan_memberships() -> Iterator[int]:
+    for entity_type in (EntityType.TRACK, EntityType.ARTIST):
+        entity = _ENTITIES[entity_type]
+        query = (
+            ClusterMembership.select(ClusterMembership.id)
+            .join(ClusterModel)
+            .where(
+                ClusterModel.entity_type == entity_type,
+                ~fn.EXISTS(_matching(entity, entity.id == ClusterMembership.entity_id)),
+            )
+        )
+        yield from (id_ for (id_,) in tuples(query.limit(MOST_AT_ONCE)))
+
+
+def _matching(table: Any, where: Any) -> Any:
+    return table.select(SQL("1")).where(where)
+
+
+def _delete_rows(table: Any, ids: list[int]) -> int:
+    count = 0
+    for part in slices(ids):
+        with transaction():
+            count += int(table.delete().where(table.id.in_(list(part))).execute())
+    return count

@@ -1,0 +1,262 @@
+"""What the files say: tracks with their audio features, albums, artists and genres."""
+
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CompositeKey,
+    DateTimeField,
+    FloatField,
+    ForeignKeyField,
+    IntegerField,
+    JSONField,
+    TextField,
+)
+
+from db.models.base import Table, utc_now
+
+
+class Artist(Table):
+    """A credited name, as written. Two spellings are two artists."""
+
+    id = AutoField()
+    name = TextField(unique=True)
+    sort_name = TextField(null=True)
+    musicbrainz_id = TextField(null=True)
+
+    class Meta:
+        table_name = "artists"
+
+
+class Album(Table):
+    """An album: what `jobs.batch` groups under one key."""
+
+    id = AutoField()
+    key = TextField(unique=True)
+    """The natural key; see `jobs.batch.album_groups`."""
+    title = TextField(null=True)
+    album_artist = TextField(null=True)
+    """The album artists as shown."""
+    sort_title = TextField(null=True)
+    date = TextField(null=True)
+    original_date = TextField(null=True)
+    compilation = BooleanField(default=False)
+    disc_total = IntegerField(null=True)
+    label = TextField(null=True)
+    catalogue_number = TextField(null=True)
+    musicbrainz_release_id = TextField(null=True, index=True)
+    musicbrainz_release_group_id = TextField(null=True)
+    added_at = DateTimeField(default=utc_now)
+
+    class Meta:
+        table_name = "albums"
+
+
+class Track(Table):
+    """An audio file that was read."""
+
+    id = AutoField()
+    path = TextField(unique=True)
+    folder = TextField(index=True)
+    group_folder = TextField(index=True)
+    """The folder that stands for the album's place; see `db.library.albums`."""
+    album = ForeignKeyField(Album, null=True, backref="tracks", on_delete="SET NULL")
+    album_id: int | None
+    title = TextField(null=True)
+    disc = IntegerField(null=True)
+    disc_total = IntegerField(null=True)
+    disc_subtitle = TextField(null=True)
+    track = IntegerField(null=True)
+    track_total = IntegerField(null=True)
+    date = TextField(null=True)
+    original_date = TextField(null=True)
+
+    album_title = TextField(null=True)
+    """The album as the file names it."""
+    album_artist_names = JSONField(default=list)
+    """The album artists as the file names them: a list of text."""
+    compilation = BooleanField(default=False)
+
+    composers = JSONField(default=list)
+    moods = JSONField(default=list)
+    bpm = FloatField(null=True)
+    key = TextField(null=True)
+    labels = JSONField(default=list)
+    catalogue_numbers = JSONField(default=list)
+    isrcs = JSONField(default=list)
+    has_lyrics = BooleanField(default=False)
+    replaygain_track_gain = FloatField(null=True)
+    replaygain_track_peak = FloatField(null=True)
+    replaygain_album_gain = FloatField(null=True)
+    replaygain_album_peak = FloatField(null=True)
+    title_sort = TextField(null=True)
+    album_sort = TextField(null=True)
+    artist_sorts = JSONField(default=list)
+    album_artist_sorts = JSONField(default=list)
+
+    musicbrainz_recording_id = TextField(null=True)
+    musicbrainz_track_id = TextField(null=True)
+    musicbrainz_release_id = TextField(null=True)
+    musicbrainz_release_group_id = TextField(null=True)
+    musicbrainz_artist_ids = JSONField(default=list)
+    musicbrainz_album_artist_ids = JSONField(default=list)
+    acoustid = TextField(null=True)
+
+    duration = FloatField(null=True)
+    """Seconds."""
+    codec = TextField()
+    container = TextField()
+    bit_rate = IntegerField(null=True)
+    sample_rate = IntegerField(null=True)
+    bit_depth = IntegerField(null=True)
+    channels = IntegerField(null=True)
+
+    size = BigIntegerField()
+    mtime_ns = BigIntegerField()
+    content_id = TextField(index=True)
+    """Equal for a file that was moved or copied; see `jobs.content`."""
+    missing_since = DateTimeField(null=True, index=True)
+    """When a scan first found the file gone or no longer readable; None while it is there."""
+    added_at = DateTimeField(default=utc_now)
+
+    class Meta:
+        table_name = "tracks"
+
+
+class TrackArtist(Table):
+    """The artists of a track, in the order of its tag."""
+
+    track = ForeignKeyField(Track, backref="track_artists", on_delete="CASCADE")
+    position = IntegerField()
+    artist = ForeignKeyField(Artist, backref="track_artists", on_delete="CASCADE")
+
+    class Meta:
+        table_name = "track_artists"
+        primary_key = CompositeKey("track", "position")
+
+
+class AlbumArtist(Table):
+    """The artists of an album, in order."""
+
+    album = ForeignKeyField(Album, backref="album_artists", on_delete="CASCADE")
+    position = IntegerField()
+    artist = ForeignKeyField(Artist, backref="album_artists", on_delete="CASCADE")
+
+    class Meta:
+        table_name = "album_artists"
+        primary_key = CompositeKey("album", "position")
+
+
+class Genre(Table):
+    """A genre, as written."""
+
+    id = AutoField()
+    name = TextField(unique=True)
+
+    class Meta:
+        table_name = "genres"
+
+
+class TrackGenre(Table):
+    """The genres of a track, in the order of its tag."""
+
+    track = ForeignKeyField(Track, backref="track_genres", on_delete="CASCADE")
+    position = IntegerField()
+    genre = ForeignKeyField(Genre, backref="track_genres", on_delete="CASCADE")
+
+    class Meta:
+        table_name = "track_genres"
+        primary_key = CompositeKey("track", "position")
+
+
+class AudioFeatures(Table):
+    """What was heard in a track's excerpt; see `jobs.audio_analysis`. Of silence most is None.
+
+    Each is a mean over the excerpt's frames, and its `…_deviation` their standard deviation.
+    """
+
+    track = ForeignKeyField(Track, primary_key=True, backref="features", on_delete="CASCADE")
+    track_id: int
+    extractor = IntegerField(index=True)
+    """The version of the extractor that wrote the row."""
+    content_id = TextField()
+    """That of the track when it was analysed: another one has another sound, or other tags."""
+    analysed_at = DateTimeField(default=utc_now, index=True)
+    decoder = TextField()
+    """soundfile or pyav."""
+    start = FloatField()
+    """Seconds from the beginning of the track to the excerpt."""
+    seconds = FloatField()
+    """How long the excerpt is."""
+
+    bpm = FloatField(null=True, index=True)
+    """Beats a minute; None when there is no pulse."""
+    bpm_confidence = FloatField(null=True)
+    """0 to 1."""
+    bpm_candidates = JSONField(default=list)
+    """[beats a minute, strength 0 to 1]: the tempo, and those it may be taken for."""
+    tag_bpm = FloatField(null=True)
+    """What the file's tags say the tempo is."""
+    pulse = FloatField(null=True)
+    """How clear the pulse is, 0 to 1."""
+    onset_rate = FloatField(null=True)
+    """Onsets a second."""
+
+    key = TextField(null=True)
+    """Such as F#m and Bb; None when nothing has a pitch."""
+    mode = TextField(null=True)
+    """major or minor."""
+    camelot = TextField(null=True, index=True)
+    """The key's place on the Camelot wheel, 1A to 12B."""
+    key_confidence = FloatField(null=True)
+    """0 to 1."""
+    tuning = FloatField(null=True)
+    """Cents above A = 440 Hz."""
+    chroma_mean = JSONField(default=list)
+    """From C on, twelve numbers of 0 to 1."""
+    chroma_deviation = JSONField(default=list)
+    chroma_entropy = FloatField(null=True)
+    """0 for one pitch class, 1 for all alike."""
+
+    loudness = FloatField(null=True)
+    """LUFS, of EBU R 128; None for silence."""
+    loudness_range = FloatField(null=True)
+    """LU, of EBU Tech 3342."""
+    peak = FloatField()
+    """dBFS."""
+    dynamic_range = FloatField()
+    """dB from the loudest parts up to the peak."""
+
+    centroid = FloatField(null=True)
+    """Hz, as the next two; see `jobs.audio_analysis.timbre`."""
+    centroid_deviation = FloatField(null=True)
+    bandwidth = FloatField(null=True)
+    bandwidth_deviation = FloatField(null=True)
+    rolloff = FloatField(null=True)
+    rolloff_deviation = FloatField(null=True)
+    flatness = FloatField(null=True)
+    """0 a tone, 1 white noise."""
+    flatness_deviation = FloatField(null=True)
+    zero_crossings = FloatField(null=True)
+    """A second."""
+    zero_crossings_deviation = FloatField(null=True)
+    rms = FloatField(null=True)
+    """Full scale is 1."""
+    rms_deviation = FloatField(null=True)
+    contrast = JSONField(default=list)
+    """dB in seven sub-bands."""
+    mfcc_mean = JSONField(default=list)
+    """Twenty coefficients."""
+    mfcc_deviation = JSONField(default=list)
+
+    energy = FloatField(null=True)
+    """0 to 1, as the next four; see `jobs.audio_analysis.scores`."""
+    danceability = FloatField(null=True)
+    acousticness = FloatField(null=True)
+    instrumentalness = FloatField(null=True)
+    valence = FloatField(null=True)
+    synthetic_tags = JSONField(default=list)
+    """[tag, feature and value that it came from]."""
+
+    class Meta:
+        table_name = "audio_features"

@@ -1,0 +1,64 @@
+"""Times of schedules, runs of maintenance jobs, and daily health reports."""
+
+from peewee import AutoField, DateField, DateTimeField, FloatField, JSONField, TextField
+
+from db.models.base import Table, utc_now
+
+
+class ScheduleTime(Table):
+    """How far a schedule has come; see `db.maintenance.schedules`."""
+
+    name = TextField(primary_key=True)
+    cron = TextField()
+    """Its times when the row was written: other ones begin anew."""
+    seen_to = DateTimeField()
+    """Every due moment up to here was seen to."""
+    fired_at = DateTimeField(null=True)
+    """When its job was last enqueued."""
+    job_id = TextField(null=True)
+    """The job that was."""
+
+    class Meta:
+        table_name = "schedule_times"
+
+
+class MaintenanceRun(Table):
+    """One run of a job of upkeep; see `db.maintenance.maintenance_runs`."""
+
+    id = AutoField()
+    job = TextField()
+    """Such as `maintenance.optimize_database`."""
+    started_at = DateTimeField()
+    seconds = FloatField()
+    changes = JSONField(default=dict)
+    """What changed: how many, by a few words that say of what."""
+    notes = JSONField(default=list)
+    """Sentences that explain it: a list of text."""
+    fault = TextField(null=True)
+    """Why it ended half way; None when it did not."""
+
+    class Meta:
+        table_name = "maintenance_runs"
+        indexes = ((("job", "started_at"), False),)
+
+
+class HealthReport(Table):
+    """One day's report; see `db.maintenance.health_reports`."""
+
+    day = DateField(primary_key=True)
+    """In local time."""
+    made_at = DateTimeField(default=utc_now)
+    queues = JSONField(default=list)
+    """Of each queue a `db.maintenance.health_reports.QueueDay`: a list, for jsonb keeps no order of
+    names.
+    """
+    totals = JSONField(default=dict)
+    """Jobs done and failed and their seconds by name, since Redis was empty: the next report
+    takes the difference."""
+    library = JSONField(default=list)
+    """How many tracks, missing tracks, albums, artists and problems there are: [["tracks", 6]]."""
+    work = JSONField(default=list)
+    """What each kind of work still has to do, and failed at: [["album cover", 3, 1]]."""
+
+    class Meta:
+        table_name = "health_reports"

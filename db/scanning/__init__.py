@@ -1,0 +1,1 @@
+"""Scans and their chunks, which files they take, and the problems that files have."""

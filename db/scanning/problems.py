@@ -1,0 +1,110 @@
+"""Problems: files that cost only themselves, each with its reason."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from peewee import fn
+
+from db import ledger
+from db.models import EntityType, Problem, utc_now
+from db.scanning.library_files import Scope
+from db.sql.path_text import is_under
+from db.sql.queries import slices, tuples
+
+
+class Stage(StrEnum):
+    """What was done with a file when it had its problem."""
+
+    SCAN = "scan"
+    """A folder was listed."""
+    READING = "metadata"
+    """An audio file was read."""
+    COVER = "cover"
+    """A picture was decoded."""
+    ANALYSIS = "analysis"
+    """The sound was decoded."""
+
+
+class FileProblem(NamedTuple):
+    """A problem with a file."""
+
+    path: str
+    stage: Stage
+    code: str
+    """A `jobs.records.ProblemCode`."""
+    message: str
+    size: int | None = None
+    """Of a file that is not read again before it changes, its size in bytes and its time."""
+    mtime_ns: int | None = None
+
+
+class SeenFile(NamedTuple):
+    """The file as it was when it had its problem."""
+
+    size: int | None
+    mtime_ns: int | None
+
+
+def record(found: Sequence[FileProblem]) -> None:
+    """Write problems. Of one that is known `first_seen` is kept."""
+    for part in slices(found):
+        rows = [{**each._asdict(), "last_seen": utc_now()} for each in part]
+        Problem.insert_many(rows).on_conflict(
+            conflict_target=[Problem.path, Problem.stage],
+            preserve=[
+                Problem.code,
+                Problem.message,
+                Problem.size,
+                Problem.mtime_ns,
+                Problem.last_seen,
+            ],
+        ).execute()
+
+
+def clear(paths: Sequence[str], stage: Stage) -> None:
+    """Drop the problems that a stage had with these files, quarantine included."""
+    for part in slices(paths):
+        here = Problem.path.in_(list(part)) & (Problem.stage == stage)
+        ids = [problem_id for (problem_id,) in tuples(Problem.select(Problem.id).where(here))]
+        ledger.forget(EntityType.FILE, ids)
+        Problem.delete().where(Problem.id.in_(ids)).execute()
+
+
+def problem_id(path: str, stage: Stage) -> int:
+    """The id of the problem that a stage had with this file."""
+    problem = Problem.get(Problem.path == path, Problem.stage == stage)
+    return int(problem.id)
+
+
+def known_files(root: str, stage: Stage, scope: Scope | None = None) -> dict[str, SeenFile]:
+    """The files below `root`, or in that part of it, that a stage had a problem with.
+
+    They are as they were then.
+    """
+    prefix = root.rstrip("/") + "/"
+    query = Problem.select(Problem.path, Problem.size, Problem.mtime_ns).where(
+        Problem.stage == stage, fn.SUBSTR(Problem.path, 1, len(prefix)) == prefix
+    )
+    return {
+        path: SeenFile(size, mtime_ns)
+        for path, size, mtime_ns in tuples(query)
+        if scope is None or scope.holds(path)
+    }
+
+
+def listed(root: str | None = None) -> list[Problem]:
+    """Every problem, or those below `root`, by path."""
+    problems = Problem.select().order_by(Problem.path, Problem.stage)
+    return [problem for problem in problems if root is None or is_under(problem.path, root)]
+
+
+def count() -> int:
+    """How many problems there are."""
+    return int(Problem.select().count())
+
+
+def problem_page(first: int, most: int) -> list[Problem]:
+    """Up to `most` problems by path, from position `first` on."""
+    ordered = Problem.select().order_by(Problem.path, Problem.stage)
+    return list(ordered.limit(most).offset(first))

@@ -1,0 +1,216 @@
+"""Measurements of models, and the status of the model in use: version, age, health, retraining."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from db.models import AudioFeatures, Kind, LedgerRow, ModelHealth, State, Track, Vector
+from db.models import EntityType as Entity
+from db.similarity import tag_vocabulary, vectors
+from db.similarity.tag_vocabulary import Check
+from db.similarity.vectors import ModelVersion
+from db.sql.connection import transaction
+from db.sql.queries import tuples
+
+
+class Verdict(StrEnum):
+    """What follows from a measurement."""
+
+    GOOD = "good"
+    RETRAIN = "retrain"
+    """A model that is trained now would do better."""
+    POOR = "poor"
+    """Something is amiss that a training does not mend."""
+
+
+class Measures(NamedTuple):
+    """How a model holds up; None for what could not be measured."""
+
+    coverage: float | None
+    """The share of the tracks heard that have a vector by it."""
+    drift: float | None
+    """How far newer tracks lie from those it was trained on, in standard deviations."""
+    stability: float | None
+    """The share of the ten nearest that are the same as by the model before."""
+    recall: float | None
+    """The share of tracks whose genre, held out, the ten nearest tell."""
+    chance: float | None
+    """The recall of always naming the most frequent genre."""
+
+
+class Sample(NamedTuple):
+    """The nearest of some tracks by a model."""
+
+    newest: int
+    """The highest id of a track that had a vector: later ones were no candidates."""
+    nearest: dict[int, list[int]]
+
+
+class Health(NamedTuple):
+    """A measurement of a model."""
+
+    model_id: int
+    checked_at: datetime
+    measures: Measures
+    verdict: Verdict
+    reason: str
+
+
+def record_health(health: Health, sample: Sample) -> None:
+    """Write a measurement; its sample takes the place of the model's earlier ones."""
+    kept = {"newest": sample.newest, "nearest": {str(k): v for k, v in sample.nearest.items()}}
+    with transaction():
+        ModelHealth.update(neighbours={}).where(ModelHealth.model == health.model_id).execute()
+        ModelHealth.create(
+            model=health.model_id,
+            checked_at=health.checked_at,
+            verdict=health.verdict.value,
+            reason=health.reason,
+            neighbours=kept,
+            **health.measures._asdict(),
+        )
+
+
+def last_health(model: ModelVersion) -> Health | None:
+    """The newest measurement of a model."""
+    row = (
+        ModelHealth.select()
+        .where(ModelHealth.model == model.id)
+        .order_by(ModelHealth.checked_at.desc(), ModelHealth.id.desc())
+        .first()
+    )
+    if row is None:
+        return None
+    measures = Measures._make(getattr(row, name) for name in Measures._fields)
+    return Health(row.model_id, row.checked_at, measures, Verdict(row.verdict), row.reason)
+
+
+def first_recall(model: ModelVersion) -> float | None:
+    """What recall was when it was first measured of this model."""
+    query = (
+        ModelHealth.select(ModelHealth.recall)
+        .where(ModelHealth.model == model.id, ModelHealth.recall.is_null(False))
+        .order_by(ModelHealth.id)
+        .limit(1)
+    )
+    return next((recall for (recall,) in tuples(query)), None)
+
+
+def sample_before(model: ModelVersion) -> Sample | None:
+    """The sample of the last model before this one that was measured."""
+    row = (
+        ModelHealth.select(ModelHealth.neighbours)
+        .where(ModelHealth.model < model.id)
+        .order_by(ModelHealth.model.desc(), ModelHealth.id.desc())
+        .first()
+    )
+    if row is None or not row.neighbours:
+        return None
+    nearest = {int(track_id): ids for track_id, ids in row.neighbours["nearest"].items()}
+    return Sample(row.neighbours["newest"], nearest)
+
+
+def coverage(model: ModelVersion) -> float | None:
+    """The share of the tracks heard, and still there, with a vector by this model.
+
+    None without any. Silence is not heard.
+    """
+    heard = (
+        AudioFeatures.select()
+        .join(Track)
+        .where(AudioFeatures.rms.is_null(False), Track.missing_since.is_null())
+    )
+    total = heard.count()
+    with_vector = heard.join(
+        Vector,
+        on=(
+            (Vector.entity_id == Track.id)
+            & (Vector.entity_type == Entity.TRACK)
+            & (Vector.model == model.id)
+        ),
+    ).count()
+    return with_vector / total if total else None
+
+
+def vectors_to_make() -> int:
+    """How many tracks' vectors are being made, or are to be."""
+    query = LedgerRow.select().where(
+        LedgerRow.kind == Kind.VECTOR,
+        LedgerRow.entity_type == Entity.TRACK,
+        LedgerRow.state.in_([State.TODO, State.LEASED]),
+    )
+    return int(query.count())
+
+
+def tracks_analysed_since(model: ModelVersion, most: int) -> list[int]:
+    """The tracks that were heard after this model's training had begun, the last ones."""
+    query = (
+        AudioFeatures.select(AudioFeatures.track)
+        .join(Track)
+        .where(
+            AudioFeatures.analysed_at > model.trained_at,
+            AudioFeatures.rms.is_null(False),
+            Track.missing_since.is_null(),
+        )
+        .order_by(AudioFeatures.analysed_at.desc(), AudioFeatures.track)
+        .limit(most)
+    )
+    return [track_id for (track_id,) in tuples(query)]
+
+
+class ModelStatus(NamedTuple):
+    """The model in use, and what the last looks at it and at the tags found."""
+
+    model: ModelVersion
+    age: float
+    """Seconds since its training began."""
+    health: Health | None
+    """None until it was measured."""
+    check: Check | None
+    """None until tags were looked at since it took over."""
+
+    @property
+    def retrain(self) -> str | None:
+        """Why a training is due; None when none is."""
+        if self.check and self.check.retrain:
+            return self.check.reason
+        if self.health and self.health.verdict is Verdict.RETRAIN:
+            return self.health.reason
+        return None
+
+    @property
+    def reason(self) -> str:
+        """Why a training is due, or why none is."""
+        return self.retrain or (self.check.reason if self.check else "not checked yet")
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        health = self.health
+        return {
+            "version": self.model.id,
+            "trained_at": f"{self.model.trained_at.isoformat(timespec='seconds')}Z",
+            "trained_because": self.model.reason,
+            "age": round(self.age),
+            "tracks": self.model.tracks,
+            "health": None
+            if health is None
+            else {
+                "checked_at": f"{health.checked_at.isoformat(timespec='seconds')}Z",
+                "verdict": health.verdict.value,
+                "reason": health.reason,
+                **health.measures._asdict(),
+            },
+            "retrain": self.retrain is not None,
+            "reason": self.reason,
+        }
+
+
+def model_status(now: datetime) -> ModelStatus | None:
+    """How it stands; None while there is no model."""
+    model = vectors.current_model()
+    if model is None:
+        return None
+    check = tag_vocabulary.last_check()
+    of_it = check if check and check.model_id == model.id else None
+    age = (now - model.trained_at).total_seconds()
+    return ModelStatus(model, age, last_health(model), of_it)

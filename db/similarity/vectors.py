@@ -1,0 +1,290 @@
+"""Vectors and the models that made them; every vector has its model's dimension.
+
+Vectors are bytes here, 32-bit little-endian floats, so that light programs need no NumPy;
+`db.similarity.neighbours` makes arrays of them. A new model is put in use when all its vectors are
+made.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from peewee import Expression, Field, ModelSelect, Value, fn
+
+from db.errors import WrongDimensionError
+from db.models import EntityType, Kind, LedgerRow, State, Vector, VectorModel, database, utc_now
+from db.sql.connection import is_sqlite, transaction
+from db.sql.queries import slices, tuples
+
+BYTES_A_NUMBER = 4
+_ROWS = 200
+_READ_AT_ONCE = 5_000
+
+
+class ModelVersion(NamedTuple):
+    """A model, without its parameters."""
+
+    id: int
+    trained_at: datetime
+    reason: str
+    dimension: int
+    tracks: int
+    genres: int
+    vocabulary: str
+
+
+_VERSION = tuple(getattr(VectorModel, name) for name in ModelVersion._fields)
+
+
+def current_model() -> ModelVersion | None:
+    """The newest model whose vectors are all made; None when none was trained yet."""
+    trained = VectorModel.select(*_VERSION).where(~VectorModel.in_training)
+    query = trained.order_by(VectorModel.id.desc()).limit(1)
+    return next((ModelVersion._make(row) for row in tuples(query)), None)
+
+
+def parameters(model_id: int) -> bytes:
+    """What a model was stored with."""
+    query = VectorModel.select(VectorModel.parameters).where(VectorModel.id == model_id)
+    return next(bytes(stored) for (stored,) in tuples(query))
+
+
+def record_vectors(
+    entity_type: EntityType, model: ModelVersion, vectors: Mapping[int, bytes | memoryview]
+) -> None:
+    """Write vectors by entity id, in place of earlier ones by the same model.
+
+    Raises WrongDimensionError.
+    """
+    for entity_id, numbers in vectors.items():
+        check_dimension(model.dimension, numbers, f"the vector of {entity_type} {entity_id}")
+    rows = [
+        {
+            "entity_type": entity_type,
+            "entity_id": entity_id,
+            "model": model.id,
+            "dimension": model.dimension,
+            "numbers": bytes(numbers),
+            "made_at": utc_now(),
+        }
+        for entity_id, numbers in vectors.items()
+    ]
+    for part in slices(rows, _ROWS):
+        Vector.insert_many(part).on_conflict(
+            conflict_target=[Vector.entity_type, Vector.entity_id, Vector.model],
+            preserve=[Vector.dimension, Vector.numbers, Vector.made_at],
+        ).execute()
+
+
+def all_of(entity_type: EntityType, model: ModelVersion) -> Iterator[tuple[int, bytes]]:
+    """Each entity's id and vector by this model, by id. Raises WrongDimensionError."""
+    for rows in blocks(entity_type, model):
+        yield from rows
+
+
+def blocks(entity_type: EntityType, model: ModelVersion) -> Iterator[list[tuple[int, bytes]]]:
+    """The same a part at a time: a cursor would keep them all."""
+    after = 0
+    while rows := [
+        (entity_id, bytes(numbers))
+        for entity_id, numbers in tuples(
+            _vectors_after(
+                entity_type, model, after, _READ_AT_ONCE, Vector.entity_id, Vector.numbers
+            )
+        )
+    ]:
+        for entity_id, numbers in rows:
+            check_dimension(model.dimension, numbers, f"the vector of {entity_type} {entity_id}")
+        yield rows
+        after = rows[-1][0]
+
+
+def ids_of(entity_type: EntityType, model: ModelVersion, after: int, most: int) -> list[int]:
+    """The next entities after this id that have a vector by this model, by id."""
+    rows = tuples(_vectors_after(entity_type, model, after, most, Vector.entity_id))
+    return [entity_id for (entity_id,) in rows]
+
+
+def vector_count(entity_type: EntityType, model: ModelVersion) -> int:
+    """How many entities have a vector by this model."""
+    mine = (Vector.entity_type == entity_type, Vector.model == model.id)
+    return int(Vector.select().where(*mine).count())
+
+
+def _vectors_after(
+    entity_type: EntityType, model: ModelVersion, after: int, most: int, *columns: "Field[Any]"
+) -> "ModelSelect[Any]":
+    mine = (Vector.entity_type == entity_type, Vector.model == model.id, Vector.entity_id > after)
+    return Vector.select(*columns).where(*mine).order_by(Vector.entity_id).limit(most)
+
+
+def some_of(
+    entity_type: EntityType, model: ModelVersion, entity_ids: Sequence[int]
+) -> dict[int, bytes]:
+    """Those of these entities' vectors that there are by this model. Raises WrongDimensionError."""
+    found: dict[int, bytes] = {}
+    for ids in slices(entity_ids):
+        query = Vector.select(Vector.entity_id, Vector.numbers).where(
+            Vector.entity_type == entity_type,
+            Vector.model == model.id,
+            Vector.entity_id.in_(list(ids)),
+        )
+        found.update((entity_id, bytes(numbers)) for entity_id, numbers in tuples(query))
+    for entity_id, numbers in found.items():
+        check_dimension(model.dimension, numbers, f"the vector of {entity_type} {entity_id}")
+    return found
+
+
+class Stamp(NamedTuple):
+    """What tells whether vectors were added, replaced or dropped since."""
+
+    rows: int
+    newest: datetime | None
+    """When the last of them was made."""
+
+
+def stamp(entity_type: EntityType, model: ModelVersion) -> Stamp:
+    """How the vectors by this model stand."""
+    query = Vector.select(fn.COUNT(Vector.id), fn.MAX(Vector.made_at)).where(
+        Vector.entity_type == entity_type, Vector.model == model.id
+    )
+    ((count, newest),) = tuples(query)
+    return Stamp(count, newest)
+
+
+def forget(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
+    """Drop the vectors of entities that are gone, or are nothing that has one any more."""
+    for ids in slices(entity_ids):
+        Vector.delete().where(
+            Vector.entity_type == entity_type, Vector.entity_id.in_(list(ids))
+        ).execute()
+
+
+def check_dimension(dimension: int, numbers: bytes | memoryview, name: str) -> None:
+    """Raises WrongDimensionError unless there are so many numbers."""
+    if len(numbers) != dimension * BYTES_A_NUMBER:
+        raise WrongDimensionError(
+            f"{name} has {len(numbers) // BYTES_A_NUMBER} numbers, its model says {dimension} — "
+            "`fleet enqueue vectorization.rebuild` recomputes all vectors"
+        )
+
+
+MODELS_KEPT = 10
+"""How many models are kept, the one in use included; of the older ones no vectors are."""
+IN_TRAINING = "the model in training will compute its vector"
+_ROWS_AT_ONCE = 5_000
+"""Deleted in one transaction, so that others may write in between."""
+
+
+class TrainedModel(NamedTuple):
+    """What a training makes."""
+
+    dimension: int
+    tracks: int
+    genres: int
+    vocabulary: str
+    parameters: bytes
+
+
+def begin_model(reason: str, trained: TrainedModel) -> ModelVersion:
+    """Write a model that is not in use yet."""
+    with transaction():
+        row = VectorModel.create(reason=reason, in_training=True, **trained._asdict())
+    return ModelVersion._make(getattr(row, name) for name in ModelVersion._fields)
+
+
+def record_in_training(
+    model: ModelVersion, entity_type: EntityType, made: Mapping[int, bytes]
+) -> None:
+    """Write vectors by a model in training. Raises WrongDimensionError.
+
+    Entities that nobody ever asked a vector for have a row in the ledger from now on.
+    """
+    unasked = {"kind": Kind.VECTOR, "entity_type": entity_type, "state": State.NONE}
+    rows = [{**unasked, "entity_id": each, "reason": IN_TRAINING} for each in made]
+    with transaction():
+        record_vectors(entity_type, model, made)
+        for part in slices(rows):
+            LedgerRow.insert_many(part).on_conflict_ignore().execute()
+
+
+def put_in_use(model: ModelVersion) -> None:
+    """Have this model be the one in use, all at once.
+
+    What changed since it began, or has no vector by it, is to be done; what it made is done. An
+    attempt at work loses its leases, for it would write vectors by the model before.
+    """
+    with transaction():
+        if not is_sqlite():  # where the transaction is the only one that writes
+            database.execute_sql("LOCK TABLE ledger IN EXCLUSIVE MODE")
+        _vectors_needed(LedgerRow.state == State.LEASED)
+        _vectors_needed((LedgerRow.state != State.TODO) & ~fn.EXISTS(_vector_of_row(model)))
+        _vectors_needed((LedgerRow.state != State.TODO) & fn.EXISTS(_vector_made_since(model)))
+        LedgerRow.update(state=State.DONE, reason=None, look_again_at=None).where(
+            LedgerRow.kind == Kind.VECTOR, LedgerRow.state.in_([State.NONE, State.FAILED])
+        ).execute()
+        VectorModel.update(in_training=False).where(VectorModel.id == model.id).execute()
+
+
+def drop_unfinished_models() -> None:
+    """Delete the models whose training was ended, with their vectors."""
+    for model_id in _model_ids(VectorModel.in_training):
+        _drop_vectors(Vector.model == model_id)
+        VectorModel.delete().where(VectorModel.id == model_id).execute()
+
+
+def drop_old_models() -> None:
+    """Delete the vectors of all models but the one in use, and the models beyond KEPT."""
+    newest_first = _model_ids(~VectorModel.in_training)
+    for model_id in newest_first[1:]:
+        _drop_vectors(Vector.model == model_id)
+    for model_id in newest_first[MODELS_KEPT:]:
+        VectorModel.delete().where(VectorModel.id == model_id).execute()
+
+
+def _vectors_needed(where: Expression) -> None:
+    LedgerRow.update(
+        state=State.TODO,
+        reason=None,
+        sources=[],
+        attempt=0,
+        lease=None,
+        leased_until=None,
+        look_again_at=None,
+    ).where(LedgerRow.kind == Kind.VECTOR, LedgerRow.state != State.QUARANTINED, where).execute()
+
+
+def _vector_of_row(model: ModelVersion) -> "ModelSelect[Any]":
+    """The vector by this model of the entity of a ledger row."""
+    return Vector.select(Value(1)).where(
+        Vector.model == model.id,
+        Vector.entity_type == LedgerRow.entity_type,
+        Vector.entity_id == LedgerRow.entity_id,
+    )
+
+
+def _vector_made_since(model: ModelVersion) -> "ModelSelect[Any]":
+    """A vector by another model that was made after this one's training had begun."""
+    return Vector.select(Value(1)).where(
+        Vector.model != model.id,
+        Vector.entity_type == LedgerRow.entity_type,
+        Vector.entity_id == LedgerRow.entity_id,
+        Vector.made_at >= model.trained_at,
+    )
+
+
+def _model_ids(where: Any) -> list[int]:
+    """Of models, the newest first."""
+    query = VectorModel.select(VectorModel.id).where(where).order_by(VectorModel.id.desc())
+    return [model_id for (model_id,) in tuples(query)]
+
+
+def _drop_vectors(where: Expression) -> None:
+    while True:
+        with transaction():
+            some = tuples(Vector.select(Vector.id).where(where).limit(_ROWS_AT_ONCE))
+            ids = [row_id for (row_id,) in some]
+            for part in slices(ids):
+                Vector.delete().where(Vector.id.in_(list(part))).execute()
+        if not ids:
+            return

@@ -1,0 +1,44 @@
+"""File names as text, and back, without loss."""
+
+import os
+import re
+
+_OFFSET = 0xF700
+_PRIVATE = re.compile("[\uf780-\uf7ff]")
+_UNDECODABLE = re.compile("[\udc80-\udcff]")
+
+
+def to_text(name: bytes) -> str:
+    """A file name or path as text that any database and JSON can hold."""
+    text = _escaped(name.decode("utf-8", "surrogateescape"))
+    return _UNDECODABLE.sub(lambda m: chr(ord(m[0]) - 0xDC00 + _OFFSET), text)
+
+
+def to_bytes(text: str) -> bytes:
+    """The file name or path that `to_text` wrote as `text`."""
+    if not _PRIVATE.search(text):
+        return text.encode("utf-8")
+    parts = _PRIVATE.sub(lambda m: chr(ord(m[0]) - _OFFSET + 0xDC00), text)
+    return parts.encode("utf-8", "surrogateescape")
+
+
+def shown(text: str) -> str:
+    """A path for people: control characters and undecodable bytes are escaped."""
+    name = os.fsdecode(to_bytes(text))
+    return "".join(c if c.isprintable() else _escape(c) for c in name)
+
+
+def is_under(path: str, root: str) -> bool:
+    """Whether `path` is `root` or lies below it. /music2 does not lie below /music."""
+    return path == root or path.startswith(root.rstrip("/") + "/")
+
+
+def _escaped(text: str) -> str:
+    return _PRIVATE.sub(lambda m: "".join(chr(b + _OFFSET) for b in m[0].encode("utf-8")), text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,92 @@
+"""What queries share: rows as tuples, lists in slices, path prefixes, text without accents.
+
+SQLite allows 32,766 values in one statement, so long lists go in slices. PostgreSQL folds text by
+functions of its own, SQLite by a function of ours: it is called only for text that is not ASCII,
+for it costs more than everything else (100,000 titles: 0.2 s).
+"""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from peewee import Expression, Field, Function, ModelSelect, fn
+
+from db.models import database
+from db.sql.connection import is_sqlite
+
+
+def tuples(query: "ModelSelect[Any]") -> Iterator[tuple[Any, ...]]:
+    """The rows of the query, each the tuple of its selected columns."""
+    return iter(query.tuples())
+
+
+T = TypeVar("T")
+ROWS = 400
+
+
+def slices(items: Sequence[T], size: int = ROWS) -> Iterator[Sequence[T]]:
+    """The items in order, at most `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def below(path: "Field[Any]", folder: str) -> Expression | Function:
+    """Whether a path lies below `folder`; what lies below /music2 does not lie below /music."""
+    begin = folder.rstrip("/") + "/"
+    if is_sqlite():
+        return (path >= begin) & (path < begin[:-1] + "0")  # "0" comes next to "/"
+    return fn.STARTS_WITH(path, begin)
+
+
+_LIGATURES = {"ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"}
+_BARRED = {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "\u0131": "i"}
+"""Letters that Unicode does not take apart."""
+_ACCENTS = dict.fromkeys(range(0x300, 0x370))
+"""Combining marks: each is dropped."""
+_PLAIN = _ACCENTS | str.maketrans(_LIGATURES | _BARRED)
+_BEYOND_ASCII = "*[^ -~]*"
+_LATIN_ENDS = 0x250
+
+
+def fold(text: str | None) -> str | None:
+    """The text without case and accents; None for None."""
+    if text is None or text.isascii():
+        return text and text.lower()
+    return unicodedata.normalize("NFKD", text.casefold()).translate(_PLAIN)
+
+
+def folded(field: Any) -> Function:  # a field, or an expression of some
+    """What a column says, folded, to be compared and sorted by."""
+    if is_sqlite():
+        _teach()
+        return fn.FOLD(field)
+    plain = fn.LOWER(fn.TRANSLATE(field, *_TRANSLATION))
+    for ligature, letters in _LIGATURES.items():
+        plain = fn.REPLACE(plain, ligature, letters)
+    return plain
+
+
+def contains(field: Any, word: str) -> Any:  # an expression
+    """Whether a column contains a word, whatever its case and accents."""
+    plain = fold(word)
+    if not is_sqlite():
+        return folded(field).contains(plain)
+    beyond = field % _BEYOND_ASCII  # GLOB, to SQLite
+    return field.contains(plain) | (beyond & folded(field).contains(plain))
+
+
+def _teach() -> None:
+    """Have SQLite know `fold`, on this connection and all that are opened from now on."""
+    database.obj.register_function(fold, "fold", 1, deterministic=True)
+
+
+def _translation() -> tuple[str, str]:
+    """Every Latin letter that folds to one other, and what each folds to."""
+    pairs = {chr(code): fold(chr(code)) or "" for code in range(0x80, _LATIN_ENDS)}
+    single = {
+        letter: plain for letter, plain in pairs.items() if len(plain) == 1 and plain != letter
+    }
+    return "".join(single), "".join(single.values())
+
+
+_TRANSLATION = _translation()

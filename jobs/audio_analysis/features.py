@@ -1,0 +1,98 @@
+"""From a file to its features: the one pass that computes each of them. Heavy to import."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jobs.audio_analysis.decoder import ExcerptRequest, decode
+from jobs.audio_analysis.loudness import loudness
+from jobs.audio_analysis.rhythm import rhythm
+from jobs.audio_analysis.scores import Descriptors, scores, synthetic_tags
+from jobs.audio_analysis.spectrum import Excerpt, Spectrum, mel_decibels, mono
+from jobs.audio_analysis.timbre import Timbre, syllabic_part, timbre
+from jobs.audio_analysis.tonality import Tonality, camelot, key_name, tonality
+
+Features = dict[str, Any]
+"""Columns of `audio_features` and their values, all JSON."""
+_SILENCE = 1e-5
+"""No sample beyond -100 dBFS."""
+_DIGITS = 5
+
+
+def features_of_file(wanted: ExcerptRequest) -> Features:
+    """The features of a file's excerpt. Raises UnreadableFileError."""
+    return features(decode(wanted))
+
+
+def features(excerpt: Excerpt) -> Features:
+    """The features of an excerpt. Of silence only what silence has: the others are None."""
+    found: Features = {
+        "decoder": excerpt.decoder,
+        "start": round(excerpt.start, 2),
+        "seconds": round(excerpt.seconds, 3),
+    }
+    loud = loudness(excerpt)
+    found |= {
+        "loudness": loud.integrated,
+        "loudness_range": loud.range,
+        "peak": loud.peak,
+        "dynamic_range": loud.dynamic_range,
+    }
+    samples = mono(excerpt)
+    del excerpt  # 30 MB that nobody needs any more
+    if abs(samples).max() > _SILENCE:
+        spectrum = Spectrum(samples)
+        mel = mel_decibels(spectrum)
+        heard = Descriptors(
+            rhythm(mel), tonality(samples), timbre(spectrum, mel), loud, syllabic_part(spectrum)
+        )
+        found |= _described(heard)
+    found["synthetic_tags"] = [list(tag) for tag in synthetic_tags(found)]
+    return {name: _rounded(value) for name, value in found.items()}
+
+
+def _described(heard: Descriptors) -> Features:
+    rhythmic = heard.rhythm
+    return {
+        "bpm": rhythmic.bpm,
+        "bpm_confidence": rhythmic.confidence,
+        "bpm_candidates": [list(candidate) for candidate in rhythmic.candidates],
+        "pulse": rhythmic.pulse,
+        "onset_rate": rhythmic.onset_rate,
+        **_tonal(heard.tonality),
+        **_timbral(heard.timbre),
+        **scores(heard)._asdict(),
+    }
+
+
+def _tonal(tonal: Tonality) -> Features:
+    named: Features = {"key": None, "mode": None, "camelot": None}
+    if tonal.key is not None and tonal.mode is not None:
+        named["key"] = key_name(tonal.key, tonal.mode)
+        named["mode"] = tonal.mode
+        named["camelot"] = camelot(tonal.key, tonal.mode)
+    return {
+        **named,
+        "key_confidence": tonal.confidence,
+        "tuning": tonal.tuning,
+        "chroma_mean": list(tonal.chroma_mean),
+        "chroma_deviation": list(tonal.chroma_deviation),
+        "chroma_entropy": tonal.chroma_entropy,
+    }
+
+
+def _timbral(colour: Timbre) -> Features:
+    found: Features = {}
+    for name in ("centroid", "bandwidth", "rolloff", "flatness", "zero_crossings", "rms"):
+        found[name], found[f"{name}_deviation"] = getattr(colour, name)
+    for name in ("contrast", "mfcc_mean", "mfcc_deviation"):
+        found[name] = list(getattr(colour, name))
+    return found
+
+
+def _rounded(value: Any) -> Any:
+    """Five digits that count: what is beyond differs from one machine to another."""
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_rounded(each) for each in value]
+    return value

@@ -1,0 +1,168 @@
+"""Why an album or artist shows what it shows: every candidate, and what it lost by.
+
+It is the search itself that is told of. It is made anew in a picture store of its own that is
+thrown away, so nothing is changed by asking.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from db import settings
+from db.artwork import remote_covers
+from db.artwork.covers import FRONT
+from db.models import EntityType
+from db.settings.cover_orders import album_order, artist_order, disc_order
+from db.sql.path_text import shown
+from jobs.covers import album_covers, artist_covers, store
+from jobs.covers.album_covers import AlbumSearch
+from jobs.covers.candidates import type_name
+from jobs.covers.folder_images import cover_name
+from jobs.covers.picture_search import JudgedCandidate, Search, preference, search
+from jobs.covers.sources import ARTIST_ROLES, CHOSEN, EMBEDDED, FOLDER
+
+_LOST_BY = {
+    FOLDER: (
+        "a nearer folder comes first",
+        "the lower number comes first",
+        "another folder comes first",
+    ),
+    EMBEDDED: (
+        "a better picture type comes first",
+        "more tracks have another",
+        "an earlier track has another",
+    ),
+}
+"""What a candidate lost by within its entry of the order, for each further part of its tier."""
+
+
+def explain(entity_type: EntityType, entity_id: int) -> list[dict[str, Any]]:
+    """What there is for each role of an album or artist, the front first; see `_role`.
+
+    Raises StoreError when there is no room for the pictures, and SettingError.
+    """
+    if entity_type is EntityType.ALBUM:
+        (album,) = album_covers.find([entity_id])
+        _judge_all(album.searches)
+        order = {FRONT: album_order()}
+        roles = [_role(each, order.get(each.role, disc_order())) for each in album.searches]
+        outcome = album_covers.outcome(album)
+        roles[0]["passed_over"] = _passed_over(album)
+        roles[0]["web"] = _web(entity_type, entity_id)
+        roles[0]["remark"] = outcome.settled.reason
+        own = {each.role for each in outcome.chosen}
+        for role in roles[1:]:
+            if role["candidates"] and role["role"] not in own:
+                role["remark"] = "the disc shows what its album shows"
+        return roles
+    (artist,) = artist_covers.find([entity_id])
+    _judge_all(artist.searches)
+    orders = {FRONT: artist_order(), **ARTIST_ROLES}
+    roles = [_role(each, orders[each.role]) for each in artist.searches]
+    roles[0]["web"] = _web(entity_type, entity_id)
+    roles[0]["remark"] = artist_covers.outcome(artist).settled.reason
+    return roles
+
+
+def _judge_all(searches: Sequence[Search]) -> None:
+    """Look at every candidate, in a store that is thrown away."""
+    originals = {
+        each.digest: store.original(each.digest)
+        for search in searches
+        for each in search.candidates
+        if each.digest and store.original(each.digest).exists()
+    }
+    with (
+        tempfile.TemporaryDirectory(prefix="musicfleet-") as folder,
+        settings.images_in(Path(folder)),
+    ):
+        for digest, original in originals.items():
+            copy = store.original(digest)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.symlink_to(original)
+        search(searches, thorough=True)
+
+
+def _role(search: Search, order: Sequence[str]) -> dict[str, Any]:
+    """One role: the order, every candidate as it was tried, and what is shown by now."""
+    winner = search.winner
+    looks = sorted(search.looks, key=lambda look: (_score(look), -look.pixels))
+    return {
+        "role": search.role,
+        "order": list(order),
+        "candidates": [_candidate_row(look, winner) for look in looks],
+        "shows": search.shown and {"source": search.shown.source, "path": search.shown.source_path},
+        "passed_over": [],
+        "remark": None,
+        "web": None,
+    }
+
+
+def _candidate_row(look: JudgedCandidate, winner: JudgedCandidate | None) -> dict[str, Any]:
+    candidate = look.candidate
+    return {
+        "score": _score(look),
+        "entry": candidate.entry,
+        "source": candidate.source,
+        "path": candidate.path,
+        "detail": candidate.detail,
+        "decoded": look.fault is None,
+        "width": look.width,
+        "height": look.height,
+        "bytes": candidate.bytes,
+        "wins": look is winner,
+        "verdict": "wins" if look is winner else _lost_by(look, winner),
+    }
+
+
+def _score(look: JudgedCandidate) -> list[int]:
+    """What decides, number by number, the lowest first; of equal scores the larger picture wins.
+
+    0, or 1 for a picture that comes after all others, or 2 for one that cannot be shown; then its
+    tier: the place of its entry in the order, and what counts within that.
+    """
+    after = 2 if look.fault is not None else int(look.unfit is not None)
+    return [after, *look.candidate.tier]
+
+
+def _lost_by(look: JudgedCandidate, winner: JudgedCandidate | None) -> str:
+    """Why this is not the one; `winner` is there unless the picture cannot be shown."""
+    if look.fault is not None or winner is None:
+        return str(look.fault)
+    if look.unfit and not winner.unfit:
+        return f"{look.unfit}, so all others come first"
+    mine, best = look.candidate, winner.candidate
+    if preference(look) < preference(winner):
+        return "smaller than the present cover, which is still there and of the same source"
+    if best.source == CHOSEN:
+        return "you set another"
+    if mine.rank != best.rank:
+        return f"{best.entry} comes before {mine.entry}"
+    parts = zip(mine.tier[1:], best.tier[1:], _LOST_BY.get(mine.source, ()), strict=False)
+    return next((why for its, other, why in parts if its != other), "smaller")
+
+
+def _web(entity_type: EntityType, entity_id: int) -> dict[str, Any] | None:
+    """How the search on the web ended, whom it asked, and when it is made again."""
+    asked = remote_covers.asked(entity_type, entity_id)
+    if asked is None:
+        return None
+    again = asked.look_again_at
+    return {
+        "state": asked.state,
+        "reason": asked.reason,
+        "asked": asked.sources or [],
+        "again": again and again.date().isoformat(),
+    }
+
+
+def _passed_over(album: AlbumSearch) -> list[str]:
+    """Pictures of an album that are no candidates at all."""
+    orders = (*album_order(), *disc_order())
+    files = [image.path for image in album.images if cover_name(image.name, orders) is None]
+    told = [f"{shown(path)}: no entry of the order is named so" for path in files]
+    for picture_type, count in sorted(album.other_pictures.items()):
+        tracks = "1 track" if count == 1 else f"{count} tracks"
+        told.append(f"{type_name(picture_type)} in {tracks}: never a front")
+    return told

@@ -1,0 +1,153 @@
+"""Pictures of the store, decoded in a bounded child: rows of `images`, and thumbnails.
+
+Faults of a picture, and errors of the store, come out of the child.
+"""
+
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from db.artwork import images
+from db.artwork.image_files import THUMBNAIL_SIZE, is_digest
+from db.artwork.images import KnownImage
+from jobs.bounded import FailureKind, ItemFailure, run_bounded
+from jobs.covers import store
+from jobs.covers.errors import Fault, NoThumbnailError, StoreError, StoreFullError
+from jobs.metadata.contents import mime_of
+from jobs.records import ProblemCode
+
+Item = TypeVar("Item")
+
+_CODES = {
+    FailureKind.MEMORY: ProblemCode.TOO_MUCH_MEMORY,
+    FailureKind.TIME: ProblemCode.TOO_SLOW,
+    FailureKind.CRASH: ProblemCode.CRASHED,
+    FailureKind.ERROR: ProblemCode.BAD_PICTURE,
+}
+_STORE_ERRORS = {error.__name__: error for error in (StoreError, StoreFullError)}
+
+
+def confined(
+    function: Callable[[Item], Any], items: Sequence[Item], *, extra_memory: int, seconds: float
+) -> Iterator[Any | Fault]:
+    """What `function` (a JSON value) makes of each item, in order, or the fault of the item.
+
+    The limits are those of `jobs.bounded.run_bounded`. A StoreError that the function raises is no
+    fault of an item: it is raised here.
+    """
+    work = partial(_carrying_store_errors, function)
+    for outcome in run_bounded(work, items, extra_memory=extra_memory, seconds=seconds):
+        if isinstance(outcome, ItemFailure):
+            yield Fault(_CODES[outcome.kind], outcome.message)
+        elif "store_error" in outcome.json:
+            raise _STORE_ERRORS[outcome.json["store_error"]](outcome.json["message"])
+        else:
+            yield outcome.json["value"]
+
+
+def _carrying_store_errors(function: Callable[[Item], Any], item: Item) -> dict[str, Any]:
+    try:
+        return {"value": function(item)}
+    except StoreError as error:
+        return {"store_error": type(error).__name__, "message": str(error)}
+
+
+MEMORY = 400 * 1024 * 1024
+"""Bytes that decoding one picture may need: about 50 megapixels with transparency."""
+SECONDS = 20.0
+_SIGNATURE_LENGTH = 32
+_STANDARD_ERROR = 2
+
+
+def decode_images(digests: Collection[str]) -> Iterator[KnownImage]:
+    """Decode stored pictures and store their thumbnails. One that does not decode has a fault.
+
+    Raises StoreError when a thumbnail cannot be written.
+    """
+    ordered = sorted(digests)
+    work = [(digest, THUMBNAIL_SIZE) for digest in ordered]
+    outcomes = confined(_decode_one, work, extra_memory=MEMORY, seconds=SECONDS)
+    for digest, outcome in zip(ordered, outcomes, strict=True):
+        found: dict[str, Any] = {"fault": str(outcome)} if isinstance(outcome, Fault) else outcome
+        path = store.original(digest)
+        with path.open("rb") as file:
+            mime = mime_of(file.read(_SIGNATURE_LENGTH), "")
+        yield KnownImage(
+            digest=digest,
+            mime=mime,
+            width=found.get("width"),
+            height=found.get("height"),
+            bytes=path.stat().st_size,
+            fault=found["fault"],
+            animated=found.get("animated", False),
+            colour=found.get("colour"),
+            placeholder=found.get("placeholder"),
+        )
+
+
+def make_thumbnail(digest: str, size: int) -> Fault | None:
+    """Make and store the thumbnail of a stored picture in one of the sizes, or tell why not.
+
+    Raises StoreError when it cannot be written.
+    """
+    outcomes = confined(_decode_one, [(digest, size)], extra_memory=MEMORY, seconds=SECONDS)
+    (outcome,) = outcomes
+    if isinstance(outcome, Fault):
+        return outcome
+    return Fault.from_text(outcome["fault"]) if outcome["fault"] else None
+
+
+def _decode_one(work: tuple[str, int]) -> dict[str, Any]:
+    """Decode a picture and store its thumbnail in a size. Runs in the child."""
+    from jobs.covers import thumbnails  # noqa: PLC0415  # Pillow is loaded in the child alone
+
+    digest, size = work
+    _discard_stderr()
+    decoded = thumbnails.decode(store.original(digest), size)
+    if isinstance(decoded, Fault):
+        return {"fault": str(decoded)}
+    store.put_thumbnail(digest, decoded.thumbnail, size)
+    return {
+        "fault": None,
+        "width": decoded.width,
+        "height": decoded.height,
+        "animated": decoded.animated,
+        "colour": decoded.placeholder.colour,
+        "placeholder": decoded.placeholder.hash,
+    }
+
+
+def _discard_stderr() -> None:
+    """Let nothing more of this process reach the log: libtiff remarks on every odd tag there."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, _STANDARD_ERROR)
+    os.close(nowhere)
+
+
+def make_requested(digest: str, size: int) -> None:
+    """Make the thumbnail of a picture in one of the fixed sizes, unless it is there.
+
+    A picture that is known to be undecodable has none, which is no error. Raises NoThumbnailError
+    and StoreError.
+    """
+    if size not in store.SIZES:
+        sizes = ", ".join(map(str, store.SIZES))
+        raise NoThumbnailError(f"there are no thumbnails of {size!r} pixels — ask for {sizes}")
+    image = images.known_images([digest]).get(digest) if is_digest(digest) else None
+    if image is None:
+        raise NoThumbnailError(
+            f"there is no picture {digest!r} — ask for one whose digest is in the table images"
+        )
+    if image.fault is not None or store.thumbnail(digest, size).exists():
+        return
+    if not store.original(digest).exists():
+        raise NoThumbnailError(
+            f"the picture {digest} is lost — run `fleet doctor --fix`, which restores it"
+        )
+    fault = make_thumbnail(digest, size)
+    if fault is not None:
+        raise NoThumbnailError(
+            f"the picture {digest} does not decode to {size} pixels: {fault} — if it is damaged "
+            "in the store, delete it there and run `fleet doctor --fix`"
+        )

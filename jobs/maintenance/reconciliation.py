@@ -1,0 +1,112 @@
+"""Reconcile the ledger with the queues: enqueue what is to be done and no queue holds a job for.
+
+The database is the truth and a job only a wake-up, so one that was lost, with all of Redis even, is
+found by comparing the two.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from db import ledger
+from db.library import audio_features
+from db.models import EntityType, Kind
+from db.scanning import scans
+from db.settings import analysis_is_off
+from db.similarity import vector_inputs
+from db.sql.connection import transaction
+from jobs.audio_analysis.outcomes import EXTRACTOR
+from jobs.vectorization import first_model
+from worker.dispatch import HeldJob, connection, enqueue, enqueue_need, held_jobs
+
+_MOST = 20_000
+"""Entities of a kind that one sweep looks at, the oldest ones; the next sweep sees the next."""
+ANALYSIS = ledger.need_for(Kind.ANALYSIS, EntityType.TRACK)
+_FIRST_MODEL, _FIRST_MODEL_AGAIN = "fleet:first_model", 15 * 60
+"""A key of Redis that says that the first model was asked for, and its seconds."""
+
+Todo = dict[tuple[str, str], list[int]]
+"""The ids of what is to be done, by job and argument."""
+
+
+def enqueue_missing() -> dict[str, int]:
+    """Ring for all that is to be done and that no queue holds; how many entities, by job.
+
+    What is to be done is read, then what is held, then again what is to be done: a job that was
+    written, or ended, in between is neither rung for twice nor left out.
+    """
+    _release_lost_leases()
+    _ask_for_analyses()
+    _ask_for_vectors()
+    before = _todo()
+    if not any(before.values()):
+        return {}
+    held = _held(held_jobs())
+    after = _todo()
+    rung: Counter[str] = Counter()
+    for (job, argument), ids in before.items():
+        lost = set(ids) - held.get((job, argument), set())
+        lost &= set(after[job, argument])
+        _enqueue(job, argument, sorted(lost))
+        rung[job] += len(lost)
+    return {job: count for job, count in rung.items() if count}
+
+
+def _release_lost_leases() -> None:
+    """Free what is leased by a job that nobody holds: it was lost, with Redis or otherwise."""
+    leasing = ledger.leasing_jobs()
+    held = {job.id for job in held_jobs()} if leasing else set()
+    for job_id in leasing - held:
+        ledger.release(job_id)
+
+
+def _ask_for_analyses() -> None:
+    """Have analysed what never was, and again what an older extractor analysed."""
+    ids = ledger.never_asked(ANALYSIS)[:_MOST]
+    if not analysis_is_off():
+        ids += [*audio_features.outdated(EXTRACTOR, _MOST), *audio_features.skipped_tracks(_MOST)]
+    if ids:
+        with transaction():
+            ledger.need(ANALYSIS.kind, ANALYSIS.entity_type, ids)
+
+
+def _ask_for_vectors() -> None:
+    """Have vectors made of tracks whose analysis was given up, and the first model trained."""
+    if ids := vector_inputs.never_asked(_MOST):
+        with transaction():
+            ledger.need(Kind.VECTOR, EntityType.TRACK, ids)
+    if not first_model.is_due() or any(held_jobs(first_model.NAME)):
+        return
+    # What ends before its time is not begun anew each minute.
+    if connection().set(_FIRST_MODEL, 1, nx=True, ex=_FIRST_MODEL_AGAIN):
+        enqueue(first_model.NAME, reason=first_model.REASON)
+
+
+def _todo() -> Todo:
+    wanted: Todo = {
+        (scans.DISCOVERY, "scan_id"): scans.unwalked(),
+        (scans.READING, "chunk_id"): scans.due_chunks(),
+    }
+    for need in ledger.NEEDS:
+        if need.swept:
+            wanted[need.job, need.argument] = ledger.unleased(need, _MOST)
+    return wanted
+
+
+def _held(jobs: Iterable[HeldJob]) -> dict[tuple[str, str], set[int]]:
+    """The ids for which a job waits or runs; a chunk's at whichever stage."""
+    held: dict[tuple[str, str], set[int]] = {}
+    for job in jobs:
+        for argument, value in job.arguments.items():
+            key = (scans.READING if argument == "chunk_id" else job.name, argument)
+            ids: Iterable[object] = value if isinstance(value, list) else [value]
+            held.setdefault(key, set()).update(each for each in ids if isinstance(each, int))
+    return held
+
+
+def _enqueue(job: str, argument: str, ids: list[int]) -> None:
+    need = ledger.need_of(job, [argument])
+    if need is not None:
+        enqueue_need(need, ids)
+    else:
+        for each in ids:
+            enqueue(job, **{argument: each})

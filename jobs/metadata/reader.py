@@ -1,0 +1,276 @@
+"""From a file to a track record: the public door of metadata.
+
+Which container a file is its first bytes say, and only then its extension.
+"""
+
+import errno
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Any, BinaryIO
+
+from mutagen.id3 import BitPaddedInt
+
+from db.scanning.library_files import UNREADABLE_EXTENSIONS
+from db.sql import path_text
+from jobs.bounded import FailureKind, ItemFailure, Value, run_bounded
+from jobs.content import content_id
+from jobs.errors import UnreadableFileError
+from jobs.metadata.asf import read_asf
+from jobs.metadata.chunk_formats import read_aiff, read_dsdiff, read_dsf, read_wave
+from jobs.metadata.contents import Contents, Picture
+from jobs.metadata.fields import plausible, tags_of
+from jobs.metadata.mp4 import read_mp4
+from jobs.metadata.streams import STREAMS, read_stream
+from jobs.metadata.text import cleaned
+from jobs.metadata.xiph import read_flac, read_ogg
+from jobs.records import FoundFile, ProblemCode, TrackRecord, UnreadFile
+
+MEMORY = 256 * 1024 * 1024
+"""Bytes that reading one file may need: the largest pictures, several times over."""
+SECONDS = 30.0
+"""Time that reading one file may take: a sleeping disk wakes within it."""
+MAX_PICTURES = 100
+"""Further pictures of a file are left out."""
+
+_LARGE_READ = 1024 * 1024
+
+_READERS: dict[str, Callable[[BinaryIO, int], Contents]] = {
+    "flac": read_flac,
+    "ogg": read_ogg,
+    "mp4": read_mp4,
+    "wav": read_wave,
+    "aiff": read_aiff,
+    "asf": read_asf,
+    "dsf": read_dsf,
+    "dff": read_dsdiff,
+    **{name: partial(read_stream, name) for name in STREAMS},
+}
+_FAILURES = {
+    FailureKind.MEMORY: ProblemCode.TOO_MUCH_MEMORY,
+    FailureKind.TIME: ProblemCode.TOO_SLOW,
+    FailureKind.CRASH: ProblemCode.CRASHED,
+    FailureKind.ERROR: ProblemCode.DAMAGED,
+}
+
+
+def read_files(found: Sequence[FoundFile]) -> Iterator[TrackRecord | UnreadFile]:
+    """Each file's track, or why it has none, in order, whatever the files do.
+
+    Runs in a child of this process that is limited to MEMORY and, for each file, SECONDS.
+    """
+    outcomes = run_bounded(_read_as_json, found, extra_memory=MEMORY, seconds=SECONDS)
+    with closing(outcomes):
+        for file, outcome in zip(found, outcomes, strict=True):
+            yield _record(file, outcome)
+
+
+def _record(file: FoundFile, outcome: Value | ItemFailure) -> TrackRecord | UnreadFile:
+    if isinstance(outcome, ItemFailure):
+        code, ended_by = _FAILURES[outcome.kind], outcome.signal or None
+        return UnreadFile(file, code, outcome.message, ended_by)
+    if "code" in outcome.json:
+        return UnreadFile.from_json(outcome.json)
+    return TrackRecord.from_json(outcome.json)
+
+
+def read_file(found: FoundFile) -> TrackRecord:
+    """The track that a file holds.
+
+    Raises UnreadableFileError, whose message says what is wrong with this file. Memory and time
+    are not limited here: use `read_files` for files from outside.
+    """
+    with _opened(found.path) as file:
+        size = os.fstat(file.fileno()).st_size
+        contents = _contents(file, size, _extension(found.path))
+        sound_size = size - sum(len(picture.data) for picture in contents.pictures)
+        return TrackRecord(
+            file=found,
+            content_id=content_id(file, size),
+            tags=tags_of(contents.tags),
+            audio=plausible(contents.audio, sound_size),
+            pictures=[picture.info() for picture in contents.pictures[:MAX_PICTURES]],
+        )
+
+
+def read_pictures(path: str) -> list[Picture]:
+    """The embedded pictures, with their bytes, of the file at `path` (as `db.sql.path_text`).
+
+    Raises UnreadableFileError. Memory and time are not limited here.
+    """
+    with _opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        return _contents(file, size, _extension(path)).pictures[:MAX_PICTURES]
+
+
+def _read_as_json(found: FoundFile) -> dict[str, Any]:
+    try:
+        return read_file(found).as_json()
+    except UnreadableFileError as error:
+        return UnreadFile(found, error.code, str(error)).as_json()
+
+
+class _SizedReader(io.BufferedReader):
+    """A file that is never asked for more than it holds.
+
+    A read reserves memory for what is asked for, and damaged files state sizes of gigabytes.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most `size` bytes; all that is left when it is negative or None."""
+        if size is not None and size > _LARGE_READ:
+            left = os.fstat(self.fileno()).st_size - self.tell()
+            size = max(0, min(size, left))
+        return super().read(size)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    """The file, and what fails with it as UnreadableFileError."""
+    try:
+        with _SizedReader(io.FileIO(path_text.to_bytes(path))) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise UnreadableFileError(ProblemCode.VANISHED, "the file is no longer there") from error
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror or error}"
+        raise UnreadableFileError(ProblemCode.UNREADABLE, message) from error
+
+
+def _contents(file: BinaryIO, size: int, extension: str) -> Contents:
+    """What the file holds. Whatever a damaged file makes a reader raise, it is told as that."""
+    if size == 0:
+        raise UnreadableFileError(ProblemCode.EMPTY, "the file is empty")
+    container = container_of(file, extension)
+    file.seek(0)
+    try:
+        return _READERS[container](file, size)
+    except UnreadableFileError:
+        raise
+    except Exception as error:  # mutagen raises nearly anything on damaged files
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # the disk's fault, unlike a seek to a place that cannot be
+        if _out_of_memory(error):
+            message = f"reading it as {container} needs more memory than is allowed"
+            raise UnreadableFileError(ProblemCode.TOO_MUCH_MEMORY, message) from error
+        message = f"damaged {container} file: {cleaned(str(error)) or type(error).__name__}"
+        raise UnreadableFileError(ProblemCode.DAMAGED, message) from error
+
+
+def _out_of_memory(error: BaseException | None) -> bool:
+    """Whether a MemoryError is at the bottom; mutagen turns some into errors of its own."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _extension(path: str) -> str:
+    return os.path.splitext(path)[1][1:].lower()
+
+
+_GUESSED_BY_EXTENSION = {
+    **dict.fromkeys(("mp3", "mp2", "mp1", "mpga"), "mp3"),
+    **dict.fromkeys(("aac", "adts"), "aac"),
+    **dict.fromkeys(("mpc", "mp+", "mpp"), "musepack"),
+}
+"""Containers that may begin with anything, by the extensions that make them likely."""
+
+
+_HEAD_SIZE = 16
+_ID3_HEADER = 10
+_MAX_STACKED_TAGS = 8
+
+_SIGNATURES = (
+    (0, b"fLaC", "flac"),
+    (0, b"OggS", "ogg"),
+    (4, b"ftyp", "mp4"),
+    (4, b"moov", "mp4"),
+    (4, b"mdat", "mp4"),
+    (4, b"wide", "mp4"),
+    (4, b"free", "mp4"),
+    (4, b"skip", "mp4"),
+    (8, b"WAVE", "wav"),
+    (8, b"AIFF", "aiff"),
+    (8, b"AIFC", "aiff"),
+    (0, b"FRM8", "dff"),
+    (0, b"DSD ", "dsf"),
+    (0, bytes.fromhex("3026B2758E66CF11A6D900AA0062CE6C"), "asf"),
+    (0, b"MAC ", "ape"),
+    (0, b"wvpk", "wavpack"),
+    (0, b"MPCK", "musepack"),
+    (0, b"MP+", "musepack"),
+    (0, b"TTA", "tta"),
+    (0, b"OFR ", "optimfrog"),
+    (0, b"tBaK", "tak"),
+    (0, b"ADIF", "aac"),
+    (0, b"\x0b\x77", "ac3"),
+)
+_UNSUPPORTED = (
+    (0, b"caff", "Core Audio Format"),
+    (0, b"\x1aE\xdf\xa3", "Matroska"),
+    (0, b"ajkg", "Shorten"),
+    (0, b"\x7f\xfe\x80\x01", "DTS"),
+    (0, b"#!AMR", "AMR"),
+    (0, b".snd", "Sun audio"),
+    (0, b"riff\x2e\x91\xcf\x11", "Wave64"),
+    (0, b".ra\xfd", "RealAudio"),
+    (0, b".RMF", "RealMedia"),
+    (0, b"LA0", "Lossless Audio"),
+)
+
+
+def container_of(file: BinaryIO, extension: str) -> str:
+    """The name of the file's container, as in `jobs.records.AudioProperties`.
+
+    `extension` is lower case, without the dot. Raises UnreadableFileError for sound that nothing
+    here reads, and for what is no sound.
+    """
+    head = _head_behind_id3(file)
+    for position, signature, container in _SIGNATURES:
+        if head.startswith(signature, position):
+            return container
+    for position, signature, name in _UNSUPPORTED:
+        if head.startswith(signature, position):
+            raise UnreadableFileError(ProblemCode.UNSUPPORTED, f"{name} files are not supported")
+    if extension in UNREADABLE_EXTENSIONS:
+        raise UnreadableFileError(ProblemCode.UNSUPPORTED, f".{extension} files are not supported")
+    guess = _mpeg_or_aac(head) or _GUESSED_BY_EXTENSION.get(extension) or _id3_alone(file)
+    if guess is None:
+        message = "it does not begin like any sound format that is read here"
+        raise UnreadableFileError(ProblemCode.NOT_AUDIO, message)
+    return guess
+
+
+def _mpeg_or_aac(head: bytes) -> str | None:
+    """By the sync word: the layer bits are 00 in ADTS alone."""
+    if len(head) < 2 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    if head[1] & 0x06:
+        return "mp3"
+    return "aac" if head[1] & 0xF0 == 0xF0 else None
+
+
+def _id3_alone(file: BinaryIO) -> str | None:
+    """What begins with an ID3v2 tag and is nothing else is MPEG audio behind some junk."""
+    return "mp3" if _read_at(file, 0).startswith(b"ID3") else None
+
+
+def _head_behind_id3(file: BinaryIO) -> bytes:
+    """The first bytes of the sound, or of the file when ID3v2 tags reach to its end."""
+    offset = 0
+    head = first = _read_at(file, 0)
+    for _ in range(_MAX_STACKED_TAGS):
+        if head[:3] != b"ID3" or len(head) < _ID3_HEADER:
+            break
+        offset += _ID3_HEADER + BitPaddedInt(head[6:_ID3_HEADER])
+        head = _read_at(file, offset)
+    return head or first
+
+
+def _read_at(file: BinaryIO, offset: int) -> bytes:
+    file.seek(offset)
+    return file.read(_HEAD_SIZE)

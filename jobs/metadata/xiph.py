@@ -1,0 +1,173 @@
+"""FLAC and Ogg files (Vorbis, Opus, FLAC, Speex), both with Vorbis comments.
+
+ID3v2 in front of FLAC, which some taggers add, fills gaps. Ogg may hold a film beside the sound.
+
+Sources: https://xiph.org/vorbis/doc/v-comment.html, https://wiki.xiph.org/VorbisComment,
+RFC 7845 section 5.2.1 (R128 gains), RFC 9639 section 8.8 (pictures).
+"""
+
+import base64
+import binascii
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+from mutagen.flac import FLAC
+from mutagen.oggflac import OggFLAC
+from mutagen.oggopus import OggOpus
+from mutagen.oggspeex import OggSpeex
+from mutagen.oggvorbis import OggVorbis
+
+from jobs.errors import UnreadableFileError
+from jobs.metadata import id3
+from jobs.metadata.contents import (
+    FRONT_COVER,
+    Contents,
+    Picture,
+    RawTags,
+    by_folded_name,
+    filled,
+    mapped,
+    picture,
+)
+from jobs.metadata.tag_names import FREE_NAMES
+from jobs.metadata.text import number
+from jobs.records import AudioProperties, ProblemCode
+
+_PICTURE_BLOCK = "metadatablockpicture"
+_LEGACY_PICTURE = "coverart"
+_R128 = {
+    "r128trackgain": "replaygain_track_gain",
+    "r128albumgain": "replaygain_album_gain",
+}
+_R128_TO_REPLAYGAIN = 5.0
+"""dB between the reference levels: -23 LUFS of R128, -18 LUFS of ReplayGain 2.0."""
+
+
+def vorbis_fields(comments: Iterable[tuple[str, str]]) -> tuple[RawTags, list[Picture]]:
+    """The fields and pictures of comments given as (name, value) in file order."""
+    values = by_folded_name(comments)
+    pictures = [
+        *filter(None, map(_picture_block, _decoded(values.pop(_PICTURE_BLOCK, [])))),
+        *filter(None, map(_legacy_picture, _decoded(values.pop(_LEGACY_PICTURE, [])))),
+    ]
+    return filled(mapped(values, FREE_NAMES), _r128_gains(values)), pictures
+
+
+def _r128_gains(values: dict[str, list[str]]) -> RawTags:
+    """Opus gains, written as 1/256 dB towards -23 LUFS, as ReplayGain in dB."""
+    gains: RawTags = {}
+    for name, field in _R128.items():
+        written = number(values[name][0]) if name in values else None
+        if written is not None and abs(written) <= 2**15:
+            gains[field] = [f"{written / 256 + _R128_TO_REPLAYGAIN:.6f}"]
+    return gains
+
+
+def _decoded(values: list[str]) -> Iterator[bytes]:
+    for value in values:
+        try:
+            yield base64.b64decode(value)
+        except (binascii.Error, ValueError):
+            continue
+
+
+def _picture_block(block: bytes) -> Picture | None:
+    """The picture of a FLAC picture block; None when it is cut."""
+    try:
+        kind, mime_length = struct.unpack_from(">2I", block)
+        mime = block[8 : 8 + mime_length].decode("latin-1")
+        (text_length,) = struct.unpack_from(">I", block, 8 + mime_length)
+        position = 12 + mime_length + text_length + 16
+        (length,) = struct.unpack_from(">I", block, position)
+    except struct.error:
+        return None
+    return picture(kind, mime, block[position + 4 : position + 4 + length])
+
+
+def _legacy_picture(data: bytes) -> Picture | None:
+    """COVERART held the bytes alone, before METADATA_BLOCK_PICTURE; it was the front cover."""
+    return picture(FRONT_COVER, "", data)
+
+
+_load: Callable[[BinaryIO], Any] = FLAC
+
+
+def read_flac(file: BinaryIO, _size: int) -> Contents:
+    """The contents of a FLAC file."""
+    front, front_pictures, _ = id3.tags_at(file, 0)
+    file.seek(0)
+    flac = _load(file)
+    info = flac.info
+    audio = AudioProperties(
+        codec="flac",
+        container="flac",
+        duration=info.length,
+        bit_rate=info.bitrate,
+        sample_rate=info.sample_rate,
+        bit_depth=info.bits_per_sample,
+        channels=info.channels,
+    )
+    tags, pictures = vorbis_fields(list.__iter__(flac.tags or []))
+    blocks = [picture(block.type, block.mime, block.data) for block in flac.pictures]
+    return Contents(
+        audio,
+        filled(tags, front),
+        [block for block in blocks if block] + pictures or front_pictures,
+    )
+
+
+_OPUS_RATE = 48_000
+"""Hz at which every Opus stream is decoded (RFC 7845 section 5.1)."""
+_NOMINAL = ("vorbis", "speex")
+_FIRST_PAGES = 8192
+"""Bytes in which the first page of every stream stands."""
+
+
+class _Codec(NamedTuple):
+    mark: bytes
+    """How the first packet begins."""
+    name: str
+    load: Callable[[BinaryIO], Any]
+
+
+_CODECS = (
+    _Codec(b"\x01vorbis", "vorbis", OggVorbis),
+    _Codec(b"OpusHead", "opus", OggOpus),
+    _Codec(b"\x7fFLAC", "flac", OggFLAC),
+    _Codec(b"Speex   ", "speex", OggSpeex),
+)
+
+
+def read_ogg(file: BinaryIO, size: int) -> Contents:
+    """The contents of an Ogg file. Raises UnreadableFileError when it holds no sound we know."""
+    file.seek(0)
+    head = file.read(_FIRST_PAGES)
+    codec = next((codec for codec in _CODECS if codec.mark in head), None)
+    if codec is None:
+        raise UnreadableFileError(
+            ProblemCode.NOT_AUDIO,
+            "the Ogg container holds no sound of Vorbis, Opus, FLAC or Speex",
+        )
+    file.seek(0)
+    ogg = codec.load(file)
+    info = ogg.info
+    tags, pictures = vorbis_fields(list.__iter__(ogg.tags or []))
+    audio = AudioProperties(
+        codec=codec.name,
+        container="ogg",
+        duration=info.length,
+        bit_rate=_bit_rate(codec.name, info, size, pictures),
+        sample_rate=_OPUS_RATE if codec.name == "opus" else info.sample_rate,
+        bit_depth=info.bits_per_sample if codec.name == "flac" else None,
+        channels=info.channels,
+    )
+    return Contents(audio, tags, pictures)
+
+
+def _bit_rate(codec: str, info: Any, size: int, pictures: Sequence[Picture]) -> int | None:
+    """The nominal one where the codec has one, else that of the file without its pictures."""
+    if codec in _NOMINAL and info.bitrate:
+        return int(info.bitrate)
+    in_base64 = sum(len(picture.data) * 4 // 3 for picture in pictures)
+    return round((size - in_base64) * 8 / info.length) if info.length > 0 else None

@@ -1,0 +1,192 @@
+"""What a scan found, sent on in chunks while the walk goes on, and what its picture files need.
+
+Which artists a picture file may show is told from where it lies and what it is named.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from db import ledger
+from db.artwork import picture_files
+from db.artwork.picture_files import SeenImage
+from db.library import artists_genres, tracks
+from db.library.albums import group_folder
+from db.models import EntityType, Kind
+from db.scanning import scans
+from db.scanning.library_files import ARTIST_NFO
+from db.settings.cover_orders import IN_ALBUMS, album_order, artist_order
+from db.sql.connection import transaction
+from db.sql.path_text import is_under
+from db.sql.queries import slices
+from jobs.covers.folder_images import cover_name, picture_stem, plain
+from jobs.covers.own_folders import names_of
+from jobs.covers.sources import ARTIST_ROLES
+from jobs.records import FoundFile
+from worker.dispatch import enqueue, enqueue_need
+
+
+class ArtistsBeside:
+    """Finds the artists whom picture files that came, changed or went may show.
+
+    Artists that are made later look for themselves, so it need not know of all. It asks the
+    database for no artist twice.
+    """
+
+    def __init__(self, *, has_tracks: bool) -> None:
+        """`has_tracks` tells whether a scan before has found music here."""
+        self._has_tracks = has_tracks
+        self._last_id = 0
+        self._by_name: dict[str, set[int]] = defaultdict(set)
+
+    def of(self, images: Sequence[SeenImage]) -> set[int]:
+        """The artists, perhaps some too many. Call it in the transaction that records the files."""
+        if not images:
+            return set()
+        self._learn_names()
+        found = picture_files.artists_with([image.path for image in images])
+        for image in images:
+            folder, _, name = image.path.rpartition("/")
+            for called in (picture_stem(name), folder.rpartition("/")[2]):
+                found |= self._by_name.get(plain(called or ""), set())
+        if self._has_tracks:
+            found |= _alone_in(_image_folders(images))
+        return {artist.id for artist in artists_genres.known_artists(sorted(found))}
+
+    def _learn_names(self) -> None:
+        for artist in artists_genres.known_artists_after(self._last_id):
+            self._last_id = artist.id
+            names = names_of(artist)
+            if artist.musicbrainz_id:
+                names.add(plain(artist.musicbrainz_id))
+            for name in names:
+                self._by_name[name].add(artist.id)
+
+
+def _image_folders(images: Iterable[SeenImage]) -> dict[str, bool]:
+    """The folders with a file that is named as an artist's; whether none is named as an album's."""
+    order = [entry.removeprefix(IN_ALBUMS) for entry in artist_order()]
+    order += [entry for entries in ARTIST_ROLES.values() for entry in entries]
+    found: dict[str, bool] = {}
+    for image in images:
+        name = image.path.rpartition("/")[2]
+        if name.lower() == ARTIST_NFO or cover_name(name, order):
+            is_artists = cover_name(name, album_order()) is None
+            found[image.folder] = found.get(image.folder, False) or is_artists
+    return found
+
+
+def _alone_in(folders: dict[str, bool]) -> set[int]:
+    """The artists who lead all that is below one of the folders.
+
+    Where tracks lie in the folder itself, a file that is named as an album's is the album's.
+    """
+    leaders: dict[str, set[int]] = defaultdict(set)
+    of_albums: set[str] = set()
+    for place, leader in artists_genres.leaders_below(list(folders)):
+        for folder, is_artists in folders.items():
+            if is_under(place, folder) and leader is not None:
+                leaders[folder].add(leader)
+                if place == folder and not is_artists:
+                    of_albums.add(folder)
+    return {
+        leader
+        for folder, each in leaders.items()
+        if len(each) == 1 and folder not in of_albums
+        for leader in each
+    }
+
+
+CHUNK_FILES = 50
+_LARGEST_FOLDER = 4 * CHUNK_FILES
+"""A folder group with more files to read is split over several chunks."""
+
+
+class Sender:
+    """Collects the files of whole folder groups and sends them when there are enough.
+
+    What a chunk's transaction writes is written before its job is enqueued, so that no job runs
+    ahead of the rows it needs.
+    """
+
+    def __init__(self, scan_id: int, *, has_tracks: bool) -> None:
+        """`has_tracks` tells whether a scan before has found music here."""
+        self.scan_id = scan_id
+        self._artists = ArtistsBeside(has_tracks=has_tracks)
+        self._files: list[FoundFile] = []
+        self._images: list[SeenImage] = []
+        self._on_their_way: set[str] = set()
+
+    def resume(self) -> None:
+        """Ring again for the chunks of an interrupted attempt, and send nothing of them twice."""
+        for chunk in scans.open_chunks(self.scan_id):
+            self._on_their_way.update(file["path"] for file in chunk.files)
+            enqueue(scans.READING, chunk_id=chunk.id)
+
+    def add(self, folder: str, files: Sequence[FoundFile], images: Sequence[SeenImage]) -> bool:
+        """Take one group's new and changed files, and return whether something was sent."""
+        self._images += images
+        files = [file for file in files if file.path not in self._on_their_way]
+        if len(files) > _LARGEST_FOLDER:
+            self.flush()
+            for part in slices(files, CHUNK_FILES):
+                self._send(part, split_folder=folder)
+            return True
+        self._files += files
+        if len(self._files) < CHUNK_FILES and len(self._images) < CHUNK_FILES:
+            return False
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Send what was collected."""
+        files, self._files = self._files, []
+        if files or self._images:
+            self._send(files)
+
+    def regroup(self, folders: Sequence[str]) -> None:
+        """Have the tracks of these group folders grouped anew, though none of them is read."""
+        for part in slices(folders, CHUNK_FILES):
+            self._send([], regroup=part)
+
+    def forget_images(self, gone: Sequence[SeenImage]) -> None:
+        """Drop picture files that are gone, and have the covers of their albums chosen anew."""
+        with transaction():
+            picture_files.drop_folder_images([image.path for image in gone])
+            needed = self._need_pictures(gone)
+        _enqueue_needs(needed)
+
+    def _send(
+        self,
+        files: Sequence[FoundFile],
+        regroup: Sequence[str] = (),
+        split_folder: str | None = None,
+    ) -> None:
+        images, self._images = self._images, []
+        chunk_id = None
+        with transaction():
+            picture_files.record_folder_images(images)
+            needed = self._need_pictures(images)
+            if files or regroup:
+                found = [file.as_json() for file in files]
+                chunk_id = scans.add_chunk(self.scan_id, found, regroup, split_folder)
+        if chunk_id is not None:
+            enqueue(scans.READING, chunk_id=chunk_id)
+        _enqueue_needs(needed)
+
+    def _need_pictures(self, images: Sequence[SeenImage]) -> "_Needed":
+        """Say that what these picture files may show needs its pictures chosen anew."""
+        folders = sorted({group_folder(image.folder) for image in images})
+        albums = ledger.need(Kind.COVER, EntityType.ALBUM, tracks.albums_in(folders))
+        artists = ledger.need(Kind.PICTURE, EntityType.ARTIST, self._artists.of(images))
+        return _Needed(albums, artists)
+
+
+class _Needed(NamedTuple):
+    albums: list[int]
+    artists: list[int]
+
+
+def _enqueue_needs(needed: _Needed) -> None:
+    enqueue_need(ledger.need_for(Kind.COVER, EntityType.ALBUM), needed.albums)
+    enqueue_need(ledger.need_for(Kind.PICTURE, EntityType.ARTIST), needed.artists)

@@ -1,0 +1,209 @@
+"""What a scan finds: the files on disk against those that the database knows.
+
+New and changed files during the walk, moved and missing ones at its end; a preview only counts.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from db import settings
+from db.artwork import picture_files
+from db.artwork.picture_files import SeenImage
+from db.library import tracks
+from db.library.albums import folder_of, group_folder
+from db.scanning import problems
+from db.scanning.library_files import Scope
+from db.scanning.problems import Stage
+from db.sql.connection import transaction
+from db.sql.path_text import is_under, to_bytes
+from jobs.content import content_id_of
+from jobs.records import FoundFile
+from jobs.scan.chunks import Sender
+from jobs.scan.tree_walk import FolderGroup, SeenFile, Walk
+
+
+@dataclass
+class Comparison:
+    """A walk against what was known when it began.
+
+    What the walk comes across is taken out of the known, so that what is left at its end is gone;
+    a million known files need their memory only once.
+    """
+
+    tracks: dict[str, tracks.KnownFile]
+    unreadable: dict[str, problems.SeenFile]
+    images: dict[str, SeenImage]
+    sizes: set[int]
+    """The sizes of the tracks that a new file could be the moved form of."""
+    known: int
+    """How many tracks were known."""
+    deep: bool
+    found: int = 0
+    unchanged: int = 0
+    held_back: list[FoundFile] = field(default_factory=list)
+    """New files that may be moved ones: that is known only when the walk has ended."""
+
+
+def compare(root: str, *, deep: bool, scope: Scope | None = None) -> Comparison:
+    """A comparison with everything known of `root`, or of that part of it."""
+    known = tracks.known_files(root, scope)
+    return Comparison(
+        tracks=known,
+        unreadable=problems.known_files(root, problems.Stage.READING, scope),
+        images=picture_files.known_folder_images(root, scope),
+        sizes={track.size for track in known.values()} | tracks.missing_sizes(),
+        known=len(known),
+        deep=deep,
+    )
+
+
+def files_to_read(group: FolderGroup, comparison: Comparison) -> list[FoundFile]:
+    """The new and changed files of a group; what may have been moved is held back."""
+    to_read = []
+    comparison.found += len(group.audio)
+    for file in group.audio:
+        track = comparison.tracks.pop(file.path, None)
+        failed = comparison.unreadable.pop(file.path, None)
+        if not comparison.deep and _is_unchanged(file, track, failed):
+            comparison.unchanged += 1
+            continue
+        found = FoundFile(file.path, file.size, file.mtime_ns, track.id if track else None)
+        if track is None and failed is None and file.size in comparison.sizes:
+            comparison.held_back.append(found)
+        else:
+            to_read.append(found)
+    return to_read
+
+
+def changed_images(group: FolderGroup, comparison: Comparison) -> list[SeenImage]:
+    """The new and changed picture files of a group."""
+    images = [
+        SeenImage(file.path, folder_of(file.path), file.size, file.mtime_ns)
+        for file in group.images
+    ]
+    return [image for image in images if comparison.images.pop(image.path, None) != image]
+
+
+def not_found(known: Iterable[str], unreadable: Iterable[str]) -> list[str]:
+    """Those of the paths left over that lie where the walk could look."""
+    unlisted = list(unreadable)
+    return [path for path in known if not any(is_under(path, folder) for folder in unlisted)]
+
+
+def vanished(comparison: Comparison, unreadable: Iterable[str]) -> list[int]:
+    """The ids of the tracks that were there and are not found any more."""
+    gone = [comparison.tracks[path] for path in not_found(comparison.tracks, unreadable)]
+    return [track.id for track in gone if not track.missing]
+
+
+def recognise_moved(
+    new: Iterable[FoundFile], gone: Iterable[tracks.GoneFile]
+) -> dict[str, tracks.GoneFile]:
+    """The vanished track of each new path that is its moved file.
+
+    That is so for one new and one vanished file of the same content and no other candidate.
+    """
+    vanished_by_content: dict[str, list[tracks.GoneFile]] = defaultdict(list)
+    for track in gone:
+        vanished_by_content[track.content_id].append(track)
+    sizes = {track.size for each in vanished_by_content.values() for track in each}
+    new_by_content: dict[str, list[FoundFile]] = defaultdict(list)
+    for file in new:
+        if file.size in sizes:
+            new_by_content[_content_id(file)].append(file)
+    return {
+        files[0].path: vanished_by_content[content][0]
+        for content, files in new_by_content.items()
+        if len(files) == 1 and len(vanished_by_content.get(content, [])) == 1
+    }
+
+
+def with_tracks(new: Sequence[FoundFile], moved: dict[str, tracks.GoneFile]) -> list[FoundFile]:
+    """The new files, the moved ones among them with the id of their track."""
+    return [
+        FoundFile(file.path, file.size, file.mtime_ns, moved[file.path].id, moved=True)
+        if file.path in moved
+        else file
+        for file in new
+    ]
+
+
+def _is_unchanged(
+    file: SeenFile, track: tracks.KnownFile | None, failed: problems.SeenFile | None
+) -> bool:
+    state = (file.size, file.mtime_ns)
+    if failed is not None:
+        return state == (failed.size, failed.mtime_ns)
+    return track is not None and not track.missing and state == (track.size, track.mtime_ns)
+
+
+def _content_id(file: FoundFile) -> str:
+    try:
+        return content_id_of(to_bytes(file.path))
+    except OSError:
+        return ""  # reading it will say what is wrong
+
+
+def end_walk(sender: Sender, comparison: Comparison, walk: Walk) -> int:
+    """Send the files held back, mark tracks missing whose file is gone, and return how many."""
+    gone = vanished(comparison, walk.unreadable)
+    candidates = {track.id: track for track in tracks.gone_files(gone)}
+    moved = recognise_moved(comparison.held_back, candidates.values())
+    new = with_tracks(comparison.held_back, moved)
+    missing = sorted(set(gone) - {track.id for track in moved.values()})
+    with transaction():
+        tracks.mark_missing(missing)
+        tracks.move(_moved_file(path, track.id) for path, track in moved.items())
+    for folder, files in _by_group(new).items():
+        sender.add(folder, files, [])
+    sender.flush()
+    left = [*moved.values(), *(candidates[track_id] for track_id in missing)]
+    sender.regroup(sorted({track.group_folder for track in left}))
+    problems.clear([track.path for track in left], Stage.COVER)
+    _forget_the_rest(sender, comparison, walk)
+    return len(missing)
+
+
+def _forget_the_rest(sender: Sender, comparison: Comparison, walk: Walk) -> None:
+    """Drop the picture files, and the problems of audio files, that are gone."""
+    images = not_found(comparison.images, walk.unreadable)
+    sender.forget_images([comparison.images[path] for path in images])
+    problems.clear(images, Stage.COVER)
+    problems.clear(not_found(comparison.unreadable, walk.unreadable), Stage.READING)
+
+
+def _moved_file(path: str, track_id: int) -> tracks.Move:
+    folder = folder_of(path)
+    return tracks.Move(track_id, path, folder, group_folder(folder))
+
+
+def _by_group(files: Sequence[FoundFile]) -> dict[str, list[FoundFile]]:
+    groups: dict[str, list[FoundFile]] = {}
+    for file in files:
+        groups.setdefault(group_folder(folder_of(file.path)), []).append(file)
+    return groups
+
+
+def preview(root: str, *, deep: bool) -> dict[str, Any]:
+    """Walk a root, and count what a scan would read, move and mark missing."""
+    comparison, to_read = compare(root, deep=deep), []
+    walk = Walk(to_bytes(root), os.fsencode(settings.data_dir()))
+    for group in walk.groups():
+        to_read += files_to_read(group, comparison)
+    gone = vanished(comparison, walk.unreadable) if comparison.found else []
+    moved = recognise_moved(comparison.held_back, tracks.gone_files(gone))
+    changed = sum(file.track_id is not None for file in to_read)
+    return {
+        "root": root,
+        "counts": {
+            "found": comparison.found,
+            "new": len(to_read) - changed + len(comparison.held_back) - len(moved),
+            "changed": changed,
+            "moved": len(moved),
+            "missing": len(set(gone) - {track.id for track in moved.values()}),
+            "unchanged": comparison.unchanged,
+        },
+    }

@@ -1,0 +1,215 @@
+"""Changes below a root: what each concerns, and what waits until the folder is quiet."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import NamedTuple
+
+from db.library.albums import album_folder, is_disc_folder
+from db.scanning.library_files import IGNORE_FILES, Scope, is_hidden, is_of_interest
+from db.sql.path_text import is_under, to_bytes, to_text
+
+
+class Kind(Enum):
+    """What is to be looked at."""
+
+    FOLDER = auto()
+    """An album's folder, with its disc folders."""
+    NEW_FOLDER = auto()
+    """A folder that came, with all below it."""
+    TREE = auto()
+    """All that is known below a path that is gone, or below a folder that was hidden or shown."""
+    ALL = auto()
+    """The whole root, for a link leads who knows where."""
+    STIR = auto()
+    """Nothing, but work on the folder goes on."""
+
+
+class Concern(NamedTuple):
+    """What a change concerns; `path` is in the text form of `db.sql.path_text`."""
+
+    kind: Kind
+    path: str
+
+
+class Sorter:
+    """Sorts the changes below one root."""
+
+    def __init__(self, root: bytes, data_dir: bytes) -> None:
+        """`data_dir` is the fleet's own data folder, where changes are no concern."""
+        self._root = root
+        self._data_dir = os.path.realpath(data_dir)
+
+    def concern(self, path: bytes) -> Concern | None:
+        """What a change of this path concerns; None when a scan would not look there."""
+        if not path.startswith(self._root.rstrip(b"/") + b"/") or self._is_own(path):
+            return None
+        above, name = os.path.split(path)
+        if above != self._root and self._has_hidden(above):
+            return None
+        real = os.path.realpath(above)
+        if real != above:
+            leads_inside = (real + b"/").startswith(self._root.rstrip(b"/") + b"/")
+            return Concern(Kind.ALL, to_text(self._root)) if leads_inside else None
+        if name in IGNORE_FILES:
+            return Concern(Kind.TREE, to_text(above))
+        return None if is_hidden(name) else self._of(path, above)
+
+    def _of(self, path: bytes, above: bytes) -> Concern:
+        if not os.path.lexists(path):
+            return Concern(Kind.TREE, to_text(path))
+        if os.path.islink(path):  # noqa: PTH114  # bytes
+            return Concern(Kind.ALL, to_text(self._root))
+        if os.path.isdir(path):
+            return Concern(Kind.NEW_FOLDER, to_text(path))
+        folder = album_folder(to_text(self._root), to_text(above))
+        return Concern(Kind.FOLDER if is_of_interest(path) else Kind.STIR, folder)
+
+    def _is_own(self, path: bytes) -> bool:
+        return path == self._data_dir or path.startswith(self._data_dir + b"/")
+
+    def _has_hidden(self, folder: bytes) -> bool:
+        below = os.path.relpath(folder, self._root)
+        return any(is_hidden(name) for name in below.split(b"/"))
+
+
+_LONGEST = 120
+"""So many quiet times after its first change a folder is taken in, though it never was quiet."""
+_MOST_PLACES = 500
+"""With more, one look at the whole root costs less. It is also the remedy for lost events: those
+that the kernel drops, after 16,384 that wait, watchfiles does not tell of."""
+
+_Look = tuple[tuple[bytes, int, int], ...]
+"""Name, size and modification time of each file of a folder."""
+
+
+@dataclass
+class _Wait:
+    """How long something waits, in seconds of a monotonic clock."""
+
+    first: float
+    last: float
+    look: _Look | None = None
+    """How the folder was half of the quiet time after its last change."""
+
+
+class Pending:
+    """The places below one root where something changed."""
+
+    def __init__(self, root: str, quiet: float) -> None:
+        """`quiet` is for how many seconds nothing may have changed."""
+        self._root = root
+        self._quiet = quiet
+        self._folders: dict[str, _Wait] = {}
+        self._trees: dict[str, _Wait] = {}
+        self._all: _Wait | None = None
+
+    def note(self, concern: Concern, now: float) -> None:
+        """Take note of a change."""
+        if self._all is not None:
+            self._all.last = now
+        elif concern.kind is Kind.ALL:
+            self.note_all(now)
+        elif concern.kind is Kind.TREE:
+            self._note_tree(concern.path, now)
+        elif concern.kind is Kind.STIR:
+            if concern.path in self._folders:
+                self._stir(concern.path, now)
+        else:
+            new = concern.kind is Kind.NEW_FOLDER
+            for folder in self._albums_below(concern.path) if new else [concern.path]:
+                self._stir(folder, now)
+        if len(self._folders) + len(self._trees) > _MOST_PLACES:
+            self.note_all(now)
+
+    def note_all(self, now: float) -> None:
+        """Say that anything may have changed."""
+        self.clear()
+        self._all = _Wait(now, now)
+
+    def clear(self, below: str | None = None) -> None:
+        """Forget what waits, or what of it lies below a folder."""
+        for places in (self._folders, self._trees):
+            for place in [each for each in places if below is None or is_under(each, below)]:
+                del places[place]
+        if below is None:
+            self._all = None
+
+    def all_is_due(self, now: float) -> bool:
+        """Whether the whole root is to be looked at, and quiet."""
+        return self._all is not None and self._is_over(self._all, now)
+
+    def ready(self, now: float) -> Scope | None:
+        """What is quiet now; None when nothing is.
+
+        What is gone goes along with anything that is sent: its new place may be among that, and
+        only a scan that sees both knows a file for the same.
+        """
+        folders = [place for place, wait in self._folders.items() if self._is_quiet(place, now)]
+        trees = [place for place, wait in self._trees.items() if self._is_over(wait, now)]
+        if not folders and not trees:
+            return None
+        return Scope.of(folders, self._trees)
+
+    def sent(self, scope: Scope) -> None:
+        """Forget what is being looked at."""
+        for folder in scope.folders:
+            self._folders.pop(folder, None)
+        for tree in scope.trees:
+            self._trees.pop(tree, None)
+
+    def _note_tree(self, path: str, now: float) -> None:
+        if not os.path.lexists(to_bytes(path)):
+            self.clear(path)
+        wait = self._trees.setdefault(path, _Wait(now, now))
+        wait.last = now
+
+    def _stir(self, folder: str, now: float) -> None:
+        wait = self._folders.setdefault(folder, _Wait(now, now))
+        wait.last, wait.look = now, None
+
+    def _albums_below(self, folder: str) -> Iterator[str]:
+        """The albums' folders of a folder that came: no event tells of what it brought along."""
+        yield album_folder(self._root, folder)
+        for place, names, _ in os.walk(to_bytes(folder)):
+            names[:] = [name for name in names if not is_hidden(name)]
+            for name in names:
+                yield album_folder(self._root, to_text(os.path.join(place, name)))
+
+    def _is_over(self, wait: _Wait, now: float) -> bool:
+        return now - wait.last >= self._quiet or now - wait.first >= _LONGEST * self._quiet
+
+    def _is_quiet(self, folder: str, now: float) -> bool:
+        """Whether a folder was the same for two looks; a share may grow without an event."""
+        wait = self._folders[folder]
+        if now - wait.first >= _LONGEST * self._quiet:
+            return True
+        if now - wait.last < self._quiet / 2:
+            return False
+        if wait.look is None:
+            wait.look = _look(to_bytes(folder))
+            return False
+        if now - wait.last < self._quiet:
+            return False
+        look = _look(to_bytes(folder))
+        if look != wait.look:
+            wait.last, wait.look = now, None
+            return False
+        return True
+
+
+def _look(folder: bytes) -> _Look:
+    """How the files of an album's folder are; nothing of one that cannot be listed."""
+    found: list[tuple[bytes, int, int]] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    status = entry.stat(follow_symlinks=False)
+                    found.append((entry.path, status.st_size, status.st_mtime_ns))
+                elif entry.is_dir(follow_symlinks=False) and is_disc_folder(to_text(entry.name)):
+                    found += _look(entry.path)
+    except OSError:
+        return ()
+    return tuple(sorted(found))

@@ -1,0 +1,196 @@
+"""inotify: the events, the limits that stop it, and the network mounts it cannot see."""
+
+import os
+import queue
+import re
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from watchfiles import watch
+
+from db.sql.path_text import shown, to_bytes
+
+_NETWORK = re.compile(
+    r"9p|afs|beegfs|ceph|cifs|coda|davfs|gfs2?|glusterfs|lustre|ncpfs|nfs4?|ocfs2|orangefs|pvfs2"
+    r"|smb3|smbfs|vboxsf|virtiofs|vmhgfs"
+    r"|fuse\.(cephfs|davfs2|gcsfuse|glusterfs|gvfsd-fuse|juicefs|mergerfs|rclone|s3fs|smbnetfs"
+    r"|sshfs|vmhgfs-fuse)"
+)
+"""File systems whose changes others make too: inotify hears only of this machine's.
+Branches of a mergerfs may be anywhere."""
+_ESCAPE = re.compile(rb"\\([0-7]{3})")
+_MOUNTINFO = Path("/proc/self/mountinfo")
+
+
+class Mount(NamedTuple):
+    """A mounted file system."""
+
+    number: int
+    """Of the mount; another one at the same place has another."""
+    place: bytes
+    kind: str
+    """nfs4, ext4, fuse.sshfs …"""
+
+    @property
+    def is_network(self) -> bool:
+        """Whether files may change there without this machine's doing."""
+        return _NETWORK.fullmatch(self.kind) is not None
+
+
+def mounts_of(root: bytes, mountinfo: bytes | None = None) -> list[Mount]:
+    """The mount that the root lies on, and those below the root.
+
+    `mountinfo` is the text of proc_pid_mountinfo(5), by default this process's. Only Linux has
+    one; elsewhere there are none.
+    """
+    text = _own_mountinfo() if mountinfo is None else mountinfo
+    mounts = [_parsed(line) for line in text.splitlines()]
+    above = [each for each in mounts if _is_below(root, each.place)]
+    # Of several at one place the last one covers the others.
+    lowest = max(above, key=lambda each: (len(each.place), mounts.index(each)), default=None)
+    below = [each for each in mounts if each.place != root and _is_below(each.place, root)]
+    return ([lowest] if lowest else []) + below
+
+
+def _own_mountinfo() -> bytes:
+    return _MOUNTINFO.read_bytes() if _MOUNTINFO.exists() else b""
+
+
+def _parsed(line: bytes) -> Mount:
+    fields = line.split(b" ")
+    kind = fields[fields.index(b"-", 6) + 1]
+    place = _ESCAPE.sub(lambda match: bytes([int(match[1], 8)]), fields[4])
+    return Mount(int(fields[0]), place, os.fsdecode(kind))
+
+
+def _is_below(path: bytes, folder: bytes) -> bool:
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+
+
+_SETTINGS = Path("/proc/sys/fs/inotify")
+_WATCHES, _INSTANCES = "max_user_watches", "max_user_instances"
+_FEWEST_WATCHES, _FEWEST_INSTANCES = 524_288, 512
+"""What a limit is raised to at least."""
+
+
+class Reason(NamedTuple):
+    """Why a root cannot be watched, and what to do; no remedy when there is none."""
+
+    why: str
+    remedy: str = ""
+
+
+def reason(root: str, error: BaseException, limit: Callable[[str], int] | None = None) -> Reason:
+    """What an error of watchfiles means.
+
+    It tells the limits of inotify (ENOSPC and EMFILE of inotify(7)) by their text alone. `limit`
+    has the value of fs.inotify.NAME, by default this machine's.
+    """
+    text, value = str(error), limit or _present
+    if "watch limit reached" in text or "os error 28" in text:
+        return _watches(root, value(_WATCHES))
+    if "os error 24" in text:
+        return _instances(value(_INSTANCES))
+    if "os error 13" in text:
+        return Reason(
+            f"watchfiles needs access to every folder, and one may not be read: {text}",
+            "give this user the right to, or name only the folders beside it in FLEET_WATCH",
+        )
+    return Reason(f"inotify fails: {text}")
+
+
+def _watches(root: str, limit: int) -> Reason:
+    folders = _folders(root)
+    wanted = _FEWEST_WATCHES
+    while wanted <= max(limit, 2 * folders):
+        wanted *= 2
+    return Reason(
+        f"inotify watches {limit:,} folders at most for all programs of this user "
+        f"(fs.inotify.{_WATCHES}), and {shown(root)} has {folders:,}",
+        _remedy(f"fs.inotify.{_WATCHES}={wanted}"),
+    )
+
+
+def _instances(limit: int) -> Reason:
+    wanted = max(_FEWEST_INSTANCES, 2 * limit)
+    return Reason(
+        f"the programs of this user use inotify {limit:,} times, which is the most that they may "
+        f"(fs.inotify.{_INSTANCES})",
+        _remedy(f"fs.inotify.{_INSTANCES}={wanted}"),
+    )
+
+
+def _remedy(line: str) -> str:
+    file = "/etc/sysctl.d/60-musicfleet.conf"
+    return f"run `echo {line} | sudo tee -a {file} && sudo sysctl --system`"
+
+
+def _folders(root: str) -> int:
+    return sum(1 for _ in os.walk(to_bytes(root)))
+
+
+def _present(name: str) -> int:
+    try:
+        return int((_SETTINGS / name).read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+_STEP, _TOGETHER = 200, 1_000
+"""Milliseconds: how often watchfiles looks, and for how long it puts changes together at most."""
+
+
+class Listener:
+    """Hears of every change below a folder. What it missed is in no way to be had again."""
+
+    def __init__(self, root: bytes) -> None:
+        """Begin. `is_listening` tells when it hears everything, `error` why it does no more."""
+        self._root = os.fsdecode(root)
+        self._changes: queue.SimpleQueue[Iterable[str]] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._listening = threading.Event()
+        self.error: Exception | None = None
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether all folders are watched. For 100,000 of them that takes seconds."""
+        return self._listening.is_set()
+
+    def stop(self) -> None:
+        """End it; what it heard is forgotten."""
+        self._stop.set()
+
+    def heard(self, seconds: float) -> list[bytes]:
+        """The paths that changed; waits so many seconds for the first."""
+        paths: list[bytes] = []
+        try:
+            paths += map(os.fsencode, self._changes.get(timeout=seconds))
+            while True:
+                paths += map(os.fsencode, self._changes.get_nowait())
+        except queue.Empty:
+            return paths
+
+    def _listen(self) -> None:
+        try:
+            for changes in watch(
+                self._root,
+                watch_filter=None,
+                step=_STEP,
+                debounce=_TOGETHER,
+                stop_event=self._stop,
+                rust_timeout=1_000,
+                yield_on_timeout=True,  # the first tells that all folders are watched
+                raise_interrupt=False,
+                force_polling=False,
+                # It would pass over any error, and leave out folders at random.
+                ignore_permission_denied=False,
+            ):
+                self._listening.set()
+                if changes:
+                    self._changes.put({path for _, path in changes})
+        except Exception as error:  # noqa: BLE001  # it is told where the root is looked after
+            self.error = error

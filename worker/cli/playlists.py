@@ -1,0 +1,58 @@
+"""Playlists as M3U8 files: who writes them, and which files are our own."""
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from db.similarity.cluster_terms import ListedTrack
+from db.sql.path_text import to_bytes
+
+MARK = b"#EXTM3U\n# by musicfleet\n"
+"""How a file of ours begins; no other is ever replaced."""
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+
+
+def playlist(tracks: Sequence[ListedTrack]) -> bytes:
+    """The text of a playlist, with the paths as the files are named."""
+    parts = [MARK]
+    for track in tracks:
+        path = to_bytes(track.path)
+        if b"\n" in path or b"\r" in path:  # no line of a playlist can hold it
+            continue
+        title = " - ".join(filter(None, (track.artist, track.title)))
+        title = " ".join((title or os.path.basename(track.path)).split())
+        seconds = -1 if track.duration is None else round(track.duration)
+        parts += [f"#EXTINF:{seconds},{title}\n".encode("utf-8", "replace"), path, b"\n"]
+    return b"".join(parts)
+
+
+def file_name(name: str) -> str:
+    """A name that any file system takes, and that leads to no other folder."""
+    safe = " ".join(_UNSAFE.sub(" ", name).split()).strip(". ")
+    return f"{safe.encode()[:120].decode(errors='ignore') or 'cluster'}.m3u8"
+
+
+def is_ours(file: Path) -> bool:
+    """Whether it is a plain file that `write` wrote."""
+    if file.is_symlink() or not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return opened.read(len(MARK)) == MARK
+
+
+def write(file: Path, text: bytes) -> bool:
+    """Write it whole or not at all; False when a file that is not ours is in the way."""
+    if os.path.lexists(file) and not is_ours(file):
+        return False
+    handle, name = tempfile.mkstemp(prefix=".musicfleet-", dir=file.parent)
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink()
+        raise
+    return True

@@ -1,0 +1,202 @@
+"""The one door to the queues: a caller names a job, `queues.toml` says where it goes.
+
+Jobs use this module too: `job` marks them, `current_attempt` names the attempt that runs.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from uuid import uuid4
+
+import redis
+from redis.exceptions import LockError
+from rq import Queue, Retry, get_current_job
+from rq.exceptions import DeserializationError
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+from rq.utils import as_text
+
+from db.sql.queries import slices
+from worker.errors import JobFailedError, JobTooLargeError
+from worker.redis.connection import connect
+from worker.redis.holders import holders
+from worker.topology import Topology, load
+
+if TYPE_CHECKING:  # programs that only enqueue have no need of the database's libraries
+    from db.ledger import Need
+
+MAX_JOB_BYTES = 1024 * 1024
+"""The largest job that is enqueued: ids, paths and records, never pictures or a whole library."""
+FAILED_JOB_TTL = 30 * 24 * 3600
+_DESCRIPTION_LENGTH = 100
+_PACKAGE = "jobs."
+_CALLS_AT_ONCE = 500
+_ENDED_BADLY = {JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED}
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def job(function: Function) -> Function:
+    """Mark a function of the `jobs` package as a job; `queues.toml` must route it."""
+    return function
+
+
+def current_attempt() -> str:
+    """Names the attempt of the job that runs, JOB:NUMBER; outside a worker this call alone."""
+    current = get_current_job()
+    return getattr(current, "attempt_id", None) or f"{uuid4()}:1"
+
+
+@cache
+def connection() -> redis.Redis:
+    """This process's connection to Redis. Raises RedisUnreachableError."""
+    return connect()
+
+
+@cache
+def topology() -> Topology:
+    """The topology of this process, loaded and checked once. Raises TopologyError."""
+    return load()
+
+
+def reload_topology() -> None:
+    """Go by queues.toml as it is now. Raises TopologyError, and goes by the old one then."""
+    load()
+    topology.cache_clear()
+
+
+def queue(name: str) -> Queue:
+    """The RQ queue of that name, with the fleet's serializer."""
+    return Queue(name, connection=connection(), serializer=JSONSerializer)
+
+
+def queues() -> list[Queue]:
+    """Every queue of the topology."""
+    return [queue(name) for name in topology().queues]
+
+
+class HeldJob(NamedTuple):
+    """A job that waits, for its turn or a time, or is worked on."""
+
+    id: str
+    name: str
+    """Empty for a job that cannot be read."""
+    arguments: dict[str, Any]
+
+
+def held_jobs(job_name: str | None = None) -> Iterator[HeldJob]:
+    """Every job that a queue or a worker holds; with a name those of that name alone."""
+    client = connection()
+    looked_at = queues() if job_name is None else [queue(topology().route(job_name).name)]
+    with client.pipeline() as pipeline:  # one moment: no job is missed on its way to a worker
+        for each in looked_at:
+            pipeline.lrange(each.key, 0, -1)
+            pipeline.zrange(each.scheduled_job_registry.key, 0, -1)
+            pipeline.zrange(each.deferred_job_registry.key, 0, -1)
+        for holder in holders(client):
+            pipeline.lrange(holder.taken_key, 0, -1)
+        ids = [as_text(job_id) for answer in pipeline.execute() for job_id in answer]
+    for part in slices(ids, _CALLS_AT_ONCE):
+        for held in Job.fetch_many(part, connection=client, serializer=JSONSerializer):
+            found = _held(held) if held is not None else None
+            if found is not None and job_name in {None, found.name}:
+                yield found
+
+
+def _held(job: Job) -> HeldJob:
+    try:
+        return HeldJob(job.id, str(job.func_name).removeprefix(_PACKAGE), dict(job.kwargs))
+    except (DeserializationError, TypeError, ValueError):
+        return HeldJob(job.id, "", {})
+
+
+@contextmanager
+def alone(name: str, seconds: int = 120) -> Iterator[bool]:
+    """Whether this process is the only one of the whole fleet that does this now.
+
+    A process that dies at it keeps the others away for so many seconds at most.
+    """
+    lock = connection().lock(f"fleet:alone:{name}", timeout=seconds, blocking=False)
+    is_mine = bool(lock.acquire())
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            with suppress(LockError):  # Redis was wiped, or it took longer
+                lock.release()
+
+
+def function_path(job_name: str) -> str:
+    """What RQ imports for a job name, and shows."""
+    return f"{_PACKAGE}{job_name}"
+
+
+def enqueue(job_name: str, **arguments: Any) -> str:
+    """Put a job in the queue that `queues.toml` routes it to, and return the job's id.
+
+    Arguments are JSON values. Raises UnknownJobError for a name that is not routed,
+    JobTooLargeError beyond MAX_JOB_BYTES, and RedisUnreachableError.
+    """
+    new = create(job_name, arguments)
+    return queue(new.origin).enqueue_job(new).id
+
+
+def enqueue_need(need: "Need", entity_ids: Sequence[int]) -> list[str]:
+    """Enqueue the jobs that do what these entities need, and return the ids of the jobs.
+
+    Call it after the commit of the need.
+    """
+    return [enqueue(need.job, **{need.argument: ids}) for ids in need.batches(entity_ids)]
+
+
+def create(job_name: str, arguments: dict[str, Any]) -> Job:
+    """A job that is not in its queue yet; `enqueue` says the rest."""
+    route = topology().route(job_name)
+    target = queue(route.name)
+    new = Job.create(
+        function_path(job_name),
+        kwargs=arguments,
+        connection=target.connection,
+        serializer=JSONSerializer,
+        origin=target.name,
+        timeout=route.timeout,
+        result_ttl=route.keep,
+        failure_ttl=FAILED_JOB_TTL,
+        retry=Retry(max=route.retries, interval=route.waits()) if route.retries else None,
+        description=_description(job_name, arguments),
+    )
+    size = len(new.data)
+    if size > MAX_JOB_BYTES:
+        raise JobTooLargeError(
+            f"the job {job_name} is {size:,} bytes large, more than {MAX_JOB_BYTES:,} — "
+            "pass ids or fewer records, not contents"
+        )
+    return new
+
+
+def _description(job_name: str, arguments: dict[str, Any]) -> str:
+    """A short line for rq-dashboard and logs: names and sizes, not the records themselves."""
+    parts = (f"{name}={_brief(value)}" for name, value in arguments.items())
+    return f"{job_name}({', '.join(parts)})"[:_DESCRIPTION_LENGTH]
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return f"{len(value)} items"
+    return repr(value)[:40]
+
+
+def wait_for(job_id: str) -> Any:
+    """Wait until a job has ended, and return its result. Raises JobFailedError."""
+    while True:
+        current = Job.fetch(job_id, connection=connection(), serializer=JSONSerializer)
+        status = current.get_status(refresh=False)
+        if status == JobStatus.FINISHED:
+            return current.return_value()
+        if status in _ENDED_BADLY:
+            result = current.latest_result()
+            reason = (result.exc_string or "").strip().splitlines()[-1:] if result else []
+            raise JobFailedError(f"{current.description} {status.value}: {' '.join(reason)}")
+        time.sleep(0.1)

@@ -1,0 +1,222 @@
+"""Checks of the running fleet: supervisord's programs, the workers' topology, and waiting jobs."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from xmlrpc.client import Fault
+
+from rq.job import Job
+from rq.utils import as_text, str_to_date
+
+from worker import dispatch
+from worker.doctor.findings import Finding, Fix, Severity
+from worker.errors import BadInputError, FleetStartError
+from worker.phrases import counted, some, time_span
+from worker.queues import HELD, Place, rescue
+from worker.status.overview import QueueStatus
+from worker.status.overview import queues as statuses
+from worker.supervisor.logs import last_lines, log_file
+from worker.supervisor.rpc import ProcessInfo, is_up, processes, supervisord
+from worker.topology import Topology
+
+_PROGRAMS = "programs"
+_ESSENTIAL = {
+    "recovery": "jobs of processes that die wait until a process of the same slot starts",
+    "scheduler": "no schedule of queues.toml runs, the reconciliation of lost work among them",
+}
+"""What the fleet cannot do without, beside its workers, and what happens without it."""
+_RUNS = {"RUNNING", "STARTING", "STOPPING"}
+
+
+def programs() -> Iterator[Finding]:
+    """Whether supervisord is up, and everything in it runs."""
+    if not is_up():
+        yield Finding("supervisord", Severity.ERROR, "the fleet is not up", "run `fleet up`")
+        return
+    present = processes()
+    faults = [_down(each) for each in present if each.state not in _RUNS]
+    faults += [_absent(name) for name in _ESSENTIAL.keys() - {each.name for each in present}]
+    yield from faults
+    if not faults:
+        says = f"supervisord is up, and each of its {len(present)} processes runs"
+        yield Finding(_PROGRAMS, Severity.OK, says, count=len(present))
+
+
+def _down(process: ProcessInfo) -> Finding:
+    """A process that does not run. One that supervisord goes on to start needs another remedy."""
+    age = None if process.since is None else max(0.0, time.time() - process.since)
+    since = "" if age is None else f", last started {time_span(age)} ago"
+    danger = f": {_ESSENTIAL[process.name]}" if process.name in _ESSENTIAL else ""
+    reason = f" ({_reason(process)})" if process.state != "STOPPED" else ""
+    told_to = process.state == "STOPPED" and process.name not in _ESSENTIAL
+    return Finding(
+        _PROGRAMS,
+        Severity.WARNING if told_to else Severity.ERROR,
+        f"{process.name} is {process.state}{since}{reason}{danger}",
+        f"see `fleet logs {process.name}`" + (", then `fleet up`" if process.is_down else ""),
+        age=age,
+        fix=_start(process) if process.is_down else None,
+    )
+
+
+def _reason(process: ProcessInfo) -> str:
+    """Why it does not run: the last it wrote, or what supervisord knows."""
+    last = last_lines(log_file(process.name), 1)
+    return (last[0].strip() if last else "") or process.reason or "no reason given"
+
+
+def _start(process: ProcessInfo) -> Fix:
+    def start() -> str:
+        try:
+            with supervisord() as rpc:
+                rpc.startProcess(process.name, False)
+        except Fault as fault:
+            raise FleetStartError(f"{process.name} does not start ({fault.faultString})") from fault
+        return f"{process.name} is starting"
+
+    return Fix(f"start {process.name}", start)
+
+
+def _absent(name: str) -> Finding:
+    return Finding(
+        _PROGRAMS,
+        Severity.ERROR,
+        f"supervisord does not know {name}: {_ESSENTIAL[name]}",
+        "run `fleet down`, then `fleet up`",
+    )
+
+
+_WORKERS = "rq:workers"
+_PREFIX = "rq:worker:"
+
+
+def workers(topology: Topology) -> Iterator[Finding]:
+    """Whether every living worker goes by this topology."""
+    digests = _digests()
+    outdated = sorted(name for name, digest in digests.items() if digest != topology.digest)
+    if outdated:
+        goes = "goes" if len(outdated) == 1 else "go"
+        yield Finding(
+            "workers",
+            Severity.WARNING,
+            f"{counted(len(outdated), 'worker')} {goes} by an earlier version of {topology.path} "
+            f"({some(outdated)})",
+            "run `fleet reload`, on each host",
+            len(outdated),
+        )
+    else:
+        says = f"{counted(len(digests), 'worker')}, each by this queues.toml"
+        yield Finding("workers", Severity.OK, says, count=len(digests))
+
+
+def _digests() -> dict[str, str]:
+    """The digest of the topology of each registered worker; "" for one that does not tell."""
+    connection = dispatch.connection()
+    keys = sorted(as_text(key) for key in connection.smembers(_WORKERS))
+    with connection.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.hmget(key, "birth", "topology")
+        answers: list[Any] = pipeline.execute()
+    return {
+        key.removeprefix(_PREFIX): as_text(digest or b"")
+        for key, (birth, digest) in zip(keys, answers, strict=True)
+        if birth is not None  # else its heartbeats have ended
+    }
+
+
+_QUEUES = "queues"
+
+
+def queues(topology: Topology) -> Iterator[Finding]:
+    """Every queue that holds jobs which nobody takes, or not soon enough."""
+    faults = [
+        finding
+        for status in statuses()
+        if status.waiting + status.later
+        for finding in _queue(status, topology)
+    ]
+    yield from faults
+    if not faults:
+        yield Finding(_QUEUES, Severity.OK, "every queue that holds jobs is consumed in time")
+
+
+def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
+    held, age = status.waiting + status.later, _age(status)
+    holds = f"{status.name} holds {counted(held, 'job')}"
+    since = "" if age is None else f", the oldest for {time_span(age)}"
+    declared = topology.queues.get(status.name)
+    if declared is None:
+        yield Finding(
+            _QUEUES,
+            Severity.ERROR,
+            f"{holds}, and queues.toml does not know it{since}",
+            f"`fleet queue move {status.name} QUEUE` moves those that are routed to QUEUE, "
+            "`fleet doctor --fix` moves each one to its queue",
+            held,
+            age,
+            _rescue(status.name),
+        )
+        return
+    if not status.consumers:
+        yield Finding(
+            _QUEUES,
+            Severity.ERROR,
+            f"{holds} that no live worker consumes{since}",
+            "run `fleet up`, and see `fleet logs` of its program",
+            held,
+            age,
+        )
+    if status.paused:
+        yield Finding(
+            _QUEUES,
+            Severity.WARNING,
+            f"{holds} and is paused{since}",
+            f"`fleet queue resume {status.name}` resumes it",
+            held,
+            age,
+        )
+    elif status.consumers and status.oldest is not None and status.oldest > declared.wait_limit:
+        yield Finding(
+            _QUEUES,
+            Severity.WARNING,
+            f"the first job of {status.name} has waited for {time_span(status.oldest)}, "
+            f"longer than {time_span(declared.wait_limit)}",
+            "give its program more processes with `fleet scale`, or see its `fleet logs`",
+            held,
+            status.oldest,
+        )
+
+
+def _age(status: QueueStatus) -> float | None:
+    """For how many seconds the queue has held its oldest job, as far as the first ones tell."""
+    created = [moment for place in HELD if (moment := _created(status.name, place)) is not None]
+    ages = [(datetime.now(UTC) - moment).total_seconds() for moment in created]
+    return max([*ages, *([] if status.oldest is None else [status.oldest])], default=None)
+
+
+def _created(queue: str, place: Place) -> datetime | None:
+    """When the first job of a place was made."""
+    connection = dispatch.connection()
+    reads = connection.lrange if place is Place.WAITING else connection.zrange
+    ids: Any = reads(place.key(queue), 0, 0)
+    for raw_id in ids:
+        created = connection.hget(Job.key_for(as_text(raw_id)), "created_at")
+        if isinstance(created, bytes):
+            return str_to_date(created)
+    return None
+
+
+def _rescue(name: str) -> Fix:
+    """Bring the jobs of a queue to where they are routed today."""
+
+    def bring() -> str:
+        outcome = rescue(name)
+        left = outcome.kept.total() + len(outcome.unreadable)
+        if not outcome.done:
+            raise BadInputError(f"no queue takes any of the {counted(left, 'job')} of {name}")
+        targets = sorted({route.queue or "" for route in outcome.done})
+        moved = f"{counted(outcome.done.total(), 'job')} of {name} moved to {', '.join(targets)}"
+        return f"{moved}; {left:,} that no queue takes stay" if left else moved
+
+    return Fix(f"move the jobs of {name} to the queues that take them today", bring)

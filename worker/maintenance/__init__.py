@@ -1,0 +1,1 @@
+"""What maintenance jobs do with the fleet's processes and queues."""

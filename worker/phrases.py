@@ -1,0 +1,42 @@
+"""Phrases of messages for people: suggestions for a wrong name, counted nouns, lengths of time."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question that offers the nearest known names, or all of them when none is near."""
+    known = sorted(known)
+    if near := nearest(name, known):
+        return f"did you mean {near}?"
+    return f"known are: {', '.join(known)}" if known else "none is known"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The nearest known names with "or" between them; empty when none is near."""
+    return " or ".join(get_close_matches(name, sorted(known), n=3, cutoff=0.6))
+
+
+def counted(count: int, noun: str) -> str:
+    """The number and its noun: "1 job", "12,000 jobs"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def some(names: Sequence[str], count: int | None = None) -> str:
+    """The first few of `count` names (default: of all that are given)."""
+    more = (len(names) if count is None else count) - len(names[:_NAMED])
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more else "")
+
+
+def time_span(seconds: float) -> str:
+    """A length of time as one looks at it: "45 s", "12 min", "3 h", "2 days"."""
+    for unit, size in _UNITS.items():
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+_NAMED = 3
+
+
+_UNITS = {"days": 86_400, "h": 3_600, "min": 60}

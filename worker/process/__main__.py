@@ -1,0 +1,70 @@
+"""The worker process: an RQ worker that loses no job and runs nothing but the fleet's jobs.
+
+Started by supervisord as `python -m worker.process PROGRAM NUMBER --queues A,B`. RQ's keys keep
+their meaning, so `rq info`, rq's commands and rq-dashboard see an ordinary worker. What differs:
+
+- a job is moved, not popped, from its queue (`worker.process.take`),
+- a job costs one round trip: the last one ends, the next one is taken and begins,
+- the worker's name is its slot; a successor takes over its dead predecessor's name and jobs,
+- a job whose name is not routed by queues.toml fails before anything is imported,
+- a job runs in the worker or in a child of it (`worker.process.horse`), as its program says.
+"""
+
+import signal
+import sys
+
+import click
+
+from db.errors import DatabaseError
+from db.sql.connection import close_database
+from worker import dispatch
+from worker.errors import TopologyError, WorkerError
+from worker.host.lifeline import die_with_supervisord
+from worker.host.locks import hold_slot, open_migrated
+from worker.process.fleet_worker import FleetWorker
+from worker.redis.connection import connect, endure
+from worker.topology import Execution
+from worker.topology.slots import slot_name
+
+_REDIS_STARTS = 60.0
+
+
+@click.command()
+@click.argument("program")
+@click.argument("number", type=int)
+@click.option("--queues", required=True, help="The program's queues, in order of priority.")
+def main(program: str, number: int, queues: str) -> None:
+    """Run one worker slot of a program until it is told to stop."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the worker listens to it
+    die_with_supervisord()
+    try:
+        _run(program, number, queues.split(","))
+    except (WorkerError, DatabaseError) as error:
+        sys.exit(f"{program}-{number}: {error}")
+
+
+def _run(program: str, number: int, names: list[str]) -> None:
+    topology = dispatch.topology()
+    declared = topology.programs.get(program)
+    if declared is None or list(declared.queues) != names:
+        raise TopologyError(
+            str(topology.path),
+            [f"programs.{program} does not consume {','.join(names)} — run `fleet reload`"],
+        )
+    with hold_slot(program, number):
+        open_migrated()
+        if declared.execution is Execution.FORKED:
+            close_database()  # each child opens its own
+        connect(wait=_REDIS_STARTS).close()
+        endure(dispatch.connection())
+        FleetWorker(
+            slot_name(program, number),
+            names,
+            dispatch.connection(),
+            execution=declared.execution,
+            memory=declared.memory,
+        ).work()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,409 @@
+"""The RQ worker of a slot: how it takes, begins, runs and ends jobs, and how it stops."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from types import FrameType, TracebackType
+from typing import Any
+
+import redis
+from redis.client import Pipeline
+from rq import Queue, SimpleWorker, worker_registration
+from rq.exceptions import NoSuchJobError, StopRequested
+from rq.executions import Execution as RqExecution
+from rq.serializers import JSONSerializer
+from rq.timeouts import JobTimeoutException
+from rq.utils import now, utcformat
+from rq.worker import WorkerStatus
+
+from db.models import database
+from worker import dispatch
+from worker.errors import JobStoppedError, TamperedJobError, TopologyError, WorkerError
+from worker.process import endings
+from worker.process.fleet_job import FleetJob
+from worker.process.horse import Died, Horse, Raised
+from worker.process.job_counts import count_done, count_failed
+from worker.process.requeue import (
+    Death,
+    fail_unreadable,
+    put_back,
+    put_back_all,
+    recover_predecessors,
+)
+from worker.process.take import DependentsWaitError, Taken, Taker
+from worker.process.time_limit import TimeLimit
+from worker.redis.connection import connect
+from worker.redis.holders import beat, register, this_process, unregister
+from worker.topology import Execution
+
+WORKER_TTL = 60
+"""Seconds without a heartbeat after which an idle worker's key expires."""
+GRACE = 5.0
+"""Seconds that a stopping worker gives its job to finish before it puts the job back."""
+_BEAT = 5.0
+_SHORTEST_NAP, _LONGEST_NAP = 0.02, 0.25
+_LONGEST_WAIT = 5.0
+
+
+class FleetWorker(SimpleWorker):
+    """One worker slot."""
+
+    job_class = FleetJob
+    death_penalty_class = TimeLimit
+    log_result_lifespan = False
+
+    def __init__(
+        self,
+        slot: str,
+        queues: list[str],
+        connection: redis.Redis,
+        *,
+        execution: Execution = Execution.IN_PROCESS,
+        memory: int | None = None,
+    ) -> None:
+        super().__init__(
+            queues,
+            name=slot,
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL,
+        )
+        self.holder = this_process(slot)
+        self._taker = Taker(connection, self.holder, self.queue_keys())
+        self._horse = Horse(memory, self._beat) if execution is Execution.FORKED else None
+        self._running = self._waiting = False
+        self._last: tuple[FleetJob, Queue] | None = None
+        self._beaten = float("-inf")
+
+    def _set_ip_address(self, connection: redis.Redis) -> None:
+        """A socket has no address, and asking for it fails where its path holds a blank."""
+        if "path" in connection.connection_pool.connection_kwargs:
+            self.ip_address = "unknown"
+        else:
+            super()._set_ip_address(connection)
+
+    # Birth and death
+
+    def register_birth(self) -> None:
+        """Take over the slot: its last holder is dead, this process has the slot's lock."""
+        register(self.connection, self.holder)
+        recover_predecessors(self.connection, self.holder)
+        self.connection.delete(self.executions_key)
+        # Not deleted: RQ's upkeep takes a worker out of its sets whose entry is not there.
+        self.connection.hset(self.key, "death", utcformat(now()))
+        super().register_birth()
+        self._publish_topology()
+
+    def register_death(self) -> None:
+        """Leave the slot: nothing stays on this worker's list, whoever comes next, if anyone."""
+        with suppress(DependentsWaitError):  # RQ's maintenance finds them
+            self._taker.flush()
+        put_back_all(self.connection, self.holder)
+        unregister(self.connection, self.holder)
+        super().register_death()
+
+    def _publish_topology(self) -> None:
+        """Say by which queues.toml this worker goes.
+
+        `rq info` and the dashboard show no queue, and no worker of it, that RQ has not heard of.
+        """
+        self.connection.hset(self.key, "topology", dispatch.topology().digest)
+        self.connection.sadd(Queue.redis_queues_keys, *self.queue_keys())
+
+    # Signals
+
+    def _install_signal_handlers(self) -> None:
+        """SIGTERM and SIGINT stop, SIGHUP loads queues.toml anew, SIGUSR1 stops the job alone."""
+        super()._install_signal_handlers()
+        signal.signal(signal.SIGHUP, self._reload)
+        signal.signal(signal.SIGUSR1, self._stop_job)
+
+    def _reload(self, signum: int, frame: FrameType | None) -> None:
+        try:
+            dispatch.reload_topology()
+        except TopologyError as error:
+            self.log.error("%s goes on as before: %s", self.name, error)
+        else:
+            self._beaten = float("-inf")  # says so with its next heartbeat
+
+    def _stop_job(self, signum: int, frame: FrameType | None) -> None:
+        if self._running:
+            raise JobStoppedError("stopped by `rq stop-job` or the dashboard")
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Told to stop: go on with the job at hand, but not for long."""
+        super().handle_warm_shutdown_request()
+        again = threading.Timer(GRACE, os.kill, (os.getpid(), signal.SIGTERM))
+        again.daemon = True
+        again.start()
+
+    def _shutdown(self) -> None:
+        """End the loop: now when it waits, else once the job at hand has ended."""
+        self._stop_requested = True
+        if self._waiting:
+            raise StopRequested
+
+    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Told again: put the job back whole, and end at once; the successor begins it anew."""
+        if self._horse:
+            self._horse.kill()
+        try:
+            self.connection = connect()  # what is under way on the other may be half done
+            self._taker = Taker(self.connection, self.holder, [])
+            self.register_death()
+        except (WorkerError, redis.RedisError) as error:
+            self.log.error("%s: its jobs are put back later: %s", self.name, error)
+        finally:
+            os._exit(0)
+
+    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
+        """Stop the job at hand; called by RQ's thread that listens for commands."""
+        if self._horse:
+            self._horse.kill()
+        else:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    @property
+    def horse_pid(self) -> int:
+        """The child at work, 0 when there is none."""
+        return self._horse.pid if self._horse else 0
+
+    # Taking
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[FleetJob, Queue] | None:
+        """Wait for a job; None only when there is none and `timeout` is None (burst)."""
+        self.procline("Listening on " + ",".join(self.queue_names()))
+        started, nap, wait = time.monotonic(), _SHORTEST_NAP, 1.0
+        while True:
+            try:
+                taken = self._taker.take()
+                wait = 1.0
+                if taken is not None and (job := self._read(taken)) is not None:
+                    self._last = job, self._queue_of(job)
+                    return self._last
+                if taken is not None:
+                    continue
+                if timeout is None or _is_over(started, max_idle_time):
+                    return None
+                self._show_suspension()
+                self._beat_sometimes()
+                self._wait_for_work(nap)
+                nap = min(nap * 2, _LONGEST_NAP)
+            except DependentsWaitError:
+                self._enqueue_dependents()
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                self.log.error(
+                    "%s: Redis does not answer (%s); again in %.0f s", self.name, error, wait
+                )
+                self._interruptibly(partial(time.sleep, wait))
+                wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _wait_for_work(self, nap: float) -> None:
+        self._interruptibly(lambda: self._taker.wait(_BEAT, nap))
+
+    def _interruptibly(self, wait: Callable[[], object]) -> None:
+        """Wait, and leave at once when told to stop meanwhile, or before."""
+        self._waiting = True
+        try:
+            if self._stop_requested:
+                raise StopRequested
+            wait()
+        finally:
+            self._waiting = False
+
+    def _enqueue_dependents(self) -> None:
+        if self._last is not None:
+            job, queue = self._last
+            queue.enqueue_dependents(job)
+
+    def _read(self, taken: Taken) -> FleetJob | None:
+        """The job that was taken; None when there is nothing to run. It is off the list then."""
+        job = FleetJob(taken.job_id, connection=self.connection, serializer=self.serializer)
+        try:
+            if taken.fields is None:
+                raise TamperedJobError(f"the job {job.id} is larger than a job may be — delete it")
+            if not taken.fields:
+                raise NoSuchJobError
+            job.restore(taken.fields)
+        except NoSuchJobError:
+            self.log.warning("%s: the job %s is gone", self.name, taken.job_id)
+            self.connection.lrem(self.holder.taken_key, 1, taken.job_id)
+            return None
+        except TamperedJobError as error:
+            fail_unreadable(self.connection, self.holder, taken.job_id, error, taken.execution_id)
+            return None
+        job.redis_server_version = self.get_redis_server_version()
+        job.begin(self.holder)
+        execution = RqExecution(taken.execution_id, job.id, self.connection, self.name)
+        self.executions = {execution.id: execution}
+        return job
+
+    def _queue_of(self, job: FleetJob) -> Queue:
+        return next((each for each in self.queues if each.name == job.origin), self.queues[0])
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Taking a job looks for that itself; but a burst is over then."""
+        if burst:
+            super().check_for_suspension(burst)
+
+    def _show_suspension(self) -> None:
+        state = WorkerStatus.SUSPENDED if self._taker.suspended else WorkerStatus.IDLE
+        if self.get_state() != state:
+            self.set_state(state)
+
+    # Heartbeats
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """As RQ's; but one that nobody timed, after each job, is left to the next that is due."""
+        if timeout is not None or pipeline is not None:
+            super().heartbeat(timeout, pipeline)
+
+    def _beat_sometimes(self) -> None:
+        if time.monotonic() - self._beaten > _BEAT:
+            self._beat()
+            if self.should_run_maintenance_tasks:
+                self.run_maintenance_tasks()
+
+    def _beat(self) -> None:
+        """Say that this worker lives; register again whatever Redis forgot of it."""
+        if not self.connection.hexists(self.key, "pid"):
+            self.connection.delete(self.key)
+            SimpleWorker.register_birth(self)
+            self.set_state(self.get_state())
+        # Upkeep may have done so just before.
+        worker_registration.register(self)
+        register(self.connection, self.holder)
+        beat(self.connection)
+        self._publish_topology()
+        super().heartbeat()
+        self._beaten = time.monotonic()
+
+    # Running
+
+    def execute_job(self, job: FleetJob, queue: Queue) -> None:
+        """Run a job where its program says. RQ's record and the own list change together."""
+        execution = self.prepare_execution(job)
+        self._running = True
+        try:
+            if self._horse:
+                self._run_forked(self._horse, job, queue, execution)
+            else:
+                database.connect(reuse_if_open=True)
+                self.perform_job(job, queue, execution)
+        except JobStoppedError:  # it came too late to find a job
+            self._stopped_job_id = None
+        finally:
+            self._running = False
+
+    def _run_forked(
+        self, horse: Horse, job: FleetJob, queue: Queue, execution: RqExecution
+    ) -> None:
+        outcome = horse.run(job)
+        job.ended_at = now()
+        if isinstance(outcome, Died) and self._stopped_job_id != job.id:
+            self._end_in_death(job, execution, outcome.signal)
+        elif isinstance(outcome, Died | Raised):
+            text = "stopped" if isinstance(outcome, Died) else outcome.traceback
+            self.log.error("%s: %s failed\n%s", self.name, job.description, text)
+            self.handle_job_failure(job, queue, exc_string=text, execution=execution)
+        else:
+            self._finalize_success(job, queue, execution, outcome.value)
+
+    def prepare_execution(self, job: FleetJob) -> RqExecution:
+        """The execution that began when the job was taken. The attempt is counted already."""
+        self._state = WorkerStatus.BUSY
+        (execution,) = self.executions.values()
+        return execution
+
+    def prepare_job_execution(
+        self, job: FleetJob, remove_from_intermediate_queue: bool = False
+    ) -> None:
+        """Nothing: it was all recorded when the job was taken."""
+        self.procline(f"{job.description} since {job.started_at}")
+
+    # Ending
+
+    def handle_execution_ended(self, job: FleetJob, queue: Queue, heartbeat_ttl: int) -> None:
+        """Note the time; what follows writes to Redis anyway."""
+        self._running = False
+        job.ended_at = now()
+
+    def handle_job_success(
+        self, job: FleetJob, queue: Queue, started_job_registry: Any, execution: RqExecution
+    ) -> None:
+        """Have the result recorded in the step that lets go of the job and takes the next one."""
+        keep = job.get_result_ttl(self.default_result_ttl)
+        with self.connection.pipeline() as pipeline:
+            self.increment_successful_job_count(pipeline)
+            if job.started_at and job.ended_at:
+                self.increment_total_working_time(job.ended_at - job.started_at, pipeline)
+            count_done(pipeline, job)
+            if keep:
+                job._handle_success(
+                    keep,
+                    pipeline=pipeline,
+                    worker_name=self.name,
+                    execution_id=execution.id,
+                    execution_started_at=execution.created_at,
+                    execution_ended_at=job.ended_at,
+                )
+            job.cleanup(keep, pipeline=pipeline, remove_from_queue=False)
+            super().cleanup_execution(job, pipeline, execution)
+            self.set_state(WorkerStatus.IDLE, pipeline)
+            self._taker.end(job.id, pipeline)
+
+    def cleanup_execution(
+        self, job: FleetJob, pipeline: Pipeline, execution: RqExecution | None = None
+    ) -> None:
+        """Let go of the job in the transaction that records its end."""
+        super().cleanup_execution(job, pipeline, execution)
+        pipeline.lrem(self.holder.taken_key, 1, job.id)
+
+    def handle_job_failure(
+        self,
+        job: FleetJob,
+        queue: Queue,
+        started_job_registry: Any = None,
+        exc_string: str = "",
+        execution: RqExecution | None = None,
+    ) -> None:
+        """Record a failure; what the job leased is free again, or failed with it for good."""
+        stopped = self._stopped_job_id == job.id
+        if job.should_retry and not stopped:
+            endings.let_go(job)
+        else:
+            endings.give_up(job, exc_string, again=not stopped)
+        super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
+        count_failed(self.connection, job)
+        self.set_state(WorkerStatus.IDLE)
+
+    def _finalize_failure(
+        self,
+        job: FleetJob,
+        queue: Queue,
+        execution: RqExecution,
+        exc_info: tuple[type[BaseException] | None, BaseException | None, TracebackType | None],
+    ) -> None:
+        """Take time and memory that ran out for what they are: deaths of the attempt."""
+        self._running = False
+        if isinstance(exc_info[1], JobTimeoutException | MemoryError):
+            self.log.error("%s: %s", self.name, job.description, exc_info=exc_info[1])
+            timeout = isinstance(exc_info[1], JobTimeoutException)
+            self._end_in_death(job, execution, "timeout" if timeout else "memory")
+        else:
+            super()._finalize_failure(job, queue, execution, exc_info)
+
+    def _end_in_death(self, job: FleetJob, execution: RqExecution, cause: str) -> None:
+        self.executions.pop(execution.id, None)
+        put_back(job, self.holder, Death(self.name, cause))
+        self.set_state(WorkerStatus.IDLE)
+
+
+def _is_over(started: float, max_idle_time: int | None) -> bool:
+    return max_idle_time is not None and time.monotonic() - started >= max_idle_time

@@ -1,0 +1,124 @@
+"""One job in a process of its own: it may crash, hang or eat memory without costing the worker.
+
+The parent imports the module of a job once, which is light, so that no child does it anew; what is
+heavy a job imports as it runs, and it leaves with the child. The child dies with its parent, and
+every process that it forks dies with it. What it has to say comes over a pipe.
+"""
+
+import json
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from rq.timeouts import JobTimeoutException
+
+from db.models import database
+from db.sql.connection import close_database
+from worker.process.child import Child, Send, cause_of_end
+from worker.process.fleet_job import FleetJob
+from worker.process.time_limit import HARD_MARGIN, TimeLimit
+
+_BEAT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Returned:
+    """The job ended well. `value` is JSON."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The job raised; `traceback` is the text of it."""
+
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Died:
+    """The process came to its end under the job: SIGSEGV, timeout, memory, exit 3."""
+
+    signal: str
+
+
+class Horse:
+    """Runs one job after the other, each in a child."""
+
+    def __init__(self, memory: int | None, beat: Callable[[], None]) -> None:
+        """`memory`: bytes that a child may use beyond its parent's; `beat` is called meanwhile."""
+        self._child = Child(memory, own_group=True, ignored=(signal.SIGINT, signal.SIGHUP))
+        self._beat = beat
+
+    @property
+    def pid(self) -> int:
+        """The child at work; 0 when there is none."""
+        return self._child.pid
+
+    def run(self, job: FleetJob) -> Returned | Raised | Died:
+        """Run a job to its end, whatever that is."""
+        seconds = float(job.timeout or 0)
+        begun = time.monotonic()
+        _import(job)
+        try:
+            self._child.start(lambda send: _work(job, send))
+            message = self._listen(seconds + HARD_MARGIN)
+        finally:
+            is_overdue = time.monotonic() - begun >= seconds
+            exit_code = self._child.stop()
+        if message is not None:
+            return _outcome(json.loads(message))
+        return Died("timeout" if is_overdue else cause_of_end(exit_code or 0))
+
+    def kill(self) -> None:
+        """End the child at once, with whatever it has forked into its group."""
+        self._child.kill()
+
+    def _listen(self, seconds: float) -> bytes | None:
+        """What the child says; None when it ends first, or says nothing for so long."""
+        begun = beaten = time.monotonic()
+        while time.monotonic() - begun < seconds:
+            with suppress(TimeoutError):
+                return self._child.receive(1.0)
+            if time.monotonic() - beaten > _BEAT_SECONDS:
+                self._beat()
+                beaten = time.monotonic()
+        return None
+
+
+def _outcome(message: dict[str, Any]) -> Returned | Raised | Died:
+    if "died" in message:
+        return Died(message["died"])
+    return Raised(message["raised"]) if "raised" in message else Returned(message["returned"])
+
+
+def _import(job: FleetJob) -> None:
+    """Import what the job calls, unless it is loaded or may not be run."""
+    with suppress(Exception):  # the child meets the same, and tells it
+        _ = job.func
+
+
+def _work(job: FleetJob, send: Send) -> None:
+    """What the child does."""
+    send(json.dumps(_performed(job)).encode())
+
+
+def _performed(job: FleetJob) -> dict[str, Any]:
+    """What became of the job, as JSON."""
+    try:
+        database.connect(reuse_if_open=True)
+        with TimeLimit(job.timeout, JobTimeoutException, job_id=job.id):
+            value = job.perform()
+        close_database()
+        json.dumps(value)  # what cannot be told is the job's failure, not the process's
+    except JobTimeoutException:
+        return {"died": "timeout"}
+    except MemoryError:
+        return {"died": "memory"}
+    except BaseException:  # noqa: BLE001  # a panic of compiled code is no Exception
+        return {"raised": traceback.format_exc()}
+    return {"returned": value}

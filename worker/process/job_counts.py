@@ -1,0 +1,62 @@
+"""How many jobs of each name were done and failed, and how long they took: what /metrics tells.
+
+Redis keys, each a hash JOB -> number, kept for good:
+    fleet:done       jobs that were done
+    fleet:failed     attempts that failed
+    fleet:seconds    seconds that both took
+"""
+
+from typing import NamedTuple
+
+import redis
+from redis.client import Pipeline
+from rq.utils import as_text
+
+from worker import dispatch
+from worker.process.fleet_job import FleetJob
+
+_DONE, _FAILED, _SECONDS = "fleet:done", "fleet:failed", "fleet:seconds"
+_UNROUTED = "other"
+"""Stands for every name that queues.toml does not route: there may be any number of them."""
+
+
+class JobCount(NamedTuple):
+    """What the jobs of one name came to."""
+
+    done: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+
+def count_done(pipeline: Pipeline, job: FleetJob) -> None:
+    """Count a job that was done, in the step that records it."""
+    _count(pipeline, _DONE, job)
+
+
+def count_failed(connection: redis.Redis, job: FleetJob) -> None:
+    """Count an attempt that failed."""
+    with connection.pipeline() as pipeline:
+        _count(pipeline, _FAILED, job)
+        pipeline.execute()
+
+
+def job_counts(connection: redis.Redis) -> dict[str, JobCount]:
+    """What came of the jobs of each name since this Redis was empty."""
+    with connection.pipeline(transaction=False) as pipeline:
+        for key in (_DONE, _FAILED, _SECONDS):
+            pipeline.hgetall(key)
+        done, failed, seconds = pipeline.execute()
+    return {
+        as_text(name): JobCount(
+            int(done.get(name, 0)), int(failed.get(name, 0)), float(seconds.get(name, 0))
+        )
+        for name in sorted({*done, *failed})
+    }
+
+
+def _count(pipeline: Pipeline, key: str, job: FleetJob) -> None:
+    name = job.job_name if job.job_name in dispatch.topology().routes else _UNROUTED
+    pipeline.hincrby(key, name, 1)
+    if job.started_at and job.ended_at:
+        seconds = (job.ended_at - job.started_at).total_seconds()
+        pipeline.hincrbyfloat(_SECONDS, name, max(0.0, seconds))

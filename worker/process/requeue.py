@@ -1,0 +1,251 @@
+"""Requeuing the jobs of a process that ended or stops; a job that cannot be read fails alone."""
+
+import json
+import logging
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import redis
+from redis.client import Pipeline
+from rq import Queue
+from rq.defaults import RQ_KEY_PREFIX
+from rq.exceptions import NoSuchJobError
+from rq.executions import Execution
+from rq.job import Job, JobStatus
+from rq.registry import FailedJobRegistry
+from rq.serializers import JSONSerializer
+from rq.utils import as_text, current_timestamp, now, utcformat
+
+from worker import dispatch
+from worker.errors import TamperedJobError
+from worker.process import endings
+from worker.process.fleet_job import FleetJob, fetch
+from worker.redis.holders import Holder, holders, unregister
+
+_NO_QUEUE = "unreadable"
+log = logging.getLogger("rq.worker")
+
+
+def fail_unreadable(
+    connection: redis.Redis,
+    own: Holder,
+    job_id: str,
+    error: TamperedJobError,
+    execution_id: str = "",
+) -> None:
+    """Take such a job off the own list and file it as failed, without reading more of it."""
+    key = f"{RQ_KEY_PREFIX}:job:{job_id}"
+    if connection.type(key) != b"hash":
+        connection.delete(key)
+    raw: Any = connection.hget(key, "origin")
+    origin = (raw or b"").decode("utf-8", "replace")
+    name = origin if origin in dispatch.topology().queues else _NO_QUEUE
+    failed = FailedJobRegistry(name, connection=connection)
+    with connection.pipeline() as pipeline:
+        pipeline.lrem(own.taken_key, 1, job_id)
+        composite = f"{job_id}:{execution_id}"
+        pipeline.delete(f"{RQ_KEY_PREFIX}:execution:{composite}")
+        pipeline.zrem(f"{RQ_KEY_PREFIX}:wip:{origin}", composite)
+        pipeline.srem(f"{RQ_KEY_PREFIX}:worker:{own.worker}:executions", composite)
+        pipeline.hset(key, mapping={"status": JobStatus.FAILED.value, "exc_info": str(error)})
+        pipeline.expire(key, dispatch.FAILED_JOB_TTL)
+        pipeline.sadd(Queue.redis_queues_keys, f"{Queue.redis_queue_namespace_prefix}{name}")
+        pipeline.zadd(failed.key, {job_id: current_timestamp() + dispatch.FAILED_JOB_TTL})
+        pipeline.execute()
+    log.error("%s", error)
+
+
+MOST_DEATHS = 3
+"""How many of its attempts a job may take with it before its batch is split, or it fails."""
+RECOVERED = "fleet:recovered"
+RECOVERIES = "fleet:recoveries"
+_RECOVERIES_KEPT = 1000
+
+_CLAIM = """
+-- KEYS: the dead's list, the own list, the job. ARGV: the job's id, the dead's token, the own
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+redis.call('RPUSH', KEYS[2], ARGV[1])
+if redis.call('HGET', KEYS[3], 'holder') == ARGV[2] then
+    redis.call('HSET', KEYS[3], 'holder', ARGV[3])
+end
+return 1
+"""
+
+
+class Death(NamedTuple):
+    """Which worker died, and by what: SIGKILL, exit 1, timeout, memory, host …."""
+
+    worker: str
+    signal: str
+
+
+def recover(connection: redis.Redis, dead: Holder, own: Holder, signal: str) -> int:
+    """Put back all that a dead process held, and forget it; how many jobs wait again.
+
+    `own` is the process that does it.
+    """
+    waiting = 0
+    for raw_id in connection.lrange(dead.taken_key, 0, -1):
+        job_id = as_text(raw_id)
+        if claim(connection, job_id, dead, own):
+            waiting += _settle(connection, job_id, own, Death(dead.worker, signal))
+    unregister(connection, dead)
+    _forget_worker(connection, dead)
+    return waiting
+
+
+def claim(connection: redis.Redis, job_id: str, dead: Holder, own: Holder) -> bool:
+    """Take a job of a dead process's list on the own; False when another was faster."""
+    keys = [dead.taken_key, own.taken_key, f"{RQ_KEY_PREFIX}:job:{job_id}"]
+    script = connection.register_script(_CLAIM)
+    return bool(script(keys=keys, args=[job_id, dead.token, own.token]))
+
+
+def recover_predecessors(connection: redis.Redis, own: Holder) -> None:
+    """Put back what earlier processes of the own slot held: its lock says that they are dead."""
+    for each in holders(connection):
+        if each.worker == own.worker and each.token != own.token:
+            recover(connection, each, own, "unseen")
+
+
+def put_back_all(connection: redis.Redis, own: Holder) -> None:
+    """Put back what the own process holds: it is told to stop."""
+    for raw_id in connection.lrange(own.taken_key, 0, -1):
+        _settle(connection, as_text(raw_id), own, None)
+
+
+def settle_leftovers(connection: redis.Redis, own: Holder) -> None:
+    """Settle what a recovery of the own process took on its list and could not finish."""
+    for raw_id in connection.lrange(own.taken_key, 0, -1):
+        _settle(connection, as_text(raw_id), own, Death(own.worker, "unseen"))
+
+
+def put_back(job: FleetJob, own: Holder, death: Death | None) -> bool:
+    """Return a job on the own list to the front of its queue; whether it waits there.
+
+    With a death that is counted, and a job that has had too many is split, or fails.
+    """
+    deaths = job.deaths + (death is not None)
+    if death is not None and deaths >= MOST_DEATHS:
+        _end(job, own, death)
+        return False
+    with job.connection.pipeline() as pipeline:
+        _drop_executions(job, pipeline)
+        pipeline.lrem(own.taken_key, 1, job.id)
+        pipeline.hset(job.key, mapping={"status": JobStatus.QUEUED.value, "deaths": deaths})
+        _queue_of(job).push_job_id(job.id, pipeline=pipeline, at_front=True)
+        if death is not None:
+            _record(job, death, pipeline)
+        pipeline.execute()
+    if death is not None:
+        log.warning(
+            "put back %s (%s) of %s: %s ended by %s, %d of %d deaths",
+            job.description,
+            job.id,
+            job.origin,
+            *death,
+            deaths,
+            MOST_DEATHS,
+        )
+    return True
+
+
+def _settle(connection: redis.Redis, job_id: str, own: Holder, death: Death | None) -> bool:
+    """Put back a job of the own list if it was taken and not ended; whether it waits again."""
+    try:
+        job = fetch(job_id)
+    except NoSuchJobError:
+        connection.lrem(own.taken_key, 1, job_id)
+        return False
+    except TamperedJobError as error:
+        fail_unreadable(connection, own, job_id, error)
+        return False
+    status = job.get_status(refresh=False)
+    if status == JobStatus.STARTED and job.holder == own.token:
+        if death is not None and _is_overdue(job):
+            death = death._replace(signal="timeout")
+        return put_back(job, own, death)
+    if status == JobStatus.QUEUED and connection.lpos(_queue_of(job).key, job_id) is None:
+        return put_back(job, own, None)  # taken, and not begun
+    connection.lrem(own.taken_key, 1, job_id)
+    return False
+
+
+def _is_overdue(job: FleetJob) -> bool:
+    """Whether the attempt had used up its time, and was ended for that."""
+    begun, limit = job.started_at, float(job.timeout or 0)
+    return begun is not None and limit > 0 and (now() - begun).total_seconds() >= limit
+
+
+def _end(job: FleetJob, own: Holder, death: Death) -> None:
+    """End a job that keeps killing its processes: its halves, or nothing, take its place."""
+    isolated = endings.isolate(job, death.signal)
+    halves = isolated.halves if isolated else []
+    with job.connection.pipeline() as pipeline:
+        _drop_executions(job, pipeline)
+        pipeline.lrem(own.taken_key, 1, job.id)
+        _record(job, death, pipeline)
+        for half in halves:
+            _enqueue_half(half, pipeline)
+        if halves:
+            job.delete(pipeline=pipeline)
+        else:
+            _fail(job, isolated, death, pipeline)
+        pipeline.execute()
+    what = "split" if halves else isolated.quarantined if isolated else "failed"
+    log.error("%s (%s): %s ended by %s once more: %s", job.description, job.id, *death, what)
+
+
+def _enqueue_half(half: endings.Half, pipeline: Pipeline) -> None:
+    """One death more splits it again, for it may kill; but a single item is tried anew."""
+    _queue_of(half.job)._enqueue_job(half.job, pipeline=pipeline, at_front=True)
+    if half.items > 1:
+        pipeline.hset(half.job.key, "deaths", MOST_DEATHS - 1)
+
+
+def _fail(
+    job: FleetJob, isolated: endings.Isolated | None, death: Death, pipeline: Pipeline
+) -> None:
+    reason = (
+        f"{MOST_DEATHS} processes ended while they ran it; the last, {death.worker}, "
+        f"by {death.signal}"
+    )
+    if isolated and isolated.quarantined:
+        reason += f"; quarantined: {isolated.quarantined}"
+    job.set_status(JobStatus.FAILED, pipeline=pipeline)
+    job._handle_failure(reason, pipeline=pipeline, worker_name=death.worker)
+
+
+def _record(job: FleetJob, death: Death, pipeline: Pipeline) -> None:
+    entry = {"at": utcformat(now()), "job": job.id, "name": job.job_name, "queue": job.origin}
+    pipeline.hincrby(RECOVERED, job.origin, 1)
+    pipeline.lpush(RECOVERIES, json.dumps(entry | death._asdict()))
+    pipeline.ltrim(RECOVERIES, 0, _RECOVERIES_KEPT - 1)
+
+
+def _drop_executions(job: FleetJob, pipeline: Pipeline) -> None:
+    for execution_id in job.execution_registry.get_execution_ids():
+        execution = Execution(
+            execution_id, job.id, job.connection, worker_name=job.worker_name or ""
+        )
+        execution.delete(job=job, pipeline=pipeline)
+
+
+def _forget_worker(connection: redis.Redis, dead: Holder) -> None:
+    """Drop RQ's entry of a worker that is dead, unless a successor has the name already."""
+    key = f"{RQ_KEY_PREFIX}:worker:{dead.worker}"
+    with connection.pipeline() as pipeline, suppress(redis.WatchError):  # the successor came
+        pipeline.watch(key)  # type: ignore[no-untyped-call]
+        pid, queues = pipeline.hmget(key, "pid", "queues")
+        if pid is None or int(pid) != dead.pid:
+            return
+        pipeline.multi()
+        pipeline.srem(f"{RQ_KEY_PREFIX}:workers", key)
+        for name in as_text(queues or b"").split(","):
+            pipeline.srem(f"{RQ_KEY_PREFIX}:workers:{name}", key)
+        pipeline.delete(key)
+        pipeline.execute()
+
+
+def _queue_of(job: Job) -> Queue:
+    return Queue(job.origin, connection=job.connection, serializer=JSONSerializer)

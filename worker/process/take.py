@@ -1,0 +1,114 @@
+"""Taking the next job: one atomic step from its queue to the list of the process that takes it.
+
+Stock RQ pops when it serves several queues, and a job that was popped by a process that died then
+is in no list any more. Here it is always in one: its queue's, or the taker's
+(`worker.redis.holders`). The step also records how the job before ended, and that this one begins
+(`take.lua`).
+
+Redis keys:
+    fleet:paused   set of the names of queues that no job is taken from
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import redis
+from redis.client import Pipeline
+from rq.defaults import RQ_KEY_PREFIX
+from rq.suspension import WORKERS_SUSPENDED
+from rq.utils import as_text, now, utcformat
+
+from worker.dispatch import MAX_JOB_BYTES
+from worker.redis.holders import HOLDERS, Holder
+
+PAUSED = "fleet:paused"
+_LARGEST_HASH = 4 * MAX_JOB_BYTES
+_MOST_FIELDS = 100
+_SCRIPT = Path(__file__).with_suffix(".lua").read_text(encoding="utf-8")
+_IS_PAUSED, _IS_SUSPENDED, _HAS_DEPENDENTS = 1, 2, 3
+
+
+class Taken(NamedTuple):
+    """A job that was taken and begun."""
+
+    job_id: str
+    fields: dict[bytes, bytes] | None
+    """Its hash as it was before; None when it is none, or larger than a job may be."""
+    execution_id: str
+
+
+class DependentsWaitError(Exception):
+    """The job that ended just now has dependents, and no other was taken."""
+
+
+class Taker:
+    """Takes jobs from some queues, an earlier one emptied before a later one is looked at."""
+
+    def __init__(self, connection: redis.Redis, holder: Holder, queue_keys: Sequence[str]) -> None:
+        self._connection = connection
+        self._script = connection.register_script(_SCRIPT)
+        self._queue_keys = list(queue_keys)
+        self._own_keys = [holder.taken_key, PAUSED, WORKERS_SUSPENDED, HOLDERS]
+        self._holder = holder
+        self._ending: list[Any] = [""]
+        self.suspended = False
+        """Whether the last look met a fleet that `rq suspend` has stopped."""
+        self._paused = False
+
+    def end(self, job_id: str, commands: Pipeline) -> None:
+        """Have the commands of a pipeline, which is not executed, run with the next step."""
+        self._ending = [job_id]
+        for words, *_ in commands.command_stack:
+            self._ending += [len(words), *words]
+        commands.reset()
+
+    def flush(self) -> None:
+        """Record the end of the last job without taking another. Raises as `take` does."""
+        if self._ending[0]:
+            self._step([])
+
+    def take(self) -> Taken | None:
+        """Take and begin the next job; None when there is none to be had now.
+
+        Raises DependentsWaitError.
+        """
+        return self._step(self._queue_keys)
+
+    def wait(self, seconds: float, nap: float) -> None:
+        """Wait until there may be a job, `seconds` at most; or just nap where Redis cannot tell.
+
+        Redis waits for one queue, and not for one that is paused. Moving the head of a list to the
+        head of the same list waits and changes nothing.
+        """
+        if len(self._queue_keys) > 1 or self._paused or self.suspended:
+            time.sleep(nap)
+        else:
+            (key,) = self._queue_keys
+            self._connection.blmove(key, key, seconds, "LEFT", "LEFT")  # type: ignore[arg-type]
+
+    def _step(self, queue_keys: Sequence[str]) -> Taken | None:
+        execution_id = uuid4().hex
+        answer = self._script(
+            keys=[*self._own_keys, *queue_keys],
+            args=[
+                *(f"{RQ_KEY_PREFIX}:", _LARGEST_HASH, _MOST_FIELDS),
+                *(execution_id, time.time(), utcformat(now())),
+                *(self._holder.worker, self._holder.token, self._holder.as_json()),
+                *self._ending,
+            ],
+        )
+        self._ending = [""]
+        if isinstance(answer, int):
+            self._paused, self.suspended = answer == _IS_PAUSED, answer == _IS_SUSPENDED
+            if answer == _HAS_DEPENDENTS:
+                raise DependentsWaitError
+            return None
+        raw_id, *fields = answer
+        if not fields:
+            return Taken(as_text(raw_id), None, execution_id)
+        flat = fields[0]
+        known = dict(zip(flat[::2], flat[1::2], strict=True))
+        return Taken(as_text(raw_id), known, execution_id)

@@ -1,0 +1,1 @@
+"""The scheduler and the schedules of queues.toml."""

@@ -1,0 +1,111 @@
+"""The clock: enqueues the jobs of `[schedules]` in queues.toml when they are due.
+
+Started by supervisord as `python -m worker.schedule.scheduler`. RQ's cron scheduler waits and
+beats; how far each schedule has come is in the database, so what was due while the fleet was down
+is made up for once, and two clocks, on one host or several, fire a schedule once between them.
+"""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from rq.cron import CronJob, CronScheduler
+
+from db.errors import DatabaseError
+from db.maintenance import schedules
+from worker import dispatch
+from worker.dispatch import HeldJob
+from worker.errors import WorkerError
+from worker.host.lifeline import die_with_supervisord
+from worker.host.locks import hold_slot, open_migrated
+from worker.redis.connection import connect
+from worker.schedule.timetable import held, next_of, next_run
+from worker.topology import Schedule
+from worker.topology.slots import slot_name
+
+_LONGEST_SLEEP = 60.0
+"""Seconds; the machine's clock may be put right meanwhile."""
+
+
+class ScheduledJob(CronJob):
+    """A schedule of queues.toml, as RQ and its dashboard know it."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        super().__init__(
+            queue_name=dispatch.topology().route(schedule.job).name,
+            func_name=dispatch.function_path(schedule.job),
+            kwargs=dict(schedule.arguments),
+            cron=schedule.cron,
+            name=schedule.name,
+        )
+        self.schedule = schedule
+
+
+class FleetScheduler(CronScheduler):
+    """Fires the schedules. `now` tells the time, with a zone."""
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(dispatch.connection(), name=slot_name("scheduler", 1))
+        self._now = now
+        self._scheduled = [ScheduledJob(each) for each in dispatch.topology().schedules.values()]
+        self._cron_jobs += self._scheduled
+
+    def enqueue_jobs(self) -> list[CronJob]:
+        """Fire what is due, and return it; that its job is still held leaves it out of the queue.
+
+        Raises redis.RedisError or peewee.DatabaseError; what was not reached is due as before.
+        """
+        now, standings = self._now(), schedules.schedule_states()
+        return [job for job in self._scheduled if self._see_to(job, standings.get(job.name), now)]
+
+    def calculate_sleep_interval(self) -> float:
+        """Seconds until the next schedule is due, a minute at most."""
+        due = [job.next_enqueue_time for job in self._scheduled if job.next_enqueue_time]
+        waits = [(moment - self._now()).total_seconds() for moment in due]
+        return max(0.0, min([*waits, _LONGEST_SLEEP]))
+
+    def _see_to(
+        self, job: ScheduledJob, standing: schedules.ScheduleState | None, now: datetime
+    ) -> bool:
+        """Fire the schedule if it is due; whether it was, and this clock was the one that did."""
+        schedule, stored = job.schedule, now.astimezone(UTC).replace(tzinfo=None)
+        due = next_of(schedule, standing, now) if standing else None
+        job.next_enqueue_time = due if due and due > now else next_run(schedule.cron, now)
+        if standing is None or due is None:
+            schedules.begin_schedule(schedule.name, schedule.cron, standing, stored)
+            return False
+        if due > now or not self._fire(schedule, standing, stored):
+            return False
+        job.latest_enqueue_time = now
+        return True
+
+    def _fire(self, schedule: Schedule, standing: schedules.ScheduleState, now: datetime) -> bool:
+        before = held(schedule)
+        if not schedules.fire_due(
+            schedule.name, standing, now, partial(_enqueue, schedule, before)
+        ):
+            return False
+        self.log.info("%s: %s", schedule.name, f"{before.id} goes on" if before else "enqueued")
+        return True
+
+
+def _enqueue(schedule: Schedule, before: HeldJob | None) -> str | None:
+    return None if before else dispatch.enqueue(schedule.job, **schedule.arguments)
+
+
+def main() -> None:
+    """Run the clock until it is told to stop."""
+    die_with_supervisord()
+    try:
+        connect(wait=60).close()  # Valkey may be starting beside this
+        with hold_slot("scheduler", 1):
+            open_migrated()
+            clock: CronScheduler = FleetScheduler()
+            clock.start()
+    except (WorkerError, DatabaseError) as error:
+        sys.exit(f"scheduler: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""The state of the fleet: queues, consumers, finished and remaining work, the health report."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from rq import Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.utils import str_to_date
+
+from db import ledger
+from db.library import statistics
+from db.models import State, utc_now
+from db.scanning import scans
+from db.similarity import model_health
+from db.similarity.model_health import ModelStatus
+from worker import dispatch
+from worker.process.requeue import RECOVERED
+from worker.queues import Place, known, paused, sizes
+from worker.supervisor import control
+from worker.topology.slots import registered_name
+
+_LATER = (Place.SCHEDULED, Place.DEFERRED, Place.READY)
+_JOB_PREFIX = Job.redis_job_namespace_prefix.encode()
+
+
+@dataclass
+class QueueStatus:
+    """A queue as it stands."""
+
+    name: str
+    use: str | None
+    """What it is for; None when queues.toml does not declare it."""
+    waiting: int
+    running: int
+    failed: int
+    later: int
+    """Jobs that wait for a time or for another job."""
+    oldest: float | None
+    """How many seconds its first job has waited, or has been due; None when none has."""
+    paused: bool
+    recovered: int
+    """Jobs that were put back after their process died."""
+    consumers: list[str] = field(default_factory=list)
+    """The names of the live workers that consume it."""
+
+
+@dataclass
+class WorkStatus:
+    """How many entities have had one kind of work."""
+
+    kind: str
+    entity_type: str
+    done: int
+    none: int
+    failed: int
+    to_do: int
+
+
+@dataclass
+class RunningScan:
+    """A scan that has not ended."""
+
+    root: str
+    found: int
+    written: int
+
+
+def queues() -> list[QueueStatus]:
+    """Every queue that queues.toml declares, then every other one that holds jobs or is paused."""
+    names = list(dict.fromkeys([*known(), *sorted(paused())]))
+    return [
+        each
+        for each in queue_statuses(names)
+        if each.use is not None
+        or each.paused
+        or each.waiting + each.running + each.failed + each.later
+    ]
+
+
+def queue_statuses(names: Sequence[str]) -> list[QueueStatus]:
+    """The queues of these names as they stand, in this order."""
+    topology, consumers = dispatch.topology(), live_consumers()
+    counts, oldest, held_up = sizes(names), _oldest(names), paused()
+    recovered: Mapping[bytes, bytes] = dispatch.connection().hgetall(RECOVERED)  # type: ignore[assignment]
+    return [
+        QueueStatus(
+            name=name,
+            use=topology.queues[name].use if name in topology.queues else None,
+            waiting=counts[name][Place.WAITING],
+            running=counts[name][Place.RUNNING],
+            failed=counts[name][Place.FAILED],
+            later=sum(counts[name][place] for place in _LATER),
+            oldest=oldest[name],
+            paused=name in held_up,
+            recovered=int(recovered.get(name.encode(), 0)),
+            consumers=sorted(consumers[name]),
+        )
+        for name in names
+    ]
+
+
+def live_consumers() -> dict[str, list[str]]:
+    """The names of the registered workers of each queue, less those that supervisord gave up.
+
+    A dead worker stays registered for up to two minutes; supervisord knows at once.
+    """
+    down = {registered_name(each.name) for each in control.processes() if each.is_down}
+    consumers: dict[str, list[str]] = defaultdict(list)
+    for worker in Worker.all(connection=dispatch.connection(), serializer=JSONSerializer):
+        for name in worker.queue_names():
+            if worker.name not in down:
+                consumers[name].append(worker.name)
+    return consumers
+
+
+def work() -> list[WorkStatus]:
+    """How far each kind of work in the ledger has come."""
+    return [_work_status(need, counts) for need, counts in ledger.counts().items()]
+
+
+def running_scans() -> list[RunningScan]:
+    """The scans that have not ended."""
+    return [
+        RunningScan(scan.root, scan.found, scans.chunk_counts([scan.id]).files_done)
+        for scan in scans.all_unfinished()
+    ]
+
+
+def model() -> ModelStatus | None:
+    """How the model that makes vectors stands; None while there is none."""
+    return model_health.model_status(utc_now())
+
+
+def totals() -> statistics.Totals:
+    """What the library holds."""
+    return statistics.library_totals()
+
+
+def _oldest(names: Sequence[str]) -> dict[str, float | None]:
+    """Seconds since the first job of each queue was enqueued or, when that is longer ago, due."""
+    connection = dispatch.connection()
+    with connection.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.lindex(Place.WAITING.key(name), 0)
+            pipeline.zrange(Place.SCHEDULED.key(name), 0, 0, withscores=True)
+        answers: list[Any] = pipeline.execute()
+    first, due = answers[::2], answers[1::2]
+    with connection.pipeline(transaction=False) as pipeline:
+        for raw_id in first:
+            pipeline.hget(_JOB_PREFIX + (raw_id or b""), "enqueued_at")
+        enqueued = pipeline.execute(raise_on_error=False)
+    now = datetime.now(UTC).timestamp()
+    return {
+        name: _longest(now, _moment(text), *(score for _, score in scheduled))
+        for name, text, scheduled in zip(names, enqueued, due, strict=True)
+    }
+
+
+def _longest(now: float, *moments: float | None) -> float | None:
+    """The seconds since the earliest of these moments that has passed."""
+    return max((now - each for each in moments if each is not None and each <= now), default=None)
+
+
+def _moment(text: object) -> float | None:
+    """A time as RQ writes it; None for what it has not written."""
+    try:
+        return str_to_date(text).timestamp() if isinstance(text, bytes) else None
+    except ValueError:
+        return None
+
+
+def _work_status(need: ledger.Need, counts: Counter[State]) -> WorkStatus:
+    return WorkStatus(
+        kind=need.kind.value,
+        entity_type=need.entity_type.value,
+        done=counts[State.DONE],
+        none=counts[State.NONE],
+        failed=counts[State.FAILED] + counts[State.QUARANTINED],
+        to_do=counts[State.TODO] + counts[State.LEASED],
+    )

@@ -1,0 +1,199 @@
+"""Following a scan from outside: how far each stage has come, and what came of it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import NamedTuple
+
+from rq import Queue
+from rq.job import Job
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+
+from db import ledger
+from db.library import statistics
+from db.models import Scan, State
+from db.scanning import scans
+from worker import dispatch
+from worker.process.endings import last_line
+from worker.status.overview import live_consumers
+
+STAGE_JOBS = {
+    "extract": scans.READING,
+    "group": "batch.process_entities",
+    "insert": "insert.direct_batch",
+}
+"""The stages of a chunk, each with the job whose queue holds the chunks of that stage."""
+_NEEDS = tuple(need for need in ledger.NEEDS if need.kind not in ledger.UNHURRIED)
+"""What is waited for besides."""
+_FAILURES = 200
+_OPEN = (State.TODO, State.LEASED)
+
+
+class Stage(NamedTuple):
+    """How far a stage has come. `total` is None as long as it is not known."""
+
+    name: str
+    done: int
+    total: int | None
+
+
+@dataclass
+class ScanProgress:
+    """One look at running scans."""
+
+    stages: list[Stage]
+    finished: bool
+    """Whether every scan has ended and nothing is left to do for its covers."""
+    idle: bool
+    """Whether no queue holds a job, though work may be left."""
+    given_up: int
+    """How much failed with its jobs and is tried again later."""
+    fault: str | None = None
+    """Why a scan ended without a result."""
+
+
+@dataclass
+class Summary:
+    """What came of scans; `covers` counts by entity type and source."""
+
+    roots: list[str]
+    found: int = 0
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    missing: int = 0
+    unreadable: int = 0
+    albums: int = 0
+    artists: int = 0
+    tracks: int = 0
+    covers: dict[str, dict[str, int]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Follower:
+    """Looks at scans, again and again until they are done."""
+
+    def __init__(self, scan_ids: Sequence[int]) -> None:
+        self.scan_ids = list(scan_ids)
+        self._settled_before = _needs().settled
+        self._begun = datetime.now(UTC)
+
+    def poll(self) -> ScanProgress:
+        """How far the scans are now."""
+        rows = [scan for scan in map(scans.get, self.scan_ids) if scan is not None]
+        needs = _needs()
+        self._settled_before = min(self._settled_before, needs.settled)
+        held = {stage: _held(job) for stage, job in STAGE_JOBS.items()}
+        ended = all(scan.finished_at is not None for scan in rows)
+        cover_jobs = sum(_held(need.job) for need in _NEEDS)
+        return ScanProgress(
+            stages=[
+                _discovery(rows),
+                *_chunk_stages(scans.chunk_counts(self.scan_ids), held, rows),
+                _covers(needs.open, needs.settled - self._settled_before, ended),
+            ],
+            finished=ended and not needs.open,
+            idle=not any(held.values()) and not cover_jobs and not _held(scans.DISCOVERY),
+            given_up=ledger.given_up(),
+            fault=next((scan.fault for scan in rows if scan.fault), None),
+        )
+
+    def summary(self, seconds: float) -> Summary:
+        """What came of the scans, and what the library holds now."""
+        rows = [scan for scan in map(scans.get, self.scan_ids) if scan is not None]
+        totals = statistics.library_totals()
+        return Summary(
+            roots=[scan.root for scan in rows],
+            found=sum(scan.found for scan in rows),
+            new=sum(scan.new for scan in rows),
+            changed=sum(scan.changed for scan in rows),
+            moved=sum(scan.moved for scan in rows),
+            missing=sum(scan.missing for scan in rows),
+            unreadable=sum(statistics.problem_count(scan.root) for scan in rows),
+            albums=totals.albums,
+            artists=totals.artists,
+            tracks=totals.tracks,
+            covers=statistics.covers_by_source(),
+            seconds=round(seconds, 1),
+        )
+
+    def stranded(self) -> str | None:
+        """The first of the scans' queues that holds jobs and that no live worker consumes."""
+        consumers = live_consumers()
+        for queue in _scan_queues():
+            if queue.count and not consumers.get(queue.name):
+                return str(queue.name)
+        return None
+
+    def failure(self) -> str | None:
+        """The first job of the scans' queues that failed for good: what it was, and why."""
+        failed: list[tuple[datetime, Job]] = []
+        for queue in _scan_queues():
+            for job_id in FailedJobRegistry(queue=queue).get_job_ids(0, _FAILURES, desc=True):
+                job = queue.fetch_job(job_id)
+                if job is not None and job.ended_at is not None and job.ended_at > self._begun:
+                    failed.append((job.ended_at, job))
+        if not failed:
+            return None
+        _, first = min(failed, key=itemgetter(0))
+        return f"{first.description}: {_last_line(first)}"
+
+
+def _last_line(job: Job) -> str:
+    result = job.latest_result()
+    return last_line((result.exc_string if result else None) or "")
+
+
+def _scan_queues() -> list[Queue]:
+    topology = dispatch.topology()
+    jobs = [scans.DISCOVERY, *STAGE_JOBS.values(), *(need.job for need in _NEEDS)]
+    return [
+        dispatch.queue(name) for name in dict.fromkeys(topology.route(job).name for job in jobs)
+    ]
+
+
+def _held(job_name: str) -> int:
+    """How many jobs wait or run in the queue of this job."""
+    queue = dispatch.queue(dispatch.topology().route(job_name).name)
+    return int(queue.count) + int(StartedJobRegistry(queue=queue).count)
+
+
+class _Needs(NamedTuple):
+    """How many rows of the ledger are to be done, and how many are settled."""
+
+    open: int
+    settled: int
+
+
+def _needs() -> _Needs:
+    counts = ledger.counts()
+    states = sum((counts[need] for need in _NEEDS), Counter[State]())
+    open_ = sum(states[state] for state in _OPEN)
+    return _Needs(open_, states.total() - open_)
+
+
+def _discovery(rows: Sequence[Scan]) -> Stage:
+    found = sum(scan.found for scan in rows)
+    walked = all(scan.walked_at or scan.finished_at for scan in rows)
+    return Stage("find files", found, found if walked else None)
+
+
+def _chunk_stages(
+    chunks: scans.ChunkCounts, held: dict[str, int], rows: Sequence[Scan]
+) -> list[Stage]:
+    """Files past each stage: all but those of chunks that are still there or before it."""
+    walked = all(scan.walked_at or scan.finished_at for scan in rows)
+    total = chunks.files if walked else None
+    stages, behind = [], 0
+    for stage in ("extract", "group"):
+        behind += held[stage]
+        passed = chunks.total - min(chunks.open, behind)
+        files = round(chunks.files * passed / max(1, chunks.total))
+        stages.append(Stage(stage, max(files, chunks.files_done), total))
+    return [*stages, Stage("insert", chunks.files_done, total)]
+
+
+def _covers(open_needs: int, settled: int, ended: bool) -> Stage:
+    return Stage("covers", settled, settled + open_needs if ended else None)

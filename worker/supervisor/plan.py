@@ -1,0 +1,209 @@
+"""A change of a running fleet: what it would do, what it would strand, why it is refused."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from worker import queues
+from worker.errors import BadInputError
+from worker.phrases import did_you_mean
+from worker.queues import Place
+from worker.supervisor import conf_file
+from worker.supervisor.conf_file import consumed, render
+from worker.supervisor.instance import this_instance
+from worker.supervisor.rpc import is_up, processes, supervisord
+from worker.supervisor.shutdown import Say
+from worker.topology import Topology, load
+
+
+def refuse_stranding(topology: Topology, old: str, new: str) -> None:
+    """Raise BadInputError when jobs would wait for ever.
+
+    `old` and `new` are the texts of supervisord.conf; queues.toml has become `topology`. A queue
+    that it still declares will get jobs, so one that is empty now is refused as well.
+    """
+    faults = []
+    for name, count in _held(consumed(old) - consumed(new)).items():
+        if name in topology.queues:
+            programs = " and ".join(program.name for program in topology.consumers(name))
+            faults.append(
+                f"no other program than {programs} consumes {name}, which holds {_jobs(count)}; "
+                f"they would wait for ever — `fleet queue pause {name}` pauses it"
+            )
+        elif count:
+            faults.append(
+                f"{name} holds {_jobs(count)}, and {topology.path} does not declare it any more — "
+                f"`fleet queue move {name} NEW`, or keep it there until it is empty"
+            )
+    if faults:
+        raise BadInputError("\n  ".join(["nothing was changed:", *faults]))
+
+
+def report_stranded(old: str, new: str, say: Say) -> None:
+    """Tell of jobs that came into a dropped queue while the fleet changed."""
+    for name, count in _held(consumed(old) - consumed(new)).items():
+        if count:
+            say(f"{name} has got {_jobs(count)} meanwhile: `fleet queue move {name} NEW`")
+
+
+def _held(names: Iterable[str]) -> dict[str, int]:
+    """How many jobs of each queue have still to end."""
+    counts = queues.sizes(sorted(names))
+    return {name: places.total() - places[Place.FAILED] for name, places in counts.items()}
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A supervisord.conf to come, and by name what becomes of each process."""
+
+    topology: Topology
+    old: str
+    """The text that supervisord goes by."""
+    new: str
+    rereads: bool
+    """Whether the workers that keep running are to reread queues.toml."""
+
+    @property
+    def starts(self) -> list[str]:
+        """The processes that are new."""
+        return [name for name in self._after if name not in self._before]
+
+    @property
+    def stops(self) -> list[str]:
+        """The processes that are there no more."""
+        return [name for name in self._before if name not in self._after]
+
+    @property
+    def restarts(self) -> list[str]:
+        """The processes that are something else than before."""
+        before, after = self._before, self._after
+        return [name for name in after if name in before and after[name] != before[name]]
+
+    def interrupted(self) -> list[str]:
+        """The processes that run now and would be ended."""
+        running = {each.name for each in processes() if not each.is_down}
+        return [name for name in (*self.stops, *self.restarts) if name in running]
+
+    @property
+    def _before(self) -> dict[str, str]:
+        return conf_file.process_sections(self.old)
+
+    @property
+    def _after(self) -> dict[str, str]:
+        return conf_file.process_sections(self.new)
+
+
+def reloaded() -> Change:
+    """What taking up queues.toml as it is now would change.
+
+    Raises TopologyError with every fault of it, and BadInputError when the fleet is not up, when it
+    goes by another file or other settings, and when jobs would be left without a consumer.
+    """
+    topology = load()
+    require_up()
+    text = render(topology, this_instance(topology))
+    return _checked(Change(topology, conf_file.read(), text, rereads=True))
+
+
+def scaled(program: str, count: int) -> Change:
+    """What giving a program `count` worker processes would change; 0 where another consumes all.
+
+    Raises as `reloaded` does, and BadInputError for an unknown program, for an edited queues.toml,
+    and when a queue would be left without a consumer, whether it holds jobs or not.
+    """
+    topology = load()
+    if program not in topology.programs:
+        raise BadInputError(
+            f"there is no program {program!r} in {topology.path} — "
+            f"{did_you_mean(program, topology.programs)}"
+        )
+    text = own_text(topology)
+    kept = conf_file.scaled_programs(text) | {program}
+    counts = _counts(topology, text) | {program: count}
+    if topology.programs[program].is_elastic:
+        # What was lent and borrowed goes back: the owner's number is beside those at rest.
+        counts |= {
+            name: other.processes
+            for name, other in topology.programs.items()
+            if other.is_elastic and name not in kept
+        }
+    return _resized(topology, text, counts, kept)
+
+
+def rebalanced(topology: Topology, conf: str, changes: Mapping[str, int]) -> Change:
+    """What would change when each of these programs had so many processes more, or fewer.
+
+    `conf` is the text that supervisord goes by, of this topology. Raises BadInputError for other
+    settings, and when a queue would be left without a consumer.
+    """
+    counts = _counts(topology, conf)
+    counts |= {name: counts[name] + change for name, change in changes.items()}
+    return _resized(topology, conf, counts, conf_file.scaled_programs(conf))
+
+
+def running_counts() -> dict[str, int]:
+    """How many processes each program of queues.toml has at present. Raises as `reloaded` does."""
+    topology = load()
+    require_up()
+    return _counts(topology, conf_file.read())
+
+
+def own_text(topology: Topology) -> str:
+    """The supervisord.conf that the fleet goes by.
+
+    Raises BadInputError when the fleet is not up, or the text is not made of this topology.
+    """
+    require_up()
+    text = conf_file.read()
+    if not conf_file.is_of(text, topology):
+        raise BadInputError(
+            f"{topology.path} is not what the fleet goes by any more — `fleet reload` first"
+        )
+    return text
+
+
+def require_up() -> None:
+    """Raise BadInputError unless the fleet is up and goes by the data folder's file."""
+    if not is_up():
+        raise BadInputError("the fleet is not up — `fleet up` starts it as queues.toml says")
+    with supervisord() as rpc:
+        pid = rpc.getPID()
+    if not conf_file.is_own(pid):
+        raise BadInputError(
+            f"the fleet goes by another file than {conf_file.path()}, for it was started as "
+            f"`{' '.join(conf_file.command_line(pid))}` — `fleet down`, then `fleet up`"
+        )
+
+
+def _counts(topology: Topology, text: str) -> dict[str, int]:
+    present = conf_file.process_counts(text)
+    return {name: present.get(name, 0) for name in topology.programs}
+
+
+def _resized(
+    topology: Topology, conf: str, counts: Mapping[str, int], kept: Collection[str]
+) -> Change:
+    text = render(topology, this_instance(topology), counts, kept)
+    return _checked(Change(topology, conf, text, rereads=False))
+
+
+def _checked(change: Change) -> Change:
+    _refuse_other_settings(change)
+    refuse_stranding(change.topology, change.old, change.new)
+    return change
+
+
+def _refuse_other_settings(change: Change) -> None:
+    """Refuse what supervisord reads only at its start, or what every process has from it."""
+    before, after = conf_file.own_settings(change.old), conf_file.own_settings(change.new)
+    for name in before | after:
+        if before.get(name) != after.get(name):
+            was, is_now = before.get(name), after.get(name)
+            values = f" ({was}, and now {is_now})" if was and is_now else ""
+            raise BadInputError(
+                f"the fleet was started with another {name} than is set now{values} — "
+                "set it as it was, or `fleet down`, then `fleet up`"
+            )

@@ -1,0 +1,143 @@
+"""Watching as the settings say, and as the program `watch` says how it goes."""
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from db import settings
+from db.errors import SettingError
+from db.scanning import scans
+from db.sql.path_text import is_under, to_text
+from worker.errors import BadInputError
+from worker.supervisor.rpc import processes
+
+_OFF, _ON = "off", "on"
+_LONGEST_QUIET = 600.0
+_MOST_MINUTES = 60.0 * 24 * 365
+
+
+class WatchedRoot(NamedTuple):
+    """How a root is watched."""
+
+    root: str
+    """In the text form of `db.sql.path_text`."""
+    how: str
+    """`inotify`, `timed`, or `waiting`: the watcher polls until it is there."""
+    why: str = ""
+    """Why it is not inotify."""
+    remedy: str = ""
+    """What to do about that; empty when there is nothing to do."""
+
+
+class WatchState(NamedTuple):
+    """What the program `watch` has said last."""
+
+    pid: int
+    roots: list[WatchedRoot]
+
+
+def is_on() -> bool:
+    """Whether FLEET_WATCH says that anything is to be watched."""
+    return settings.value("FLEET_WATCH").lower() != _OFF
+
+
+def environment() -> dict[str, str]:
+    """The settings that the program `watch` goes by; none when it is off.
+
+    Raises BadInputError and SettingError for values that mean nothing.
+    """
+    if not is_on():
+        return {}
+    named_roots(), quiet_seconds(), timed_minutes()
+    names = ("FLEET_WATCH", "FLEET_WATCH_QUIET", "FLEET_WATCH_MINUTES")
+    return {name: settings.value(name) for name in names}
+
+
+def roots() -> list[str]:
+    """The roots to watch, none below another; with `on` those that were scanned.
+
+    They need not be there. Raises BadInputError.
+    """
+    named = named_roots()
+    wanted = scans.roots() if named is None else named
+    return [
+        root
+        for root in sorted(set(wanted))
+        if not any(is_under(root, other) for other in wanted if other != root)
+    ]
+
+
+def named_roots() -> list[str] | None:
+    """The folders that FLEET_WATCH names, links resolved; None when it is `on`.
+
+    Raises BadInputError for one that is no absolute path.
+    """
+    text = settings.value("FLEET_WATCH")
+    if text.lower() == _ON:
+        return None
+    named = []
+    for part in filter(None, map(str.strip, text.split(os.pathsep))):
+        folder = Path(part).expanduser()
+        if not folder.is_absolute():
+            raise BadInputError(
+                f"FLEET_WATCH names {part!r}, which is no absolute path — write on, off, or "
+                f"absolute paths with {os.pathsep!r} between them"
+            )
+        named.append(to_text(os.fsencode(os.path.realpath(folder))))
+    return named
+
+
+def quiet_seconds() -> float:
+    """For how long nothing may have changed in a folder that is taken in. Raises SettingError."""
+    return _number("FLEET_WATCH_QUIET", "seconds", _LONGEST_QUIET)
+
+
+def timed_minutes() -> float:
+    """Minutes between the scans of a root that cannot be watched. Raises SettingError."""
+    return _number("FLEET_WATCH_MINUTES", "minutes", _MOST_MINUTES)
+
+
+def publish(watched: list[WatchedRoot]) -> None:
+    """Say how this process watches which roots."""
+    new = _file().with_suffix(".new")
+    new.write_text(json.dumps([os.getpid(), watched], ensure_ascii=False), encoding="utf-8")
+    new.replace(_file())
+
+
+def withdraw() -> None:
+    """Say that this process watches no more."""
+    standing = published()
+    if standing is not None and standing.pid == os.getpid():
+        _file().unlink(missing_ok=True)
+
+
+def published() -> WatchState | None:
+    """What the watcher of this data folder said last. It may have been killed since."""
+    try:
+        pid, watched = json.loads(_file().read_text(encoding="utf-8"))
+        return WatchState(pid, [WatchedRoot(*each) for each in watched])
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def running() -> WatchState | None:
+    """What the watcher of the fleet that is up has said; None when there is none."""
+    standing = published()
+    lives = standing is not None and any(each.pid == standing.pid for each in processes())
+    return standing if lives else None
+
+
+def _number(name: str, unit: str, most: float) -> float:
+    text = settings.value(name)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= most:
+        raise SettingError(f"{name} is {text!r} — write a number of {unit} up to {most:g}")
+    return number
+
+
+def _file() -> Path:
+    return settings.run_dir() / "watch.json"

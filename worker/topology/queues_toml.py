@@ -1,0 +1,274 @@
+"""Finding, reading and checking queues.toml; only a sound topology leaves this file."""
+
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from importlib.util import find_spec
+from pathlib import Path
+
+from worker.errors import TopologyError
+from worker.phrases import did_you_mean
+from worker.topology.jobs import FoundJob, find_jobs
+from worker.topology.model import Execution, Fault, Program, Queue, Schedule, Topology, as_toml
+from worker.topology.tables import Entries, read_tables, shown_duration
+
+RESERVED_PROGRAMS = ("redis", "scheduler", "recovery", "supervisord", "web", "watch")
+"""Names that supervisord.conf and the logs give to parts of the fleet itself."""
+
+_NAME = re.compile("[a-z][a-z0-9_]*")
+
+
+def matches(queue: Mapping[str, object], job: str) -> bool:
+    """Whether a pattern of this queue's entry names the job."""
+    patterns = queue.get("jobs", ())
+    return isinstance(patterns, tuple) and any(fnmatchcase(job, each) for each in patterns)
+
+
+def check_topology(tables: Mapping[str, Entries], jobs: Mapping[str, FoundJob]) -> list[Fault]:
+    """Every rule that is broken. A value that could not be read breaks no further rule."""
+    queues, programs, schedules = tables["queues"], tables["programs"], tables["schedules"]
+    return [
+        *_names(tables),
+        *_patterns(queues, jobs),
+        *_routes(queues, jobs),
+        *_program_queues(programs, queues),
+        *_consumption(queues, programs),
+        *_stops(programs, queues),
+        *_memories(programs),
+        *_bounds(programs),
+        *_schedules(schedules, jobs),
+    ]
+
+
+def _names(tables: Mapping[str, Entries]) -> Iterator[Fault]:
+    for kind, entries in tables.items():
+        for name in entries:
+            if not _NAME.fullmatch(name):
+                yield Fault(
+                    f"{kind}.{as_toml(name)}",
+                    "is no name",
+                    "use small letters, digits and underscores",
+                )
+    for name in tables["programs"]:
+        if name in RESERVED_PROGRAMS:
+            yield Fault(f"programs.{name}", "is the name of a part of the fleet", "choose another")
+
+
+def _patterns(queues: Entries, jobs: Mapping[str, FoundJob]) -> Iterator[Fault]:
+    for name, queue in queues.items():
+        for pattern in queue.get("jobs", ()):
+            if not any(fnmatchcase(job, pattern) for job in jobs):
+                yield Fault(
+                    f"queues.{name}.jobs",
+                    f"no job matches {as_toml(pattern)}",
+                    did_you_mean(pattern, jobs),
+                )
+
+
+def _routes(queues: Entries, jobs: Mapping[str, FoundJob]) -> Iterator[Fault]:
+    all_known = all("jobs" in queue for queue in queues.values())
+    for job in jobs.values():
+        takers = [name for name, queue in queues.items() if matches(queue, job.name)]
+        if len(takers) > 1:
+            yield Fault(
+                " and ".join(f"queues.{name}.jobs" for name in takers),
+                f"the job {job.name} is in {len(takers)} queues",
+                "leave it in one",
+            )
+        if not takers and all_known:
+            yield Fault(
+                "queues",
+                f"the job {job.name} ({job.source}) is in no queue",
+                f'add "{job.name}" to the jobs of one',
+            )
+
+
+def _program_queues(programs: Entries, queues: Entries) -> Iterator[Fault]:
+    for name, program in programs.items():
+        for queue in program.get("queues", ()):
+            if queue not in queues:
+                yield Fault(
+                    f"programs.{name}.queues",
+                    f"there is no queue {as_toml(queue)}",
+                    did_you_mean(queue, queues),
+                )
+
+
+def _consumption(queues: Entries, programs: Entries) -> Iterator[Fault]:
+    if not all("queues" in program for program in programs.values()):
+        return
+    consumed = {queue for program in programs.values() for queue in program["queues"]}
+    for name in queues:
+        if name not in consumed:
+            yield Fault(
+                f"queues.{name}",
+                "no program consumes it, so its jobs would wait for ever",
+                f'add "{name}" to the queues of a program',
+            )
+
+
+def _stops(programs: Entries, queues: Entries) -> Iterator[Fault]:
+    for name, program in programs.items():
+        longest = longest_timeout(program.get("queues", ()), queues)
+        if "stop" in program and program["stop"] < longest:
+            yield Fault(
+                f"programs.{name}.stop = {as_toml(shown_duration(program['stop']))}",
+                f"is shorter than the timeout {shown_duration(longest)} of a queue of it",
+                f'write at least "{shown_duration(longest)}", or leave it out',
+            )
+
+
+def _memories(programs: Entries) -> Iterator[Fault]:
+    for name, program in programs.items():
+        if "memory" in program and program.get("execution") is not Execution.FORKED:
+            yield Fault(
+                f"programs.{name}.memory",
+                "limits only jobs that run in a process of their own",
+                f'add execution = "{Execution.FORKED}", or leave it out',
+            )
+
+
+def _bounds(programs: Entries) -> Iterator[Fault]:
+    for name, program in programs.items():
+        rest = program.get("processes")
+        if rest is None:
+            continue
+        if program.get("least", rest) > rest:
+            yield Fault(
+                f"programs.{name}.least = {program['least']}",
+                f"is more than its processes, {rest}",
+                f"write {rest} or less, or leave it out",
+            )
+        if program.get("most", rest) < rest:
+            yield Fault(
+                f"programs.{name}.most = {program['most']}",
+                f"is less than its processes, {rest}",
+                f"write {rest} or more, or leave it out",
+            )
+
+
+def longest_timeout(names: tuple[str, ...], queues: Entries) -> int:
+    """The longest timeout of these queues, in seconds; 0 when none is known."""
+    return max((queues.get(name, {}).get("timeout", 0) for name in names), default=0)
+
+
+def _schedules(schedules: Entries, jobs: Mapping[str, FoundJob]) -> Iterator[Fault]:
+    for name, schedule in schedules.items():
+        if "job" not in schedule:
+            continue
+        job = jobs.get(schedule["job"])
+        if job is None:
+            yield Fault(
+                f"schedules.{name}.job",
+                f"there is no job {as_toml(schedule['job'])}",
+                did_you_mean(schedule["job"], jobs),
+            )
+        elif "arguments" in schedule or job.required:
+            yield from _call(f"schedules.{name}.arguments", job, schedule.get("arguments", {}))
+
+
+def _call(where: str, job: FoundJob, arguments: Mapping[str, object]) -> Iterator[Fault]:
+    for name in arguments:
+        if name not in job.parameters and not job.takes_any:
+            yield Fault(
+                f"{where}.{name}", f"{job.name} takes no {name}", did_you_mean(name, job.parameters)
+            )
+    for name in sorted(job.required - set(arguments)):
+        yield Fault(where, f"{job.name} needs {name}", f"add {name} to the arguments")
+
+
+CHECKOUT = Path(__file__).parents[2]
+"""The folder that holds the packages; a checkout of the repository when queues.toml is there."""
+
+_QUEUE_DEFAULTS = {"keep": 600, "wait_limit": 900, "backoff": 0}
+_PROGRAM_DEFAULTS = {"execution": Execution.IN_PROCESS, "memory": None}
+STOP_MARGIN = 60
+"""Seconds that a program may take to stop beyond its longest timeout."""
+
+
+def queues_file() -> Path:
+    """The queues.toml that holds here: FLEET_QUEUES, the checkout's, or the installed one."""
+    chosen = os.environ.get("FLEET_QUEUES")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    checkout = CHECKOUT / "queues.toml"
+    return checkout if checkout.exists() else Path(sys.prefix, "share/musicfleet/queues.toml")
+
+
+def load(path: Path | None = None, jobs: Path | None = None) -> Topology:
+    """The topology of the queues.toml at `path`, for the jobs package in the folder `jobs`.
+
+    By default `queues_file()` and the installed package `jobs`, which is not imported. Raises
+    TopologyError, which holds every fault.
+    """
+    path = path.absolute() if path else queues_file()
+    faults: list[Fault] = []
+    found, misplaced = find_jobs(jobs or _jobs_folder())
+    tables = read_tables(_parsed(path), faults)
+    faults += misplaced
+    faults += check_topology(tables, found)
+    if faults:
+        raise TopologyError(str(path), faults)
+    return _built(path, tables, found)
+
+
+def _jobs_folder() -> Path:
+    spec = find_spec("jobs")
+    if spec is None or not spec.submodule_search_locations:
+        fault = Fault("jobs", "the package is not installed", "install musicfleet completely")
+        raise TopologyError("the jobs package", [fault])
+    return Path(spec.submodule_search_locations[0])
+
+
+def _parsed(path: Path) -> dict[str, object]:
+    """The content of the file. Raises TopologyError when it is not there or is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        named = "FLEET_QUEUES" if os.environ.get("FLEET_QUEUES") else "the file"
+        fault = Fault(
+            named, f"cannot be read: {error.strerror}", "name a queues.toml that is there"
+        )
+    except UnicodeDecodeError as error:
+        fault = Fault(f"byte {error.start}", "is no UTF-8", "save the file as UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        fault = Fault("TOML", str(error), "repair the line; the rest was not checked")
+    raise TopologyError(str(path), [fault])
+
+
+def _built(path: Path, tables: dict[str, Entries], jobs: dict[str, FoundJob]) -> Topology:
+    queues = {
+        name: Queue(name, **{**_QUEUE_DEFAULTS, **entry})
+        for name, entry in tables["queues"].items()
+    }
+    programs = {
+        name: Program(
+            name,
+            **{
+                "stop": _stop(entry["queues"], tables["queues"]),
+                "least": entry["processes"],
+                "most": entry["processes"],
+                **_PROGRAM_DEFAULTS,
+                **entry,
+            },
+        )
+        for name, entry in tables["programs"].items()
+    }
+    schedules = {
+        name: Schedule(name, **{"arguments": {}, **entry})
+        for name, entry in tables["schedules"].items()
+    }
+    routes = {
+        job: queue.name
+        for job in sorted(jobs)
+        for queue in queues.values()
+        if any(fnmatchcase(job, pattern) for pattern in queue.jobs)
+    }
+    return Topology(path, queues, programs, schedules, routes)
+
+
+def _stop(names: tuple[str, ...], queues: Entries) -> int:
+    return longest_timeout(names, queues) + STOP_MARGIN
