@@ -1,8 +1,8 @@
-"""Audio analysis: tempo, key, loudness and colour of the sound of tracks.
+"""Audio analysis: tempo, key, loudness and timbre of tracks.
 
-An excerpt from the middle of each file (the setting FLEET_ANALYSIS_SECONDS) is decoded and heard in
-a bounded child, which alone imports what is heavy. A file that cannot be heard has its reason in
-the ledger and among the problems.
+A bounded child decodes and analyses an excerpt from the middle of each file (the setting
+FLEET_ANALYSIS_SECONDS); it alone imports the heavy libraries. For a file that it cannot analyse the
+reason is in the ledger and among the problems.
 """
 
 from db import ledger
@@ -14,15 +14,15 @@ from jobs.audio_analysis.outcomes import Analysis, analyse, write
 from worker.dispatch import current_attempt, enqueue, job
 
 _TRACKS_AT_ONCE = 10
-"""How many are written in one transaction: what is done is kept when the rest is interrupted."""
+"""Tracks that one transaction writes: an interrupted job keeps the others."""
 
 
 @job
 def analyze_batch(track_ids: list[int]) -> None:
-    """Analyse those of these tracks for which the ledger asks it.
+    """Analyse those of these tracks whose analysis is to do in the ledger.
 
-    Each is settled within a few of its neighbours. Raises SettingError when FLEET_ANALYSIS_SECONDS
-    means nothing.
+    The job writes its results in groups of some tracks. Raises SettingError when
+    FLEET_ANALYSIS_SECONDS means nothing.
     """
     attempt = ledger.lease(Kind.ANALYSIS, EntityType.TRACK, track_ids, current_attempt())
     done: list[Analysis] = []
@@ -38,14 +38,14 @@ def analyze_batch(track_ids: list[int]) -> None:
 
 @job
 def analyze_track(track_id: int) -> None:
-    """Analyse one track, whether or not it was analysed before."""
+    """Analyse one track, even if it was analysed before."""
     with transaction():
         ledger.need(Kind.ANALYSIS, EntityType.TRACK, [track_id])
     analyze_batch([track_id])
 
 
 def _settle(done: list[Analysis], attempt: Attempt) -> None:
-    """Write what was found of these tracks, unless it is asked for anew since."""
+    """Write the results of these tracks, unless their rows were reset since."""
     with attempt.settling(analysis.track.id for analysis in done) as mine:
         write([analysis for analysis in done if analysis.track.id in mine], attempt)
         ledger.need(Kind.VECTOR, EntityType.TRACK, mine)

@@ -1,4 +1,4 @@
-"""Entity grouping: which album each track of a chunk belongs to, its siblings' included."""
+"""Entity grouping: assigns the tracks of a chunk, and their siblings, to albums."""
 
 from typing import Any
 
@@ -14,10 +14,11 @@ from worker.dispatch import enqueue, job
 def process_entities(
     chunk_id: int, records: list[dict[str, Any]], unread: list[dict[str, Any]]
 ) -> None:
-    """Group a chunk's tracks together with the known tracks of the same folders, and hand on.
+    """Group a chunk's tracks together with the known tracks of the same folders, and pass them on.
 
-    `records` are `TrackRecord`, `unread` `UnreadFile`, as JSON. Siblings that were not read anew
-    are grouped again too: a new, changed or vanished file may change what the folder agrees on.
+    `records` are `TrackRecord`, `unread` `UnreadFile`, as JSON. The job regroups siblings that were
+    not read again too: a new, changed or vanished file may change what the tags of the folder have
+    in common.
     """
     chunk = scans.open_chunk(chunk_id)
     regroup = chunk.regroup if chunk else []

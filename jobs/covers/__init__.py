@@ -1,7 +1,7 @@
-"""Covers from what is on disk: embedded pictures, and picture files beside the music.
+"""Covers: embedded pictures, picture files beside the music, and pictures from the web.
 
-Each job does what the ledger says is needed and nothing else, writes its results in one transaction
-together with how the needs ended, and does not depend on another job having run before.
+Each job does only what is to do in the ledger, writes its results and the states of the needs in
+one transaction, and does not depend on another job having run before.
 """
 
 from typing import Any
@@ -30,8 +30,8 @@ from worker.dispatch import current_attempt, enqueue_need, job
 def extract_embedded(track_ids: list[int]) -> None:
     """Store the embedded pictures of these tracks, each with a 300 pixel thumbnail.
 
-    One file is opened for each distinct picture that is not in the store yet, whichever present
-    track carries it. Raises StoreError when the store cannot be written.
+    For each distinct picture that is not in the store yet, the job opens one present file that
+    carries it. Raises StoreError when the store cannot be written.
     """
     attempt = ledger.lease(Kind.PICTURE, EntityType.TRACK, track_ids, current_attempt())
     pictures = covers.pictures_in(attempt.leased)
@@ -49,10 +49,10 @@ def extract_embedded(track_ids: list[int]) -> None:
 
 @job
 def process_track_covers_batch(track_ids: list[int]) -> None:
-    """Choose for each of these tracks its own front among its embedded pictures.
+    """Choose the cover of each of these tracks among its embedded pictures.
 
-    A track without one shows nothing. One whose file is missing goes on to show what it showed.
-    Raises StoreError when the store cannot be written.
+    A track without one gets no cover. A track whose file is missing keeps its cover. Raises
+    StoreError when the store cannot be written.
     """
     attempt = ledger.lease(Kind.COVER, EntityType.TRACK, track_ids, current_attempt())
     tracks = covers.track_places(attempt.leased)
@@ -75,10 +75,10 @@ def process_track_covers_batch(track_ids: list[int]) -> None:
 
 @job
 def process_album_covers(album_ids: list[int]) -> None:
-    """Choose for each of these albums its cover, and a picture for each of several discs.
+    """Choose the cover of each of these albums, and of each disc of an album with several.
 
-    What the user chose comes first, then the order of the setting FLEET_ALBUM_COVERS, or of
-    FLEET_DISC_COVERS. A candidate that cannot be shown loses to the next, and its problem is filed.
+    The user's choice comes first, then the order of the setting FLEET_ALBUM_COVERS, or of
+    FLEET_DISC_COVERS. A candidate that cannot be shown loses to the next and becomes a problem.
     Raises StoreError when the store cannot be written, and SettingError.
     """
     attempt = ledger.lease(Kind.COVER, EntityType.ALBUM, album_ids, current_attempt())
@@ -98,11 +98,11 @@ def process_album_covers(album_ids: list[int]) -> None:
 
 @job
 def extract_artist_images(artist_ids: list[int]) -> None:
-    """Store the picture files on disk that may show these artists, and note which they are.
+    """Store the picture files on disk that may show these artists, and record them.
 
-    `artist.*` and the like in the artist's own folders, what an artist.nfo names, and what is named
-    as the artist; see `artist_places` and `artist_images`. Where that, or why there is nothing,
-    differs from what was known before, what the artist shows is chosen anew. Raises StoreError and
+    These are `artist.*` and the like in the artist's own folders, files that an artist.nfo names,
+    and files that have the artist's name. When they, or the reason why there are none, have
+    changed, the job has the artist's pictures chosen again. Raises StoreError and
     SettingError.
     """
     attempt = ledger.lease(Kind.PICTURE, EntityType.ARTIST, artist_ids, current_attempt())
@@ -128,9 +128,9 @@ def extract_artist_images(artist_ids: list[int]) -> None:
 
 @job
 def process_artist_images_batch(artist_ids: list[int]) -> None:
-    """Choose for each of these artists what is shown: a picture, fan art and a logo.
+    """Choose the pictures of each of these artists: front, fan art and logo.
 
-    What the user chose comes first, then the order of the setting FLEET_ARTIST_IMAGES. Raises
+    The user's choice comes first, then the order of the setting FLEET_ARTIST_IMAGES. Raises
     StoreError and SettingError.
     """
     attempt = ledger.lease(Kind.COVER, EntityType.ARTIST, artist_ids, current_attempt())
@@ -151,16 +151,16 @@ def process_artist_images_batch(artist_ids: list[int]) -> None:
 
 @job
 def process_artist_images(artist_id: int) -> None:
-    """Choose for one artist what is shown, as `process_artist_images_batch` does for several."""
+    """Choose the pictures of one artist, as `process_artist_images_batch` does for several."""
     process_artist_images_batch([artist_id])
 
 
 @job
 def choose_image(entity_type: str, entity_id: int, role: str, path: str) -> str | None:
-    """Have an album or artist show the picture in a file, whatever else there is, from now on.
+    """Set the picture in a file as the cover of an album, disc or artist, before all others.
 
     `role` is front, disc-N, fanart or logo; `path` is in the text form of `db.sql.path_text`.
-    Returns why the picture is refused, if it is. Raises NoSuchRoleError, StoreError and
+    Returns the reason if the picture is refused. Raises NoSuchRoleError, StoreError and
     SettingError.
     """
     refused = choice.take(EntityType(entity_type), entity_id, role, path)
@@ -171,7 +171,7 @@ def choose_image(entity_type: str, entity_id: int, role: str, path: str) -> str 
 
 @job
 def withdraw_image(entity_type: str, entity_id: int, role: str) -> bool:
-    """Undo `choose_image`, and choose anew what is shown; whether there was such a choice."""
+    """Undo `choose_image`, and choose the cover again; return whether there was such a choice."""
     was_chosen = choice.withdraw(EntityType(entity_type), entity_id, role)
     if was_chosen:
         _CHOOSE[EntityType(entity_type)]([entity_id])
@@ -180,7 +180,7 @@ def withdraw_image(entity_type: str, entity_id: int, role: str) -> bool:
 
 @job
 def explain(entity_type: str, entity_id: int) -> list[dict[str, Any]]:
-    """Why an album or artist shows what it shows; see `explaining.explain`. Changes nothing."""
+    """Return every candidate for the cover of an album or artist, and why it lost."""
     choice.check(EntityType(entity_type), entity_id, FRONT)
     return explanation.explain(EntityType(entity_type), entity_id)
 
@@ -203,10 +203,10 @@ def make_thumbnails(digest: str, size: int) -> None:
 
 @job
 def fetch_album_covers(album_ids: list[int]) -> None:
-    """Ask the providers on the web that are turned on for covers of these albums.
+    """Fetch covers of these albums from the providers that are turned on.
 
-    Each album is settled as soon as it is done. Raises UnavailableError when some have to wait for
-    a provider, SettingError, and StoreError.
+    The job settles each album as soon as it is done. Raises UnavailableError when some have to wait
+    for a provider, SettingError, and StoreError.
     """
     from jobs.covers.remote_search import fetch  # noqa: PLC0415  # HTTPX takes a quarter of a second
 
@@ -215,9 +215,9 @@ def fetch_album_covers(album_ids: list[int]) -> None:
 
 @job
 def fetch_artist_images(artist_ids: list[int]) -> None:
-    """Ask the providers on the web that are turned on for pictures of these artists.
+    """Fetch pictures of these artists from the providers that are turned on.
 
-    As `fetch_album_covers`; besides the front there may be fan art and a logo.
+    The same as `fetch_album_covers`, for front, fan art and logo.
     """
     from jobs.covers.remote_search import fetch  # noqa: PLC0415  # as above
 

@@ -1,4 +1,4 @@
-"""Enrichment: who or what is meant, by ids or a strict match, and what the web says of it.
+"""Enrichment: identifies entities by ids or a strict match, and fetches facts on them.
 
 `album_identity`, `track_identity` and `artist_identity` find an entity of MusicBrainz and say why
 it is that one; `musicbrainz_facts` makes facts of what is known of it; `batch` writes them and

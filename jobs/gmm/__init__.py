@@ -1,7 +1,7 @@
-"""Clusters: groups of tracks, and of artists, that sound alike, from their vectors.
+"""Clusters: groups of similar tracks, and of similar artists, from their vectors.
 
-A mixture of Gaussians with diagonal covariance, or K-means while there are few. Identities go on
-from model to model, and names as long as they fit. What is heavy is imported inside the jobs.
+A mixture of Gaussians with diagonal covariance, or K-means while there are few. A cluster keeps its
+id from model to model, and its name as long as that fits. NumPy is imported inside the jobs.
 """
 
 from db.models import EntityType
@@ -14,10 +14,10 @@ RETIRED_DAYS = 30
 
 @job
 def train_model(entity_type: str) -> str:
-    """Fit a model of `track` or `artist` anew, and put all into clusters; what is to wait for.
+    """Fit a new model of `track` or `artist`, and put all of them into clusters.
 
-    Nothing is done when there are too few vectors (`db.similarity.clusters.FEW`). Raises ValueError
-    for another type.
+    Does nothing when there are too few vectors (`db.similarity.clusters.FEW`). Returns the model's
+    remark. Raises ValueError for another type.
     """
     kind = _kind(entity_type)
     standing = clusters.cluster_state(kind)
@@ -31,13 +31,13 @@ def train_model(entity_type: str) -> str:
 
 @job
 def cluster_all_tracks() -> int:
-    """Put every track into its clusters, by a new model when there is none that fits."""
+    """Put every track into its clusters, by a new model when the present one does not fit."""
     return _cluster_all(EntityType.TRACK)
 
 
 @job
 def cluster_all_artists() -> int:
-    """Put every artist into its clusters, by a new model when there is none that fits."""
+    """Put every artist into its clusters, by a new model when the present one does not fit."""
     return _cluster_all(EntityType.ARTIST)
 
 
@@ -55,17 +55,17 @@ def cluster_artist(artist_id: int) -> int:
 
 @job
 def refresh_stale_clusters() -> dict[str, int]:
-    """Put what has no clusters, or has a newer vector, into its; how many, by type.
+    """Put entities without clusters, or with newer vectors, into clusters.
 
-    Trains when there is no model for the vectors that there are, or K-means made do and there are
-    enough now.
+    Returns how many, by type. Trains when there is no model for the present vectors, or when
+    K-means was used and there are enough vectors for a mixture now.
     """
     return {str(kind): _refresh(kind) for kind in clusters.TYPES}
 
 
 @job
 def cleanup_old_clusters() -> dict[str, int]:
-    """Delete old models and clusters that retired long ago; how many."""
+    """Delete old models, and clusters that retired long ago; return how many."""
     models, retired = clusters.drop_old(MODELS_KEPT, RETIRED_DAYS)
     return {"models": models, "clusters": retired}
 

@@ -1,4 +1,4 @@
-"""Database insertion: one transaction a chunk, with ledger rows for what its entities need."""
+"""Database insertion: writes each chunk in one transaction, with its needs in the ledger."""
 
 from typing import Any
 
@@ -19,10 +19,10 @@ def direct_batch(
     unread: list[dict[str, Any]],
     grouping: dict[str, Any],
 ) -> None:
-    """Write a chunk's tracks, artists, albums and problems, and ledger rows for what they need.
+    """Write a chunk's tracks, artists, albums and problems, and their needs in the ledger.
 
     `records` are `TrackRecord`, `unread` `UnreadFile` and `grouping` a `Grouping`, as JSON. A chunk
-    that is done is not written again, but what it needs and does not have is asked for again.
+    that is done is not written again; the job only enqueues again what its tracks still need.
     """
     batch = Batch(
         tracks=[TrackRecord.from_json(each) for each in records],

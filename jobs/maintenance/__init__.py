@@ -1,4 +1,4 @@
-"""Upkeep of the fleet itself, and of what it keeps."""
+"""Maintenance of the queues, the database and the files that the fleet keeps."""
 
 from db import ledger
 from db.enrichment import facts
@@ -18,10 +18,10 @@ from worker.maintenance.rebalance import rebalance
 
 @job
 def cleanup_expired_tasks() -> None:
-    """Drop what is over: jobs that ended, what is left of dead workers, chunks of ended scans.
+    """Delete ended jobs, keys of dead workers, chunks of ended scans, and expired answers.
 
-    Answers of providers that no longer hold go too. Waiting work is never touched; a begun job
-    whose worker is long gone fails.
+    The answers are those of providers. The job never touches waiting work; a job that has begun
+    and whose worker is long gone fails.
     """
     with recorded_run("maintenance.cleanup_expired_tasks") as done:
         done.changes.update(expired_jobs.drop_expired())
@@ -32,10 +32,11 @@ def cleanup_expired_tasks() -> None:
 
 @job
 def reconcile() -> dict[str, int] | None:
-    """Ring again for whatever is to be done and no queue holds; how many entities, by job.
+    """Enqueue again what is to do in the ledger and no queue holds; return how many, by job.
 
-    What failed, or was not there, is to be done again when its time has come; what shows nothing is
-    looked for on the web once a provider is turned on. None when another sweep is under way.
+    Failed work, and searches that found nothing, are to do again once their time has come.
+    Entities without a cover are searched for on the web once a provider is turned on. Returns None
+    when another reconciliation is running.
     """
     with alone("reconcile") as is_mine:
         if not is_mine:
@@ -50,14 +51,14 @@ def reconcile() -> dict[str, int] | None:
 
 @job
 def generate_daily_health_report() -> None:
-    """Write how each queue and kind of work fared since the report of the day before."""
+    """Write the statistics of each queue and kind of work since the report of the day before."""
     with recorded_run("maintenance.generate_daily_health_report") as done:
         done.changes["reports written"] = int(health_report.make_health_report())
 
 
 @job
 def archive_old_logs() -> None:
-    """Pack rotated logs away, and delete those that are older than the owner's time.
+    """Compress rotated logs, and delete those older than FLEET_KEEP_LOGS_DAYS.
 
     Raises SettingError and OSError.
     """
@@ -80,9 +81,8 @@ def diagnostic_missing_fields() -> dict[str, int]:
 def rebalance_queues() -> str | None:
     """Move worker processes to the programs whose jobs wait, and back, as queues.toml allows.
 
-    Each move and its reason stand in its record. The result says why this fleet cannot be
-    rebalanced; None when it can. Raises FleetStartError or FleetStopError when a process does not
-    start or end.
+    The run records each move and its reason. Returns why this fleet cannot be rebalanced; None when
+    it can. Raises FleetStartError or FleetStopError when a process does not start or end.
     """
     with recorded_run("maintenance.rebalance_queues", only_changes=True) as done:
         outcome = rebalance()
@@ -93,7 +93,7 @@ def rebalance_queues() -> str | None:
 
 @job
 def remove_unused_pictures() -> int:
-    """Delete pictures that nothing has pointed to for `unused_pictures.GRACE`; how many."""
+    """Delete pictures that nothing has pointed to for 30 days; return how many."""
     with recorded_run("maintenance.remove_unused_pictures") as done:
         done.changes["pictures deleted"] = delete_unused_pictures()
     return done.changes["pictures deleted"]
@@ -101,7 +101,7 @@ def remove_unused_pictures() -> int:
 
 @job
 def complete_pictures() -> int:
-    """Make the placeholders of some of the pictures that have none; how many were completed.
+    """Make the placeholders of some of the pictures that have none; return how many.
 
     Raises StoreError when the store cannot be written.
     """
@@ -112,7 +112,7 @@ def complete_pictures() -> int:
 
 @job
 def validate_system_integrity() -> None:
-    """Compare tables and picture store, mend what is safe to mend, and note the rest.
+    """Check tables and picture store, repair what is safe to repair, and report the rest.
 
     Raises OSError when the store cannot be read.
     """
@@ -122,7 +122,7 @@ def validate_system_integrity() -> None:
 
 @job
 def cleanup_old_data() -> None:
-    """Forget what has been missing for the owner's time, and delete files that no row knows.
+    """Delete tracks missing for FLEET_FORGET_MISSING_DAYS, and files of the store without row.
 
     Raises SettingError, and OSError when the store cannot be changed.
     """
@@ -133,7 +133,7 @@ def cleanup_old_data() -> None:
 
 @job
 def optimize_database() -> None:
-    """Have the planner know what the tables hold, and give free space back to the disk."""
+    """Update the statistics of the query planner, and return free space to the disk."""
     with recorded_run("maintenance.optimize_database") as done:
         done.changes["tables analysed"] = database_integrity.analyse_tables()
         done.changes["pages freed"] = database_integrity.free_pages()
@@ -147,10 +147,9 @@ def optimize_database() -> None:
 
 @job
 def backup() -> str | None:
-    """Copy the database, and keep the newest FLEET_BACKUPS copies; the path of the new one.
+    """Copy the database, and keep the newest FLEET_BACKUPS copies; return the path of the new one.
 
-    None, and nothing is deleted, when that is 0.
-    Raises BackupError and SettingError.
+    With FLEET_BACKUPS=0 it does nothing and returns None. Raises BackupError and SettingError.
     """
     with recorded_run("maintenance.backup") as done:
         if not (most := backups.kept()):

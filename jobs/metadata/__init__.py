@@ -1,4 +1,4 @@
-"""Metadata: what the files of a chunk say, and what the web says beside it."""
+"""Metadata: the tags of the files of a chunk, and facts from the web."""
 
 from db.models import EntityType
 from db.scanning import scans
@@ -9,9 +9,9 @@ from worker.dispatch import enqueue, job
 
 @job
 def extract_batch(chunk_id: int) -> None:
-    """Read the files of a chunk and hand their records on to be grouped.
+    """Read the files of a chunk, and pass their records on to be grouped.
 
-    A file that cannot be read becomes an `UnreadFile`; a chunk that is done is left alone.
+    A file that cannot be read becomes an `UnreadFile`. The job skips a chunk that is done.
     """
     chunk = scans.open_chunk(chunk_id)
     if chunk is None:
@@ -31,11 +31,11 @@ def enrich_batch(
     track_ids: list[int] | None = None,
     artist_ids: list[int] | None = None,
 ) -> None:
-    """Identify these albums, tracks and artists, and write what the web says of them as facts.
+    """Identify these albums, tracks and artists, and write facts of the providers on them.
 
-    An album tells of all its tracks. Each is settled as soon as it is done; nobody is asked while
-    no provider of facts is turned on. Raises UnavailableError when some have to wait for a
-    provider, and SettingError.
+    An identified album identifies its tracks too. The job settles each entity as soon as it is
+    done. While no provider of facts is turned on it sends no request. Raises UnavailableError when
+    some have to wait for a provider, and SettingError.
     """
     # httpx2 takes a quarter of a second, which extraction need not pay.
     from jobs.enrichment.backlog import go_on  # noqa: PLC0415

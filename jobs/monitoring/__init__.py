@@ -1,4 +1,4 @@
-"""Monitoring the vectors: whether the tags outgrew their model, and whether it still holds up.
+"""Monitoring of the vector model: tags and tracks that it does not know, and its health.
 
 Both jobs ask for a training when one is due, or record why none is.
 """
@@ -137,9 +137,9 @@ NO_MODEL = (
 
 @job
 def monitor_tag_changes() -> dict[str, Any]:
-    """Look at what tags and tracks came since the model was trained; train when that is due.
+    """Count the tags and tracks that came since the model was trained; train when that is due.
 
-    What was found is kept, and returned. Raises SettingError.
+    Records the result, and returns it. Raises SettingError.
     """
     in_force, now = rules(), utc_now()
     seen = tag_vocabulary.vocabulary()
@@ -168,7 +168,7 @@ def monitor_tag_changes() -> dict[str, Any]:
 
 @job
 def check_model_health() -> dict[str, Any]:
-    """Measure how the model in use holds up, keep it, and train when that would mend something.
+    """Measure the health of the model in use, record it, and train when that would improve it.
 
     Returns the verdict and its reason. Raises SettingError and WrongDimensionError.
     """
@@ -199,7 +199,7 @@ def _examined(model: ModelVersion) -> tuple[Assessment, Measures, Sample]:
 
 
 def _ask(decision: Decision) -> bool:
-    """Ask for a training that is due, unless one waits or runs; whether it was asked for now."""
+    """Enqueue a training that is due, unless one waits or runs; return whether it did."""
     if not decision.due:
         return False
     with alone("monitoring.ask") as is_mine:

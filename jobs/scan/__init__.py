@@ -1,4 +1,4 @@
-"""File discovery: one walk over a root finds what is new, changed, moved and missing."""
+"""File discovery: one walk over a root finds new, changed, moved and missing files."""
 
 import os
 from collections.abc import Iterable
@@ -25,14 +25,15 @@ _HEARTBEAT_FOLDERS = 200
 def discovery(
     root: str | None = None, deep: bool = False, scan_id: int | None = None, dry_run: bool = False
 ) -> dict[str, Any] | None:
-    """Walk a root and send its new and changed files to be read, as soon as they are found.
+    """Walk a root, and send its new and changed files to be read as soon as it finds them.
 
     `root` is an absolute path in the text form of `db.sql.path_text`; `deep` reads every file
-    again. With a `scan_id` that scan is done; without one a scan is begun, and another job does it.
-    With `dry_run` nothing is changed, and the counts of what would be are returned. Tracks whose
-    file is gone are marked missing, unless the root is absent or holds no audio file at all: then
-    the disk is not mounted, and the scan ends with that fault. A scan of a part of the root
-    (`db.scanning.library_files`) judges nothing outside of it. Raises NoSuchScanError.
+    again. With a `scan_id` the job does that scan; without one it begins a scan and enqueues the
+    job for it. With `dry_run` it changes nothing, and returns the counts of what would change.
+
+    The job marks tracks missing whose file is gone, unless the root is absent or holds no audio
+    file at all: then the disk is not mounted, and the scan ends with that fault. A scan of a part
+    of the root (`db.scanning.library_files`) changes nothing outside of it. Raises NoSuchScanError.
     """
     if dry_run and root is not None:
         return preview(root, deep=deep)
@@ -80,7 +81,7 @@ def _discover(scan: Scan) -> None:
 
 
 def _walk(scan: Scan) -> tuple[Walk, Iterable[FolderGroup], Scope | None]:
-    """The walk of a scan, what it comes across, and the part of the root that this is."""
+    """The walk of a scan, the files that it finds, and the part of the root that it covers."""
     path, data_dir = to_bytes(scan.root), os.fsencode(settings.data_dir())
     scope = scans.scope_of(scan)
     if scope is not None:
@@ -100,7 +101,7 @@ def _nothing_found(root: str, known: int, walk: Walk) -> str:
 
 
 def _list_unreadable_folders(root: str, walk: Walk, scope: Scope | None) -> None:
-    """File a problem for each folder that could not be listed, and drop those that can be again."""
+    """Record a problem for each folder that could not be listed, and delete those of others."""
     stage = problems.Stage.SCAN
     known = problems.known_files(root, stage, scope)
     problems.clear([path for path in known if path not in walk.unreadable], stage)

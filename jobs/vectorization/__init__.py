@@ -1,7 +1,7 @@
-"""Vectorization: each track's place among the others, by its audio features and its tags.
+"""Vectorization: computes the vector of each track from its audio features and its tags.
 
-An album's and an artist's is the mean of their tracks'. The vectors of all come from one model,
-which is trained on the library itself; `db.vectors` keeps both.
+The vector of an album or artist is the mean of those of its tracks. All vectors come from one
+model, which is trained on the library itself; `db.similarity.vectors` keeps both.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from db.sql.queries import slices
 from worker.dispatch import connection, current_attempt, enqueue, job
 
 _LOCK_SECONDS = 120
-"""After what time a training that does not tell that it goes on is taken for dead."""
+"""After what time without a sign of progress a training counts as dead."""
 NO_MODEL = "no model yet: the first training starts when the first analyses are done"
 NOTHING_KNOWN = (
     "it has no audio features, and its tags name no genre, mood or year that others have"
@@ -32,10 +32,10 @@ NO_MEMBERS = "none of its tracks has a vector"
 
 @job
 def batch(track_ids: list[int]) -> None:
-    """Make vectors of those of these tracks for which the ledger asks it.
+    """Compute the vectors of those of these tracks whose vector is to do in the ledger.
 
-    Without a model the needs are settled, and the first training makes all their vectors.
-    Raises WrongDimensionError.
+    Without a model the job settles the needs, and the first training computes all vectors. Raises
+    WrongDimensionError.
     """
     attempt = ledger.lease(Kind.VECTOR, EntityType.TRACK, track_ids, current_attempt())
     leased, model = attempt.leased, vectors.current_model()
@@ -52,19 +52,19 @@ def batch(track_ids: list[int]) -> None:
 
 @job
 def batch_albums(album_ids: list[int]) -> None:
-    """As `batch`, for albums: the mean of their tracks' vectors."""
+    """The same as `batch`, for albums: the mean of their tracks' vectors."""
     _batch_means(EntityType.ALBUM, album_ids)
 
 
 @job
 def batch_artists(artist_ids: list[int]) -> None:
-    """As `batch`, for artists: the mean of their tracks', and of the tracks on their albums."""
+    """The same as `batch`, for artists: the mean of their tracks and of those on their albums."""
     _batch_means(EntityType.ARTIST, artist_ids)
 
 
 @job
 def calculate(track_id: int) -> None:
-    """Make one track's vector, whether or not it has one."""
+    """Compute the vector of one track, even if it has one."""
     with transaction():
         ledger.need(Kind.VECTOR, EntityType.TRACK, [track_id])
     batch([track_id])
@@ -72,10 +72,11 @@ def calculate(track_id: int) -> None:
 
 @job
 def train(reason: str = "asked for") -> int | None:
-    """Train a model, make all vectors by it, and have it take over; its version.
+    """Train a model, compute all vectors by it, and put it in use; return its version.
 
-    Until all are made the model before it is in use, and stays so when this is ended. Waits for a
-    training that is under way. None when too little was heard.
+    The model before it stays in use until all vectors are computed, and also when the job is ended
+    before. The job waits for a training that is running. It returns None when too few tracks are
+    analysed.
     """
     from jobs.vectorization.trainer import train as train_model  # noqa: PLC0415  # scikit-learn
 
@@ -93,7 +94,7 @@ def train(reason: str = "asked for") -> int | None:
 
 @job
 def rebuild() -> None:
-    """Have all vectors made anew by the model in use."""
+    """Have all vectors recomputed by the model in use."""
     for need in ledger.NEEDS:
         if need.kind is Kind.VECTOR:
             for ids in slices(ledger.with_state(need)):
@@ -103,9 +104,9 @@ def rebuild() -> None:
 
 @job
 def search_similar(track_id: int, count: int = 10) -> list[dict[str, Any]]:
-    """The tracks most like one: id and similarity, of -1 to 1, the most alike first.
+    """Return the nearest neighbours of a track, the most similar first.
 
-    Raises NoVectorError.
+    Each is an id and a similarity from -1 to 1. Raises NoVectorError.
     """
     from db.similarity.neighbours import similar  # noqa: PLC0415  # NumPy, in the child alone
 
@@ -133,9 +134,9 @@ def _batch_means(entity_type: EntityType, entity_ids: list[int]) -> None:
 def _settle(
     attempt: Attempt, model: ModelVersion | None, found: dict[int, bytes | None], reason: str
 ) -> None:
-    """Write the vectors that are still asked for, and `reason` for those that there are none of.
+    """Write the vectors that are still leased, and `reason` for entities that can have none.
 
-    A model that took over in between has taken the leases, so that nothing is written by another.
+    A model that was put in use in between has taken the leases, so that no other one writes.
     """
     entity_type = attempt.need.entity_type
     with attempt.settling() as mine:

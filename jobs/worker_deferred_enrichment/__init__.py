@@ -1,4 +1,4 @@
-"""Enrichment in the background: what comes next, how far it is, and trying again what failed."""
+"""Enrichment in the background: enqueues the next entities, counts, and retries failures."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from worker.dispatch import job
 
 @job
 def process_enrichment_batch() -> dict[str, int]:
-    """Put what is to be enriched next in the queue, the newest first; how many of each kind.
+    """Enqueue the entities to enrich next, the newest first; return how many of each kind.
 
-    What was never asked for gets its row in the ledger. Nothing is done while no provider of facts
-    is turned on.
+    Entities without a row in the ledger get one. Does nothing while no provider of facts is turned
+    on.
     """
     with recorded_run(backlog.PICK, only_changes=True) as done:
         picked = backlog.pick()
@@ -26,10 +26,12 @@ def process_enrichment_batch() -> dict[str, int]:
 
 @job
 def get_enrichment_stats() -> dict[str, Any]:
-    """Count albums, tracks and artists by how their enrichment stands, and by who told of them.
+    """Count albums, tracks and artists by the state of their enrichment, and facts by source.
 
-    Also noted as a run in `maintenance_runs`. {"album": {"done": 3, "none": 1, …, "never_asked":
-    2}, …, "sources": {"musicbrainz": {"album": 3}}}
+    Also records the counts as a run in `maintenance_runs`.
+
+        {"album": {"done": 3, "none": 1, …, "never_asked": 2}, …,
+         "sources": {"musicbrainz": {"album": 3}}}
     """
     with recorded_run("worker_deferred_enrichment.get_enrichment_stats") as done:
         stats: dict[str, Any] = {
@@ -40,8 +42,8 @@ def get_enrichment_stats() -> dict[str, Any]:
             for entity_type, standing in enrichment_needs.enrichment_progress().items()
         }
         for kind, counts in stats.items():
-            told = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
-            done.notes.append(f"{kind}s: {told or 'none'}".replace("never_asked", "never asked"))
+            text = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+            done.notes.append(f"{kind}s: {text or 'none'}".replace("never_asked", "never asked"))
         stats["sources"] = {
             source: {entity_type.value: count for entity_type, count in counts.items()}
             for source, counts in facts.entities_by_source().items()
@@ -51,7 +53,7 @@ def get_enrichment_stats() -> dict[str, Any]:
 
 @job
 def retry_failed_enrichments() -> int:
-    """Have all that failed done again, whatever its date, and pick at once; how many."""
+    """Reset all failed enrichments, whatever their dates, and enqueue the next; return how many."""
     again = 0
     with recorded_run("worker_deferred_enrichment.retry_failed_enrichments") as done:
         for need in ledger.NEEDS:
