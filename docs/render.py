@@ -7,6 +7,7 @@ A part stands between `<!-- NAME -->` and `<!-- /NAME -->`, once a file, in any 
 `jobs` comes from queues.toml, the ledger's needs, the docstrings of the jobs and docs/jobs.toml.
 """
 
+import ast
 import inspect
 import re
 import sys
@@ -26,7 +27,13 @@ from worker.topology import Queue, Topology, load
 from worker.topology.tables import shown_duration
 
 ROOT = Path(__file__).parents[1]
-FILES = ("docs/tour.md", "docs/settings.md", "docs/jobs.md", "docs/operating.md")
+FILES = (
+    "docs/tour.md",
+    "docs/settings.md",
+    "docs/jobs.md",
+    "docs/operating.md",
+    "docs/developing.md",
+)
 BY_HAND = "nothing but a person: `fleet enqueue {}`"
 """What enqueues a job for which docs/jobs.toml, the ledger and the schedules name nothing."""
 
@@ -84,6 +91,18 @@ def by_hand() -> str:
     return _table(("job", "what it does"), rows)
 
 
+def packages() -> str:
+    """The packages and their folders, each with the first paragraph of its docstring."""
+    rows = []
+    for package in ("db", "jobs", "worker", "web", "watch", "demo", "bench"):
+        folder = ROOT / package
+        for file in [folder / "__init__.py", *sorted(folder.glob("*/__init__.py"))]:
+            text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+            first = " ".join(text.split("\n\n")[0].split())
+            rows.append((f"`{file.parent.relative_to(ROOT)}/`", first))
+    return _table(("folder", "what it holds"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "queues": queues,
     "schedules": schedules,
@@ -92,6 +111,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "by hand": by_hand,
     "jobs": jobs,
+    "packages": packages,
 }
 
 
