@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from flask import Blueprint, abort, render_template, request
 
-from db.artwork.covers import DISC, FRONT, Picture
+from db.artwork.covers import Picture
 from db.library import entity_pages, gallery
 from db.library.entity_pages import AlbumPage, TrackLine
 from db.library.gallery import AlbumFilter, AlbumOrder
-from db.models import EntityType, State
+from db.models import EntityType, Role, State
 from web.facts import from_the_web
 from web.pager import number, paging, text
 from worker.status import overview
@@ -61,7 +61,7 @@ def album(album_id: int) -> str:
     return render_template(
         "album.html",
         album=found,
-        cover=found.pictures.get(FRONT),
+        cover=found.pictures.get(Role.FRONT),
         discs=list(_discs(found)),
         duration=sum(track.duration or 0 for track in present),
         count=len(present),
@@ -95,7 +95,7 @@ def _discs(album: AlbumPage) -> Iterator[Disc]:
             disc if len(groups) > 1 else None,
             next((each.disc_subtitle for each in tracks if each.disc_subtitle), None),
             tracks,
-            album.pictures.get(f"{DISC}{disc}"),
+            album.pictures.get(Role.of_disc(disc)),
         )
 
 

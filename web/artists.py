@@ -2,10 +2,9 @@
 
 from flask import Blueprint, abort, render_template, request
 
-from db.artwork.covers import FANART, FRONT, LOGO
 from db.library import entity_pages, gallery
 from db.library.gallery import AlbumFilter, AlbumOrder
-from db.models import EntityType
+from db.models import EntityType, Role
 from web.facts import from_the_web
 from web.pager import paging
 
@@ -41,8 +40,8 @@ def artist(artist_id: int) -> str:
         artist=found,
         albums=own,
         guest=guest,
-        picture=found.pictures.get(FRONT),
-        fanart=found.pictures.get(FANART),
-        logo=found.pictures.get(LOGO),
+        picture=found.pictures.get(Role.FRONT),
+        fanart=found.pictures.get(Role.FANART),
+        logo=found.pictures.get(Role.LOGO),
         web=from_the_web(EntityType.ARTIST, artist_id),
     )

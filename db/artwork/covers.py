@@ -6,11 +6,9 @@ from typing import Any, NamedTuple
 
 from peewee import fn
 
-from db.models import Cover, EmbeddedPicture, EntityType, Image, Track
+from db.models import Cover, EmbeddedPicture, EntityType, Image, Role, Track
 from db.sql.queries import slices, tuples
 
-FRONT = "front"
-"""The role of what is shown for an entity."""
 CHOSEN, EMBEDDED, FOLDER = LOCAL = "chosen", "embedded", "folder"
 """Sources of covers that are on disk; any other source is a provider's name."""
 
@@ -46,7 +44,7 @@ class Chosen(NamedTuple):
     source: str
     rank: int
     source_path: str
-    role: str = FRONT
+    role: str = Role.FRONT
     licence: str | None = None
     author: str | None = None
 
@@ -265,11 +263,6 @@ def _image_ids(digests: Collection[str]) -> Mapping[str, int]:
     }
 
 
-DISC = "disc-"
-"""What the role of a disc's picture begins with; its number follows."""
-FANART, LOGO = "fanart", "logo"
-
-
 class Picture(NamedTuple):
     """A picture that an entity shows, and where it comes from."""
 
@@ -290,7 +283,7 @@ class Picture(NamedTuple):
 
 
 def pictures(
-    entity_type: EntityType, entity_ids: Sequence[int], roles: Sequence[str] = (FRONT,)
+    entity_type: EntityType, entity_ids: Sequence[int], roles: Sequence[str] = (Role.FRONT,)
 ) -> dict[int, dict[str, Picture]]:
     """What each of the entities shows, by role; only pictures that can be shown.
 
@@ -333,4 +326,4 @@ def pictures(
 def fronts(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, Picture]:
     """The front of each of the entities that shows one."""
     found = pictures(entity_type, entity_ids)
-    return {entity_id: roles[FRONT] for entity_id, roles in found.items()}
+    return {entity_id: roles[Role.FRONT] for entity_id, roles in found.items()}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from peewee import Expression, fn
 
-from db.artwork.covers import FRONT, Picture, fronts
+from db.artwork.covers import Picture, fronts
 from db.models import (
     Album,
     AlbumArtist,
@@ -17,6 +17,7 @@ from db.models import (
     EntityType,
     Genre,
     Image,
+    Role,
     Track,
     TrackArtist,
     TrackGenre,
@@ -145,7 +146,7 @@ def cover_sources() -> list[FilterValue]:
     """Where the covers of albums were found."""
     query = (
         Cover.select(Cover.source)
-        .where(Cover.entity_type == EntityType.ALBUM, Cover.role == FRONT)
+        .where(Cover.entity_type == EntityType.ALBUM, Cover.role == Role.FRONT)
         .distinct()
         .order_by(Cover.source)
     )
@@ -200,7 +201,7 @@ def _front_cover() -> Any:
         .where(
             Cover.entity_type == EntityType.ALBUM,
             Cover.entity_id == Album.id,
-            Cover.role == FRONT,
+            Cover.role == Role.FRONT,
             Image.fault.is_null(),
         )
     )

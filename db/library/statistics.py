@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 from peewee import SQL, Case, Expression, Function, fn
 
-from db.artwork.covers import FRONT
-from db.models import Album, Artist, Cover, Track, TrackArtist, TrackGenre
+from db.models import Album, Artist, Cover, Role, Track, TrackArtist, TrackGenre
 from db.scanning import problems
 from db.sql.queries import tuples
 
@@ -36,7 +35,7 @@ def covers_by_source() -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     query = (
         Cover.select(Cover.entity_type, Cover.source, fn.COUNT(Cover.id))
-        .where(Cover.role == FRONT)
+        .where(Cover.role == Role.FRONT)
         .group_by(Cover.entity_type, Cover.source)
     )
     ordered = query.order_by(Cover.entity_type, Cover.source)

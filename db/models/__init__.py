@@ -5,7 +5,7 @@ migration.
 """
 
 from db.models.artwork import ArtistPicture, ChosenImage, Cover, EmbeddedPicture, FolderImage, Image
-from db.models.base import EntityType, Kind, State, Table, database, utc_now
+from db.models.base import EntityType, Kind, Role, State, Table, database, utc_now
 from db.models.enrichment import Fact, ProviderAnswer
 from db.models.library import (
     Album,
@@ -55,6 +55,7 @@ __all__ = [
     "ModelHealth",
     "Problem",
     "ProviderAnswer",
+    "Role",
     "Scan",
     "ScanChunk",
     "ScheduleTime",

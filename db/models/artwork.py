@@ -11,7 +11,7 @@ from peewee import (
     TextField,
 )
 
-from db.models.base import Table, utc_now
+from db.models.base import Role, Table, utc_now
 from db.models.library import Artist, Track
 
 
@@ -76,8 +76,8 @@ class Cover(Table):
     entity_type = TextField()
     entity_id = IntegerField()
     image = ForeignKeyField(Image, backref="covers", on_delete="CASCADE")
-    role = TextField(default="front")
-    """front; disc-N for a disc of an album; fanart or logo of an artist."""
+    role = TextField(default=Role.FRONT.value)
+    """A `Role`, or disc-N for a disc of an album."""
     source = TextField()
     """chosen, embedded, folder, or a provider's name: where the image was found."""
     rank = IntegerField()
@@ -99,7 +99,7 @@ class ChosenImage(Table):
     id = AutoField()
     entity_type = TextField()
     entity_id = IntegerField()
-    role = TextField(default="front")
+    role = TextField(default=Role.FRONT.value)
     image = ForeignKeyField(Image, backref="choices", on_delete="CASCADE")
     source_path = TextField()
     """The file that the user named."""
@@ -116,7 +116,7 @@ class ArtistPicture(Table):
     id = AutoField()
     artist = ForeignKeyField(Artist, backref="pictures", on_delete="CASCADE")
     role = TextField()
-    """front, fanart or logo."""
+    """A `Role`."""
     rank = IntegerField()
     """The place of its name in the order of choice; 0 is the best."""
     path = TextField()

@@ -45,6 +45,21 @@ class Kind(StrEnum):
     """A file's tags are to be read; a row only for a file that is quarantined."""
 
 
+class Role(StrEnum):
+    """As what an entity shows a picture. An album also shows one of each disc: `Role.of_disc`."""
+
+    FRONT = "front"
+    FANART = "fanart"
+    """A wide picture behind an artist's page."""
+    LOGO = "logo"
+    """An artist's name as a picture."""
+
+    @staticmethod
+    def of_disc(disc: int) -> str:
+        """The role in which an album shows the picture of a disc."""
+        return f"disc-{disc}"
+
+
 class State(StrEnum):
     """Where a need stands. `none` means looked for and not there, `quarantined` not to be tried."""
 

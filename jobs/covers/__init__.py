@@ -8,8 +8,7 @@ from typing import Any
 
 from db import ledger
 from db.artwork import covers, images, picture_files
-from db.artwork.covers import FRONT
-from db.models import EntityType, Kind, State
+from db.models import EntityType, Kind, Role, State
 from db.scanning import problems
 from jobs.covers import album_covers, artist_covers, choice, explanation, remote, store
 from jobs.covers.embedded import gather
@@ -181,7 +180,7 @@ def withdraw_image(entity_type: str, entity_id: int, role: str) -> bool:
 @job
 def explain(entity_type: str, entity_id: int) -> list[dict[str, Any]]:
     """Return every candidate for the cover of an album or artist, and why it lost."""
-    choice.check(EntityType(entity_type), entity_id, FRONT)
+    choice.check(EntityType(entity_type), entity_id, Role.FRONT)
     return explanation.explain(EntityType(entity_type), entity_id)
 
 

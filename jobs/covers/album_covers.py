@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from db.artwork import covers
-from db.artwork.covers import CHOSEN, FRONT, EmbeddedIn, TrackPlace
+from db.artwork.covers import CHOSEN, EmbeddedIn, TrackPlace
 from db.ledger import Settled
 from db.library.albums import folder_of, is_disc_folder
-from db.models import EntityType, State
+from db.models import EntityType, Role, State
 from db.settings.cover_orders import DISC_SUBTITLE, EMBEDDED, EXTERNAL, album_order, disc_order
 from db.sql.path_text import shown
 from jobs.covers import folder_images
@@ -114,15 +114,18 @@ def _list(album: AlbumSearch, places: AlbumFolders) -> None:
 
 def _searches(album: AlbumSearch, pictures: Pictures, stands: CurrentCovers) -> list[Search]:
     order, for_discs = album_order(), disc_order()
-    candidates = {FRONT: _fronts(album, pictures, order)}
+    fronts = _fronts(album, pictures, order)
+    candidates: dict[str, list[Candidate]] = {Role.FRONT: fronts}
     discs = discs_of(album.tracks)
     for disc in discs:
         of_disc = disc_candidates(disc, discs, pictures, album.images, for_discs)
-        candidates[role_of(disc)] = of_disc
+        candidates[Role.of_disc(disc)] = of_disc
     for role in stands.chosen:
         candidates.setdefault(role, [])
     return [
-        stands.search(album.album_id, role, order if role == FRONT else for_discs, candidates[role])
+        stands.search(
+            album.album_id, role, order if role == Role.FRONT else for_discs, candidates[role]
+        )
         for role in candidates
     ]
 
@@ -152,11 +155,6 @@ def _nothing(album: AlbumSearch) -> str:
     """Why an album has no cover, when no candidate says more."""
     folders = ", ".join(shown(folder.path) for folder in album.folders)
     return f"no cover in {folders}, none in the tracks" if folders else "no cover in the tracks"
-
-
-def role_of(disc: int) -> str:
-    """The role in which an album shows the picture of a disc."""
-    return f"disc-{disc}"
 
 
 def discs_of(tracks: Sequence[TrackPlace]) -> dict[int, list[TrackPlace]]:

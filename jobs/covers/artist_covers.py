@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 from db import ledger
 from db.artwork import picture_files as seen
-from db.artwork.covers import FRONT
 from db.artwork.picture_files import FoundPicture
 from db.ledger import Settled
 from db.library.artists_genres import KnownArtist
-from db.models import EntityType, State
+from db.models import EntityType, Role, State
 from db.scanning import scans
 from db.scanning.library_files import ARTIST_NFO
 from db.settings.cover_orders import (
@@ -35,14 +34,14 @@ from jobs.covers.folder_images import Folder, FolderImage, cover_name, named, pi
 from jobs.covers.outcomes import Outcome, is_wanting, lost, settled
 from jobs.covers.own_folders import ArtistFolders, artist_folders, is_various, names_of, root_of
 from jobs.covers.picture_search import CurrentCovers, Search, current_covers
-from jobs.covers.sources import ARTIST_ROLES, FANART, FOLDER, LOGO
+from jobs.covers.sources import ARTIST_ROLES, FOLDER
 
 _NOT_HERE = "-"
 """Stands in an order for an entry that is looked for elsewhere."""
 _NFO_LENGTH = 256 * 1024
 _FANART = re.compile(r"<fanart\b.*?</fanart\s*>", re.DOTALL | re.IGNORECASE)
 _THUMB = re.compile(r"<thumb\b([^>]*)>([^<]+)</thumb\s*>", re.IGNORECASE)
-_ROLE_OF_ASPECT = {"fanart": FANART, "clearlogo": LOGO, "logo": LOGO}
+_ROLE_OF_ASPECT = {"fanart": Role.FANART, "clearlogo": Role.LOGO, "logo": Role.LOGO}
 
 
 class Basis(NamedTuple):
@@ -120,7 +119,7 @@ def _candidates(basis: Basis, roots: Sequence[str]) -> dict[str, list[Candidate]
         *_in_albums(images(place.albums), order),
         *_named(images(place.beside), order, place.artist),
     ]
-    found = {FRONT: fronts}
+    found: dict[str, list[Candidate]] = {Role.FRONT: fronts}
     for role, entries in ARTIST_ROLES.items():
         found[role] = file_candidates(named(own, entries), entries)
     if NFO in order:
@@ -176,7 +175,7 @@ def _from_nfo(nfo: FolderImage, rank: int) -> list[tuple[str, Candidate]]:
     if isinstance(data, Fault):
         return []
     text = data[:_NFO_LENGTH].decode("utf-8", "replace")
-    blocks = [(FRONT, _FANART.sub("", text)), (FANART, " ".join(_FANART.findall(text)))]
+    blocks = [(Role.FRONT, _FANART.sub("", text)), (Role.FANART, " ".join(_FANART.findall(text)))]
     found: list[tuple[str, Candidate]] = []
     for block_role, block in blocks:
         for attributes, name in _THUMB.findall(block):
@@ -304,7 +303,7 @@ def sound_paths(artists: Sequence[ArtistSearch]) -> list[str]:
 def _searches(images: ArtistImages, stands: CurrentCovers) -> list[Search]:
     artist_id, order = images.artist.id, artist_order()
     return [
-        stands.search(artist_id, role, order if role == FRONT else (), candidates)
+        stands.search(artist_id, role, order if role == Role.FRONT else (), candidates)
         for role, candidates in images.candidates.items()
     ]
 

@@ -1,21 +1,20 @@
 """Taking in what the user chose for an album or artist."""
 
-import re
-
 from db import ledger
 from db.artwork import chosen_images, images
 from db.artwork.chosen_images import Choice
 from db.library import search
-from db.models import EntityType, Kind
+from db.models import EntityType, Kind, Role
 from db.sql.connection import transaction
 from jobs.covers import folder_images, store
 from jobs.covers.embedded import gather
 from jobs.covers.errors import Fault, NoSuchRoleError
-from jobs.covers.sources import ARTIST_ROLES, FRONT
+from jobs.covers.sources import ARTIST_ROLES
 
+_MOST_DISCS = 999
 _ROLES = {
-    EntityType.ALBUM: re.compile(rf"{FRONT}|disc-[1-9][0-9]{{0,2}}"),
-    EntityType.ARTIST: re.compile("|".join((FRONT, *ARTIST_ROLES))),
+    EntityType.ALBUM: {Role.FRONT, *(Role.of_disc(disc + 1) for disc in range(_MOST_DISCS))},
+    EntityType.ARTIST: {Role.FRONT, *ARTIST_ROLES},
 }
 
 
@@ -23,8 +22,9 @@ def check(entity_type: EntityType, entity_id: int, role: str) -> None:
     """Raise NoSuchRoleError unless there is such an album or artist, and it can show this."""
     if not search.entity_exists(entity_type, entity_id):
         raise NoSuchRoleError(f"there is no {entity_type} {entity_id} — look it up in the database")
-    if not _ROLES[entity_type].fullmatch(role):
-        known = "disc-1, disc-2 …" if entity_type is EntityType.ALBUM else "fanart, logo"
+    if role not in _ROLES[entity_type]:
+        of_artists = ", ".join(ARTIST_ROLES)
+        known = "disc-1, disc-2 …" if entity_type is EntityType.ALBUM else of_artists
         raise NoSuchRoleError(f"an {entity_type} shows nothing as {role!r} — write front, {known}")
 
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from db import settings
 from db.artwork import remote_covers
-from db.artwork.covers import FRONT
-from db.models import EntityType
+from db.models import EntityType, Role
 from db.settings.cover_orders import album_order, artist_order, disc_order
 from db.sql.path_text import shown
 from jobs.covers import album_covers, artist_covers, store
@@ -45,7 +44,7 @@ def explain(entity_type: EntityType, entity_id: int) -> list[dict[str, Any]]:
     if entity_type is EntityType.ALBUM:
         (album,) = album_covers.find([entity_id])
         _judge_all(album.searches)
-        order = {FRONT: album_order()}
+        order: dict[str, tuple[str, ...]] = {Role.FRONT: album_order()}
         roles = [_role(each, order.get(each.role, disc_order())) for each in album.searches]
         outcome = album_covers.outcome(album)
         roles[0]["passed_over"] = _passed_over(album)
@@ -58,7 +57,7 @@ def explain(entity_type: EntityType, entity_id: int) -> list[dict[str, Any]]:
         return roles
     (artist,) = artist_covers.find([entity_id])
     _judge_all(artist.searches)
-    orders = {FRONT: artist_order(), **ARTIST_ROLES}
+    orders = {Role.FRONT: artist_order(), **ARTIST_ROLES}
     roles = [_role(each, orders[each.role]) for each in artist.searches]
     roles[0]["web"] = _web(entity_type, entity_id)
     roles[0]["remark"] = artist_covers.outcome(artist).settled.reason

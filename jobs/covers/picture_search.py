@@ -19,14 +19,14 @@ from db.artwork import chosen_images, covers
 from db.artwork.chosen_images import Choice
 from db.artwork.covers import CHOSEN, LOCAL, Chosen, Shown
 from db.artwork.images import KnownImage
-from db.models import EntityType
+from db.models import EntityType, Role
 from db.settings.cover_orders import EXTERNAL
 from db.sql.path_text import shown as as_shown
 from jobs.covers import folder_images, store
 from jobs.covers.candidates import USERS_RANK, Candidate, Tier
 from jobs.covers.embedded import Gathered, gather
 from jobs.covers.errors import Fault
-from jobs.covers.sources import COVER_SHAPE, EMBEDDED, FOLDER, FRONT, SHAPES
+from jobs.covers.sources import COVER_SHAPE, EMBEDDED, FOLDER, SHAPES
 from jobs.records import ProblemCode
 
 
@@ -52,7 +52,7 @@ class Search:
     """The search for the picture that one entity shows in one role."""
 
     entity_id: int
-    role: str = FRONT
+    role: str = Role.FRONT
     candidates: list[Candidate] = field(default_factory=list)
     shown: Shown | None = None
     """What the entity shows in this role by now."""

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from db import ledger
 from db.artwork import covers, images, remote_covers
-from db.artwork.covers import CHOSEN, FRONT, LOCAL, Chosen, Shown
+from db.artwork.covers import CHOSEN, LOCAL, Chosen, Shown
 from db.artwork.images import KnownImage
 from db.enrichment import facts
 from db.ledger import Attempt, Settled
-from db.models import EntityType, Kind, State
+from db.models import EntityType, Kind, Role, State
 from db.settings.cover_orders import EXTERNAL, album_order, artist_order
 from jobs.covers import store
 from jobs.covers.sources import ARTIST_ROLES, COVER_SHAPE, SHAPES
@@ -76,12 +76,12 @@ class RemoteSearch:
     @property
     def is_local(self) -> bool:
         """Whether what is on disk is good enough."""
-        return not may_be_beaten(self.shown.get(FRONT), FRONT, self.ranks[FRONT])
+        return not may_be_beaten(self.shown.get(Role.FRONT), Role.FRONT, self.ranks[Role.FRONT])
 
     @property
     def is_open(self) -> bool:
         """Whether somebody could not be asked who may have the front."""
-        return bool(self.faults) and FRONT not in self.found and not self.is_local
+        return bool(self.faults) and Role.FRONT not in self.found and not self.is_local
 
     def settled(self) -> Settled:
         """How the search ended. `sources` are the providers that answered."""
@@ -89,8 +89,8 @@ class RemoteSearch:
             reason = "there is a picture on disk"
             return Settled(self.entity_id, State.DONE, reason, self.asked)
         remarks = "; ".join([*self.refusals, *self.faults])
-        shown = self.shown.get(FRONT)
-        if FRONT in self.best() or (shown is not None and shown.source not in LOCAL):
+        shown = self.shown.get(Role.FRONT)
+        if Role.FRONT in self.best() or (shown is not None and shown.source not in LOCAL):
             return Settled(self.entity_id, State.DONE, remarks or None, self.asked)
         nothing = remarks or "no provider is turned on (FLEET_PROVIDERS)"
         return Settled(self.entity_id, State.NONE, nothing, self.asked)
@@ -248,7 +248,8 @@ def fetch(entity_type: EntityType, ids: Sequence[int]) -> None:
 
 def _begun(entity_type: EntityType, entity_id: int) -> RemoteSearch:
     order = album_order() if entity_type is EntityType.ALBUM else artist_order()
-    ranks = {FRONT: order.index(EXTERNAL) if EXTERNAL in order else len(order)}
+    rank = order.index(EXTERNAL) if EXTERNAL in order else len(order)
+    ranks: dict[str, int] = {Role.FRONT: rank}
     if entity_type is EntityType.ARTIST:
         ranks |= {role: len(names) for role, names in ARTIST_ROLES.items()}
     return RemoteSearch(entity_type, entity_id, ranks, _shown(entity_type, entity_id))

@@ -5,16 +5,16 @@ The orders of choice are settings, see `db.settings.cover_orders`.
 
 from typing import NamedTuple
 
-from db.artwork.covers import CHOSEN, EMBEDDED, FOLDER, FRONT
+from db.artwork.covers import CHOSEN, EMBEDDED, FOLDER
+from db.models import Role
 from db.settings.cover_orders import EXTENSIONS
 
-__all__ = ["CHOSEN", "EMBEDDED", "EXTENSIONS", "FOLDER", "FRONT"]
+__all__ = ["CHOSEN", "EMBEDDED", "EXTENSIONS", "FOLDER"]
 
-FANART, LOGO = "fanart", "logo"
 TRACK_SOURCES = (EMBEDDED,)
-ARTIST_ROLES = {
-    FANART: ("fanart.*", "backdrop.*", "background.*"),
-    LOGO: ("logo.*", "clearlogo.*"),
+ARTIST_ROLES: dict[str, tuple[str, ...]] = {
+    Role.FANART: ("fanart.*", "backdrop.*", "background.*"),
+    Role.LOGO: ("logo.*", "clearlogo.*"),
 }
 """File names in an artist's folder, best first, for what an artist shows beside the front."""
 ARTIST_IMAGE_FOLDERS = ("artists", "artist images", "artist pictures", "artist photos")
@@ -47,7 +47,7 @@ class Shape(NamedTuple):
     """The longer side as a multiple of the shorter, at most."""
 
 
-SHAPES = {FANART: Shape(300, 4.0), LOGO: Shape(30, 20.0)}
+SHAPES: dict[str, Shape] = {Role.FANART: Shape(300, 4.0), Role.LOGO: Shape(30, 20.0)}
 """By role. A logo is a line of letters, and fanart is made for screens."""
 COVER_SHAPE = Shape(150, 1.6)
 """For all other roles: at least the smallest thumbnail's size, and no wider than 1.6 to 1, which a

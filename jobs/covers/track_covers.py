@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from db.artwork.covers import EmbeddedIn, TrackPlace
 from db.ledger import Settled
-from db.models import State
+from db.models import Role, State
 from jobs.covers.candidates import Candidate, front_pictures
 from jobs.covers.embedded import Gathered
 from jobs.covers.errors import Fault
 from jobs.covers.outcomes import Outcome, settled, write_problems
 from jobs.covers.picture_search import Search, judged
-from jobs.covers.sources import EMBEDDED, FRONT, TRACK_SOURCES
+from jobs.covers.sources import EMBEDDED, TRACK_SOURCES
 from jobs.records import ProblemCode
 
 
@@ -36,7 +36,7 @@ def choose(track: TrackPlace, pictures: Sequence[EmbeddedIn], gathered: Gathered
     search.looks += [judged(search, candidate, gathered) for candidate in search.candidates]
     chosen = search.chosen()
     how = settled(search, TRACK_SOURCES, _nothing(pictures))
-    kept = {FRONT} if search.unavailable else ()
+    kept = {Role.FRONT} if search.unavailable else ()
     return Outcome(how, (chosen,) if chosen else (), kept)
 
 

@@ -11,8 +11,8 @@ Old entries have "small" and "large" only. An "image" may be a PDF, or larger th
 
 from typing import Any
 
-from db.artwork.covers import FRONT
 from db.artwork.remote_covers import WantedAlbum
+from db.models import Role
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.provider import Offer, PictureProvider, Question, entries, mbid, urls_of
 
@@ -28,7 +28,7 @@ class CoverArtArchive(PictureProvider):
     """Covers of albums whose tags name a MusicBrainz release or release group."""
 
     name = "coverartarchive"
-    album_roles = frozenset({FRONT})
+    album_roles = frozenset({Role.FRONT})
 
     def __init__(self, archive: Caller) -> None:
         super().__init__(archive)
@@ -51,5 +51,7 @@ def _fronts(body: Any) -> list[Offer]:
     for image in fronts:
         sizes = image.get("thumbnails")
         thumbnails = urls_of(sizes, *_SIZES) if isinstance(sizes, dict) else []
-        offers.append(Offer(FRONT, [*thumbnails[:1], *urls_of(image, "image"), *thumbnails[1:]]))
+        offers.append(
+            Offer(Role.FRONT, [*thumbnails[:1], *urls_of(image, "image"), *thumbnails[1:]])
+        )
     return offers

@@ -15,8 +15,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from db.artwork.covers import FRONT
 from db.artwork.remote_covers import WantedAlbum, WantedArtist
+from db.models import Role
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError, StumbledError
 from jobs.providers.names import is_somebody, normal, without_edition
@@ -37,8 +37,8 @@ class Deezer(PictureProvider):
     """Pictures by name. What does not match to the letter is not taken."""
 
     name = "deezer"
-    album_roles = frozenset({FRONT})
-    artist_roles = frozenset({FRONT})
+    album_roles = frozenset({Role.FRONT})
+    artist_roles = frozenset({Role.FRONT})
 
     def __init__(self, deezer: Caller) -> None:
         super().__init__(deezer)
@@ -134,7 +134,7 @@ def _urls(entry: dict[str, Any], kind: str) -> list[str]:
 
 
 def _offers(entry: dict[str, Any] | None, kind: str) -> list[Offer]:
-    return [Offer(FRONT, _urls(entry, kind))] if entry else []
+    return [Offer(Role.FRONT, _urls(entry, kind))] if entry else []
 
 
 def _quoted(text: str) -> str:

@@ -14,26 +14,17 @@ Before 3.2 "albums" was an object of the same by id. What is not there is a 404 
 
 from typing import Any
 
-from db.artwork.covers import FRONT
 from db.artwork.remote_covers import WantedAlbum, WantedArtist
+from db.models import Role
 from db.settings import provider_settings
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError
-from jobs.providers.provider import (
-    FANART,
-    LOGO,
-    Offer,
-    PictureProvider,
-    Question,
-    entries,
-    mbid,
-    urls_of,
-)
+from jobs.providers.provider import Offer, PictureProvider, Question, entries, mbid, urls_of
 
 _ARTIST_PICTURES = {
-    FRONT: ("artistthumb",),
-    FANART: ("artistbackground",),
-    LOGO: ("hdmusiclogo", "musiclogo"),
+    Role.FRONT: ("artistthumb",),
+    Role.FANART: ("artistbackground",),
+    Role.LOGO: ("hdmusiclogo", "musiclogo"),
 }
 
 
@@ -46,7 +37,7 @@ class FanartTv(PictureProvider):
     """Covers and pictures of artists whose tags have MusicBrainz ids."""
 
     name = "fanarttv"
-    album_roles = frozenset({FRONT})
+    album_roles = frozenset({Role.FRONT})
     artist_roles = frozenset(_ARTIST_PICTURES)
 
     def __init__(self, fanart: Caller, key: str) -> None:
@@ -67,7 +58,7 @@ class FanartTv(PictureProvider):
     def _covers(self, group: str) -> list[Offer]:
         body = self._json(f"/music/albums/{group}")
         urls = [url for album in _albums(body, group) for url in _urls(album, "albumcover")]
-        return [Offer(FRONT, urls)] if urls else []
+        return [Offer(Role.FRONT, urls)] if urls else []
 
     def _pictures_of(self, artist_id: str) -> list[Offer]:
         body = self._json(f"/music/{artist_id}")

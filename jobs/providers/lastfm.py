@@ -22,9 +22,9 @@ Its biographies are left to Wikipedia, for their licence differs from page to pa
 
 from typing import Any
 
-from db.artwork.covers import FRONT
 from db.artwork.remote_covers import WantedAlbum, WantedArtist
 from db.enrichment.facts import FactValue
+from db.models import Role
 from db.settings import provider_settings
 from jobs.providers.answers import Answered, CachedCaller
 from jobs.providers.caller import Caller, Callers
@@ -72,8 +72,8 @@ class LastFm(PictureProvider):
     """Covers of 300 pixels."""
 
     name = "lastfm"
-    album_roles = frozenset({FRONT})
-    artist_roles = frozenset({FRONT})
+    album_roles = frozenset({Role.FRONT})
+    artist_roles = frozenset({Role.FRONT})
 
     def __init__(self, lastfm: Caller, key: str) -> None:
         super().__init__(lastfm)
@@ -126,7 +126,7 @@ def _offers(entry: dict[str, Any], name: str) -> list[Offer]:
     by_size = {str(image.get("size")): image for image in entries(entry, "image")}
     urls = [url for size in _SIZES for url in urls_of(by_size.get(size, {}), "#text")]
     urls = [url for url in urls if not any(each in url for each in _PLACEHOLDERS)]
-    return [Offer(FRONT, list(dict.fromkeys(urls)))] if urls else []
+    return [Offer(Role.FRONT, list(dict.fromkeys(urls)))] if urls else []
 
 
 class LastFmFacts(FactProvider):

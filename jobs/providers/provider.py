@@ -10,8 +10,6 @@ from db.artwork.remote_covers import WantedAlbum, WantedArtist
 from db.enrichment.facts import FactValue
 from jobs.providers.caller import Caller
 
-FANART = "fanart"
-LOGO = "logo"
 LONGEST_NAME = 200
 """Characters. What is longer is no name, and no server takes it."""
 _MBID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

@@ -14,14 +14,12 @@ What is not there is null instead of a list.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from db.artwork.covers import FRONT
 from db.artwork.remote_covers import WantedAlbum, WantedArtist
+from db.models import Role
 from db.settings import provider_settings
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.names import is_somebody, normal
 from jobs.providers.provider import (
-    FANART,
-    LOGO,
     LONGEST_NAME,
     Offer,
     PictureProvider,
@@ -39,10 +37,14 @@ class _Kind(NamedTuple):
     pictures: Mapping[str, tuple[str, ...]]
 
 
-_ALBUM = _Kind("album", {FRONT: ("strAlbumThumbHQ", "strAlbumThumb")})
+_ALBUM = _Kind("album", {Role.FRONT: ("strAlbumThumbHQ", "strAlbumThumb")})
 _ARTIST = _Kind(
     "artists",
-    {FRONT: ("strArtistThumb",), FANART: ("strArtistFanart",), LOGO: ("strArtistLogo",)},
+    {
+        Role.FRONT: ("strArtistThumb",),
+        Role.FANART: ("strArtistFanart",),
+        Role.LOGO: ("strArtistLogo",),
+    },
 )
 
 

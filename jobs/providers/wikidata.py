@@ -21,8 +21,8 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from db.artwork.covers import FRONT
 from db.artwork.remote_covers import WantedArtist
+from db.models import Role
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError, StumbledError
 from jobs.providers.musicbrainz import MusicBrainz
@@ -53,7 +53,7 @@ class Wikidata(PictureProvider):
     """Pictures of artists whose tags have a MusicBrainz id."""
 
     name = "wikidata"
-    artist_roles = frozenset({FRONT})
+    artist_roles = frozenset({Role.FRONT})
 
     def __init__(self, musicbrainz: MusicBrainz, wikidata: Caller, commons: Caller) -> None:
         super().__init__(commons)
@@ -104,7 +104,7 @@ class Wikidata(PictureProvider):
                 urls = [url for url in urls_of(info, "thumburl", "url") if _is_served(url)]
                 facts = info.get("extmetadata")
                 licence, author = _fact(facts, "LicenseShortName"), _fact(facts, "Artist")
-                return Offer(FRONT, urls, licence, author) if urls else None
+                return Offer(Role.FRONT, urls, licence, author) if urls else None
         return None
 
 

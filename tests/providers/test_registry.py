@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from db.artwork.covers import FRONT
+from db.models import Role
 from db.settings.providers import NAMES, Offers, offering, provider
 from jobs.providers.registry import opened, opened_for_facts
 from tests.providers.conftest import TurnOn
@@ -21,8 +21,8 @@ def test_a_provider_of_pictures_has_those_that_it_is_declared_to_have(
             (each.name, each.album_roles, each.artist_roles) for each in providers
         )
     assert has_name == name
-    assert (FRONT in albums) == bool(provider(name).offers & Offers.ALBUM_COVERS)
-    assert (FRONT in artists) == bool(provider(name).offers & Offers.ARTIST_IMAGES)
+    assert (Role.FRONT in albums) == bool(provider(name).offers & Offers.ALBUM_COVERS)
+    assert (Role.FRONT in artists) == bool(provider(name).offers & Offers.ARTIST_IMAGES)
 
 
 def test_who_has_pictures_is_asked_for_them_in_the_order_of_the_owner(

@@ -11,7 +11,7 @@ from rq.utils import import_attribute
 
 from db.library import search
 from db.library.search import Entity
-from db.models import EntityType
+from db.models import EntityType, Role
 from db.sql.connection import open_database
 from db.sql.path_text import shown, to_text
 from db.sql.schema import check_schema
@@ -45,6 +45,7 @@ _SHOWN = 20
 _WEB = {"done": "found", "none": "nothing"}
 """How a search on the web ended that says no more."""
 _BOTH = (EntityType.ALBUM, EntityType.ARTIST)
+_ARTIST_ROLES = (Role.FANART.value, Role.LOGO.value)
 
 
 @click.group(name="cover")
@@ -58,7 +59,7 @@ def cover() -> None:
 def _which(command: Command) -> Command:
     """Give a command the options that say which picture of what is meant."""
     for option in (
-        click.option("--role", type=click.Choice(["fanart", "logo"]), help="Of an artist."),
+        click.option("--role", type=click.Choice(_ARTIST_ROLES), help="Of an artist."),
         click.option("--disc", type=click.IntRange(1, 999), help="One disc of an album."),
         _only("artist"),
         _only("album"),
@@ -170,7 +171,7 @@ def _found(name: str, only: str | None, disc: int | None, role: str | None) -> t
     entity = _entity(name, (EntityType(only),) if only else _BOTH)
     if (disc and entity.type is EntityType.ARTIST) or (role and entity.type is EntityType.ALBUM):
         raise click.UsageError(f"an {entity.type} has no {'disc' if disc else 'role'}")
-    return entity, f"disc-{disc}" if disc else role or "front"
+    return entity, Role.of_disc(disc) if disc else role or Role.FRONT
 
 
 def _entity(name: str, types: tuple[EntityType, ...]) -> Entity:
@@ -192,7 +193,7 @@ def _entity(name: str, types: tuple[EntityType, ...]) -> Entity:
 
 
 def _described(entity: Entity, role: str) -> str:
-    of = "" if role == "front" else f"{role.replace('-', ' ')} of "
+    of = "" if role == Role.FRONT else f"{role.replace('-', ' ')} of "
     return f"{of}{entity.full_name} ({entity.address})"
 
 
