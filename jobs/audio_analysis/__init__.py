@@ -11,7 +11,7 @@ from db.library import audio_features
 from db.models import EntityType, Kind
 from db.sql.connection import transaction
 from jobs.audio_analysis.outcomes import Analysis, analyse, write
-from worker.dispatch import current_attempt, enqueue, job
+from worker.dispatch import current_attempt, enqueue_need, job
 
 _TRACKS_AT_ONCE = 10
 """Tracks that one transaction writes: an interrupted job keeps the others."""
@@ -32,8 +32,7 @@ def analyze_batch(track_ids: list[int]) -> None:
             _settle(done, attempt)
             done = []
     _settle(done, attempt)
-    if attempt.leased:
-        enqueue("vectorization.batch", track_ids=attempt.leased)
+    enqueue_need(ledger.need_for(Kind.VECTOR, EntityType.TRACK), attempt.leased)
 
 
 @job
