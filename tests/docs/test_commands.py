@@ -57,6 +57,7 @@ def reader(
 
 def test_the_documentation_has_commands() -> None:
     assert len(SHELL) > 30
+    assert len(TABLES) > 2
     assert len({command.words[1] for command in _fleet_commands()}) > 12
 
 
@@ -92,6 +93,25 @@ def test_the_scan_ends_as_the_readme_shows(documented_fleet: DocumentedFleet) ->
     for word in ("files", "library"):
         (line,) = re.findall(rf"^  {word} .*$", documented_fleet.first_scan, re.MULTILINE)
         assert line in shown
+
+
+def _heading(shown: Block) -> list[str]:
+    """The columns of the table in a block, if there is one."""
+    rows = [re.split(r"\s{2,}", line.strip()) for line in shown.text.splitlines()]
+    return next((row for row in rows if len(row) > 4), [])
+
+
+TABLES = [block for block in blocks("text") if _heading(block)]
+
+
+@pytest.mark.parametrize("shown", TABLES, ids=str)
+def test_a_table_that_is_shown_has_the_columns_of_the_real_one(
+    shown: Block, reader: DocumentedFleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    above = [each for each in SHELL if each.page == shown.page and each.line < shown.line]
+    run(list(next(commands(above[-1])).words[1:]))
+    printed = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert any(set(_heading(shown)) <= set(line) for line in printed)
 
 
 def _fleet_commands() -> list[Command]:
