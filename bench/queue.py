@@ -52,7 +52,7 @@ def run(names: Sequence[str], jobs: int, rounds: int) -> Results:
                 for name in names:
                     measured = measure(name, job, shares[name], folder, connection)
                     results[name, job].append(measured)
-                    _tell(f"round {number + 1} {_KINDS[job]:5} {name:14} {measured.rate:6.0f}/s")
+                    _print(f"round {number + 1} {_KINDS[job]:5} {name:14} {measured.rate:6.0f}/s")
     return results
 
 
@@ -127,7 +127,7 @@ def _missing_books(results: Results) -> list[str]:
     return sorted({line for ours, theirs in pairs for line in lacking(ours.books, theirs.books)})
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

@@ -54,11 +54,11 @@ def main() -> None:
     nouns = sorted(name for name in modules if name.endswith("ing"))
     print(f"modules whose names end in -ing      {len(nouns)}")
     files = {name: {other for other, by in importers.items() if name in by} for name in modules}
-    rooms: dict[str, set[str]] = defaultdict(set)
+    folders: dict[str, set[str]] = defaultdict(set)
     for name, others in files.items():
-        rooms[_room(modules, name)] |= {_room(modules, other) for other in others}
+        folders[_folder(modules, name)] |= {_folder(modules, other) for other in others}
     print(f"circles of modules                   {_circles(files) or 'none'}")
-    print(f"circles of folders                   {_circles(rooms) or 'none'}")
+    print(f"circles of folders                   {_circles(folders) or 'none'}")
     if lists:
         for name in alone:
             print(f"  {name} is imported by {min(importers[name])} alone")
@@ -144,7 +144,7 @@ def _print_functions(
         print(*(f"    {name}.{function}" for name, function in once), sep="\n")
 
 
-def _room(modules: Mapping[str, Module], name: str) -> str:
+def _folder(modules: Mapping[str, Module], name: str) -> str:
     return str(modules[name].path.parent)
 
 

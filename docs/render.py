@@ -183,7 +183,7 @@ def _sources(topology: Topology, job: str, written: dict[str, str]) -> Iterator[
     if needs:
         kinds = " and ".join(sorted({f"`{need.kind}`" for need in needs}))
         owners = ", ".join(sorted(f"{need.entity_type}s" for need in needs))
-        poll = "`maintenance.reconcile` for open needs" if needs[0].swept else "open needs"
+        poll = "`maintenance.reconcile` for open needs" if needs[0].reconciled else "open needs"
         yield f"{poll} of the kind {kinds} of {owners}"
     for each in topology.schedules.values():
         if each.job == job:

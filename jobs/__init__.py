@@ -1,1 +1,1 @@
-"""What is done: one room per stage. A job's name is its module and function below this package."""
+"""The jobs: one package per stage. A job's name is its module and function below this package."""

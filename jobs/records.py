@@ -122,7 +122,7 @@ class Tags(Record):
 
 @dataclass(frozen=True)
 class AudioProperties(Record):
-    """How the sound is stored. What the file does not tell is None."""
+    """How the audio is stored. What the file does not state is None."""
 
     codec: str
     """mp3, aac, alac, flac, vorbis, opus, speex, pcm, wma, ape, wavpack, musepack, tta, dsd …"""

@@ -21,7 +21,7 @@ from worker.redis.connection import connect
 from worker.supervisor import watch_state
 
 _EVERY = 1.0
-"""Seconds between two looks at how it goes."""
+"""Seconds between two polls of the state."""
 _ROOTS_EVERY = 10
 """So many looks between two questions for the roots."""
 
@@ -29,8 +29,8 @@ log = logging.getLogger("watch")
 
 
 def main() -> None:
-    """Watch until told to stop."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew
+    """Watch until SIGTERM."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it has nothing to reload
     die_with_supervisord()
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     log.setLevel(logging.INFO)
@@ -76,7 +76,7 @@ def _watch() -> None:
 
 
 def _take_care(caretakers: dict[str, RootWatcher]) -> None:
-    """Have every root looked after, and no other."""
+    """Watch every root, and no other."""
     with database.connection_context():
         roots = watch_state.roots()
     for root in caretakers.keys() - roots:

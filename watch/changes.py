@@ -12,7 +12,7 @@ from db.sql.path_text import is_under, to_bytes, to_text
 
 
 class Kind(Enum):
-    """What is to be looked at."""
+    """What to scan."""
 
     FOLDER = auto()
     """An album's folder, with its disc folders."""
@@ -77,8 +77,8 @@ class Sorter:
 _LONGEST = 120
 """So many quiet times after its first change a folder is taken in, though it never was quiet."""
 _MOST_PLACES = 500
-"""With more, one look at the whole root costs less. It is also the remedy for lost events: those
-that the kernel drops, after 16,384 that wait, watchfiles does not tell of."""
+"""With more, one scan of the whole root costs less. It is also the remedy for lost events: when
+more than 16,384 wait, the kernel drops some, and watchfiles does not report it."""
 
 _Look = tuple[tuple[bytes, int, int], ...]
 """Name, size and modification time of each file of a folder."""
@@ -137,7 +137,7 @@ class Pending:
             self._all = None
 
     def all_is_due(self, now: float) -> bool:
-        """Whether the whole root is to be looked at, and quiet."""
+        """Whether the whole root is to be scanned, and quiet."""
         return self._all is not None and self._is_over(self._all, now)
 
     def ready(self, now: float) -> Scope | None:
@@ -153,7 +153,7 @@ class Pending:
         return Scope.of(folders, self._trees)
 
     def sent(self, scope: Scope) -> None:
-        """Forget what is being looked at."""
+        """Forget what is being scanned."""
         for folder in scope.folders:
             self._folders.pop(folder, None)
         for tree in scope.trees:
@@ -170,7 +170,7 @@ class Pending:
         wait.last, wait.look = now, None
 
     def _albums_below(self, folder: str) -> Iterator[str]:
-        """The albums' folders of a folder that came: no event tells of what it brought along."""
+        """The albums' folders of a folder that came: no event reports what it brought along."""
         yield album_folder(self._root, folder)
         for place, names, _ in os.walk(to_bytes(folder)):
             names[:] = [name for name in names if not is_hidden(name)]

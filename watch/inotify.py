@@ -18,7 +18,7 @@ _NETWORK = re.compile(
     r"|fuse\.(cephfs|davfs2|gcsfuse|glusterfs|gvfsd-fuse|juicefs|mergerfs|rclone|s3fs|smbnetfs"
     r"|sshfs|vmhgfs-fuse)"
 )
-"""File systems whose changes others make too: inotify hears only of this machine's.
+"""File systems that other machines change too: inotify reports only changes of this machine.
 Branches of a mergerfs may be anywhere."""
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _MOUNTINFO = Path("/proc/self/mountinfo")
@@ -85,8 +85,8 @@ class Reason(NamedTuple):
 def reason(root: str, error: BaseException, limit: Callable[[str], int] | None = None) -> Reason:
     """What an error of watchfiles means.
 
-    It tells the limits of inotify (ENOSPC and EMFILE of inotify(7)) by their text alone. `limit`
-    has the value of fs.inotify.NAME, by default this machine's.
+    It recognises the limits of inotify (ENOSPC and EMFILE of inotify(7)) by their text alone.
+    `limit` has the value of fs.inotify.NAME, by default this machine's.
     """
     text, value = str(error), limit or _present
     if "watch limit reached" in text or "os error 28" in text:
@@ -143,10 +143,10 @@ _STEP, _TOGETHER = 200, 1_000
 
 
 class Listener:
-    """Hears of every change below a folder. What it missed is in no way to be had again."""
+    """Receives every change below a folder. Changes that it missed are lost."""
 
     def __init__(self, root: bytes) -> None:
-        """Begin. `is_listening` tells when it hears everything, `error` why it does no more."""
+        """Begin. `is_listening` says when it receives everything, `error` why it stopped."""
         self._root = os.fsdecode(root)
         self._changes: queue.SimpleQueue[Iterable[str]] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -161,10 +161,10 @@ class Listener:
         return self._listening.is_set()
 
     def stop(self) -> None:
-        """End it; what it heard is forgotten."""
+        """End it, and drop the changes it received."""
         self._stop.set()
 
-    def heard(self, seconds: float) -> list[bytes]:
+    def changes(self, seconds: float) -> list[bytes]:
         """The paths that changed; waits so many seconds for the first."""
         paths: list[bytes] = []
         try:
@@ -183,7 +183,7 @@ class Listener:
                 debounce=_TOGETHER,
                 stop_event=self._stop,
                 rust_timeout=1_000,
-                yield_on_timeout=True,  # the first tells that all folders are watched
+                yield_on_timeout=True,  # the first says that all folders are watched
                 raise_interrupt=False,
                 force_polling=False,
                 # It would pass over any error, and leave out folders at random.
@@ -192,5 +192,5 @@ class Listener:
                 self._listening.set()
                 if changes:
                     self._changes.put({path for _, path in changes})
-        except Exception as error:  # noqa: BLE001  # it is told where the root is looked after
+        except Exception as error:  # noqa: BLE001  # `RootWatcher` reports it
             self.error = error

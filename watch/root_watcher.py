@@ -69,7 +69,7 @@ def _is_there(path: str) -> bool:
 _LOOK = 0.5
 """Seconds between two looks."""
 _DAILY = timedelta(days=1)
-"""A root that is listened to is scanned so often all the same: no listener hears everything."""
+"""A root that is watched by events is scanned this often too: no listener gets every event."""
 _SELDOM = 30.0
 """Seconds at most between two questions to the database whether a scan is due."""
 
@@ -77,7 +77,7 @@ log = logging.getLogger("watch")
 
 
 class RootWatcher:
-    """Looks after one root until it is told to stop, in a thread of its own.
+    """Watches one root until it is stopped, in a thread of its own.
 
     A share that does not answer holds up nobody else.
     """
@@ -95,7 +95,7 @@ class RootWatcher:
         self._patience = min(_SELDOM, self._every.total_seconds() / 10)
         self._listener: Listener | None = None
         self._hears = False
-        """Whether the listener was seen to listen."""
+        """Whether the listener has started to listen."""
         self._mounts: list[Mount] = []
         self._next_question = 0.0
         self._stop = threading.Event()
@@ -112,13 +112,13 @@ class RootWatcher:
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
-                self._look()
-        except Exception as error:  # noqa: BLE001  # the program tells it, and ends
+                self._poll()
+        except Exception as error:  # noqa: BLE001  # the program reports it, and ends
             self.fault = error
         finally:
             self._end_listening()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         missing = self._what_is_missing()
         if missing:
             self._wait_for(missing)
@@ -134,7 +134,7 @@ class RootWatcher:
             self._ask(time.monotonic())
 
     def _what_is_missing(self) -> str:
-        """Why there is nothing to be looked at; empty when there is."""
+        """Why the root cannot be scanned; empty when it can."""
         try:
             with os.scandir(self._path) as entries:
                 return "" if next(entries, None) else "it is empty: is its disk mounted?"
@@ -176,7 +176,7 @@ class RootWatcher:
             self._listener, self._hears = Listener(self._path), False
 
     def _listen(self, listener: Listener) -> None:
-        for path in listener.heard(_LOOK):
+        for path in listener.changes(_LOOK):
             concern = self._sorter.concern(path)
             if concern is not None:
                 self._pending.note(concern, time.monotonic())
@@ -186,11 +186,11 @@ class RootWatcher:
                 self._take(listener.error, listener.is_listening)
         elif listener.is_listening and not self._hears:
             self._hears = True
-            self._pending.note_all(time.monotonic())  # what happened before nobody heard of
+            self._pending.note_all(time.monotonic())  # earlier changes were missed
             self._say("inotify", Reason(""))
 
     def _take(self, error: Exception, was_listening: bool) -> None:
-        """Begin anew after an error that passes, such as a name that is no UTF-8."""
+        """Restart after an error that passes, such as a name that is no UTF-8."""
         found = reason(self._root, error)
         if was_listening and not found.remedy:
             log.info("%s: %s; restarting the listener", shown(self._root), error)
@@ -235,9 +235,9 @@ class RootWatcher:
         standing = WatchedRoot(self._root, how, reason.why, reason.remedy)
         if standing != self.standing:
             self.standing = standing
-            told = f": {reason.why}" if reason.why else ""
+            reason_text = f": {reason.why}" if reason.why else ""
             remedy = f" — {reason.remedy}" if reason.remedy else ""
-            log.info("%s is %s%s%s", shown(self._root), _HOW[how], told, remedy)
+            log.info("%s is %s%s%s", shown(self._root), _HOW[how], reason_text, remedy)
 
 
 _HOW = {"inotify": "watched", "timed": "scanned from time to time", "waiting": "waited for"}

@@ -29,7 +29,7 @@ def some(names: Sequence[str], count: int | None = None) -> str:
 
 
 def time_span(seconds: float) -> str:
-    """A length of time as one looks at it: "45 s", "12 min", "3 h", "2 days"."""
+    """A length of time for people: "45 s", "12 min", "3 h", "2 days"."""
     for unit, size in _UNITS.items():
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 lambda house: measure(house, cases, options.jobs, options.seconds),
                 (fixed, moving),
             )
-            without, with_lending = both
+            without, with_moving = both
             print("moves:")
             print_moves(moving)
     except (subprocess.CalledProcessError, OSError) as error:
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNUSABLE
     print(f"{'backlog':30} {'fixed, s':>9} {'moving, s':>11} {'times as fast':>14}")
     passed = True
-    for case, a, b in zip(cases, without, with_lending, strict=True):
+    for case, a, b in zip(cases, without, with_moving, strict=True):
         print(f"{case.name:30} {a:9.0f} {b:11.0f} {a / b:14.2f}")
         passed &= a / b >= (LEAST_GAIN if case is SKEWED else NOISE)
     return PASSED if passed else FAILED

@@ -90,7 +90,7 @@ def delete_old(path: Path, seconds: float = SPARED_SECONDS) -> bool:
     """Delete a file of the store unless it is young; whether that was done. Raises OSError.
 
     It is moved aside before its time is read for good: a job that would rely on it has either
-    touched it by then, and it is put back, or finds it gone and stores it anew.
+    touched it by then, and it is put back, or finds it gone and stores it again.
     """
     if is_young(path, seconds):
         return False

@@ -107,7 +107,7 @@ class NeededAgain(NamedTuple):
     """What became of images whose files are lost."""
 
     covers: int
-    """Entities whose cover was asked for anew."""
+    """Entities whose cover is to be chosen again."""
     pictures: int
     """Tracks whose embedded pictures were, and artists whose picture files were."""
     dropped: int

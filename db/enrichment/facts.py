@@ -61,7 +61,7 @@ class FactSource(NamedTuple):
 
 
 def replace_facts(
-    entity_type: EntityType, entity_id: int, source: FactSource, told: Iterable[FactValue]
+    entity_type: EntityType, entity_id: int, source: FactSource, values: Iterable[FactValue]
 ) -> None:
     """Write what a source says of an entity, in place of all that it said before.
 
@@ -76,7 +76,7 @@ def replace_facts(
             "score": source.score,
             **each._asdict(),
         }
-        for each in told
+        for each in values
     }
     this = (
         (Fact.entity_type == entity_type)

@@ -16,9 +16,9 @@ from db.models import (
 from db.sql.queries import slices, tuples
 
 _TITLES = 8
-"""Titles of an artist that are looked at."""
+"""Titles of an artist that are compared."""
 _CREDITED = 200
-"""Albums and tracks of an artist whose credits are looked at."""
+"""Albums and tracks of an artist whose credits are compared."""
 
 
 class TaggedTrack(NamedTuple):
@@ -203,7 +203,7 @@ IdentityTags = Mapping[int, tuple[Any, ...]]
 
 
 class ChangedIdentities(NamedTuple):
-    """What is to be identified anew."""
+    """The entities to identify again."""
 
     albums: set[int]
     tracks: set[int]

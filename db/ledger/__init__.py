@@ -1,7 +1,7 @@
 """The ledger: what each entity still needs, who works on it, and how it ended.
 
 A need is written in the transaction that made it. An attempt of a job leases rows, works, and
-settles them in the transaction that writes its result. A row that was asked for anew in between is
+settles them in the transaction that writes its result. A row that was reset to "todo" in between is
 no longer leased to that attempt: the result is then not written, and the next one's is. An attempt
 takes up what earlier attempts of its job leased, for these are dead or given up.
 """

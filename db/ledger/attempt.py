@@ -44,7 +44,7 @@ class Attempt:
         """The transaction that writes results, and which of the entities it may write.
 
         Those are the ones among `entity_ids` (None: all that was leased) whose need is still this
-        attempt's. One that was asked for anew in between, or that another attempt took up, is not
+        attempt's. One that was reset in between, or that another attempt took up, is not
         among them, and its result is not written: the next attempt's is.
         """
         wanted = self.leased if entity_ids is None else list(entity_ids)
@@ -53,10 +53,10 @@ class Attempt:
 
     def settle(self, results: Iterable[Settled]) -> None:
         """Record how needs of this attempt ended. Call it within `settling`."""
-        alike: dict[tuple[State, str | None, tuple[str, ...]], list[int]] = defaultdict(list)
+        equal: dict[tuple[State, str | None, tuple[str, ...]], list[int]] = defaultdict(list)
         for result in results:
-            alike[result.state, result.reason, tuple(result.sources)].append(result.entity_id)
-        for (state, reason, sources), entity_ids in alike.items():
+            equal[result.state, result.reason, tuple(result.sources)].append(result.entity_id)
+        for (state, reason, sources), entity_ids in equal.items():
             again = self.need.look_again if state is State.NONE else None
             for ids in slices(entity_ids):
                 LedgerRow.update(

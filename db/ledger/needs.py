@@ -19,9 +19,9 @@ class Need(NamedTuple):
     everyone: bool = True
     """Whether every entity of the type needs it."""
     look_again: timedelta | None = None
-    """After what time something that was not there is looked for again; None: when asked anew."""
-    swept: bool = True
-    """Whether the sweep rings for what is to do; else a job of its own does, in its own order."""
+    """After what time a search that found nothing is repeated; None: only on request."""
+    reconciled: bool = True
+    """Whether reconciliation enqueues its work; else a job of its own does, in its own order."""
     lease_seconds: int = 1800
     """Longer than the job may take."""
     per_job: int = 50
@@ -67,7 +67,7 @@ NEEDS = (
             "metadata.enrich_batch",
             everyone=False,
             look_again=_MONTH,
-            swept=False,
+            reconciled=False,
             per_job=10,
         )
         for entity_type in (EntityType.ALBUM, EntityType.TRACK, EntityType.ARTIST)

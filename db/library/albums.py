@@ -110,12 +110,12 @@ def _present_tracks(album_ids: Sequence[int]) -> Iterable[Track]:
 
 
 def _columns_from(tracks: Sequence[Track]) -> dict[str, Any]:
-    told = {
+    columns = {
         column: plurality(getattr(track, field.name) for track in tracks)
         for column, field in _FROM_TRACKS.items()
     }
     discs = [number for track in tracks for number in (track.disc, track.disc_total) if number]
-    return told | {
+    return columns | {
         "compilation": any(track.compilation for track in tracks),
         "disc_total": max(discs, default=None),
         "label": plurality(name for track in tracks for name in track.labels),

@@ -19,16 +19,17 @@ class ArtistFacts(NamedTuple):
 
 
 class NamedArtists(NamedTuple):
-    """Artists by name, and which of them something new was told of."""
+    """Artists by name, and those of them whose row gained something."""
 
     ids: dict[str, int]
     changed: set[int]
 
 
 def ensure_artists(facts: Mapping[str, Iterable[ArtistFacts]]) -> NamedArtists:
-    """The ids of these artists by name; new names get a row, what is told of them is kept.
+    """The ids of these artists by name, adding rows for new names.
 
-    Where tracks disagree on an id or a sort name the smallest wins, so that order never decides.
+    The rows keep the ids and sort names of the records. Where tracks disagree on an id or a sort
+    name the smallest wins, so that order never decides.
     """
     names = sorted(facts)
     for part in slices(names):
@@ -55,7 +56,7 @@ def ensure_genres(names: Iterable[str]) -> dict[str, int]:
 
 
 def _add_facts(artist: Artist, facts: Iterable[ArtistFacts]) -> bool:
-    """Add what is told, and return whether anything is new."""
+    """Add what the records say, and return whether anything is new."""
     known = (artist.musicbrainz_id, artist.sort_name)
     for fact in facts:
         artist.musicbrainz_id = _smallest(artist.musicbrainz_id, fact.musicbrainz_id)
@@ -66,8 +67,8 @@ def _add_facts(artist: Artist, facts: Iterable[ArtistFacts]) -> bool:
     return is_new
 
 
-def _smallest(known: str | None, told: str | None) -> str | None:
-    return min((value for value in (known, told) if value), default=None)
+def _smallest(known: str | None, stated: str | None) -> str | None:
+    return min((value for value in (known, stated) if value), default=None)
 
 
 _FOLDERS_AT_ONCE = 100

@@ -104,7 +104,7 @@ def outdated(extractor: int, most: int) -> list[int]:
 
 
 def skipped_tracks(most: int) -> list[int]:
-    """Present tracks that were not heard because analysis was turned off."""
+    """Present tracks that were not analysed because analysis was turned off."""
     query = (
         LedgerRow.select(LedgerRow.entity_id)
         .join(Track, on=(Track.id == LedgerRow.entity_id))

@@ -278,7 +278,7 @@ def _track_picture(track_id: int, album_id: int | None) -> Picture | None:
 
 
 def _analysis_state(track_id: int) -> AnalysisState:
-    """By the ledger; a track that has no row there is asked for by the next sweep."""
+    """By the ledger; reconciliation writes the row of a track that has none."""
     query = LedgerRow.select(LedgerRow.state, LedgerRow.reason, LedgerRow.look_again_at).where(
         LedgerRow.kind == Kind.ANALYSIS,
         LedgerRow.entity_type == EntityType.TRACK,

@@ -53,7 +53,7 @@ def broken_keys() -> list[str]:
 
 
 def analyse_tables() -> int:
-    """Have the planner know what the tables hold; how many tables were looked at anew."""
+    """Update the statistics of the query planner; return how many tables were analysed."""
     if is_sqlite():
         before = set(_statistics())
         database.execute_sql(f"PRAGMA analysis_limit={_ANALYSIS_LIMIT}")

@@ -46,7 +46,7 @@ def missing_before(moment: datetime, roots: Sequence[str]) -> list[int]:
 
 
 def delete_tracks(track_ids: Sequence[int]) -> None:
-    """Delete their rows. Call it in the transaction that sees to what hangs on them."""
+    """Delete their rows. Call it in the transaction that deletes what depends on them."""
     Track.delete().where(Track.id.in_(list(track_ids))).execute()
 
 

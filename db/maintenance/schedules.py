@@ -16,7 +16,7 @@ class ScheduleState(NamedTuple):
 
     cron: str
     seen_to: datetime
-    """Every due moment up to here was seen to."""
+    """Every due time up to here has been handled."""
     fired_at: datetime | None
     job_id: str | None
 
@@ -32,8 +32,8 @@ def schedule_states() -> dict[str, ScheduleState]:
 def begin_schedule(name: str, cron: str, before: ScheduleState | None, now: datetime) -> None:
     """Have a schedule begin at this moment: what was due before is not made up for.
 
-    For one that is new (`before` is None), or is to begin anew. Nothing when another clock was
-    first.
+    For one that is new (`before` is None), or is to start over. Does nothing when another scheduler
+    was first.
     """
     with transaction():
         if before is None:
@@ -64,7 +64,7 @@ def record_firing(name: str, job_id: str, now: datetime) -> None:
 
 
 def _is_unchanged(name: str, before: ScheduleState) -> Any:  # peewee has no types
-    """Whether nobody has seen to the schedule since."""
+    """Whether no other scheduler has handled the schedule since."""
     return (ScheduleTime.name == name) & (ScheduleTime.seen_to == before.seen_to)
 
 

@@ -1,4 +1,4 @@
-"""An index by which the pace of the analysis is told. By peewee-migrate."""
+"""An index for the pace of the analysis. By peewee-migrate."""
 
 import peewee as pw
 from peewee_migrate import Migrator

@@ -1,4 +1,4 @@
-"""What each run of a job of upkeep did. By peewee-migrate."""
+"""What each run of a maintenance job did. By peewee-migrate."""
 
 import peewee as pw
 from peewee_migrate import Migrator

@@ -63,7 +63,7 @@ class Image(Table):
     """A ThumbHash, in base64: what is shown until the picture is there."""
     added_at = DateTimeField(default=utc_now)
     unused_since = DateTimeField(null=True)
-    """When upkeep first found that nothing points to it; None while something does."""
+    """When maintenance first found that nothing points to it; None while something does."""
 
     class Meta:
         table_name = "images"

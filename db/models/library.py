@@ -170,9 +170,10 @@ class TrackGenre(Table):
 
 
 class AudioFeatures(Table):
-    """What was heard in a track's excerpt; see `jobs.audio_analysis`. Of silence most is None.
+    """The audio features of a track's excerpt; see `jobs.audio_analysis`.
 
-    Each is a mean over the excerpt's frames, and its `…_deviation` their standard deviation.
+    Most are None for silence. Each is a mean over the excerpt's frames, and its `…_deviation` their
+    standard deviation.
     """
 
     track = ForeignKeyField(Track, primary_key=True, backref="features", on_delete="CASCADE")
@@ -216,7 +217,7 @@ class AudioFeatures(Table):
     """From C on, twelve numbers of 0 to 1."""
     chroma_deviation = JSONField(default=list)
     chroma_entropy = FloatField(null=True)
-    """0 for one pitch class, 1 for all alike."""
+    """0 for one pitch class, 1 for all of equal strength."""
 
     loudness = FloatField(null=True)
     """LUFS, of EBU R 128; None for silence."""

@@ -10,9 +10,9 @@ class ScheduleTime(Table):
 
     name = TextField(primary_key=True)
     cron = TextField()
-    """Its times when the row was written: other ones begin anew."""
+    """Its cron expression when the row was written: another one starts over."""
     seen_to = DateTimeField()
-    """Every due moment up to here was seen to."""
+    """Every due time up to here has been handled."""
     fired_at = DateTimeField(null=True)
     """When its job was last enqueued."""
     job_id = TextField(null=True)
@@ -23,7 +23,7 @@ class ScheduleTime(Table):
 
 
 class MaintenanceRun(Table):
-    """One run of a job of upkeep; see `db.maintenance.maintenance_runs`."""
+    """One run of a maintenance job; see `db.maintenance.maintenance_runs`."""
 
     id = AutoField()
     job = TextField()

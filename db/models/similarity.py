@@ -145,7 +145,7 @@ class TagWord(Table):
 
 
 class TagCheck(Table):
-    """What the last look at the tags found: a single row, whose id is 1."""
+    """The result of the last check of the tags: a single row, whose id is 1."""
 
     id = AutoField()
     checked_at = DateTimeField()

@@ -32,7 +32,7 @@ class LedgerRow(Table):
     """Which attempt of that job."""
     leased_until = DateTimeField(null=True)
     look_again_at = DateTimeField(null=True)
-    """When what failed or was not there is tried again; None: only when asked for anew."""
+    """When failed work, or a search that found nothing, is repeated; None: only on request."""
     stage = TextField(null=True)
     """The job in which it was quarantined."""
     signal = TextField(null=True)
@@ -50,13 +50,13 @@ class LedgerRow(Table):
 
 
 class Scan(Table):
-    """One look at one root, or a part of it. It ends when it was walked and every chunk is done."""
+    """A scan of a root, or of a part of it. It ends when the walk and every chunk are done."""
 
     id = AutoField()
     root = TextField()
     deep = BooleanField(default=False)
     scope = JSONField(null=True)
-    """The part of the root that is looked at, see `db.scanning.library_files`; None: all of it."""
+    """The part of the root that it covers, see `db.scanning.library_files`; None: all of it."""
     started_at = DateTimeField(default=utc_now)
     walked_at = DateTimeField(null=True)
     finished_at = DateTimeField(null=True)
@@ -83,7 +83,7 @@ class ScanChunk(Table):
     files = JSONField(default=list)
     """The `jobs.records.FoundFile` to read, as JSON."""
     regroup = JSONField(default=list)
-    """Group folders whose tracks are to be grouped anew."""
+    """Group folders whose tracks are to be regrouped."""
     split_folder = TextField(null=True)
     """The group folder when it was too large for one chunk."""
     file_count = IntegerField(default=0)

@@ -35,7 +35,7 @@ READABLE_EXTENSIONS = frozenset(
 UNREADABLE_EXTENSIONS = frozenset(
     ("caf", "mka", "weba", "dts", "dtshd", "shn", "amr", "au", "snd", "w64", "ra", "la")
 )
-"""Music that nothing here can read: found all the same, so that people are told."""
+"""Music that musicfleet cannot read: discovery finds it, so that it is reported."""
 
 AUDIO_EXTENSIONS = READABLE_EXTENSIONS | UNREADABLE_EXTENSIONS
 """Lower case, without the dot: what discovery picks up."""
@@ -95,7 +95,7 @@ class Scope:
     trees: frozenset[str] = frozenset()
 
     def holds(self, path: str) -> bool:
-        """Whether a file or folder of that path is looked at."""
+        """Whether the scan covers a file or folder of that path."""
         if path in self.folders or posixpath.dirname(path) in self.folders:
             return True
         above = path

@@ -47,7 +47,7 @@ def start(root: str, *, deep: bool) -> int:
 def start_unless_running(root: str, scope: Scope | None) -> int | None:
     """Begin a scan of `root`, or of a part of it, and return its id.
 
-    None when a scan goes on already that looks at some of the same files.
+    None when a scan of some of the same files is running already.
     """
     with transaction():
         if overlapping(root):
@@ -72,7 +72,7 @@ def last_whole(root: str) -> datetime | None:
 
 
 def scope_of(scan: Scan) -> Scope | None:
-    """The part of its root that a scan looks at; None when it is all of it."""
+    """The part of its root that a scan covers; None when it is all of it."""
     return Scope.of(**scan.scope) if scan.scope else None
 
 
@@ -178,7 +178,7 @@ def _cut(folders: Sequence[str]) -> int:
 
 
 def give_up_chunk(chunk_id: int, wait: Callable[[int], timedelta]) -> None:
-    """Say that a job of an open chunk failed for good; `wait` tells how long to leave it alone."""
+    """Record that a job of an open chunk failed for good, and how long to `wait` before a retry."""
     with transaction():
         chunk = open_chunk(chunk_id)
         if chunk is not None:
@@ -211,7 +211,7 @@ def due_chunks() -> list[int]:
 def close_chunk(chunk: ScanChunk, counts: Counts) -> int | None:
     """Mark a chunk done and count its files. Call it in the transaction that writes them.
 
-    Returns the id of a chunk that is to follow: the one that groups a folder anew which was too
+    Returns the id of a chunk that is to follow: the one that regroups a folder which was too
     large for one chunk, once the last of its parts is done.
     """
     Scan.update(

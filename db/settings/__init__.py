@@ -269,7 +269,7 @@ ANALYSIS_OFF = "analysis is turned off (FLEET_ANALYSIS_SECONDS)"
 
 
 def analysis_is_off() -> bool:
-    """Whether nothing is to be heard."""
+    """Whether audio analysis is turned off."""
     return value("FLEET_ANALYSIS_SECONDS").lower() == "off"
 
 

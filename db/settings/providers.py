@@ -120,7 +120,7 @@ PROVIDERS = (
     Provider(
         "listenbrainz",
         Offers.FACTS,
-        # It tells of its limits in X-RateLimit headers: some 30 in 10 seconds.
+        # It reports its limits in X-RateLimit headers: some 30 in 10 seconds.
         (
             Service("listenbrainz", "https://api.listenbrainz.org/1", 0.5),
             Service("listenbrainz-labs", "https://labs.api.listenbrainz.org", 1.0),

@@ -1,4 +1,4 @@
-"""When a model is trained anew, and how well it must hold up: the settings FLEET_RETRAIN_…."""
+"""When a model is retrained, and how good it must stay: the settings FLEET_RETRAIN_…."""
 
 import math
 from datetime import timedelta
@@ -12,11 +12,11 @@ class Rules(NamedTuple):
     """What the owner set, or the defaults."""
 
     age: timedelta
-    """A model this old is trained anew."""
+    """A model this old is retrained."""
     growth: float
     """Tracks more by this share, such as 0.1."""
     genre_after: timedelta
-    """How old a model must be to be trained anew for a genre that it does not know."""
+    """How old a model must be to be retrained for a genre that it does not know."""
     tracks: int
     """More new tracks than so many."""
     tracks_after: timedelta
@@ -24,7 +24,7 @@ class Rules(NamedTuple):
     """More new tags than so many."""
     tags_after: timedelta
     coverage: float
-    """The least share of heard tracks with a vector."""
+    """The least share of analysed tracks with a vector."""
     drift: float
     """The most that newer tracks may lie off, in standard deviations."""
     recall_drop: float

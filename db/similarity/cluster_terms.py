@@ -14,7 +14,7 @@ class Terms(NamedTuple):
     tracks: int
     """How many they are."""
     genres: Counter[str]
-    """With how many of the tracks have each; spelt alike wherever the case alone differs."""
+    """With how many of the tracks have each; spellings that differ only in case are merged."""
     tags: Counter[str]
     """The synthetic ones, likewise."""
     bpm: list[float]
@@ -54,10 +54,10 @@ def terms(entity_type: EntityType, entity_ids: Sequence[int]) -> Terms:
     for ids in slices(tracks):
         genres = TrackGenre.select(Genre.name).join(Genre).where(TrackGenre.track.in_(list(ids)))
         spelt.update(name for (name,) in tuples(genres))
-        heard = AudioFeatures.select(
+        features = AudioFeatures.select(
             AudioFeatures.bpm, AudioFeatures.energy, AudioFeatures.synthetic_tags
         ).where(AudioFeatures.track.in_(list(ids)))
-        for bpm, energy, tags in tuples(heard):
+        for bpm, energy, tags in tuples(features):
             found.tags.update({tag for tag, *_ in tags})
             if bpm is not None:
                 found.bpm.append(bpm)

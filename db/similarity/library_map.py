@@ -1,4 +1,4 @@
-"""The library as a map: tracks in a plane, so that what sounds alike lies together. Imports NumPy.
+"""The map of the library: tracks in a plane, similar ones close together. Imports NumPy.
 
 A principal component analysis of the vectors of a sample (I. T. Jolliffe, "Principal Component
 Analysis", 2nd edition, 2002): the two axes along which they differ most.
@@ -18,7 +18,7 @@ from db.similarity.vectors import ModelVersion
 from db.sql.queries import tuples
 
 MOST = 2_500
-"""Tracks on the map: with their names some 150 KB, and as many points as one can tell apart."""
+"""Tracks on the map: with their names some 150 KB, and as many points as people can distinguish."""
 EDGE = 1_000
 """Places are whole numbers from 0 to this."""
 _BUCKETS = 2**14

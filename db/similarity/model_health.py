@@ -27,13 +27,13 @@ class Measures(NamedTuple):
     """How a model holds up; None for what could not be measured."""
 
     coverage: float | None
-    """The share of the tracks heard that have a vector by it."""
+    """The share of the analysed tracks that have a vector by it."""
     drift: float | None
     """How far newer tracks lie from those it was trained on, in standard deviations."""
     stability: float | None
     """The share of the ten nearest that are the same as by the model before."""
     recall: float | None
-    """The share of tracks whose genre, held out, the ten nearest tell."""
+    """The share of tracks whose held-out genre the ten nearest neighbours predict."""
     chance: float | None
     """The recall of always naming the most frequent genre."""
 
@@ -111,17 +111,17 @@ def sample_before(model: ModelVersion) -> Sample | None:
 
 
 def coverage(model: ModelVersion) -> float | None:
-    """The share of the tracks heard, and still there, with a vector by this model.
+    """The share of the analysed, present tracks with a vector by this model.
 
-    None without any. Silence is not heard.
+    None without any. Silent tracks do not count.
     """
-    heard = (
+    analysed = (
         AudioFeatures.select()
         .join(Track)
         .where(AudioFeatures.rms.is_null(False), Track.missing_since.is_null())
     )
-    total = heard.count()
-    with_vector = heard.join(
+    total = analysed.count()
+    with_vector = analysed.join(
         Vector,
         on=(
             (Vector.entity_id == Track.id)
@@ -143,7 +143,7 @@ def vectors_to_make() -> int:
 
 
 def tracks_analysed_since(model: ModelVersion, most: int) -> list[int]:
-    """The tracks that were heard after this model's training had begun, the last ones."""
+    """The tracks that were analysed last, after this model's training had begun."""
     query = (
         AudioFeatures.select(AudioFeatures.track)
         .join(Track)
@@ -159,7 +159,7 @@ def tracks_analysed_since(model: ModelVersion, most: int) -> list[int]:
 
 
 class ModelStatus(NamedTuple):
-    """The model in use, and what the last looks at it and at the tags found."""
+    """The model in use, and the results of the last checks of it and of the tags."""
 
     model: ModelVersion
     age: float
@@ -167,7 +167,7 @@ class ModelStatus(NamedTuple):
     health: Health | None
     """None until it was measured."""
     check: Check | None
-    """None until tags were looked at since it took over."""
+    """None until tags were checked since it took over."""
 
     @property
     def retrain(self) -> str | None:

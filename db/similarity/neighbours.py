@@ -29,8 +29,8 @@ from db.sql.queries import tuples
 _BLOCK = 65_536
 """Rows that are compared at once: what is not mapped stays small."""
 _ROWS_A_SECOND = 20_000
-"""A file of so many rows is used for a second though vectors were made since: while a large library
-is heard, vectors change all the time."""
+"""A file of this many rows is used for a second although vectors were written since: during the
+analysis of a large library vectors change all the time."""
 
 Vector = npt.NDArray[np.float32]
 Keeps = Callable[[TrackSummary], bool]
@@ -56,7 +56,7 @@ class Filters(NamedTuple):
 
 
 def similar(track_id: int, count: int, filters: Filters | None = None) -> list[Neighbour]:
-    """So many tracks most like this one, the most alike first.
+    """The `count` tracks most similar to this one, the most similar first.
 
     Raises NoVectorError when the track has no vector, or not what is filtered by, and
     WrongDimensionError.
@@ -84,8 +84,8 @@ def path(first: int, last: int, length: int) -> list[Neighbour]:
             found.append(each.track_id)
     found.append(last)
     places = [space.vector(track_id) for track_id in found]
-    alike = [1.0] + [float(a @ b) for a, b in pairwise(places)]
-    return [Neighbour(*each) for each in zip(found, alike, strict=True)]
+    similarities = [1.0] + [float(a @ b) for a, b in pairwise(places)]
+    return [Neighbour(*each) for each in zip(found, similarities, strict=True)]
 
 
 class _Space:
@@ -119,36 +119,36 @@ class _Space:
     ) -> Iterator[Neighbour]:
         """So many of the nearest that are there and that `keeps` keeps, the nearest first.
 
-        Ever more of the nearest are looked at until enough are found.
+        Examines ever more of the nearest until enough are found.
         """
-        alike = self._similarities(wanted)
-        seen, left, looked_at = 0, count, count + len(without) + 32
-        while left and seen < len(alike):
-            order = _first(alike, looked_at)[seen:]
+        similarities = self._similarities(wanted)
+        seen, left, examined = 0, count, count + len(without) + 32
+        while left and seen < len(similarities):
+            order = _first(similarities, examined)[seen:]
             seen += len(order)
             known = tracks.track_summaries([int(self.ids[place]) for place in order])
             for place in order:
                 track = known.get(int(self.ids[place]))
                 if left and track and track.id not in without and keeps(track):
                     left -= 1
-                    yield Neighbour(track.id, float(alike[place]))
-            looked_at *= 8
+                    yield Neighbour(track.id, float(similarities[place]))
+            examined *= 8
 
     def _similarities(self, wanted: Vector) -> Vector:
-        alike = np.empty(len(self.ids), np.float32)
-        for start in range(0, len(alike), _BLOCK):
-            alike[start : start + _BLOCK] = self.rows[start : start + _BLOCK] @ wanted
-        return alike
+        similarities = np.empty(len(self.ids), np.float32)
+        for start in range(0, len(similarities), _BLOCK):
+            similarities[start : start + _BLOCK] = self.rows[start : start + _BLOCK] @ wanted
+        return similarities
 
 
-def _first(alike: Vector, most: int) -> npt.NDArray[np.intp]:
+def _first(similarities: Vector, most: int) -> npt.NDArray[np.intp]:
     """The places of the highest ones, in order; of equal ones the first."""
-    if most < len(alike):
-        least = -np.partition(-alike, most - 1)[most - 1]
-        places = np.flatnonzero(alike >= least)
+    if most < len(similarities):
+        least = -np.partition(-similarities, most - 1)[most - 1]
+        places = np.flatnonzero(similarities >= least)
     else:
-        places = np.arange(len(alike))
-    return places[np.argsort(-alike[places], kind="stable")]
+        places = np.arange(len(similarities))
+    return places[np.argsort(-similarities[places], kind="stable")]
 
 
 def _between(begin: Vector, end: Vector, part: float) -> Vector:
@@ -264,8 +264,8 @@ def why_without_vector(track_id: int) -> str:
         return "it is not analysed yet — see the progress in `fleet status`"
     state, reason = rows.get(Kind.VECTOR, (State.TODO, None))
     if analysis is not State.DONE and state not in {State.TODO, State.LEASED}:
-        told = f"{analysis_reason or analysis}; {reason or state}"
-        return f"{told} — repair the file and scan again, or give it tags"
+        reasons = f"{analysis_reason or analysis}; {reason or state}"
+        return f"{reasons} — repair the file and scan again, or give it tags"
     if state in {State.TODO, State.LEASED}:
         return "it is not computed yet — wait a minute, or see `fleet status`"
     return (

@@ -20,7 +20,7 @@ from db.sql.connection import is_sqlite, transaction
 from db.sql.queries import slices, tuples
 
 OF_LEVEL = frozenset(("loud", "quiet", "silent", "dynamic"))
-"""Synthetic tags that tell how loud a copy is, and not what music it is: no words."""
+"""Synthetic tags that describe the loudness of a copy and not its music: they are no words."""
 _YEAR = re.compile(r"(1[89]\d|20\d)\d")
 _SEPARATORS = re.compile(r"[;/,|]+")
 
@@ -215,14 +215,14 @@ class TagChanges(NamedTuple):
 def tag_changes(model: ModelVersion, seen: Vocabulary) -> TagChanges:
     """What has changed since this model was trained; `seen` was noticed."""
     tracks = vector_inputs.count()
-    # Also what came late to be heard, and what took the place of tracks that went.
+    # Also tracks that were analysed late, and tracks that replaced others.
     new = max(tracks - model.tracks, _added_since(model))
     words = [] if seen.signature == model.vocabulary else new_since(model)
     return TagChanges(model, tracks, new, words)
 
 
 class Check(NamedTuple):
-    """A look at what has changed."""
+    """A check of what has changed."""
 
     checked_at: datetime
     model_id: int | None
@@ -260,6 +260,6 @@ def last_check() -> Check | None:
 
 
 def _added_since(model: ModelVersion) -> int:
-    heard = AudioFeatures.select(Value(1)).where(AudioFeatures.track == Track.id)
-    query = Track.select().where(Track.added_at > model.trained_at, fn.EXISTS(heard))
+    analysed = AudioFeatures.select(Value(1)).where(AudioFeatures.track == Track.id)
+    query = Track.select().where(Track.added_at > model.trained_at, fn.EXISTS(analysed))
     return int(query.count())

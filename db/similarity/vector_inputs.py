@@ -1,4 +1,4 @@
-"""What vectors are made of: what was heard in tracks, what their tags say, and whose they are."""
+"""The inputs of vectors: the audio features of tracks, their tags, and whose they are."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ class TrackInput(NamedTuple):
 
     id: int
     features: dict[str, Any] | None
-    """Columns of `audio_features`; None when its sound could not be heard."""
+    """Columns of `audio_features`; None when the analysis failed."""
     genres: list[str]
     moods: list[str]
     date: str | None
@@ -45,7 +45,7 @@ class VectorBasis(NamedTuple):
 
 
 class VectorChanges(NamedTuple):
-    """Whose vectors are to be made anew."""
+    """The entities whose vectors are to be recomputed."""
 
     tracks: set[int]
     albums: set[int]
@@ -72,7 +72,7 @@ def vector_changes(
 
 
 def track_ids(after: int, most: int) -> list[int]:
-    """The next tracks that can have a vector: those that were heard, or could not be."""
+    """The next tracks that can have a vector: those whose analysis is done or failed."""
     query = Track.select(Track.id).where(Track.id > after, _can_have_vector())
     return [track_id for (track_id,) in tuples(query.order_by(Track.id).limit(most))]
 
@@ -83,7 +83,7 @@ def count() -> int:
 
 
 def never_asked(most: int) -> list[int]:
-    """Tracks whose analysis was given up, and that nobody was told to make a vector for."""
+    """Tracks whose analysis failed for good, and whose vectors are not on the ledger yet."""
     asked = LedgerRow.alias()
     row = asked.select(Value(1)).where(
         asked.kind == Kind.VECTOR,
@@ -95,7 +95,7 @@ def never_asked(most: int) -> list[int]:
 
 
 def analysed_count() -> int:
-    """In how many tracks something was heard that is not silence."""
+    """How many analysed tracks are not silent."""
     return int(AudioFeatures.select().where(AudioFeatures.rms.is_null(False)).count())
 
 
@@ -215,9 +215,9 @@ def _artists(ids: Sequence[int]) -> dict[int, list[int]]:
 
 
 def _can_have_vector() -> Any:
-    heard = AudioFeatures.select(Value(1)).where(AudioFeatures.track == Track.id)
+    analysed = AudioFeatures.select(Value(1)).where(AudioFeatures.track == Track.id)
     failed = LedgerRow.select(Value(1)).where(_analysis_failed(), LedgerRow.entity_id == Track.id)
-    return fn.EXISTS(heard) | fn.EXISTS(failed)
+    return fn.EXISTS(analysed) | fn.EXISTS(failed)
 
 
 def _analysis_failed() -> Any:

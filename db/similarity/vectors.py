@@ -136,7 +136,7 @@ def some_of(
 
 
 class Stamp(NamedTuple):
-    """What tells whether vectors were added, replaced or dropped since."""
+    """A stamp that changes when vectors are added, replaced or dropped."""
 
     rows: int
     newest: datetime | None

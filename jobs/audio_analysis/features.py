@@ -42,25 +42,25 @@ def features(excerpt: Excerpt) -> Features:
     if abs(samples).max() > _SILENCE:
         spectrum = Spectrum(samples)
         mel = mel_decibels(spectrum)
-        heard = Descriptors(
+        descriptors = Descriptors(
             rhythm(mel), tonality(samples), timbre(spectrum, mel), loud, syllabic_part(spectrum)
         )
-        found |= _described(heard)
+        found |= _described(descriptors)
     found["synthetic_tags"] = [list(tag) for tag in synthetic_tags(found)]
     return {name: _rounded(value) for name, value in found.items()}
 
 
-def _described(heard: Descriptors) -> Features:
-    rhythmic = heard.rhythm
+def _described(descriptors: Descriptors) -> Features:
+    rhythmic = descriptors.rhythm
     return {
         "bpm": rhythmic.bpm,
         "bpm_confidence": rhythmic.confidence,
         "bpm_candidates": [list(candidate) for candidate in rhythmic.candidates],
         "pulse": rhythmic.pulse,
         "onset_rate": rhythmic.onset_rate,
-        **_tonal(heard.tonality),
-        **_timbral(heard.timbre),
-        **scores(heard)._asdict(),
+        **_tonal(descriptors.tonality),
+        **_timbral(descriptors.timbre),
+        **scores(descriptors)._asdict(),
     }
 
 

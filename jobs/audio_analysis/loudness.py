@@ -85,8 +85,10 @@ def _lufs(power: Doubles | float) -> Doubles:
 
 def _gated(powers: Doubles, gate: float) -> Doubles:
     """What is louder than the absolute gate, and than the relative one."""
-    heard = powers[_lufs(powers) > _SILENCE]
-    return heard[_lufs(heard) > _lufs(float(heard.mean())) + gate] if len(heard) else heard
+    audible = powers[_lufs(powers) > _SILENCE]
+    return (
+        audible[_lufs(audible) > _lufs(float(audible.mean())) + gate] if len(audible) else audible
+    )
 
 
 def _integrated(steps: Doubles) -> float | None:

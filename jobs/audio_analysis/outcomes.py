@@ -93,7 +93,7 @@ def _compile_failure(folder: str, why: str) -> RuntimeError:
 
 
 def _versions() -> str:
-    """Whatever of this changes, numba compiles anew: versions, and the place of librosa."""
+    """A change of any of these makes numba recompile: versions, and the path of librosa."""
     libraries = [f"{name}-{metadata.version(name)}" for name in _COMPILED_LIBRARIES]
     spec = util.find_spec("librosa")
     place = hashlib.sha256(str(spec and spec.origin).encode()).hexdigest()[:12]
@@ -101,7 +101,7 @@ def _versions() -> str:
 
 
 def _compile(_: None) -> bool:
-    """Hear a second of a tone, which is all that a file needs. Runs in the child."""
+    """Analyse a second of a tone, which compiles all that a file needs. Runs in the child."""
     import numpy as np  # noqa: PLC0415  # 120 MiB, with what follows
 
     from jobs.audio_analysis.features import features  # noqa: PLC0415
@@ -175,7 +175,7 @@ def write(done: Sequence[Analysis], attempt: Attempt) -> None:
         [
             FileProblem(each.track.path, Stage.ANALYSIS, each.fault.code, each.fault.message)
             for each in done
-            # A scan sees to a file that is gone.
+            # A scan handles a file that is gone.
             if each.fault and each.fault.code is not ProblemCode.VANISHED
         ]
     )
@@ -197,7 +197,7 @@ def _features_or_fault(item: tuple[str, float, float | None]) -> dict[str, Any]:
 def _discard_stderr() -> None:
     """Have what decoders write to the error output go nowhere: a line for each broken frame.
 
-    What comes of it is told by their errors.
+    Their errors report the outcome.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -2,7 +2,7 @@
 
 The strength of onsets is the mean rise of the mel bands' loudness over two frames; loudness goes
 with the power to the 0.23 (E. Zwicker and H. Fastl, "Psychoacoustics", 1990), which keeps accents
-apart that decibels make nearly alike. The tempo is found as by G. Percival and G. Tzanetakis,
+apart that decibels make nearly equal. The tempo is found as by G. Percival and G. Tzanetakis,
 "Streamlined Tempo Estimation Based on Autocorrelation and Cross-correlation With Pulses" (2014):
 generalised autocorrelation of 12 second pieces, to the power 0.5, and a comb of the first four
 multiples of a period. Which octave is meant a log-normal prior says, as of D. Ellis, "Beat Tracking

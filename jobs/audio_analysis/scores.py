@@ -38,18 +38,18 @@ class Scores(NamedTuple):
     valence: float
 
 
-def scores(heard: Descriptors) -> Scores:
+def scores(descriptors: Descriptors) -> Scores:
     """All five."""
     return Scores(
-        energy(heard),
-        danceability(heard),
-        acousticness(heard),
-        instrumentalness(heard),
-        valence(heard),
+        energy(descriptors),
+        danceability(descriptors),
+        acousticness(descriptors),
+        instrumentalness(descriptors),
+        valence(descriptors),
     )
 
 
-def energy(heard: Descriptors) -> float:
+def energy(descriptors: Descriptors) -> float:
     """Arousal.
 
     0.4 loudness (-30 to -8 LUFS), 0.3 onsets (0 to 8 a second), 0.15 brightness
@@ -59,16 +59,16 @@ def energy(heard: Descriptors) -> float:
     Perceived Emotion With Continuous Musical Features" (2004); A. Gabrielsson and E. Lindström,
     "The Role of Structure in the Musical Expression of Emotions" (2010).
     """
-    loud = heard.loudness.integrated
+    loud = descriptors.loudness.integrated
     return _mean(
         (0.4, _scaled(loud if loud is not None else -70.0, -30, -8)),
-        (0.3, _scaled(heard.rhythm.onset_rate, 0, 8)),
-        (0.15, _brightness(heard)),
-        (0.15, _scaled(heard.loudness.dynamic_range, 20, 6)),
+        (0.3, _scaled(descriptors.rhythm.onset_rate, 0, 8)),
+        (0.15, _brightness(descriptors)),
+        (0.15, _scaled(descriptors.loudness.dynamic_range, 20, 6)),
     )
 
 
-def danceability(heard: Descriptors) -> float:
+def danceability(descriptors: Descriptors) -> float:
     """How well one could dance to it.
 
     0.5 clarity of the pulse (0.05 to 0.35), 0.3 nearness to 120 beats a minute (a bell in
@@ -77,16 +77,16 @@ def danceability(heard: Descriptors) -> float:
     Pulse clarity: O. Lartillot and others, "Multi-Feature Modeling of Pulse Clarity" (2008); the
     tempo that people move to: D. Moelants, "Preferred tempo reconsidered" (2002).
     """
-    bpm = heard.rhythm.bpm
+    bpm = descriptors.rhythm.bpm
     near = float(np.exp(-0.5 * (np.log2(bpm / 120) / 0.5) ** 2)) if bpm else 0.0
     return _mean(
-        (0.5, _scaled(heard.rhythm.pulse, 0.05, 0.35)),
+        (0.5, _scaled(descriptors.rhythm.pulse, 0.05, 0.35)),
         (0.3, near),
-        (0.2, _scaled(heard.rhythm.onset_rate, 0.5, 6)),
+        (0.2, _scaled(descriptors.rhythm.onset_rate, 0.5, 6)),
     )
 
 
-def acousticness(heard: Descriptors) -> float:
+def acousticness(descriptors: Descriptors) -> float:
     """How little it is amplified and produced.
 
     0.4 dark (centroid, 3500 down to 800 Hz), 0.3 tonal (flatness, 0.1 down to 0.001, by its
@@ -96,32 +96,32 @@ def acousticness(heard: Descriptors) -> float:
     G. Tzanetakis and P. Cook, "Musical Genre Classification of Audio Signals" (2002), for the
     features; E. Deruty and D. Tardieu, "About Dynamic Processing in Mainstream Music" (2014).
     """
-    flatness = np.log10(max(heard.timbre.flatness.mean, 1e-6))
+    flatness = np.log10(max(descriptors.timbre.flatness.mean, 1e-6))
     return _mean(
-        (0.4, _scaled(heard.timbre.centroid.mean, 3500, 800)),
+        (0.4, _scaled(descriptors.timbre.centroid.mean, 3500, 800)),
         (0.3, _scaled(float(flatness), -1, -3)),
-        (0.3, _scaled(heard.loudness.dynamic_range, 6, 20)),
+        (0.3, _scaled(descriptors.loudness.dynamic_range, 6, 20)),
     )
 
 
-def instrumentalness(heard: Descriptors) -> float:
+def instrumentalness(descriptors: Descriptors) -> float:
     """One less the signs of a voice.
 
-    These are 0.7 modulation near 4 Hz in the speech band (a part of 0.2 to
-    0.5) and 0.3 spread of zero crossings (deviation by mean, 0.05 to 0.5).
+    These are 0.7 modulation near 4 Hz in the speech band (a part of 0.2 to 0.5) and 0.3 spread of
+    zero crossings (deviation by mean, 0.05 to 0.5).
 
     Syllables come at about 4 a second, and voiced and voiceless sounds alternate: E. Scheirer and
     M. Slaney, "Construction and Evaluation of a Robust Multifeature Speech/Music Discriminator"
     (1997). Drums at that rate are taken for a voice: it is a weak sign.
     """
-    crossings = heard.timbre.zero_crossings
+    crossings = descriptors.timbre.zero_crossings
     return 1 - _mean(
-        (0.7, _scaled(heard.syllabic, 0.2, 0.5)),
+        (0.7, _scaled(descriptors.syllabic, 0.2, 0.5)),
         (0.3, _scaled(crossings.deviation / max(crossings.mean, 1.0), 0.05, 0.5)),
     )
 
 
-def valence(heard: Descriptors) -> float:
+def valence(descriptors: Descriptors) -> float:
     """How happy it sounds, and not sad.
 
     0.4 mode (major 1, minor 0, as far from the middle as the key is sure), 0.25 tempo (60 to 160
@@ -131,17 +131,17 @@ def valence(heard: Descriptors) -> float:
     T. Eerola and others, "Emotional expression in music: contribution, linearity, and additivity of
     primary musical cues" (2013).
     """
-    sign = {"major": 1, "minor": -1}.get(heard.tonality.mode or "", 0)
+    sign = {"major": 1, "minor": -1}.get(descriptors.tonality.mode or "", 0)
     return _mean(
-        (0.4, 0.5 + 0.5 * sign * heard.tonality.confidence),
-        (0.25, _scaled(heard.rhythm.bpm or 60.0, 60, 160)),
-        (0.2, _scaled(heard.rhythm.onset_rate, 0, 8)),
-        (0.15, _brightness(heard)),
+        (0.4, 0.5 + 0.5 * sign * descriptors.tonality.confidence),
+        (0.25, _scaled(descriptors.rhythm.bpm or 60.0, 60, 160)),
+        (0.2, _scaled(descriptors.rhythm.onset_rate, 0, 8)),
+        (0.15, _brightness(descriptors)),
     )
 
 
-def _brightness(heard: Descriptors) -> float:
-    return _scaled(heard.timbre.centroid.mean, 500, 3500)
+def _brightness(descriptors: Descriptors) -> float:
+    return _scaled(descriptors.timbre.centroid.mean, 500, 3500)
 
 
 def _scaled(value: float, low: float, high: float) -> float:

@@ -101,11 +101,11 @@ def _zero_crossings(samples: Array) -> Statistic:
 
 
 def _contrast(power: Array, sounding: npt.NDArray[np.bool_]) -> tuple[float, ...]:
-    heard = power if sounding.all() else power[sounding]
-    frames = len(heard) // _POOLED * _POOLED
+    audible = power if sounding.all() else power[sounding]
+    frames = len(audible) // _POOLED * _POOLED
     if frames:
-        heard = heard[:frames].reshape(-1, _POOLED, heard.shape[1]).mean(axis=1)
-    return _floats(feature.spectral_contrast(S=heard.T, sr=RATE).mean(axis=1))
+        audible = audible[:frames].reshape(-1, _POOLED, audible.shape[1]).mean(axis=1)
+    return _floats(feature.spectral_contrast(S=audible.T, sr=RATE).mean(axis=1))
 
 
 def _statistic(values: Array) -> Statistic:

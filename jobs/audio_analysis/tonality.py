@@ -58,7 +58,7 @@ class Tonality(NamedTuple):
     chroma_mean: tuple[float, ...]
     chroma_deviation: tuple[float, ...]
     chroma_entropy: float
-    """0 when one pitch class is all there is, 1 when all twelve are alike."""
+    """0 when one pitch class is all there is, 1 when all twelve are equally strong."""
 
 
 def tonality(samples: Array) -> Tonality:

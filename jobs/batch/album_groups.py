@@ -3,7 +3,7 @@
 The key is the MusicBrainz release id where there is one; else album artist + album title + the
 group folder (`db.library.albums`), so that two editions in two folders stay two albums. The
 release date is no part of it. What one track lacks, its siblings (same group folder, same album
-title) tell: the release id when they agree on one, and the album artist.
+title) say: the release id when they agree on one, and the album artist.
 """
 
 import unicodedata

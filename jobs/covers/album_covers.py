@@ -52,7 +52,7 @@ class AlbumSearch:
 
 
 def find(album_ids: Sequence[int]) -> list[AlbumSearch]:
-    """The candidates of each album, none of them looked at yet. Raises SettingError."""
+    """The candidates of each album, none of them examined yet. Raises SettingError."""
     tracks = covers.present_tracks(album_ids)
     pictures = covers.pictures_in([track.id for each in tracks.values() for track in each])
     places = AlbumFolders(tracks)

@@ -216,7 +216,7 @@ class ArtistSearch:
 
 
 def find(artist_ids: Sequence[int]) -> list[ArtistSearch]:
-    """The candidates of each of these artists, none of them looked at yet. Raises SettingError."""
+    """The candidates of each of these artists, none of them examined yet. Raises SettingError."""
     stands = current_covers(EntityType.ARTIST, artist_ids)
     return [
         ArtistSearch(images, _searches(images, stands[images.artist.id]))
@@ -290,7 +290,7 @@ def settled_pictures(artist: ArtistSearch) -> Settled:
 
 
 def sound_paths(artists: Sequence[ArtistSearch]) -> list[str]:
-    """The picture files that were looked at and can be shown."""
+    """The picture files that were examined and can be shown."""
     return [
         look.candidate.path
         for artist in artists

@@ -66,9 +66,9 @@ def embedded_candidates(
     found = []
     for digest, carrying in carriers.items():
         of_type = min(carrier[0] for carrier in carrying)
-        alike = [carrier for carrier in carrying if carrier[0] == of_type]
-        _, position, picture, track = alike[0]
-        count = len({carrier[1] for carrier in alike})
+        same = [carrier for carrier in carrying if carrier[0] == of_type]
+        _, position, picture, track = same[0]
+        count = len({carrier[1] for carrier in same})
         tier = (rank, of_type, -count, position)
         detail = f"{type_name(picture.type)}, in {count} of {len(tracks)} tracks"
         found.append(

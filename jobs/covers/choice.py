@@ -31,7 +31,7 @@ def check(entity_type: EntityType, entity_id: int, role: str) -> None:
 def take(entity_type: EntityType, entity_id: int, role: str, path: str) -> str | None:
     """Store the picture in a file as the user's choice; why it is refused, if it is.
 
-    What the entity shows is to be chosen anew from then on. Raises NoSuchRoleError and StoreError.
+    What the entity shows is to be chosen again from then on. Raises NoSuchRoleError and StoreError.
     """
     check(entity_type, entity_id, role)
     data = folder_images.read(path, "/")
@@ -50,7 +50,7 @@ def take(entity_type: EntityType, entity_id: int, role: str, path: str) -> str |
 
 
 def withdraw(entity_type: EntityType, entity_id: int, role: str) -> bool:
-    """Forget the user's choice, so that it is chosen anew what is shown; whether there was one.
+    """Forget the user's choice, so that the cover is chosen again; whether there was one.
 
     Raises NoSuchRoleError.
     """

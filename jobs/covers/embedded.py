@@ -57,7 +57,7 @@ def _plan(wanted: Collection[str], untried: Mapping[str, Sequence[str]]) -> dict
 
 
 def _take(wanted: tuple[str, list[str]]) -> dict[str, Any]:
-    """Store the wanted pictures of one file, and tell which were in it. Runs in the child."""
+    """Store the wanted pictures of one file, and return which were in it. Runs in the child."""
     path, digests = wanted
     try:
         pictures = read_pictures(path)

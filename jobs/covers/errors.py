@@ -4,7 +4,7 @@ A picture that is bad is no error but a `Fault`: text in `images.fault`, a row i
 
 JobError
 ├── StoreError            the store cannot be written; the job fails and is tried again
-│   └── StoreFullError    because there is no room
+│   └── StoreFullError    because the disk is full
 ├── NoThumbnailError      a thumbnail that was asked for cannot be made
 └── NoSuchRoleError       an album or artist that is not there, or shows nothing in this role
 """
@@ -24,7 +24,7 @@ class StoreError(JobError):
 
 
 class StoreFullError(StoreError):
-    """There is no room for a picture."""
+    """The disk is too full for a picture."""
 
 
 class NoThumbnailError(JobError):

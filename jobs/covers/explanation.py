@@ -1,6 +1,6 @@
 """Why an album or artist shows what it shows: every candidate, and what it lost by.
 
-It is the search itself that is told of. It is made anew in a picture store of its own that is
+It explains the search itself. The search is repeated in a picture store of its own that is
 thrown away, so nothing is changed by asking.
 """
 
@@ -39,7 +39,7 @@ _LOST_BY = {
 def explain(entity_type: EntityType, entity_id: int) -> list[dict[str, Any]]:
     """What there is for each role of an album or artist, the front first; see `_role`.
 
-    Raises StoreError when there is no room for the pictures, and SettingError.
+    Raises StoreError when the disk is too full for the pictures, and SettingError.
     """
     if entity_type is EntityType.ALBUM:
         (album,) = album_covers.find([entity_id])
@@ -65,7 +65,7 @@ def explain(entity_type: EntityType, entity_id: int) -> list[dict[str, Any]]:
 
 
 def _judge_all(searches: Sequence[Search]) -> None:
-    """Look at every candidate, in a store that is thrown away."""
+    """Examine every candidate, in a store that is thrown away."""
     originals = {
         each.digest: store.original(each.digest)
         for search in searches
@@ -160,8 +160,8 @@ def _passed_over(album: AlbumSearch) -> list[str]:
     """Pictures of an album that are no candidates at all."""
     orders = (*album_order(), *disc_order())
     files = [image.path for image in album.images if cover_name(image.name, orders) is None]
-    told = [f"{shown(path)}: no entry of the order is named so" for path in files]
+    lines = [f"{shown(path)}: no entry of the order is named so" for path in files]
     for picture_type, count in sorted(album.other_pictures.items()):
         tracks = "1 track" if count == 1 else f"{count} tracks"
-        told.append(f"{type_name(picture_type)} in {tracks}: never a front")
-    return told
+        lines.append(f"{type_name(picture_type)} in {tracks}: never a front")
+    return lines

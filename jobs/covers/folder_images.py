@@ -74,7 +74,7 @@ class _Matcher(NamedTuple):
 
 @cache
 def _matcher(entry: str) -> _Matcher | None:
-    """How the file names of an entry are told; None for an entry that is a word."""
+    """How the file names of an entry are recognised; None for an entry that is a word."""
     stem, dot, extension = entry.rpartition(".")
     if not dot:
         return None

@@ -120,13 +120,13 @@ def artist_folders(artist_ids: Sequence[int]) -> list[ArtistFolders]:
     artists = artists_genres.known_artists(artist_ids)
     roots = scans.roots()
     own = _own_albums(artists, roots)
-    looked_at = {
+    considered = {
         folder
         for albums in own.values()
         for album in albums
         for folder in (*album.folders, *album.above)
     }
-    leaders, here = _leaders_in(looked_at), artists_genres.with_music(artist_ids)
+    leaders, here = _leaders_in(considered), artists_genres.with_music(artist_ids)
     return [
         ArtistFolders(artist, is_there=False)
         if artist.id not in here

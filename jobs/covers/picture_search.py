@@ -31,7 +31,7 @@ from jobs.records import ProblemCode
 
 
 class JudgedCandidate(NamedTuple):
-    """A candidate that was looked at."""
+    """A candidate that was examined."""
 
     candidate: Candidate
     fault: Fault | None = None
@@ -62,7 +62,7 @@ class Search:
 
     @property
     def winner(self) -> JudgedCandidate | None:
-        """The best of what was looked at."""
+        """The best of the examined ones."""
         showable = [look for look in self.looks if look.fault is None]
         if not showable:
             return None
@@ -107,7 +107,7 @@ class Search:
 
 
 def search(searches: Sequence[Search], *, thorough: bool = False) -> dict[str, KnownImage]:
-    """Look at candidates until each search has its winner; `thorough`ly at all of them.
+    """Examine candidates until each search has its winner; with `thorough` all of them.
 
     All searches try their best tier together, then those that need it their next one: so the
     pictures of many are decoded by one child, and no more than needed. Returns the images whose
@@ -152,7 +152,7 @@ def _would_shrink(mine: JudgedCandidate, best: JudgedCandidate) -> bool:
 
 
 def _judge_offers(offers: Iterable[tuple[Search, Candidate]]) -> dict[str, KnownImage]:
-    """Look at a candidate of each search, and return what is new of their images."""
+    """Examine a candidate of each search, and return what is new of their images."""
     at_hand: list[tuple[Search, Candidate]] = []
     for search, candidate in offers:
         taken = _taken(candidate)

@@ -12,7 +12,7 @@ from db.settings import provider_settings
 from db.settings.cover_orders import EXTERNAL, album_order, artist_order
 
 _MOST = 5_000
-"""Albums or artists that one sweep wants looked for."""
+"""Albums or artists that one reconciliation adds."""
 
 
 def need_searches(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
@@ -27,7 +27,7 @@ def need_searches(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
 
 
 def need_unasked_searches() -> None:
-    """Say the same of all that show nothing, once a provider is turned on; the sweep rings."""
+    """Do the same for all without a cover, once a provider is on; reconciliation enqueues them."""
     if not provider_settings.any_on():
         return
     for entity_type, order in (

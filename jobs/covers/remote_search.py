@@ -53,7 +53,7 @@ class RemoteSearch:
     unfit: dict[str, RemotePicture] = field(default_factory=dict)
     """Pictures that are too small, or of the wrong shape: better than none."""
     images: dict[str, KnownImage] = field(default_factory=dict)
-    """Every image that was looked at, by digest; their rows are to be written."""
+    """Every image that was examined, by digest; their rows are to be written."""
     asked: list[str] = field(default_factory=list)
     """The providers that answered."""
     refusals: list[str] = field(default_factory=list)
@@ -131,7 +131,7 @@ def is_beaten(shown: Shown | None, image: KnownImage, role: str, rank: int) -> b
 
 
 PICTURES = {"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"}
-"""What is stored, told by the bytes themselves. Providers offer PDFs and web pages too."""
+"""The formats that are stored, by their bytes. Providers offer PDFs and web pages too."""
 
 
 def look_for(search: RemoteSearch, providers: Sequence[PictureProvider]) -> None:
@@ -260,7 +260,7 @@ def _shown(entity_type: EntityType, entity_id: int) -> Mapping[str, Shown]:
 
 
 def _write(search: RemoteSearch, attempt: Attempt) -> None:
-    """Write what was found, unless the need came anew in between, and how the need ended."""
+    """Write what was found, unless the need was reset in between, and how the need ended."""
     entity_type, entity_id = search.entity_type, search.entity_id
     with attempt.settling([entity_id]) as mine:
         if not mine:

@@ -1,9 +1,9 @@
 """The picture store: files named by their content, where `db.artwork.image_files` says.
 
 A file appears under its name complete or not at all, and is never changed afterwards: whoever
-stores a picture that is there stores nothing. It is marked as relied upon instead, so that upkeep,
-which deletes what nothing points to, lets it stand until his rows are written. Every function that
-writes raises `StoreError`.
+stores a picture that is there stores nothing. It is marked as relied upon instead, so that
+maintenance, which deletes what nothing points to, lets it stand until his rows are written. Every
+function that writes raises `StoreError`.
 """
 
 import hashlib

@@ -87,7 +87,7 @@ def decode_images(digests: Collection[str]) -> Iterator[KnownImage]:
 
 
 def make_thumbnail(digest: str, size: int) -> Fault | None:
-    """Make and store the thumbnail of a stored picture in one of the sizes, or tell why not.
+    """Make and store the thumbnail of a stored picture in one of the sizes, or say why not.
 
     Raises StoreError when it cannot be written.
     """

@@ -53,7 +53,7 @@ def write_track_problems(
 ) -> None:
     """File what is wrong with the pictures of these tracks. Call it in a transaction.
 
-    A file that is gone or has changed since is no problem of a picture: a scan sees to that.
+    A file that is gone or has changed since is no problem of a picture: a scan handles that.
     """
     faults = {
         track.path: fault

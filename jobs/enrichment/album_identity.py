@@ -22,9 +22,9 @@ from jobs.providers.provider import LONGEST_NAME, mbid
 _WEIGHTS = {"title": 0.2, "artists": 0.2, "tracks": 0.4, "lengths": 0.2}
 _LEAST = {"title": 0.75, "artists": 0.8, "tracks": 0.75, "lengths": 0.5}
 _MOST_LOOKUPS = 3
-"""Release groups whose tracks are looked at."""
+"""Release groups whose tracks are compared."""
 _FAR_BEHIND = 0.2
-"""A group whose names are so much less like is not looked at once another was taken."""
+"""A group whose names are so much less similar is not compared once another was taken."""
 _OFFICIAL = 0.01
 _SAME_COUNT = 0.05
 
@@ -35,7 +35,7 @@ class MatchedRelease(NamedTuple):
     release: Release
     pairs: list[Pair]
     is_edition: bool
-    """Whether it is this very release; else it is one of several alike of its release group."""
+    """Whether it is this very release; else it is one of several equal ones of its group."""
 
 
 class _Compared(NamedTuple):
@@ -156,12 +156,12 @@ def _likely(
 
 def _details(album: TaggedAlbum, edition: Candidate) -> float:
     """What speaks for an edition among others of the same release group."""
-    told = album.date and edition.date and album.date.startswith(edition.date)
+    same_date = album.date and edition.date and album.date.startswith(edition.date)
     return sum(
         (
             _SAME_COUNT * (edition.tracks == len(album.tracks)),
             _SAME_COUNT * _has_number(album, edition),
-            _OFFICIAL * bool(told),
+            _OFFICIAL * bool(same_date),
             _OFFICIAL * edition.is_official,
         )
     )
@@ -179,8 +179,8 @@ def _is_only(album: TaggedAlbum, edition: Candidate, found: Iterable[Candidate])
     """
     is_whole = edition.tracks == len(album.tracks)
     others = (each for each in found if each.group.id == edition.group.id)
-    alike = {each.id for each in others if not is_whole or each.tracks == edition.tracks}
-    return alike <= {edition.id}
+    equal = {each.id for each in others if not is_whole or each.tracks == edition.tracks}
+    return equal <= {edition.id}
 
 
 def _compare(album: TaggedAlbum, release: Release, *, is_edition: bool, certain: bool) -> _Compared:

@@ -1,8 +1,8 @@
 """Which artist of MusicBrainz a name is.
 
 By the id in the tags; else by who is credited under this name with the albums and tracks that were
-identified; else by a search. A namesake is told from another by the titles of the artist's tracks:
-one whose recordings have none of them is not taken, however well the name fits.
+identified; else by a search. The titles of the artist's tracks distinguish namesakes: one whose
+recordings have none of them is not taken, however well the name fits.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ _BY_CREDITS, _BY_TITLES = 0.97, 0.9
 _CLEARLY = 4
 """How many times as often one of two namesakes must be credited."""
 _MISSPELT = 0.85
-"""How alike a credited name must be, for the album it stands on was identified."""
+"""How similar a credited name must be, given that its album is identified."""
 _MOST_NAMESAKES = 10
 _SHORTEST_TITLE = 5
 _EVERYBODYS = {"intro", "outro", "interlude", "untitled", "unknown", "prelude", "prologue"}

@@ -34,13 +34,13 @@ def pick() -> dict[str, int]:
     if len(jobs) > _MOST_HELD:
         return {}
     held = _held(jobs)
-    rung: Counter[str] = Counter()
+    enqueued: Counter[str] = Counter()
     for need in _NEEDS:
         ids = enrichment_needs.to_do(need.entity_type, AT_ONCE, held[need.argument])
         _ask(need, ids)
         enqueue_need(need, ids)
-        rung[f"{need.entity_type}s"] += len(ids)
-    return {kind: count for kind, count in rung.items() if count}
+        enqueued[f"{need.entity_type}s"] += len(ids)
+    return {kind: count for kind, count in enqueued.items() if count}
 
 
 def go_on() -> None:

@@ -73,7 +73,7 @@ class Outcome:
 
 
 def write(outcome: Outcome, attempt: Attempt) -> None:
-    """Write what was found, unless the need came anew in between, and how the need ended."""
+    """Write what was found, unless the need was reset in between, and how the need ended."""
     entity_type, entity_id = outcome.entity_type, outcome.entity_id
     with attempt.settling([entity_id]) as mine:
         if not mine:
@@ -90,7 +90,7 @@ def write(outcome: Outcome, attempt: Attempt) -> None:
 
 
 def _write_tracks(outcome: Outcome, holder: str) -> None:
-    """Settle the tracks that the release told of; the others are to be looked for by themselves."""
+    """Settle the tracks that the release has; the others are searched for by themselves."""
     ledger.need(Kind.ENRICHMENT, EntityType.TRACK, outcome.tracks)
     known = sorted(outcome.track_facts)
     attempt = ledger.lease(Kind.ENRICHMENT, EntityType.TRACK, known, holder)

@@ -32,7 +32,7 @@ _ARTICLE = re.compile(r"^the (?=.)")
 
 @lru_cache(maxsize=4096)
 def text_similarity(one: str, other: str) -> float:
-    """How alike two titles are."""
+    """How similar two titles are."""
     first, second = normal(one), normal(other)
     if first == second:
         return 1.0
@@ -41,14 +41,14 @@ def text_similarity(one: str, other: str) -> float:
 
 
 def title_similarity(one: str, other: str) -> float:
-    """How alike two titles of albums are, whatever edition a shop calls them."""
+    """How similar two titles of albums are, whatever edition a shop calls them."""
     return max(
         text_similarity(one, other), text_similarity(without_edition(one), without_edition(other))
     )
 
 
 def artist_similarity(names: Sequence[str], credits: Sequence[Credit]) -> float:
-    """How alike the artists of the tags are to those who are credited, together or one by one."""
+    """How similar the artists of the tags are to those who are credited, together or one by one."""
     if not names or not credits:
         return 0.0
     whole = max(_name_similarity(joined, credited(credits)) for joined in _joined(names))
@@ -57,7 +57,7 @@ def artist_similarity(names: Sequence[str], credits: Sequence[Credit]) -> float:
 
 
 def length_similarity(one: float | None, other: float | None) -> float | None:
-    """How alike two lengths are; None when one of them is unknown."""
+    """How similar two lengths are; None when one of them is unknown."""
     if not one or not other:
         return None
     apart = abs(one - other)
@@ -98,9 +98,9 @@ class Pair(NamedTuple):
     tagged: TaggedTrack
     track: ReleaseTrack
     title: float
-    """How alike the titles are; 1 when they were paired by an id."""
+    """How similar the titles are; 1 when they were paired by an id."""
     length: float | None
-    """How alike the lengths are; None when one is unknown."""
+    """How similar the lengths are; None when one is unknown."""
 
 
 def pairs(tagged: Sequence[TaggedTrack], released: Sequence[ReleaseTrack]) -> list[Pair]:

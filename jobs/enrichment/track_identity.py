@@ -1,4 +1,4 @@
-"""Which recording of MusicBrainz a track is that no album tells of.
+"""Which recording of MusicBrainz a track is that no identified album has.
 
 By the recording id or an ISRC in its tags, by its AcoustID, else by a search: title, artists and
 length must fit one recording clearly better than any other, or it is the only one on an album of
@@ -73,12 +73,12 @@ def _by_sound(track: TaggedTrack, musicbrainz: MusicBrainz, acoustid: AcoustId |
     if acoustid is None:
         return Unknown([])
     try:
-        heard = acoustid.lookup(track.path)
+        matches = acoustid.lookup(track.path)
     except BadFingerprintError as error:
         return Unknown([str(error)])
     like = [
         each
-        for each in heard
+        for each in matches
         if each.score >= _LEAST_ACOUSTID_SCORE
         and (not track.title or text_similarity(track.title, each.title) >= _LEAST_ACOUSTID_SCORE)
     ]

@@ -28,7 +28,7 @@ _BLOCK = 5_000
 _SHARED = 0.3
 """A cluster goes on in another when at least this part of both together is in both."""
 _GROWN = 2
-"""How many times as many entities have the number of clusters looked for anew."""
+"""By what factor the entities must grow for the number of clusters to be chosen again."""
 
 
 def train(kind: EntityType) -> None:
@@ -141,10 +141,10 @@ def _kept(
         if entity_id in before:
             shared[component, known.index(before[entity_id][0].cluster_id)] += 1
     together = shared.sum(1)[:, None] + shared.sum(0) - shared
-    alike = shared / np.maximum(together, 1)
+    overlap = shared / np.maximum(together, 1)
     kept: list[int | None] = [None] * count
-    for component, old in zip(*linear_sum_assignment(-alike), strict=True):
-        if alike[component, old] >= _SHARED:
+    for component, old in zip(*linear_sum_assignment(-overlap), strict=True):
+        if overlap[component, old] >= _SHARED:
             kept[component] = known[old]
     return kept
 
@@ -182,10 +182,10 @@ def _members(mixture: Mixture, ids: Sequence[int], rows: Floats) -> list[Member]
 
 _TRACKS_SAMPLED = 200
 _WORDS_THAT_FIT = 3
-"""A name stays while its first word is among so many of the most telling genres or tags."""
+"""A name stays while its first word is among so many of the most distinctive genres or tags."""
 _LEAST_SHARE, _LEAST_LIFT = 0.2, 1.25
 _PRIOR = 2
-"""Tracks without any word, added to each cluster: one track alone tells little."""
+"""Tracks without any word, added to each cluster: one track alone proves little."""
 
 
 def cluster_names(kind: EntityType, model_id: int, cluster_ids: Sequence[int]) -> dict[int, str]:
@@ -215,7 +215,7 @@ def cluster_names(kind: EntityType, model_id: int, cluster_ids: Sequence[int]) -
 
 
 def _distinctive(counted: dict[int, tuple[Counter[str], int]]) -> dict[int, list[str]]:
-    """For each cluster the words that tell it from the others, the most telling first."""
+    """For each cluster the words that distinguish it, the most distinctive first."""
     shares = {
         each: {word: times / (tracks + _PRIOR) for word, times in words.items()}
         for each, (words, tracks) in counted.items()

@@ -31,7 +31,7 @@ _LEAST_VARIANCE = 1e-6
 _LEAST = 0.05
 """A membership of less is left out, unless it is the likeliest."""
 _MOST = 4
-"""How many clusters an entity is told to belong to."""
+"""How many clusters an entity may belong to."""
 
 
 class Mixture(NamedTuple):

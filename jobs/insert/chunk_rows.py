@@ -58,7 +58,7 @@ def needs_of(named: NamedArtists, leaders: set[int], near: set[int]) -> Needs:
     """What artists need: those named by a chunk, who lead its albums, or have pictures near it.
 
     New ones need all; of the others, whose albums changed, it is looked on disk what is there, and
-    of whom something new was told it is chosen anew what they show.
+    whose rows gained something have their pictures chosen again.
     """
     new = set(ledger.without_row(_COVER, sorted(named.ids.values())))
     known = {artist.id for artist in artists_genres.known_artists(sorted(leaders | near))}
@@ -94,9 +94,9 @@ def _above(folders: Iterable[str]) -> set[str]:
 def _alone(folders: Iterable[str]) -> set[int]:
     """The artists who lead all that is below one of these folders."""
     leaders: dict[str, set[int]] = defaultdict(set)
-    looked_at = list(folders)
-    for place, leader in artists_genres.leaders_below(looked_at):
-        for folder in looked_at:
+    considered = list(folders)
+    for place, leader in artists_genres.leaders_below(considered):
+        for folder in considered:
             if leader is not None and is_under(place, folder):
                 leaders[folder].add(leader)
     return {leader for each in leaders.values() if len(each) == 1 for leader in each}
@@ -291,7 +291,7 @@ def _need(
 
 
 def _of_vectors(changes: vector_inputs.VectorChanges) -> Needs:
-    """Of what has a vector, or was found to have none: others are asked for once it was heard."""
+    """Of tracks that have a vector, or can have none: the analysis asks for those of others."""
     changed = {
         EntityType.TRACK: changes.tracks,
         EntityType.ALBUM: changes.albums,
@@ -306,7 +306,7 @@ def _of_vectors(changes: vector_inputs.VectorChanges) -> Needs:
 def _enrich_again(
     changes: tagged_entities.ChangedIdentities, credited: artists_genres.NamedArtists
 ) -> None:
-    """Have enriched anew what was enriched by other tags; what never was waits for its turn."""
+    """Have enriched again what was enriched by other tags; what never was waits for its turn."""
     for entity_type, ids in (
         (EntityType.ALBUM, changes.albums),
         (EntityType.TRACK, changes.tracks),

@@ -44,9 +44,9 @@ def reconcile() -> dict[str, int] | None:
         with recorded_run("maintenance.reconcile", only_changes=True) as done:
             done.changes["needs that became due"] = ledger.wake_due()
             remote.need_unasked_searches()
-            rung = enqueue_missing()
-            done.changes.update({f"{name} enqueued": count for name, count in rung.items()})
-            return rung
+            enqueued = enqueue_missing()
+            done.changes.update({f"{name} enqueued": count for name, count in enqueued.items()})
+            return enqueued
 
 
 @job
@@ -72,8 +72,8 @@ def diagnostic_missing_fields() -> dict[str, int]:
     """Count the tracks that lack each of `missing_tags.FIELDS`; `fleet missing-tags` lists them."""
     with recorded_run("maintenance.diagnostic_missing_fields") as done:
         totals = statistics.missing_tag_totals()
-        told = (f"{count:,} tracks without {what}" for what, count in totals.items() if count)
-        done.notes.extend(told)
+        lines = (f"{count:,} tracks without {what}" for what, count in totals.items() if count)
+        done.notes.extend(lines)
     return totals
 
 

@@ -30,7 +30,7 @@ _PIECE = 1024 * 1024
 
 
 def validate(done: RunResult) -> None:
-    """Look at everything, mend, and tell. Raises OSError when the store cannot be read."""
+    """Check everything, repair, and report. Raises OSError when the store cannot be read."""
     _note_damage(done)
     done.changes.update(database_integrity.drop_orphans())
     _drop_empty(done)
@@ -142,7 +142,7 @@ def _digest(path: Path) -> str | None:
 
 
 MOST_PLACEHOLDERS = 500
-"""Pictures that one turn looks at: some ten seconds of work."""
+"""Pictures that one run processes: some ten seconds of work."""
 _PLACEHOLDERS_AT_ONCE = 50
 
 

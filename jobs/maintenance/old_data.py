@@ -185,7 +185,7 @@ def _packed(log: Path) -> Path:
 
 
 def _pack(log: Path) -> None:
-    """A half packed one, of a run that was cut off, is written anew."""
+    """A half packed one, of an interrupted run, is rewritten."""
     packed = _packed(log)
     with log.open("rb") as source, gzip.open(packed, "wb") as target:
         packed.chmod(0o600)

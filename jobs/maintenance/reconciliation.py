@@ -19,7 +19,7 @@ from jobs.vectorization import first_model
 from worker.dispatch import HeldJob, connection, enqueue, enqueue_need, held_jobs
 
 _MOST = 20_000
-"""Entities of a kind that one sweep looks at, the oldest ones; the next sweep sees the next."""
+"""Entities of a kind that one run reads, the oldest ones; the next run reads the next."""
 ANALYSIS = ledger.need_for(Kind.ANALYSIS, EntityType.TRACK)
 _FIRST_MODEL, _FIRST_MODEL_AGAIN = "fleet:first_model", 15 * 60
 """A key of Redis that says that the first model was asked for, and its seconds."""
@@ -29,10 +29,10 @@ Todo = dict[tuple[str, str], list[int]]
 
 
 def enqueue_missing() -> dict[str, int]:
-    """Ring for all that is to be done and that no queue holds; how many entities, by job.
+    """Enqueue all that is to be done and that no queue holds; how many entities, by job.
 
     What is to be done is read, then what is held, then again what is to be done: a job that was
-    written, or ended, in between is neither rung for twice nor left out.
+    written, or ended, in between is neither enqueued twice nor left out.
     """
     _release_lost_leases()
     _ask_for_analyses()
@@ -42,13 +42,13 @@ def enqueue_missing() -> dict[str, int]:
         return {}
     held = _held(held_jobs())
     after = _todo()
-    rung: Counter[str] = Counter()
+    enqueued: Counter[str] = Counter()
     for (job, argument), ids in before.items():
         lost = set(ids) - held.get((job, argument), set())
         lost &= set(after[job, argument])
         _enqueue(job, argument, sorted(lost))
-        rung[job] += len(lost)
-    return {job: count for job, count in rung.items() if count}
+        enqueued[job] += len(lost)
+    return {job: count for job, count in enqueued.items() if count}
 
 
 def _release_lost_leases() -> None:
@@ -76,7 +76,7 @@ def _ask_for_vectors() -> None:
             ledger.need(Kind.VECTOR, EntityType.TRACK, ids)
     if not first_model.is_due() or any(held_jobs(first_model.NAME)):
         return
-    # What ends before its time is not begun anew each minute.
+    # What ends early is not restarted each minute.
     if connection().set(_FIRST_MODEL, 1, nx=True, ex=_FIRST_MODEL_AGAIN):
         enqueue(first_model.NAME, reason=first_model.REASON)
 
@@ -87,7 +87,7 @@ def _todo() -> Todo:
         (scans.READING, "chunk_id"): scans.due_chunks(),
     }
     for need in ledger.NEEDS:
-        if need.swept:
+        if need.reconciled:
             wanted[need.job, need.argument] = ledger.unleased(need, _MOST)
     return wanted
 

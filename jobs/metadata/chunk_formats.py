@@ -8,7 +8,7 @@ https://learn.microsoft.com/windows/win32/api/mmreg (format tags), EBU Tech 3306
 
 WAV is our own because mutagen reads neither INFO and bext nor RF64, nor lengths of compressed or
 cut off sound: of the corpus's WAV files it lacks 4 of 17 titles and errs in 7 of 48 durations. AIFF
-is our own because mutagen reads no text chunks and tells no codec: of the corpus's AIFF files it
+is our own because mutagen reads no text chunks and reports no codec: of the corpus's AIFF files it
 lacks 3 of 14 titles and 2 of 10 artists.
 """
 

@@ -123,7 +123,7 @@ _MAX_NUMBER = 2**31 - 1
 def plausible(audio: AudioProperties, sound_size: int) -> AudioProperties:
     """The properties of a file with `sound_size` bytes beside its pictures, the absurd ones None.
 
-    A bit rate that the format does not tell is the file's average. A duration is absurd that would
+    A bit rate that the format does not state is the file's average. A duration is absurd that would
     mean less than 1 bit or more than 100 Mbit a second. The lower bound is so low because an hour
     of silence is 13 KB of FLAC (29 bit/s), and because a file that was cut off keeps the length
     that its header states, as every player shows it. Formats without such a header (WAV) are

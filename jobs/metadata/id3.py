@@ -150,7 +150,7 @@ _KNOWN_FRAMES = {
 }
 """What mutagen parses: the others cost a fifth of its time."""
 _NO_GENRE = "Unknown"
-"""How mutagen tells a number that stands for no genre."""
+"""What mutagen returns for a number that stands for no genre."""
 _MASTER_VOLUME = 1
 _HEADER = 10
 VERSION_1_SIZE = 128

@@ -2,7 +2,7 @@
 
 Sources: mutagen.mp4, https://picard-docs.musicbrainz.org/en/appendices/tag_mapping.html.
 
-mutagen tells no length of a fragmented file, and misreads the rate and channels of a QuickTime
+mutagen reports no length of a fragmented file, and misreads the rate and channels of a QuickTime
 version 2 sound description ("lpcm": one of the corpus's files); both are passed on.
 """
 

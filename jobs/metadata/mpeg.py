@@ -157,7 +157,7 @@ def _info(first: bytes, frame: _Frame, following_bit_rate: int, sound: int) -> M
 
 
 def _counted(first: bytes, frame: _Frame) -> tuple[int, int]:
-    """Frames and bytes of the stream as its first frame tells them; 0 for what it does not."""
+    """Frames and bytes of the stream as its first frame states them; 0 for what it does not."""
     if frame.layer != 3:
         return 0, 0
     xing = first[_xing_offset(frame) :][:16]

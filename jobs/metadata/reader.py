@@ -140,7 +140,7 @@ def _opened(path: str) -> Iterator[BinaryIO]:
 
 
 def _contents(file: BinaryIO, size: int, extension: str) -> Contents:
-    """What the file holds. Whatever a damaged file makes a reader raise, it is told as that."""
+    """What the file holds. Whatever a damaged file makes a reader raise is reported as damage."""
     if size == 0:
         raise UnreadableFileError(ProblemCode.EMPTY, "the file is empty")
     container = container_of(file, extension)

@@ -8,10 +8,10 @@ Sources: https://wiki.hydrogenaud.io/index.php?title=APEv2_specification, and Wa
 File / Block Format (https://www.wavpack.com/WavPack5FileFormat.pdf).
 
 APEv2 is our own because mutagen's gives up the whole tag for one text that is not UTF-8 or one odd
-key, and does not tell where the tag begins: the corpus's track numbers, genres and dates fall from
-100 % to 99.4, 99.3 and 99.5 %. WavPack is our own because mutagen's WavPackInfo tells two channels
-of six, and raises IndexError for every file with a rate outside its table of 15, such as 176.4 kHz;
-the corpus's 14 files have neither.
+key, and does not report where the tag begins: the corpus's track numbers, genres and dates fall
+from 100 % to 99.4, 99.3 and 99.5 %. WavPack is our own because mutagen's WavPackInfo reports two
+channels of six, and raises IndexError for every file with a rate outside its table of 15, such as
+176.4 kHz; the corpus's 14 files have neither.
 """
 
 import struct
@@ -132,7 +132,7 @@ class WavPackInfo:
 
     length: float
     sample_rate: int
-    """Hz; of DSD the bytes a second of one channel, as other readers tell it."""
+    """Hz; of DSD the bytes a second of one channel, as other readers report it."""
     channels: int
     bits_per_sample: int
 
@@ -205,7 +205,7 @@ def _block_parts(file: BinaryIO, block: _Block) -> dict[int, bytes]:
 
 
 def _wavpack_channels(block: _Block, info: bytes) -> int:
-    """As many as the channel information tells; without it a block is mono or stereo."""
+    """As many as the channel information states; without it a block is mono or stereo."""
     if len(info) >= 6:
         return (info[0] | (info[2] & 15) << 8) + 1
     if info:

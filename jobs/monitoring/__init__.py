@@ -28,7 +28,7 @@ class Decision(NamedTuple):
 
 
 def retraining_due(changes: TagChanges, rules: Rules, now: datetime) -> Decision:
-    """Whether what has changed since a model was trained is enough to train it anew.
+    """Whether what has changed since a model was trained is enough to retrain it.
 
     What comes soon after a training waits until the model has the rule's age, so that a long scan
     that brings one genre after the other does not train for each; all else is due when it is seen.

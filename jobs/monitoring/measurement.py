@@ -25,7 +25,7 @@ NEAREST = 10
 _SAMPLE = 200
 _MOST_NEWER = 2_000
 FEWEST_NEWER = 30
-"""Newer tracks, for a drift to tell of more than of one album."""
+"""Newer tracks that a drift needs to mean more than one album."""
 _FEWEST_OF_GENRE = 20
 """Tracks with a genre, for recall to say anything."""
 _BLOCK = 16_384
@@ -67,7 +67,7 @@ def measured(version: ModelVersion) -> Measured:
 def drift(model: Model, version: ModelVersion) -> float | None:
     """How far the mean of newer tracks lies from that of those the model was trained on.
 
-    The root mean square over the numbers that were heard, each in the model's standard deviations;
+    The root mean square over the audio features, each in the model's standard deviations;
     None with fewer than FEWEST_NEWER newer ones.
     """
     newer = model_health.tracks_analysed_since(version, _MOST_NEWER)
@@ -97,10 +97,10 @@ def stability(space: VectorMatrix, before: Sample | None) -> float | None:
 
 
 def recall(model: Model, space: VectorMatrix) -> tuple[float | None, float | None]:
-    """How often the nearest tell a genre of a track, and how often the most frequent one does.
+    """How often the nearest neighbours predict a genre of a track, and the most frequent one does.
 
     The tracks' own genres are held out: their vectors are made without them. The genre that most of
-    the nearest have is what they tell.
+    the nearest have is their prediction.
     """
     drawn = vector_inputs.inputs(_ints(_drawn(space.ids, 3 * _SAMPLE)))
     asked = [track for track in drawn if genres(track)][:_SAMPLE]
@@ -113,13 +113,13 @@ def recall(model: Model, space: VectorMatrix) -> tuple[float | None, float | Non
         track.id: genres(track)
         for track in vector_inputs.inputs(sorted({each for row in nearest for each in row}))
     }
-    told = [_majority([known.get(each, []) for each in row]) for row in nearest]
+    predicted = [_majority([known.get(each, []) for each in row]) for row in nearest]
     everywhere = _majority([genres(track) for track in asked])
-    return _share(told, asked), _share([everywhere] * len(asked), asked)
+    return _share(predicted, asked), _share([everywhere] * len(asked), asked)
 
 
-def _share(told: Sequence[str | None], asked: Sequence[TrackInput]) -> float:
-    hits = sum(genre in genres(track) for genre, track in zip(told, asked, strict=True))
+def _share(predicted: Sequence[str | None], asked: Sequence[TrackInput]) -> float:
+    hits = sum(genre in genres(track) for genre, track in zip(predicted, asked, strict=True))
     return hits / len(asked)
 
 
@@ -163,17 +163,20 @@ def _neighbours(space: VectorMatrix, asked: Ids) -> Sample:
 def _nearest(space: VectorMatrix, wanted: Floats, own: Ids) -> list[list[int]]:
     """The ids of the NEAREST of each wanted vector, the nearest first, without the track itself."""
     ids = np.empty((len(wanted), 0), np.int64)
-    alike = np.empty((len(wanted), 0), np.float32)
+    similarity = np.empty((len(wanted), 0), np.float32)
     for start in range(0, len(space.ids), _BLOCK):
         part = space.ids[start : start + _BLOCK]
         found = wanted @ space.vectors[start : start + _BLOCK].T
         found[own[:, None] == part[None, :]] = -np.inf
         best = np.argpartition(-found, min(NEAREST, len(part)) - 1, axis=1)[:, :NEAREST]
         ids = np.hstack([ids, part[best]])
-        alike = np.hstack([alike, np.take_along_axis(found, best, 1)])
-        order = np.argsort(-alike, axis=1, kind="stable")[:, :NEAREST]
-        ids, alike = np.take_along_axis(ids, order, 1), np.take_along_axis(alike, order, 1)
-    return [_ints(row[fits]) for row, fits in zip(ids, np.isfinite(alike), strict=True)]
+        similarity = np.hstack([similarity, np.take_along_axis(found, best, 1)])
+        order = np.argsort(-similarity, axis=1, kind="stable")[:, :NEAREST]
+        ids, similarity = (
+            np.take_along_axis(ids, order, 1),
+            np.take_along_axis(similarity, order, 1),
+        )
+    return [_ints(row[fits]) for row, fits in zip(ids, np.isfinite(similarity), strict=True)]
 
 
 def _ints(ids: Ids) -> list[int]:

@@ -28,7 +28,7 @@ _SECONDS = 60
 _TOO_MANY, _INTERNAL, _BAD_FINGERPRINT = 14, 5, 3
 
 
-class Heard(NamedTuple):
+class Match(NamedTuple):
     """A recording that sounds like the file."""
 
     recording_id: str
@@ -49,7 +49,7 @@ class AcoustId:
         self.name = acoustid.name
         self._service = CachedCaller(acoustid, {"client": key}, _check)
 
-    def lookup(self, path: str) -> list[Heard]:
+    def lookup(self, path: str) -> list[Match]:
         """The recordings that a file sounds like, the likeliest first.
 
         Raises BadFingerprintError, UnavailableError or RefusedError.
@@ -64,7 +64,7 @@ class AcoustId:
         digest = hashlib.sha256(fingerprint.encode()).hexdigest()
         text = f"/lookup of {duration} s {digest}"
         found = self._service.get("/lookup", asked, _kept, text)
-        return [Heard(*each) for each in found.body or []]
+        return [Match(*each) for each in found.body or []]
 
 
 def _fingerprint(path: str) -> tuple[int, str]:

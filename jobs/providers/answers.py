@@ -18,7 +18,7 @@ from worker.dispatch import connection
 _OFFERS = "offers"
 _BODY = "body"
 _LONGEST_ASKING = 600
-"""Seconds after which another asks, when nothing was heard of the one that did: longer than all the
+"""Seconds after which another process asks when the first has not answered: longer than all the
 tries of a request may take."""
 
 
@@ -40,7 +40,7 @@ class CachedCaller:
     ) -> None:
         """`key` are parameters that go with every question, and are secret.
 
-        `check` raises the errors that are told in a body; see `Caller.json`.
+        `check` raises the errors that a body reports; see `Caller.json`.
         """
         self._caller = caller
         self._key = key or {}

@@ -81,8 +81,8 @@ class Caller:
     ) -> Any:
         """What the service answers under this path, or None when it has nothing.
 
-        `check` looks at every JSON body, whatever the status, and raises one of the errors of
-        `jobs.providers.errors` for an error that is told in it. Raises UnavailableError, or
+        `check` examines every JSON body, whatever the status, and raises one of the errors of
+        `jobs.providers.errors` for an error in it. Raises UnavailableError, or
         RefusedError.
         """
 

@@ -98,7 +98,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
 
 
 class _TimedStream(httpcore2.NetworkStream):
-    """A stream on which no step goes on when the clock has run out."""
+    """A stream on which no step continues after the deadline."""
 
     def __init__(self, stream: httpcore2.NetworkStream, clock: Clock) -> None:
         self._stream = stream

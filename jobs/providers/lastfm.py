@@ -12,9 +12,9 @@
     /?method=artist.getsimilar&artist=NAME&limit=20&…
     {"similarartists": {"artist": [{"name": …, "mbid": …, "match": "0.87"}]}}
 
-Errors come as {"error": 6, "message": …}, with the status 200 as
-well. Since May 2019 the pictures of artists are the same star for everybody; it is known by its
-name, as is the grey disc that albums without a cover have.
+Errors come as {"error": 6, "message": …}, with the status 200 as well. Since May 2019 the pictures
+of artists are the same star for everybody; it is known by its name, as is the grey disc that albums
+without a cover have.
 
 All artists of one name share a page there, so what it says of another MusicBrainz id is not taken.
 Its biographies are left to Wikipedia, for their licence differs from page to page.
@@ -32,12 +32,12 @@ from jobs.providers.errors import NothingThereError, RefusedError, StumbledError
 from jobs.providers.names import is_somebody, normal
 from jobs.providers.provider import (
     LONGEST_NAME,
+    DatedFacts,
     FactProvider,
     KnownArtist,
     Offer,
     PictureProvider,
     Question,
-    ToldAt,
     entries,
     mbid,
     urls_of,
@@ -104,7 +104,7 @@ class LastFm(PictureProvider):
 
 
 def _check(body: Any) -> None:
-    """Raise the error that is told with the status 200.
+    """Raise the error that comes with the status 200.
 
     NothingThereError, StumbledError or RefusedError.
     """
@@ -130,30 +130,30 @@ def _offers(entry: dict[str, Any], name: str) -> list[Offer]:
 
 
 class LastFmFacts(FactProvider):
-    """What its users hear."""
+    """What its users listen to."""
 
     name = "lastfm"
 
     def __init__(self, lastfm: Caller, key: str) -> None:
         self._service = CachedCaller(lastfm, {"api_key": key}, _check)
 
-    def about_artist(self, artist: KnownArtist) -> ToldAt | None:
+    def about_artist(self, artist: KnownArtist) -> DatedFacts | None:
         """By the name that MusicBrainz has."""
         if len(artist.name) > LONGEST_NAME:
             return None
         info = self._get("artist.getinfo", artist.name, _info)
         if info.body is None or not _is_meant(info.body, artist):
-            return ToldAt([], info.asked_at)
+            return DatedFacts([], info.asked_at)
         similar = self._get("artist.getsimilar", artist.name, _similar)
-        told = {
+        values = {
             "listeners": info.body["listeners"],
             "plays": info.body["plays"],
             "tags": info.body["tags"],
             "similar_artists": similar.body,
         }
         url = info.body["url"]
-        facts = [FactValue(field, value, url) for field, value in told.items() if value]
-        return ToldAt(facts, min(info.asked_at, similar.asked_at))
+        facts = [FactValue(field, value, url) for field, value in values.items() if value]
+        return DatedFacts(facts, min(info.asked_at, similar.asked_at))
 
     def _get(self, method: str, name: str, keep: Any) -> Answered:
         asked = {"method": method, "artist": name, "autocorrect": "0", "format": "json"}

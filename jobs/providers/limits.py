@@ -66,7 +66,7 @@ class Pace:
     One request at a time has the turn, and the next one may begin an interval after that one ended.
     So two never reach the service closer together, however late a process wakes or a packet comes.
     Of the library `limits` there is nothing to wait with but asking again and again, its moving
-    window goes by the clock of whoever asks, and it has no way to leave a service alone.
+    window uses the time of whoever asks, and it cannot pause a service.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Pace:
         try:
             yield
         finally:
-            # A millisecond more, for Redis tells the time in whole ones.
+            # A millisecond more, because Redis returns the time in whole ones.
             self.rest(self._interval + 1 / _MS)
             self._connection.delete(self._held)
 
@@ -115,7 +115,7 @@ class Breaker:
     """The breaker of one service: after FAILURES in a row nobody asks it for OPEN_SECONDS.
 
     Then one request is let through; when it succeeds all are. The storage of pybreaker in Redis
-    goes by the clock of whoever asks, and lets any number of processes try at once.
+    uses the time of whoever asks, and lets any number of processes try at once.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from typing import Any
 from db.enrichment.facts import FactValue
 from jobs.providers.answers import CachedCaller
 from jobs.providers.caller import Caller, Callers
-from jobs.providers.provider import FactProvider, KnownArtist, ToldAt, mbid
+from jobs.providers.provider import DatedFacts, FactProvider, KnownArtist, mbid
 
 ALGORITHM = (
     "session_based_days_7500_session_300_contribution_5_threshold_10_limit_100_filter_True_skip_30"
@@ -39,15 +39,15 @@ class ListenBrainz(FactProvider):
         self._stats = CachedCaller(listenbrainz)
         self._labs = CachedCaller(labs)
 
-    def about_artist(self, artist: KnownArtist) -> ToldAt:
+    def about_artist(self, artist: KnownArtist) -> DatedFacts:
         """By the MusicBrainz id."""
         stats = self._stats.get(f"/stats/artist/{artist.id}/listeners", {}, _counts)
         asked = {"artist_mbids": artist.id, "algorithm": ALGORITHM}
         similar = self._labs.get("/similar-artists/json", asked, _similar)
         url = f"https://listenbrainz.org/artist/{artist.id}/"
-        told = {**(stats.body or {}), "similar_artists": similar.body}
-        facts = [FactValue(field, value, url, _LICENCE) for field, value in told.items() if value]
-        return ToldAt(facts, min(stats.asked_at, similar.asked_at))
+        values = {**(stats.body or {}), "similar_artists": similar.body}
+        facts = [FactValue(field, value, url, _LICENCE) for field, value in values.items() if value]
+        return DatedFacts(facts, min(stats.asked_at, similar.asked_at))
 
 
 def _counts(body: Any) -> dict[str, int]:

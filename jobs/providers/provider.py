@@ -74,7 +74,7 @@ class KnownArtist(NamedTuple):
     """The entity of Wikidata: Q2831."""
 
 
-class ToldAt(NamedTuple):
+class DatedFacts(NamedTuple):
     """Facts, and when they were fetched."""
 
     facts: list[FactValue]
@@ -88,7 +88,7 @@ class FactProvider(ABC):
     """As FLEET_PROVIDERS has it, and `facts.source`."""
 
     @abstractmethod
-    def about_artist(self, artist: KnownArtist) -> ToldAt | None:
+    def about_artist(self, artist: KnownArtist) -> DatedFacts | None:
         """What is known of the artist; None when there is nothing to ask by.
 
         Raises UnavailableError or RefusedError.

@@ -131,7 +131,7 @@ class Web:
             raise StumbledError(f"{url.host} does not answer: {reason}") from error
 
     def _checked(self, text: str, base: httpx2.URL | None = None) -> httpx2.URL:
-        """The URL, when it may be asked for. What its host is the connection looks at."""
+        """The URL, when it may be asked for. The connection checks its host."""
         try:
             url = httpx2.URL(text) if base is None else base.join(text)
         except (httpx2.InvalidURL, ValueError, TypeError) as error:

@@ -109,7 +109,7 @@ class Wikidata(PictureProvider):
 
 
 def check(body: Any) -> None:
-    """Raise the error that a wiki's API tells of with the status 200.
+    """Raise the error that a wiki's API reports with the status 200.
 
     NothingThereError, StumbledError or RefusedError.
     """

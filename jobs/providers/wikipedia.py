@@ -16,7 +16,7 @@ from typing import Any
 from db.enrichment.facts import FactValue
 from jobs.providers.answers import CachedCaller
 from jobs.providers.caller import Caller, Callers
-from jobs.providers.provider import FactProvider, KnownArtist, ToldAt, entries
+from jobs.providers.provider import DatedFacts, FactProvider, KnownArtist, entries
 from jobs.providers.wikidata import check
 
 LICENCE = "CC BY-SA 4.0"
@@ -39,7 +39,7 @@ class Wikipedia(FactProvider):
         self._wikidata = CachedCaller(wikidata, check=check)
         self._wikipedia = CachedCaller(wikipedia, check=check)
 
-    def about_artist(self, artist: KnownArtist) -> ToldAt | None:
+    def about_artist(self, artist: KnownArtist) -> DatedFacts | None:
         """By the entity of Wikidata that MusicBrainz names."""
         if artist.wikidata is None:
             return None
@@ -52,7 +52,7 @@ class Wikipedia(FactProvider):
         }
         title = self._wikidata.get("/api.php", asked, _title)
         if title.body is None:
-            return ToldAt([], title.asked_at)
+            return DatedFacts([], title.asked_at)
         asked = {
             "action": "query",
             "prop": "extracts|info|pageprops",
@@ -67,9 +67,9 @@ class Wikipedia(FactProvider):
         }
         page = self._wikipedia.get("/api.php", asked, _article)
         if page.body is None:
-            return ToldAt([], page.asked_at)
-        told = FactValue("biography", page.body["text"], page.body["url"], LICENCE)
-        return ToldAt([told], page.asked_at)
+            return DatedFacts([], page.asked_at)
+        fact = FactValue("biography", page.body["text"], page.body["url"], LICENCE)
+        return DatedFacts([fact], page.asked_at)
 
 
 def _title(body: Any) -> str | None:

@@ -51,7 +51,7 @@ def discovery(
     if scan.finished_at is None and scan.walked_at is None:
         if scan.scope is None:
             ledger.wake_failed()
-            # Its room imports what looks after worker processes.
+            # Its package imports the supervision of worker processes.
             from jobs.maintenance.reconciliation import enqueue_missing  # noqa: PLC0415
 
             enqueue_missing()

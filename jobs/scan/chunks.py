@@ -1,6 +1,6 @@
 """What a scan found, sent on in chunks while the walk goes on, and what its picture files need.
 
-Which artists a picture file may show is told from where it lies and what it is named.
+A picture file may show the artists that its folder and its name stand for.
 """
 
 from collections import defaultdict
@@ -34,7 +34,7 @@ class ArtistsBeside:
     """
 
     def __init__(self, *, has_tracks: bool) -> None:
-        """`has_tracks` tells whether a scan before has found music here."""
+        """`has_tracks` says whether an earlier scan has found music here."""
         self._has_tracks = has_tracks
         self._last_id = 0
         self._by_name: dict[str, set[int]] = defaultdict(set)
@@ -110,7 +110,7 @@ class Sender:
     """
 
     def __init__(self, scan_id: int, *, has_tracks: bool) -> None:
-        """`has_tracks` tells whether a scan before has found music here."""
+        """`has_tracks` says whether an earlier scan has found music here."""
         self.scan_id = scan_id
         self._artists = ArtistsBeside(has_tracks=has_tracks)
         self._files: list[FoundFile] = []
@@ -118,7 +118,7 @@ class Sender:
         self._on_their_way: set[str] = set()
 
     def resume(self) -> None:
-        """Ring again for the chunks of an interrupted attempt, and send nothing of them twice."""
+        """Enqueue again the chunks of an interrupted attempt, and send nothing of them twice."""
         for chunk in scans.open_chunks(self.scan_id):
             self._on_their_way.update(file["path"] for file in chunk.files)
             enqueue(scans.READING, chunk_id=chunk.id)
@@ -145,12 +145,12 @@ class Sender:
             self._send(files)
 
     def regroup(self, folders: Sequence[str]) -> None:
-        """Have the tracks of these group folders grouped anew, though none of them is read."""
+        """Have the tracks of these group folders regrouped, though none of them is read."""
         for part in slices(folders, CHUNK_FILES):
             self._send([], regroup=part)
 
     def forget_images(self, gone: Sequence[SeenImage]) -> None:
-        """Drop picture files that are gone, and have the covers of their albums chosen anew."""
+        """Drop picture files that are gone, and have the covers of their albums chosen again."""
         with transaction():
             picture_files.drop_folder_images([image.path for image in gone])
             needed = self._need_pictures(gone)
@@ -175,7 +175,7 @@ class Sender:
         _enqueue_needs(needed)
 
     def _need_pictures(self, images: Sequence[SeenImage]) -> "_Needed":
-        """Say that what these picture files may show needs its pictures chosen anew."""
+        """Have the pictures of what these picture files may show chosen again."""
         folders = sorted({group_folder(image.folder) for image in images})
         albums = ledger.need(Kind.COVER, EntityType.ALBUM, tracks.albums_in(folders))
         artists = ledger.need(Kind.PICTURE, EntityType.ARTIST, self._artists.of(images))

@@ -62,7 +62,7 @@ class _Rules:
 
 
 class Walk:
-    """One walk over a root. `unreadable` tells afterwards which folders could not be listed."""
+    """One walk over a root. `unreadable` holds afterwards the folders that could not be listed."""
 
     def __init__(self, root: bytes, data_dir: bytes) -> None:
         self.root = root
@@ -91,7 +91,7 @@ class Walk:
     def groups_in(self, scope: Scope) -> Iterator[FolderGroup]:
         """The folder groups of a part of the root, with what links in it lead to left out.
 
-        `met_links` tells afterwards whether that is so: only a walk over the whole root knows what
+        `met_links` says afterwards whether that is so: only a walk over the whole root knows what
         else leads there.
         """
         for tree in sorted(map(to_bytes, scope.trees)):
@@ -270,7 +270,7 @@ def _patterns(path: bytes) -> list[str]:
 def present_scope(root: str, scope: Scope) -> Scope:
     """The scope as it fits the disk: a folder that is gone is a tree, for all below is gone too.
 
-    A tree that is a file, or the disc folder of an album, has its album's folder looked at.
+    For a tree that is a file, or the disc folder of an album, the scan covers its album's folder.
     """
     folders = {each for each in scope.folders if is_under(each, root)}
     trees = {each for each in scope.trees if is_under(each, root)}
@@ -285,9 +285,9 @@ def present_scope(root: str, scope: Scope) -> Scope:
 
 
 def walk_part(walk: Walk, scope: Scope) -> tuple[list[FolderGroup], Scope] | None:
-    """The folder groups of a part, and all that was looked at.
+    """The folder groups of a part, and all folders that were covered.
 
-    None when only a walk over the whole root can tell, for a symbolic link lies there.
+    None when only a walk over the whole root can find them, for a symbolic link lies there.
     """
     groups = list(walk.groups_in(scope))
     if walk.met_links:

@@ -3,9 +3,9 @@
 from db.similarity import vector_inputs, vectors
 
 FEWEST = 10
-"""Tracks that must have been heard: fewer have no differences to learn."""
+"""Tracks that must be analysed: fewer have no differences to learn."""
 ENOUGH = 1_000
-"""Tracks after which it is trained though more are still being heard."""
+"""Tracks after which it is trained although the analysis of others is still running."""
 NAME = "vectorization.train"
 REASON = "the first model"
 
@@ -13,9 +13,9 @@ REASON = "the first model"
 def is_due() -> bool:
     """Whether there is no model, and a first one can be trained that will last for a while.
 
-    That is once nothing is left to be heard, or enough was.
+    That is once no track waits for its analysis, or enough are analysed.
     """
     if vectors.current_model() is not None:
         return False
-    heard = vector_inputs.analysed_count()
-    return heard >= FEWEST and (heard >= ENOUGH or not vector_inputs.unanalysed_count())
+    analysed = vector_inputs.analysed_count()
+    return analysed >= FEWEST and (analysed >= ENOUGH or not vector_inputs.unanalysed_count())

@@ -21,7 +21,7 @@ from db.similarity.vectors import ModelVersion
 from jobs.vectorization.features import Array, numbers, words
 
 LIMIT = 3.0
-"""Standard deviations: what is further out tells of an odd file rather than of its music."""
+"""Standard deviations: a value further out comes from an odd file rather than from its music."""
 _ZERO_LENGTH = 1e-9
 
 Vectors = npt.NDArray[np.float32]

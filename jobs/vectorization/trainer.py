@@ -48,7 +48,7 @@ class Choice(NamedTuple):
 
 
 def fit(tracks: Sequence[TrackInput], choice: Choice | None = None, seed: int = 0) -> Model:
-    """A model of these tracks, of which two at least must have been heard."""
+    """A model of these tracks, of which two at least must have audio features."""
     choice = choice or Choice()
     table = numbers([track.features for track in tracks])
     scaler = StandardScaler().fit(table[~np.isnan(table).all(axis=1)])
@@ -78,7 +78,7 @@ def _components(table: Array, choice: Choice, seed: int) -> Array:
 
 
 def _vocabulary(tracks: Sequence[TrackInput]) -> list[str]:
-    """The words, sorted; of those of one track alone none: they tell of no likeness."""
+    """The words, sorted, without those of one track alone: they add no similarity."""
     frequent = Counter(word for track in tracks for word in words(track))
     return sorted(word for word, count in frequent.most_common(MOST_WORDS) if count > 1)
 
@@ -99,7 +99,7 @@ _PART = 500
 
 
 def train(reason: str, partway: Callable[[], None]) -> int | None:
-    """Train a model and have it take over; its version. None when fewer than FEWEST were heard.
+    """Train a model and have it take over; its version. None when fewer than FEWEST are analysed.
 
     `partway` is called after each part.
     """
@@ -156,7 +156,7 @@ def _sample() -> tuple[list[TrackInput], int]:
 
 
 def _sounds(track: TrackInput) -> bool:
-    """Whether anything was heard: of silence there are features, and most are None."""
+    """Whether the track is more than silence, most of whose features are None."""
     return track.features is not None and track.features["rms"] is not None
 
 

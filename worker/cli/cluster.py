@@ -1,4 +1,4 @@
-"""`fleet cluster`: groups of tracks and artists that sound alike."""
+"""`fleet cluster`: clusters of similar tracks and artists."""
 
 import json
 from pathlib import Path
@@ -41,9 +41,9 @@ def list_clusters(what: str | None, as_json: bool) -> None:
     standings = [clusters.cluster_state(kind) for kind in kinds]
     found = [each for kind in kinds for each in clusters.clusters(kind)]
     if as_json:
-        told = {str(each.entity_type): _told(each) for each in standings}
+        rows_by_type = {str(each.entity_type): _as_json(each) for each in standings}
         rows = [{**each._asdict(), "made_at": each.made_at.isoformat()} for each in found]
-        click.echo(json.dumps({"standing": told, "clusters": rows}, ensure_ascii=False))
+        click.echo(json.dumps({"standing": rows_by_type, "clusters": rows}, ensure_ascii=False))
         return
     if found:
         lines = [[str(each.id), each.entity_type, str(each.size), each.name] for each in found]
@@ -79,12 +79,12 @@ def show(name: str, as_json: bool, m3u: bool) -> None:
     names = _names(kind, ids)
     rows = [each for each in members if each.entity_id in names]
     if as_json:
-        told = [
+        listed = [
             {"id": each.entity_id, "name": names[each.entity_id], "probability": each.probability}
             for each in rows
         ]
         click.echo(
-            json.dumps({"id": found.id, "name": found.name, "members": told}, ensure_ascii=False)
+            json.dumps({"id": found.id, "name": found.name, "members": listed}, ensure_ascii=False)
         )
         return
     lines = [
@@ -125,7 +125,7 @@ def export(folder: Path) -> None:
     click.echo(f"{len(written)} playlists are in {folder}.")
 
 
-def _told(standing: ClusterState) -> dict[str, object]:
+def _as_json(standing: ClusterState) -> dict[str, object]:
     model = standing.model
     return {
         "vectors": standing.vectors,

@@ -157,7 +157,7 @@ def why(name: str, only: str | None, as_json: bool) -> None:
         return
     for number, role in enumerate(roles):
         if not number or role["candidates"]:
-            _tell(entity, role)
+            _print(entity, role)
 
 
 def _found(name: str, only: str | None, disc: int | None, role: str | None) -> tuple[Entity, str]:
@@ -197,7 +197,7 @@ def _described(entity: Entity, role: str) -> str:
     return f"{of}{entity.full_name} ({entity.address})"
 
 
-def _tell(entity: Entity, role: dict[str, Any]) -> None:
+def _print(entity: Entity, role: dict[str, Any]) -> None:
     """One role for people."""
     click.echo(f"{_described(entity, role['role'])}: {', '.join(role['order'])}")
     if role["candidates"]:

@@ -87,7 +87,7 @@ def _listed(names: set[str]) -> str:
 
 
 def _from_ledger(needs: list[ledger.Need], which: str, dry_run: bool) -> None:
-    """Ask anew for what is meant, enqueue the jobs for it, and tell how many."""
+    """Reset the ledger rows that are meant, enqueue their jobs, and print how many."""
     open_database()
     check_schema()
     total = 0
@@ -114,17 +114,17 @@ def _ids(need: ledger.Need, which: str, dry_run: bool) -> list[int]:
     with nullcontext() if dry_run else transaction():
         never_asked = [] if which == "failed" else ledger.never_asked(need)
         waiting: list[int] = []
-        anew = never_asked
+        again = never_asked
         match which:
             case "missing":
                 waiting = ledger.unleased(need)
             case "failed":
-                anew = ledger.with_state(need, _FAILED)
+                again = ledger.with_state(need, _FAILED)
             case _:
-                anew = never_asked + ledger.with_state(need)
+                again = never_asked + ledger.with_state(need)
         if not dry_run:
-            ledger.need(need.kind, need.entity_type, anew)
-    return sorted({*waiting, *anew})
+            ledger.need(need.kind, need.entity_type, again)
+    return sorted({*waiting, *again})
 
 
 def _many(count: int, what: str) -> str:

@@ -105,7 +105,7 @@ class Fleet(click.Group):
         try:
             return super().invoke(ctx)
         except (click.UsageError, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise  # click sees to them
+            raise  # click handles them
         except Exception as error:
             if ctx.params["debug"]:
                 traceback.print_exc()
@@ -119,12 +119,12 @@ class Fleet(click.Group):
 )
 @click.version_option(__version__, "-V", "--version", message="musicfleet %(version)s")
 @click.option("--debug", is_flag=True, envvar="FLEET_DEBUG", help="Show where an error comes from.")
-def fleet(debug: bool) -> None:  # `Fleet.invoke` looks at it
+def fleet(debug: bool) -> None:  # `Fleet.invoke` reads it
     """Keep a music library complete: RQ workers under supervisord, described in queues.toml."""
 
 
 class ExplainedError(Exception):
-    """What the user is told of an error, and the exit code."""
+    """The message of an error for the user, and the exit code."""
 
     def __init__(self, message: str, exit_code: ExitCode) -> None:
         super().__init__(message)

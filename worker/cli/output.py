@@ -56,5 +56,5 @@ def agreed(question: str, yes: bool) -> bool:
 
 
 def say(line: str) -> None:
-    """Tell the user, on stderr."""
+    """Print to stderr, for the user."""
     click.echo(line, err=True)

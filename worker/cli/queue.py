@@ -1,4 +1,4 @@
-"""`fleet queue`: look at the queues, and pause, clear, retry or rescue one."""
+"""`fleet queue`: list the queues, and pause, clear, retry or move one."""
 
 import json
 from collections import Counter
@@ -186,7 +186,7 @@ def clear(name: str, yes: bool, dry_run: bool) -> None:
 
 
 class _Words(NamedTuple):
-    """How a transfer is told."""
+    """The wording of a transfer."""
 
     does: str
     did: str
@@ -199,20 +199,20 @@ class _Words(NamedTuple):
 def _settle(
     transfer: Callable[..., Outcome], words: _Words, *, yes: bool, dry_run: bool
 ) -> ExitCode:
-    """Tell what a transfer would do, ask, do it, and tell what it did."""
+    """Show what a transfer would do, ask, do it, and report the outcome."""
     if dry_run or not yes:
         planned = transfer(dry_run=True)
-        _tell(planned, f"Would {words.does.lower()}", words, err=not dry_run)
+        _report(planned, f"Would {words.does.lower()}", words, err=not dry_run)
         count = planned.done.total()
         question = f"{words.does} {_jobs(count)} {words.what}?"
         if dry_run or not count or not agreed(question, yes):
             return ExitCode.OK if planned.is_clean else ExitCode.PROBLEMS
     outcome = transfer()
-    _tell(outcome, words.did, words, err=False)
+    _report(outcome, words.did, words, err=False)
     return ExitCode.OK if outcome.is_clean else ExitCode.PROBLEMS
 
 
-def _tell(outcome: Outcome, did: str, words: _Words, *, err: bool) -> None:
+def _report(outcome: Outcome, did: str, words: _Words, *, err: bool) -> None:
     lines = [f"{did} {_jobs(outcome.done.total())} {words.what}"]
     lines += [f"  {count:,} {route.job} to {route.queue}" for route, count in outcome.done.items()]
     if outcome.kept:

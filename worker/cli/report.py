@@ -58,7 +58,7 @@ def report(as_json: bool) -> None:
     earlier = {each.name: each for each in before.queues} if before else {}
     print_table([_HEADING, *(_row(each, earlier.get(each.name)) for each in latest.queues)])
     for work in health_reports.compared_work(latest, before):
-        click.echo(_told(work))
+        click.echo(_line(work))
 
 
 def _counted(number: int, what: str, before: Report | None) -> str:
@@ -67,7 +67,7 @@ def _counted(number: int, what: str, before: Report | None) -> str:
     return f"{number:,} {what}" + (f" ({earlier:,} before)" if earlier != number else "")
 
 
-def _told(work: Work) -> str:
+def _line(work: Work) -> str:
     if work.before is None:
         return f"{work.kind}: {work.to_do:,} to do, {work.failed:,} failed"
     to_do, failed = work.before

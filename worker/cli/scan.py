@@ -277,7 +277,7 @@ class _Patience:
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
         self._busy_at = time.monotonic()
-        self._rung = False
+        self._enqueued = False
 
     def look(self, progress: ScanProgress) -> None:
         """Take note. Raises FleetStoppedShortError when there is nothing left to wait for."""
@@ -295,13 +295,13 @@ class _Patience:
             self._wake(idle)
 
     def _wake(self, idle: float) -> None:
-        """Have the sweep ring for what is left, once; give up when a job has failed."""
+        """Enqueue reconciliation for what is left, once; give up when a job has failed."""
         failure = self._follower.failure()
         if failure:
             raise FleetStoppedShortError(_failed(failure))
-        if not self._rung:
+        if not self._enqueued:
             dispatch.enqueue("maintenance.reconcile")
-            self._rung = True
+            self._enqueued = True
         elif idle > _PATIENCE:
             raise FleetStoppedShortError(
                 "work is left, but no queue holds a job for it — scan again, or run `fleet doctor`"

@@ -1,4 +1,4 @@
-"""`fleet schedule`: what runs by the clock, when, and how it last went."""
+"""`fleet schedule`: the schedules, their times, and the outcome of their last runs."""
 
 import json
 from dataclasses import asdict

@@ -89,9 +89,9 @@ class HeldJob(NamedTuple):
 def held_jobs(job_name: str | None = None) -> Iterator[HeldJob]:
     """Every job that a queue or a worker holds; with a name those of that name alone."""
     client = connection()
-    looked_at = queues() if job_name is None else [queue(topology().route(job_name).name)]
+    searched = queues() if job_name is None else [queue(topology().route(job_name).name)]
     with client.pipeline() as pipeline:  # one moment: no job is missed on its way to a worker
-        for each in looked_at:
+        for each in searched:
             pipeline.lrange(each.key, 0, -1)
             pipeline.zrange(each.scheduled_job_registry.key, 0, -1)
             pipeline.zrange(each.deferred_job_registry.key, 0, -1)

@@ -72,7 +72,7 @@ FAULTS = (
 
 
 def fact_and_remedy(error: Exception) -> tuple[str, str]:
-    """What an error says, and what to do about it: "" when it does not tell."""
+    """What an error says, and what to do about it: "" when it names no remedy."""
     if isinstance(error, WorkerError | DatabaseError | SettingError):
         fact, _, remedy = str(error).partition(" — ")
         return fact, remedy

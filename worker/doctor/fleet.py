@@ -49,10 +49,10 @@ def _down(process: ProcessInfo) -> Finding:
     since = "" if age is None else f", last started {time_span(age)} ago"
     danger = f": {_ESSENTIAL[process.name]}" if process.name in _ESSENTIAL else ""
     reason = f" ({_reason(process)})" if process.state != "STOPPED" else ""
-    told_to = process.state == "STOPPED" and process.name not in _ESSENTIAL
+    was_stopped = process.state == "STOPPED" and process.name not in _ESSENTIAL
     return Finding(
         _PROGRAMS,
-        Severity.WARNING if told_to else Severity.ERROR,
+        Severity.WARNING if was_stopped else Severity.ERROR,
         f"{process.name} is {process.state}{since}{reason}{danger}",
         f"see `fleet logs {process.name}`" + (", then `fleet up`" if process.is_down else ""),
         age=age,
@@ -111,7 +111,7 @@ def workers(topology: Topology) -> Iterator[Finding]:
 
 
 def _digests() -> dict[str, str]:
-    """The digest of the topology of each registered worker; "" for one that does not tell."""
+    """The digest of the topology of each registered worker; "" for one that has none."""
     connection = dispatch.connection()
     keys = sorted(as_text(key) for key in connection.smembers(_WORKERS))
     with connection.pipeline(transaction=False) as pipeline:
@@ -189,7 +189,7 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
 
 
 def _age(status: QueueStatus) -> float | None:
-    """For how many seconds the queue has held its oldest job, as far as the first ones tell."""
+    """For how many seconds the queue has held its oldest job, by the first ones."""
     created = [moment for place in HELD if (moment := _created(status.name, place)) is not None]
     ages = [(datetime.now(UTC) - moment).total_seconds() for moment in created]
     return max([*ages, *([] if status.oldest is None else [status.oldest])], default=None)

@@ -235,7 +235,7 @@ def _is_whole(digest: str, can_be_shown: bool) -> bool:
 
 
 def _delete_orphans() -> str:
-    """Delete the files without row, each shard looked at afresh."""
+    """Delete the files without row, each shard listed again."""
     deleted = 0
     for found in _differences():
         for path in found.orphans:

@@ -41,7 +41,7 @@ def die_with_supervisord(signal_number: int = signal.SIGTERM) -> None:
 
 
 def is_supervisord(pid: int) -> bool:
-    """Whether this process is a supervisord, as far as its command line tells."""
+    """Whether this process is a supervisord, by its command line."""
     try:
         return b"supervisord" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

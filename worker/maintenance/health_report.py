@@ -13,7 +13,7 @@ _NOTHING = JobTotal(0, 0, 0.0)
 
 
 def make_health_report() -> bool:
-    """Make the report of today, or make it anew; whether it says anything new."""
+    """Write the report of today, or replace it; return whether it changed."""
     today = datetime.now().astimezone().date()
     counts = job_counts(dispatch.connection())
     totals = {name: JobTotal(*count) for name, count in counts.items()}

@@ -51,7 +51,7 @@ class Worker(NamedTuple):
 
 @dataclass
 class Load:
-    """A program that may lend or borrow, and what it has to do."""
+    """A program whose number of processes may change, and what it has to do."""
 
     program: Program
     workers: list[Worker]
@@ -69,14 +69,14 @@ class Load:
         return len(self.workers)
 
     @property
-    def borrowed(self) -> int:
-        """How many it has beyond those at rest; negative for what it has lent."""
+    def surplus(self) -> int:
+        """How many it has beyond those at rest; negative when others have some of its own."""
         return self.count - self.program.processes
 
     @property
     def is_in_need(self) -> bool:
         """Whether its jobs wait for too long, and it may have one more process."""
-        may_grow = self.count < self.program.most and (self.has_room or self.borrowed < 0)
+        may_grow = self.count < self.program.most and (self.has_room or self.surplus < 0)
         return may_grow and self.waiting > 0 and self.oldest >= PATIENCE
 
     @property
@@ -112,13 +112,13 @@ def decide(loads: Sequence[Load]) -> list[Move]:
 
 def _next(loads: Sequence[Load]) -> Move | None:
     in_need = [load for load in loads if load.is_in_need]
-    for taker in sorted(in_need, key=lambda each: (each.borrowed >= 0, -_pressure(each))):
+    for taker in sorted(in_need, key=lambda each: (each.surplus >= 0, -_pressure(each))):
         for giver in _givers(loads, taker):
             if reason := _reason(giver, taker):
                 return _move(giver, taker, f"{_need(taker)}, and {reason}")
-    for owner in sorted(loads, key=lambda each: each.borrowed):
+    for owner in sorted(loads, key=lambda each: each.surplus):
         for giver in _givers(loads, owner):
-            if owner.borrowed < 0 < giver.borrowed and giver.is_quiet and _has_stayed(giver):
+            if owner.surplus < 0 < giver.surplus and giver.is_quiet and _has_stayed(giver):
                 return _move(giver, owner, f"{giver.program.name} has nothing more to do")
     return None
 
@@ -126,18 +126,18 @@ def _next(loads: Sequence[Load]) -> Move | None:
 def _givers(loads: Iterable[Load], taker: Load) -> list[Load]:
     """Who could give, those first who need it least."""
     givers = [load for load in loads if load is not taker and load.can_spare]
-    return sorted(givers, key=lambda each: (not each.is_quiet, -each.borrowed, _pressure(each)))
+    return sorted(givers, key=lambda each: (not each.is_quiet, -each.surplus, _pressure(each)))
 
 
 def _reason(giver: Load, taker: Load) -> str:
     """Why this one gives a process to that one, which is in need; empty when it does not."""
     name = giver.program.name
-    if taker.borrowed < 0 < giver.borrowed:
+    if taker.surplus < 0 < giver.surplus:
         return f"{name} has more processes than queues.toml says"
-    if giver.is_quiet and (giver.borrowed > 0 or _has_stayed(giver)):
+    if giver.is_quiet and (giver.surplus > 0 or _has_stayed(giver)):
         return f"{name} has nothing to do"
     if (
-        giver.borrowed > 0
+        giver.surplus > 0
         and _has_stayed(giver)
         and _pressure(taker) >= OLDER * giver.oldest / (giver.count - 1)
     ):
@@ -169,7 +169,7 @@ _MEMORY = Path("/proc/meminfo")
 
 
 def loads(topology: Topology, conf: str, now: float) -> list[Load]:
-    """The programs that may lend and borrow; `conf` is the text of supervisord.conf.
+    """The programs whose number of processes may change; `conf` is the text of supervisord.conf.
 
     Not those that `fleet scale` has changed, of which a process is down, or in which this runs.
     """
@@ -234,7 +234,7 @@ def _own_program() -> str:
 
 
 def _available() -> float:
-    """Bytes of memory that programs may have without swapping; only Linux tells."""
+    """Bytes of memory that programs may have without swapping; only Linux reports it."""
     try:
         lines = dict(line.split(":", 1) for line in _MEMORY.read_text().splitlines())
         return int(lines["MemAvailable"].split()[0]) * 1024
@@ -255,7 +255,7 @@ class Outcome(NamedTuple):
 
 
 def rebalance(now: Callable[[], float] = time.time) -> Outcome:
-    """Move what is to be moved. `now` tells the seconds since 1970.
+    """Move processes where that helps. `now` returns the seconds since 1970.
 
     A move that was interrupted is finished first. Raises FleetStartError when a process that was
     moved does not start, FleetStopError when it does not end, and LockTakenError when another

@@ -34,7 +34,7 @@ _REDIS_STARTS = 60.0
 @click.argument("number", type=int)
 @click.option("--queues", required=True, help="The program's queues, in order of priority.")
 def main(program: str, number: int, queues: str) -> None:
-    """Run one worker slot of a program until it is told to stop."""
+    """Run one worker slot of a program until SIGTERM."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the worker listens to it
     die_with_supervisord()
     try:

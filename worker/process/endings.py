@@ -1,6 +1,6 @@
-"""What the database is told when a job did not end well, so that nothing is left waiting for it.
+"""What the database records when a job ends badly, so that nothing waits for it.
 
-Three ends are told: a failure that is tried again lets go of what was leased; a failure for good
+There are three such ends: a failure that is retried releases its leases; a failure for good
 records its reason; a job that keeps killing its processes is split until the one item that does it
 is alone, and that is quarantined.
 """
@@ -50,7 +50,7 @@ def let_go(job: FleetJob) -> None:
 
 
 def give_up(job: FleetJob, traceback: str, *, again: bool) -> None:
-    """Record that the job failed for good; `again` when the sweep is to try later."""
+    """Record that the job failed for good; `again` when reconciliation is to retry later."""
     reason = last_line(traceback)
     with _connected():
         ledger.give_up(job.id, reason, again=again)
@@ -111,7 +111,7 @@ def _isolate_chunk(job: FleetJob, signal: str) -> Isolated:
 
 
 def _quarantine_chunk(chunk: ScanChunk, job: FleetJob, signal: str) -> str:
-    """File the chunk's one file, or the folder that it was to group anew, and close it."""
+    """File the chunk's one file, or the folder that it was to regroup, and close it."""
     file: dict[str, Any] = chunk.files[0] if chunk.files else {"path": "; ".join(chunk.regroup)}
     problems.record(
         [

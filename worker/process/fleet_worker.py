@@ -93,7 +93,7 @@ class FleetWorker(SimpleWorker):
         register(self.connection, self.holder)
         recover_predecessors(self.connection, self.holder)
         self.connection.delete(self.executions_key)
-        # Not deleted: RQ's upkeep takes a worker out of its sets whose entry is not there.
+        # Not deleted: RQ's maintenance takes a worker out of its sets when its key is missing.
         self.connection.hset(self.key, "death", utcformat(now()))
         super().register_birth()
         self._publish_topology()
@@ -109,7 +109,8 @@ class FleetWorker(SimpleWorker):
     def _publish_topology(self) -> None:
         """Say by which queues.toml this worker goes.
 
-        `rq info` and the dashboard show no queue, and no worker of it, that RQ has not heard of.
+        `rq info` and the dashboard show no queue, and no worker of it, that is not registered with
+        RQ.
         """
         self.connection.hset(self.key, "topology", dispatch.topology().digest)
         self.connection.sadd(Queue.redis_queues_keys, *self.queue_keys())
@@ -117,7 +118,7 @@ class FleetWorker(SimpleWorker):
     # Signals
 
     def _install_signal_handlers(self) -> None:
-        """SIGTERM and SIGINT stop, SIGHUP loads queues.toml anew, SIGUSR1 stops the job alone."""
+        """SIGTERM and SIGINT stop, SIGHUP reloads queues.toml, SIGUSR1 stops the job alone."""
         super()._install_signal_handlers()
         signal.signal(signal.SIGHUP, self._reload)
         signal.signal(signal.SIGUSR1, self._stop_job)
@@ -135,7 +136,7 @@ class FleetWorker(SimpleWorker):
             raise JobStoppedError("stopped by `rq stop-job` or the dashboard")
 
     def handle_warm_shutdown_request(self) -> None:
-        """Told to stop: go on with the job at hand, but not for long."""
+        """At the first SIGTERM: continue the job at hand, but not for long."""
         super().handle_warm_shutdown_request()
         again = threading.Timer(GRACE, os.kill, (os.getpid(), signal.SIGTERM))
         again.daemon = True
@@ -148,7 +149,7 @@ class FleetWorker(SimpleWorker):
             raise StopRequested
 
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Told again: put the job back whole, and end at once; the successor begins it anew."""
+        """At the second: put the whole job back, and end at once; another worker restarts it."""
         if self._horse:
             self._horse.kill()
         try:
@@ -208,7 +209,7 @@ class FleetWorker(SimpleWorker):
         self._interruptibly(lambda: self._taker.wait(_BEAT, nap))
 
     def _interruptibly(self, wait: Callable[[], object]) -> None:
-        """Wait, and leave at once when told to stop meanwhile, or before."""
+        """Wait, and return at once when a stop was requested meanwhile, or before."""
         self._waiting = True
         try:
             if self._stop_requested:
@@ -276,7 +277,7 @@ class FleetWorker(SimpleWorker):
             self.connection.delete(self.key)
             SimpleWorker.register_birth(self)
             self.set_state(self.get_state())
-        # Upkeep may have done so just before.
+        # Maintenance may have done so just before.
         worker_registration.register(self)
         register(self.connection, self.holder)
         beat(self.connection)

@@ -1,6 +1,6 @@
 """One job in a process of its own: it may crash, hang or eat memory without costing the worker.
 
-The parent imports the module of a job once, which is light, so that no child does it anew; what is
+The parent imports the module of a job once, which is light, so that no child repeats it; what is
 heavy a job imports as it runs, and it leaves with the child. The child dies with its parent, and
 every process that it forks dies with it. What it has to say comes over a pipe.
 """
@@ -98,7 +98,7 @@ def _outcome(message: dict[str, Any]) -> Returned | Raised | Died:
 
 def _import(job: FleetJob) -> None:
     """Import what the job calls, unless it is loaded or may not be run."""
-    with suppress(Exception):  # the child meets the same, and tells it
+    with suppress(Exception):  # the child meets the same, and reports it
         _ = job.func
 
 
@@ -114,7 +114,7 @@ def _performed(job: FleetJob) -> dict[str, Any]:
         with TimeLimit(job.timeout, JobTimeoutException, job_id=job.id):
             value = job.perform()
         close_database()
-        json.dumps(value)  # what cannot be told is the job's failure, not the process's
+        json.dumps(value)  # what cannot be reported is the job's failure, not the process's
     except JobTimeoutException:
         return {"died": "timeout"}
     except MemoryError:

@@ -1,4 +1,4 @@
-"""How many jobs of each name were done and failed, and how long they took: what /metrics tells.
+"""How many jobs of each name were done and failed, and how long they took: what /metrics reports.
 
 Redis keys, each a hash JOB -> number, kept for good:
     fleet:done       jobs that were done

@@ -109,7 +109,7 @@ def recover_predecessors(connection: redis.Redis, own: Holder) -> None:
 
 
 def put_back_all(connection: redis.Redis, own: Holder) -> None:
-    """Put back what the own process holds: it is told to stop."""
+    """Put back what the own process holds, because it is stopping."""
     for raw_id in connection.lrange(own.taken_key, 0, -1):
         _settle(connection, as_text(raw_id), own, None)
 
@@ -197,7 +197,7 @@ def _end(job: FleetJob, own: Holder, death: Death) -> None:
 
 
 def _enqueue_half(half: endings.Half, pipeline: Pipeline) -> None:
-    """One death more splits it again, for it may kill; but a single item is tried anew."""
+    """One death more splits it again, for it may kill; but a single item is tried again."""
     _queue_of(half.job)._enqueue_job(half.job, pipeline=pipeline, at_front=True)
     if half.items > 1:
         pipeline.hset(half.job.key, "deaths", MOST_DEATHS - 1)

@@ -45,7 +45,7 @@ class DependentsWaitError(Exception):
 
 
 class Taker:
-    """Takes jobs from some queues, an earlier one emptied before a later one is looked at."""
+    """Takes jobs from some queues; from a later one only when the earlier ones are empty."""
 
     def __init__(self, connection: redis.Redis, holder: Holder, queue_keys: Sequence[str]) -> None:
         self._connection = connection
@@ -78,7 +78,7 @@ class Taker:
         return self._step(self._queue_keys)
 
     def wait(self, seconds: float, nap: float) -> None:
-        """Wait until there may be a job, `seconds` at most; or just nap where Redis cannot tell.
+        """Wait until there may be a job, `seconds` at most; or just sleep where Redis cannot block.
 
         Redis waits for one queue, and not for one that is paused. Moving the head of a list to the
         head of the same list waits and changes nothing.

@@ -61,7 +61,7 @@ return #ids
 def clear(name: str, *, dry_run: bool = False) -> Counter[Place]:
     """Delete the jobs of a queue that have still to run; how many there were of each sort.
 
-    What they were to do stands in the database, and the next sweep asks for it again. A job that
+    The database records what they were to do, and reconciliation enqueues it again. A job that
     runs, and those that failed, stay. A dry run only counts. Raises BadInputError for a queue that
     there is not.
     """
@@ -88,7 +88,7 @@ def retry(name: str, *, dry_run: bool = False) -> Outcome:
     """Put the failed jobs of a queue in the queues that take them today, as if never tried.
 
     Retries and the deaths of the processes that ran them are counted afresh. Jobs that no queue
-    takes stay failed. A dry run only tells. Raises BadInputError for a queue that there is not.
+    takes stay failed. A dry run only reports. Raises BadInputError for an unknown queue.
     """
     required(name)
     return Transfer(
@@ -119,8 +119,8 @@ def move(source: str, target: str, *, dry_run: bool = False) -> Outcome:
     """Put the jobs of `source` that have still to run, and are routed to `target`, in that queue.
 
     Jobs that are routed elsewhere, or nowhere, stay. They come behind those that `target` has, in
-    their own order; scheduled ones keep their time. A dry run only tells. Raises BadInputError for
-    a queue that there is not, or a target that queues.toml does not declare.
+    their own order; scheduled ones keep their time. A dry run only reports. Raises BadInputError
+    for a queue that there is not, or a target that queues.toml does not declare.
     """
     required(source)
     required(target, declared())

@@ -91,7 +91,7 @@ def sizes(names: Sequence[str]) -> dict[str, Counter[Place]]:
 
 
 WINDOW = 500
-"""How many jobs are looked at, or changed, in one step, during which Redis serves nobody else."""
+"""How many jobs one step reads or changes, during which Redis serves no other client."""
 _ANSWER_BYTES = 8 * dispatch.MAX_JOB_BYTES
 _LARGEST_PAYLOAD = 2 * dispatch.MAX_JOB_BYTES
 """In Redis a payload is compressed, and what that makes longer is not worth more than this."""

@@ -129,7 +129,7 @@ class Transfer(NamedTuple):
         return seen
 
     def _sorted(self, entries: Sequence[Entry], seen: Outcome) -> dict[str, tuple[str, Queue]]:
-        """The jobs that may go, by id, with name and queue; the others are told in `seen`."""
+        """The jobs that may go, by id, with name and queue; `seen` reports the others."""
         topology, going = dispatch.topology(), {}
         for entry in entries:
             fault = self.fault(entry)

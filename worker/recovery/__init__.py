@@ -1,5 +1,5 @@
 """Recovery: what a dead process held is waiting in its queue again, within a moment.
 
-Run by supervisord as an event listener, `python -m worker.recovery`: it hears of every exit. It
-also looks at every process of its own host, and listens to the heartbeats of the other hosts.
+supervisord runs it as an event listener, `python -m worker.recovery`, and reports every exit to it.
+It also polls the processes of its own host, and the heartbeats of the other hosts.
 """

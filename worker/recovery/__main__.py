@@ -65,7 +65,7 @@ _LOG_SECONDS = 0.2
 
 
 def cause_of_exit(process: str, pid: int) -> str:
-    """How the process of that name and id ended: SIGKILL, exit 1; UNSEEN when nothing tells."""
+    """How the process of that name and id ended: SIGKILL, exit 1; UNSEEN when nothing shows it."""
     deadline = time.monotonic() + _LOG_SECONDS
     while True:
         found = _look(process, pid)
@@ -116,7 +116,7 @@ class Silence:
         return {place for place in beats if self._seen[place][1] >= LOOKS}
 
     def forget(self) -> None:
-        """Begin anew: what was seen is no measure."""
+        """Start over: earlier polls do not count."""
         self._seen.clear()
 
 
@@ -152,7 +152,7 @@ class Recovery:
         enqueue_due(self._connection)
 
     def leave(self) -> None:
-        """The program is told to stop. Redis may have gone before, and is not waited for."""
+        """At SIGTERM. Redis may have gone before, and is not waited for."""
         endure(self._connection, 0)
         with suppress(redis.RedisError):
             unregister(self._connection, self._own)
@@ -167,7 +167,7 @@ class Recovery:
 
 
 def main() -> None:
-    """Listen until told to stop."""
+    """Listen until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, lambda *_: dispatch.reload_topology())
     die_with_supervisord()

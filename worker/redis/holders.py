@@ -3,7 +3,7 @@
 A process is known by its worker's name, its process id and when it was started, so neither a
 successor in the same slot nor another process with the same id is taken for it. It lives in a
 place: a host since its last start, seen from one process namespace. Within the own place /proc
-tells for certain who lives; of another place only the heartbeats tell that anything does.
+shows for certain who lives; of another place only the heartbeats show that anything does.
 
 Redis keys:
     fleet:holders       hash TOKEN -> JSON of a `Holder`
@@ -54,7 +54,7 @@ class Holder:
             return _start_of(self.pid) == self.start
         host, boot, _ = self.place.split("/")
         here, this_boot, _ = this_place().split("/")
-        return False if host == here and boot != this_boot else None  # the host was started anew
+        return False if host == here and boot != this_boot else None  # the host was rebooted
 
 
 def this_process(worker: str) -> Holder:

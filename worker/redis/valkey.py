@@ -42,7 +42,7 @@ def arguments(folder: Path) -> list[str]:
         "save": "",
         "maxmemory-policy": "noeviction",
         # The title would be written over the environment, by which `worker.supervisor.shutdown`
-        # tells whose process it is.
+        # shows whose process it is.
         "set-proc-title": "no",
     }
     return [part for name, value in options.items() for part in (f"--{name}", value)]

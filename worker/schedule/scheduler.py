@@ -1,4 +1,4 @@
-"""The clock: enqueues the jobs of `[schedules]` in queues.toml when they are due.
+"""The scheduler: enqueues the jobs of `[schedules]` in queues.toml when they are due.
 
 Started by supervisord as `python -m worker.schedule.scheduler`. RQ's cron scheduler waits and
 beats; how far each schedule has come is in the database, so what was due while the fleet was down
@@ -43,7 +43,7 @@ class ScheduledJob(CronJob):
 
 
 class FleetScheduler(CronScheduler):
-    """Fires the schedules. `now` tells the time, with a zone."""
+    """Fires the schedules. `now` returns the time, with a zone."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(dispatch.connection(), name=slot_name("scheduler", 1))
@@ -95,7 +95,7 @@ def _enqueue(schedule: Schedule, before: HeldJob | None) -> str | None:
 
 
 def main() -> None:
-    """Run the clock until it is told to stop."""
+    """Run the scheduler until SIGTERM."""
     die_with_supervisord()
     try:
         connect(wait=60).close()  # Valkey may be starting beside this

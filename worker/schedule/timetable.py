@@ -70,8 +70,8 @@ def next_run(cron: str, after: datetime) -> datetime:
 def next_of(schedule: Schedule, standing: ScheduleState | None, now: datetime) -> datetime | None:
     """When a schedule is due next, or was; None when it is to begin at this moment.
 
-    That is so when it is new, when its times have changed, and when it was seen to by a clock that
-    was far ahead.
+    That is so when it is new, when its times have changed, and when it was handled by a machine
+    whose time was far ahead.
     """
     if standing is None or standing.cron != schedule.cron:
         return None
@@ -101,7 +101,7 @@ def run_now(name: str) -> str | None:
     job_id = dispatch.enqueue(schedule.job, **schedule.arguments)
     schedules.begin_schedule(
         name, schedule.cron, None, utc_now()
-    )  # the clock may not have seen it yet
+    )  # the scheduler may not know it yet
     schedules.record_firing(name, job_id, utc_now())
     return job_id
 
@@ -129,7 +129,7 @@ def statuses() -> list[ScheduleStatus]:
 
 
 def described(run: Run) -> str:
-    """What a run of upkeep did, in a few words."""
+    """What a run of a maintenance job did, in a few words."""
     if run.fault:
         return f"failed: {run.fault}"
     return (

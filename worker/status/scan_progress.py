@@ -41,7 +41,7 @@ class Stage(NamedTuple):
 
 @dataclass
 class ScanProgress:
-    """One look at running scans."""
+    """A snapshot of running scans."""
 
     stages: list[Stage]
     finished: bool
@@ -73,7 +73,7 @@ class Summary:
 
 
 class Follower:
-    """Looks at scans, again and again until they are done."""
+    """Polls scans until they are done."""
 
     def __init__(self, scan_ids: Sequence[int]) -> None:
         self.scan_ids = list(scan_ids)

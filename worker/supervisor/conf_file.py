@@ -66,7 +66,7 @@ SCALED = "scaled by `fleet scale`: "
 
 
 def topology_line(topology: Topology) -> str:
-    """The line of the header by which a file tells which queues.toml it was rendered from."""
+    """The line of the header that names the queues.toml a file was rendered from, by its digest."""
     return f"topology {topology.digest}"
 
 

@@ -73,7 +73,7 @@ def run_in_foreground() -> NoReturn:
 def stop(say: Say = lambda _: None) -> bool:
     """Stop the fleet; False when nothing of it ran.
 
-    Workers are told to stop, and after WARM_SECONDS made to: what they worked on is put back by
+    Workers get SIGTERM, and after WARM_SECONDS are killed: what they worked on is put back by
     their successors. `say` is given a line when there is something to wait for. Raises
     FleetStopError.
     """
@@ -86,7 +86,7 @@ def stop(say: Say = lambda _: None) -> bool:
 def is_outdated() -> bool:
     """Whether the fleet that is up goes by another queues.toml, or an earlier state of it.
 
-    One that was not started by `fleet up` is not looked at. Raises TopologyError.
+    Ignores one that was not started by `fleet up`. Raises TopologyError.
     """
     topology = load()
     if not is_up():
@@ -97,7 +97,7 @@ def is_outdated() -> bool:
 
 
 def _prepare(topology: Topology) -> Instance:
-    """See to all that the programs need, and write the supervisord.conf that runs them."""
+    """Prepare all that the programs need, and write the supervisord.conf that runs them."""
     instance = this_instance(topology)
     if instance.embedded_redis:
         binary()

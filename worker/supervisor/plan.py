@@ -39,7 +39,7 @@ def refuse_stranding(topology: Topology, old: str, new: str) -> None:
 
 
 def report_stranded(old: str, new: str, say: Say) -> None:
-    """Tell of jobs that came into a dropped queue while the fleet changed."""
+    """Report jobs that came into a dropped queue while the fleet changed."""
     for name, count in _held(consumed(old) - consumed(new)).items():
         if count:
             say(f"{name} has got {_jobs(count)} meanwhile: `fleet queue move {name} NEW`")
@@ -124,7 +124,7 @@ def scaled(program: str, count: int) -> Change:
     kept = conf_file.scaled_programs(text) | {program}
     counts = _counts(topology, text) | {program: count}
     if topology.programs[program].is_elastic:
-        # What was lent and borrowed goes back: the owner's number is beside those at rest.
+        # Rebalanced processes go back: the user's number counts beside those at rest.
         counts |= {
             name: other.processes
             for name, other in topology.programs.items()

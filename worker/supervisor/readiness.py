@@ -1,6 +1,6 @@
 """Waiting until a fleet that was just started can work: Redis answers, every worker is registered.
 
-The page tells where it is, or why it cannot be there yet: the fleet works without it.
+The web UI publishes its address, or why it cannot listen yet: the fleet works without it.
 
 supervisord calls a process running only after it has lived for some seconds, and knows nothing of
 what it does meanwhile.
@@ -85,7 +85,7 @@ def _is_ready(process: ProcessInfo, connection: redis.Redis) -> bool:
 
 
 class _Tries:
-    """How often each process was seen to be started, and to have ended early."""
+    """How often each process started, and ended early, as far as polling shows."""
 
     def __init__(self) -> None:
         self._pids: defaultdict[str, set[int]] = defaultdict(set)

@@ -1,7 +1,7 @@
 """Inside supervisord: the end of a process is noticed at once, and its successors are spaced.
 
 supervisord (4.3.0) loads this as an rpcinterface, which is its way to be extended. Without it a
-process that is killed has a successor, and its end is told to event listeners, after 1.0 s (median;
+process that is killed has a successor, and event listeners learn of its end, after 1.0 s (median;
 supervisord sleeps until its poll of one second runs out), here after 0.01 s. And whatever ends
 within `startsecs` waits a second longer each further time, until supervisord gives it up for good,
 whether it cannot start or was killed from outside.

@@ -21,7 +21,7 @@ _LISTENS_AFTER = 0.5
 
 
 def reload_workers(rpc: Any, names: Iterable[str]) -> None:  # XML-RPC has no types
-    """Tell the processes of these names; one that does not run reads it at its start."""
+    """Signal the processes of these names; one that does not run reads it at its start."""
     for name in names:
         try:
             rpc.signalProcess(name, "HUP")
@@ -29,13 +29,13 @@ def reload_workers(rpc: Any, names: Iterable[str]) -> None:  # XML-RPC has no ty
             continue
 
 
-def reload_young_workers(rpc: Any, told: Iterable[ProcessInfo]) -> None:
-    """Tell those again that were only starting when they were told, and perhaps did not listen.
+def reload_young_workers(rpc: Any, signalled: Iterable[ProcessInfo]) -> None:
+    """Signal those again that were only starting before, and perhaps had no handler yet.
 
     They may have read queues.toml before it was edited. One that is not registered after some
     seconds does not start, and will read it when it does.
     """
-    young = {each.name for each in told if each.state == "STARTING"}
+    young = {each.name for each in signalled if each.state == "STARTING"}
     deadline = time.monotonic() + _PATIENCE
     while not_ready([each for each in processes() if each.name in young]):
         if time.monotonic() > deadline:
@@ -92,7 +92,7 @@ def _take(rpc: Any, change: Change) -> Sequence[Collection[str]]:
 
 
 def _rereading(change: Change, ended: Container[str]) -> list[ProcessInfo]:
-    """The processes that run, go on, and are to read queues.toml anew."""
+    """The processes that keep running and are to reread queues.toml."""
     if not change.rereads:
         return []
     names = [*conf_file.workers(change.new), "recovery", "web", "watch"]

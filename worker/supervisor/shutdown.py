@@ -39,9 +39,9 @@ def members() -> list[Member]:
 
 
 def end(pids: Iterable[int], patience: float) -> None:
-    """Tell processes to end; after `patience` seconds tell them again, and then kill them.
+    """Send SIGTERM to processes, after `patience` seconds once more, and then kill them.
 
-    A worker that is told once finishes or puts back its job; told twice, it drops what it does.
+    At the first SIGTERM a worker finishes or puts back its job; at the second it drops it.
     """
     remaining = set(pids)
     steps = ((signal.SIGTERM, patience), (signal.SIGTERM, 2), (signal.SIGKILL, 5))
@@ -136,20 +136,20 @@ Say = Callable[[str], None]
 def stop_processes(rpc: Any, chosen: Sequence[ProcessInfo], say: Say) -> None:  # it has no types
     """Have supervisord stop these processes, and wait until they have ended.
 
-    Workers first: the recovery sees to the jobs of those that end badly. Then the recovery, and
+    Workers first: the recovery puts back the jobs of those that end badly. Then the recovery, and
     Redis last, for both need it. supervisord alone would take a second for each program that it
     finds stopped before one that is not. `say` is given a line when there is something to wait for.
     """
     workers = [each for each in chosen if each.program not in {"redis", "recovery"}]
-    _tell_to_stop(rpc, workers)
+    _signal_to_stop(rpc, workers)
     _end(workers, say)
     for program, seconds in (("recovery", RECOVERY_STOP), ("redis", REDIS_STOP)):
         last = [each for each in chosen if each.program == program]
-        _tell_to_stop(rpc, last)
+        _signal_to_stop(rpc, last)
         wait_for([each.pid for each in last if each.pid], seconds)
 
 
-def _tell_to_stop(rpc: Any, chosen: Iterable[ProcessInfo]) -> None:
+def _signal_to_stop(rpc: Any, chosen: Iterable[ProcessInfo]) -> None:
     for process in chosen:
         try:
             rpc.stopProcess(process.name, False)
