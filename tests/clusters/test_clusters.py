@@ -20,13 +20,13 @@ def labels() -> dict[int, int]:
 
 def test_too_few_artists_are_waited_for(database: str) -> None:
     hear(EntityType.ARTIST, new_model(), 1, 11)
-    assert gmm.train_model("artist") == "waits for more: 11 of 50 artists"
+    assert gmm.train_model("artist") == "waits for more vectors: 11 of 50 artists"
     assert not clusters.clusters(EntityType.ARTIST)
 
 
 def test_a_few_artists_are_clustered_by_kmeans(database: str) -> None:
     hear(EntityType.ARTIST, new_model(), 1, 37)
-    assert gmm.train_model("artist") == "by K-means; waits for more: 37 of 50 artists"
+    assert gmm.train_model("artist") == "by K-means; waits for more vectors: 37 of 50 artists"
     assert sum(each.size for each in clusters.clusters(EntityType.ARTIST)) == 37
 
 
