@@ -50,7 +50,10 @@ def test_the_list_tells_what_is_waited_for(database: str) -> None:
     gmm.train_model("artist")
     done = CliRunner().invoke(cluster, ["list", "--json"], catch_exceptions=False)
     told = json.loads(done.stdout)
-    assert told["standing"]["artist"]["remark"] == "by K-means; waits for more vectors: 37 of 50 artists"
+    assert (
+        told["standing"]["artist"]["remark"]
+        == "by K-means; waits for more vectors: 37 of 50 artists"
+    )
     assert sum(each["size"] for each in told["clusters"]) == 37
 
 

@@ -133,7 +133,7 @@ def test_a_killed_training_leaves_the_old_model_whole(
     assert VectorModel.select().count() == 2
     assert vectors.current_model() == before[0]
     assert similar_to(trained.drums[0]) == near
-    assert trainer.means is vectorization_model.mean_vectors
+    assert trainer.mean_vectors is vectorization_model.mean_vectors
     vectorization.train("again")
     assert [row.reason for row in VectorModel.select().order_by(VectorModel.id)] == [
         "test",
