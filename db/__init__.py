@@ -1,1 +1,1 @@
-"""What is known: tables, migrations, and every query, by subject."""
+"""The database: tables, migrations, settings, and every query, by subject."""

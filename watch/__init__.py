@@ -1,1 +1,1 @@
-"""Who looks: the program that notices what happens in the library and has it scanned."""
+"""The watcher: receives file-system events of the library, and enqueues scans."""

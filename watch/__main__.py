@@ -42,12 +42,12 @@ def main() -> None:
         with hold_slot("watch", 1):
             _watch()
     except Exception as error:
-        told = explained(error)
-        if told.exit_code is ExitCode.UNFORESEEN:
+        failure = explained(error)
+        if failure.exit_code is ExitCode.UNFORESEEN:
             log.exception("this is a fault of musicfleet")
-        click.echo(f"watch: {told}", err=True)
+        click.echo(f"watch: {failure}", err=True)
         sys.stderr.flush()
-        os._exit(told.exit_code)  # a thread may wait for a share that does not answer
+        os._exit(failure.exit_code)  # a thread may wait for a share that does not answer
 
 
 def _watch() -> None:
@@ -56,7 +56,7 @@ def _watch() -> None:
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, _reload)
     caretakers: dict[str, RootWatcher] = {}
-    told: list[watch_state.WatchedRoot] | None = None
+    reported: list[watch_state.WatchedRoot] | None = None
     looks = 0
     while not stop.is_set():
         if looks % _ROOTS_EVERY == 0:
@@ -66,8 +66,8 @@ def _watch() -> None:
             if each.fault is not None:
                 raise each.fault
         standing = [each.standing for each in caretakers.values()]
-        if standing != told:
-            told = standing
+        if standing != reported:
+            reported = standing
             watch_state.publish(standing)
         stop.wait(_EVERY)
     for each in caretakers.values():

@@ -1,3 +1,3 @@
-"""Who does it: topology, dispatch, the worker processes, supervision and the command line."""
+"""The fleet: topology, dispatch, worker processes, supervision and the command line."""
 
 __version__ = "0.1.0"

@@ -1,1 +1,1 @@
-"""Images, the files they come from, and which one each track, album or artist shows."""
+"""Images, the files they come from, and the covers of tracks, albums and artists."""

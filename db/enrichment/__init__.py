@@ -1,1 +1,1 @@
-"""What providers on the web say of tracks, albums and artists, and what is still to be asked."""
+"""Facts of providers on tracks, albums and artists, and the needs for more of them."""

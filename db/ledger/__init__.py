@@ -1,4 +1,4 @@
-"""The ledger: what each entity still needs, who works on it, and how it ended.
+"""The ledger: the needs of each entity, the attempts that lease them, and their outcomes.
 
 A need is written in the transaction that made it. An attempt of a job leases rows, works, and
 settles them in the transaction that writes its result. A row that was reset to "todo" in between is

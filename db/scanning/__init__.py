@@ -1,1 +1,1 @@
-"""Scans and their chunks, which files they take, and the problems that files have."""
+"""Scans and their chunks, the files that they cover, and the problems of files."""

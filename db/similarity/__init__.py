@@ -1,1 +1,1 @@
-"""Vectors and their models, nearest neighbours, clusters, and how well the models hold up."""
+"""Vectors and their models, nearest neighbours, clusters, and the health of the models."""

@@ -1,1 +1,1 @@
-"""The connection, the schema, and what queries share whatever they are about."""
+"""The connection, the schema, and what all queries share."""

@@ -136,7 +136,7 @@ def _of_model(model: ModelStatus) -> str:
 def queue_rows(queues: Sequence[fleet_status.QueueStatus]) -> list[list[str]]:
     """The rows of a table of queues, its heading first.
 
-    On a terminal, where room is scarce, columns in which no queue has anything are left out.
+    On a terminal, where space is scarce, columns in which no queue has anything are left out.
     """
     rows = [list(_HEADING)]
     for queue in queues:

@@ -1,4 +1,4 @@
-"""The one door to the queues: a caller names a job, `queues.toml` says where it goes.
+"""Enqueuing: a caller names a job, and queues.toml says which queue it goes to.
 
 Jobs use this module too: `job` marks them, `current_attempt` names the attempt that runs.
 """

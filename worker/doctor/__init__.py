@@ -1,6 +1,6 @@
-"""The doctor: what is wrong with the fleet and its surroundings, how bad, and how to mend it.
+"""The doctor: finds faults of the fleet and its surroundings, and repairs what is safe to repair.
 
-One subject a file. `fleet doctor` and the web page's /healthz both go through these doors.
+One subject a file. `fleet doctor` and the web UI use these functions.
 """
 
 from worker.doctor.examination import Mended, examine, mend

@@ -1,1 +1,1 @@
-"""What maintenance jobs do with the fleet's processes and queues."""
+"""Maintenance of processes and queues: rebalancing, health reports, expired jobs."""

@@ -1,4 +1,4 @@
-"""What can be done with the jobs of a queue while the fleet runs.
+"""Reading, pausing, clearing, moving and retrying the jobs of queues while the fleet runs.
 
 Every change of a job is one atomic step of Redis, so an end in the middle of a long one loses no
 job and doubles none; what was not reached stays where it was, and the same call goes on with it.

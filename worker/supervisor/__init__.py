@@ -1,1 +1,1 @@
-"""supervisord: the configuration it is given, and starting, asking and stopping it."""
+"""supervisord: rendering its configuration, starting, querying, changing and stopping it."""

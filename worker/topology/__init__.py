@@ -1,4 +1,4 @@
-"""The fleet as queues.toml declares it: read, checked, and asked where a job goes.
+"""The topology of queues.toml: loading it, checking it, and routing jobs.
 
 `load` returns a sound `Topology` or raises `TopologyError` with every fault there is.
 """
