@@ -54,7 +54,7 @@ def _synthetic(count: int) -> int:
     chosen = random.choice(count, min(count, mixtures.ROWS), replace=False)
     mixture = mixtures.fit_new(rows[chosen]).mixture
     for start in range(0, count, _BLOCK):
-        mixtures.memberships(mixture, rows[start : start + _BLOCK])
+        mixture.memberships(rows[start : start + _BLOCK])
     seconds = time.perf_counter() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
@@ -63,7 +63,7 @@ def _synthetic(count: int) -> int:
     plain = KMeans(len(mixture.means), n_init=1, random_state=0).fit(rows[chosen]).predict(rows)
     theirs = adjusted_rand_score(truth, plain)
     first = mixtures.fit_new(rows[random.choice(old, min(len(old), mixtures.ROWS))]).mixture
-    later = mixtures.fit_on(rows[chosen], first).mixture
+    later = first.moved(rows[chosen], by_kmeans=False).mixture
     kept = float(np.mean(_labels(first, rows[old]) == _labels(later, rows[old])))
 
     print(f"{count:,} tracks, {len(mixture.means)} clusters of {GROUPS}")
@@ -78,10 +78,7 @@ def _synthetic(count: int) -> int:
 def _labels(
     mixture: mixtures.Mixture, rows: mixtures.Floats
 ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    parts = [
-        mixtures.labels(mixture, rows[start : start + _BLOCK])
-        for start in range(0, len(rows), _BLOCK)
-    ]
+    parts = [mixture.labels(rows[start : start + _BLOCK]) for start in range(0, len(rows), _BLOCK)]
     return np.concatenate(parts)
 
 

@@ -74,11 +74,11 @@ def _compare(makers: Sequence[str], rows: Rows, coefficients: Rows) -> bool:
 
 
 def _divided(rows: Rows, count: int, seed: int) -> Labels:
-    return mixtures.labels(mixtures.fit_kmeans(rows, count, seed).mixture, rows)
+    return mixtures.fit_kmeans(rows, count, seed).mixture.labels(rows)
 
 
 def _mixed(rows: Rows, counts: Sequence[int], seed: int) -> Labels:
-    return mixtures.labels(mixtures.fit_new(rows, counts, seed).mixture, rows)
+    return mixtures.fit_new(rows, counts, seed).mixture.labels(rows)
 
 
 def _plain(rows: Rows, count: int, seed: int) -> Labels:

@@ -190,48 +190,6 @@ def stale(model: FittedModel, after: int, most: int) -> list[int]:
     return [entity_id for (entity_id,) in tuples(query)]
 
 
-def begin_model(
-    entity_type: EntityType, columns: Mapping[str, object], kept: Sequence[int | None]
-) -> tuple[int, list[int]]:
-    """Store a model that is not ready yet, and a cluster for each of its components.
-
-    `kept` has, for each component, the cluster that goes on, or None for a new one. Returns the
-    model's id and the clusters in the order of the components.
-    """
-    now = utc_now()
-    with transaction():
-        model = ClusterModel.create(entity_type=entity_type, **columns)
-        ids = [
-            Cluster.create(entity_type=entity_type, name="", size=0, made_at=now, retired_at=now).id
-            if each is None
-            else each
-            for each in kept
-        ]
-    return model.id, ids
-
-
-def finish_model(
-    model_id: int, parameters: bytes, cluster_ids: Sequence[int], names: Mapping[int, str]
-) -> None:
-    """Have a model, whose memberships are all written, be the one in use, with these clusters."""
-    now = utc_now()
-    sizes = _sizes(model_id)
-    with transaction():
-        model = ClusterModel.get_by_id(model_id)
-        mine = Cluster.entity_type == model.entity_type
-        Cluster.update(retired_at=now).where(
-            mine, Cluster.retired_at.is_null(), Cluster.id.not_in(list(cluster_ids))
-        ).execute()
-        for each in cluster_ids:
-            size = sizes.get(each, 0)
-            Cluster.update(name=names[each], size=size, retired_at=None if size else now).where(
-                Cluster.id == each
-            ).execute()
-        ClusterModel.update(ready_at=now, parameters=parameters).where(
-            ClusterModel.id == model_id
-        ).execute()
-
-
 def record(model_id: int, members: Sequence[Member]) -> None:
     """Write memberships by a model, in place of those that these entities have by it."""
     by_entity: dict[int, list[Member]] = {}
@@ -283,19 +241,65 @@ def _sizes(model_id: int) -> dict[int, int]:
     return dict(tuples(query))
 
 
-def sample(model_id: int, cluster_id: int, most: int) -> list[int]:
-    """Some of those whose primary cluster by this model it is, the surest."""
-    query = (
-        ClusterMembership.select(ClusterMembership.entity_id)
-        .where(
-            ClusterMembership.model == model_id,
-            ClusterMembership.cluster == cluster_id,
-            ClusterMembership.is_primary,
+class ClustersInMaking:
+    """A model whose memberships are being written, and its clusters; it is not in use yet."""
+
+    def __init__(
+        self,
+        entity_type: EntityType,
+        columns: Mapping[str, object],
+        kept: Sequence[int | None],
+    ) -> None:
+        """Store the model, and a cluster for each of its components.
+
+        `kept` has, for each component, the cluster that goes on, or None for a new one.
+        """
+        now = utc_now()
+        with transaction():
+            model = ClusterModel.create(entity_type=entity_type, **columns)
+            self.cluster_ids: list[int] = [
+                Cluster.create(
+                    entity_type=entity_type, name="", size=0, made_at=now, retired_at=now
+                ).id
+                if each is None
+                else each
+                for each in kept
+            ]
+            """In the order of the components."""
+        self.model_id: int = model.id
+
+    def sample(self, cluster_id: int, most: int) -> list[int]:
+        """Some of those whose primary cluster by this model it is, the surest."""
+        query = (
+            ClusterMembership.select(ClusterMembership.entity_id)
+            .where(
+                ClusterMembership.model == self.model_id,
+                ClusterMembership.cluster == cluster_id,
+                ClusterMembership.is_primary,
+            )
+            .order_by(ClusterMembership.probability.desc(), ClusterMembership.entity_id)
+            .limit(most)
         )
-        .order_by(ClusterMembership.probability.desc(), ClusterMembership.entity_id)
-        .limit(most)
-    )
-    return [entity_id for (entity_id,) in tuples(query)]
+        return [entity_id for (entity_id,) in tuples(query)]
+
+    def put_in_use(self, parameters: bytes, names: Mapping[int, str]) -> None:
+        """Have the model, whose memberships are all written, be the one in use."""
+        now = utc_now()
+        sizes = _sizes(self.model_id)
+        with transaction():
+            model = ClusterModel.get_by_id(self.model_id)
+            mine = Cluster.entity_type == model.entity_type
+            Cluster.update(retired_at=now).where(
+                mine, Cluster.retired_at.is_null(), Cluster.id.not_in(self.cluster_ids)
+            ).execute()
+            for each in self.cluster_ids:
+                size = sizes.get(each, 0)
+                Cluster.update(name=names[each], size=size, retired_at=None if size else now).where(
+                    Cluster.id == each
+                ).execute()
+            ClusterModel.update(ready_at=now, parameters=parameters).where(
+                ClusterModel.id == self.model_id
+            ).execute()
 
 
 def drop_old(models: int, retired_days: int) -> tuple[int, int]:

@@ -186,55 +186,56 @@ class TrainedModel(NamedTuple):
     parameters: bytes
 
 
-def begin_model(reason: str, trained: TrainedModel) -> ModelVersion:
-    """Write a model that is not in use yet."""
-    with transaction():
-        row = VectorModel.create(reason=reason, in_training=True, **trained._asdict())
-    return ModelVersion._make(getattr(row, name) for name in ModelVersion._fields)
+class ModelInTraining:
+    """A model whose vectors are being made; it is not in use yet."""
+
+    def __init__(self, reason: str, trained: TrainedModel) -> None:
+        """Write the model's row."""
+        with transaction():
+            row = VectorModel.create(reason=reason, in_training=True, **trained._asdict())
+        self.version = ModelVersion._make(getattr(row, name) for name in ModelVersion._fields)
+
+    def record(self, entity_type: EntityType, made: Mapping[int, bytes]) -> None:
+        """Write vectors by this model. Raises WrongDimensionError.
+
+        Entities that nobody ever asked a vector for have a row in the ledger from now on.
+        """
+        unasked = {"kind": Kind.VECTOR, "entity_type": entity_type, "state": State.NONE}
+        rows = [{**unasked, "entity_id": each, "reason": IN_TRAINING} for each in made]
+        with transaction():
+            record_vectors(entity_type, self.version, made)
+            for part in slices(rows):
+                LedgerRow.insert_many(part).on_conflict_ignore().execute()
+
+    def put_in_use(self) -> None:
+        """Have this model be the one in use, all at once; then delete what older ones left.
+
+        What changed since it began, or has no vector by it, is to be done; what it made is done. An
+        attempt at work loses its leases, for it would write vectors by the model before.
+        """
+        model = self.version
+        with transaction():
+            if not is_sqlite():  # where the transaction is the only one that writes
+                database.execute_sql("LOCK TABLE ledger IN EXCLUSIVE MODE")
+            _vectors_needed(LedgerRow.state == State.LEASED)
+            _vectors_needed((LedgerRow.state != State.TODO) & ~fn.EXISTS(_vector_of_row(model)))
+            _vectors_needed((LedgerRow.state != State.TODO) & fn.EXISTS(_vector_made_since(model)))
+            LedgerRow.update(state=State.DONE, reason=None, look_again_at=None).where(
+                LedgerRow.kind == Kind.VECTOR, LedgerRow.state.in_([State.NONE, State.FAILED])
+            ).execute()
+            VectorModel.update(in_training=False).where(VectorModel.id == model.id).execute()
+        _drop_old_models()
+
+    @staticmethod
+    def drop_unfinished() -> None:
+        """Delete the models whose training was ended, with their vectors."""
+        for model_id in _model_ids(VectorModel.in_training):
+            _drop_vectors(Vector.model == model_id)
+            VectorModel.delete().where(VectorModel.id == model_id).execute()
 
 
-def record_in_training(
-    model: ModelVersion, entity_type: EntityType, made: Mapping[int, bytes]
-) -> None:
-    """Write vectors by a model in training. Raises WrongDimensionError.
-
-    Entities that nobody ever asked a vector for have a row in the ledger from now on.
-    """
-    unasked = {"kind": Kind.VECTOR, "entity_type": entity_type, "state": State.NONE}
-    rows = [{**unasked, "entity_id": each, "reason": IN_TRAINING} for each in made]
-    with transaction():
-        record_vectors(entity_type, model, made)
-        for part in slices(rows):
-            LedgerRow.insert_many(part).on_conflict_ignore().execute()
-
-
-def put_in_use(model: ModelVersion) -> None:
-    """Have this model be the one in use, all at once.
-
-    What changed since it began, or has no vector by it, is to be done; what it made is done. An
-    attempt at work loses its leases, for it would write vectors by the model before.
-    """
-    with transaction():
-        if not is_sqlite():  # where the transaction is the only one that writes
-            database.execute_sql("LOCK TABLE ledger IN EXCLUSIVE MODE")
-        _vectors_needed(LedgerRow.state == State.LEASED)
-        _vectors_needed((LedgerRow.state != State.TODO) & ~fn.EXISTS(_vector_of_row(model)))
-        _vectors_needed((LedgerRow.state != State.TODO) & fn.EXISTS(_vector_made_since(model)))
-        LedgerRow.update(state=State.DONE, reason=None, look_again_at=None).where(
-            LedgerRow.kind == Kind.VECTOR, LedgerRow.state.in_([State.NONE, State.FAILED])
-        ).execute()
-        VectorModel.update(in_training=False).where(VectorModel.id == model.id).execute()
-
-
-def drop_unfinished_models() -> None:
-    """Delete the models whose training was ended, with their vectors."""
-    for model_id in _model_ids(VectorModel.in_training):
-        _drop_vectors(Vector.model == model_id)
-        VectorModel.delete().where(VectorModel.id == model_id).execute()
-
-
-def drop_old_models() -> None:
-    """Delete the vectors of all models but the one in use, and the models beyond KEPT."""
+def _drop_old_models() -> None:
+    """Delete the vectors of all models but the one in use, and the models beyond MODELS_KEPT."""
     newest_first = _model_ids(~VectorModel.in_training)
     for model_id in newest_first[1:]:
         _drop_vectors(Vector.model == model_id)

@@ -20,13 +20,13 @@ def train_model(entity_type: str) -> str:
     remark. Raises ValueError for another type.
     """
     kind = _kind(entity_type)
-    standing = clusters.cluster_state(kind)
-    if standing.vectors >= clusters.FEW[kind]:
+    state = clusters.cluster_state(kind)
+    if state.vectors >= clusters.FEW[kind]:
         from jobs.gmm.cluster_model import train  # noqa: PLC0415  # brings NumPy and scikit-learn
 
         train(kind)
-        standing = clusters.cluster_state(kind)
-    return standing.remark
+        state = clusters.cluster_state(kind)
+    return state.remark
 
 
 @job
@@ -76,39 +76,39 @@ def _kind(entity_type: str) -> EntityType:
     return EntityType(entity_type)
 
 
-def _due(standing: clusters.ClusterState) -> bool:
+def _due(state: clusters.ClusterState) -> bool:
     """Whether a new model is needed: there is none, or for other vectors, or a makeshift."""
-    model, kind = standing.model, standing.entity_type
-    if standing.vectors < clusters.FEW[kind]:
+    model, kind = state.model, state.entity_type
+    if state.vectors < clusters.FEW[kind]:
         return False
     version = vectors.current_model()
     if model is None or version is None or model.vector_model != version.id:
         return True
-    return model.entities < clusters.ENOUGH[kind] <= standing.vectors
+    return model.entities < clusters.ENOUGH[kind] <= state.vectors
 
 
 def _cluster_all(kind: EntityType) -> int:
-    standing = clusters.cluster_state(kind)
-    if _due(standing):
+    state = clusters.cluster_state(kind)
+    if _due(state):
         train_model(str(kind))
-        return standing.vectors
-    if standing.model is None or standing.vectors < clusters.FEW[kind]:
+        return state.vectors
+    if state.model is None or state.vectors < clusters.FEW[kind]:
         return 0
     from jobs.gmm.cluster_model import assign_all  # noqa: PLC0415  # brings NumPy
 
-    return assign_all(standing.model)
+    return assign_all(state.model)
 
 
 def _refresh(kind: EntityType) -> int:
-    standing = clusters.cluster_state(kind)
-    if _due(standing):
+    state = clusters.cluster_state(kind)
+    if _due(state):
         train_model(str(kind))
-        return standing.vectors
-    if standing.model is None or not clusters.stale(standing.model, 0, 1):
+        return state.vectors
+    if state.model is None or not clusters.stale(state.model, 0, 1):
         return 0
     from jobs.gmm.cluster_model import assign_stale  # noqa: PLC0415  # brings NumPy
 
-    return assign_stale(standing.model)
+    return assign_stale(state.model)
 
 
 def _cluster(kind: EntityType, entity_ids: list[int]) -> int:

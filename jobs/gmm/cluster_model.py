@@ -41,7 +41,7 @@ def train(kind: EntityType) -> None:
     earlier = clusters.current_model(kind)
     fit, warm = _fit(kind, version, rows[1], len(ids), earlier)
     kept = _kept(kind, fit.mixture, rows, earlier, warm)
-    model_id, own = clusters.begin_model(
+    made = clusters.ClustersInMaking(
         kind,
         {
             "method": "kmeans" if fit.bic is None else "gmm",
@@ -54,37 +54,33 @@ def train(kind: EntityType) -> None:
         },
         kept,
     )
-    mixture = fit.mixture._replace(clusters=np.array(own, np.int64))
+    mixture = fit.mixture._replace(clusters=np.array(made.cluster_ids, np.int64))
     for block in vectors.blocks(kind, version):
         some = _array([numbers for _, numbers in block], version)
-        clusters.record(model_id, _members(mixture, [each for each, _ in block], some))
-    clusters.finish_model(model_id, mixture.packed(), own, cluster_names(kind, model_id, own))
+        clusters.record(made.model_id, _members(mixture, [each for each, _ in block], some))
+    made.put_in_use(mixture.packed(), cluster_names(kind, made))
 
 
 def assign_all(model: FittedModel) -> int:
     """Assign every entity by this model; how many."""
-    return _assign_ids(model, _ids(EntityType(model.entity_type), _version(model)).tolist())
+    return assign(model, _ids(EntityType(model.entity_type), _version(model)).tolist())
 
 
 def assign_stale(model: FittedModel) -> int:
     """Assign what has no membership by this model, or a newer vector; how many."""
     done, after = 0, 0
     while some := clusters.stale(model, after, _BLOCK):
-        done += _assign_ids(model, some)
+        done += assign(model, some)
         after = some[-1]
     return done
 
 
 def assign(model: FittedModel, entity_ids: Sequence[int]) -> int:
     """Assign these by this model; how many have a vector."""
-    return _assign_ids(model, entity_ids)
-
-
-def _assign_ids(model: FittedModel, entity_ids: Sequence[int]) -> int:
     version = _version(model)
     if version.id != model.vector_model:
         return 0
-    mixture = mixtures.unpacked(clusters.parameters(model.id))
+    mixture = Mixture.unpacked(clusters.parameters(model.id))
     done = 0
     for start in range(0, len(entity_ids), _BLOCK):
         some = entity_ids[start : start + _BLOCK]
@@ -115,8 +111,8 @@ def _fit(
         and count < _GROWN * earlier.searched
         and makeshift == (earlier.entities < clusters.ENOUGH[kind])
     ):
-        go_on = mixtures.divide_on if earlier.method == "kmeans" else mixtures.fit_on
-        return go_on(rows, mixtures.unpacked(clusters.parameters(earlier.id))), True
+        mixture = Mixture.unpacked(clusters.parameters(earlier.id))
+        return mixture.moved(rows, by_kmeans=earlier.method == "kmeans"), True
     return (mixtures.fit_kmeans(rows) if makeshift else mixtures.fit_new(rows)), False
 
 
@@ -132,9 +128,9 @@ def _kept(
     if earlier is None:
         return [None] * count
     if warm:
-        return list(mixtures.unpacked(clusters.parameters(earlier.id)).clusters.tolist())
+        return list(Mixture.unpacked(clusters.parameters(earlier.id)).clusters.tolist())
     before = clusters.memberships_of(kind, rows[0])
-    now = mixtures.labels(mixture, rows[1])
+    now = mixture.labels(rows[1])
     known = sorted({each[0].cluster_id for each in before.values()})
     shared = np.zeros((count, len(known)))
     for entity_id, component in zip(rows[0], now.tolist(), strict=True):
@@ -175,7 +171,7 @@ def _members(mixture: Mixture, ids: Sequence[int], rows: Floats) -> list[Member]
     own = mixture.clusters.tolist()
     return [
         Member(entity_id, own[component], chance, not place)
-        for entity_id, found in zip(ids, mixtures.memberships(mixture, rows), strict=True)
+        for entity_id, found in zip(ids, mixture.memberships(rows), strict=True)
         for place, (component, chance) in enumerate(found)
     ]
 
@@ -188,11 +184,11 @@ _PRIOR = 2
 """Tracks without any word, added to each cluster: one track alone proves little."""
 
 
-def cluster_names(kind: EntityType, model_id: int, cluster_ids: Sequence[int]) -> dict[int, str]:
+def cluster_names(kind: EntityType, made: clusters.ClustersInMaking) -> dict[int, str]:
     """A name for each cluster, unique among them; one that still fits stays."""
+    cluster_ids = made.cluster_ids
     terms = {
-        each: cluster_terms.terms(kind, clusters.sample(model_id, each, _TRACKS_SAMPLED))
-        for each in cluster_ids
+        each: cluster_terms.terms(kind, made.sample(each, _TRACKS_SAMPLED)) for each in cluster_ids
     }
     genres = _distinctive({each: (of.genres, of.tracks) for each, of in terms.items()})
     tags = _distinctive({each: (of.tags, of.tracks) for each, of in terms.items()})

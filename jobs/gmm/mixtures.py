@@ -56,23 +56,65 @@ class Mixture(NamedTuple):
         np.savez(file, allow_pickle=False, **self._asdict())
         return file.getvalue()
 
+    @classmethod
+    def unpacked(cls, stored: bytes) -> "Mixture":
+        """The mixture that `packed` wrote."""
+        with np.load(BytesIO(stored), allow_pickle=False) as arrays:
+            return cls(**{name: arrays[name] for name in cls._fields})
+
+    def moved(self, vectors: Floats, *, by_kmeans: bool) -> "Fit":
+        """Fitted to these vectors from where it is: its components keep their order."""
+        rows = self._projected(vectors)
+        if by_kmeans:
+            again = KMeans(len(self.means), init=self.means, n_init=1)
+            return _divided(self.centre, self.axes, rows, again)
+        start = GaussianMixture(
+            len(self.means),
+            covariance_type="diag",
+            weights_init=self.weights,
+            means_init=self.means,
+            precisions_init=self.precisions,
+            random_state=0,
+        )
+        model, bic = _fitted(start, rows)
+        fitted = _mixture(self.centre, self.axes, model.weights_, model.means_, model.precisions_)
+        return Fit(fitted, bic)
+
+    def memberships(self, vectors: Floats) -> list[list[tuple[int, float]]]:
+        """For each row its components that matter and their probabilities, the likeliest first."""
+        chances = self._chances(vectors)
+        order = np.argsort(-chances, axis=1, kind="stable")[:, :_MOST]
+        values = np.take_along_axis(chances, order, axis=1)
+        return [
+            [(each, value) for n, (each, value) in enumerate(pairs) if not n or value >= _LEAST]
+            for pairs in (
+                list(zip(*row, strict=True))
+                for row in zip(order.tolist(), values.tolist(), strict=True)
+            )
+        ]
+
+    def labels(self, vectors: Floats) -> npt.NDArray[np.int64]:
+        """The likeliest component of each row."""
+        return np.asarray(self._chances(vectors).argmax(1), np.int64)
+
+    def _projected(self, vectors: Floats) -> Floats:
+        """Vectors along the principal axes; (rows, d)."""
+        return np.asarray((vectors - self.centre) @ self.axes.T)
+
+    def _chances(self, vectors: Floats) -> Floats:
+        """(rows, k); each row sums to 1."""
+        rows, precise, means = self._projected(vectors), self.precisions, self.means
+        far = rows**2 @ precise.T - 2 * rows @ (means * precise).T + (means**2 * precise).sum(1)
+        logs = 0.5 * (np.log(precise).sum(1) - far) + np.log(self.weights + 1e-300)
+        chances = np.exp(logs - logs.max(1, keepdims=True))
+        return np.asarray(chances / chances.sum(1, keepdims=True))
+
 
 class Fit(NamedTuple):
     """A mixture, and its Bayesian information criterion (None for K-means)."""
 
     mixture: Mixture
     bic: float | None
-
-
-def unpacked(stored: bytes) -> Mixture:
-    """The mixture that `packed` wrote."""
-    with np.load(BytesIO(stored), allow_pickle=False) as arrays:
-        return Mixture(**{name: arrays[name] for name in Mixture._fields})
-
-
-def projected(mixture: Mixture, vectors: Floats) -> Floats:
-    """Vectors along the principal axes; (rows, d)."""
-    return np.asarray((vectors - mixture.centre) @ mixture.axes.T)
 
 
 def fit_kmeans(vectors: Floats, count: int | None = None, seed: int = 0) -> Fit:
@@ -104,56 +146,6 @@ def fit_new(vectors: Floats, counts: Sequence[int] = COUNTS, seed: int = 0) -> F
     )
     fitted = _mixture(centre, axes, model.weights_, model.means_, model.precisions_)
     return Fit(fitted, bic)
-
-
-def divide_on(vectors: Floats, earlier: Mixture) -> Fit:
-    """What K-means found earlier, moved likewise as by `fit_on`."""
-    again = KMeans(len(earlier.means), init=earlier.means, n_init=1)
-    return _divided(earlier.centre, earlier.axes, projected(earlier, vectors), again)
-
-
-def fit_on(vectors: Floats, earlier: Mixture) -> Fit:
-    """The earlier mixture, moved to where these vectors are: its components keep their order."""
-    rows = projected(earlier, vectors)
-    start = GaussianMixture(
-        len(earlier.means),
-        covariance_type="diag",
-        weights_init=earlier.weights,
-        means_init=earlier.means,
-        precisions_init=earlier.precisions,
-        random_state=0,
-    )
-    model, bic = _fitted(start, rows)
-    fitted = _mixture(earlier.centre, earlier.axes, model.weights_, model.means_, model.precisions_)
-    return Fit(fitted, bic)
-
-
-def memberships(mixture: Mixture, vectors: Floats) -> list[list[tuple[int, float]]]:
-    """For each row its components that matter and their probabilities, the likeliest first."""
-    chances = _chances(mixture, projected(mixture, vectors))
-    order = np.argsort(-chances, axis=1, kind="stable")[:, :_MOST]
-    values = np.take_along_axis(chances, order, axis=1)
-    return [
-        [(each, value) for n, (each, value) in enumerate(pairs) if not n or value >= _LEAST]
-        for pairs in (
-            list(zip(*row, strict=True))
-            for row in zip(order.tolist(), values.tolist(), strict=True)
-        )
-    ]
-
-
-def labels(mixture: Mixture, vectors: Floats) -> npt.NDArray[np.int64]:
-    """The likeliest component of each row."""
-    return np.asarray(_chances(mixture, projected(mixture, vectors)).argmax(1), np.int64)
-
-
-def _chances(mixture: Mixture, rows: Floats) -> Floats:
-    """(rows, k); each row sums to 1."""
-    precise, means = mixture.precisions, mixture.means
-    far = rows**2 @ precise.T - 2 * rows @ (means * precise).T + (means**2 * precise).sum(1)
-    logs = 0.5 * (np.log(precise).sum(1) - far) + np.log(mixture.weights + 1e-300)
-    chances = np.exp(logs - logs.max(1, keepdims=True))
-    return np.asarray(chances / chances.sum(1, keepdims=True))
 
 
 def _axes(vectors: Floats, most: int) -> tuple[Floats, Floats, Floats]:

@@ -19,7 +19,7 @@ from db.similarity.neighbours import Floats, VectorMatrix, vector_matrix
 from db.similarity.vector_inputs import TrackInput
 from db.similarity.vectors import ModelVersion
 from jobs.vectorization.features import NUMBERS, genres, numbers
-from jobs.vectorization.model import Model, apply, from_bytes, standardised
+from jobs.vectorization.model import Model, apply, standardised
 
 NEAREST = 10
 _SAMPLE = 200
@@ -131,7 +131,7 @@ def _majority(found: Sequence[Sequence[str]]) -> str | None:
 
 def _model(version: ModelVersion) -> Model:
     try:
-        model = from_bytes(vectors.parameters(version.id))
+        model = Model.unpacked(vectors.parameters(version.id))
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UnreadableModelError(
             f"the parameters of model {version.id} cannot be read"

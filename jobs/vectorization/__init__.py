@@ -42,10 +42,13 @@ def batch(track_ids: list[int]) -> None:
     if not leased or model is None:
         _settle(attempt, None, dict.fromkeys(leased), NO_MODEL)
         return
-    from jobs.vectorization.model import from_bytes  # noqa: PLC0415  # NumPy, in the child alone
-    from jobs.vectorization.model import track_vectors as vectors_of  # noqa: PLC0415
+    from jobs.vectorization.model import (  # noqa: PLC0415  # NumPy, in the child alone
+        Model,
+        track_vectors,
+    )
 
-    made = vectors_of(from_bytes(vectors.parameters(model.id)), vector_inputs.inputs(leased))
+    parameters = Model.unpacked(vectors.parameters(model.id))
+    made = track_vectors(parameters, vector_inputs.inputs(leased))
     found = {track_id: made.get(track_id) for track_id in leased}
     _settle(attempt, model, found, NOTHING_KNOWN)
 

@@ -49,6 +49,18 @@ class Model(NamedTuple):
         """How many numbers a vector has."""
         return int(self.components.shape[1] + self.topics.shape[1])
 
+    def packed(self) -> bytes:
+        """The parameters as npz, which holds no pickles."""
+        file = io.BytesIO()
+        np.savez_compressed(file, allow_pickle=False, **self._asdict())
+        return file.getvalue()
+
+    @classmethod
+    def unpacked(cls, stored: bytes) -> "Model":
+        """The model of these parameters. Raises ValueError or KeyError for anything else."""
+        with np.load(io.BytesIO(stored), allow_pickle=False) as file:
+            return cls(*(file[name] for name in cls._fields))
+
 
 def track_vectors(model: Model, tracks: Sequence[TrackInput]) -> dict[int, bytes]:
     """The vector of each known track, in the bytes that `db.similarity.vectors` stores."""
@@ -82,19 +94,6 @@ def counts(vocabulary: npt.NDArray[np.str_], tracks: Sequence[TrackInput]) -> Ar
     for row, track in zip(table, tracks, strict=True):
         row[[places[word] for word in words(track) if word in places]] = 1
     return table
-
-
-def to_bytes(model: Model) -> bytes:
-    """The parameters as npz, which holds no pickles."""
-    file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **model._asdict())
-    return file.getvalue()
-
-
-def from_bytes(stored: bytes) -> Model:
-    """The model of these parameters. Raises ValueError or KeyError for anything else."""
-    with np.load(io.BytesIO(stored), allow_pickle=False) as file:
-        return Model(*(file[name] for name in Model._fields))
 
 
 def _unit(table: Array) -> Array:

@@ -15,9 +15,9 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import StandardScaler
 
 from db.models import EntityType, utc_now
-from db.similarity import tag_vocabulary, vector_inputs, vectors
+from db.similarity import tag_vocabulary, vector_inputs
 from db.similarity.vector_inputs import TrackInput
-from db.similarity.vectors import ModelVersion, TrainedModel
+from db.similarity.vectors import ModelInTraining, TrainedModel
 from jobs.vectorization.features import Array, genres, numbers, words
 from jobs.vectorization.first_model import FEWEST
 from jobs.vectorization.model import (
@@ -25,7 +25,6 @@ from jobs.vectorization.model import (
     counts,
     mean_vectors,
     standardised,
-    to_bytes,
     track_vectors,
 )
 
@@ -103,7 +102,7 @@ def train(reason: str, partway: Callable[[], None]) -> int | None:
 
     `partway` is called after each part.
     """
-    vectors.drop_unfinished_models()
+    ModelInTraining.drop_unfinished()
     # Before the tracks are read: what comes in between counts as new to the model.
     vocabulary = tag_vocabulary.vocabulary()
     sample, seen = _sample()
@@ -116,26 +115,23 @@ def train(reason: str, partway: Callable[[], None]) -> int | None:
         tracks=seen,
         genres=len({genre for track in sample for genre in genres(track)}),
         vocabulary=vocabulary.signature,
-        parameters=to_bytes(model),
+        parameters=model.packed(),
     )
-    version = vectors.begin_model(reason, trained)
-    _write_all(model, version, partway)
-    vectors.put_in_use(version)
-    vectors.drop_old_models()
-    return version.id
+    training = ModelInTraining(reason, trained)
+    _write_all(model, training, partway)
+    training.put_in_use()
+    return training.version.id
 
 
-def _write_all(model: Model, version: ModelVersion, partway: Callable[[], None]) -> None:
+def _write_all(model: Model, training: ModelInTraining, partway: Callable[[], None]) -> None:
     for part in _parts():
-        vectors.record_in_training(version, EntityType.TRACK, track_vectors(model, part))
+        training.record(EntityType.TRACK, track_vectors(model, part))
         partway()
     for entity_type in (EntityType.ALBUM, EntityType.ARTIST):
         after = 0
         while ids := vector_inputs.ids_of(entity_type, after, _PART):
             after = ids[-1]
-            vectors.record_in_training(
-                version, entity_type, mean_vectors(entity_type, version, ids)
-            )
+            training.record(entity_type, mean_vectors(entity_type, training.version, ids))
             partway()
 
 

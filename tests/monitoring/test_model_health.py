@@ -22,7 +22,7 @@ from db.models import (
 from db.settings.retraining_rules import rules
 from db.similarity import model_health, vectors
 from db.similarity.model_health import Health, Measures, Verdict
-from db.similarity.vectors import TrainedModel
+from db.similarity.vectors import ModelInTraining, TrainedModel
 from db.sql.connection import transaction
 from jobs import vectorization
 from jobs.monitoring import assess, check_model_health
@@ -75,9 +75,8 @@ def test_vectors_by_a_model_in_training_cover_nothing_yet(library: Library) -> N
     ids = trained_on(library)
     vectors.forget(EntityType.TRACK, ids[:15])
     one = TrainedModel(1, 60, 4, "", b"")
-    vectors.record_in_training(
-        vectors.begin_model("next", one), EntityType.TRACK, dict.fromkeys(ids[:15], b"four")
-    )
+    training = ModelInTraining("next", one)
+    training.record(EntityType.TRACK, dict.fromkeys(ids[:15], b"four"))
     assert measured().measures.coverage == 0.75
 
 

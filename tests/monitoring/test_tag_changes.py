@@ -8,7 +8,7 @@ from db.errors import SettingError
 from db.models import Track, VectorModel, utc_now
 from db.settings.retraining_rules import rules
 from db.similarity import tag_vocabulary, vectors
-from db.similarity.vectors import ModelVersion, TrainedModel
+from db.similarity.vectors import ModelInTraining, ModelVersion, TrainedModel
 from jobs import vectorization
 from jobs.maintenance import reconcile
 from jobs.monitoring import Decision, monitor_tag_changes, retraining_due
@@ -25,7 +25,7 @@ def trained(library: Library) -> Library:
     seen = tag_vocabulary.vocabulary()
     tag_vocabulary.notice(seen, utc_now(), forget_absent=True)
     known = TrainedModel(1, seen.tracks, 4, seen.signature, b"")
-    vectors.put_in_use(vectors.begin_model("test", known))
+    ModelInTraining("test", known).put_in_use()
     return library
 
 

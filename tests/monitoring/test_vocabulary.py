@@ -6,7 +6,7 @@ from db.models import Track, TrackGenre, utc_now
 from db.similarity import tag_vocabulary
 from db.similarity.tag_vocabulary import Vocabulary
 from db.similarity.vector_inputs import inputs
-from db.similarity.vectors import TrainedModel, begin_model
+from db.similarity.vectors import ModelInTraining, TrainedModel
 from jobs.vectorization.features import words
 from tests.monitoring.conftest import Library
 
@@ -80,7 +80,7 @@ def test_the_signature_of_the_library_is_that_of_its_words(library: Library) -> 
 
 def test_a_word_is_new_from_when_it_was_first_seen(library: Library) -> None:
     tag_vocabulary.notice(Vocabulary(1, {"genre:jazz": 1}), NOW - timedelta(days=1))
-    model = begin_model("test", TrainedModel(1, 1, 1, "", b""))._replace(trained_at=NOW)
+    model = ModelInTraining("test", TrainedModel(1, 1, 1, "", b"")).version._replace(trained_at=NOW)
     for hours in (1, 2):
         later = Vocabulary(2, {"genre:jazz": 1, "genre:rock": 1})
         tag_vocabulary.notice(later, NOW + timedelta(hours=hours))
@@ -91,7 +91,7 @@ def test_a_word_is_new_from_when_it_was_first_seen(library: Library) -> None:
 def test_a_word_that_comes_back_is_not_new_unless_a_model_was_trained_without_it(
     library: Library,
 ) -> None:
-    model = begin_model("test", TrainedModel(1, 1, 1, "", b""))._replace(trained_at=NOW)
+    model = ModelInTraining("test", TrainedModel(1, 1, 1, "", b"")).version._replace(trained_at=NOW)
     both, one = Vocabulary(2, {"genre:a": 1, "genre:b": 1}), Vocabulary(1, {"genre:a": 1})
     tag_vocabulary.notice(both, NOW - timedelta(hours=2))
     tag_vocabulary.notice(one, NOW + timedelta(hours=1))

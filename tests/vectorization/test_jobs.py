@@ -11,13 +11,14 @@ from db.library import audio_features
 from db.maintenance import removal
 from db.models import EntityType, Kind, LedgerRow, State, Vector, VectorModel
 from db.similarity import vector_inputs, vectors
+from db.similarity.vectors import ModelInTraining
 from db.sql.connection import transaction
 from jobs import vectorization
 from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.maintenance import reconcile
 from jobs.vectorization import model as vectorization_model
 from jobs.vectorization import trainer
-from jobs.vectorization.model import from_bytes
+from jobs.vectorization.model import Model
 from tests.vectorization.conftest import Library, heard, nearly, numbers
 from worker import dispatch
 
@@ -144,14 +145,13 @@ def test_a_killed_training_leaves_the_old_model_whole(
 def test_what_changed_while_a_model_was_in_training_is_made_anew_by_it(
     trained: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin = vectors.begin_model
+    begin = ModelInTraining.__init__
 
-    def changed_then(*arguments: Any) -> Any:
-        begun = begin(*arguments)
+    def changed_then(training: ModelInTraining, *arguments: Any) -> None:
+        begin(training, *arguments)
         vectorization.calculate(trained.drums[0])
-        return begun
 
-    monkeypatch.setattr(vectors, "begin_model", changed_then)
+    monkeypatch.setattr(ModelInTraining, "__init__", changed_then)
     vectorization.train("again")
     assert trained.need(trained.drums[0]).state == State.TODO
     assert trained.need(trained.drums[1]).state == State.DONE
@@ -203,7 +203,7 @@ def test_the_vector_of_an_album_goes_with_it(library: Library) -> None:
 def test_parameters_hold_no_pickles(trained: Library) -> None:
     model = vectors.current_model()
     assert model is not None
-    assert from_bytes(vectors.parameters(model.id)).dimension == model.dimension
+    assert Model.unpacked(vectors.parameters(model.id)).dimension == model.dimension
 
 
 def similar_to(track_id: int) -> list[int]:

@@ -35,9 +35,9 @@ def give_clusters(
         "vector_model": 1,
         "parameters": b"",
     }
-    model, ids = clusters.begin_model(kind, columns, [None] * len(groups))
-    by_name = dict(zip(groups, ids, strict=True))
+    made = clusters.ClustersInMaking(kind, columns, [None] * len(groups))
+    by_name = dict(zip(groups, made.cluster_ids, strict=True))
     for name, members in groups.items():
-        clusters.record(model, [Member(each, by_name[name], 1.0, True) for each in members])
-    clusters.finish_model(model, b"", ids, {cluster: name for name, cluster in by_name.items()})
+        clusters.record(made.model_id, [Member(each, by_name[name], 1.0, True) for each in members])
+    made.put_in_use(b"", {cluster: name for name, cluster in by_name.items()})
     return by_name
