@@ -3,24 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jobs.audio_analysis.decoder import ExcerptRequest, decode
-from jobs.audio_analysis.loudness import loudness
-from jobs.audio_analysis.rhythm import rhythm
-from jobs.audio_analysis.scores import Descriptors, scores, synthetic_tags
-from jobs.audio_analysis.spectrum import Excerpt, Spectrum, mel_decibels, mono
-from jobs.audio_analysis.timbre import Timbre, syllabic_part, timbre
-from jobs.audio_analysis.tonality import Tonality, camelot, key_name, tonality
+from jobs.audio_analysis.loudness import Loudness
+from jobs.audio_analysis.rhythm import Rhythm
+from jobs.audio_analysis.scores import Descriptors, Scores, synthetic_tags
+from jobs.audio_analysis.spectrum import Excerpt, Spectrum
+from jobs.audio_analysis.timbre import Timbre
+from jobs.audio_analysis.tonality import Tonality
 
 Features = dict[str, Any]
 """Columns of `audio_features` and their values, all JSON."""
 _SILENCE = 1e-5
 """No sample beyond -100 dBFS."""
 _DIGITS = 5
-
-
-def features_of_file(wanted: ExcerptRequest) -> Features:
-    """The features of a file's excerpt. Raises UnreadableFileError."""
-    return features(decode(wanted))
 
 
 def features(excerpt: Excerpt) -> Features:
@@ -30,22 +24,21 @@ def features(excerpt: Excerpt) -> Features:
         "start": round(excerpt.start, 2),
         "seconds": round(excerpt.seconds, 3),
     }
-    loud = loudness(excerpt)
+    loud = Loudness.of(excerpt)
     found |= {
         "loudness": loud.integrated,
         "loudness_range": loud.range,
         "peak": loud.peak,
         "dynamic_range": loud.dynamic_range,
     }
-    samples = mono(excerpt)
+    samples = excerpt.mono()
     del excerpt  # 30 MB that nobody needs any more
     if abs(samples).max() > _SILENCE:
         spectrum = Spectrum(samples)
-        mel = mel_decibels(spectrum)
-        descriptors = Descriptors(
-            rhythm(mel), tonality(samples), timbre(spectrum, mel), loud, syllabic_part(spectrum)
+        mel = spectrum.mel_decibels
+        found |= _described(
+            Descriptors(Rhythm.of(mel), Tonality.of(samples), Timbre.of(spectrum, mel), loud)
         )
-        found |= _described(descriptors)
     found["synthetic_tags"] = [list(tag) for tag in synthetic_tags(found)]
     return {name: _rounded(value) for name, value in found.items()}
 
@@ -60,18 +53,16 @@ def _described(descriptors: Descriptors) -> Features:
         "onset_rate": rhythmic.onset_rate,
         **_tonal(descriptors.tonality),
         **_timbral(descriptors.timbre),
-        **scores(descriptors)._asdict(),
+        **Scores.of(descriptors)._asdict(),
     }
 
 
 def _tonal(tonal: Tonality) -> Features:
-    named: Features = {"key": None, "mode": None, "camelot": None}
-    if tonal.key is not None and tonal.mode is not None:
-        named["key"] = key_name(tonal.key, tonal.mode)
-        named["mode"] = tonal.mode
-        named["camelot"] = camelot(tonal.key, tonal.mode)
+    key = tonal.key
     return {
-        **named,
+        "key": key and key.name,
+        "mode": key and key.mode,
+        "camelot": key and key.camelot,
         "key_confidence": tonal.confidence,
         "tuning": tonal.tuning,
         "chroma_mean": list(tonal.chroma_mean),
@@ -80,12 +71,12 @@ def _tonal(tonal: Tonality) -> Features:
     }
 
 
-def _timbral(colour: Timbre) -> Features:
+def _timbral(timbre: Timbre) -> Features:
     found: Features = {}
     for name in ("centroid", "bandwidth", "rolloff", "flatness", "zero_crossings", "rms"):
-        found[name], found[f"{name}_deviation"] = getattr(colour, name)
+        found[name], found[f"{name}_deviation"] = getattr(timbre, name)
     for name in ("contrast", "mfcc_mean", "mfcc_deviation"):
-        found[name] = list(getattr(colour, name))
+        found[name] = list(getattr(timbre, name))
     return found
 
 

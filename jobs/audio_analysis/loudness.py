@@ -40,23 +40,23 @@ class Loudness(NamedTuple):
     dynamic_range: float
     """dB from the RMS of the loudest fifth of half seconds up to the peak."""
 
-
-def loudness(excerpt: Excerpt) -> Loudness:
-    """The loudness of both channels at their own rate."""
-    k_weighting = _k_weighting(excerpt.rate)
-    peak, plain, weighted = 0.0, np.zeros(1), np.zeros(1)
-    for column in excerpt.samples.T:  # one at a time, for the sake of memory
-        channel = np.ascontiguousarray(column)
-        peak = max(peak, float(channel.max()), -float(channel.min()))
-        plain = plain + _step_powers(channel, excerpt.rate)
-        weighted = weighted + _step_powers(sosfilt(k_weighting, channel), excerpt.rate)
-    channels = excerpt.samples.shape[1]
-    return Loudness(
-        integrated=_integrated(weighted),
-        range=_range(weighted),
-        peak=float(20 * np.log10(max(peak, 1e-5))),
-        dynamic_range=_dynamic_range(plain, peak, channels),
-    )
+    @classmethod
+    def of(cls, excerpt: Excerpt) -> "Loudness":
+        """The loudness of both channels at their own rate."""
+        k_weighting = _k_weighting(excerpt.rate)
+        peak, plain, weighted = 0.0, np.zeros(1), np.zeros(1)
+        for column in excerpt.samples.T:  # one at a time, for the sake of memory
+            channel = np.ascontiguousarray(column)
+            peak = max(peak, float(channel.max()), -float(channel.min()))
+            plain = plain + _step_powers(channel, excerpt.rate)
+            weighted = weighted + _step_powers(sosfilt(k_weighting, channel), excerpt.rate)
+        channels = excerpt.samples.shape[1]
+        return cls(
+            integrated=_integrated(weighted),
+            range=_range(weighted),
+            peak=float(20 * np.log10(max(peak, 1e-5))),
+            dynamic_range=_dynamic_range(plain, peak, channels),
+        )
 
 
 def _k_weighting(rate: int) -> npt.NDArray[np.float32]:
@@ -86,9 +86,9 @@ def _lufs(power: Doubles | float) -> Doubles:
 def _gated(powers: Doubles, gate: float) -> Doubles:
     """What is louder than the absolute gate, and than the relative one."""
     audible = powers[_lufs(powers) > _SILENCE]
-    return (
-        audible[_lufs(audible) > _lufs(float(audible.mean())) + gate] if len(audible) else audible
-    )
+    if not len(audible):
+        return audible
+    return audible[_lufs(audible) > _lufs(float(audible.mean())) + gate]
 
 
 def _integrated(steps: Doubles) -> float | None:

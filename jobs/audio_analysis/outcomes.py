@@ -116,7 +116,7 @@ MEMORY = 1024 * 1024 * 1024
 longest excerpt makes less than 400 MB of them resident."""
 SECONDS = 120.0
 """Time that one file may take, the first one's import of the libraries included, though not that of
-compiling parts of them: see `compiled`."""
+compiling parts of them: see `ensure_compiled`."""
 _CODES = {
     FailureKind.MEMORY: ProblemCode.TOO_MUCH_MEMORY,
     FailureKind.TIME: ProblemCode.TOO_SLOW,
@@ -184,12 +184,12 @@ def write(done: Sequence[Analysis], attempt: Attempt) -> None:
 
 def _features_or_fault(item: tuple[str, float, float | None]) -> dict[str, Any]:
     """The features of a file, or its code and message. Runs in the child, which imports it all."""
-    from jobs.audio_analysis.decoder import ExcerptRequest  # noqa: PLC0415  # 120 MiB
-    from jobs.audio_analysis.features import features_of_file  # noqa: PLC0415
+    from jobs.audio_analysis.decoder import ExcerptRequest, decode  # noqa: PLC0415  # 120 MiB
+    from jobs.audio_analysis.features import features  # noqa: PLC0415
 
     _discard_stderr()
     try:
-        return features_of_file(ExcerptRequest(*item))
+        return features(decode(ExcerptRequest(*item)))
     except UnreadableFileError as error:
         return {"code": error.code.value, "message": str(error)}
 

@@ -66,24 +66,25 @@ class Rhythm(NamedTuple):
     onset_rate: float
     """Onsets a second."""
 
-
-def rhythm(mel: Array) -> Rhythm:
-    """The rhythm of mel bands in dB, of shape (bands, frames)."""
-    rate = _onset_rate(_rise(mel))
-    rise = _rise(10 ** (_LOUDNESS / 10 * mel))
-    seconds = len(rise) / FRAMES_A_SECOND
-    pulses = np.maximum(0, rise - uniform_filter1d(rise, round(FRAMES_A_SECOND)))
-    if seconds < _LEAST_SECONDS or not np.any(pulses > 0):
-        return Rhythm(None, 0.0, 0.0, (), rate)
-    autocorrelation = _autocorrelation(pulses)
-    fit = _comb(autocorrelation, _TEMPOS, _MULTIPLES)
-    likely = np.maximum(fit, 0) * np.exp(-0.5 * (np.log2(_TEMPOS / _PREFERRED) / _OCTAVES) ** 2)
-    if not np.any(likely > 0):
-        return Rhythm(None, 0.0, 0.0, (), rate)
-    best = int(np.argmax(likely))
-    bpm = _refined(autocorrelation, float(_TEMPOS[best]))
-    pulse = float(np.clip(fit[best], 0, 1))
-    return Rhythm(bpm, _confidence(likely, best, pulse), pulse, _candidates(fit, likely, bpm), rate)
+    @classmethod
+    def of(cls, mel: Array) -> "Rhythm":
+        """The rhythm of mel bands in dB, of shape (bands, frames)."""
+        rate = _onset_rate(_rise(mel))
+        rise = _rise(10 ** (_LOUDNESS / 10 * mel))
+        seconds = len(rise) / FRAMES_A_SECOND
+        pulses = np.maximum(0, rise - uniform_filter1d(rise, round(FRAMES_A_SECOND)))
+        if seconds < _LEAST_SECONDS or not np.any(pulses > 0):
+            return cls(None, 0.0, 0.0, (), rate)
+        autocorrelation = _autocorrelation(pulses)
+        fit = _comb(autocorrelation, _TEMPOS, _MULTIPLES)
+        likely = np.maximum(fit, 0) * np.exp(-0.5 * (np.log2(_TEMPOS / _PREFERRED) / _OCTAVES) ** 2)
+        if not np.any(likely > 0):
+            return cls(None, 0.0, 0.0, (), rate)
+        best = int(np.argmax(likely))
+        bpm = _refined(autocorrelation, float(_TEMPOS[best]))
+        pulse = float(np.clip(fit[best], 0, 1))
+        confidence = _confidence(likely, best, pulse)
+        return cls(bpm, confidence, pulse, _candidates(fit, likely, bpm), rate)
 
 
 def _rise(bands: Array) -> Doubles:

@@ -24,8 +24,6 @@ class Descriptors(NamedTuple):
     tonality: Tonality
     timbre: Timbre
     loudness: Loudness
-    syllabic: float
-    """The part of the speech band's modulation that is near 4 Hz; see `voice`."""
 
 
 class Scores(NamedTuple):
@@ -37,16 +35,16 @@ class Scores(NamedTuple):
     instrumentalness: float
     valence: float
 
-
-def scores(descriptors: Descriptors) -> Scores:
-    """All five."""
-    return Scores(
-        energy(descriptors),
-        danceability(descriptors),
-        acousticness(descriptors),
-        instrumentalness(descriptors),
-        valence(descriptors),
-    )
+    @classmethod
+    def of(cls, descriptors: Descriptors) -> "Scores":
+        """All five."""
+        return cls(
+            energy(descriptors),
+            danceability(descriptors),
+            acousticness(descriptors),
+            instrumentalness(descriptors),
+            valence(descriptors),
+        )
 
 
 def energy(descriptors: Descriptors) -> float:
@@ -116,7 +114,7 @@ def instrumentalness(descriptors: Descriptors) -> float:
     """
     crossings = descriptors.timbre.zero_crossings
     return 1 - _mean(
-        (0.7, _scaled(descriptors.syllabic, 0.2, 0.5)),
+        (0.7, _scaled(descriptors.timbre.syllabic, 0.2, 0.5)),
         (0.3, _scaled(crossings.deviation / max(crossings.mean, 1.0), 0.05, 0.5)),
     )
 
@@ -131,7 +129,8 @@ def valence(descriptors: Descriptors) -> float:
     T. Eerola and others, "Emotional expression in music: contribution, linearity, and additivity of
     primary musical cues" (2013).
     """
-    sign = {"major": 1, "minor": -1}.get(descriptors.tonality.mode or "", 0)
+    key = descriptors.tonality.key
+    sign = 0 if key is None else {"major": 1, "minor": -1}[key.mode]
     return _mean(
         (0.4, 0.5 + 0.5 * sign * descriptors.tonality.confidence),
         (0.25, _scaled(descriptors.rhythm.bpm or 60.0, 60, 160)),

@@ -17,6 +17,9 @@ WINDOW, HOP = 2048, 512
 """Samples of a frame of the spectrum, and from one frame to the next."""
 FRAMES_A_SECOND = RATE / HOP
 _FRAMES_AT_ONCE = 512
+BANDS = 64
+_LOWEST = 30.0
+"""Hz: the lowest of the mel bands."""
 
 
 class Excerpt(NamedTuple):
@@ -37,6 +40,13 @@ class Excerpt(NamedTuple):
     def seconds(self) -> float:
         """How long the excerpt is."""
         return len(self.samples) / self.rate
+
+    def mono(self) -> Array:
+        """The mean of the channels, at RATE."""
+        left, right = self.samples[:, 0], self.samples[:, -1]
+        # Column by column: NumPy's mean over two neighbours takes ten times as long.
+        mixed: Array = (left + right) * np.float32(0.5)
+        return mixed if self.rate == RATE else resampled(mixed, self.rate, RATE)
 
 
 class Spectrum:
@@ -70,13 +80,12 @@ class Spectrum:
         sounding: npt.NDArray[np.bool_] = self.energy > self.energy.max() * 1e-6
         return sounding
 
-
-def mono(excerpt: Excerpt) -> Array:
-    """The mean of the channels, at RATE."""
-    left, right = excerpt.samples[:, 0], excerpt.samples[:, -1]
-    # Column by column: NumPy's mean over two neighbours takes ten times as long.
-    mixed: Array = (left + right) * np.float32(0.5)
-    return mixed if excerpt.rate == RATE else resampled(mixed, excerpt.rate, RATE)
+    @cached_property
+    def mel_decibels(self) -> Array:
+        """The power in each band in dB below the loudest of all, at least -80; (BANDS, frames)."""
+        power = melspectrogram(S=self.power.T, sr=RATE, n_mels=BANDS, fmin=_LOWEST)
+        decibels: Array = power_to_db(power, ref=np.max)
+        return decibels
 
 
 def resampled(samples: Array, rate: int, to: int) -> Array:
@@ -98,15 +107,3 @@ def magnitudes_of(samples: Array, window: int, hop: int) -> Array:
         spectra = stft(part, n_fft=window, hop_length=hop, center=False)
         np.abs(spectra.T, out=magnitudes[first : last + 1])
     return magnitudes
-
-
-BANDS = 64
-_LOWEST = 30.0
-"""Hz."""
-
-
-def mel_decibels(spectrum: Spectrum) -> Array:
-    """The power in each band in dB below the loudest of all, at least -80; (BANDS, frames)."""
-    power = melspectrogram(S=spectrum.power.T, sr=RATE, n_mels=BANDS, fmin=_LOWEST)
-    decibels: Array = power_to_db(power, ref=np.max)
-    return decibels

@@ -47,29 +47,32 @@ class Timbre(NamedTuple):
     mfcc_deviation: tuple[float, ...]
     rms: Statistic
     """Of the samples, full scale being 1."""
+    syllabic: float
+    """The part of the speech band's modulation (0.5 to 16 Hz) that lies near 4 Hz, 0 to 1."""
 
+    @classmethod
+    def of(cls, spectrum: Spectrum, mel: Array) -> "Timbre":
+        """The timbre of a spectrum and its mel bands in dB."""
+        sounding = spectrum.sounding
 
-def timbre(spectrum: Spectrum, mel: Array) -> Timbre:
-    """The timbre of a spectrum and its mel bands in dB."""
-    sounding = spectrum.sounding
+        def of_frames(values: Array) -> Statistic:
+            return _statistic(values.reshape(-1)[sounding])
 
-    def of_frames(values: Array) -> Statistic:
-        return _statistic(values.reshape(-1)[sounding])
-
-    centroid, bandwidth = _centroid_and_bandwidth(spectrum)
-    mfcc = feature.mfcc(S=mel, n_mfcc=MFCCS)[:, sounding]
-    rms = feature.rms(S=spectrum.magnitudes.T, frame_length=WINDOW)
-    return Timbre(
-        centroid=of_frames(centroid),
-        bandwidth=of_frames(bandwidth),
-        rolloff=of_frames(_rolloff(spectrum)),
-        flatness=of_frames(feature.spectral_flatness(S=spectrum.power.T, power=1)),
-        zero_crossings=_zero_crossings(spectrum.samples),
-        contrast=_contrast(spectrum.power, sounding),
-        mfcc_mean=_floats(mfcc.mean(axis=1)),
-        mfcc_deviation=_floats(mfcc.std(axis=1)),
-        rms=_statistic(rms[0] / np.sqrt(_MEAN_SQUARE_OF_HANN)),
-    )
+        centroid, bandwidth = _centroid_and_bandwidth(spectrum)
+        mfcc = feature.mfcc(S=mel, n_mfcc=MFCCS)[:, sounding]
+        rms = feature.rms(S=spectrum.magnitudes.T, frame_length=WINDOW)
+        return cls(
+            centroid=of_frames(centroid),
+            bandwidth=of_frames(bandwidth),
+            rolloff=of_frames(_rolloff(spectrum)),
+            flatness=of_frames(feature.spectral_flatness(S=spectrum.power.T, power=1)),
+            zero_crossings=_zero_crossings(spectrum.samples),
+            contrast=_contrast(spectrum.power, sounding),
+            mfcc_mean=_floats(mfcc.mean(axis=1)),
+            mfcc_deviation=_floats(mfcc.std(axis=1)),
+            rms=_statistic(rms[0] / np.sqrt(_MEAN_SQUARE_OF_HANN)),
+            syllabic=_syllabic_part(spectrum),
+        )
 
 
 def _centroid_and_bandwidth(spectrum: Spectrum) -> tuple[Array, Array]:
@@ -123,8 +126,7 @@ _MODULATION = (0.5, 16.0)
 """Hz of the envelope."""
 
 
-def syllabic_part(spectrum: Spectrum) -> float:
-    """The part of the band's modulation between 0.5 and 16 Hz that lies near 4 Hz, 0 to 1."""
+def _syllabic_part(spectrum: Spectrum) -> float:
     low, high = np.searchsorted(spectrum.frequencies, _BAND)
     envelope = np.sqrt(spectrum.power[:, low:high].sum(axis=1))
     modulation = np.square(np.abs(scipy.fft.rfft(envelope - envelope.mean())))

@@ -44,13 +44,32 @@ class Peaks(NamedTuple):
     magnitudes: Doubles
 
 
+class Key(NamedTuple):
+    """A key."""
+
+    tonic: int
+    """Its pitch class, 0 is C."""
+    mode: str
+    """major or minor."""
+
+    @property
+    def name(self) -> str:
+        """Such as `F#m` and `Bb`: as the TKEY frame of ID3 has it."""
+        return NAMES[self.tonic] + ("m" if self.mode == "minor" else "")
+
+    @property
+    def camelot(self) -> str:
+        """The place on the Camelot wheel, 1A to 12B: neighbours are harmonically compatible."""
+        of_major = self.tonic if self.mode == "major" else self.tonic + 3
+        number = (_FIFTHS_OF_C - 1 + 7 * of_major) % 12 + 1
+        return f"{number}{'B' if self.mode == 'major' else 'A'}"
+
+
 class Tonality(NamedTuple):
     """The key, and the pitch classes that speak for it, from C on."""
 
-    key: int | None
-    """Pitch class of the tonic, 0 is C; None when nothing has a pitch."""
-    mode: str | None
-    """major or minor."""
+    key: Key | None
+    """None when nothing has a pitch."""
     confidence: float
     """0 to 1: the correlation with the profile, and how far the next best key is behind."""
     tuning: float
@@ -60,42 +79,29 @@ class Tonality(NamedTuple):
     chroma_entropy: float
     """0 when one pitch class is all there is, 1 when all twelve are equally strong."""
 
-
-def tonality(samples: Array) -> Tonality:
-    """The tonality of mono samples at `spectrum.RATE`."""
-    slow = resampled(samples, RATE, _RATE)
-    short = _WINDOW - len(slow)
-    slow = np.pad(slow, (0, short)) if short > 0 else slow
-    magnitudes = magnitudes_of(slow, _WINDOW, _HOP)
-    peaks = _peaks(magnitudes)
-    if not len(peaks.frames):
-        return Tonality(None, None, 0.0, 0.0, (0.0,) * 12, (0.0,) * 12, 0.0)
-    tuning = _tuning(peaks)
-    chroma = _chroma(peaks, len(magnitudes), tuning)
-    sounding = chroma[chroma.max(axis=1) > 0]
-    mean = sounding.mean(axis=0)
-    key, mode, confidence = _key(mean)
-    return Tonality(
-        key,
-        mode,
-        confidence,
-        100 * tuning,
-        tuple(map(float, mean)),
-        tuple(map(float, sounding.std(axis=0))),
-        _entropy(mean),
-    )
-
-
-def key_name(key: int, mode: str) -> str:
-    """Such as `F#m` and `Bb`: as the TKEY frame of ID3 has it."""
-    return NAMES[key] + ("m" if mode == "minor" else "")
-
-
-def camelot(key: int, mode: str) -> str:
-    """The key's place on the Camelot wheel, 1A to 12B: neighbours are harmonically compatible."""
-    of_major = key if mode == "major" else key + 3
-    number = (_FIFTHS_OF_C - 1 + 7 * of_major) % 12 + 1
-    return f"{number}{'B' if mode == 'major' else 'A'}"
+    @classmethod
+    def of(cls, samples: Array) -> "Tonality":
+        """The tonality of mono samples at `spectrum.RATE`."""
+        slow = resampled(samples, RATE, _RATE)
+        short = _WINDOW - len(slow)
+        slow = np.pad(slow, (0, short)) if short > 0 else slow
+        magnitudes = magnitudes_of(slow, _WINDOW, _HOP)
+        peaks = _peaks(magnitudes)
+        if not len(peaks.frames):
+            return cls(None, 0.0, 0.0, (0.0,) * 12, (0.0,) * 12, 0.0)
+        tuning = _tuning(peaks)
+        chroma = _chroma(peaks, len(magnitudes), tuning)
+        sounding = chroma[chroma.max(axis=1) > 0]
+        mean = sounding.mean(axis=0)
+        key, confidence = _key(mean)
+        return cls(
+            key,
+            confidence,
+            100 * tuning,
+            tuple(map(float, mean)),
+            tuple(map(float, sounding.std(axis=0))),
+            _entropy(mean),
+        )
 
 
 def _peaks(magnitudes: Array) -> Peaks:
@@ -133,9 +139,9 @@ def _chroma(peaks: Peaks, frames: int, tuning: float) -> Doubles:
     return scaled
 
 
-def _key(chroma: Doubles) -> tuple[int | None, str | None, float]:
+def _key(chroma: Doubles) -> tuple[Key | None, float]:
     if np.ptp(chroma) < 1e-9:
-        return None, None, 0.0
+        return None, 0.0
     profiles = np.array([np.roll(each, key) for each in (_MAJOR, _MINOR) for key in range(12)])
     centred = profiles - profiles.mean(axis=1, keepdims=True)
     level = chroma - chroma.mean()
@@ -143,7 +149,7 @@ def _key(chroma: Doubles) -> tuple[int | None, str | None, float]:
     second, best = np.argsort(fits)[-2:]
     ahead = min(1.0, 10 * float(fits[best] - fits[second]))
     confidence = float(np.sqrt(max(0.0, float(fits[best])) * ahead))
-    return int(best) % 12, MODES[int(best) // 12], confidence
+    return Key(int(best) % 12, MODES[int(best) // 12]), confidence
 
 
 def _entropy(chroma: Doubles) -> float:

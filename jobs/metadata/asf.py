@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from mutagen.asf import ASF
 
-from jobs.metadata.contents import Contents, Picture, by_folded_name, mapped, picture
+from jobs.metadata.contents import Contents, Picture, Reader, by_folded_name, mapped, picture
 from jobs.metadata.tag_names import FREE_NAMES
 from jobs.records import AudioProperties
 
@@ -54,7 +54,7 @@ _CODECS = (
 _load: Callable[[BinaryIO], Any] = ASF
 
 
-def read_asf(file: BinaryIO, _size: int) -> Contents:
+def _read_asf(file: BinaryIO, _size: int) -> Contents:
     """The contents of an ASF file."""
     asf = _load(file)
     info = asf.info
@@ -95,3 +95,7 @@ def _utf16(data: bytes) -> tuple[str, bytes]:
         if data[position : position + 2] == b"\0\0":
             return data[:position].decode("utf-16-le", "replace"), data[position + 2 :]
     return "", b""
+
+
+READERS: dict[str, Reader] = {"asf": _read_asf}
+"""By container name."""

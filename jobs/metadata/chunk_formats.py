@@ -23,7 +23,7 @@ from mutagen.dsf import DSFFile
 
 from jobs.errors import UnreadableFileError
 from jobs.metadata import id3
-from jobs.metadata.contents import Contents, Picture, RawTags, filled, mapped
+from jobs.metadata.contents import Contents, Picture, RawTags, Reader, filled, mapped
 from jobs.records import AudioProperties, ProblemCode
 
 MAX_TEXT = 64 * 1024
@@ -120,7 +120,7 @@ _BEXT_DATE = slice(320, 330)
 _PCM_CODECS = ("pcm", "alaw", "mulaw")
 
 
-def read_wave(file: BinaryIO, size: int) -> Contents:
+def _read_wave(file: BinaryIO, size: int) -> Contents:
     """The contents of a RIFF, RF64 or BW64 WAVE file.
 
     Raises UnreadableFileError when there is no format to play it by.
@@ -235,7 +235,7 @@ _IMA4_PACKET = 64
 """Samples that a COMM chunk counts as one frame."""
 
 
-def read_aiff(file: BinaryIO, size: int) -> Contents:
+def _read_aiff(file: BinaryIO, size: int) -> Contents:
     """The contents of an AIFF or AIFF-C file. Raises UnreadableFileError without a COMM chunk."""
     found: dict[bytes, Chunk] = {}
     texts: RawTags = {}
@@ -287,7 +287,7 @@ _load_dsdiff: Callable[[BinaryIO], Any] = DSDIFFInfo
 _EDITED_MASTER_TEXTS = {b"DITI": "title", b"DIAR": "artists"}
 
 
-def read_dsf(file: BinaryIO, _size: int) -> Contents:
+def _read_dsf(file: BinaryIO, _size: int) -> Contents:
     """The contents of a DSF file (DSF File Format Specification 1.01, Sony 2005)."""
     file.seek(0)
     dsf = _load_dsf(file)
@@ -307,7 +307,7 @@ def read_dsf(file: BinaryIO, _size: int) -> Contents:
     return Contents(audio, tags, pictures)
 
 
-def read_dsdiff(file: BinaryIO, size: int) -> Contents:
+def _read_dsdiff(file: BinaryIO, size: int) -> Contents:
     """The contents of a DSDIFF file (DSDIFF File Format Specification 1.5, Philips 2004)."""
     file.seek(0)
     info = _load_dsdiff(file)
@@ -338,3 +338,12 @@ def _edited_master_texts(file: BinaryIO, chunk: Chunk) -> RawTags:
         if part.name in _EDITED_MASTER_TEXTS:
             texts[_EDITED_MASTER_TEXTS[part.name]] = [chunk_text(part.content(file, MAX_TEXT)[4:])]
     return texts
+
+
+READERS: dict[str, Reader] = {
+    "wav": _read_wave,
+    "aiff": _read_aiff,
+    "dsf": _read_dsf,
+    "dff": _read_dsdiff,
+}
+"""By container name."""

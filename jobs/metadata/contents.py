@@ -1,8 +1,9 @@
 """What one container yields before it becomes a record: raw tags, pictures, audio properties."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from jobs.metadata.text import folded
 from jobs.records import AudioProperties, PictureInfo
@@ -33,6 +34,10 @@ class Contents:
     audio: AudioProperties
     tags: RawTags = field(default_factory=dict)
     pictures: list[Picture] = field(default_factory=list)
+
+
+Reader = Callable[[BinaryIO, int], Contents]
+"""What reads a file of so many bytes. It may raise anything at a damaged one."""
 
 
 def mapped(values: Mapping[str, list[str]], table: Mapping[str, str]) -> RawTags:

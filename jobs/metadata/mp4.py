@@ -12,7 +12,16 @@ from typing import Any, BinaryIO
 from mutagen.mp4 import MP4
 
 from jobs.errors import UnreadableFileError
-from jobs.metadata.contents import FRONT_COVER, Contents, Picture, RawTags, filled, mapped, picture
+from jobs.metadata.contents import (
+    FRONT_COVER,
+    Contents,
+    Picture,
+    RawTags,
+    Reader,
+    filled,
+    mapped,
+    picture,
+)
 from jobs.metadata.tag_names import FREE_NAMES
 from jobs.metadata.text import folded
 from jobs.records import AudioProperties, ProblemCode
@@ -64,7 +73,7 @@ _LOSSLESS = ("alac", "flac", "pcm", "als")
 _load: Callable[[BinaryIO], Any] = MP4
 
 
-def read_mp4(file: BinaryIO, _size: int) -> Contents:
+def _read_mp4(file: BinaryIO, _size: int) -> Contents:
     """The contents of an MP4 file. Raises UnreadableFileError when it holds no sound."""
     mp4 = _load(file)
     info = mp4.info
@@ -116,3 +125,7 @@ def _fields(tags: Any) -> RawTags:  # mutagen's MP4Tags, or none
 def _pictures(tags: Any) -> list[Picture]:  # mutagen's MP4Tags, or none
     covers = (picture(FRONT_COVER, "", bytes(data)) for data in tags.get("covr", []))
     return [cover for cover in covers if cover]
+
+
+READERS: dict[str, Reader] = {"mp4": _read_mp4}
+"""By container name."""

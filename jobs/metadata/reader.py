@@ -6,9 +6,8 @@ Which container a file is its first bytes say, and only then its extension.
 import errno
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
 from typing import Any, BinaryIO
 
 from mutagen.id3 import BitPaddedInt
@@ -18,14 +17,10 @@ from db.sql import path_text
 from jobs.bounded import FailureKind, ItemFailure, Value, run_bounded
 from jobs.content import content_id
 from jobs.errors import UnreadableFileError
-from jobs.metadata.asf import read_asf
-from jobs.metadata.chunk_formats import read_aiff, read_dsdiff, read_dsf, read_wave
-from jobs.metadata.contents import Contents, Picture
+from jobs.metadata import asf, chunk_formats, mp4, streams, xiph
+from jobs.metadata.contents import Contents, Picture, Reader
 from jobs.metadata.fields import plausible, tags_of
-from jobs.metadata.mp4 import read_mp4
-from jobs.metadata.streams import STREAMS, read_stream
 from jobs.metadata.text import cleaned
-from jobs.metadata.xiph import read_flac, read_ogg
 from jobs.records import FoundFile, ProblemCode, TrackRecord, UnreadFile
 
 MEMORY = 256 * 1024 * 1024
@@ -37,17 +32,14 @@ MAX_PICTURES = 100
 
 _LARGE_READ = 1024 * 1024
 
-_READERS: dict[str, Callable[[BinaryIO, int], Contents]] = {
-    "flac": read_flac,
-    "ogg": read_ogg,
-    "mp4": read_mp4,
-    "wav": read_wave,
-    "aiff": read_aiff,
-    "asf": read_asf,
-    "dsf": read_dsf,
-    "dff": read_dsdiff,
-    **{name: partial(read_stream, name) for name in STREAMS},
+_READERS: dict[str, Reader] = {
+    **asf.READERS,
+    **chunk_formats.READERS,
+    **mp4.READERS,
+    **streams.READERS,
+    **xiph.READERS,
 }
+"""By container name: each module says itself what it reads."""
 _FAILURES = {
     FailureKind.MEMORY: ProblemCode.TOO_MUCH_MEMORY,
     FailureKind.TIME: ProblemCode.TOO_SLOW,

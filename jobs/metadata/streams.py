@@ -17,6 +17,7 @@ channels of six, and raises IndexError for every file with a rate outside its ta
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from mutagen.aac import AACInfo
@@ -35,6 +36,7 @@ from jobs.metadata.contents import (
     Contents,
     Picture,
     RawTags,
+    Reader,
     by_folded_name,
     filled,
     mapped,
@@ -263,7 +265,7 @@ def _from_start(reader: Callable[[BinaryIO], Any]) -> Callable[[BinaryIO, int, i
     return read
 
 
-STREAMS = {
+_STREAMS = {
     "mp3": Stream(read_mpeg, ape_first=False),
     "aac": Stream(_from_start(AACInfo), ape_first=False),
     "ac3": Stream(_from_start(AC3Info), ape_first=False),
@@ -277,9 +279,9 @@ STREAMS = {
 """By container name."""
 
 
-def read_stream(container: str, file: BinaryIO, size: int) -> Contents:
-    """The contents of a file of a `container` of STREAMS."""
-    stream = STREAMS[container]
+def _read_stream(container: str, file: BinaryIO, size: int) -> Contents:
+    """The contents of a file of a `container` of _STREAMS."""
+    stream = _STREAMS[container]
     front, pictures, start = id3.tags_at(file, 0)
     version_1, end = _version_1_tags(file, size)
     behind, more_pictures, end = ape_tag_before(file, end)
@@ -314,3 +316,7 @@ def _version_1_tags(file: BinaryIO, size: int) -> tuple[RawTags, int]:
     if before.endswith(_LYRICS3_END) and digits.isdigit():
         end = max(0, end - len(before) - int(digits))
     return tags, end
+
+
+READERS: dict[str, Reader] = {name: partial(_read_stream, name) for name in _STREAMS}
+"""By container name."""

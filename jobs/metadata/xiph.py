@@ -25,6 +25,7 @@ from jobs.metadata.contents import (
     Contents,
     Picture,
     RawTags,
+    Reader,
     by_folded_name,
     filled,
     mapped,
@@ -93,7 +94,7 @@ def _legacy_picture(data: bytes) -> Picture | None:
 _load: Callable[[BinaryIO], Any] = FLAC
 
 
-def read_flac(file: BinaryIO, _size: int) -> Contents:
+def _read_flac(file: BinaryIO, _size: int) -> Contents:
     """The contents of a FLAC file."""
     front, front_pictures, _ = id3.tags_at(file, 0)
     file.seek(0)
@@ -139,7 +140,7 @@ _CODECS = (
 )
 
 
-def read_ogg(file: BinaryIO, size: int) -> Contents:
+def _read_ogg(file: BinaryIO, size: int) -> Contents:
     """The contents of an Ogg file. Raises UnreadableFileError when it holds no sound we know."""
     file.seek(0)
     head = file.read(_FIRST_PAGES)
@@ -171,3 +172,10 @@ def _bit_rate(codec: str, info: Any, size: int, pictures: Sequence[Picture]) -> 
         return int(info.bitrate)
     in_base64 = sum(len(picture.data) * 4 // 3 for picture in pictures)
     return round((size - in_base64) * 8 / info.length) if info.length > 0 else None
+
+
+READERS: dict[str, Reader] = {
+    "flac": _read_flac,
+    "ogg": _read_ogg,
+}
+"""By container name."""

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.audio_analysis.features import Features, features
 from jobs.audio_analysis.spectrum import Excerpt
-from jobs.audio_analysis.tonality import MODES, camelot, key_name
+from jobs.audio_analysis.tonality import MODES, Key
 from tests.audio_analysis import sounds
 from tests.audio_analysis.sounds import RATE, Wave
 
@@ -44,11 +44,11 @@ def test_onsets_are_counted() -> None:
     assert heard(sounds.clicks(120, 20))["onset_rate"] == pytest.approx(4, rel=0.1)
 
 
-@pytest.mark.parametrize(("tonic", "mode"), KEYS, ids=[key_name(*each) for each in KEYS])
+@pytest.mark.parametrize(("tonic", "mode"), KEYS, ids=[Key(*each).name for each in KEYS])
 def test_each_key_is_recognised(tonic: int, mode: str) -> None:
     found = heard(sounds.cadence(tonic, mode))
-    assert (found["key"], found["mode"]) == (key_name(tonic, mode), mode)
-    assert found["camelot"] == camelot(tonic, mode)
+    assert (found["key"], found["mode"]) == (Key(tonic, mode).name, mode)
+    assert found["camelot"] == Key(tonic, mode).camelot
     assert found["key_confidence"] > 0.3
 
 
@@ -64,11 +64,11 @@ def test_a_detuned_recording_keeps_its_key(cents: float) -> None:
     [((0, "major"), "8B"), ((9, "minor"), "8A"), ((7, "major"), "9B"), ((11, "major"), "1B")],
 )
 def test_camelot_codes_are_those_of_the_wheel(key: tuple[int, str], code: str) -> None:
-    assert camelot(*key) == code
+    assert Key(*key).camelot == code
 
 
 def test_each_camelot_code_belongs_to_one_key() -> None:
-    codes = {camelot(tonic, mode) for tonic, mode in KEYS}
+    codes = {Key(tonic, mode).camelot for tonic, mode in KEYS}
     assert codes == {f"{number}{letter}" for number in range(1, 13) for letter in "AB"}
 
 
