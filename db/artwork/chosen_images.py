@@ -1,7 +1,7 @@
 """What the user chose: an image for an entity in a role, which beats whatever else is found."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from db.models import ChosenImage, EntityType, Image, utc_now
@@ -61,43 +61,3 @@ def withdraw_choice(entity_type: EntityType, entity_id: int, role: str) -> bool:
         ChosenImage.role == role,
     )
     return bool(query.execute())
-
-
-def forget(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
-    """Drop the choices for entities that are gone."""
-    for ids in slices(entity_ids):
-        ChosenImage.delete().where(
-            ChosenImage.entity_type == entity_type, ChosenImage.entity_id.in_(list(ids))
-        ).execute()
-
-
-def with_choice(entity_type: EntityType, entity_ids: Collection[int]) -> set[int]:
-    """Those of the entities for which the user chose something."""
-    return {
-        entity_id
-        for ids in slices(sorted(entity_ids))
-        for (entity_id,) in tuples(
-            ChosenImage.select(ChosenImage.entity_id).where(
-                ChosenImage.entity_type == entity_type, ChosenImage.entity_id.in_(list(ids))
-            )
-        )
-    }
-
-
-def follow_entities(entity_type: EntityType, heirs: Mapping[int, Counter[int]]) -> None:
-    """Hand the choices for entities that go to what became of them.
-
-    `heirs` counts for each where its parts went. Where that has a choice of its own, it stays.
-    """
-    for entity_id, counts in heirs.items():
-        if not counts:
-            continue
-        [(heir, _)] = counts.most_common(1)
-        taken = ChosenImage.select(ChosenImage.role).where(
-            ChosenImage.entity_type == entity_type, ChosenImage.entity_id == heir
-        )
-        ChosenImage.update(entity_id=heir).where(
-            ChosenImage.entity_type == entity_type,
-            ChosenImage.entity_id == entity_id,
-            ChosenImage.role.not_in([role for (role,) in tuples(taken)]),
-        ).execute()

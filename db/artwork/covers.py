@@ -202,14 +202,6 @@ def hide_images(entity_type: EntityType, lost: Sequence[Shown]) -> None:
         ).execute()
 
 
-def forget(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
-    """Drop all that entities show which are gone."""
-    for ids in slices(entity_ids):
-        Cover.delete().where(
-            Cover.entity_type == entity_type, Cover.entity_id.in_(list(ids))
-        ).execute()
-
-
 def albums_in(folders: Collection[str]) -> dict[str, Counter[int | None]]:
     """How many present tracks of each album (None: of no album) lie in each folder."""
     found: dict[str, Counter[int | None]] = defaultdict(Counter)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, Function, fn
@@ -19,6 +19,7 @@ from db.models import (
     LedgerRow,
     State,
     Track,
+    utc_now,
 )
 from db.sql.connection import is_sqlite, transaction
 from db.sql.queries import slices, tuples
@@ -171,7 +172,6 @@ def _of_artists(digests: Collection[str]) -> dict[str, int]:
 
 
 def chosen_among(digests: Collection[str]) -> set[str]:
-    """Those that the user chose for something."""
     """Those of the images that the user chose."""
     query = Image.select(Image.digest).join(ChosenImage).where(Image.digest.in_(list(digests)))
     return {digest for (digest,) in tuples(query)}
@@ -186,23 +186,20 @@ def _after(shard: str) -> str:
     return f"{int(shard, 16) + 1:02x}" if shard != "ff" else "g"
 
 
-def mark_unused(now: datetime) -> None:
-    """Note since when each image is unused, and that it is not any more where something uses it.
+def note_unused(grace: timedelta) -> list[str]:
+    """Note since when each image is unused; the digests of those that are so for longer than this.
 
     An image is used by what shows it, by a choice of the user, by an artist's folder and by every
     track that carries it, missing tracks too.
     """
+    now = utc_now()
     with transaction():
         Image.update(unused_since=None).where(
             Image.unused_since.is_null(False), _is_used()
         ).execute()
         Image.update(unused_since=now).where(Image.unused_since.is_null(), ~_is_used()).execute()
-
-
-def unused_before(moment: datetime) -> list[str]:
-    """The digests of the images that have been unused since before a moment."""
-    query = Image.select(Image.digest).where(Image.unused_since < moment).order_by(Image.digest)
-    return [digest for (digest,) in tuples(query)]
+    query = Image.select(Image.digest).where(Image.unused_since < now - grace)
+    return [digest for (digest,) in tuples(query.order_by(Image.digest))]
 
 
 def drop_unused(digests: Collection[str]) -> list[str]:

@@ -91,14 +91,6 @@ def replace_facts(
         ).execute()
 
 
-def forget(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
-    """Drop the facts of entities that are gone."""
-    for ids in slices(entity_ids):
-        Fact.delete().where(
-            Fact.entity_type == entity_type, Fact.entity_id.in_(list(ids))
-        ).execute()
-
-
 def known_facts(entity_type: EntityType, entity_id: int) -> list[KnownFact]:
     """All that is said of an entity, by field, the surest first."""
     columns = (getattr(Fact, name) for name in KnownFact._fields)

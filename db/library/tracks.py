@@ -137,19 +137,6 @@ def in_albums(album_ids: Sequence[int]) -> dict[int, list[int]]:
     return found
 
 
-def albums_by_track(track_ids: Sequence[int]) -> dict[int, int]:
-    """The album of each of these tracks that is in one."""
-    return {
-        track_id: album_id
-        for ids in slices(track_ids)
-        for track_id, album_id in tuples(
-            Track.select(Track.id, Track.album).where(
-                Track.id.in_(list(ids)), Track.album.is_null(False)
-            )
-        )
-    }
-
-
 def albums_in(group_folders: Sequence[str]) -> set[int]:
     """The albums that have a track, missing ones too, in these group folders."""
     return {

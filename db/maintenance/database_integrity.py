@@ -5,18 +5,15 @@ from typing import Any, NamedTuple
 
 from peewee import SQL, fn
 
+from db.maintenance.removal import ABOUT_ENTITIES
 from db.models import (
     Album,
     AlbumArtist,
     Artist,
-    ChosenImage,
     ClusterMembership,
     ClusterModel,
-    Cover,
     EntityType,
-    Fact,
     Genre,
-    LedgerRow,
     Problem,
     Track,
     TrackArtist,
@@ -35,24 +32,46 @@ _ANALYSIS_LIMIT = 1_000
 _MOST_FAULTS = 5
 
 
-def damage() -> list[str]:
-    """What SQLite finds wrong in its file; [] on PostgreSQL, which has checksums of its own."""
-    if not is_sqlite():
-        return []
-    return [row[0] for row in _query(f"PRAGMA quick_check({_MOST_FAULTS})") if row[0] != "ok"]
+class Damage(NamedTuple):
+    """What SQLite finds wrong; PostgreSQL has checksums of its own, and checks its keys."""
+
+    pages: list[str]
+    """What is damaged in the file."""
+    keys: list[str]
+    """Rows that name a row that is not there."""
 
 
-def broken_keys() -> list[str]:
-    """Rows of SQLite that name a row that is not there; PostgreSQL lets none be."""
+def damage() -> Damage:
+    """What is wrong in the file of SQLite, up to a few findings of each kind."""
     if not is_sqlite():
-        return []
-    return [
+        return Damage([], [])
+    pages = [row[0] for row in _query(f"PRAGMA quick_check({_MOST_FAULTS})") if row[0] != "ok"]
+    keys = [
         f"row {row[1]} of {row[0]} names a row of {row[2]} that is not there"
         for row in _query("PRAGMA foreign_key_check")
-    ][:_MOST_FAULTS]
+    ]
+    return Damage(pages, keys[:_MOST_FAULTS])
 
 
-def analyse_tables() -> int:
+class Optimization(NamedTuple):
+    """What an optimization of the database did."""
+
+    tables: int
+    """How many were analysed."""
+    pages: int
+    """How many were given back to the disk."""
+    unreleased: int
+    """Bytes that are free inside an SQLite file that was made without incremental vacuum."""
+
+
+def optimize() -> Optimization:
+    """Update the statistics of the query planner, and return free space to the disk."""
+    tables, pages = _analyse_tables(), _free_pages()
+    _truncate_log()
+    return Optimization(tables, pages, _unreleased_bytes())
+
+
+def _analyse_tables() -> int:
     """Update the statistics of the query planner; return how many tables were analysed."""
     if is_sqlite():
         before = set(_statistics())
@@ -72,7 +91,7 @@ def analyse_tables() -> int:
     return len(changed)
 
 
-def free_pages() -> int:
+def _free_pages() -> int:
     """Give free pages of the SQLite file back to the disk; how many. PostgreSQL does so itself."""
     if not is_sqlite() or _pragma("auto_vacuum") == 0:
         return 0
@@ -86,14 +105,14 @@ def free_pages() -> int:
     return before - free
 
 
-def unreleased_bytes() -> int:
+def _unreleased_bytes() -> int:
     """Bytes that are free inside an SQLite file that was made without incremental vacuum."""
     if not is_sqlite() or _pragma("auto_vacuum") != 0:
         return 0
     return _pragma("freelist_count") * _pragma("page_size")
 
 
-def truncate_log() -> None:
+def _truncate_log() -> None:
     """Move SQLite's write-ahead log into the file and cut it, unless somebody is reading."""
     if is_sqlite():
         database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -121,14 +140,6 @@ _ENTITIES: dict[EntityType, Any] = {
     EntityType.ARTIST: Artist,
     EntityType.FILE: Problem,
 }
-_POINTING: dict[str, Any] = {
-    "needs": LedgerRow,
-    "covers": Cover,
-    "chosen pictures": ChosenImage,
-    "vectors": Vector,
-    "facts": Fact,
-}
-"""Tables that name an entity by type and id."""
 
 
 class UnusedEntities(NamedTuple):
@@ -142,7 +153,7 @@ class UnusedEntities(NamedTuple):
 def drop_orphans() -> dict[str, int]:
     """Delete rows whose entity is gone; how many, by what they are."""
     dropped: dict[str, int] = {}
-    for what, table in _POINTING.items():
+    for what, table in ABOUT_ENTITIES.items():
         ids = [id_ for type_ in _ENTITIES for id_ in _dangling(table, type_)]
         dropped[f"{what} of nothing"] = _delete_rows(table, ids)
     dropped["memberships of nothing"] = _delete_rows(ClusterMembership, list(_orphan_memberships()))

@@ -1,24 +1,49 @@
 """Removal of tracks whose file is gone, and of albums, artists and genres that nothing uses."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import reduce
 from operator import or_
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from peewee import fn
 
-from db import ledger, settings
-from db.artwork import chosen_images, covers
-from db.enrichment import facts
+from db import settings
 from db.errors import SettingError
-from db.models import Album, AlbumArtist, Artist, EntityType, Genre, Track, TrackArtist, TrackGenre
-from db.similarity import vectors
+from db.library import albums, tracks
+from db.models import (
+    Album,
+    AlbumArtist,
+    Artist,
+    ChosenImage,
+    Cover,
+    EntityType,
+    Fact,
+    Genre,
+    LedgerRow,
+    Track,
+    TrackArtist,
+    TrackGenre,
+    Vector,
+    utc_now,
+)
+from db.sql.connection import transaction
 from db.sql.queries import below, slices, tuples
 
 NEVER = "never"
-MOST_MISSING = 2_000
-"""Tracks that one look finds."""
+_MOST_MISSING = 2_000
+"""Missing tracks that one query finds."""
+_AT_ONCE = 200
+"""Tracks that one transaction forgets."""
+ABOUT_ENTITIES: dict[str, Any] = {
+    "needs": LedgerRow,
+    "covers": Cover,
+    "chosen pictures": ChosenImage,
+    "vectors": Vector,
+    "facts": Fact,
+}
+"""The tables that name an entity by type and id, and what their rows are called."""
 
 
 def forget_missing_after() -> int | None:
@@ -36,18 +61,94 @@ def forget_missing_after() -> int | None:
     return int(text)
 
 
-def missing_before(moment: datetime, roots: Sequence[str]) -> list[int]:
-    """MOST tracks at most below these roots that have been missing since before a moment."""
+def forget_missing(days: int, roots: Sequence[str]) -> int:
+    """Delete the tracks below these roots that have been missing for so many days; how many.
+
+    With all that hangs on them; albums, artists and genres that nothing is left of go too.
+    """
+    forgotten = 0
+    while ids := _missing_for(timedelta(days=days), roots):
+        for part in slices(ids, _AT_ONCE):
+            with transaction():
+                _forget_tracks(part)
+        forgotten += len(ids)
+    return forgotten
+
+
+def _missing_for(time: timedelta, roots: Sequence[str]) -> list[int]:
     if not roots:
         return []
     there = reduce(or_, (below(Track.path, root) for root in roots))
-    query = Track.select(Track.id).where(Track.missing_since < moment, there)
-    return [track_id for (track_id,) in tuples(query.order_by(Track.id).limit(MOST_MISSING))]
+    query = Track.select(Track.id).where(Track.missing_since < utc_now() - time, there)
+    return [track_id for (track_id,) in tuples(query.order_by(Track.id).limit(_MOST_MISSING))]
 
 
-def delete_tracks(track_ids: Sequence[int]) -> None:
-    """Delete their rows. Call it in the transaction that deletes what depends on them."""
+def _forget_tracks(track_ids: Sequence[int]) -> None:
+    touched = sorted(tracks.albums_of(track_ids))
+    used = artists_and_genres_of(track_ids, touched)
+    chosen = tracks_with_chosen_cover(touched)
+    forget_entities(EntityType.TRACK, track_ids)
     Track.delete().where(Track.id.in_(list(track_ids))).execute()
+    hand_over_chosen_covers(chosen)
+    gone = drop_empty_albums(touched)
+    albums.refresh(sorted(set(touched) - set(gone)))
+    drop_unused_names(used)
+
+
+def forget_entities(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
+    """Delete the needs, covers, choices, vectors and facts of entities that are gone."""
+    for ids in slices(entity_ids):
+        for table in ABOUT_ENTITIES.values():
+            table.delete().where(
+                table.entity_type == entity_type, table.entity_id.in_(list(ids))
+            ).execute()
+
+
+def tracks_with_chosen_cover(album_ids: Iterable[int]) -> dict[int, list[int]]:
+    """The tracks of those of the albums for which the user chose a picture."""
+    chosen = {
+        album_id
+        for ids in slices(sorted(album_ids))
+        for (album_id,) in tuples(
+            ChosenImage.select(ChosenImage.entity_id).where(
+                ChosenImage.entity_type == EntityType.ALBUM, ChosenImage.entity_id.in_(list(ids))
+            )
+        )
+    }
+    return tracks.in_albums(sorted(chosen))
+
+
+def hand_over_chosen_covers(members: Mapping[int, list[int]]) -> None:
+    """Give the choices for albums that have no track left to the album that most went to.
+
+    `members` are the tracks that each had. A choice that the other album has of its own stays. Call
+    it before the empty albums are dropped.
+    """
+    still = tracks.in_albums(sorted(members))
+    for album_id, track_ids in members.items():
+        heirs = _albums_of_tracks(track_ids)
+        if album_id in still or not heirs:
+            continue
+        [(heir, _)] = heirs.most_common(1)
+        taken = ChosenImage.select(ChosenImage.role).where(
+            ChosenImage.entity_type == EntityType.ALBUM, ChosenImage.entity_id == heir
+        )
+        ChosenImage.update(entity_id=heir).where(
+            ChosenImage.entity_type == EntityType.ALBUM,
+            ChosenImage.entity_id == album_id,
+            ChosenImage.role.not_in([role for (role,) in tuples(taken)]),
+        ).execute()
+
+
+def _albums_of_tracks(track_ids: Sequence[int]) -> Counter[int]:
+    """How many of these tracks are in each album."""
+    return Counter(
+        album_id
+        for ids in slices(track_ids)
+        for (album_id,) in tuples(
+            Track.select(Track.album).where(Track.id.in_(list(ids)), Track.album.is_null(False))
+        )
+    )
 
 
 def drop_empty_albums(album_ids: Sequence[int]) -> list[int]:
@@ -61,11 +162,7 @@ def drop_empty_albums(album_ids: Sequence[int]) -> list[int]:
         gone += [album.id for album in query]
     for ids in slices(gone):
         Album.delete().where(Album.id.in_(list(ids))).execute()
-    covers.forget(EntityType.ALBUM, gone)
-    chosen_images.forget(EntityType.ALBUM, gone)
-    ledger.forget(EntityType.ALBUM, gone)
-    vectors.forget(EntityType.ALBUM, gone)
-    facts.forget(EntityType.ALBUM, gone)
+    forget_entities(EntityType.ALBUM, gone)
     return gone
 
 
@@ -113,9 +210,5 @@ def _unused_artists(artist_ids: Sequence[int]) -> list[int]:
 
 def _drop_artists(artist_ids: Sequence[int]) -> None:
     """Delete artists with all that hangs on them; their picture files go with the rows."""
-    covers.forget(EntityType.ARTIST, artist_ids)
-    chosen_images.forget(EntityType.ARTIST, artist_ids)
-    ledger.forget(EntityType.ARTIST, artist_ids)
-    vectors.forget(EntityType.ARTIST, artist_ids)
-    facts.forget(EntityType.ARTIST, artist_ids)
+    forget_entities(EntityType.ARTIST, artist_ids)
     Artist.delete().where(Artist.id.in_(list(artist_ids))).execute()

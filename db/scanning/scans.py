@@ -251,24 +251,28 @@ def finish_if_complete(scan_id: int) -> None:
     ).execute()
 
 
-def drop_old_parts() -> int:
-    """Delete the scans of parts that ended a day ago or more, and return how many.
+class Dropped(NamedTuple):
+    """How many rows of ended scans were deleted."""
 
-    A folder that is watched has many, and its history would show nothing else.
+    chunks: int
+    parts: int
+    """Scans of parts of a root."""
+
+
+def drop_ended() -> Dropped:
+    """Delete the chunks of ended scans, and the scans of parts that ended a day ago or more.
+
+    A folder that is watched has many of those, and its history would show nothing else.
     """
-    ended = Scan.scope.is_null(False) & (Scan.finished_at < utc_now() - _KEEP_PARTS)
-    old = [scan_id for (scan_id,) in tuples(Scan.select(Scan.id).where(ended))]
+    ended = Scan.select(Scan.id).where(Scan.finished_at.is_null(False))
+    chunks = int(ScanChunk.delete().where(ScanChunk.scan.in_(ended)).execute())
+    old_part = Scan.scope.is_null(False) & (Scan.finished_at < utc_now() - _KEEP_PARTS)
+    old = [scan_id for (scan_id,) in tuples(Scan.select(Scan.id).where(old_part))]
     for ids in slices(old):
         with transaction():
             ScanChunk.delete().where(ScanChunk.scan.in_(list(ids))).execute()
             Scan.delete().where(Scan.id.in_(list(ids))).execute()
-    return len(old)
-
-
-def drop_done_chunks() -> int:
-    """Delete the chunks of ended scans and return how many."""
-    ended = Scan.select(Scan.id).where(Scan.finished_at.is_null(False))
-    return int(ScanChunk.delete().where(ScanChunk.scan.in_(ended)).execute())
+    return Dropped(chunks, len(old))
 
 
 def _regroup_chunk(chunk: ScanChunk) -> int | None:

@@ -19,7 +19,6 @@ from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.path_text import is_under
 from db.sql.queries import slices
-from jobs.insert import chosen_covers
 from jobs.records import Grouping, ProblemCode, TrackRecord, UnreadFile
 
 _RENAMED = {"album": "album_title", "album_artists": "album_artist_names"}
@@ -133,7 +132,7 @@ def write(batch: Batch, chunk: ScanChunk) -> Written:
     touched = tracks.albums_of(before) | tracks.albums_in(chunk.regroup)
     used = removal.artists_and_genres_of(before, sorted(touched))
     leaders = artists_genres.leaders_of(sorted(touched))
-    chosen = chosen_covers.members_with_choice(touched)
+    chosen = removal.tracks_with_chosen_cover(touched)
 
     album_ids = albums.ids_by_key(batch.grouping.album_artists)
     track_ids = tracks.upsert(
@@ -146,7 +145,7 @@ def write(batch: Batch, chunk: ScanChunk) -> Written:
 
     folders = _group_folders(batch)
     touched |= set(album_ids.values()) | tracks.albums_in(folders)
-    chosen_covers.follow_members(chosen)
+    removal.hand_over_chosen_covers(chosen)
     gone = set(removal.drop_empty_albums(sorted(touched)))
     albums.set_artists(_album_artists(batch, album_ids, credited.ids))
     albums.refresh(sorted(touched - gone))

@@ -7,9 +7,8 @@ from db.maintenance import backups, database_integrity
 from db.maintenance.maintenance_runs import recorded_run
 from db.scanning import scans
 from jobs.covers import remote
-from jobs.maintenance import old_data
 from jobs.maintenance.integrity import make_placeholders, validate
-from jobs.maintenance.old_data import delete_unknown_files, delete_unused_pictures, forget_missing
+from jobs.maintenance.old_data import archive_logs, clean_up, delete_unused_pictures
 from jobs.maintenance.reconciliation import enqueue_missing
 from worker.dispatch import alone, job
 from worker.maintenance import expired_jobs, health_report
@@ -25,8 +24,9 @@ def cleanup_expired_tasks() -> None:
     """
     with recorded_run("maintenance.cleanup_expired_tasks") as done:
         done.changes.update(expired_jobs.drop_expired())
-        done.changes["chunks of ended scans"] = scans.drop_done_chunks()
-        done.changes["scans of parts"] = scans.drop_old_parts()
+        dropped = scans.drop_ended()
+        done.changes["chunks of ended scans"] = dropped.chunks
+        done.changes["scans of parts"] = dropped.parts
         done.changes["answers of providers"] = facts.drop_overdue_answers()
 
 
@@ -63,8 +63,7 @@ def archive_old_logs() -> None:
     Raises SettingError and OSError.
     """
     with recorded_run("maintenance.archive_old_logs") as done:
-        done.changes["logs packed"] = old_data.archive()
-        done.changes["packed logs deleted"] = old_data.drop()
+        archive_logs(done)
 
 
 @job
@@ -72,8 +71,9 @@ def diagnostic_missing_fields() -> dict[str, int]:
     """Count the tracks that lack each of `missing_tags.FIELDS`; `fleet missing-tags` lists them."""
     with recorded_run("maintenance.diagnostic_missing_fields") as done:
         totals = statistics.missing_tag_totals()
-        lines = (f"{count:,} tracks without {what}" for what, count in totals.items() if count)
-        done.notes.extend(lines)
+        done.notes.extend(
+            f"{count:,} tracks without {what}" for what, count in totals.items() if count
+        )
     return totals
 
 
@@ -127,21 +127,19 @@ def cleanup_old_data() -> None:
     Raises SettingError, and OSError when the store cannot be changed.
     """
     with recorded_run("maintenance.cleanup_old_data") as done:
-        done.changes["missing tracks forgotten"] = forget_missing()
-        done.changes["files without row deleted"] = delete_unknown_files()
+        clean_up(done)
 
 
 @job
 def optimize_database() -> None:
     """Update the statistics of the query planner, and return free space to the disk."""
     with recorded_run("maintenance.optimize_database") as done:
-        done.changes["tables analysed"] = database_integrity.analyse_tables()
-        done.changes["pages freed"] = database_integrity.free_pages()
-        database_integrity.truncate_log()
-        if held_back := database_integrity.unreleased_bytes():
+        found = database_integrity.optimize()
+        done.changes.update({"tables analysed": found.tables, "pages freed": found.pages})
+        if found.unreleased:
             done.notes.append(
-                f"{held_back:,} bytes are free inside the file, which an older musicfleet made — "
-                "`fleet down`, then `sqlite3 library.db 'PRAGMA auto_vacuum=2; VACUUM'`"
+                f"{found.unreleased:,} bytes are free inside the file, which an older musicfleet "
+                "made — `fleet down`, then `sqlite3 library.db 'PRAGMA auto_vacuum=2; VACUUM'`"
             )
 
 

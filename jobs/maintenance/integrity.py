@@ -34,7 +34,7 @@ def validate(done: RunResult) -> None:
     _note_damage(done)
     done.changes.update(database_integrity.drop_orphans())
     _drop_empty(done)
-    _ask_for_never_asked(done)
+    _need_never_asked(done)
     _check_pictures(done)
     models = [model for kind in clusters.TYPES if (model := clusters.current_model(kind))]
     done.changes["clusters counted wrongly"] = sum(map(clusters.count_again, models))
@@ -46,12 +46,13 @@ def validate(done: RunResult) -> None:
 
 
 def _note_damage(done: RunResult) -> None:
-    for fault in database_integrity.damage():
+    damage = database_integrity.damage()
+    for fault in damage.pages:
         done.notes.append(
             f"the database is damaged: {fault} — stop the fleet, and restore a backup "
             "(see troubleshooting: Restoring a backup)"
         )
-    for fault in database_integrity.broken_keys():
+    for fault in damage.keys:
         done.notes.append(f"{fault} — a fault of musicfleet: please report it")
 
 
@@ -74,8 +75,8 @@ def _drop_empty(done: RunResult) -> None:
         done.changes[f"unused {kind}"] = len(ids)
 
 
-def _ask_for_never_asked(done: RunResult) -> None:
-    """Have done what every entity needs and nobody asked for."""
+def _need_never_asked(done: RunResult) -> None:
+    """Add to the ledger what entities need and nobody asked for."""
     for need in ledger.NEEDS:
         ids = ledger.never_asked(need)
         for part in slices(ids):
@@ -147,7 +148,7 @@ _PLACEHOLDERS_AT_ONCE = 50
 
 
 def make_placeholders() -> int:
-    """Look again at some pictures without placeholder; how many are complete now.
+    """Decode again some pictures without placeholder; how many are complete now.
 
     A picture that is not in the store is left to `fleet doctor`. One that fails to decode this time
     keeps what is known of it, for something shows it. Raises StoreError.

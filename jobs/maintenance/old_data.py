@@ -8,23 +8,16 @@ import gzip
 import os
 import shutil
 import time
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import chain, count
 from pathlib import Path
 
-from db import ledger, settings
-from db.artwork import covers, image_files, images
-from db.enrichment import facts
-from db.library import albums, tracks
+from db import settings
+from db.artwork import image_files, images
 from db.maintenance import removal
-from db.models import EntityType, utc_now
+from db.maintenance.maintenance_runs import RunResult
 from db.scanning import scans
-from db.similarity import vectors
-from db.sql.connection import transaction
 from db.sql.path_text import to_bytes
-from db.sql.queries import slices
-from jobs.insert import chosen_covers
 
 GRACE = timedelta(days=30)
 """How long nothing must have pointed to a picture, nor any job have relied on its file."""
@@ -36,13 +29,13 @@ def delete_unused_pictures() -> int:
     Rows go first: what is left when this ends half way is files without row, which `fleet doctor`
     finds. Nothing is done while the store is not there, for instance not mounted. Raises OSError.
     """
-    images.mark_unused(utc_now())
+    unused = images.note_unused(GRACE)
     if not image_files.originals_dir().is_dir():
         return 0
     seconds = GRACE.total_seconds()
     due = [
         digest
-        for digest in images.unused_before(utc_now() - GRACE)
+        for digest in unused
         if not image_files.is_young(image_files.original(digest), seconds)
     ]
     forgotten = images.drop_unused(due)
@@ -53,35 +46,29 @@ def delete_unused_pictures() -> int:
     return len(forgotten)
 
 
-_AT_ONCE = 200
-"""Tracks that one transaction forgets."""
+def clean_up(done: RunResult) -> None:
+    """Delete tracks that are missing for long, and files of the store that no row knows.
+
+    Raises SettingError and OSError.
+    """
+    done.changes["missing tracks forgotten"] = _forget_missing()
+    done.changes["files without row deleted"] = _delete_unknown_files()
 
 
-def forget_missing() -> int:
+def _forget_missing() -> int:
     """Forget tracks that have been missing for FLEET_FORGET_MISSING_DAYS; how many.
 
     Never by default. Only below roots that are there: what lies on a disk that is not mounted
-    stays, however long. Albums, artists and genres that nothing is left of go too. Raises
-    SettingError.
+    stays, however long.
     """
     days = removal.forget_missing_after()
     if days is None:
         return 0
-    there = [root for root in scans.roots() if _is_there(root)]
-    before, forgotten = utc_now() - timedelta(days=days), 0
-    while ids := removal.missing_before(before, there):
-        for part in slices(ids, _AT_ONCE):
-            with transaction():
-                _forget(part)
-        forgotten += len(ids)
-    return forgotten
+    return removal.forget_missing(days, [root for root in scans.roots() if _is_there(root)])
 
 
-def delete_unknown_files() -> int:
-    """Delete files of the picture store that no row knows and no job relied on; how many.
-
-    Raises OSError.
-    """
+def _delete_unknown_files() -> int:
+    """Delete files of the picture store that no row knows and no job relied on; how many."""
     deleted = 0
     for shard in sorted(image_files.shards()):
         rows = images.digests_in_shard(shard)
@@ -104,22 +91,6 @@ def _is_there(root: str) -> bool:
         return False
 
 
-def _forget(track_ids: Sequence[int]) -> None:
-    """Delete tracks with all that hangs on them. Call it in a transaction."""
-    touched = sorted(tracks.albums_of(track_ids))
-    used = removal.artists_and_genres_of(track_ids, touched)
-    chosen = chosen_covers.members_with_choice(touched)
-    covers.forget(EntityType.TRACK, track_ids)
-    ledger.forget(EntityType.TRACK, track_ids)
-    vectors.forget(EntityType.TRACK, track_ids)
-    facts.forget(EntityType.TRACK, track_ids)
-    removal.delete_tracks(track_ids)
-    chosen_covers.follow_members(chosen)
-    gone = removal.drop_empty_albums(touched)
-    albums.refresh(sorted(set(touched) - set(gone)))
-    removal.drop_unused_names(used)
-
-
 _DAY = 24 * 3600.0
 _ROTATED = "*.log.[0-9]*"
 """What supervisord no longer writes to; it would itself delete the third of a program."""
@@ -133,8 +104,17 @@ def archive_dir() -> Path:
     return settings.data_dir() / "logs"
 
 
-def archive() -> int:
-    """Pack the rotated logs that were last written a day ago; how many. Raises OSError.
+def archive_logs(done: RunResult) -> None:
+    """Pack the rotated logs, and delete packed ones older than FLEET_KEEP_LOGS_DAYS.
+
+    Raises SettingError and OSError.
+    """
+    done.changes["logs packed"] = _pack_rotated()
+    done.changes["packed logs deleted"] = _delete_packed()
+
+
+def _pack_rotated() -> int:
+    """Pack the logs that were last written a day ago; how many.
 
     What a run that was cut off had moved aside is packed too.
     """
@@ -152,11 +132,8 @@ def archive() -> int:
     return len(aside)
 
 
-def drop() -> int:
-    """Delete packed logs older than FLEET_KEEP_LOGS_DAYS; how many.
-
-    Raises SettingError and OSError.
-    """
+def _delete_packed() -> int:
+    """Delete packed logs older than FLEET_KEEP_LOGS_DAYS; how many."""
     oldest = time.time() - settings.keep_logs_days() * _DAY
     gone = [each for each in archive_dir().glob("*.log.gz") if each.stat().st_mtime < oldest]
     for file in gone:
