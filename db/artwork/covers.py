@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import Expression, fn
 
 from db.models import Cover, EmbeddedPicture, EntityType, Image, Role, Track
 from db.sql.queries import slices, tuples
@@ -144,12 +144,32 @@ def shown(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, dict[
     return dict(found)
 
 
-def show_images(entity_type: EntityType, chosen: Sequence[Chosen]) -> None:
+def replace_images(
+    entity_type: EntityType,
+    chosen: Sequence[Chosen],
+    lost: Sequence[Shown],
+    kept: Mapping[int, Collection[str]],
+) -> None:
+    """Write what entities show from now on, by a search on disk.
+
+    What is `lost` goes, unless something else is shown in its place by now. Then each entity shows
+    what is `chosen`, and nothing from disk in other roles than those that it has in `kept`: what a
+    provider gave stays, for that nothing is on disk says nothing of it.
+    """
+    _hide_images(entity_type, lost)
+    show_images(entity_type, chosen)
+    _hide_other_roles(entity_type, kept)
+
+
+def show_images(
+    entity_type: EntityType, chosen: Sequence[Chosen], instead_of: Expression | None = None
+) -> None:
     """Write which image each entity shows in each role, in place of an earlier choice.
 
-    The images have their rows already. Call it in the transaction that settles the need.
+    With `instead_of` only in place of rows for which this condition holds. The images have their
+    rows already. Call it in the transaction that settles the need.
     """
-    ids = _image_ids({choice.digest for choice in chosen})
+    ids = image_ids({choice.digest for choice in chosen})
     rows = [
         {
             "entity_type": entity_type,
@@ -169,14 +189,11 @@ def show_images(entity_type: EntityType, chosen: Sequence[Chosen]) -> None:
                 Cover.licence,
                 Cover.author,
             ],
+            where=instead_of,
         ).execute()
 
 
-def hide_other_roles(entity_type: EntityType, kept: Mapping[int, Collection[str]]) -> None:
-    """Drop what these entities show from disk in other roles than the ones that each keeps.
-
-    What a provider gave stays, for that nothing is on disk says nothing of it.
-    """
+def _hide_other_roles(entity_type: EntityType, kept: Mapping[int, Collection[str]]) -> None:
     by_roles: dict[frozenset[str], list[int]] = defaultdict(list)
     for entity_id, roles in kept.items():
         by_roles[frozenset(roles)].append(entity_id)
@@ -190,8 +207,7 @@ def hide_other_roles(entity_type: EntityType, kept: Mapping[int, Collection[str]
             ).execute()
 
 
-def hide_images(entity_type: EntityType, lost: Sequence[Shown]) -> None:
-    """Drop just what is shown there, unless something else is shown in its place by now."""
+def _hide_images(entity_type: EntityType, lost: Sequence[Shown]) -> None:
     for each in lost:
         Cover.delete().where(
             Cover.entity_type == entity_type,
@@ -245,7 +261,8 @@ def _places(where: Any, order: Any) -> list[TrackPlace]:
     return [TrackPlace._make((*row[:6], bool(row[6]), row[7])) for row in tuples(query)]
 
 
-def _image_ids(digests: Collection[str]) -> Mapping[str, int]:
+def image_ids(digests: Collection[str]) -> Mapping[str, int]:
+    """The ids of the images with these digests."""
     return {
         digest: image_id
         for part in slices(sorted(digests))

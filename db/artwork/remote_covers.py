@@ -1,12 +1,13 @@
 """Pictures from the web: what a provider must know to find one, and writing which are shown."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from peewee import fn
 
+from db.artwork import covers
 from db.artwork.covers import LOCAL, Chosen, Shown
 from db.models import (
     Album,
@@ -14,7 +15,6 @@ from db.models import (
     Artist,
     Cover,
     EntityType,
-    Image,
     Kind,
     LedgerRow,
     State,
@@ -120,30 +120,10 @@ def show(entity_type: EntityType, chosen: Sequence[Chosen], instead_of: Collecti
     """
     if not chosen:
         return
-    digests = {each.digest for each in chosen} | {each.digest for each in instead_of}
-    ids = _image_ids(digests)
-    rows = [
-        {
-            "entity_type": entity_type,
-            "image": ids[each.digest],
-            **{name: value for name, value in each._asdict().items() if name != "digest"},
-        }
-        for each in chosen
-    ]
-    replaced = [ids[each.digest] for each in instead_of]
-    Cover.insert_many(rows).on_conflict(
-        conflict_target=[Cover.entity_type, Cover.entity_id, Cover.role],
-        preserve=[
-            Cover.image,
-            Cover.source,
-            Cover.rank,
-            Cover.source_path,
-            Cover.licence,
-            Cover.author,
-        ],
-        # Asked of the row as it is at the very moment, whoever wrote it in between.
-        where=Cover.source.not_in(LOCAL) | Cover.image.in_(replaced),
-    ).execute()
+    replaced = list(covers.image_ids({each.digest for each in instead_of}).values())
+    # Asked of the row as it is at the very moment, whoever wrote it in between.
+    still = Cover.source.not_in(LOCAL) | Cover.image.in_(replaced)
+    covers.show_images(entity_type, chosen, instead_of=still)
 
 
 def _album_artists(album_ids: Sequence[int]) -> dict[int, list[str]]:
@@ -170,8 +150,3 @@ def _track_counts(album_ids: Sequence[int]) -> dict[int, int]:
             .group_by(Track.album)
         )
     }
-
-
-def _image_ids(digests: Collection[str]) -> Mapping[str, int]:
-    query = Image.select(Image.digest, Image.id).where(Image.digest.in_(sorted(digests)))
-    return dict(tuples(query))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from db.enrichment import facts
+from db.library.artists_genres import Credit, credits_of
 from db.models import (
     Album,
     AlbumArtist,
@@ -65,7 +66,7 @@ class TaggedArtist(NamedTuple):
 
 def tagged_albums(album_ids: Sequence[int]) -> list[TaggedAlbum]:
     """These albums, in their order."""
-    artists = _artist_names(AlbumArtist, AlbumArtist.album, AlbumArtist.position, album_ids)
+    credited = credits_of(EntityType.ALBUM, album_ids)
     members: dict[int, list[TaggedTrack]] = defaultdict(list)
     for track in _tagged_tracks(Track.album, album_ids):
         members[track.album_id or 0].append(track)
@@ -78,7 +79,7 @@ def tagged_albums(album_ids: Sequence[int]) -> list[TaggedAlbum]:
     )
     found = {
         row[0]: TaggedAlbum._make(
-            (*row[:2], tuple(artists[row[0]]), *row[2:], tuple(members[row[0]]))
+            (*row[:2], _names(credited, row[0]), *row[2:], tuple(members[row[0]]))
         )
         for ids in slices(album_ids)
         for row in tuples(Album.select(Album.id, *columns).where(Album.id.in_(list(ids))))
@@ -123,15 +124,13 @@ def _tagged_tracks(column: Any, ids: Sequence[int]) -> list[TaggedTrack]:
         for part in slices(ids)
         for row in Track.select().where(column.in_(list(part)), Track.missing_since.is_null())
     ]
-    names = _artist_names(
-        TrackArtist, TrackArtist.track, TrackArtist.position, [track.id for track in rows]
-    )
+    credited = credits_of(EntityType.TRACK, [track.id for track in rows])
     found = [
         TaggedTrack(
             id=row.id,
             path=row.path,
             title=row.title,
-            artists=tuple(names[row.id]),
+            artists=_names(credited, row.id),
             album_id=row.album_id,
             album_title=row.album_title,
             disc=row.disc,
@@ -146,15 +145,8 @@ def _tagged_tracks(column: Any, ids: Sequence[int]) -> list[TaggedTrack]:
     return sorted(found, key=lambda each: (each.disc or 1, each.number or 0, each.path))
 
 
-def _artist_names(
-    credited: Any, column: Any, position: Any, ids: Sequence[int]
-) -> dict[int, list[str]]:
-    names: dict[int, list[str]] = defaultdict(list)
-    for part in slices(ids):
-        query = credited.select(column, Artist.name).join(Artist).where(column.in_(list(part)))
-        for entity_id, name in tuples(query.order_by(column, position)):
-            names[entity_id].append(name)
-    return names
+def _names(credited: Mapping[int, Sequence[Credit]], entity_id: int) -> tuple[str, ...]:
+    return tuple(credit.name for credit in credited.get(entity_id, ()))
 
 
 def _titles_of_artist(artist_id: int) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
-"""Artists and genres: unique names with a row each, and the albums that each artist leads."""
+"""Artists and genres: unique names with a row each, who is credited, and who leads albums."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from peewee import JOIN, fn
 
-from db.models import Album, AlbumArtist, Artist, Genre, Track, TrackArtist
+from db.models import Album, AlbumArtist, Artist, EntityType, Genre, Track, TrackArtist
 from db.sql.queries import below, slices, tuples
 
 
@@ -108,6 +109,27 @@ def known_artists(artist_ids: Sequence[int]) -> list[KnownArtist]:
         for ids in slices(artist_ids)
         for row in tuples(Artist.select(*columns).where(Artist.id.in_(list(ids))))
     ]
+
+
+class Credit(NamedTuple):
+    """An artist of an album or a track."""
+
+    artist_id: int
+    name: str
+
+
+def credits_of(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, list[Credit]]:
+    """The artists of each of these albums or tracks that has any, in order."""
+    table: Any = TrackArtist
+    of: Any = TrackArtist.track
+    if entity_type is EntityType.ALBUM:
+        table, of = AlbumArtist, AlbumArtist.album
+    found: dict[int, list[Credit]] = defaultdict(list)
+    for ids in slices(entity_ids):
+        query = table.select(of, Artist.id, Artist.name).join(Artist).where(of.in_(list(ids)))
+        for entity_id, *credit in tuples(query.order_by(of, table.position)):
+            found[entity_id].append(Credit._make(credit))
+    return dict(found)
 
 
 def known_artists_after(artist_id: int) -> list[KnownArtist]:

@@ -1,7 +1,5 @@
 """All that the web UI shows of one album, artist or track."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,7 +7,8 @@ from peewee import fn
 
 from db.artwork.covers import Picture, fronts, pictures
 from db.library import audio_features
-from db.library.gallery import Credit, FilterValue, album_credits, year_of
+from db.library.artists_genres import Credit, credits_of
+from db.library.gallery import FilterValue, year_of
 from db.models import (
     Album,
     Artist,
@@ -23,7 +22,7 @@ from db.models import (
     TrackArtist,
     TrackGenre,
 )
-from db.sql.queries import slices, tuples
+from db.sql.queries import tuples
 
 
 class TrackLine(NamedTuple):
@@ -85,7 +84,7 @@ def album_page(album_id: int) -> AlbumPage | None:
         id=album_id,
         title=row.title,
         album_artist=row.album_artist,
-        artists=album_credits([album_id]).get(album_id, []),
+        artists=credits_of(EntityType.ALBUM, [album_id]).get(album_id, []),
         year=year_of(row.original_date or row.date),
         date=row.date,
         label=row.label,
@@ -130,24 +129,9 @@ def _album_tracks(album_id: int) -> list[TrackLine]:
     ).where(Track.album == album_id)
     rows = list(tuples(query))
     ids = [row[0] for row in rows]
-    credited, shown = track_credits(ids), fronts(EntityType.TRACK, ids)
+    credited, shown = credits_of(EntityType.TRACK, ids), fronts(EntityType.TRACK, ids)
     lines = [TrackLine._make((*row, credited.get(row[0], []), shown.get(row[0]))) for row in rows]
     return sorted(lines, key=lambda each: (each.disc or 1, each.number or 0, each.path))
-
-
-def track_credits(track_ids: Sequence[int]) -> dict[int, list[Credit]]:
-    """The artists of each track, in order."""
-    found: dict[int, list[Credit]] = defaultdict(list)
-    for ids in slices(track_ids):
-        query = (
-            TrackArtist.select(TrackArtist.track, Artist.id, Artist.name)
-            .join(Artist)
-            .where(TrackArtist.track.in_(list(ids)))
-            .order_by(TrackArtist.track, TrackArtist.position)
-        )
-        for track_id, *credit in tuples(query):
-            found[track_id].append(Credit._make(credit))
-    return dict(found)
 
 
 def _missing_covers(album_id: int) -> list[MissingCover]:
@@ -262,7 +246,7 @@ def track_page(track_id: int) -> TrackPage | None:
         album_id=row.album_id,
         album_title=album.title if album else None,
         year=year_of(album.original_date or album.date) if album else None,
-        artists=track_credits([track_id]).get(track_id, []),
+        artists=credits_of(EntityType.TRACK, [track_id]).get(track_id, []),
         picture=_track_picture(track_id, row.album_id),
         features=features,
         analysis=_analysis_state(track_id),

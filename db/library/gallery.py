@@ -1,6 +1,5 @@
 """Lists of albums and artists: filtered, ordered, a page at a time."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 from peewee import Expression, fn
 
 from db.artwork.covers import Picture, fronts
+from db.library.artists_genres import Credit, credits_of
 from db.models import (
     Album,
     AlbumArtist,
@@ -54,13 +54,6 @@ class AlbumFilter:
     """Who plays on them, though they are others' albums."""
 
 
-class Credit(NamedTuple):
-    """An artist of an album or a track."""
-
-    artist_id: int
-    name: str
-
-
 class AlbumCard(NamedTuple):
     """An album as the gallery shows it."""
 
@@ -101,7 +94,7 @@ def album_cards(album_ids: Sequence[int]) -> list[AlbumCard]:
             )
         )
     }
-    shown, credited = fronts(EntityType.ALBUM, album_ids), album_credits(album_ids)
+    shown, credited = fronts(EntityType.ALBUM, album_ids), credits_of(EntityType.ALBUM, album_ids)
     return [
         AlbumCard._make((*rows[album_id], credited.get(album_id, []), shown.get(album_id)))
         for album_id in album_ids
@@ -112,21 +105,6 @@ def album_cards(album_ids: Sequence[int]) -> list[AlbumCard]:
 def album_is_present() -> Any:
     """Whether an album holds a present track."""
     return fn.EXISTS(Track.select(1).where(Track.album == Album.id, Track.missing_since.is_null()))
-
-
-def album_credits(album_ids: Sequence[int]) -> dict[int, list[Credit]]:
-    """The artists of each album, in order."""
-    found: dict[int, list[Credit]] = defaultdict(list)
-    for ids in slices(album_ids):
-        query = (
-            AlbumArtist.select(AlbumArtist.album, Artist.id, Artist.name)
-            .join(Artist)
-            .where(AlbumArtist.album.in_(list(ids)))
-            .order_by(AlbumArtist.album, AlbumArtist.position)
-        )
-        for album_id, *credit in tuples(query):
-            found[album_id].append(Credit._make(credit))
-    return dict(found)
 
 
 def genres() -> list[FilterValue]:

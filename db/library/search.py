@@ -8,8 +8,8 @@ from peewee import fn
 
 from db.artwork.covers import Picture, fronts
 from db.library import gallery, tracks
-from db.library.entity_pages import track_credits
-from db.library.gallery import AlbumCard, ArtistCard, Credit
+from db.library.artists_genres import Credit, credits_of
+from db.library.gallery import AlbumCard, ArtistCard
 from db.models import Album, Artist, EntityType, Track
 from db.sql.queries import contains, fold, tuples
 
@@ -84,7 +84,7 @@ def track_cards(track_ids: Sequence[int]) -> list[FoundTrack]:
         .where(Track.id.in_(list(track_ids)))
     )
     rows = {row[0]: row for row in tuples(query)}
-    credited = track_credits(list(rows))
+    credited = credits_of(EntityType.TRACK, list(rows))
     shown = fronts(EntityType.ALBUM, [row[2] for row in rows.values() if row[2] is not None])
     return [
         FoundTrack._make(

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from peewee import JOIN, Expression, fn
 
+from db.library.artists_genres import credits_of
 from db.models import (
     Album,
     AlbumArtist,
@@ -94,21 +95,6 @@ def present_in(group_folders: Sequence[str]) -> Iterator[Track]:
             .join(Album, JOIN.LEFT_OUTER)
             .where(Track.group_folder.in_(list(folders)), Track.missing_since.is_null())
         )
-
-
-def artist_names(track_ids: Sequence[int]) -> dict[int, list[str]]:
-    """The artists of these tracks, in order."""
-    names: dict[int, list[str]] = {}
-    for ids in slices(track_ids):
-        query = (
-            TrackArtist.select(TrackArtist.track, Artist.name)
-            .join(Artist)
-            .where(TrackArtist.track.in_(list(ids)))
-            .order_by(TrackArtist.track, TrackArtist.position)
-        )
-        for track_id, name in tuples(query):
-            names.setdefault(track_id, []).append(name)
-    return names
 
 
 def albums_of(track_ids: Sequence[int]) -> set[int]:
@@ -283,7 +269,10 @@ def display_titles(track_ids: Sequence[int]) -> dict[int, str]:
 
 def artist_credits(track_ids: Sequence[int]) -> dict[int, str]:
     """The artists of each of these tracks that has any, as shown."""
-    return {track_id: ", ".join(names) for track_id, names in artist_names(track_ids).items()}
+    return {
+        track_id: ", ".join(credit.name for credit in credits)
+        for track_id, credits in credits_of(EntityType.TRACK, track_ids).items()
+    }
 
 
 def full_title(track: TrackSummary, by: str | None) -> str:

@@ -71,11 +71,6 @@ def last_whole(root: str) -> datetime | None:
     return begun
 
 
-def scope_of(scan: Scan) -> Scope | None:
-    """The part of its root that a scan covers; None when it is all of it."""
-    return Scope.of(**scan.scope) if scan.scope else None
-
-
 def get(scan_id: int) -> Scan | None:
     """The scan, or None."""
     scan: Scan | None = Scan.get_or_none(Scan.id == scan_id)
@@ -106,9 +101,15 @@ def roots() -> list[str]:
     return sorted(root for (root,) in tuples(query))
 
 
-def progress(scan_id: int, *, found: int, unchanged: int) -> None:
-    """Write how far the walk has come."""
-    Scan.update(found=found, unchanged=unchanged).where(Scan.id == scan_id).execute()
+def record_walk(scan_id: int, *, found: int, unchanged: int, missing: int | None = None) -> None:
+    """Write how far the walk over the root has come; `missing` is known when it is over."""
+    columns: dict[str, Any] = {"found": found, "unchanged": unchanged}
+    if missing is not None:
+        columns |= {"missing": missing, "walked_at": utc_now()}
+    with transaction():
+        Scan.update(**columns).where(Scan.id == scan_id).execute()
+        if missing is not None:
+            finish_if_complete(scan_id)
 
 
 def add_chunk(
@@ -188,15 +189,13 @@ def give_up_chunk(chunk_id: int, wait: Callable[[int], timedelta]) -> None:
             ).execute()
 
 
-def unwalked() -> list[int]:
-    """The scans whose discovery has not seen everything."""
-    query = Scan.select(Scan.id).where(Scan.finished_at.is_null(), Scan.walked_at.is_null())
-    return [scan_id for (scan_id,) in tuples(query.order_by(Scan.id))]
+def due_jobs() -> dict[tuple[str, str], list[int]]:
+    """The ids of scans and chunks that are to be done, by job and argument.
 
-
-def due_chunks() -> list[int]:
-    """The open chunks of scans that go on, but for those that failed and are to wait."""
-    query = (
+    Left out are the chunks that failed and are to wait.
+    """
+    unwalked = Scan.select(Scan.id).where(Scan.finished_at.is_null(), Scan.walked_at.is_null())
+    chunks = (
         ScanChunk.select(ScanChunk.id)
         .join(Scan)
         .where(
@@ -205,7 +204,10 @@ def due_chunks() -> list[int]:
             ScanChunk.again_at.is_null() | (ScanChunk.again_at <= utc_now()),
         )
     )
-    return [chunk_id for (chunk_id,) in tuples(query.order_by(ScanChunk.id))]
+    return {
+        (DISCOVERY, "scan_id"): [row[0] for row in tuples(unwalked.order_by(Scan.id))],
+        (READING, "chunk_id"): [row[0] for row in tuples(chunks.order_by(ScanChunk.id))],
+    }
 
 
 def close_chunk(chunk: ScanChunk, counts: Counts) -> int | None:
@@ -224,15 +226,6 @@ def close_chunk(chunk: ScanChunk, counts: Counts) -> int | None:
     follower = _regroup_chunk(chunk)
     finish_if_complete(chunk.scan_id)
     return follower
-
-
-def walked(scan_id: int, *, found: int, unchanged: int, missing: int) -> None:
-    """Say that discovery has seen everything."""
-    with transaction():
-        Scan.update(walked_at=utc_now(), found=found, unchanged=unchanged, missing=missing).where(
-            Scan.id == scan_id
-        ).execute()
-        finish_if_complete(scan_id)
 
 
 def fail(scan_id: int, fault: str) -> None:

@@ -84,16 +84,3 @@ def listed_tracks(entity_type: EntityType, entity_ids: Sequence[int]) -> list[Li
         )
         found.update((row[0], ListedTrack._make(row)) for row in tuples(query))
     return [found[each] for each in wanted if each in found]
-
-
-def artist_names(entity_ids: Sequence[int]) -> dict[int, str]:
-    """The names of artists."""
-    found: dict[int, str] = {}
-    for ids in slices(entity_ids):
-        found.update(
-            (each, name)
-            for each, name in tuples(
-                Artist.select(Artist.id, Artist.name).where(Artist.id.in_(list(ids)))
-            )
-        )
-    return found

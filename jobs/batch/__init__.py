@@ -4,6 +4,8 @@ from typing import Any
 
 from db.library import tracks
 from db.library.albums import folder_of, group_folder
+from db.library.artists_genres import credits_of
+from db.models import EntityType
 from db.scanning import scans
 from jobs.batch.album_groups import Grouped, group
 from jobs.records import Grouping
@@ -70,8 +72,10 @@ def _known_siblings(
     """The present tracks of these folders that the chunk itself does not replace."""
     replaced = {each["file"]["path"] for each in records} | set(gone)
     known = [track for track in tracks.present_in(folders) if track.path not in replaced]
-    names = tracks.artist_names([track.id for track in known])
-    return [_Sibling(track, names.get(track.id, [])) for track in known]
+    credited = credits_of(EntityType.TRACK, [track.id for track in known])
+    return [
+        _Sibling(track, [credit.name for credit in credited.get(track.id, ())]) for track in known
+    ]
 
 
 def _grouped(record: dict[str, Any]) -> Grouped:

@@ -7,13 +7,18 @@ one transaction, and does not depend on another job having run before.
 from typing import Any
 
 from db import ledger
-from db.artwork import covers, images, picture_files
+from db.artwork import chosen_images, covers, images, picture_files
+from db.artwork.chosen_images import Choice
+from db.library.search import entity_exists
 from db.models import EntityType, Kind, Role, State
 from db.scanning import problems
-from jobs.covers import album_covers, artist_covers, choice, explanation, remote, store
+from db.sql.connection import transaction
+from jobs.covers import album_covers, artist_covers, explanation, folder_images, remote, store
 from jobs.covers.embedded import gather
+from jobs.covers.errors import Fault, NoSuchRoleError
 from jobs.covers.outcomes import file_faults, wanting, write_covers, write_problems
 from jobs.covers.picture_search import search
+from jobs.covers.sources import ARTIST_ROLES
 from jobs.covers.stored_images import make_requested
 from jobs.covers.track_covers import (
     choose,
@@ -105,15 +110,15 @@ def extract_artist_images(artist_ids: list[int]) -> None:
     SettingError.
     """
     attempt = ledger.lease(Kind.PICTURE, EntityType.ARTIST, artist_ids, current_attempt())
-    artists = artist_covers.find_files(attempt.leased)
+    artists = artist_covers.find(attempt.leased, files_alone=True)
     fresh = search([each for artist in artists for each in artist.searches], thorough=True)
     with attempt.settling() as mine:
         overtaken = artist_covers.overtaken(artists, mine)
         again = ledger.need(Kind.PICTURE, EntityType.ARTIST, overtaken)
         settled = [each for each in artists if each.artist_id in mine - overtaken]
         images.record(list(fresh.values()))
-        found = artist_covers.found_pictures(settled)
-        endings = [artist_covers.settled_pictures(each) for each in settled]
+        found = {each.artist_id: each.pictures() for each in settled if each.is_there}
+        endings = [each.settled_pictures() for each in settled]
         nothing = {each.entity_id: each.reason for each in endings if each.state is State.NONE}
         stale = ledger.none_for_another_reason(Kind.COVER, EntityType.ARTIST, nothing)
         differing = {*picture_files.replace_artist_pictures(found), *stale}
@@ -162,25 +167,42 @@ def choose_image(entity_type: str, entity_id: int, role: str, path: str) -> str 
     Returns the reason if the picture is refused. Raises NoSuchRoleError, StoreError and
     SettingError.
     """
-    refused = choice.take(EntityType(entity_type), entity_id, role, path)
-    if refused is None:
-        _CHOOSE[EntityType(entity_type)]([entity_id])
-    return refused
+    kind = EntityType(entity_type)
+    _check_role(kind, entity_id, role)
+    data = folder_images.read(path, "/")
+    if isinstance(data, Fault):
+        return str(data)
+    digest = store.put(data)
+    gathered = gather({digest: len(data)}, look_again=True)
+    fault = gathered.fault(digest)
+    if fault is not None:
+        return str(fault)
+    with transaction():
+        images.record(list(gathered.fresh))
+        chosen_images.choose_image(kind, entity_id, role, Choice(digest, path))
+        ledger.need(Kind.COVER, kind, [entity_id])
+    _CHOOSE[kind]([entity_id])
+    return None
 
 
 @job
 def withdraw_image(entity_type: str, entity_id: int, role: str) -> bool:
     """Undo `choose_image`, and choose the cover again; return whether there was such a choice."""
-    was_chosen = choice.withdraw(EntityType(entity_type), entity_id, role)
+    kind = EntityType(entity_type)
+    _check_role(kind, entity_id, role)
+    with transaction():
+        was_chosen = chosen_images.withdraw_choice(kind, entity_id, role)
+        if was_chosen:
+            ledger.need(Kind.COVER, kind, [entity_id])
     if was_chosen:
-        _CHOOSE[EntityType(entity_type)]([entity_id])
+        _CHOOSE[kind]([entity_id])
     return was_chosen
 
 
 @job
 def explain(entity_type: str, entity_id: int) -> list[dict[str, Any]]:
     """Return every candidate for the cover of an album or artist, and why it lost."""
-    choice.check(EntityType(entity_type), entity_id, Role.FRONT)
+    _check_role(EntityType(entity_type), entity_id, Role.FRONT)
     return explanation.explain(EntityType(entity_type), entity_id)
 
 
@@ -188,6 +210,21 @@ _CHOOSE = {
     EntityType.ALBUM: process_album_covers,
     EntityType.ARTIST: process_artist_images_batch,
 }
+_MOST_DISCS = 999
+_ROLES = {
+    EntityType.ALBUM: {Role.FRONT, *(Role.of_disc(disc + 1) for disc in range(_MOST_DISCS))},
+    EntityType.ARTIST: {Role.FRONT, *ARTIST_ROLES},
+}
+
+
+def _check_role(entity_type: EntityType, entity_id: int, role: str) -> None:
+    """Raise NoSuchRoleError unless there is such an album or artist, and it can show this."""
+    if not entity_exists(entity_type, entity_id):
+        raise NoSuchRoleError(f"there is no {entity_type} {entity_id} — look it up in the database")
+    if role not in _ROLES[entity_type]:
+        of_artists = ", ".join(ARTIST_ROLES)
+        known = "disc-1, disc-2 …" if entity_type is EntityType.ALBUM else of_artists
+        raise NoSuchRoleError(f"an {entity_type} shows nothing as {role!r} — write front, {known}")
 
 
 @job

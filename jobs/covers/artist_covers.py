@@ -214,20 +214,47 @@ class ArtistSearch:
         """The artist's id."""
         return self.images.artist.id
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is any music of the artist's."""
+        return self.images.basis.place.is_there
 
-def find(artist_ids: Sequence[int]) -> list[ArtistSearch]:
-    """The candidates of each of these artists, none of them examined yet. Raises SettingError."""
-    stands = current_covers(EntityType.ARTIST, artist_ids)
+    def pictures(self) -> list[FoundPicture]:
+        """The picture files of the artist, once the search was made thoroughly."""
+        return [
+            FoundPicture(
+                search.role, look.candidate.rank, look.candidate.path, look.candidate.digest
+            )
+            for search in self.searches
+            for look in search.looks
+            if look.candidate.source == FOLDER
+        ]
+
+    def settled_pictures(self) -> Settled:
+        """Whether all these picture files are in the store."""
+        asked = [*artist_order(), *(entry for each in ARTIST_ROLES.values() for entry in each)]
+        sources = [entry for entry in asked if entry != EXTERNAL]
+        if not self.pictures():
+            return Settled(self.artist_id, State.NONE, _nothing(self), sources)
+        if refusals := [refusal for search in self.searches for refusal in search.refusals()]:
+            return Settled(self.artist_id, State.FAILED, "; ".join(refusals), sources)
+        return Settled(self.artist_id, State.DONE, None, sources)
+
+
+def find(artist_ids: Sequence[int], *, files_alone: bool = False) -> list[ArtistSearch]:
+    """The candidates of each of these artists, none examined yet; or just those on disk.
+
+    Raises SettingError.
+    """
+    stands = (
+        dict.fromkeys(artist_ids, CurrentCovers({}, {}))
+        if files_alone
+        else current_covers(EntityType.ARTIST, artist_ids)
+    )
     return [
         ArtistSearch(images, _searches(images, stands[images.artist.id]))
         for images in find_images(artist_ids)
     ]
-
-
-def find_files(artist_ids: Sequence[int]) -> list[ArtistSearch]:
-    """As `find`, with the picture files on disk alone."""
-    nothing = CurrentCovers({}, {})
-    return [ArtistSearch(images, _searches(images, nothing)) for images in find_images(artist_ids)]
 
 
 def outcome(artist: ArtistSearch) -> Outcome:
@@ -236,14 +263,13 @@ def outcome(artist: ArtistSearch) -> Outcome:
     front = artist.searches[0]
     chosen = tuple(each for search in artist.searches if (each := search.chosen()))
     gone = lost(artist.searches)
-    if not artist.images.basis.place.is_there and front.winner is None:
+    if not artist.is_there and front.winner is None:
         state = State.DONE if front.shown else State.NONE
         return Outcome(Settled(artist.artist_id, state, _GONE), kept=None)
     if artist.images.is_various and not chosen:
         return Outcome(Settled(artist.artist_id, State.NONE, _MANY), lost=gone)
-    is_there = artist.images.basis.place.is_there
-    wanting = is_there and not artist.images.is_various and is_wanting(front, order)
-    kept = () if is_there else None
+    wanting = artist.is_there and not artist.images.is_various and is_wanting(front, order)
+    kept = () if artist.is_there else None
     return Outcome(settled(front, order, _nothing(artist)), chosen, kept, gone, wanting)
 
 
@@ -258,35 +284,6 @@ def overtaken(artists: Sequence[ArtistSearch], mine: set[int]) -> set[int]:
     gone = mine - {each.artist.id for each in images}
     ledger.forget(EntityType.ARTIST, sorted(gone))
     return changed
-
-
-def found_pictures(artists: Iterable[ArtistSearch]) -> dict[int, list[FoundPicture]]:
-    """The picture files of artists that were searched thoroughly and of whom there is music."""
-    return {
-        artist.artist_id: [
-            FoundPicture(
-                search.role, look.candidate.rank, look.candidate.path, look.candidate.digest
-            )
-            for search in artist.searches
-            for look in search.looks
-            if look.candidate.source == FOLDER
-        ]
-        for artist in artists
-        if artist.images.basis.place.is_there
-    }
-
-
-def settled_pictures(artist: ArtistSearch) -> Settled:
-    """Whether all the picture files of an artist that was searched thoroughly are in the store."""
-    asked = [*artist_order(), *(entry for each in ARTIST_ROLES.values() for entry in each)]
-    sources = [entry for entry in asked if entry != EXTERNAL]
-    looks = [look for search in artist.searches for look in search.looks]
-    files = [look for look in looks if look.candidate.source == FOLDER]
-    if not files:
-        return Settled(artist.artist_id, State.NONE, _nothing(artist), sources)
-    if refusals := [refusal for search in artist.searches for refusal in search.refusals()]:
-        return Settled(artist.artist_id, State.FAILED, "; ".join(refusals), sources)
-    return Settled(artist.artist_id, State.DONE, None, sources)
 
 
 def sound_paths(artists: Sequence[ArtistSearch]) -> list[str]:
@@ -312,7 +309,7 @@ def _nothing(artist: ArtistSearch) -> str:
     """Why there is no picture of an artist, when no candidate says more."""
     if artist.images.is_various:
         return _MANY
-    if not artist.images.basis.place.is_there:
+    if not artist.is_there:
         return _GONE
     folders = ", ".join(shown(folder) for folder in artist.images.basis.place.folders)
     if not folders:

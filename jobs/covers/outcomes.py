@@ -91,10 +91,10 @@ def write_covers(
     """Write what entities show, and settle their needs. Call it within `attempt.settling`."""
     entity_type = attempt.need.entity_type
     images.record(list(fresh))
-    covers.hide_images(entity_type, [each for outcome in outcomes for each in outcome.lost])
-    covers.show_images(entity_type, [each for outcome in outcomes for each in outcome.chosen])
-    covers.hide_other_roles(
+    covers.replace_images(
         entity_type,
+        [each for outcome in outcomes for each in outcome.chosen],
+        [each for outcome in outcomes for each in outcome.lost],
         {
             outcome.settled.entity_id: {each.role for each in outcome.chosen} | set(outcome.kept)
             for outcome in outcomes

@@ -82,10 +82,7 @@ def _ask_for_vectors() -> None:
 
 
 def _todo() -> Todo:
-    wanted: Todo = {
-        (scans.DISCOVERY, "scan_id"): scans.unwalked(),
-        (scans.READING, "chunk_id"): scans.due_chunks(),
-    }
+    wanted: Todo = scans.due_jobs()
     for need in ledger.NEEDS:
         if need.reconciled:
             wanted[need.job, need.argument] = ledger.unleased(need, _MOST)

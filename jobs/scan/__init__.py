@@ -15,7 +15,7 @@ from jobs.records import ProblemCode
 from jobs.scan import diff
 from jobs.scan.chunks import Sender
 from jobs.scan.diff import end_walk, preview
-from jobs.scan.tree_walk import FolderGroup, Walk, holds_audio, present_scope, walk_part
+from jobs.scan.tree_walk import FolderGroup, Walk
 from worker.dispatch import enqueue, job
 
 _HEARTBEAT_FOLDERS = 200
@@ -71,26 +71,30 @@ def _discover(scan: Scan) -> None:
         files = diff.files_to_read(group, comparison)
         sent = sender.add(group.folder, files, diff.changed_images(group, comparison))
         if sent or number % _HEARTBEAT_FOLDERS == 0:
-            scans.progress(scan.id, found=comparison.found, unchanged=comparison.unchanged)
-    if not comparison.found and (scope is None or not holds_audio(root, walk.data_dir)):
+            scans.record_walk(scan.id, found=comparison.found, unchanged=comparison.unchanged)
+    if not comparison.found and (scope is None or not _holds_audio(path, walk.data_dir)):
         return scans.fail(scan.id, _nothing_found(root, comparison.known, walk))
     missing = end_walk(sender, comparison, walk)
     _list_unreadable_folders(root, walk, scope)
     found, unchanged = comparison.found, comparison.unchanged
-    return scans.walked(scan.id, found=found, unchanged=unchanged, missing=missing)
+    return scans.record_walk(scan.id, found=found, unchanged=unchanged, missing=missing)
 
 
 def _walk(scan: Scan) -> tuple[Walk, Iterable[FolderGroup], Scope | None]:
     """The walk of a scan, the files that it finds, and the part of the root that it covers."""
     path, data_dir = to_bytes(scan.root), os.fsencode(settings.data_dir())
-    scope = scans.scope_of(scan)
-    if scope is not None:
+    if scan.scope:
         walk = Walk(path, data_dir)
-        part = walk_part(walk, present_scope(scan.root, scope))
+        part = walk.part(Scope.of(**scan.scope))
         if part is not None:
             return walk, *part
     walk = Walk(path, data_dir)
     return walk, walk.groups(), None
+
+
+def _holds_audio(root: bytes, data_dir: bytes) -> bool:
+    """Whether there is any audio file below the root; the walk ends with the first."""
+    return any(group.audio for group in Walk(root, data_dir).groups())
 
 
 def _nothing_found(root: str, known: int, walk: Walk) -> str:

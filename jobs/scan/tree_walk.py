@@ -1,6 +1,6 @@
 """Walk a root, or a part of it: folder group by folder group, and only the library's own.
 
-A group is a folder with its disc folders (`db.album_folders`), so that the files of one album are
+A group is a folder with its disc folders (`db.library.albums`), so that the files of one album are
 found together. Skipped are hidden folders and files (one leading dot), folders with a `.nomedia` or
 an `.ndignore` (one with patterns hides what they match, as in .gitignore), the litter of NAS
 systems, and the fleet's own data folder. A symbolic link is followed only when it stays inside the
@@ -104,6 +104,34 @@ class Walk:
                 group, _ = self._group(folder, rules)
                 if group.audio or group.images:
                     yield group
+
+    def part(self, wanted: Scope) -> tuple[list[FolderGroup], Scope] | None:
+        """The folder groups of a part of the root, and all folders that were covered.
+
+        None when only a walk over the whole root can find them, for a symbolic link lies there.
+        """
+        scope = self._present(wanted)
+        groups = list(self.groups_in(scope))
+        if self.met_links:
+            return None
+        return groups, Scope(scope.folders | self.listed, scope.trees)
+
+    def _present(self, scope: Scope) -> Scope:
+        """The scope as it fits the disk: a folder that is gone is a tree, for all below is gone.
+
+        For a tree that is a file, or the disc folder of an album, it has its album's folder.
+        """
+        root = to_text(self.root)
+        folders = {each for each in scope.folders if is_under(each, root)}
+        trees = {each for each in scope.trees if is_under(each, root)}
+        gone = {folder for folder in folders if not os.path.lexists(to_bytes(folder))}
+        for tree in trees:
+            place = to_bytes(tree)
+            if os.path.isfile(place):
+                folders.add(album_folder(root, folder_of(tree)))
+            elif os.path.isdir(place):
+                folders.add(album_folder(root, tree))
+        return Scope.of(folders - gone - trees, trees | gone)
 
     @property
     def met_links(self) -> bool:
@@ -265,37 +293,3 @@ def _patterns(path: bytes) -> list[str]:
         text = file.read(_LONGEST_IGNORE_FILE).decode("utf-8", "replace")
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
-
-
-def present_scope(root: str, scope: Scope) -> Scope:
-    """The scope as it fits the disk: a folder that is gone is a tree, for all below is gone too.
-
-    For a tree that is a file, or the disc folder of an album, the scan covers its album's folder.
-    """
-    folders = {each for each in scope.folders if is_under(each, root)}
-    trees = {each for each in scope.trees if is_under(each, root)}
-    gone = {folder for folder in folders if not os.path.lexists(to_bytes(folder))}
-    for tree in trees:
-        place = to_bytes(tree)
-        if os.path.isfile(place):
-            folders.add(album_folder(root, folder_of(tree)))
-        elif os.path.isdir(place):
-            folders.add(album_folder(root, tree))
-    return Scope.of(folders - gone - trees, trees | gone)
-
-
-def walk_part(walk: Walk, scope: Scope) -> tuple[list[FolderGroup], Scope] | None:
-    """The folder groups of a part, and all folders that were covered.
-
-    None when only a walk over the whole root can find them, for a symbolic link lies there.
-    """
-    groups = list(walk.groups_in(scope))
-    if walk.met_links:
-        return None
-    return groups, Scope(scope.folders | walk.listed, scope.trees)
-
-
-def holds_audio(root: str, data_dir: bytes) -> bool:
-    """Whether there is any audio file below the root; the walk ends with the first."""
-    groups: Iterator[FolderGroup] = Walk(to_bytes(root), data_dir).groups()
-    return any(group.audio for group in groups)

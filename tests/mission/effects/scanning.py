@@ -36,7 +36,7 @@ def _chunk(fleet: StandingFleet, path: Path) -> int:
     with transaction():
         scan_id = scans.start(str(path.parent), deep=False)
         chunk_id = scans.add_chunk(scan_id, [found.as_json()])
-        scans.walked(scan_id, found=1, unchanged=0, missing=0)
+        scans.record_walk(scan_id, found=1, unchanged=0, missing=0)
     return chunk_id
 
 
