@@ -21,10 +21,10 @@ from sklearn.metrics import adjusted_rand_score
 
 from bench.similarity import Rows, mfcc, ours
 from bench.similarity_music import LEVEL, Piece, pieces
-from db.library import artists_genres
-from db.models import AudioFeatures, EntityType, Track, TrackGenre
+from db.models import AudioFeatures, EntityType, Genre, Track, TrackGenre
 from db.similarity import clusters
 from db.sql.connection import close_database, open_database, transaction
+from db.sql.queries import ensure_rows
 from db.sql.schema import migrate
 from jobs import gmm
 from jobs.audio_analysis.outcomes import EXTRACTOR
@@ -119,7 +119,7 @@ def _add(number: int, piece: Piece) -> None:
         content_id=str(number),
         duration=piece.seconds,
     )
-    ((_, genre),) = artists_genres.ensure_genres([piece.genre]).items()
+    ((_, genre),) = ensure_rows(Genre.name, [piece.genre]).items()
     TrackGenre.create(track=number, position=0, genre=genre)
     AudioFeatures.create(
         track=number,

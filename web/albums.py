@@ -43,9 +43,7 @@ def gallery_page() -> str:
         wanted=wanted,
         order=order,
         orders=AlbumOrder,
-        genres=gallery.genres(),
-        years=gallery.years(),
-        sources=gallery.cover_sources(),
+        **gallery.album_filters()._asdict(),
         is_filtered=wanted != AlbumFilter(),
         is_scanning=bool(overview.running_scans()),
     )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, current_app, render_template
 
-from db.library import gallery, search, tracks
+from db.library import gallery, search
+from db.library.tracks import full_title, track_summaries
 from db.models import EntityType
 from db.similarity import clusters, vectors
 from db.similarity.clusters import ClusterInUse
@@ -75,12 +76,13 @@ def cluster(cluster_id: int) -> str:
     found = _cluster(cluster_id)
     ids = [each.entity_id for each in clusters.members(found, SHOWN)]
     of_tracks = found.entity_type == EntityType.TRACK
+    known = track_summaries(ids, missing=True) if of_tracks else {}
     return render_template(
         "cluster.html",
         cluster=found,
         of_tracks=of_tracks,
         tracks=search.track_cards(ids) if of_tracks else [],
-        names=tracks.display_titles(ids) if of_tracks else {},
+        names={track_id: full_title(track, None) for track_id, track in known.items()},
         artists=[] if of_tracks else gallery.artist_cards(ids),
         shown=SHOWN,
     )

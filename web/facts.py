@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, abort, jsonify
 
-from db.enrichment import enrichment_needs, facts
-from db.enrichment.enrichment_needs import EnrichmentState
+from db import ledger
+from db.enrichment import facts
 from db.enrichment.facts import MATCH, KnownFact
+from db.ledger import NeedState
 from db.library import entity_pages
-from db.models import EntityType
+from db.models import EntityType, Kind
 
 bp = Blueprint("facts", __name__)
 
@@ -62,7 +63,7 @@ class FromTheWeb(NamedTuple):
     """All facts of an entity, and the state of its enrichment."""
 
     lines: list[Line]
-    asked: EnrichmentState | None
+    asked: NeedState | None
 
 
 def from_the_web(entity_type: EntityType, entity_id: int) -> FromTheWeb:
@@ -71,7 +72,7 @@ def from_the_web(entity_type: EntityType, entity_id: int) -> FromTheWeb:
     found = [each for each in facts.known_facts(entity_type, entity_id) if each.field in _LABELS]
     found.sort(key=lambda each: order.index(each.field))
     lines = [Line(_LABELS[each.field], _text(each), _links(each), each) for each in found]
-    return FromTheWeb(lines, enrichment_needs.enrichment_state(entity_type, entity_id))
+    return FromTheWeb(lines, ledger.need_state(Kind.ENRICHMENT, entity_type, entity_id))
 
 
 @bp.get("/albums/<id:entity_id>.json")
@@ -109,7 +110,7 @@ def _tags(found: object, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _json(entity_type: EntityType, entity_id: int, tags: dict[str, Any]) -> Response:
-    asked = enrichment_needs.enrichment_state(entity_type, entity_id)
+    asked = ledger.need_state(Kind.ENRICHMENT, entity_type, entity_id)
     return jsonify(
         id=entity_id,
         type=entity_type.value,

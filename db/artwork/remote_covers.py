@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from peewee import fn
@@ -43,28 +42,6 @@ class WantedArtist(NamedTuple):
     name: str
     musicbrainz_id: str | None
     """Unchecked."""
-
-
-class Asked(NamedTuple):
-    """How the search on the web for one album or artist stands."""
-
-    state: State
-    reason: str | None
-    sources: list[str] | None
-    """The providers that answered."""
-    look_again_at: datetime | None
-
-
-def asked(entity_type: EntityType, entity_id: int) -> Asked | None:
-    """What the web was asked for an album or artist; None when nothing was."""
-    row = LedgerRow.get_or_none(
-        LedgerRow.kind == Kind.REMOTE,
-        LedgerRow.entity_type == entity_type,
-        LedgerRow.entity_id == entity_id,
-    )
-    if row is None:
-        return None
-    return Asked(State(row.state), row.reason, row.sources, row.look_again_at)
 
 
 def unasked(entity_type: EntityType, most: int) -> list[int]:

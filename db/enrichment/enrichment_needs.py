@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from peewee import ModelSelect, fn
@@ -19,40 +18,11 @@ from db.models import (
 from db.sql.queries import slices, tuples
 
 
-class EnrichmentState(NamedTuple):
-    """How the enrichment of one entity stands."""
-
-    state: State
-    reason: str | None
-    sources: list[str]
-    """Who was asked."""
-    look_again_at: datetime | None
-
-    def as_json(self) -> dict[str, Any]:
-        """For machines."""
-        again = self.look_again_at.isoformat() if self.look_again_at else None
-        return {**self._asdict(), "look_again_at": again}
-
-
 class EnrichmentProgress(NamedTuple):
     """How far one kind of entity is."""
 
     states: Counter[State]
     never_asked: int
-
-
-def enrichment_state(entity_type: EntityType, entity_id: int) -> EnrichmentState | None:
-    """How the enrichment of an entity stands; None when it was never asked for."""
-    row = LedgerRow.get_or_none(
-        LedgerRow.kind == Kind.ENRICHMENT,
-        LedgerRow.entity_type == entity_type,
-        LedgerRow.entity_id == entity_id,
-    )
-    return (
-        EnrichmentState(State(row.state), row.reason, row.sources, row.look_again_at)
-        if row
-        else None
-    )
 
 
 def unidentified(artist_ids: Sequence[int]) -> set[int]:

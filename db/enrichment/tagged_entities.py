@@ -1,7 +1,7 @@
 """What the tags say of tracks, albums and artists, by which providers identify them."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from db.enrichment import facts
@@ -64,7 +64,10 @@ class TaggedArtist(NamedTuple):
     """Who is credited, name and id, with the artist's albums and tracks that were identified."""
 
 
-def tagged_albums(album_ids: Sequence[int]) -> list[TaggedAlbum]:
+Tagged = TaggedAlbum | TaggedTrack | TaggedArtist
+
+
+def _tagged_albums(album_ids: Sequence[int]) -> list[TaggedAlbum]:
     """These albums, in their order."""
     credited = credits_of(EntityType.ALBUM, album_ids)
     members: dict[int, list[TaggedTrack]] = defaultdict(list)
@@ -87,13 +90,13 @@ def tagged_albums(album_ids: Sequence[int]) -> list[TaggedAlbum]:
     return [found[each] for each in album_ids if each in found]
 
 
-def tagged_tracks(track_ids: Sequence[int]) -> list[TaggedTrack]:
+def _present_tracks(track_ids: Sequence[int]) -> list[TaggedTrack]:
     """Those of these tracks that are there, in their order."""
     found = {track.id: track for track in _tagged_tracks(Track.id, track_ids)}
     return [found[each] for each in track_ids if each in found]
 
 
-def tagged_artists(artist_ids: Sequence[int]) -> list[TaggedArtist]:
+def _tagged_artists(artist_ids: Sequence[int]) -> list[TaggedArtist]:
     """These artists, in their order."""
     columns = (Artist.id, Artist.name, Artist.musicbrainz_id)
     found = {
@@ -102,6 +105,18 @@ def tagged_artists(artist_ids: Sequence[int]) -> list[TaggedArtist]:
         for row in tuples(Artist.select(*columns).where(Artist.id.in_(list(ids))))
     }
     return [found[each] for each in artist_ids if each in found]
+
+
+_READERS: dict[EntityType, Callable[[Sequence[int]], Sequence[Tagged]]] = {
+    EntityType.ALBUM: _tagged_albums,
+    EntityType.TRACK: _present_tracks,
+    EntityType.ARTIST: _tagged_artists,
+}
+
+
+def tagged(entity_type: EntityType, entity_ids: Sequence[int]) -> Sequence[Tagged]:
+    """These entities as their tags have them, in their order; of tracks those that are there."""
+    return _READERS[entity_type](entity_ids)
 
 
 def artists_of_tagged(album_ids: Sequence[int], track_ids: Sequence[int]) -> set[int]:

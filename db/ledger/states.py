@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from peewee import Expression, fn
@@ -21,6 +22,39 @@ def is_among(kind: Kind, entity_type: EntityType, ids: Sequence[int]) -> Express
 
 
 _ENTITIES = {EntityType.TRACK: Track, EntityType.ALBUM: Album, EntityType.ARTIST: Artist}
+
+
+class NeedState(NamedTuple):
+    """How a need of one entity stands."""
+
+    state: State
+    reason: str | None = None
+    sources: Sequence[str] = ()
+    """Where it was looked for, or who answered."""
+    look_again_at: datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        again = self.look_again_at.isoformat() if self.look_again_at else None
+        return {**self._asdict(), "look_again_at": again}
+
+
+def need_state(kind: Kind, entity_type: EntityType, entity_id: int) -> NeedState | None:
+    """How a need stands; None when it was never asked for."""
+    row = LedgerRow.get_or_none(is_among(kind, entity_type, [entity_id]))
+    if row is None:
+        return None
+    return NeedState(State(row.state), row.reason, row.sources, row.look_again_at)
+
+
+def open_count(kind: Kind, entity_type: EntityType) -> int:
+    """How many needs of a kind are to do or at work."""
+    query = LedgerRow.select().where(
+        LedgerRow.kind == kind,
+        LedgerRow.entity_type == entity_type,
+        LedgerRow.state.in_([State.TODO, State.LEASED]),
+    )
+    return int(query.count())
 
 
 def unleased(need_: Need, most: int | None = None) -> list[int]:

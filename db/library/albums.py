@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from db.models import Album, AlbumArtist, Track
 from db.sql.path_text import is_under
-from db.sql.queries import slices, tuples
+from db.sql.queries import slices
 
 _DISC = re.compile(
     r"(?:cd|dis[ck]|disque|dvd|sacd|lp)[\s._#-]*\d{1,3}(?!\d)(?:\b|_)", re.IGNORECASE
@@ -57,17 +57,6 @@ _FROM_TRACKS = {
     "musicbrainz_release_group_id": Track.musicbrainz_release_group_id,
 }
 """Columns of an album that are what most of its present tracks say."""
-
-
-def ids_by_key(keys: Iterable[str]) -> dict[str, int]:
-    """The ids of the albums with these keys; a new key gets a row."""
-    wanted = sorted(set(keys))
-    ids: dict[str, int] = {}
-    for part in slices(wanted):
-        Album.insert_many([{"key": key} for key in part]).on_conflict_ignore().execute()
-        query = Album.select(Album.key, Album.id).where(Album.key.in_(list(part)))
-        ids.update(dict(tuples(query)))
-    return ids
 
 
 def refresh(album_ids: Sequence[int]) -> None:

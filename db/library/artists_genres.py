@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from peewee import JOIN, fn
 
-from db.models import Album, AlbumArtist, Artist, EntityType, Genre, Track, TrackArtist
+from db.models import Album, AlbumArtist, Artist, EntityType, Track, TrackArtist
 from db.sql.queries import below, slices, tuples
 
 
@@ -43,17 +43,6 @@ def ensure_artists(facts: Mapping[str, Iterable[ArtistFacts]]) -> NamedArtists:
             if _add_facts(artist, facts[artist.name]):
                 found.changed.add(artist.id)
     return found
-
-
-def ensure_genres(names: Iterable[str]) -> dict[str, int]:
-    """The ids of these genres by name; new names get a row."""
-    wanted = sorted(set(names))
-    ids: dict[str, int] = {}
-    for part in slices(wanted):
-        Genre.insert_many([{"name": name} for name in part]).on_conflict_ignore().execute()
-        query = Genre.select(Genre.name, Genre.id).where(Genre.name.in_(list(part)))
-        ids.update(dict(tuples(query)))
-    return ids
 
 
 def _add_facts(artist: Artist, facts: Iterable[ArtistFacts]) -> bool:

@@ -62,12 +62,6 @@ def record_features(rows: Sequence[dict[str, Any]]) -> None:
         ).execute()
 
 
-def features_of(track_id: int) -> AudioFeatures | None:
-    """The features of a track, if it was analysed."""
-    found: AudioFeatures | None = AudioFeatures.get_or_none(AudioFeatures.track == track_id)
-    return found
-
-
 def not_analysed(track_ids: Sequence[int]) -> list[int]:
     """Those of the tracks that were not analysed with the content that they have now."""
     current = {
@@ -82,7 +76,15 @@ def not_analysed(track_ids: Sequence[int]) -> list[int]:
     return [track_id for track_id in track_ids if track_id not in current]
 
 
-def outdated(extractor: int, most: int) -> list[int]:
+def to_analyse_again(extractor: int, most: int) -> list[int]:
+    """Present tracks to analyse now, up to so many of each kind.
+
+    Those that an older extractor analysed, and those skipped while analysis was turned off.
+    """
+    return [*_outdated(extractor, most), *_skipped_tracks(most)]
+
+
+def _outdated(extractor: int, most: int) -> list[int]:
     """Present tracks that an older extractor analysed and nobody is asked to analyse again."""
     settled = LedgerRow.select(LedgerRow.entity_id).where(
         LedgerRow.kind == Kind.ANALYSIS,
@@ -103,7 +105,7 @@ def outdated(extractor: int, most: int) -> list[int]:
     return [track_id for (track_id,) in tuples(query)]
 
 
-def skipped_tracks(most: int) -> list[int]:
+def _skipped_tracks(most: int) -> list[int]:
     """Present tracks that were not analysed because analysis was turned off."""
     query = (
         LedgerRow.select(LedgerRow.entity_id)

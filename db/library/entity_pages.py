@@ -6,7 +6,7 @@ from typing import NamedTuple
 from peewee import fn
 
 from db.artwork.covers import Picture, fronts, pictures
-from db.library import audio_features
+from db.ledger import NeedState, need_state
 from db.library.artists_genres import Credit, credits_of
 from db.library.gallery import FilterValue, year_of
 from db.models import (
@@ -187,14 +187,6 @@ def artist_page(artist_id: int) -> ArtistPage | None:
     )
 
 
-class AnalysisState(NamedTuple):
-    """How far the analysis of a track is."""
-
-    state: State
-    reason: str | None
-    look_again_at: datetime | None
-
-
 class TrackPage(NamedTuple):
     """A track. Lengths are seconds, rates Hz and bits a second."""
 
@@ -218,7 +210,8 @@ class TrackPage(NamedTuple):
     picture: Picture | None
     """Its own, or else its album's."""
     features: AudioFeatures | None
-    analysis: AnalysisState
+    analysis: NeedState
+    """To do, without a row in the ledger: the next reconciliation asks for it."""
     is_outdated: bool
     """Whether the file has changed since it was analysed."""
 
@@ -229,7 +222,7 @@ def track_page(track_id: int) -> TrackPage | None:
     if row is None:
         return None
     album: Album | None = Album.get_or_none(Album.id == row.album_id)
-    features = audio_features.features_of(track_id)
+    features: AudioFeatures | None = AudioFeatures.get_or_none(AudioFeatures.track == track_id)
     return TrackPage(
         id=track_id,
         title=row.title,
@@ -249,7 +242,7 @@ def track_page(track_id: int) -> TrackPage | None:
         artists=credits_of(EntityType.TRACK, [track_id]).get(track_id, []),
         picture=_track_picture(track_id, row.album_id),
         features=features,
-        analysis=_analysis_state(track_id),
+        analysis=need_state(Kind.ANALYSIS, EntityType.TRACK, track_id) or NeedState(State.TODO),
         is_outdated=features is not None and features.content_id != row.content_id,
     )
 
@@ -259,15 +252,3 @@ def _track_picture(track_id: int, album_id: int | None) -> Picture | None:
     if own is not None or album_id is None:
         return own
     return fronts(EntityType.ALBUM, [album_id]).get(album_id)
-
-
-def _analysis_state(track_id: int) -> AnalysisState:
-    """By the ledger; reconciliation writes the row of a track that has none."""
-    query = LedgerRow.select(LedgerRow.state, LedgerRow.reason, LedgerRow.look_again_at).where(
-        LedgerRow.kind == Kind.ANALYSIS,
-        LedgerRow.entity_type == EntityType.TRACK,
-        LedgerRow.entity_id == track_id,
-    )
-    for state, reason, again in tuples(query):
-        return AnalysisState(State(state), reason, again)
-    return AnalysisState(State.TODO, None, None)

@@ -107,28 +107,33 @@ def album_is_present() -> Any:
     return fn.EXISTS(Track.select(1).where(Track.album == Album.id, Track.missing_since.is_null()))
 
 
-def genres() -> list[FilterValue]:
-    """The genres that there are, by name."""
-    query = Genre.select(Genre.id, Genre.name).order_by(folded(Genre.name)).limit(_MOST_GENRES)
-    return [FilterValue(str(genre_id), name) for genre_id, name in tuples(query)]
+class AlbumFilters(NamedTuple):
+    """What albums can be chosen by."""
+
+    genres: list[FilterValue]
+    """By name."""
+    years: list[FilterValue]
+    """The newest first."""
+    sources: list[FilterValue]
+    """Where covers were found."""
 
 
-def years() -> list[FilterValue]:
-    """The years that albums are of, newest first."""
+def album_filters() -> AlbumFilters:
+    """The genres, years and sources of covers that there are."""
+    genre = Genre.select(Genre.id, Genre.name).order_by(folded(Genre.name)).limit(_MOST_GENRES)
     year = _year().alias("year")
-    query = Album.select(year).where(_year() != "").distinct().order_by(year.desc())
-    return [FilterValue(text, text) for (text,) in tuples(query)]
-
-
-def cover_sources() -> list[FilterValue]:
-    """Where the covers of albums were found."""
-    query = (
+    years = Album.select(year).where(_year() != "").distinct().order_by(year.desc())
+    sources = (
         Cover.select(Cover.source)
         .where(Cover.entity_type == EntityType.ALBUM, Cover.role == Role.FRONT)
         .distinct()
         .order_by(Cover.source)
     )
-    return [FilterValue(source, source) for (source,) in tuples(query)]
+    return AlbumFilters(
+        [FilterValue(str(genre_id), name) for genre_id, name in tuples(genre)],
+        [FilterValue(text, text) for (text,) in tuples(years)],
+        [FilterValue(source, source) for (source,) in tuples(sources)],
+    )
 
 
 def year_of(date: str | None) -> str | None:

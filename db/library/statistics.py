@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from peewee import SQL, Case, Expression, Function, fn
 
 from db.models import Album, Artist, Cover, Role, Track, TrackArtist, TrackGenre
-from db.scanning import problems
 from db.sql.queries import tuples
 
 
@@ -42,11 +41,6 @@ def covers_by_source() -> dict[str, dict[str, int]]:
     for entity_type, source, count in tuples(ordered):
         counts.setdefault(entity_type, {})[source] = count
     return counts
-
-
-def problem_count(root: str) -> int:
-    """How many problems there are below `root`."""
-    return len(problems.listed(root))
 
 
 class MissingTags(NamedTuple):

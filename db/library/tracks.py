@@ -261,12 +261,6 @@ def track_summaries(track_ids: Sequence[int], *, missing: bool = False) -> dict[
     return found
 
 
-def display_titles(track_ids: Sequence[int]) -> dict[int, str]:
-    """The title of each of these tracks; its file's name when it has none."""
-    known = track_summaries(track_ids, missing=True)
-    return {track_id: full_title(each, None) for track_id, each in known.items()}
-
-
 def artist_credits(track_ids: Sequence[int]) -> dict[int, str]:
     """The artists of each of these tracks that has any, as shown."""
     return {

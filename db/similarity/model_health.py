@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from db.models import AudioFeatures, Kind, LedgerRow, ModelHealth, State, Track, Vector
+from db.models import AudioFeatures, ModelHealth, Track, Vector
 from db.models import EntityType as Entity
 from db.similarity import tag_vocabulary, vectors
 from db.similarity.tag_vocabulary import Check
@@ -49,65 +49,67 @@ class Sample(NamedTuple):
 class Health(NamedTuple):
     """A measurement of a model."""
 
-    model_id: int
     checked_at: datetime
     measures: Measures
     verdict: Verdict
     reason: str
 
 
-def record_health(health: Health, sample: Sample) -> None:
-    """Write a measurement; its sample takes the place of the model's earlier ones."""
-    kept = {"newest": sample.newest, "nearest": {str(k): v for k, v in sample.nearest.items()}}
-    with transaction():
-        ModelHealth.update(neighbours={}).where(ModelHealth.model == health.model_id).execute()
-        ModelHealth.create(
-            model=health.model_id,
-            checked_at=health.checked_at,
-            verdict=health.verdict.value,
-            reason=health.reason,
-            neighbours=kept,
-            **health.measures._asdict(),
+class HealthHistory:
+    """The measurements of one model."""
+
+    def __init__(self, model: ModelVersion) -> None:
+        self._model = model.id
+
+    def record(self, health: Health, sample: Sample) -> None:
+        """Write a measurement; its sample takes the place of the model's earlier ones."""
+        kept = {"newest": sample.newest, "nearest": {str(k): v for k, v in sample.nearest.items()}}
+        with transaction():
+            ModelHealth.update(neighbours={}).where(ModelHealth.model == self._model).execute()
+            ModelHealth.create(
+                model=self._model,
+                checked_at=health.checked_at,
+                verdict=health.verdict.value,
+                reason=health.reason,
+                neighbours=kept,
+                **health.measures._asdict(),
+            )
+
+    def last(self) -> Health | None:
+        """The newest measurement."""
+        row = (
+            ModelHealth.select()
+            .where(ModelHealth.model == self._model)
+            .order_by(ModelHealth.checked_at.desc(), ModelHealth.id.desc())
+            .first()
         )
+        if row is None:
+            return None
+        measures = Measures._make(getattr(row, name) for name in Measures._fields)
+        return Health(row.checked_at, measures, Verdict(row.verdict), row.reason)
 
+    def first_recall(self) -> float | None:
+        """What recall was when it was first measured."""
+        query = (
+            ModelHealth.select(ModelHealth.recall)
+            .where(ModelHealth.model == self._model, ModelHealth.recall.is_null(False))
+            .order_by(ModelHealth.id)
+            .limit(1)
+        )
+        return next((recall for (recall,) in tuples(query)), None)
 
-def last_health(model: ModelVersion) -> Health | None:
-    """The newest measurement of a model."""
-    row = (
-        ModelHealth.select()
-        .where(ModelHealth.model == model.id)
-        .order_by(ModelHealth.checked_at.desc(), ModelHealth.id.desc())
-        .first()
-    )
-    if row is None:
-        return None
-    measures = Measures._make(getattr(row, name) for name in Measures._fields)
-    return Health(row.model_id, row.checked_at, measures, Verdict(row.verdict), row.reason)
-
-
-def first_recall(model: ModelVersion) -> float | None:
-    """What recall was when it was first measured of this model."""
-    query = (
-        ModelHealth.select(ModelHealth.recall)
-        .where(ModelHealth.model == model.id, ModelHealth.recall.is_null(False))
-        .order_by(ModelHealth.id)
-        .limit(1)
-    )
-    return next((recall for (recall,) in tuples(query)), None)
-
-
-def sample_before(model: ModelVersion) -> Sample | None:
-    """The sample of the last model before this one that was measured."""
-    row = (
-        ModelHealth.select(ModelHealth.neighbours)
-        .where(ModelHealth.model < model.id)
-        .order_by(ModelHealth.model.desc(), ModelHealth.id.desc())
-        .first()
-    )
-    if row is None or not row.neighbours:
-        return None
-    nearest = {int(track_id): ids for track_id, ids in row.neighbours["nearest"].items()}
-    return Sample(row.neighbours["newest"], nearest)
+    def sample_before(self) -> Sample | None:
+        """The sample of the last model before this one that was measured."""
+        row = (
+            ModelHealth.select(ModelHealth.neighbours)
+            .where(ModelHealth.model < self._model)
+            .order_by(ModelHealth.model.desc(), ModelHealth.id.desc())
+            .first()
+        )
+        if row is None or not row.neighbours:
+            return None
+        nearest = {int(track_id): ids for track_id, ids in row.neighbours["nearest"].items()}
+        return Sample(row.neighbours["newest"], nearest)
 
 
 def coverage(model: ModelVersion) -> float | None:
@@ -130,16 +132,6 @@ def coverage(model: ModelVersion) -> float | None:
         ),
     ).count()
     return with_vector / total if total else None
-
-
-def vectors_to_make() -> int:
-    """How many tracks' vectors are being made, or are to be."""
-    query = LedgerRow.select().where(
-        LedgerRow.kind == Kind.VECTOR,
-        LedgerRow.entity_type == Entity.TRACK,
-        LedgerRow.state.in_([State.TODO, State.LEASED]),
-    )
-    return int(query.count())
 
 
 def tracks_analysed_since(model: ModelVersion, most: int) -> list[int]:
@@ -213,4 +205,4 @@ def model_status(now: datetime) -> ModelStatus | None:
     check = tag_vocabulary.last_check()
     of_it = check if check and check.model_id == model.id else None
     age = (now - model.trained_at).total_seconds()
-    return ModelStatus(model, age, last_health(model), of_it)
+    return ModelStatus(model, age, HealthHistory(model).last(), of_it)

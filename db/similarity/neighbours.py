@@ -1,4 +1,4 @@
-"""Nearest neighbours of a track, and all vectors as one array. Imports NumPy.
+"""Nearest neighbours of a track. Imports NumPy.
 
 Exact: every vector is compared, a million in a fraction of a second. The vectors stand in a file of
 the data folder that is mapped into memory, so that programs share it and none holds it. An index
@@ -222,33 +222,6 @@ def _write(file: Path, model: ModelVersion) -> None:
     for old in file.parent.glob("tracks-*.npy"):
         if old != file:
             old.unlink(missing_ok=True)
-
-
-Floats = npt.NDArray[np.float32]
-
-
-class VectorMatrix(NamedTuple):
-    """Vectors of length 1, one a row."""
-
-    ids: npt.NDArray[np.int64]
-    """The entities, ascending; of shape (entities,)."""
-    vectors: Floats
-    """Of shape (entities, dimension)."""
-    model: ModelVersion
-
-
-def vector_matrix(entity_type: EntityType) -> VectorMatrix | None:
-    """All vectors by the current model; None without a model. Raises WrongDimensionError."""
-    model = vectors.current_model()
-    if model is None:
-        return None
-    ids: list[int] = []
-    numbers = bytearray()
-    for entity_id, each in vectors.all_of(entity_type, model):
-        ids.append(entity_id)
-        numbers += each
-    rows = np.frombuffer(numbers, "<f4").reshape(len(ids), model.dimension)
-    return VectorMatrix(np.array(ids, np.int64), rows, model)
 
 
 def why_without_vector(track_id: int) -> str:

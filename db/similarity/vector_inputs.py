@@ -99,19 +99,6 @@ def analysed_count() -> int:
     return int(AudioFeatures.select().where(AudioFeatures.rms.is_null(False)).count())
 
 
-def unanalysed_count() -> int:
-    """How many tracks are being analysed, or are to be."""
-    return int(
-        LedgerRow.select()
-        .where(
-            LedgerRow.kind == Kind.ANALYSIS,
-            LedgerRow.entity_type == EntityType.TRACK,
-            LedgerRow.state.in_([State.TODO, State.LEASED]),
-        )
-        .count()
-    )
-
-
 def inputs(track_ids: Sequence[int]) -> list[TrackInput]:
     """What is known of these tracks, by id."""
     found: list[TrackInput] = []

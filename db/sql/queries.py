@@ -6,7 +6,7 @@ for it costs more than everything else (100,000 titles: 0.2 s).
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from peewee import Expression, Field, Function, ModelSelect, fn
@@ -28,6 +28,17 @@ def slices(items: Sequence[T], size: int = ROWS) -> Iterator[Sequence[T]]:
     """The items in order, at most `size` at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def ensure_rows(field: "Field[Any]", values: Iterable[str]) -> dict[str, int]:
+    """The ids of the rows of a table by a unique column; a new value gets a row."""
+    wanted, table = sorted(set(values)), field.model
+    ids: dict[str, int] = {}
+    for part in slices(wanted):
+        rows = [{field.name: value} for value in part]
+        table.insert_many(rows).on_conflict_ignore().execute()
+        ids.update(dict(tuples(table.select(field, table.id).where(field.in_(list(part))))))
+    return ids
 
 
 def below(path: "Field[Any]", folder: str) -> Expression | Function:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from db import settings
-from db.artwork import remote_covers
-from db.models import EntityType, Role
+from db import ledger, settings
+from db.models import EntityType, Kind, Role
 from db.settings.cover_orders import album_order, artist_order, disc_order
 from db.sql.path_text import shown
 from jobs.covers import album_covers, artist_covers, store
@@ -144,7 +143,7 @@ def _lost_by(look: JudgedCandidate, winner: JudgedCandidate | None) -> str:
 
 def _web(entity_type: EntityType, entity_id: int) -> dict[str, Any] | None:
     """How the search on the web ended, whom it asked, and when it is made again."""
-    asked = remote_covers.asked(entity_type, entity_id)
+    asked = ledger.need_state(Kind.REMOTE, entity_type, entity_id)
     if asked is None:
         return None
     again = asked.look_again_at

@@ -140,7 +140,7 @@ def enrich(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
     with opened_for_facts(connection()) as sources:
         for entity_id in attempt.leased:
             outcome = Outcome(entity_type, entity_id)
-            for entity in _READ[entity_type]([entity_id]):
+            for entity in tagged_entities.tagged(entity_type, [entity_id]):
                 _enrich_one(outcome, entity, sources)
             write(outcome, attempt)
             if outcome.faults:
@@ -225,11 +225,6 @@ def _known_artist(
     return KnownArtist(meant.id, meant.name, entity), found.score
 
 
-_READ: dict[EntityType, Callable[[Sequence[int]], Iterable[Any]]] = {
-    EntityType.ALBUM: tagged_entities.tagged_albums,
-    EntityType.TRACK: tagged_entities.tagged_tracks,
-    EntityType.ARTIST: tagged_entities.tagged_artists,
-}
 _ENRICH: dict[EntityType, Callable[[Outcome, Any, FactSources], None]] = {
     EntityType.ALBUM: _album,
     EntityType.TRACK: _track,

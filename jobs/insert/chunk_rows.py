@@ -13,12 +13,12 @@ from db.library import albums, artists_genres, audio_features, tracks
 from db.library.albums import folder_of, group_folder
 from db.library.artists_genres import NamedArtists
 from db.maintenance import removal
-from db.models import EntityType, Image, Kind, ScanChunk
+from db.models import Album, EntityType, Genre, Image, Kind, ScanChunk
 from db.scanning import problems, scans
 from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.path_text import is_under
-from db.sql.queries import slices
+from db.sql.queries import ensure_rows, slices
 from jobs.records import Grouping, ProblemCode, TrackRecord, UnreadFile
 
 _RENAMED = {"album": "album_title", "album_artists": "album_artist_names"}
@@ -134,7 +134,7 @@ def write(batch: Batch, chunk: ScanChunk) -> Written:
     leaders = artists_genres.leaders_of(sorted(touched))
     chosen = removal.tracks_with_chosen_cover(touched)
 
-    album_ids = albums.ids_by_key(batch.grouping.album_artists)
+    album_ids = ensure_rows(Album.key, batch.grouping.album_artists)
     track_ids = tracks.upsert(
         [track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
     )
@@ -219,9 +219,8 @@ def _artist_facts(batch: Batch) -> dict[str, list[artists_genres.ArtistFacts]]:
 def _write_parts(
     records: Sequence[TrackRecord], track_ids: Mapping[str, int], artist_ids: Mapping[str, int]
 ) -> None:
-    genre_ids = artists_genres.ensure_genres(
-        genre for record in records for genre in record.tags.genres
-    )
+    genres = (genre for record in records for genre in record.tags.genres)
+    genre_ids = ensure_rows(Genre.name, genres)
     parts = tracks.Parts([], [], [])
     for record in records:
         track_id = track_ids[record.file.path]

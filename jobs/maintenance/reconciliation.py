@@ -63,7 +63,7 @@ def _ask_for_analyses() -> None:
     """Have analysed what never was, and again what an older extractor analysed."""
     ids = ledger.never_asked(ANALYSIS)[:_MOST]
     if not analysis_is_off():
-        ids += [*audio_features.outdated(EXTRACTOR, _MOST), *audio_features.skipped_tracks(_MOST)]
+        ids += audio_features.to_analyse_again(EXTRACTOR, _MOST)
     if ids:
         with transaction():
             ledger.need(ANALYSIS.kind, ANALYSIS.entity_type, ids)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from db.models import utc_now
+from db import ledger
+from db.models import EntityType, Kind, utc_now
 from db.settings.retraining_rules import Rules, rules
-from db.similarity import model_health, tag_vocabulary, vectors
-from db.similarity.model_health import Health, Measures, Sample, Verdict
+from db.similarity import tag_vocabulary, vectors
+from db.similarity.model_health import Health, HealthHistory, Measures, Sample, Verdict
 from db.similarity.tag_vocabulary import Check, NewWord, TagChanges
 from db.similarity.vectors import ModelVersion
 from jobs.vectorization import first_model
@@ -176,8 +177,8 @@ def check_model_health() -> dict[str, Any]:
     if model is None:
         return {"verdict": None, "reason": NO_MODEL, "asked": False}
     found, measures, sample = _examined(model)
-    health = Health(model.id, utc_now(), measures, found.verdict, found.reason)
-    model_health.record_health(health, sample)
+    health = Health(utc_now(), measures, found.verdict, found.reason)
+    HealthHistory(model).record(health, sample)
     asked = _ask(Decision(found.verdict is Verdict.RETRAIN, found.reason))
     return {"verdict": found.verdict.value, "reason": found.reason, "asked": asked}
 
@@ -194,7 +195,8 @@ def _examined(model: ModelVersion) -> tuple[Assessment, Measures, Sample]:
     except UnreadableModelError as error:
         nothing = Measures(None, None, None, None, None)
         return Assessment(Verdict.RETRAIN, str(error)), nothing, Sample(0, {})
-    first, to_make = model_health.first_recall(model), model_health.vectors_to_make()
+    first = HealthHistory(model).first_recall()
+    to_make = ledger.open_count(Kind.VECTOR, EntityType.TRACK)
     return assess(measures, first, to_make, in_force), measures, sample
 
 

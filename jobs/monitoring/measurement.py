@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from db.models import EntityType
 from db.similarity import model_health, vector_inputs, vectors
-from db.similarity.model_health import Measures, Sample
-from db.similarity.neighbours import Floats, VectorMatrix, vector_matrix
+from db.similarity.model_health import HealthHistory, Measures, Sample
 from db.similarity.vector_inputs import TrackInput
 from db.similarity.vectors import ModelVersion
 from jobs.vectorization.features import NUMBERS, genres, numbers
@@ -34,6 +33,17 @@ _KNUTH = 2_654_435_761
 """The multiplier of multiplicative hashing (D. Knuth, The Art of Computer Programming, 6.4)."""
 
 Ids = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+class VectorMatrix(NamedTuple):
+    """Vectors of length 1, one a row."""
+
+    ids: Ids
+    """The entities, ascending; of shape (entities,)."""
+    vectors: Floats
+    """Of shape (entities, dimension)."""
+    model: ModelVersion
 
 
 class UnreadableModelError(Exception):
@@ -50,7 +60,7 @@ class Measured(NamedTuple):
 def measured(version: ModelVersion) -> Measured:
     """Measure the model in use. Raises UnreadableModelError and WrongDimensionError."""
     model = _model(version)
-    space = vector_matrix(EntityType.TRACK)
+    space = _vector_matrix()
     if space is None or space.model != version or not len(space.ids):
         measures = Measures(model_health.coverage(version), drift(model, version), None, None, None)
         return Measured(measures, Sample(0, {}))
@@ -58,7 +68,7 @@ def measured(version: ModelVersion) -> Measured:
     measures = Measures(
         model_health.coverage(version),
         drift(model, version),
-        stability(space, model_health.sample_before(version)),
+        stability(space, HealthHistory(version).sample_before()),
         *recall(model, space),
     )
     return Measured(measures, sample)
@@ -127,6 +137,20 @@ def _majority(found: Sequence[Sequence[str]]) -> str | None:
     """The genre that most have; of equal ones the first of the alphabet."""
     counted = Counter(genre for each in found for genre in each)
     return min(counted, key=lambda genre: (-counted[genre], genre), default=None)
+
+
+def _vector_matrix() -> VectorMatrix | None:
+    """All tracks' vectors by the current model; None without. Raises WrongDimensionError."""
+    model = vectors.current_model()
+    if model is None:
+        return None
+    ids: list[int] = []
+    found = bytearray()
+    for track_id, each in vectors.all_of(EntityType.TRACK, model):
+        ids.append(track_id)
+        found += each
+    rows = np.frombuffer(found, "<f4").reshape(len(ids), model.dimension)
+    return VectorMatrix(np.array(ids, np.int64), rows, model)
 
 
 def _model(version: ModelVersion) -> Model:

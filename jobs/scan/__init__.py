@@ -68,8 +68,8 @@ def _discover(scan: Scan) -> None:
     sender = Sender(scan.id, has_tracks=comparison.known > 0 or scope is not None)
     sender.resume()
     for number, group in enumerate(groups):
-        files = diff.files_to_read(group, comparison)
-        sent = sender.add(group.folder, files, diff.changed_images(group, comparison))
+        files = comparison.files_to_read(group)
+        sent = sender.add(group.folder, files, comparison.changed_images(group))
         if sent or number % _HEARTBEAT_FOLDERS == 0:
             scans.record_walk(scan.id, found=comparison.found, unchanged=comparison.unchanged)
     if not comparison.found and (scope is None or not _holds_audio(path, walk.data_dir)):

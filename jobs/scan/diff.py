@@ -46,6 +46,31 @@ class Comparison:
     held_back: list[FoundFile] = field(default_factory=list)
     """New files that may be moved ones: that is known only when the walk has ended."""
 
+    def files_to_read(self, group: FolderGroup) -> list[FoundFile]:
+        """The new and changed files of a group; what may have been moved is held back."""
+        to_read = []
+        self.found += len(group.audio)
+        for file in group.audio:
+            track = self.tracks.pop(file.path, None)
+            failed = self.unreadable.pop(file.path, None)
+            if not self.deep and _is_unchanged(file, track, failed):
+                self.unchanged += 1
+                continue
+            found = FoundFile(file.path, file.size, file.mtime_ns, track.id if track else None)
+            if track is None and failed is None and file.size in self.sizes:
+                self.held_back.append(found)
+            else:
+                to_read.append(found)
+        return to_read
+
+    def changed_images(self, group: FolderGroup) -> list[SeenImage]:
+        """The new and changed picture files of a group."""
+        images = [
+            SeenImage(file.path, folder_of(file.path), file.size, file.mtime_ns)
+            for file in group.images
+        ]
+        return [image for image in images if self.images.pop(image.path, None) != image]
+
 
 def compare(root: str, *, deep: bool, scope: Scope | None = None) -> Comparison:
     """A comparison with everything known of `root`, or of that part of it."""
@@ -58,33 +83,6 @@ def compare(root: str, *, deep: bool, scope: Scope | None = None) -> Comparison:
         known=len(known),
         deep=deep,
     )
-
-
-def files_to_read(group: FolderGroup, comparison: Comparison) -> list[FoundFile]:
-    """The new and changed files of a group; what may have been moved is held back."""
-    to_read = []
-    comparison.found += len(group.audio)
-    for file in group.audio:
-        track = comparison.tracks.pop(file.path, None)
-        failed = comparison.unreadable.pop(file.path, None)
-        if not comparison.deep and _is_unchanged(file, track, failed):
-            comparison.unchanged += 1
-            continue
-        found = FoundFile(file.path, file.size, file.mtime_ns, track.id if track else None)
-        if track is None and failed is None and file.size in comparison.sizes:
-            comparison.held_back.append(found)
-        else:
-            to_read.append(found)
-    return to_read
-
-
-def changed_images(group: FolderGroup, comparison: Comparison) -> list[SeenImage]:
-    """The new and changed picture files of a group."""
-    images = [
-        SeenImage(file.path, folder_of(file.path), file.size, file.mtime_ns)
-        for file in group.images
-    ]
-    return [image for image in images if comparison.images.pop(image.path, None) != image]
 
 
 def not_found(known: Iterable[str], unreadable: Iterable[str]) -> list[str]:
@@ -192,7 +190,7 @@ def preview(root: str, *, deep: bool) -> dict[str, Any]:
     comparison, to_read = compare(root, deep=deep), []
     walk = Walk(to_bytes(root), os.fsencode(settings.data_dir()))
     for group in walk.groups():
-        to_read += files_to_read(group, comparison)
+        to_read += comparison.files_to_read(group)
     gone = vanished(comparison, walk.unreadable) if comparison.found else []
     moved = recognise_moved(comparison.held_back, tracks.gone_files(gone))
     changed = sum(file.track_id is not None for file in to_read)

@@ -1,5 +1,7 @@
 """When the first model is trained; of later ones `jobs.monitoring` says when."""
 
+from db import ledger
+from db.models import EntityType, Kind
 from db.similarity import vector_inputs, vectors
 
 FEWEST = 10
@@ -18,4 +20,6 @@ def is_due() -> bool:
     if vectors.current_model() is not None:
         return False
     analysed = vector_inputs.analysed_count()
-    return analysed >= FEWEST and (analysed >= ENOUGH or not vector_inputs.unanalysed_count())
+    return analysed >= FEWEST and (
+        analysed >= ENOUGH or not ledger.open_count(Kind.ANALYSIS, EntityType.TRACK)
+    )

@@ -40,7 +40,7 @@ def nearly(row: dict[str, Any]) -> dict[str, Any]:
 def test_a_track_has_its_features_and_the_tempo_of_its_tags(library: Library) -> None:
     track = library.sound("a.flac", sounds.clicks(120, 15), bpm=121.5)
     analyze_batch([track])
-    found = audio_features.features_of(track)
+    found = AudioFeatures.get_or_none(AudioFeatures.track == track)
     assert found is not None
     assert found.bpm == pytest.approx(120, rel=0.02)
     assert (found.tag_bpm, found.decoder, found.extractor) == (121.5, "soundfile", EXTRACTOR)

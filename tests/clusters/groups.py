@@ -2,9 +2,18 @@
 
 import numpy as np
 
-from db.library import artists_genres
-from db.models import Artist, AudioFeatures, EntityType, Track, TrackArtist, TrackGenre, VectorModel
+from db.models import (
+    Artist,
+    AudioFeatures,
+    EntityType,
+    Genre,
+    Track,
+    TrackArtist,
+    TrackGenre,
+    VectorModel,
+)
 from db.similarity import vectors
+from db.sql.queries import ensure_rows
 
 _CENTRES = np.random.default_rng(7).normal(size=(5, 24))
 
@@ -58,7 +67,7 @@ def add_artist(artist_id: int, name: str, track_id: int) -> None:
 def say(track_id: int, *genres: str) -> None:
     """Have a track be of these genres and of no other."""
     TrackGenre.delete().where(TrackGenre.track == track_id).execute()
-    ids = artists_genres.ensure_genres(genres)
+    ids = ensure_rows(Genre.name, genres)
     for position, genre in enumerate(genres):
         TrackGenre.create(track=track_id, position=position, genre=ids[genre])
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from db.library import artists_genres, audio_features, tracks
-from db.models import EntityType, Kind, LedgerRow, State
+from db.library import audio_features, tracks
+from db.models import EntityType, Genre, Kind, LedgerRow, State
 from db.sql.connection import transaction
+from db.sql.queries import ensure_rows
 
 _LISTS = {"mfcc_mean": 20, "mfcc_deviation": 20, "contrast": 7, "chroma_mean": 12}
 _NUMBERS = (
@@ -64,7 +65,7 @@ class Library:
         row = {"path": path, "folder": "/music", "group_folder": "/music", **empty, **columns}
         with transaction():
             track_id = int(tracks.upsert([row])[path])
-            ids = artists_genres.ensure_genres(genres or [])
+            ids = ensure_rows(Genre.name, genres or [])
             parts = tracks.Parts([], [], [])
             parts.genres.extend((track_id, place, ids[name]) for place, name in enumerate(ids))
             tracks.replace_parts([track_id], parts)

@@ -20,8 +20,8 @@ from db.models import (
     utc_now,
 )
 from db.settings.retraining_rules import rules
-from db.similarity import model_health, vectors
-from db.similarity.model_health import Health, Measures, Verdict
+from db.similarity import vectors
+from db.similarity.model_health import Health, HealthHistory, Measures, Verdict
 from db.similarity.vectors import ModelInTraining, TrainedModel
 from db.sql.connection import transaction
 from jobs import vectorization
@@ -42,7 +42,7 @@ def trained_on(library: Library) -> list[int]:
 
 def measured() -> Health:
     check_model_health()
-    found = model_health.last_health(model())
+    found = HealthHistory(model()).last()
     assert found is not None
     return found
 

@@ -9,8 +9,9 @@ import pytest
 
 from db import ledger
 from db.library import artists_genres, audio_features, tracks
-from db.models import Album, EntityType, Kind, LedgerRow, State, Vector
+from db.models import Album, EntityType, Genre, Kind, LedgerRow, State, Vector
 from db.sql.connection import transaction
+from db.sql.queries import ensure_rows
 from jobs import vectorization
 from jobs.audio_analysis.outcomes import EXTRACTOR
 from tests.audio_analysis import sounds
@@ -77,7 +78,7 @@ class Library:
         with transaction():
             track_id = int(tracks.upsert([row])[row["path"]])
             names = artists_genres.ensure_artists({artist: []}).ids if artist else {}
-            genre_ids = artists_genres.ensure_genres(genres or [])
+            genre_ids = ensure_rows(Genre.name, genres or [])
             parts = tracks.Parts([], [], [])
             parts.artists.extend((track_id, n, each) for n, each in enumerate(names.values()))
             parts.genres.extend((track_id, n, each) for n, each in enumerate(genre_ids.values()))

@@ -14,7 +14,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 from db import ledger
 from db.library import statistics
 from db.models import Scan, State
-from db.scanning import scans
+from db.scanning import problems, scans
 from worker import dispatch
 from worker.process.endings import last_line
 from worker.status.overview import live_consumers
@@ -111,7 +111,7 @@ class Follower:
             changed=sum(scan.changed for scan in rows),
             moved=sum(scan.moved for scan in rows),
             missing=sum(scan.missing for scan in rows),
-            unreadable=sum(statistics.problem_count(scan.root) for scan in rows),
+            unreadable=sum(len(problems.listed(scan.root)) for scan in rows),
             albums=totals.albums,
             artists=totals.artists,
             tracks=totals.tracks,
