@@ -6,8 +6,18 @@ no longer leased to that attempt: the result is then not written, and the next o
 takes up what earlier attempts of its job leased, for these are dead or given up.
 """
 
-from db.ledger.attempt import Attempt, Settled, lease
-from db.ledger.leases import backoff, give_up, given_up, leasing_jobs, release
+from db.ledger.leases import (
+    Attempt,
+    Overdue,
+    Settled,
+    backoff,
+    give_up,
+    given_up,
+    lease,
+    leasing_jobs,
+    overdue,
+    release,
+)
 from db.ledger.needs import (
     NEEDS,
     UNHURRIED,
@@ -44,6 +54,7 @@ __all__ = [
     "Attempt",
     "Need",
     "NeedState",
+    "Overdue",
     "Quarantine",
     "Settled",
     "backoff",
@@ -61,6 +72,7 @@ __all__ = [
     "none_for_another_reason",
     "open_among",
     "open_count",
+    "overdue",
     "quarantine",
     "quarantine_file",
     "quarantined",

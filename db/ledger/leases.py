@@ -1,12 +1,132 @@
 """An attempt of a job leases needs, and settles or releases them; leases that ran out."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from peewee import fn
+from peewee import Expression, fn
 
-from db.models import LedgerRow, State, utc_now
-from db.sql.queries import tuples
+from db.ledger.needs import Need, need_for
+from db.ledger.states import is_among
+from db.models import EntityType, Kind, LedgerRow, State, utc_now
+from db.sql.connection import is_sqlite, transaction
+from db.sql.queries import slices, tuples
+
+
+class Settled(NamedTuple):
+    """How the need of one entity ended."""
+
+    entity_id: int
+    state: State
+    reason: str | None = None
+    sources: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What one attempt of a job has leased; `lease` begins one.
+
+    The job works on `leased`, then opens `settling` and writes its results there, together with how
+    the needs ended. What it does not settle stays leased: when the job ends, its worker lets go of
+    it (`release`), or gives it up (`give_up`).
+    """
+
+    need: Need
+    holder: str
+    leased: list[int]
+    """The entities that were to be done, and are leased to this attempt."""
+
+    @contextmanager
+    def settling(self, entity_ids: Iterable[int] | None = None) -> Iterator[set[int]]:
+        """The transaction that writes results, and which of the entities it may write.
+
+        Those are the ones among `entity_ids` (None: all that was leased) whose need is still this
+        attempt's. One that was reset in between, or that another attempt took up, is not
+        among them, and its result is not written: the next attempt's is.
+        """
+        wanted = self.leased if entity_ids is None else list(entity_ids)
+        with transaction():
+            yield set(_leased(self.need, wanted, self.holder, lock=not is_sqlite()))
+
+    def settle(self, results: Iterable[Settled]) -> None:
+        """Record how needs of this attempt ended. Call it within `settling`."""
+        equal: dict[tuple[State, str | None, tuple[str, ...]], list[int]] = defaultdict(list)
+        for result in results:
+            equal[result.state, result.reason, tuple(result.sources)].append(result.entity_id)
+        for (state, reason, sources), entity_ids in equal.items():
+            again = self.need.look_again if state is State.NONE else None
+            for ids in slices(entity_ids):
+                LedgerRow.update(
+                    state=state,
+                    reason=reason,
+                    sources=list(sources),
+                    lease=None,
+                    leased_until=None,
+                    look_again_at=utc_now() + again if again else None,
+                ).where(
+                    is_among(self.need.kind, self.need.entity_type, ids), _is_holder(self.holder)
+                ).execute()
+
+
+def lease(
+    kind: Kind,
+    entity_type: EntityType,
+    entity_ids: Sequence[int],
+    holder: str,
+    seconds: int | None = None,
+) -> Attempt:
+    """Begin an attempt: lease those of the entities that are to be done.
+
+    `holder` names the attempt: the job's id, a colon, the attempt's number. Rows whose lease ran
+    out, or is of an attempt of the same job, are taken too. `seconds`: how long the lease lasts;
+    None: as long as the need says.
+    """
+    job_id, number = _job_and_number(holder)
+    need = need_for(kind, entity_type)
+    lasts = timedelta(seconds=need.lease_seconds if seconds is None else seconds)
+    with transaction():
+        now = utc_now()
+        free = (LedgerRow.state == State.TODO) | (
+            (LedgerRow.state == State.LEASED)
+            & ((LedgerRow.lease == job_id) | (LedgerRow.leased_until < now))
+        )
+        for ids in slices(entity_ids):
+            LedgerRow.update(
+                state=State.LEASED,
+                lease=job_id,
+                lease_attempt=number,
+                leased_until=now + lasts,
+                attempt=LedgerRow.attempt + 1,
+            ).where(is_among(kind, entity_type, ids), free).execute()
+        return Attempt(need, holder, _leased(need, entity_ids, holder, lock=False))
+
+
+def _leased(need: Need, entity_ids: Sequence[int], holder: str, *, lock: bool) -> list[int]:
+    found: list[int] = []
+    for ids in slices(entity_ids):
+        query = LedgerRow.select(LedgerRow.entity_id).where(
+            is_among(need.kind, need.entity_type, ids),
+            LedgerRow.state == State.LEASED,
+            _is_holder(holder),
+        )
+        query = query.for_update() if lock else query
+        found += [row.entity_id for row in query.order_by(LedgerRow.entity_id)]
+    return found
+
+
+def _is_holder(holder: str) -> Expression:
+    """Whether this attempt holds the lease."""
+    job_id, number = _job_and_number(holder)
+    return (LedgerRow.lease == job_id) & (LedgerRow.lease_attempt == number)
+
+
+def _job_and_number(holder: str) -> tuple[str, int]:
+    """The id of an attempt's job, and which attempt it is."""
+    job_id, colon, number = holder.rpartition(":")
+    return (job_id, int(number)) if colon else (holder, 0)
 
 
 def release(job_id: str) -> None:

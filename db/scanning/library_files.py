@@ -10,10 +10,8 @@ from typing import Any
 
 from peewee import Expression, Field
 
-from db.settings.cover_orders import EXTENSIONS as IMAGE_EXTENSIONS
+from db.settings import cover_orders
 from db.sql.queries import below, slices
-
-__all__ = ["IMAGE_EXTENSIONS"]
 
 READABLE_EXTENSIONS = frozenset(
     (
@@ -43,7 +41,7 @@ AUDIO_EXTENSIONS = READABLE_EXTENSIONS | UNREADABLE_EXTENSIONS
 ARTIST_NFO = "artist.nfo"
 """What Kodi and its like keep beside an artist's albums; its <thumb> may name a picture file."""
 
-KNOWN_EXTENSIONS = AUDIO_EXTENSIONS | frozenset(IMAGE_EXTENSIONS)
+KNOWN_EXTENSIONS = AUDIO_EXTENSIONS | frozenset(cover_orders.EXTENSIONS)
 """Of music and of pictures."""
 
 _LITTER = frozenset(

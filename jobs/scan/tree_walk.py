@@ -17,13 +17,13 @@ from db.library.albums import album_folder, folder_of, is_disc_folder
 from db.scanning.library_files import (
     AUDIO_EXTENSIONS,
     IGNORE_FILES,
-    IMAGE_EXTENSIONS,
     KNOWN_EXTENSIONS,
     Scope,
     extension_of,
     is_artist_nfo,
     is_hidden,
 )
+from db.settings.cover_orders import EXTENSIONS
 from db.sql.path_text import is_under, to_bytes, to_text
 
 _LONGEST_IGNORE_FILE = 64 * 1024
@@ -242,7 +242,7 @@ class Walk:
         extension = extension_of(path)
         if extension in AUDIO_EXTENSIONS:
             kind = group.audio
-        elif extension in IMAGE_EXTENSIONS or is_artist_nfo(path):
+        elif extension in EXTENSIONS or is_artist_nfo(path):
             kind = group.images
         else:
             return

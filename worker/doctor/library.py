@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from db import ledger
 from db.artwork import image_files, images
-from db.ledger import Need, leases
+from db.ledger import Need
 from db.models import State, utc_now
 from db.scanning import scans
 from db.sql.connection import transaction
@@ -92,7 +92,7 @@ def _failed() -> Iterator[Finding]:
 
 
 def _leases() -> Iterator[Finding]:
-    overdue = leases.overdue(LEASE_GRACE)
+    overdue = ledger.overdue(LEASE_GRACE)
     if overdue.since is not None:
         age = (utc_now() - overdue.since).total_seconds()
         yield Finding(
