@@ -20,7 +20,7 @@ class Fact(Table):
     entity_type = TextField()
     entity_id = IntegerField()
     field = TextField()
-    """One of `db.enrichment.facts.FIELDS`."""
+    """What the value is of, such as `type`; the names of a few are in `db.enrichment.facts`."""
     value = JSONField()
     source = TextField()
     """The provider that said so, as FLEET_PROVIDERS names it."""

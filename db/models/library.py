@@ -251,7 +251,7 @@ class AudioFeatures(Table):
     mfcc_deviation = JSONField(default=list)
 
     energy = FloatField(null=True)
-    """0 to 1, as the next four; see `jobs.audio_analysis.features`."""
+    """0 to 1, as the next four; see `jobs.audio_analysis.scores`."""
     danceability = FloatField(null=True)
     acousticness = FloatField(null=True)
     instrumentalness = FloatField(null=True)

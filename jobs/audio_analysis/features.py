@@ -1,18 +1,11 @@
-"""From an excerpt to its features: the one pass that computes each of them. Heavy to import.
+"""From a file to its features: the one pass that computes each of them. Heavy to import."""
 
-None of the five scores of 0 to 1, which people filter and order by, is a trained model: each is a
-mean of a few features, set to scale by the range that these have in recorded music. They order
-tracks; their absolute values mean little. A synthetic tag is a word for what features say, with the
-feature that it came from.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
 
 from jobs.audio_analysis.loudness import Loudness
 from jobs.audio_analysis.rhythm import Rhythm
+from jobs.audio_analysis.scores import Descriptors, Scores, synthetic_tags
 from jobs.audio_analysis.spectrum import Excerpt, Spectrum
 from jobs.audio_analysis.timbre import Timbre
 from jobs.audio_analysis.tonality import Tonality
@@ -22,15 +15,6 @@ Features = dict[str, Any]
 _SILENCE = 1e-5
 """No sample beyond -100 dBFS."""
 _DIGITS = 5
-
-
-class Descriptors(NamedTuple):
-    """All that is computed of an excerpt that is not silent."""
-
-    rhythm: Rhythm
-    tonality: Tonality
-    timbre: Timbre
-    loudness: Loudness
 
 
 def features(excerpt: Excerpt) -> Features:
@@ -103,190 +87,3 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_rounded(each) for each in value]
     return value
-
-
-class Scores(NamedTuple):
-    """How much of each, 0 to 1."""
-
-    energy: float
-    danceability: float
-    acousticness: float
-    instrumentalness: float
-    valence: float
-
-    @classmethod
-    def of(cls, descriptors: Descriptors) -> "Scores":
-        """All five."""
-        return cls(
-            energy(descriptors),
-            danceability(descriptors),
-            acousticness(descriptors),
-            instrumentalness(descriptors),
-            valence(descriptors),
-        )
-
-
-def energy(descriptors: Descriptors) -> float:
-    """Arousal.
-
-    0.4 loudness (-30 to -8 LUFS), 0.3 onsets (0 to 8 a second), 0.15 brightness
-    (centroid, 500 to 3500 Hz) and 0.15 density (20 to 6 dB of dynamic range).
-
-    Loudness, event density and brightness are what arousal is judged by: E. Schubert, "Modeling
-    Perceived Emotion With Continuous Musical Features" (2004); A. Gabrielsson and E. Lindström,
-    "The Role of Structure in the Musical Expression of Emotions" (2010).
-    """
-    loud = descriptors.loudness.integrated
-    return _mean(
-        (0.4, _scaled(loud if loud is not None else -70.0, -30, -8)),
-        (0.3, _scaled(descriptors.rhythm.onset_rate, 0, 8)),
-        (0.15, _brightness(descriptors)),
-        (0.15, _scaled(descriptors.loudness.dynamic_range, 20, 6)),
-    )
-
-
-def danceability(descriptors: Descriptors) -> float:
-    """How well one could dance to it.
-
-    0.5 clarity of the pulse (0.05 to 0.35), 0.3 nearness to 120 beats a minute (a bell in
-    octaves, deviation 0.5), 0.2 onsets (0.5 to 6 a second).
-
-    Pulse clarity: O. Lartillot and others, "Multi-Feature Modeling of Pulse Clarity" (2008); the
-    tempo that people move to: D. Moelants, "Preferred tempo reconsidered" (2002).
-    """
-    bpm = descriptors.rhythm.bpm
-    near = float(np.exp(-0.5 * (np.log2(bpm / 120) / 0.5) ** 2)) if bpm else 0.0
-    return _mean(
-        (0.5, _scaled(descriptors.rhythm.pulse, 0.05, 0.35)),
-        (0.3, near),
-        (0.2, _scaled(descriptors.rhythm.onset_rate, 0.5, 6)),
-    )
-
-
-def acousticness(descriptors: Descriptors) -> float:
-    """How little it is amplified and produced.
-
-    0.4 dark (centroid, 3500 down to 800 Hz), 0.3 tonal (flatness, 0.1 down to 0.001, by its
-    logarithm), 0.3 dynamic (6 to 20 dB).
-
-    Amplified and produced music has more of high frequencies and noise, and less of a range:
-    G. Tzanetakis and P. Cook, "Musical Genre Classification of Audio Signals" (2002), for the
-    features; E. Deruty and D. Tardieu, "About Dynamic Processing in Mainstream Music" (2014).
-    """
-    flatness = np.log10(max(descriptors.timbre.flatness.mean, 1e-6))
-    return _mean(
-        (0.4, _scaled(descriptors.timbre.centroid.mean, 3500, 800)),
-        (0.3, _scaled(float(flatness), -1, -3)),
-        (0.3, _scaled(descriptors.loudness.dynamic_range, 6, 20)),
-    )
-
-
-def instrumentalness(descriptors: Descriptors) -> float:
-    """One less the signs of a voice.
-
-    These are 0.7 modulation near 4 Hz in the speech band (a part of 0.2 to 0.5) and 0.3 spread of
-    zero crossings (deviation by mean, 0.05 to 0.5).
-
-    Syllables come at about 4 a second, and voiced and voiceless sounds alternate: E. Scheirer and
-    M. Slaney, "Construction and Evaluation of a Robust Multifeature Speech/Music Discriminator"
-    (1997). Drums at that rate are taken for a voice: it is a weak sign.
-    """
-    crossings = descriptors.timbre.zero_crossings
-    return 1 - _mean(
-        (0.7, _scaled(descriptors.timbre.syllabic, 0.2, 0.5)),
-        (0.3, _scaled(crossings.deviation / max(crossings.mean, 1.0), 0.05, 0.5)),
-    )
-
-
-def valence(descriptors: Descriptors) -> float:
-    """How happy it sounds, and not sad.
-
-    0.4 mode (major 1, minor 0, as far from the middle as the key is sure), 0.25 tempo (60 to 160
-    beats a minute), 0.2 onsets (0 to 8 a second), 0.15 brightness.
-
-    Mode and tempo weigh most in judgements of happy and sad: S. Dalla Bella and others (2001);
-    T. Eerola and others, "Emotional expression in music: contribution, linearity, and additivity of
-    primary musical cues" (2013).
-    """
-    key = descriptors.tonality.key
-    sign = 0 if key is None else {"major": 1, "minor": -1}[key.mode]
-    return _mean(
-        (0.4, 0.5 + 0.5 * sign * descriptors.tonality.confidence),
-        (0.25, _scaled(descriptors.rhythm.bpm or 60.0, 60, 160)),
-        (0.2, _scaled(descriptors.rhythm.onset_rate, 0, 8)),
-        (0.15, _brightness(descriptors)),
-    )
-
-
-def _brightness(descriptors: Descriptors) -> float:
-    return _scaled(descriptors.timbre.centroid.mean, 500, 3500)
-
-
-def _scaled(value: float, low: float, high: float) -> float:
-    """0 at `low`, 1 at `high`, and no further; `low` may be the greater one."""
-    return float(np.clip((value - low) / (high - low), 0, 1))
-
-
-def _mean(*weighted: tuple[float, float]) -> float:
-    return sum(weight * value for weight, value in weighted)
-
-
-class SyntheticTag(NamedTuple):
-    """A word, and where it came from."""
-
-    tag: str
-    source: str
-    """The feature and its value, such as `energy 0.82`."""
-
-
-class _Rule(NamedTuple):
-    """A word for all tracks whose features are within all of these limits."""
-
-    tag: str
-    limits: Mapping[str, tuple[float, float]]
-
-
-_ANY = float("inf")
-_SURE, _BEAT = (0.08, 1.0), (0.05, 1.0)
-"""Music without a beat has a tempo, too, but none worth a word; nor has noise."""
-_CLEAR = {"bpm_confidence": _SURE, "pulse": _BEAT}
-_RULES = (
-    _Rule("energetic", {"energy": (0.65, 1)}),
-    _Rule("calm", {"energy": (0, 0.35)}),
-    _Rule("bright", {"centroid": (2500, _ANY)}),
-    _Rule("dark", {"centroid": (0, 1100)}),
-    _Rule("dance", {"danceability": (0.65, 1)}),
-    _Rule("ambient", {"onset_rate": (0, 1), "energy": (0, 0.4)}),
-    _Rule(
-        "workout", {"energy": (0.6, 1), "bpm": (115, 185), "bpm_confidence": _SURE, "pulse": _BEAT}
-    ),
-    _Rule("focus", {"instrumentalness": (0.6, 1), "energy": (0.15, 0.5)}),
-    _Rule("acoustic", {"acousticness": (0.65, 1)}),
-    _Rule("instrumental", {"instrumentalness": (0.75, 1)}),
-    _Rule("happy", {"valence": (0.65, 1)}),
-    _Rule("melancholic", {"valence": (0, 0.35)}),
-    _Rule("slow", {"bpm": (0, 80), **_CLEAR}),
-    _Rule("fast", {"bpm": (140, _ANY), **_CLEAR}),
-    _Rule("loud", {"loudness": (-9, _ANY)}),
-    _Rule("quiet", {"loudness": (-_ANY, -23)}),
-    _Rule("dynamic", {"loudness_range": (12, _ANY)}),
-)
-
-
-def synthetic_tags(features: Mapping[str, Any]) -> list[SyntheticTag]:
-    """The tags of a track with these features, in a fixed order."""
-    if "rms" not in features:
-        return [SyntheticTag("silent", f"peak {features['peak']:.4g}")]
-    return [
-        SyntheticTag(rule.tag, ", ".join(f"{name} {features[name]:.4g}" for name in rule.limits))
-        for rule in _RULES
-        if _rule_applies(rule, features.get)
-    ]
-
-
-def _rule_applies(rule: _Rule, value: Callable[[str], Any]) -> bool:
-    """A feature that is not known is within no limits."""
-    return all(
-        value(name) is not None and low <= value(name) <= high
-        for name, (low, high) in rule.limits.items()
-    )

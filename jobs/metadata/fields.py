@@ -22,18 +22,14 @@ def tags_of(raw: RawTags) -> Tags:
     for name, values in raw.items():
         fields[name] = _CONVERTERS[name](values)
     for name in ("track", "disc"):
-        position, total = _position(raw.get(name, []))
+        position, total = text.number_and_total(raw.get(name, []))
         fields[name] = position
         fields[f"{name}_total"] = fields.get(f"{name}_total") or total
     return Tags(**fields)
 
 
-def _position(values: list[str]) -> tuple[int | None, int | None]:
-    return text.number_and_total(text.first(values) or "")
-
-
 def _total(values: list[str]) -> int | None:
-    return _position(values)[0]
+    return text.number_and_total(values)[0]
 
 
 def _number(values: list[str]) -> float | None:
@@ -55,14 +51,6 @@ def _gain(values: list[str]) -> float | None:
     return gain if gain is not None and -200 < gain < 200 else None
 
 
-def _date(values: list[str]) -> str | None:
-    return next(filter(None, map(text.date, values)), None)
-
-
-def _flag(values: list[str]) -> bool:
-    return any(map(text.flag, values))
-
-
 def _any_text(values: list[str]) -> bool:
     return text.first(values) is not None
 
@@ -80,13 +68,13 @@ _CONVERTERS: dict[str, Callable[[list[str]], Any]] = {
     "artists": text.several,
     "album": text.first,
     "album_artists": text.several,
-    "track": _position,
+    "track": text.number_and_total,
     "track_total": _total,
-    "disc": _position,
+    "disc": text.number_and_total,
     "disc_total": _total,
     "disc_subtitle": text.first,
-    "date": _date,
-    "original_date": _date,
+    "date": text.date,
+    "original_date": text.date,
     "genres": text.several,
     "composers": text.several,
     "moods": text.several,
@@ -96,7 +84,7 @@ _CONVERTERS: dict[str, Callable[[list[str]], Any]] = {
     "replaygain_track_peak": _peak,
     "replaygain_album_gain": _gain,
     "replaygain_album_peak": _peak,
-    "compilation": _flag,
+    "compilation": text.flag,
     "musicbrainz_recording_id": _id,
     "musicbrainz_track_id": _id,
     "musicbrainz_release_id": _id,

@@ -55,8 +55,12 @@ def first(values: Iterable[str]) -> str | None:
     return next(filter(None, map(cleaned, values)), None)
 
 
-def number_and_total(text: str) -> tuple[int | None, int | None]:
-    """A position and its total: "3/11" is (3, 11), "03" is (3, None); "0" and "A1" are none."""
+def number_and_total(values: Iterable[str]) -> tuple[int | None, int | None]:
+    """A position and its total, of the first value that says something.
+
+    "3/11" is (3, 11), "03" is (3, None); "0" and "A1" are none.
+    """
+    text = first(values) or ""
     if match := _PAIR.match(text):
         return _positive(match[1]), _positive(match[2])
     if match := _TOTAL.match(text):
@@ -76,13 +80,17 @@ def number(text: str) -> float | None:
     return value if sign in ("", "+") else -value
 
 
-def date(text: str) -> str | None:
-    """YYYY, YYYY-MM or YYYY-MM-DD from how taggers write it; other text as it is.
+def date(values: Iterable[str]) -> str | None:
+    """The first value that is one: YYYY, YYYY-MM or YYYY-MM-DD; other text as it is.
 
     "2004-00-00" and "2004" are "2004", "2004-10-19T12:00:00Z" and "20041019" are "2004-10-19";
     the year 0000 is no date.
     """
-    text = cleaned(text)
+    return next(filter(None, map(_date, values)), None)
+
+
+def _date(value: str) -> str | None:
+    text = cleaned(value)
     match = _DATE.match(text)
     if not match:
         return text or None
@@ -92,9 +100,9 @@ def date(text: str) -> str | None:
     return "-".join([year, *(part.zfill(2) for part in (month, day) if part)])
 
 
-def flag(text: str) -> bool:
-    """Whether the text says yes."""
-    return cleaned(text).lower() in ("1", "true", "yes", "y")
+def flag(values: Iterable[str]) -> bool:
+    """Whether a value says yes."""
+    return any(cleaned(value).lower() in ("1", "true", "yes", "y") for value in values)
 
 
 @lru_cache(maxsize=4096)

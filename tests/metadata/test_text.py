@@ -51,7 +51,7 @@ def test_long_values_are_cut_and_long_lists_shortened() -> None:
     ],
 )
 def test_positions_and_totals(written: str, numbers: tuple[int | None, int | None]) -> None:
-    assert text.number_and_total(written) == numbers
+    assert text.number_and_total([written]) == numbers
 
 
 @pytest.mark.parametrize(
@@ -90,21 +90,21 @@ def test_numbers(written: str, number: float | None) -> None:
     ],
 )
 def test_dates(written: str, date: str | None) -> None:
-    assert text.date(written) == date
+    assert text.date([written]) == date
 
 
 @given(st.dates())
 def test_a_whole_date_comes_back_as_it_is(day: object) -> None:
-    assert text.date(str(day)) == str(day)
+    assert text.date([str(day)]) == str(day)
 
 
 @given(ANY_TEXT)
 def test_what_is_told_as_a_date_is_one_or_the_text_as_written(written: str) -> None:
-    date = text.date(written)
+    date = text.date([written])
     assert date is None or re.fullmatch(r"\d{4}(-\d\d){0,2}", date) or date == text.cleaned(written)
 
 
 @given(ANY_TEXT)
 def test_no_text_is_too_odd_for_a_number(written: str) -> None:
     text.number(written)
-    text.number_and_total(written)
+    text.number_and_total([written])
