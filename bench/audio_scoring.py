@@ -12,15 +12,8 @@ from typing import Any, NamedTuple
 import soundfile
 
 from bench import audio_music
+from demo.sounds import MINOR, key_named
 
-NAMES = {name: number for number, name in enumerate(audio_music.NAMES)} | {
-    "Db": 1,
-    "D#": 3,
-    "Gb": 6,
-    "G#": 8,
-    "A#": 10,
-}
-"""The pitch class of each spelling."""
 TOLERANCE = 0.04
 _OCTAVES = (1, 2, 3, 1 / 2, 1 / 3)
 _LABEL = re.compile(r"^\s+(\S+\.opus)\s+(\d+) bpm\s+(\S+) (major|minor)", re.MULTILINE)
@@ -57,10 +50,13 @@ class Judgement(NamedTuple):
 
 def synthetic(folder: Path, count: int, seed: int, *, held_out: bool = False) -> list[Labelled]:
     """A seeded set, played into this folder."""
-    return [
-        Labelled(audio_music.write(piece, folder), piece.bpm, piece.key, piece.mode)
-        for piece in audio_music.pieces(count, seed, held_out=held_out)
-    ]
+    truth = []
+    for piece in audio_music.pieces(count, seed, held_out=held_out):
+        key = key_named(piece.song.key)
+        mode = "minor" if key.scale == MINOR else "major"
+        path = audio_music.write(piece, folder)
+        truth.append(Labelled(path, piece.song.bpm, key.tonic, mode))
+    return truth
 
 
 def immich(folder: Path) -> list[Labelled]:
@@ -76,7 +72,7 @@ def immich(folder: Path) -> list[Labelled]:
     labels = next(file for file in files if file.name == "LICENSE-MUSIC").read_text()
     here = {file.name: file for file in Path(spec.origin).parent.rglob("*.opus")}
     return [
-        Labelled(_as_flac(here[name], folder), float(bpm), NAMES[key], mode)
+        Labelled(_as_flac(here[name], folder), float(bpm), key_named(key).tonic, mode)
         for name, bpm, key, mode in _LABEL.findall(labels)
     ]
 

@@ -15,9 +15,16 @@ class Song:
 
     title: str
     key: str
-    bpm: int
+    bpm: float
     artists: tuple[str, ...] = ()
     """Who plays it, when that is not the album's artist."""
+    beats_per_bar: int = 4
+    """3 or 4."""
+    swing: bool = False
+    drums: str = "floor"
+    """One of `demo.tunes.DRUMS` or `PATTERNS`."""
+    cents: float = 0.0
+    """How far it is tuned off A = 440 Hz."""
 
 
 @dataclass(frozen=True)

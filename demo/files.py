@@ -1,11 +1,13 @@
-"""Encoding a tune and tagging its file, in the way of its format.
+"""Encoding a sound and tagging its file, in the way of its format.
 
-libsndfile encodes; mutagen writes ID3v2.4 tags into MP3 and WAV and Vorbis comments into the rest,
-under the names that MusicBrainz Picard gives them.
+libsndfile encodes; mutagen writes ID3v2.4 tags into MP3, WAV and AIFF and Vorbis comments into the
+rest, under the names that MusicBrainz Picard gives them.
 """
 
 import base64
-from collections.abc import Iterable, Mapping
+import io
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,7 @@ from mutagen import id3
 from mutagen.flac import FLAC, Picture
 from mutagen.ogg import OggPage
 
-from demo.catalogue import invented_id
-from demo.tunes import Wave
+from demo.sounds import Wave
 
 RATE = 48_000
 """Samples a second; Opus knows no 44,100."""
@@ -30,7 +31,9 @@ _ENCODINGS = {
     "ogg": ("OGG", "VORBIS"),
     "opus": ("OGG", "OPUS"),
     "wav": ("WAV", "PCM_16"),
+    "aiff": ("AIFF", "PCM_16"),
 }
+_ID3 = {".mp3", ".wav", ".aiff"}
 _TEXT_FRAMES = {
     "title": "TIT2",
     "artist": "TPE1",
@@ -53,37 +56,41 @@ _USER_FRAMES = {
     "musicbrainz_albumartistid": "MusicBrainz Album Artist Id",
 }
 _NUMBER_FRAMES = {"tracknumber": ("TRCK", "tracktotal"), "discnumber": ("TPOS", "disctotal")}
+_TOTALS = {total for _, total in _NUMBER_FRAMES.values()}
 _RECORDING = "musicbrainz_trackid"
 _FRONT, _BACK = 3, 4
 """Picture types of ID3v2."""
 
 
-def write(
-    path: Path, tune: Wave, tags: Tags, front: bytes | None = None, back: bytes | None = None
-) -> None:
-    """Write a tune to `path`, whose suffix names the format, with tags and JPEG pictures."""
-    _encode(path, tune)
-    pictures = [(_BACK, back), (_FRONT, front)]
-    given = [(picture_type, data) for picture_type, data in pictures if data is not None]
+def encoded(sound: Wave, suffix: str, rate: int = RATE) -> bytes:
+    """A sound of shape (samples,) or (samples, channels) as a file of this format, untagged."""
+    container, encoding = _ENCODINGS[suffix]
+    channels = 1 if sound.ndim == 1 else sound.shape[1]
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", rate, channels, encoding, format=container) as file:
+        for start in range(0, len(sound), rate):  # libsndfile's Vorbis fails on long pieces
+            file.write(sound[start : start + rate])
+    if container == "OGG":
+        return _numbered(buffer.getvalue(), zlib.crc32(sound.tobytes()))
+    return buffer.getvalue()
+
+
+def tag(path: Path, tags: Tags, fronts: Sequence[bytes] = (), backs: Sequence[bytes] = ()) -> None:
+    """Write tags and JPEG pictures into a file whose suffix names its format.
+
+    ID3 has every name: what Picard has no frame for becomes a TXXX frame of that name.
+    """
+    pictures = [(_BACK, data) for data in backs] + [(_FRONT, data) for data in fronts]
     file = mutagen.File(path)
-    if path.suffix in {".mp3", ".wav"}:
+    if path.suffix in _ID3:
         file.add_tags()
-        for frame in _frames(tags, given):
+        for frame in _frames(tags, pictures):
             file.tags.add(frame)
         file.save(v2_version=4)
     else:
         file.update(tags)
-        _add_pictures(file, given)
+        _add_pictures(file, pictures)
         file.save()
-    if path.suffix in {".ogg", ".opus"}:
-        _number_stream(path)
-
-
-def _encode(path: Path, tune: Wave) -> None:
-    container, encoding = _ENCODINGS[path.suffix[1:]]
-    with soundfile.SoundFile(path, "w", RATE, tune.shape[1], encoding, format=container) as file:
-        for start in range(0, len(tune), RATE):  # libsndfile's Vorbis fails on long pieces
-            file.write(tune[start : start + RATE])
 
 
 def _frames(tags: Tags, pictures: Iterable[tuple[int, bytes]]) -> Iterable[Any]:
@@ -91,15 +98,16 @@ def _frames(tags: Tags, pictures: Iterable[tuple[int, bytes]]) -> Iterable[Any]:
     for name, values in tags.items():
         if name in _TEXT_FRAMES:
             yield getattr(id3, _TEXT_FRAMES[name])(encoding=id3.Encoding.UTF8, text=values)
-        elif name in _USER_FRAMES:
-            yield id3.TXXX(encoding=id3.Encoding.UTF8, desc=_USER_FRAMES[name], text=values)
         elif name in _NUMBER_FRAMES:
             frame, total = _NUMBER_FRAMES[name]
-            yield getattr(id3, frame)(text=[f"{values[0]}/{tags[total][0]}"])
+            yield getattr(id3, frame)(text=["/".join([values[0], *tags.get(total, ())[:1]])])
         elif name == _RECORDING:
             yield id3.UFID(owner="http://musicbrainz.org", data=values[0].encode())
-    for picture_type, data in pictures:
-        yield id3.APIC(mime="image/jpeg", type=picture_type, desc=str(picture_type), data=data)
+        elif name not in _TOTALS:
+            described = _USER_FRAMES.get(name, name)
+            yield id3.TXXX(encoding=id3.Encoding.UTF8, desc=described, text=values)
+    for number, (picture_type, data) in enumerate(pictures):
+        yield id3.APIC(mime="image/jpeg", type=picture_type, desc=str(number), data=data)
 
 
 def _add_pictures(file: Any, pictures: Iterable[tuple[int, bytes]]) -> None:
@@ -114,16 +122,11 @@ def _add_pictures(file: Any, pictures: Iterable[tuple[int, bytes]]) -> None:
             file.setdefault("metadata_block_picture", []).append(encoded)
 
 
-def _number_stream(path: Path) -> None:
-    """Give an Ogg stream a number of its own; libsndfile draws one by lot."""
-    number = int(invented_id("stream", path.name)[:8], 16)
-    pages = []
-    with path.open("rb") as file:
-        while True:
-            try:
-                pages.append(OggPage(file))
-            except EOFError:
-                break
+def _numbered(ogg: bytes, number: int) -> bytes:
+    """An Ogg stream with this number; libsndfile draws one by lot."""
+    file, pages = io.BytesIO(ogg), []
+    while file.tell() < len(ogg):
+        pages.append(OggPage(file))
     for page in pages:
         page.serial = number
-    path.write_bytes(b"".join(page.write() for page in pages))
+    return b"".join(page.write() for page in pages)

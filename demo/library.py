@@ -1,14 +1,21 @@
 """The demo library in a folder."""
 
 import tempfile
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from demo import files, pictures, tunes
 from demo.catalogue import ALBUMS, Album, Song, invented_id
+from demo.sounds import Wave
+
+SECONDS = 13.0
+"""About how long a track is; it ends with a bar."""
 
 
 class Track(NamedTuple):
@@ -101,13 +108,25 @@ def _add_pictures(folder: Path, album: Album) -> None:
 
 
 def _add_track(folder: Path, track: Track) -> None:
-    album, path = track.album, folder / track.path
+    path = folder / track.path
     path.parent.mkdir(exist_ok=True)  # of a disc
-    tune = tunes.play(track.song, album.sound, files.RATE)
-    files.write(
-        path,
-        tune,
-        track.tags,
-        front=pictures.front(album) if "embedded" in album.pictures else None,
-        back=pictures.back(album) if "back" in album.pictures else None,
-    )
+    write_track(path, track)
+
+
+def write_track(path: Path, track: Track) -> None:
+    """Play a track into a file, tag it, and put its album's embedded pictures into it."""
+    album = track.album
+    path.write_bytes(files.encoded(sound(track.song, album.sound), album.suffix))
+    fronts = [pictures.front(album)] if "embedded" in album.pictures else []
+    backs = [pictures.back(album)] if "back" in album.pictures else []
+    files.tag(path, track.tags, fronts, backs)
+
+
+def sound(song: Song, instrument: str, rate: int = files.RATE) -> Wave:
+    """The song in stereo: whole bars of it, faded out over the last half second."""
+    bar = song.beats_per_bar * 60 / song.bpm
+    seconds = bar * max(3, round(SECONDS / bar))
+    seed = zlib.crc32(song.title.encode())
+    tune = tunes.play(song, tunes.INSTRUMENTS[instrument], tunes.Form(rate, seconds, 2), seed)
+    tune[-rate // 2 :] *= np.linspace(1, 0, len(tune[-rate // 2 :]), dtype=np.float32)[:, None]
+    return tune

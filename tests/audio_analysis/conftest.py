@@ -13,7 +13,7 @@ from db.library import tracks
 from db.models import EntityType, Kind, LedgerRow, Track
 from db.sql.connection import transaction
 from db.sql.path_text import to_text
-from tests.audio_analysis.sounds import RATE, Wave
+from demo.sounds import RATE, Wave
 
 
 class Library:

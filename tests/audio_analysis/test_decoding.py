@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from demo import sounds
+from demo.sounds import Wave
 from jobs.audio_analysis.decoder import HIGHEST_RATE, ExcerptRequest, by_pyav, by_soundfile, decode
 from jobs.errors import UnreadableFileError
 from jobs.records import ProblemCode
-from tests.audio_analysis import sounds
-from tests.audio_analysis.sounds import Wave
 
 RATE = 44_100
 

@@ -4,11 +4,11 @@ import numpy as np
 import pyloudnorm
 import pytest
 
+from demo import sounds
+from demo.sounds import RATE, Wave
 from jobs.audio_analysis.features import Features, features
 from jobs.audio_analysis.spectrum import Excerpt
 from jobs.audio_analysis.tonality import MODES, Key
-from tests.audio_analysis import sounds
-from tests.audio_analysis.sounds import RATE, Wave
 
 KEYS = [(tonic, mode) for mode in MODES for tonic in range(12)]
 SCORES = ("energy", "danceability", "acousticness", "instrumentalness", "valence")

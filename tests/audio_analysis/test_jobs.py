@@ -15,10 +15,10 @@ from db.errors import SettingError
 from db.library import audio_features
 from db.models import AudioFeatures, EntityType, Kind, LedgerRow, Problem, State, Track, utc_now
 from db.sql.connection import transaction
+from demo import sounds
 from jobs.audio_analysis import analyze_batch, analyze_track, outcomes
 from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.maintenance import reconcile
-from tests.audio_analysis import sounds
 from tests.audio_analysis.conftest import Library
 from worker import dispatch
 from worker.process import endings

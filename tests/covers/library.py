@@ -30,6 +30,7 @@ from db.sql.path_text import to_bytes, to_text
 from jobs import covers
 from jobs.covers import store
 from jobs.metadata.reader import read_pictures
+from tests.music import tone
 
 FRONT, BACK, BOOKLET, ARTIST, OTHER, ICON, LABEL = 3, 4, 5, 8, 0, 1, 6
 
@@ -54,13 +55,12 @@ class Library:
     """Music below `root`, in the database as a scan leaves it."""
 
     root: Path
-    silence: bytes
 
     def write(self, name: str | bytes, pictures: Embedded = ()) -> str:
         """Write an audio file with these pictures and return its path."""
         path = self.root / os.fsdecode(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.silence)
+        path.write_bytes(tone("flac"))
         audio = FLAC(path)
         for kind, data in pictures:
             picture = Picture()

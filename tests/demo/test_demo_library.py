@@ -11,9 +11,9 @@ import soundfile
 from PIL import Image
 
 from db.sql.path_text import to_text
-from demo import files, pictures, tunes
 from demo.catalogue import ALBUMS, Song
-from demo.library import Track, make, tracks
+from demo.library import Track, make, sound, tracks, write_track
+from demo.sounds import key_named
 from jobs.metadata.reader import read_files
 from jobs.records import FoundFile, TrackRecord, UnreadFile
 
@@ -118,15 +118,7 @@ def test_a_file_is_the_same_whenever_it_is_made(
     track: Track, library: Path, tmp_path: Path
 ) -> None:
     again = tmp_path / Path(track.path).name
-    tune = tunes.play(track.song, track.album.sound, files.RATE)
-    with_front, with_back = (each in track.album.pictures for each in ("embedded", "back"))
-    files.write(
-        again,
-        tune,
-        track.tags,
-        front=pictures.front(track.album) if with_front else None,
-        back=pictures.back(track.album) if with_back else None,
-    )
+    write_track(again, track)
     assert again.read_bytes() == (library / track.path).read_bytes()
 
 
@@ -135,13 +127,14 @@ def test_a_file_is_the_same_whenever_it_is_made(
 )
 def test_a_tune_keeps_to_its_key(song: Song) -> None:
     rate = 24_000
-    tune = tunes.play(song, "organ", rate).mean(axis=1)
+    tune = sound(song, "organ", rate).mean(axis=1)
     power = np.abs(np.fft.rfft(tune)) ** 2
     frequencies = np.fft.rfftfreq(len(tune), 1 / rate)
     heard = (frequencies > 110) & (frequencies < 1000)
     pitch_classes = np.round(69 + 12 * np.log2(frequencies[heard] / 440)).astype(int) % 12
-    tonic, scale = tunes.tonic_and_scale(song.key)
-    in_key = np.isin(pitch_classes, [(tonic + step) % 12 for step in scale])
+    tonic, scale = key_named(song.key)
+    steps = {*scale, 11}  # the leading note too, which the dominant of a minor key has
+    in_key = np.isin(pitch_classes, [(tonic + step) % 12 for step in steps])
     assert power[heard][in_key].sum() > 0.95 * power[heard].sum()
 
 
@@ -149,7 +142,7 @@ def test_a_tune_keeps_to_its_key(song: Song) -> None:
     ("key", "tonic", "third"), [("C", 0, 4), ("F#m", 6, 3), ("Bb", 10, 4), ("Ebm", 3, 3)]
 )
 def test_keys_are_understood(key: str, tonic: int, third: int) -> None:
-    found, scale = tunes.tonic_and_scale(key)
+    found, scale = key_named(key)
     assert (found, scale[2]) == (tonic, third)
 
 

@@ -1,14 +1,11 @@
 """Real surroundings for the doctor: a data folder, databases, servers, a supervisord."""
 
-import io
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import redis
-import soundfile
 
 from db import settings
 from db.models import Scan
@@ -48,22 +45,14 @@ def own_server(
     dispatch.connection.cache_clear()
 
 
-@pytest.fixture(scope="session")
-def silence() -> bytes:
-    """A FLAC file of a tenth of a second."""
-    buffer = io.BytesIO()
-    soundfile.write(buffer, np.zeros(800), 8000, format="FLAC")
-    return buffer.getvalue()
-
-
 @pytest.fixture
-def library(tmp_path: Path, database: str, silence: bytes) -> Library:
+def library(tmp_path: Path, database: str) -> Library:
     """An empty library below a root of its own, over each database in turn."""
     settings.prepare_data_dir()
     root = tmp_path / "music"
     root.mkdir()
     Scan.create(root=str(root))
-    return Library(root, silence)
+    return Library(root)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import soundfile
 
-from tests.audio_analysis import sounds
+from demo import sounds
 from tests.fleet.conftest import FleetCommand
 
 PATIENCE = 180.0

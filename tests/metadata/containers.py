@@ -1,25 +1,13 @@
 """The smallest files of each container that a reader takes for sound.
 
-mp3, flac, ogg, opus, wav and aiff hold a real tone; of the others only headers matter here, and
-those are written by hand from their specifications.
+`tests.music.tone` makes mp3, flac, ogg, opus, wav and aiff; of the others only headers matter here,
+and those are written by hand from their specifications.
 """
 
 import struct
 import uuid
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from tests.music import write_track
 
 RATE = 44_100
-
-
-@cache
-def tone(extension: str) -> bytes:
-    """Three tenths of a second at 48 kHz, encoded by libsndfile, without tags."""
-    with TemporaryDirectory() as folder:
-        return write_track(Path(folder, f"tone.{extension}")).read_bytes()
 
 
 def chunk(name: bytes, content: bytes, order: str = "<") -> bytes:

@@ -10,7 +10,7 @@ from mutagen.asf import ASF
 from mutagen.flac import FLAC
 from mutagen.mp4 import MP4, MP4FreeForm
 
-from jobs.records import Tags
+from jobs.tags import Tags
 
 UUIDS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(1, 9)]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jobs.content import content_id, content_id_of
 from tests.metadata.conftest import Found, Read
-from tests.metadata.containers import tone
+from tests.music import tone
 
 MEGABYTE = 1024 * 1024
 

@@ -8,6 +8,7 @@ import pytest
 from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 
+from tests import music
 from tests.metadata import containers, tagging
 from tests.metadata.conftest import Read
 
@@ -18,20 +19,20 @@ def _dsf_with_id3() -> bytes:
 
 
 FILES: dict[str, Callable[[], bytes]] = {
-    "id3.mp3": lambda: tagging.id3_tag() + containers.tone("mp3"),
+    "id3.mp3": lambda: tagging.id3_tag() + music.tone("mp3"),
     "id3.aac": lambda: tagging.id3_tag() + containers.adts(),
     "id3.tta": lambda: tagging.id3_tag() + containers.true_audio(),
     "id3.wav": lambda: containers.wave(containers.chunk(b"id3 ", tagging.id3_tag())),
     "id3.aiff": lambda: containers.aiff(containers.chunk(b"ID3 ", tagging.id3_tag(), ">")),
     "id3.dsf": _dsf_with_id3,
     "id3.dff": lambda: containers.dsdiff((b"ID3 ", tagging.id3_tag())),
-    "vorbis.flac": lambda: tagging.with_vorbis(containers.tone("flac")),
-    "vorbis.ogg": lambda: tagging.with_vorbis(containers.tone("ogg"), OggVorbis),
-    "vorbis.opus": lambda: tagging.with_vorbis(containers.tone("opus"), OggOpus),
+    "vorbis.flac": lambda: tagging.with_vorbis(music.tone("flac")),
+    "vorbis.ogg": lambda: tagging.with_vorbis(music.tone("ogg"), OggVorbis),
+    "vorbis.opus": lambda: tagging.with_vorbis(music.tone("opus"), OggOpus),
     "ape.ape": lambda: tagging.with_ape(containers.monkeys_audio()),
     "ape.wv": lambda: tagging.with_ape(containers.wavpack()),
     "ape.mpc": lambda: tagging.with_ape(containers.musepack()),
-    "ape.mp3": lambda: tagging.with_ape(containers.tone("mp3")),
+    "ape.mp3": lambda: tagging.with_ape(music.tone("mp3")),
     "atoms.m4a": lambda: tagging.with_atoms(containers.mp4()),
     "attributes.wma": lambda: tagging.with_attributes(containers.asf()),
 }

@@ -9,9 +9,8 @@ from mutagen import id3 as frames
 
 from jobs.records import PictureInfo
 from tests.metadata.conftest import Read
-from tests.metadata.containers import tone
 from tests.metadata.tagging import UUIDS, id3_tag, with_ape
-from tests.music import picture
+from tests.music import picture, tone
 
 
 def tag(version: int, *contents: bytes, flags: int = 0) -> bytes:

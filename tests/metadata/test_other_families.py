@@ -13,11 +13,10 @@ from tests.metadata.containers import (
     edited_master,
     monkeys_audio,
     mp4,
-    tone,
     wavpack,
 )
 from tests.metadata.tagging import with_ape, with_atoms, with_attributes
-from tests.music import picture
+from tests.music import picture, tone
 
 
 def test_an_mp4_track_has_the_bit_rate_that_its_description_states(read: Read) -> None:

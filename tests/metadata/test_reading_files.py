@@ -8,8 +8,8 @@ import pytest
 from jobs.metadata.reader import read_files
 from jobs.records import ProblemCode, TrackRecord, UnreadFile
 from tests.metadata.conftest import Found
-from tests.metadata.containers import tone
-from tests.metadata.tagging import id3_tag
+from tests.metadata.tagging import id3_tag, with_vorbis
+from tests.music import tone
 
 NAMES = (b"TIT2", b"TPE1", b"TALB", b"TPE2", b"TCOM", b"TMOO", b"TKEY", b"TPUB")
 
@@ -51,7 +51,7 @@ def test_every_file_has_one_result_in_order(found: Found) -> None:
 
 
 def test_a_size_beyond_the_file_is_damage_and_no_lack_of_memory(found: Found) -> None:
-    data = tone("flac")
+    data = with_vorbis(tone("flac"))
     start = data.index(b"\x04", 42)
     claimed = data[: start + 4] + b"\xff\xff\xff\x7f" + data[start + 8 :]
     [result] = read_files([found("a.flac", claimed)])

@@ -9,9 +9,9 @@ from jobs.errors import UnreadableFileError
 from jobs.metadata.reader import read_file, read_pictures
 from jobs.records import FoundFile, ProblemCode
 from tests.metadata.conftest import Found, Read
-from tests.metadata.containers import aiff, mp4, tone, wave
+from tests.metadata.containers import aiff, mp4, wave
 from tests.metadata.tagging import id3_tag
-from tests.music import picture
+from tests.music import picture, tone
 
 
 @pytest.mark.parametrize(

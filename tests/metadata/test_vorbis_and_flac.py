@@ -8,9 +8,8 @@ from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 
 from tests.metadata.conftest import Read
-from tests.metadata.containers import tone
 from tests.metadata.tagging import id3_tag, with_vorbis
-from tests.music import picture
+from tests.music import picture, tone
 
 
 def _block(data: bytes, kind: int = 3) -> str:

@@ -5,8 +5,9 @@ import struct
 import pytest
 
 from tests.metadata.conftest import Read
-from tests.metadata.containers import RATE, aiff, chunk, tone, wave
+from tests.metadata.containers import RATE, aiff, chunk, wave
 from tests.metadata.tagging import id3_tag
+from tests.music import tone
 
 INFO = {
     b"INAM": "Titel",

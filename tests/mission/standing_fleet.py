@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import soundfile
-from mutagen.flac import FLAC, Picture
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from db.models import AudioFeatures, ClusterModel, Track
 from db.settings.providers import SERVICES
 from db.sql.connection import open_database
+from demo import files, sounds
 from tests.chaos.chaos_fleet import at_home
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture
@@ -26,7 +25,6 @@ from worker import dispatch
 
 ARTISTS, SONGS = 12, 5
 """Sixty tracks, the fewest of which there are clusters, and as few artists."""
-RATE = 22_050
 PATIENCE = 120.0
 T = TypeVar("T")
 
@@ -71,18 +69,14 @@ def until(look: Callable[[], T | None], what: str) -> T:
 def write_song(path: Path, number: int, artist: str, album: str) -> None:
     """Two seconds of a chord of its own, with an embedded picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    times = np.arange(RATE * 2) / RATE
-    hertz = 110 * 2 ** (number % 24 / 12)
-    wave = sum(np.sin(2 * np.pi * hertz * part * times) / part for part in (1, 1.5, 2 + number % 3))
-    soundfile.write(path, 0.2 * np.asarray(wave) * np.exp(-(times % 0.5) * (1 + number % 7)), RATE)
-    file = FLAC(path)
-    file.update({"title": f"Song {number}", "artist": artist, "album": album})
-    file.update({"tracknumber": str(number % SONGS + 1), "genre": ["Rock", "Jazz"][number % 2]})
-    embedded = Picture()
-    embedded.type, embedded.mime = 3, "image/jpeg"
-    embedded.data = picture(f"#{number * 3:02x}40{255 - number * 3:02x}")
-    file.add_picture(embedded)
-    file.save()
+    chord = sounds.harmonics(sounds.hertz(45 + number % 24), 2, (1, 1.5, 2 + number % 3), 0.6)
+    times = np.arange(len(chord), dtype=np.float32) / sounds.RATE
+    chord *= np.float32(0.2) * np.exp(-(times % 0.5) * (1 + number % 7))
+    path.write_bytes(files.encoded(chord, "flac", sounds.RATE))
+    tags = {"title": f"Song {number}", "artist": artist, "album": album}
+    tags |= {"tracknumber": str(number % SONGS + 1), "genre": ["Rock", "Jazz"][number % 2]}
+    front = picture(f"#{number * 3:02x}40{255 - number * 3:02x}")
+    files.tag(path, {name: [value] for name, value in tags.items()}, [front])
 
 
 @contextmanager

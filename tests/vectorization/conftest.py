@@ -12,9 +12,9 @@ from db.library import artists_genres, audio_features, tracks
 from db.models import Album, EntityType, Genre, Kind, LedgerRow, State, Vector
 from db.sql.connection import transaction
 from db.sql.queries import ensure_rows
+from demo import sounds
 from jobs import vectorization
 from jobs.audio_analysis.outcomes import EXTRACTOR
-from tests.audio_analysis import sounds
 
 DRUMS = [100.0, 104.0, 108.0, 112.0, 116.0, 120.0]
 CHORDS = [0, 2, 4, 5, 7, 9]

@@ -5,10 +5,10 @@ from pathlib import Path
 import redis
 
 import tests.librosa_compiled  # noqa: F401
+from demo import sounds
 from jobs.audio_analysis import analyze_batch
 from jobs.maintenance import reconcile
 from jobs.vectorization import search_similar
-from tests.audio_analysis import sounds
 from tests.audio_analysis.conftest import Library
 from worker.process.fleet_worker import FleetWorker
 
