@@ -32,10 +32,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.sql.queries import slices
 from jobs.covers import store
 from jobs.covers.stored_images import decode_images
-from jobs.covers.thumbnails import JPEG_QUALITY, Decoded, decode
+from jobs.covers.thumbnails import Decoded, decode
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2
 LEVEL = 0.95
@@ -82,7 +83,7 @@ def pillow(path: Path) -> bytes:
     buffer = BytesIO()
     with Image.open(path) as image:
         image.thumbnail((SIZE, SIZE))
-        image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+        image.save(buffer, "JPEG", quality=THUMBNAIL_FORMAT.quality)
     return buffer.getvalue()
 
 
@@ -91,7 +92,7 @@ def contenders() -> dict[str, Make]:
     import pyvips  # noqa: PLC0415  # of the extra `bench`
 
     pyvips.cache_set_max(0)
-    options = {"Q": JPEG_QUALITY, "keep": "none"}
+    options = {"Q": THUMBNAIL_FORMAT.quality, "keep": "none"}
 
     def vips(path: Path) -> bytes:
         image = pyvips.Image.thumbnail(str(path), SIZE, height=SIZE, size="down")

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, abort, request, send_file
 
 from db import settings
 from db.artwork import image_files, images
+from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.artwork.images import KnownImage
 from web.security import policy
 from worker import dispatch
@@ -64,7 +65,7 @@ _FOR_GOOD = "private, max-age=31536000, immutable"
 _NOT_KEPT = "no-store"
 
 
-@bp.get("/images/<digest>/<size:size>.jpg")
+@bp.get(f"/images/<digest>/<size:size>{THUMBNAIL_FORMAT.suffix}")
 def thumbnail(digest: str, size: int) -> Response:
     """A thumbnail. A missing one is requested, and another is sent until it is there."""
     image = _known(digest)
@@ -77,7 +78,7 @@ def thumbnail(digest: str, size: int) -> Response:
     file = image_files.thumbnail(digest, fitting)
     if not is_stored(file) and not have_made(digest, fitting, lambda: is_stored(file)):
         return _stand_in(digest, fitting)
-    return _kept(_sent(file, "image/jpeg", tag))
+    return _kept(_sent(file, THUMBNAIL_FORMAT.mime, tag))
 
 
 @bp.get("/images/<digest>/original")
@@ -131,7 +132,7 @@ def _stand_in(digest: str, size: int) -> Response:
     file = next(filter(is_stored, files), None)
     if file is None:
         abort(404, "This picture has no thumbnail: see `fleet doctor`.")
-    response = _sent(file, "image/jpeg")
+    response = _sent(file, THUMBNAIL_FORMAT.mime)
     response.headers["Cache-Control"] = _NOT_KEPT
     return response
 

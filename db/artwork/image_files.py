@@ -14,16 +14,30 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from db import settings
+
+
+class ThumbnailFormat(NamedTuple):
+    """How thumbnails are encoded, named and sent."""
+
+    suffix: str
+    mime: str
+    encoder: str
+    """Pillow's name of it."""
+    quality: int
+    """As that encoder counts it."""
+
 
 SIZES = (150, 300, 500, 800)
 """The sizes of thumbnails, in pixels on the longer side; there are no others."""
 THUMBNAIL_SIZE = 300
 """The one that is made as soon as a picture comes in. The others are made when asked for."""
+THUMBNAIL_FORMAT = ThumbnailFormat(".jpg", "image/jpeg", "JPEG", quality=80)
+"""The one format of all thumbnails."""
 SPARED_SECONDS = 24 * 3600
 """A younger file may be one that a job has just stored, or found: its row is written last."""
-_SUFFIX = ".jpg"
 _SHARD_LENGTH = 2
 _DIGEST_LENGTH = 64
 _HEX = frozenset("0123456789abcdef")
@@ -40,7 +54,7 @@ def thumbnail(digest: str, size: int = THUMBNAIL_SIZE) -> Path:
 
     Raises KeyError for a size that is none of SIZES.
     """
-    return _thumbnails_dir(size) / digest[:2] / digest[2:4] / f"{digest}{_SUFFIX}"
+    return _thumbnails_dir(size) / digest[:2] / digest[2:4] / f"{digest}{THUMBNAIL_FORMAT.suffix}"
 
 
 def originals_dir() -> Path:
@@ -75,7 +89,7 @@ def originals_in(shard: str) -> set[str]:
 
 def thumbnails_in(shard: str, size: int = THUMBNAIL_SIZE) -> set[str]:
     """The digests of the pictures whose thumbnail a shard holds. Raises OSError."""
-    return set(_digests(_thumbnails_dir(size) / shard, _SUFFIX))
+    return set(_digests(_thumbnails_dir(size) / shard, THUMBNAIL_FORMAT.suffix))
 
 
 def is_young(path: Path, seconds: float = SPARED_SECONDS) -> bool:

@@ -47,9 +47,9 @@ def put(data: bytes) -> str:
     return digest
 
 
-def put_thumbnail(digest: str, jpeg: bytes, size: int = THUMBNAIL_SIZE) -> None:
+def put_thumbnail(digest: str, data: bytes, size: int = THUMBNAIL_SIZE) -> None:
     """Store a thumbnail of a picture, in place of an older one."""
-    _write(thumbnail(digest, size), jpeg)
+    _write(thumbnail(digest, size), data)
 
 
 def holds(path: Path) -> bool:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from db.artwork.image_files import THUMBNAIL_FORMAT
 from jobs.covers.errors import Fault
 from jobs.covers.store import THUMBNAIL_SIZE
 from jobs.metadata.contents import mime_of
@@ -147,7 +148,6 @@ FORMATS = {
 _ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
 """The formats whose further pictures are frames, not pages or other sizes."""
 MAX_PIXELS = 64_000_000
-JPEG_QUALITY = 80
 _SIGNATURE_LENGTH = 32
 _ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {
@@ -176,7 +176,7 @@ class Decoded(NamedTuple):
     height: int
     animated: bool
     thumbnail: bytes
-    """A JPEG of its first frame, never larger than the picture."""
+    """Its first frame in THUMBNAIL_FORMAT, never larger than the picture."""
     placeholder: Placeholder
 
 
@@ -227,7 +227,7 @@ def _decoded(image: ImageFile.ImageFile, size: int) -> Decoded:
         small = small.transpose(_TURNS[orientation])
     if orientation in _SIDEWAYS:
         width, height = height, width
-    return Decoded(width, height, _is_animated(image), _jpeg(small), placeholder(small))
+    return Decoded(width, height, _is_animated(image), _thumbnail(small), placeholder(small))
 
 
 def _too_large(error: Exception) -> Fault:
@@ -306,8 +306,8 @@ def _to_srgb(small: Image.Image, image: Image.Image) -> Image.Image:
     return to_srgb(small, profile)
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def _thumbnail(image: Image.Image) -> bytes:
     image.info.clear()  # a comment would be written along
     buffer = BytesIO()
-    image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    image.save(buffer, THUMBNAIL_FORMAT.encoder, quality=THUMBNAIL_FORMAT.quality)
     return buffer.getvalue()
