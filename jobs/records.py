@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from jobs.json_record import Record
+from jobs.tags import Tags
+
 
 class ProblemCode(StrEnum):
     """Why a file yields no track, or a picture no cover."""
@@ -23,26 +26,6 @@ class ProblemCode(StrEnum):
     CRASHED = "crashed"
     BAD_PICTURE = "bad-picture"
     PICTURE_TOO_LARGE = "picture-too-large"
-
-
-class Record:
-    """JSON in and out for the dataclasses below."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The record as a dictionary of JSON values."""
-        return {name: _json_value(value) for name, value in vars(self).items()}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        """The record that `as_json` wrote. Raises TypeError on a field it does not know."""
-        return cls(**data)
-
-
-def _json_value(value: Any) -> Any:
-    """`dataclasses.asdict` without its deep copies, which cost five times as much."""
-    if isinstance(value, Record):
-        return value.as_json()
-    return list(map(_json_value, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -70,54 +53,6 @@ class PictureInfo(Record):
     bytes: int
     digest: str
     """SHA-256 of the picture's bytes, in hex."""
-
-
-@dataclass(frozen=True)
-class Tags(Record):
-    """What a file says of itself, as written: never re-cased, punctuation kept, outer blanks cut.
-
-    Text holds no NUL and no lone surrogate. Absent is None or an empty list.
-    """
-
-    title: str | None = None
-    artists: list[str] = field(default_factory=list)
-    album: str | None = None
-    album_artists: list[str] = field(default_factory=list)
-    track: int | None = None
-    track_total: int | None = None
-    disc: int | None = None
-    disc_total: int | None = None
-    disc_subtitle: str | None = None
-    date: str | None = None
-    """Release date as far as it is known: YYYY, YYYY-MM or YYYY-MM-DD; other text as written."""
-    original_date: str | None = None
-    genres: list[str] = field(default_factory=list)
-    composers: list[str] = field(default_factory=list)
-    moods: list[str] = field(default_factory=list)
-    bpm: float | None = None
-    key: str | None = None
-    replaygain_track_gain: float | None = None
-    """dB."""
-    replaygain_track_peak: float | None = None
-    replaygain_album_gain: float | None = None
-    replaygain_album_peak: float | None = None
-    compilation: bool = False
-    musicbrainz_recording_id: str | None = None
-    musicbrainz_track_id: str | None = None
-    """The id of the track on its release ("release track id")."""
-    musicbrainz_release_id: str | None = None
-    musicbrainz_release_group_id: str | None = None
-    musicbrainz_artist_ids: list[str] = field(default_factory=list)
-    musicbrainz_album_artist_ids: list[str] = field(default_factory=list)
-    acoustid: str | None = None
-    isrcs: list[str] = field(default_factory=list)
-    catalogue_numbers: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    title_sort: str | None = None
-    artist_sorts: list[str] = field(default_factory=list)
-    album_sort: str | None = None
-    album_artist_sorts: list[str] = field(default_factory=list)
-    has_lyrics: bool = False
 
 
 @dataclass(frozen=True)

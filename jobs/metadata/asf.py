@@ -11,37 +11,10 @@ from typing import Any, BinaryIO
 from mutagen.asf import ASF
 
 from jobs.metadata.contents import Contents, Picture, Reader, by_folded_name, mapped, picture
-from jobs.metadata.tag_names import FREE_NAMES
 from jobs.records import AudioProperties
+from jobs.tags import FREE_NAMES, fields_by_name
 
-_ATTRIBUTES = {
-    "title": "title",
-    "wmartists": "artists",
-    "author": "artists",
-    "wmalbumtitle": "album",
-    "wmalbumartist": "album_artists",
-    "wmtracknumber": "track",
-    "wmpartofset": "disc",
-    "wmsetsubtitle": "disc_subtitle",
-    "wmyear": "date",
-    "wmoriginalreleasetime": "original_date",
-    "wmoriginalreleaseyear": "original_date",
-    "wmgenre": "genres",
-    "wmcomposer": "composers",
-    "wmmood": "moods",
-    "wmbeatsperminute": "bpm",
-    "wminitialkey": "key",
-    "wmiscompilation": "compilation",
-    "wmisrc": "isrcs",
-    "wmcatalogno": "catalogue_numbers",
-    "wmpublisher": "labels",
-    "wmtitlesortorder": "title_sort",
-    "wmartistsortorder": "artist_sorts",
-    "wmalbumsortorder": "album_sort",
-    "wmalbumartistsortorder": "album_artist_sorts",
-    "wmlyrics": "has_lyrics",
-    **FREE_NAMES,
-}
+_ATTRIBUTES = {**fields_by_name("asf"), **FREE_NAMES}
 _PICTURE = "WM/Picture"
 _CODECS = (
     ("lossless", "wmalossless"),

@@ -25,6 +25,7 @@ from jobs.errors import UnreadableFileError
 from jobs.metadata import id3
 from jobs.metadata.contents import Contents, Picture, RawTags, Reader, filled, mapped
 from jobs.records import AudioProperties, ProblemCode
+from jobs.tags import fields_by_name
 
 MAX_TEXT = 64 * 1024
 """Bytes of a text chunk that are read."""
@@ -103,17 +104,7 @@ _WAVE_CODECS = {
     0x2001: "dts",
 }
 _EXTENSIBLE = 0xFFFE
-_INFO = {
-    "INAM": "title",
-    "IART": "artists",
-    "IPRD": "album",
-    "IAAR": "album_artists",
-    "ITRK": "track",
-    "IPRT": "track",
-    "ICRD": "date",
-    "IGNR": "genres",
-    "IMUS": "composers",
-}
+_INFO = fields_by_name("info")
 _WAVE_ID3_NAMES = (b"id3 ", b"ID3 ", b"ID32")
 _BEXT_DATE = slice(320, 330)
 """The origination date, YYYY-MM-DD, of a broadcast extension chunk."""

@@ -9,7 +9,7 @@ from jobs.metadata.text import folded
 from jobs.records import AudioProperties, PictureInfo
 
 RawTags = dict[str, list[str]]
-"""Field of `jobs.records.Tags` to the values as written."""
+"""Field of `jobs.tags.Tags` to the values as written."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From the values as written to the fields of `jobs.records.Tags` and `AudioProperties`.
+"""From the values as written to the fields of `jobs.tags.Tags` and `jobs.records.AudioProperties`.
 
 Audio properties are made plausible: what cannot be true is unknown, what follows is filled in.
 """
@@ -11,7 +11,8 @@ from typing import Any
 
 from jobs.metadata import text
 from jobs.metadata.contents import RawTags
-from jobs.records import AudioProperties, Tags
+from jobs.records import AudioProperties
+from jobs.tags import Kind, Tags, kinds
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -20,7 +21,7 @@ def tags_of(raw: RawTags) -> Tags:
     """The record of raw tags. What cannot be understood is left out, never guessed."""
     fields: dict[str, Any] = {}
     for name, values in raw.items():
-        fields[name] = _CONVERTERS[name](values)
+        fields[name] = _FIELDS[name](values)
     for name in ("track", "disc"):
         position, total = text.number_and_total(raw.get(name, []))
         fields[name] = position
@@ -63,44 +64,21 @@ def _id(values: list[str]) -> str | None:
     return next(iter(_ids(values)), None)
 
 
-_CONVERTERS: dict[str, Callable[[list[str]], Any]] = {
-    "title": text.first,
-    "artists": text.several,
-    "album": text.first,
-    "album_artists": text.several,
-    "track": text.number_and_total,
-    "track_total": _total,
-    "disc": text.number_and_total,
-    "disc_total": _total,
-    "disc_subtitle": text.first,
-    "date": text.date,
-    "original_date": text.date,
-    "genres": text.several,
-    "composers": text.several,
-    "moods": text.several,
-    "bpm": _beats,
-    "key": text.first,
-    "replaygain_track_gain": _gain,
-    "replaygain_track_peak": _peak,
-    "replaygain_album_gain": _gain,
-    "replaygain_album_peak": _peak,
-    "compilation": text.flag,
-    "musicbrainz_recording_id": _id,
-    "musicbrainz_track_id": _id,
-    "musicbrainz_release_id": _id,
-    "musicbrainz_release_group_id": _id,
-    "musicbrainz_artist_ids": _ids,
-    "musicbrainz_album_artist_ids": _ids,
-    "acoustid": _id,
-    "isrcs": text.several,
-    "catalogue_numbers": text.several,
-    "labels": text.several,
-    "title_sort": text.first,
-    "artist_sorts": text.several,
-    "album_sort": text.first,
-    "album_artist_sorts": text.several,
-    "has_lyrics": _any_text,
+_CONVERTERS: dict[Kind, Callable[[list[str]], Any]] = {
+    Kind.TEXT: text.first,
+    Kind.TEXTS: text.several,
+    Kind.POSITION: text.number_and_total,
+    Kind.TOTAL: _total,
+    Kind.DATE: text.date,
+    Kind.BEATS: _beats,
+    Kind.GAIN: _gain,
+    Kind.PEAK: _peak,
+    Kind.FLAG: text.flag,
+    Kind.ID: _id,
+    Kind.IDS: _ids,
+    Kind.ANY_TEXT: _any_text,
 }
+_FIELDS = {name: _CONVERTERS[kind] for name, kind in kinds().items()}
 
 
 _LOWEST_BIT_RATE = 1

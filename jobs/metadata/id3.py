@@ -36,8 +36,8 @@ from mutagen.id3 import (
 )
 
 from jobs.metadata.contents import Picture, RawTags, filled, mapped, picture
-from jobs.metadata.tag_names import FREE_NAMES
 from jobs.metadata.text import folded
+from jobs.tags import FREE_NAMES, fields_by_name
 
 _MAX_PARTS = 100
 """A text of more parts is no list of artists."""
@@ -102,39 +102,7 @@ def _one_name(left: str, right: str) -> bool:
 
 
 _FRAMES = {
-    "TIT2": "title",
-    "TXXX:artists": "artists",
-    "TPE1": "artists",
-    "TALB": "album",
-    "TXXX:albumartists": "album_artists",
-    "TPE2": "album_artists",
-    "TRCK": "track",
-    "TPOS": "disc",
-    "TSST": "disc_subtitle",
-    "TDRC": "date",
-    "TYER": "date",
-    "TDRL": "date",
-    "TDOR": "original_date",
-    "TORY": "original_date",
-    "TCON": "genres",
-    "TCOM": "composers",
-    "TMOO": "moods",
-    "TBPM": "bpm",
-    "TKEY": "key",
-    "TCMP": "compilation",
-    "UFID:http://musicbrainz.org": "musicbrainz_recording_id",
-    "TSRC": "isrcs",
-    "TPUB": "labels",
-    "TSOT": "title_sort",
-    "XSOT": "title_sort",
-    "TXXX:artistssort": "artist_sorts",
-    "TSOP": "artist_sorts",
-    "XSOP": "artist_sorts",
-    "TSOA": "album_sort",
-    "XSOA": "album_sort",
-    "TSO2": "album_artist_sorts",
-    "USLT": "has_lyrics",
-    "SYLT": "has_lyrics",
+    **fields_by_name("id3"),
     **{f"TXXX:{name}": field for name, field in FREE_NAMES.items()},
     "RVA2:track": "replaygain_track_gain",
     "RVA2:album": "replaygain_album_gain",

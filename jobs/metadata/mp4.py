@@ -22,28 +22,11 @@ from jobs.metadata.contents import (
     mapped,
     picture,
 )
-from jobs.metadata.tag_names import FREE_NAMES
 from jobs.metadata.text import folded
 from jobs.records import AudioProperties, ProblemCode
+from jobs.tags import FREE_NAMES, fields_by_name
 
-_ATOMS = {
-    "\xa9nam": "title",
-    "\xa9ART": "artists",
-    "\xa9alb": "album",
-    "aART": "album_artists",
-    "trkn": "track",
-    "disk": "disc",
-    "\xa9day": "date",
-    "\xa9gen": "genres",
-    "\xa9wrt": "composers",
-    "tmpo": "bpm",
-    "cpil": "compilation",
-    "sonm": "title_sort",
-    "soar": "artist_sorts",
-    "soal": "album_sort",
-    "soaa": "album_artist_sorts",
-    "\xa9lyr": "has_lyrics",
-}
+_ATOMS = fields_by_name("mp4")
 _FREE_FORM = "----:"
 _PAIRS = ("trkn", "disk")
 _CODECS = {

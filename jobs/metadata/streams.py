@@ -43,8 +43,8 @@ from jobs.metadata.contents import (
     picture,
 )
 from jobs.metadata.mpeg import read_mpeg
-from jobs.metadata.tag_names import FREE_NAMES
 from jobs.records import AudioProperties, ProblemCode
+from jobs.tags import FREE_NAMES
 
 _PREAMBLE = b"APETAGEX"
 _FOOTER = 32

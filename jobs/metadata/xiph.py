@@ -31,9 +31,9 @@ from jobs.metadata.contents import (
     mapped,
     picture,
 )
-from jobs.metadata.tag_names import FREE_NAMES
 from jobs.metadata.text import number
 from jobs.records import AudioProperties, ProblemCode
+from jobs.tags import FREE_NAMES
 
 _PICTURE_BLOCK = "metadatablockpicture"
 _LEGACY_PICTURE = "coverart"
