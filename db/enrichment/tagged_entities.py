@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from db.enrichment import facts
-from db.library.artists_genres import Credit, credits_of
+from db.library.artists import Credit, credits_of
 from db.models import (
     Album,
     AlbumArtist,

@@ -7,7 +7,7 @@ from peewee import fn
 
 from db.artwork.covers import Picture, fronts, pictures
 from db.ledger import NeedState, need_state
-from db.library.artists_genres import Credit, credits_of
+from db.library.artists import Credit, credits_of
 from db.library.gallery import FilterValue, year_of
 from db.models import (
     Album,

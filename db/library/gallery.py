@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from peewee import Expression, fn
 
 from db.artwork.covers import Picture, fronts
-from db.library.artists_genres import Credit, credits_of
+from db.library.artists import Credit, credits_of
 from db.models import (
     Album,
     AlbumArtist,

@@ -8,7 +8,7 @@ from peewee import fn
 
 from db.artwork.covers import Picture, fronts
 from db.library import gallery, tracks
-from db.library.artists_genres import Credit, credits_of
+from db.library.artists import Credit, credits_of
 from db.library.gallery import AlbumCard, ArtistCard
 from db.models import Album, Artist, EntityType, Track
 from db.sql.queries import contains, fold, tuples

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from peewee import JOIN, Expression, fn
 
-from db.library.artists_genres import credits_of
+from db.library.artists import credits_of
 from db.models import (
     Album,
     AlbumArtist,

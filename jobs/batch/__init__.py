@@ -4,7 +4,7 @@ from typing import Any
 
 from db.library import tracks
 from db.library.albums import folder_of, group_folder
-from db.library.artists_genres import credits_of
+from db.library.artists import credits_of
 from db.models import EntityType
 from db.scanning import scans
 from jobs.batch.album_groups import Grouped, group

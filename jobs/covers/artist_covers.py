@@ -14,7 +14,7 @@ from db import ledger
 from db.artwork import picture_files as seen
 from db.artwork.picture_files import FoundPicture
 from db.ledger import Settled
-from db.library.artists_genres import KnownArtist
+from db.library.artists import KnownArtist
 from db.models import EntityType, Role, State
 from db.scanning import scans
 from db.scanning.library_files import ARTIST_NFO

@@ -20,9 +20,14 @@ from typing import NamedTuple
 
 from db.artwork import covers
 from db.artwork.covers import TrackPlace
-from db.library import artists_genres
 from db.library.albums import group_folder
-from db.library.artists_genres import KnownArtist
+from db.library.artists import (
+    KnownArtist,
+    albums_led_by,
+    known_artists,
+    leaders_below,
+    with_music,
+)
 from db.scanning import scans
 from db.sql.path_text import is_under
 from jobs.covers.folder_images import Folder, plain
@@ -117,7 +122,7 @@ def names_of(artist: KnownArtist) -> set[str]:
 
 def artist_folders(artist_ids: Sequence[int]) -> list[ArtistFolders]:
     """The place of each of these artists, by id."""
-    artists = artists_genres.known_artists(artist_ids)
+    artists = known_artists(artist_ids)
     roots = scans.roots()
     own = _own_albums(artists, roots)
     considered = {
@@ -126,7 +131,7 @@ def artist_folders(artist_ids: Sequence[int]) -> list[ArtistFolders]:
         for album in albums
         for folder in (*album.folders, *album.above)
     }
-    leaders, here = _leaders_in(considered), artists_genres.with_music(artist_ids)
+    leaders, here = _leaders_in(considered), with_music(artist_ids)
     return [
         ArtistFolders(artist, is_there=False)
         if artist.id not in here
@@ -152,7 +157,7 @@ class _OwnAlbum(NamedTuple):
 def _own_albums(artists: Sequence[KnownArtist], roots: Sequence[str]) -> dict[int, list[_OwnAlbum]]:
     folders: dict[tuple[int, int], list[str]] = defaultdict(list)
     various = {artist.id for artist in artists if is_various(artist)}
-    for led in artists_genres.albums_led_by([artist.id for artist in artists]):
+    for led in albums_led_by([artist.id for artist in artists]):
         if not led.compilation or led.artist_id in various:
             folders[led.artist_id, led.album_id].append(led.group_folder)
     found: dict[int, list[_OwnAlbum]] = defaultdict(list)
@@ -183,7 +188,7 @@ class _Leaders(NamedTuple):
 
 def _leaders_in(folders: set[str]) -> _Leaders:
     found = _Leaders(defaultdict(set), set())
-    for place, leader in artists_genres.leaders_below(sorted(folders)):
+    for place, leader in leaders_below(sorted(folders)):
         found.with_tracks.add(place)
         folder = place
         while leader is not None:

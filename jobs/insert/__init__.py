@@ -1,15 +1,40 @@
 """Database insertion: writes each chunk in one transaction, with its needs in the ledger."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from db import ledger
-from db.library import tracks
-from db.models import EntityType
-from db.scanning import scans
+from db.enrichment import tagged_entities
+from db.library import albums, audio_features, tracks
+from db.library.albums import folder_of, group_folder
+from db.library.artists import (
+    ArtistFacts,
+    NamedArtists,
+    artists_near,
+    ensure_artists,
+    known_artists,
+    leaders_of,
+)
+from db.maintenance import removal
+from db.models import Album, EntityType, Genre, Image, Kind, ScanChunk
+from db.scanning import problems, scans
+from db.scanning.problems import FileProblem, Stage
+from db.similarity import vector_inputs
 from db.sql.connection import transaction
-from jobs.insert.chunk_rows import Batch, write
-from jobs.records import Grouping, TrackRecord, UnreadFile
+from db.sql.queries import ensure_rows, slices
+from jobs.records import Grouping, ProblemCode, TrackRecord, UnreadFile
 from worker.dispatch import enqueue, enqueue_need, job
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What grouping handed on."""
+
+    tracks: Sequence[TrackRecord]
+    unread: Sequence[UnreadFile]
+    grouping: Grouping
 
 
 @job
@@ -31,7 +56,7 @@ def direct_batch(
     )
     with transaction():
         chunk = scans.open_chunk(chunk_id)
-        written = write(batch, chunk) if chunk else None
+        written = _write(batch, chunk) if chunk else None
     if written is None:
         return _enqueue_again(batch)
     _enqueue_needs(written.needs)
@@ -51,3 +76,275 @@ def _enqueue_again(batch: Batch) -> None:
     ids = {EntityType.TRACK: track_ids, EntityType.ALBUM: sorted(tracks.albums_of(track_ids))}
     ids[EntityType.ARTIST] = sorted(tracks.artists_of(track_ids))
     _enqueue_needs({need: ledger.todo_among(need, ids[need.entity_type]) for need in ledger.NEEDS})
+
+
+_RENAMED = {"album": "album_title", "album_artists": "album_artist_names"}
+"""Tags whose column has another name, because `albums` and `album_artists` are tables."""
+_ELSEWHERE = {"artists", "genres"}
+"""Tags that have a table of their own."""
+
+
+def _track_row(record: TrackRecord, album_id: int | None) -> dict[str, Any]:
+    """Every column of `tracks` but `id` and `added_at`, for this record."""
+    tags = {
+        _RENAMED.get(name, name): value
+        for name, value in record.tags.as_json().items()
+        if name not in _ELSEWHERE
+    }
+    folder = folder_of(record.file.path)
+    return {
+        "path": record.file.path,
+        "folder": folder,
+        "group_folder": group_folder(folder),
+        "album": album_id,
+        "size": record.file.size,
+        "mtime_ns": record.file.mtime_ns,
+        "content_id": record.content_id,
+        "missing_since": None,
+        **record.audio.as_json(),
+        **tags,
+    }
+
+
+Needs = dict[tuple[Kind, EntityType], list[int]]
+_COVER = ledger.need_for(Kind.COVER, EntityType.ARTIST)
+
+
+def _artist_needs(named: NamedArtists, leaders: set[int], near: set[int]) -> Needs:
+    """What artists need: those named by a chunk, who lead its albums, or have pictures near it.
+
+    New ones need all; of the others, whose albums changed, it is looked on disk what is there, and
+    whose rows gained something have their pictures chosen again.
+    """
+    new = set(ledger.without_row(_COVER, sorted(named.ids.values())))
+    known = {artist.id for artist in known_artists(sorted(leaders | near))}
+    return {
+        (Kind.PICTURE, EntityType.ARTIST): sorted(new | known),
+        (Kind.COVER, EntityType.ARTIST): sorted(new | named.changed),
+    }
+
+
+PASSING = {ProblemCode.UNREADABLE, ProblemCode.VANISHED}
+"""Problems that may pass though the file stays as it is: a right that was given, a share that is
+back. Such a file is read again by every scan, for it is filed without its size and time."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a chunk made necessary."""
+
+    needs: dict[ledger.Need, list[int]]
+    follower: int | None
+    """A chunk that is to follow, see `db.scanning.scans.close_chunk`."""
+
+
+def _write(batch: Batch, chunk: ScanChunk) -> Written:
+    """Write the batch and close its chunk."""
+    before = _known_ids(batch)
+    stood = vector_inputs.vector_basis(before)
+    tagged = tagged_entities.identity_tags(before)
+    touched = tracks.albums_of(before) | tracks.albums_in(chunk.regroup)
+    used = removal.artists_and_genres_of(before, sorted(touched))
+    leaders = leaders_of(sorted(touched))
+    chosen = removal.tracks_with_chosen_cover(touched)
+
+    album_ids = ensure_rows(Album.key, batch.grouping.album_artists)
+    track_ids = tracks.upsert(
+        [_track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
+    )
+    _regroup(batch.grouping, album_ids)
+    credited = ensure_artists(_artist_facts(batch))
+    _write_parts(batch.tracks, track_ids, credited.ids)
+    _write_problems(batch)
+
+    folders = _group_folders(batch)
+    touched |= set(album_ids.values()) | tracks.albums_in(folders)
+    removal.hand_over_chosen_covers(chosen)
+    gone = set(removal.drop_empty_albums(sorted(touched)))
+    albums.set_artists(_album_artists(batch, album_ids, credited.ids))
+    albums.refresh(sorted(touched - gone))
+    removal.drop_unused_names(used)
+
+    leaders |= leaders_of(sorted(touched - gone))
+    left = bool(gone or chunk.regroup or batch.unread)
+    near = artists_near({*folders, *chunk.regroup}, something_left=left)
+    of_artists = _artist_needs(credited, leaders, near)
+    changes = vector_inputs.vector_changes(stood, vector_inputs.vector_basis(before))
+    needs = _need(batch.tracks, track_ids, touched - gone, of_artists | _of_vectors(changes))
+    tagged_now = tagged_entities.identity_tags(sorted({*before, *track_ids.values()}))
+    _enrich_again(tagged_entities.changed_identities(tagged, tagged_now), credited)
+    follower = scans.close_chunk(chunk, _counts(batch))
+    return Written(needs, follower)
+
+
+def _known_ids(batch: Batch) -> list[int]:
+    """The tracks of the batch that have a row already, and those that change their album."""
+    files = [*(each.file for each in batch.tracks), *(each.file for each in batch.unread)]
+    paths = [file.path for file in files]
+    ids = set(tracks.ids_by_path(paths).values())
+    ids.update(map(int, batch.grouping.regrouped))
+    return sorted(ids)
+
+
+def _group_folders(batch: Batch) -> list[str]:
+    """Where the batch's files lie. Albums that share a folder share its pictures too, or do not."""
+    files = [*(each.file for each in batch.tracks), *(each.file for each in batch.unread)]
+    return sorted({group_folder(folder_of(file.path)) for file in files})
+
+
+def _album_id(batch: Batch, record: TrackRecord, album_ids: Mapping[str, int]) -> int | None:
+    key = batch.grouping.keys[record.file.path]
+    return None if key is None else album_ids[key]
+
+
+def _regroup(grouping: Grouping, album_ids: Mapping[str, int]) -> None:
+    movers: dict[int | None, list[int]] = defaultdict(list)
+    for track_id, key in grouping.regrouped.items():
+        movers[None if key is None else album_ids[key]].append(int(track_id))
+    for album_id, track_ids in movers.items():
+        tracks.set_album(track_ids, album_id)
+
+
+def _artist_facts(batch: Batch) -> dict[str, list[ArtistFacts]]:
+    """Each credited name with what its tracks say of it.
+
+    An id or a sort name belongs to a name only when a file gives as many of them as names.
+    """
+    facts: dict[str, list[ArtistFacts]] = defaultdict(list)
+    for record in batch.tracks:
+        tags = record.tags
+        for names, ids, sorts in (
+            (tags.artists, tags.musicbrainz_artist_ids, tags.artist_sorts),
+            (tags.album_artists, tags.musicbrainz_album_artist_ids, tags.album_artist_sorts),
+        ):
+            for position, name in enumerate(names):
+                facts[name].append(
+                    ArtistFacts(
+                        ids[position] if len(ids) == len(names) else None,
+                        sorts[position] if len(sorts) == len(names) else None,
+                    )
+                )
+    for names in batch.grouping.album_artists.values():
+        for name in names:
+            facts[name].append(ArtistFacts())
+    return facts
+
+
+def _write_parts(
+    records: Sequence[TrackRecord], track_ids: Mapping[str, int], artist_ids: Mapping[str, int]
+) -> None:
+    genres = (genre for record in records for genre in record.tags.genres)
+    genre_ids = ensure_rows(Genre.name, genres)
+    parts = tracks.Parts([], [], [])
+    for record in records:
+        track_id = track_ids[record.file.path]
+        for position, name in enumerate(record.tags.artists):
+            parts.artists.append((track_id, position, artist_ids[name]))
+        for position, name in enumerate(record.tags.genres):
+            parts.genres.append((track_id, position, genre_ids[name]))
+        for position, picture in enumerate(record.pictures):
+            parts.pictures.append(
+                (track_id, position, picture.type, picture.mime, picture.bytes, picture.digest)
+            )
+    tracks.replace_parts(sorted(track_ids.values()), parts)
+
+
+def _write_problems(batch: Batch) -> None:
+    problems.clear([record.file.path for record in batch.tracks], Stage.READING)
+    problems.record(
+        [
+            FileProblem(
+                each.file.path,
+                Stage.READING,
+                each.code,
+                each.message,
+                None if each.code in PASSING else each.file.size,
+                None if each.code in PASSING else each.file.mtime_ns,
+            )
+            for each in batch.unread
+        ]
+    )
+    for each in batch.unread:
+        if each.signal is not None:
+            where = ledger.Quarantine(each.file.path, scans.READING, each.signal)
+            problem_id = problems.problem_id(each.file.path, Stage.READING)
+            ledger.quarantine_file(problem_id, where, each.message)
+    unreadable = tracks.ids_by_path([each.file.path for each in batch.unread])
+    tracks.mark_missing(sorted(unreadable.values()))
+
+
+def _album_artists(
+    batch: Batch, album_ids: Mapping[str, int], artist_ids: Mapping[str, int]
+) -> dict[int, list[tuple[str, int]]]:
+    return {
+        album_ids[key]: [(name, artist_ids[name]) for name in names]
+        for key, names in batch.grouping.album_artists.items()
+    }
+
+
+def _need(
+    records: Sequence[TrackRecord],
+    track_ids: Mapping[str, int],
+    album_ids: Iterable[int],
+    others: Needs,
+) -> dict[ledger.Need, list[int]]:
+    """Write what the new and changed entities need, in the ledger."""
+    wanted = others | {
+        (Kind.PICTURE, EntityType.TRACK): _picture_carriers(records, track_ids),
+        (Kind.COVER, EntityType.TRACK): list(track_ids.values()),
+        (Kind.COVER, EntityType.ALBUM): list(album_ids),
+        (Kind.ANALYSIS, EntityType.TRACK): audio_features.not_analysed(list(track_ids.values())),
+    }
+    return {
+        need: ledger.need(need.kind, need.entity_type, wanted[need.kind, need.entity_type])
+        for need in ledger.NEEDS
+        if (need.kind, need.entity_type) in wanted
+    }
+
+
+def _of_vectors(changes: vector_inputs.VectorChanges) -> Needs:
+    """Of tracks that have a vector, or can have none: the analysis asks for those of others."""
+    changed = {
+        EntityType.TRACK: changes.tracks,
+        EntityType.ALBUM: changes.albums,
+        EntityType.ARTIST: changes.artists,
+    }
+    return {
+        (Kind.VECTOR, entity_type): ledger.with_row(Kind.VECTOR, entity_type, sorted(ids))
+        for entity_type, ids in changed.items()
+    }
+
+
+def _enrich_again(changes: tagged_entities.ChangedIdentities, credited: NamedArtists) -> None:
+    """Have enriched again what was enriched by other tags; what never was waits for its turn."""
+    for entity_type, ids in (
+        (EntityType.ALBUM, changes.albums),
+        (EntityType.TRACK, changes.tracks),
+        (EntityType.ARTIST, credited.changed),
+    ):
+        known = ledger.with_row(Kind.ENRICHMENT, entity_type, sorted(ids))
+        ledger.need(Kind.ENRICHMENT, entity_type, known)
+
+
+def _picture_carriers(records: Sequence[TrackRecord], track_ids: Mapping[str, int]) -> list[int]:
+    """One track for each distinct picture that is not in the store yet."""
+    carriers: dict[str, int] = {}
+    for record in records:
+        for picture in record.pictures:
+            carriers.setdefault(picture.digest, track_ids[record.file.path])
+    for digests in slices(sorted(carriers)):
+        for image in Image.select(Image.digest).where(Image.digest.in_(list(digests))):
+            del carriers[image.digest]
+    return list(carriers.values())
+
+
+def _counts(batch: Batch) -> scans.Counts:
+    files = [record.file for record in batch.tracks]
+    moved = sum(file.moved for file in files)
+    changed = sum(file.track_id is not None and not file.moved for file in files)
+    return scans.Counts(
+        new=len(files) - moved - changed,
+        changed=changed,
+        moved=moved,
+        unreadable=len(batch.unread),
+    )

@@ -10,14 +10,14 @@ from typing import NamedTuple
 from db import ledger
 from db.artwork import picture_files
 from db.artwork.picture_files import SeenImage
-from db.library import artists_genres, tracks
+from db.library import tracks
 from db.library.albums import group_folder
+from db.library.artists import alone_below, known_artists, known_artists_after
 from db.models import EntityType, Kind
 from db.scanning import scans
 from db.scanning.library_files import ARTIST_NFO
 from db.settings.cover_orders import IN_ALBUMS, album_order, artist_order
 from db.sql.connection import transaction
-from db.sql.path_text import is_under
 from db.sql.queries import slices
 from jobs.covers.folder_images import cover_name, picture_stem, plain
 from jobs.covers.own_folders import names_of
@@ -50,11 +50,11 @@ class ArtistsBeside:
             for called in (picture_stem(name), folder.rpartition("/")[2]):
                 found |= self._by_name.get(plain(called or ""), set())
         if self._has_tracks:
-            found |= _alone_in(_image_folders(images))
-        return {artist.id for artist in artists_genres.known_artists(sorted(found))}
+            found |= alone_below(_image_folders(images))
+        return {artist.id for artist in known_artists(sorted(found))}
 
     def _learn_names(self) -> None:
-        for artist in artists_genres.known_artists_after(self._last_id):
+        for artist in known_artists_after(self._last_id):
             self._last_id = artist.id
             names = names_of(artist)
             if artist.musicbrainz_id:
@@ -74,27 +74,6 @@ def _image_folders(images: Iterable[SeenImage]) -> dict[str, bool]:
             is_artists = cover_name(name, album_order()) is None
             found[image.folder] = found.get(image.folder, False) or is_artists
     return found
-
-
-def _alone_in(folders: dict[str, bool]) -> set[int]:
-    """The artists who lead all that is below one of the folders.
-
-    Where tracks lie in the folder itself, a file that is named as an album's is the album's.
-    """
-    leaders: dict[str, set[int]] = defaultdict(set)
-    of_albums: set[str] = set()
-    for place, leader in artists_genres.leaders_below(list(folders)):
-        for folder, is_artists in folders.items():
-            if is_under(place, folder) and leader is not None:
-                leaders[folder].add(leader)
-                if place == folder and not is_artists:
-                    of_albums.add(folder)
-    return {
-        leader
-        for folder, each in leaders.items()
-        if len(each) == 1 and folder not in of_albums
-        for leader in each
-    }
 
 
 CHUNK_FILES = 50

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from db import ledger
-from db.library import artists_genres, audio_features, tracks
+from db.library import audio_features, tracks
+from db.library.artists import ensure_artists
 from db.models import Album, EntityType, Genre, Kind, LedgerRow, State, Vector
 from db.sql.connection import transaction
 from db.sql.queries import ensure_rows
@@ -77,7 +78,7 @@ class Library:
         }
         with transaction():
             track_id = int(tracks.upsert([row])[row["path"]])
-            names = artists_genres.ensure_artists({artist: []}).ids if artist else {}
+            names = ensure_artists({artist: []}).ids if artist else {}
             genre_ids = ensure_rows(Genre.name, genres or [])
             parts = tracks.Parts([], [], [])
             parts.artists.extend((track_id, n, each) for n, each in enumerate(names.values()))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from db.library import artists_genres
+from db.library.artists import known_artists
 from db.models import EntityType
 from db.similarity import cluster_terms, clusters
 from db.similarity.clusters import ClusterInUse, ClusterState
@@ -152,7 +152,7 @@ def _found(name: str) -> ClusterInUse:
 
 def _names(kind: EntityType, ids: list[int]) -> dict[int, str]:
     if kind is EntityType.ARTIST:
-        return {each.id: each.name for each in artists_genres.known_artists(ids)}
+        return {each.id: each.name for each in known_artists(ids)}
     return {
         each.id: " - ".join(filter(None, (each.artist, each.title))) or each.path
         for each in cluster_terms.listed_tracks(kind, ids)

@@ -1,5 +1,6 @@
-"""Artists and genres: unique names with a row each, who is credited, and who leads albums."""
+"""Artists: unique names with a row each, who is credited, who leads albums, whose folders are."""
 
+import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
@@ -8,7 +9,10 @@ from typing import Any, NamedTuple
 
 from peewee import JOIN, fn
 
+from db.artwork import picture_files
 from db.models import Album, AlbumArtist, Artist, EntityType, Track, TrackArtist
+from db.scanning import scans
+from db.sql.path_text import is_under
 from db.sql.queries import below, slices, tuples
 
 
@@ -206,6 +210,50 @@ def leaders_below(folders: Sequence[str]) -> list[Leader]:
         )
         found.update(Leader(*row) for row in tuples(query))
     return sorted(found, key=lambda each: (each.group_folder, each.artist_id or 0))
+
+
+def alone_below(folders: Mapping[str, bool]) -> set[int]:
+    """The artists who lead all that is below one of these folders.
+
+    Each folder says whether it counts where an album's tracks lie in the folder itself.
+    """
+    leaders: dict[str, set[int]] = defaultdict(set)
+    of_albums: set[str] = set()
+    for place, leader in leaders_below(list(folders)):
+        for folder, even_with_tracks in folders.items():
+            if is_under(place, folder) and leader is not None:
+                leaders[folder].add(leader)
+                if place == folder and not even_with_tracks:
+                    of_albums.add(folder)
+    return {
+        leader
+        for folder, each in leaders.items()
+        if len(each) == 1 and folder not in of_albums
+        for leader in each
+    }
+
+
+def artists_near(group_folders: Iterable[str], *, something_left: bool) -> set[int]:
+    """The artists whose folder may begin, or cease, to be theirs by what came to these folders.
+
+    With `something_left` also those whose folder may be theirs alone again.
+    """
+    above = _above(group_folders)
+    found = picture_files.artists_in(above)
+    if something_left:
+        found |= alone_below(dict.fromkeys(picture_files.folder_images_in(above), True))
+    return found
+
+
+def _above(folders: Iterable[str]) -> set[str]:
+    """The folders and those above them, below the library roots."""
+    roots = scans.roots()
+    left, found = set(folders), set[str]()
+    while left:
+        inside = {each for each in left if any(each != r for r in roots if is_under(each, r))}
+        found |= inside
+        left = {posixpath.dirname(folder) for folder in inside} - found
+    return found
 
 
 def _outermost(folders: Sequence[str]) -> list[str]:
