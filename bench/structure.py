@@ -39,17 +39,19 @@ def main() -> None:
     modules = dict(_modules())
     importers: dict[str, set[str]] = {name: set() for name in modules}
     callers: dict[Symbol, list[str]] = defaultdict(list)
-    for name, module in modules.items():
-        names = _imported(module.tree, modules)
+    imported = {name: _imported(module.tree, modules) for name, module in modules.items()}
+    for name, names in imported.items():
         for what in names.values():
-            imported = what if isinstance(what, str) else what[0]
-            if imported != name:
-                importers[imported].add(name)
-        for symbol in _uses(name, module.tree, names, modules):
+            module_of = what if isinstance(what, str) else what[0]
+            if module_of != name:
+                importers[module_of].add(name)
+        for symbol in _uses(name, modules[name].tree, names, modules):
             callers[symbol].append(name)
+    through = _used_through_packages(callers, imported)
     _print_sizes(modules)
     alone = sorted(name for name, by in importers.items() if len(by) == 1)
     print(f"modules with one importer            {len(alone)}")
+    print(f"  which hands their names on         {len(through.intersection(alone))}")
     _print_functions(modules, callers, lists)
     nouns = sorted(name for name in modules if name.endswith("ing"))
     print(f"modules whose names end in -ing      {len(nouns)}")
@@ -103,6 +105,18 @@ def _uses(
             what = names.get(node.value.id, "")
             if isinstance(what, str) and what in modules:
                 yield what, node.attr
+
+
+def _used_through_packages(
+    callers: Mapping[Symbol, list[str]], imported: Mapping[str, Mapping[str, str | Symbol]]
+) -> set[str]:
+    """The modules whose names others use by way of a package that imports them."""
+    through: set[str] = set()
+    for (package, name), users in callers.items():
+        what = imported[package].get(name)
+        if isinstance(what, tuple) and set(users) != {package}:
+            through.add(what[0])
+    return through
 
 
 def _print_sizes(modules: Mapping[str, Module]) -> None:
