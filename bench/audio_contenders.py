@@ -49,11 +49,11 @@ def run(contender: str, paths: Sequence[Path]) -> Run:
 
 def ours() -> Analyse:
     """The features of `jobs.audio_analysis`, all of them."""
-    from jobs.audio_analysis.decoder import ExcerptRequest, decode  # noqa: PLC0415  # each contender its own
-    from jobs.audio_analysis.features import features  # noqa: PLC0415
+    from jobs.audio_analysis.decoder import ExcerptRequest  # noqa: PLC0415  # each contender its own
+    from jobs.audio_analysis.features import features_of_file  # noqa: PLC0415
 
     def analyse(path: str) -> Answer:
-        found = features(decode(ExcerptRequest(path, 90, None)))
+        found = features_of_file(ExcerptRequest(path, 90, None))
         key = found.get("key")
         return Answer(found.get("bpm"), key_named(key).tonic if key else None, found.get("mode"))
 

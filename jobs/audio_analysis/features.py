@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from jobs.audio_analysis.decoder import ExcerptRequest, decode
 from jobs.audio_analysis.loudness import Loudness
 from jobs.audio_analysis.rhythm import Rhythm
 from jobs.audio_analysis.scores import Descriptors, Scores, synthetic_tags
@@ -15,6 +16,11 @@ Features = dict[str, Any]
 _SILENCE = 1e-5
 """No sample beyond -100 dBFS."""
 _DIGITS = 5
+
+
+def features_of_file(wanted: ExcerptRequest) -> Features:
+    """The features of a file's excerpt. Raises UnreadableFileError."""
+    return features(decode(wanted))
 
 
 def features(excerpt: Excerpt) -> Features:

@@ -184,12 +184,12 @@ def write(done: Sequence[Analysis], attempt: Attempt) -> None:
 
 def _features_or_fault(item: tuple[str, float, float | None]) -> dict[str, Any]:
     """The features of a file, or its code and message. Runs in the child, which imports it all."""
-    from jobs.audio_analysis.decoder import ExcerptRequest, decode  # noqa: PLC0415  # 120 MiB
-    from jobs.audio_analysis.features import features  # noqa: PLC0415
+    from jobs.audio_analysis.decoder import ExcerptRequest  # noqa: PLC0415  # 120 MiB
+    from jobs.audio_analysis.features import features_of_file  # noqa: PLC0415
 
     _discard_stderr()
     try:
-        return features(decode(ExcerptRequest(*item)))
+        return features_of_file(ExcerptRequest(*item))
     except UnreadableFileError as error:
         return {"code": error.code.value, "message": str(error)}
 
