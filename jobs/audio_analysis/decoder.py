@@ -8,7 +8,7 @@ that of the mix): neither 192 kHz nor 16 channels take more memory than music us
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -29,6 +29,10 @@ _LEAST_SECONDS = 0.05
 _ENOUGH = 0.5
 """The part of the excerpt that must be there, or else the other decoder is tried as well."""
 _MOST_BAD_PACKETS = 50
+_LENIENT: dict[str, Any] = (
+    {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
+)
+"""Tags that are no UTF-8 are no fault. From PyAV 19 on they never are, and the argument is gone."""
 _SOUNDFILE = frozenset(("mp3", "mp2", "flac", "ogg", "oga", "wav", "aif", "aiff", "aifc"))
 """Extensions that libsndfile is asked first for."""
 
@@ -156,7 +160,7 @@ def _soundfile_blocks(file: soundfile.SoundFile, length: int, rate: int) -> Iter
 def _by_pyav(wanted: ExcerptRequest, middle: bool) -> Excerpt:
     with (
         open(path_text.to_bytes(wanted.path), "rb") as file,
-        av.open(file, "r", metadata_errors="ignore") as container,
+        av.open(file, "r", **_LENIENT) as container,
     ):
         if not container.streams.audio:
             raise ValueError("no audio in it")

@@ -12,6 +12,8 @@ from librosa import feature
 
 from jobs.audio_analysis.spectrum import FRAMES_A_SECOND, RATE, WINDOW, Array, Spectrum
 
+Floats = npt.NDArray[np.floating]
+"""What libraries return, whose types name no precision."""
 MFCCS = 20
 _ROLLOFF = 0.85
 _POOLED = 16
@@ -55,7 +57,7 @@ class Timbre(NamedTuple):
         """The timbre of a spectrum and its mel bands in dB."""
         sounding = spectrum.sounding
 
-        def of_frames(values: Array) -> Statistic:
+        def of_frames(values: Floats) -> Statistic:
             return _statistic(values.reshape(-1)[sounding])
 
         centroid, bandwidth = _centroid_and_bandwidth(spectrum)
@@ -75,7 +77,7 @@ class Timbre(NamedTuple):
         )
 
 
-def _centroid_and_bandwidth(spectrum: Spectrum) -> tuple[Array, Array]:
+def _centroid_and_bandwidth(spectrum: Spectrum) -> tuple[Floats, Floats]:
     """By the first two moments, which two matrix products give.
 
     Of 90 seconds, librosa's spectral_centroid and spectral_bandwidth find the same in 45 and 118 ms
@@ -111,11 +113,11 @@ def _contrast(power: Array, sounding: npt.NDArray[np.bool_]) -> tuple[float, ...
     return _floats(feature.spectral_contrast(S=audible.T, sr=RATE).mean(axis=1))
 
 
-def _statistic(values: Array) -> Statistic:
+def _statistic(values: Floats) -> Statistic:
     return Statistic(float(values.mean()), float(values.std()))
 
 
-def _floats(values: Array) -> tuple[float, ...]:
+def _floats(values: Floats) -> tuple[float, ...]:
     return tuple(map(float, values))
 
 

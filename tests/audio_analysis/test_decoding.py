@@ -51,6 +51,20 @@ def test_both_decoders_read_what_libsndfile_writes(
     assert pitch(found.samples, found.rate) == pytest.approx(440, abs=2)
 
 
+def test_tags_that_are_no_utf_8_are_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, sounds.tone(440, 4, 48_000), 48_000)
+    title = "Jóga".encode("latin-1") + b"\0\0"
+    info = b"INFOINAM" + len(title).to_bytes(4, "little") + title
+    with path.open("ab") as file:
+        file.write(b"LIST" + len(info).to_bytes(4, "little") + info)
+        end = file.tell()
+    with path.open("r+b") as file:
+        file.seek(4)
+        file.write((end - 8).to_bytes(4, "little"))
+    assert by_pyav(ExcerptRequest(str(path), 90, 4.0)).seconds == pytest.approx(4, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("name", "codec"),
     [
