@@ -291,7 +291,7 @@ def analysis_seconds() -> float:
     return seconds
 
 
-def check() -> None:
+def check_analysis_seconds() -> None:
     """Raise SettingError when the setting has a fault."""
     if not analysis_is_off():
         analysis_seconds()

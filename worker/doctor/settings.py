@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from db import settings as db_settings
 from db.errors import SettingError
 from db.maintenance import backups, removal
-from db.settings import cover_orders, keep_logs_days, provider_settings
+from db.settings import check_analysis_seconds, cover_orders, keep_logs_days, provider_settings
 from db.settings.retraining_rules import rules
 from worker.doctor.findings import Finding, Severity, fact_and_remedy
 from worker.errors import BadInputError
@@ -14,7 +13,7 @@ from worker.supervisor import watch_state, web_address
 _CHECKS: tuple[Callable[[], object], ...] = (
     cover_orders.check,
     provider_settings.check,
-    db_settings.check,
+    check_analysis_seconds,
     rules,
     backups.kept,
     removal.forget_missing_after,
