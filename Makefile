@@ -5,19 +5,22 @@
 override MUSIC := $(value MUSIC)
 export MUSIC
 
-PYTHON = python3.13 python3.12 python3.11 python3.14 python3
+PYTHON ?= python3.13 python3.12 python3.11 python3.14 python3
 CORPUS = ../shared/corpus
 VENV_PYTHON = .venv/bin/python
 # The data folder that the committed supervisord.conf is for.
 DEFAULT_DATA = "$$HOME/.local/share/musicfleet"
 
-.PHONY: help run test lint bench docs clean default-instance
+.PHONY: help run test lint format coverage pythons bench docs clean default-instance
 
 help:
 	@echo 'make run MUSIC=~/Music  scan a folder of music, and print where to look next'
 	@echo 'make run                the same with a small library of generated music'
 	@echo 'make test               lint, types, import contract, drift, tests'
 	@echo 'make lint               the same without the tests'
+	@echo 'make format             repair what ruff can repair, and format'
+	@echo 'make coverage           run TESTS (all), and list the lines that none of them ran'
+	@echo 'make pythons            types and the tests of noxfile.py on each declared Python that is installed'
 	@echo 'make bench              compare what musicfleet reads from CORPUS ($(CORPUS)) with the truth'
 	@echo 'make docs               render the tables of docs/, build docs/ as a site in site/'
 	@echo 'make clean              remove .venv and the caches of the tools'
@@ -56,6 +59,19 @@ lint: .venv/tested default-instance
 	FLEET_QUEUES=queues.toml .venv/bin/fleet config write --check
 	$(VENV_PYTHON) docs/render.py --check
 
+format: .venv/tested
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+# Measures the processes that tests start too. The file of one that was killed is not whole: hence -W.
+coverage: .venv/dev
+	.venv/bin/coverage erase
+	.venv/bin/coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(TESTS); code=$$?; \
+	$(VENV_PYTHON) -W ignore -m coverage combine --quiet && .venv/bin/coverage report && exit $$code
+
+pythons: .venv/dev
+	.venv/bin/nox
+
 bench: .venv/installed
 	$(VENV_PYTHON) -m bench.corpus $(CORPUS)
 
@@ -64,7 +80,7 @@ docs: .venv/tested
 	.venv/bin/zensical build --clean --strict
 
 clean:
-	rm -rf .venv build site .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .nox build site .cache .coverage* *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Built from scratch when the list of packages has changed.
 .venv/installed: setup.cfg pyproject.toml
@@ -89,6 +105,11 @@ clean:
 .venv/tested: .venv/installed
 	@echo 'Installing what the tests need.' >&2
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+.venv/dev: .venv/tested
+	@echo 'Installing nox, coverage and pre-commit.' >&2
+	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 # Makes the data folder and the database that plain `supervisord -c supervisord.conf` needs.

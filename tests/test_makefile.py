@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+VERBS = ("run", "test", "lint", "format", "coverage", "pythons", "bench", "docs", "clean")
 
 
 @pytest.fixture
@@ -49,5 +50,5 @@ def test_a_python_without_venv_is_named_with_the_remedy(checkout: Path, tmp_path
 def test_every_verb_is_listed(checkout: Path) -> None:
     command = ["make", "--no-print-directory"]
     listed = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
-    for verb in ("run", "test", "lint", "bench", "docs", "clean"):
+    for verb in VERBS:
         assert f"make {verb} " in listed.stdout

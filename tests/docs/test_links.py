@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, ROOT, anchors, links
+from tests.docs.pages import PAGES, ROOT, anchors, links, text_of
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -39,3 +39,10 @@ def test_every_page_of_the_site_can_be_reached_from_the_readme() -> None:
     assert [page for page in PAGES if page.is_relative_to(ROOT / "docs")] == sorted(
         page for page in reached if page.is_relative_to(ROOT / "docs")
     )
+
+
+def test_each_path_that_contributors_are_led_to_is_there() -> None:
+    codes = re.findall(r"`([\w./-]*/[\w./-]*)`", text_of(ROOT / "CONTRIBUTING.md"))
+    paths = [code for code in codes if not code.startswith(".venv/") and "NAME" not in code]
+    assert len(paths) > 20
+    assert [path for path in paths if not (ROOT / path).exists()] == []

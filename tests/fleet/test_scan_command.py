@@ -105,6 +105,7 @@ def test_an_enqueued_job_is_run(fleet: FleetCommand) -> None:
         assert time.monotonic() < deadline
 
 
+@pytest.mark.skipif("coverage" in sys.modules, reason="measuring coverage takes memory too")
 def test_an_idle_light_worker_stays_under_60_mib(fleet: FleetCommand) -> None:
     lock = fleet.data_dir / "run" / "slots" / "maintenance-1.lock"
     status = Path(f"/proc/{lock.read_text().strip()}/status").read_text()
