@@ -1,4 +1,4 @@
-"""What can go wrong with the database, and with the settings.
+"""Errors of the database and of the settings.
 
 DatabaseError
 ├── DatabaseUnreachableError
@@ -15,7 +15,7 @@ SettingError
 
 
 class DatabaseError(Exception):
-    """The database cannot be used; the message says what and how to mend it."""
+    """The database cannot be used; the message names the fault and the remedy."""
 
 
 class DatabaseUnreachableError(DatabaseError):

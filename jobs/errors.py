@@ -1,4 +1,4 @@
-"""What a job may say went wrong.
+"""Errors of jobs.
 
 JobError
   UnreadableFileError     a file that yields no track, and why

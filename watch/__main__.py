@@ -23,7 +23,7 @@ from worker.supervisor import watch_state
 _EVERY = 1.0
 """Seconds between two polls of the state."""
 _ROOTS_EVERY = 10
-"""So many looks between two questions for the roots."""
+"""Polls between two queries for the roots."""
 
 log = logging.getLogger("watch")
 
@@ -57,11 +57,11 @@ def _watch() -> None:
     signal.signal(signal.SIGHUP, _reload)
     caretakers: dict[str, RootWatcher] = {}
     reported: list[watch_state.WatchedRoot] | None = None
-    looks = 0
+    polls = 0
     while not stop.is_set():
-        if looks % _ROOTS_EVERY == 0:
+        if polls % _ROOTS_EVERY == 0:
             _take_care(caretakers)
-        looks += 1
+        polls += 1
         for each in caretakers.values():
             if each.fault is not None:
                 raise each.fault

@@ -23,7 +23,7 @@ class Kind(Enum):
     ALL = auto()
     """The whole root, for a link leads who knows where."""
     STIR = auto()
-    """Nothing, but work on the folder goes on."""
+    """Nothing, but work on the folder is not over."""
 
 
 class Concern(NamedTuple):
@@ -42,7 +42,7 @@ class Sorter:
         self._data_dir = os.path.realpath(data_dir)
 
     def concern(self, path: bytes) -> Concern | None:
-        """What a change of this path concerns; None when a scan would not look there."""
+        """What a change of this path concerns; None when a scan would not go there."""
         if not path.startswith(self._root.rstrip(b"/") + b"/") or self._is_own(path):
             return None
         above, name = os.path.split(path)
@@ -80,7 +80,7 @@ _MOST_PLACES = 500
 """With more, one scan of the whole root costs less. It is also the remedy for lost events: when
 more than 16,384 wait, the kernel drops some, and watchfiles does not report it."""
 
-_Look = tuple[tuple[bytes, int, int], ...]
+_Snapshot = tuple[tuple[bytes, int, int], ...]
 """Name, size and modification time of each file of a folder."""
 
 
@@ -90,7 +90,7 @@ class _Wait:
 
     first: float
     last: float
-    look: _Look | None = None
+    snapshot: _Snapshot | None = None
     """How the folder was half of the quiet time after its last change."""
 
 
@@ -167,7 +167,7 @@ class Pending:
 
     def _stir(self, folder: str, now: float) -> None:
         wait = self._folders.setdefault(folder, _Wait(now, now))
-        wait.last, wait.look = now, None
+        wait.last, wait.snapshot = now, None
 
     def _albums_below(self, folder: str) -> Iterator[str]:
         """The albums' folders of a folder that came: no event reports what it brought along."""
@@ -181,25 +181,25 @@ class Pending:
         return now - wait.last >= self._quiet or now - wait.first >= _LONGEST * self._quiet
 
     def _is_quiet(self, folder: str, now: float) -> bool:
-        """Whether a folder was the same for two looks; a share may grow without an event."""
+        """Whether a folder was the same in two snapshots; a share may grow without an event."""
         wait = self._folders[folder]
         if now - wait.first >= _LONGEST * self._quiet:
             return True
         if now - wait.last < self._quiet / 2:
             return False
-        if wait.look is None:
-            wait.look = _look(to_bytes(folder))
+        if wait.snapshot is None:
+            wait.snapshot = _snapshot_of(to_bytes(folder))
             return False
         if now - wait.last < self._quiet:
             return False
-        look = _look(to_bytes(folder))
-        if look != wait.look:
-            wait.last, wait.look = now, None
+        snapshot = _snapshot_of(to_bytes(folder))
+        if snapshot != wait.snapshot:
+            wait.last, wait.snapshot = now, None
             return False
         return True
 
 
-def _look(folder: bytes) -> _Look:
+def _snapshot_of(folder: bytes) -> _Snapshot:
     """How the files of an album's folder are; nothing of one that cannot be listed."""
     found: list[tuple[bytes, int, int]] = []
     try:
@@ -209,7 +209,7 @@ def _look(folder: bytes) -> _Look:
                     status = entry.stat(follow_symlinks=False)
                     found.append((entry.path, status.st_size, status.st_mtime_ns))
                 elif entry.is_dir(follow_symlinks=False) and is_disc_folder(to_text(entry.name)):
-                    found += _look(entry.path)
+                    found += _snapshot_of(entry.path)
     except OSError:
         return ()
     return tuple(sorted(found))

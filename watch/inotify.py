@@ -139,7 +139,7 @@ def _present(name: str) -> int:
 
 
 _STEP, _TOGETHER = 200, 1_000
-"""Milliseconds: how often watchfiles looks, and for how long it puts changes together at most."""
+"""Milliseconds: how often watchfiles polls, and for how long it collects changes at most."""
 
 
 class Listener:

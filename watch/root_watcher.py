@@ -25,7 +25,7 @@ from worker.supervisor.watch_state import WatchedRoot
 def ask_for(root: str, scope: Scope | None) -> bool:
     """Have a root, or a part of it, scanned, and say whether that is so.
 
-    It is not while another scan of the same files goes on. A part where nothing is known and
+    It is not while another scan of the same files is running. A part where nothing is known and
     nothing is there needs no scan.
     """
     if scope is not None:
@@ -66,8 +66,8 @@ def _is_there(path: str) -> bool:
     return os.path.lexists(to_bytes(path))
 
 
-_LOOK = 0.5
-"""Seconds between two looks."""
+_POLL_SECONDS = 0.5
+"""Seconds between two polls."""
 _DAILY = timedelta(days=1)
 """A root that is watched by events is scanned this often too: no listener gets every event."""
 _SELDOM = 30.0
@@ -79,7 +79,7 @@ log = logging.getLogger("watch")
 class RootWatcher:
     """Watches one root until it is stopped, in a thread of its own.
 
-    A share that does not answer holds up nobody else.
+    A share that does not answer delays no other root.
     """
 
     def __init__(self, root: str) -> None:
@@ -149,7 +149,7 @@ class RootWatcher:
         self._pending.clear()
         self._mounts = []
         self._say("waiting", Reason(missing, "mount its disk, or take it out of FLEET_WATCH"))
-        self._stop.wait(_LOOK)
+        self._stop.wait(_POLL_SECONDS)
 
     def _see_mounts(self) -> None:
         """Notice what was mounted, and leave alone what was unmounted."""
@@ -176,7 +176,7 @@ class RootWatcher:
             self._listener, self._hears = Listener(self._path), False
 
     def _listen(self, listener: Listener) -> None:
-        for path in listener.changes(_LOOK):
+        for path in listener.changes(_POLL_SECONDS):
             concern = self._sorter.concern(path)
             if concern is not None:
                 self._pending.note(concern, time.monotonic())

@@ -24,7 +24,7 @@ PATIENCE = 2.0
 _WAITING = threading.BoundedSemaphore(4)
 """Requests that wait at a time; the others must not lack threads for it."""
 _ASKED_SECONDS = 60
-_LOOK_EVERY = 0.05
+_POLL_SECONDS = 0.05
 
 
 def have_made(digest: str, size: int, is_there: Callable[[], bool]) -> bool:
@@ -36,7 +36,7 @@ def have_made(digest: str, size: int, is_there: Callable[[], bool]) -> bool:
         while not is_there():
             if time.monotonic() > end:
                 return False
-            time.sleep(_LOOK_EVERY)
+            time.sleep(_POLL_SECONDS)
         return True
     finally:
         _WAITING.release()

@@ -44,7 +44,7 @@ class Streams:
         self._closing = closing
         self._free = threading.BoundedSemaphore(MOST)
 
-    def of(self, look: Callable[[], object], every: float) -> Response:
+    def of(self, poll: Callable[[], object], every: float) -> Response:
         """A stream that polls every so many seconds, and sends what has changed.
 
         With too many streams open it is a 503.
@@ -54,19 +54,19 @@ class Streams:
         is_gone: Callable[[], bool] = request.environ.get(
             "waitress.client_disconnected", lambda: False
         )
-        response = Response(self._events(look, every, is_gone), mimetype="text/event-stream")
+        response = Response(self._events(poll, every, is_gone), mimetype="text/event-stream")
         response.call_on_close(self._free.release)
         response.headers["Cache-Control"] = "no-store"
         return response
 
     def _events(
-        self, look: Callable[[], object], every: float, is_gone: Callable[[], bool]
+        self, poll: Callable[[], object], every: float, is_gone: Callable[[], bool]
     ) -> Iterator[str]:
         yield f"retry: {_AGAIN}\n\n"
         last, sent = "", time.monotonic()
         end = time.monotonic() + LONGEST
         while not (is_gone() or self._closing.is_set() or time.monotonic() > end):
-            text = json.dumps(look())
+            text = json.dumps(poll())
             if text != last:
                 yield f"data: {text}\n\n"
                 last, sent = text, time.monotonic()

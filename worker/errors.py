@@ -1,4 +1,4 @@
-"""What can go wrong around the queues and the processes, and the exit code of `fleet` for each."""
+"""Errors around the queues and the processes, and the exit code of `fleet` for each."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -33,7 +33,7 @@ class ExitCode(IntEnum):
 
 
 class WorkerError(Exception):
-    """Something that the user can mend; the message says what and how: "fact — remedy"."""
+    """Something that the user can repair; the message has the form "fact — remedy"."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.FLEET_FAILED
     """How `fleet` ends when this error reaches it."""
@@ -74,7 +74,7 @@ class TamperedJobError(WorkerError):
 
 
 class JobStoppedError(WorkerError):
-    """The job at hand is to stop, and its worker to go on."""
+    """The job at hand is to stop, and its worker to continue."""
 
 
 class LockTakenError(WorkerError):

@@ -18,7 +18,7 @@ from bench.queue_contenders.registry import contender
 
 PATIENCE = 60.0
 """Seconds without a job's end after which a contender is given up."""
-_LOOK = 0.02
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _empty(connection: redis.Redis) -> None:
         connection.info("persistence")[f"aof_rewrite_{state}"]
         for state in ("scheduled", "in_progress")
     ):
-        time.sleep(_LOOK)
+        time.sleep(_POLL_SECONDS)
 
 
 def _watch(
@@ -89,7 +89,7 @@ def _watch(
     first: _Moment | None = None
     done, last_change = 0, time.monotonic()
     while done < number:
-        time.sleep(_LOOK)
+        time.sleep(_POLL_SECONDS)
         workers.check()
         before, done = done, trial.count(stamps)
         if done > before:

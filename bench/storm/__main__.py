@@ -39,7 +39,7 @@ PASSED, FAILED, UNUSABLE = 0, 1, 2
 MEDIAN_SECONDS, WORST_SECONDS = 1.0, 5.0
 """How long a recovery may take."""
 _KILL_EVERY = 1.0
-_LOOK_EVERY = 0.004
+_POLL_SECONDS = 0.004
 _PATIENCE = 30.0
 """Seconds after the scan in which the last recoveries may come to their end."""
 _DIFFERENCES_SHOWN = 20
@@ -97,11 +97,11 @@ def _survived(
     """Kill one process each second until the scan has ended; whether it ended well."""
     due = time.monotonic() + _KILL_EVERY
     while scan.poll() is None:
-        _look(recoveries, connection)
+        _poll(recoveries, connection)
         if time.monotonic() >= due and (killed := _kill(connection, chance)):
             recoveries.append(killed)
             due += _KILL_EVERY
-        time.sleep(_LOOK_EVERY)
+        time.sleep(_POLL_SECONDS)
     if scan.returncode in COMPLETE:
         return True
     print(f"`fleet scan` ended early, with {scan.returncode}, and is run again:")
@@ -128,18 +128,18 @@ def _kill(connection: redis.Redis, chance: random.Random) -> Recovery | None:
     return recovery
 
 
-def _look(recoveries: Sequence[Recovery], connection: redis.Redis) -> None:
+def _poll(recoveries: Sequence[Recovery], connection: redis.Redis) -> None:
     for each in recoveries:
         if not each.is_over:
             with suppress(redis.RedisError):
-                each.look(connection)
+                each.poll(connection)
 
 
 def _await_the_last(recoveries: Sequence[Recovery], connection: redis.Redis) -> None:
     deadline = time.monotonic() + _PATIENCE
     while not all(each.is_over for each in recoveries) and time.monotonic() < deadline:
-        _look(recoveries, connection)
-        time.sleep(_LOOK_EVERY)
+        _poll(recoveries, connection)
+        time.sleep(_POLL_SECONDS)
 
 
 def print_recoveries(recoveries: Sequence[Recovery]) -> None:

@@ -56,7 +56,7 @@ class Recovery:
         parts = (self.jobs_back, self.filled)
         return max(so_far if part is None else part for part in parts)
 
-    def look(self, connection: redis.Redis) -> None:
+    def poll(self, connection: redis.Redis) -> None:
         """Take note of what is made up for. Raises redis.RedisError."""
         if self.jobs_back is None and self._are_back(connection):
             self.jobs_back = time.monotonic() - self._killed

@@ -33,7 +33,7 @@ class ThumbnailFormat(NamedTuple):
 SIZES = (150, 300, 500, 800)
 """The sizes of thumbnails, in pixels on the longer side; there are no others."""
 THUMBNAIL_SIZE = 300
-"""The one that is made as soon as a picture comes in. The others are made when asked for."""
+"""The one that is made as soon as a picture comes in. The others are made on request."""
 THUMBNAIL_FORMAT = ThumbnailFormat(".jpg", "image/jpeg", "JPEG", quality=80)
 """The one format of all thumbnails."""
 SPARED_SECONDS = 24 * 3600

@@ -42,9 +42,9 @@ def unidentified(artist_ids: Sequence[int]) -> set[int]:
 
 
 def to_do(entity_type: EntityType, most: int, but: Collection[int]) -> list[int]:
-    """What is to be done, the newest first: what was asked for, and what never was.
+    """What is to be done, the newest first: needs of the ledger, and entities without a row.
 
-    Albums and tracks without an album are asked for here; all else is when its album was done.
+    Albums and tracks without an album get their rows here, all others when their album is done.
     """
     asked = LedgerRow.select(LedgerRow.entity_id).where(
         LedgerRow.kind == Kind.ENRICHMENT,

@@ -189,7 +189,7 @@ class Overdue(NamedTuple):
 
 
 def overdue(grace: timedelta) -> Overdue:
-    """The needs whose lease ran out longer than `grace` ago, and which nobody took up since."""
+    """The needs whose lease ran out longer than `grace` ago, and which no attempt leased since."""
     query = LedgerRow.select(fn.COUNT(LedgerRow.id), fn.MIN(LedgerRow.leased_until)).where(
         LedgerRow.state == State.LEASED, LedgerRow.leased_until < utc_now() - grace
     )

@@ -58,7 +58,7 @@ def open_count(kind: Kind, entity_type: EntityType) -> int:
 
 
 def unleased(need_: Need, most: int | None = None) -> list[int]:
-    """The entities, oldest first, whose need is to do or whose lease ran out: nobody works on them.
+    """The entities, oldest first, whose need is to do or whose lease ran out.
 
     With `most` no more than that many.
     """
@@ -125,7 +125,7 @@ def open_among(need_: Need, entity_ids: Sequence[int], job_id: str) -> list[int]
 
 
 def todo_among(need_: Need, entity_ids: Sequence[int]) -> list[int]:
-    """Those of the entities whose need nobody has begun to work on."""
+    """Those of the entities whose need no attempt has begun to work on."""
     return [
         row.entity_id
         for ids in slices(entity_ids)

@@ -85,7 +85,7 @@ def to_analyse_again(extractor: int, most: int) -> list[int]:
 
 
 def _outdated(extractor: int, most: int) -> list[int]:
-    """Present tracks that an older extractor analysed and nobody is asked to analyse again."""
+    """Present tracks that an older extractor analysed and that are not to be analysed again yet."""
     settled = LedgerRow.select(LedgerRow.entity_id).where(
         LedgerRow.kind == Kind.ANALYSIS,
         LedgerRow.entity_type == EntityType.TRACK,

@@ -38,7 +38,7 @@ def kept() -> int:
 
 
 def existing() -> list[Path]:
-    """The backups that there are, the oldest first; what else lies there is somebody's own."""
+    """The backups, the oldest first; other files there are the user's own."""
     if not backups_dir().is_dir():
         return []
     return sorted(file for file in backups_dir().iterdir() if _NAME.fullmatch(file.name))

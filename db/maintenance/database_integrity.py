@@ -133,7 +133,7 @@ def _query(statement: str) -> Iterator[tuple[str, ...]]:
 
 
 MOST_AT_ONCE = 10_000
-"""Rows of a kind that one look finds; the next look finds the next."""
+"""Rows of a kind that one query finds; the next query finds the next."""
 _ENTITIES: dict[EntityType, Any] = {
     EntityType.TRACK: Track,
     EntityType.ALBUM: Album,

@@ -1,4 +1,4 @@
-"""The daily reports of how the fleet fared: one a day, ninety days of them."""
+"""The daily health reports: statistics of queues and work, one a day, kept for ninety days."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -22,7 +22,7 @@ class JobTotal(NamedTuple):
 
 
 class QueueDay(NamedTuple):
-    """How a queue fared since the report of the day before."""
+    """The statistics of a queue since the report of the day before."""
 
     name: str
     done: int

@@ -1,4 +1,4 @@
-"""Vectors, clusters and tag words: the models that make them, and how each model holds up."""
+"""Vectors, clusters and tag words: the models that make them, and the health of each model."""
 
 from peewee import (
     AutoField,
@@ -169,7 +169,7 @@ class TagCheck(Table):
 
 
 class ModelHealth(Table):
-    """How a model was found to hold up; see `jobs.monitoring.measurement`."""
+    """A measurement of a model's health; see `jobs.monitoring.measurement`."""
 
     id = AutoField()
     model = ForeignKeyField(VectorModel, backref="health", on_delete="CASCADE")

@@ -1,4 +1,4 @@
-"""What is to be done, what is being done, and what could not be."""
+"""The ledger, scans with their chunks, and problems."""
 
 from peewee import (
     AutoField,

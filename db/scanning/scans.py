@@ -63,7 +63,7 @@ def overlapping(root: str) -> list[Scan]:
 
 
 def last_whole(root: str) -> datetime | None:
-    """When the last scan of all of this root was begun that had a result or goes on."""
+    """When the last scan of all of this root was begun that had a result or is running."""
     query = Scan.select(fn.MAX(Scan.started_at)).where(
         Scan.root == root, Scan.scope.is_null(), Scan.fault.is_null()
     )

@@ -1,4 +1,4 @@
-"""Which of `db.settings.providers` the fleet asks: none, until the owner names some.
+"""Which of `db.settings.providers` are turned on: none, until the user names some.
 
 FLEET_PROVIDERS       their names, in the order of asking
 FLEET_CONTACT         goes into the User-Agent; some providers demand it
@@ -19,13 +19,13 @@ _LONGEST_INTERVAL = 60.0
 
 
 def any_on() -> bool:
-    """Whether the owner has turned on any provider of pictures; a misspelt one counts as such."""
+    """Whether the user has turned on any provider of pictures; a misspelt one counts as such."""
     without = {each.name for each in PROVIDERS if not each.offers & Offers.PICTURES}
     return any(name not in without for name in _listed("FLEET_PROVIDERS"))
 
 
 def any_with_facts() -> bool:
-    """Whether the owner has turned on any provider of facts."""
+    """Whether the user has turned on any provider of facts."""
     return not set(offering(Offers.FACTS)).isdisjoint(_listed("FLEET_PROVIDERS"))
 
 
@@ -102,8 +102,8 @@ def other_urls() -> Mapping[str, str]:
 def other_intervals(urls: Mapping[str, str]) -> Mapping[str, float]:
     """Seconds between two requests, of those services that FLEET_PROVIDER_PACES names.
 
-    Only of the owner's own, which are among `urls`: what others allow is theirs to say. Raises
-    SettingError.
+    Only of servers of the user's own, which are among `urls`: public ones set their own limits.
+    Raises SettingError.
     """
     intervals: dict[str, float] = {}
     for part in _listed("FLEET_PROVIDER_PACES"):

@@ -9,7 +9,7 @@ from db.settings import value
 
 
 class Rules(NamedTuple):
-    """What the owner set, or the defaults."""
+    """The values that the user set, or the defaults."""
 
     age: timedelta
     """A model this old is retrained."""

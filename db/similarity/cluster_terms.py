@@ -1,4 +1,4 @@
-"""What is known of some tracks or artists that may name them together, and their files."""
+"""Terms of tracks and artists from which clusters get their names, and their files."""
 
 from collections import Counter
 from collections.abc import Sequence

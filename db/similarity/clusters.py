@@ -27,7 +27,7 @@ TYPES = (EntityType.TRACK, EntityType.ARTIST)
 ENOUGH = {EntityType.TRACK: 500, EntityType.ARTIST: 50}
 """From how many on a Gaussian mixture is fitted."""
 FEW = {EntityType.TRACK: 60, EntityType.ARTIST: 12}
-"""From how many on K-means makes do until there are enough; below there are no clusters."""
+"""From how many vectors on K-means is used until there are enough; below there are no clusters."""
 _ROWS = 2_000
 """Memberships that one transaction writes or deletes. Of a million tracks of 48 numbers, on SQLite
 and a busy machine: 1,600 of them, each 0.06 s of the write lock in the mean and 1 s at most."""

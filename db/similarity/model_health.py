@@ -20,11 +20,11 @@ class Verdict(StrEnum):
     RETRAIN = "retrain"
     """A model that is trained now would do better."""
     POOR = "poor"
-    """Something is amiss that a training does not mend."""
+    """A measurement is bad, and a training would not improve it."""
 
 
 class Measures(NamedTuple):
-    """How a model holds up; None for what could not be measured."""
+    """The health of a model; None for what could not be measured."""
 
     coverage: float | None
     """The share of the analysed tracks that have a vector by it."""

@@ -240,7 +240,7 @@ _CHECK_COLUMNS = [getattr(TagCheck, name) for name in Check._fields]
 
 
 def record_check(check: Check) -> None:
-    """Keep this look, in place of the last one."""
+    """Keep this check, in place of the last one."""
     with transaction():
         TagCheck.insert(id=_CHECK_ID, **check._asdict()).on_conflict(
             conflict_target=[TagCheck.id], preserve=_CHECK_COLUMNS
@@ -248,7 +248,7 @@ def record_check(check: Check) -> None:
 
 
 def last_check() -> Check | None:
-    """The last look; None before the first."""
+    """The last check; None before the first."""
     query = TagCheck.select(*_CHECK_COLUMNS).where(TagCheck.id == _CHECK_ID)
     for row in tuples(query):
         check = Check._make(row)

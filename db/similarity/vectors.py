@@ -198,7 +198,7 @@ class ModelInTraining:
     def record(self, entity_type: EntityType, made: Mapping[int, bytes]) -> None:
         """Write vectors by this model. Raises WrongDimensionError.
 
-        Entities that nobody ever asked a vector for have a row in the ledger from now on.
+        Entities without a need of a vector get their row in the ledger.
         """
         unasked = {"kind": Kind.VECTOR, "entity_type": entity_type, "state": State.NONE}
         rows = [{**unasked, "entity_id": each, "reason": IN_TRAINING} for each in made]

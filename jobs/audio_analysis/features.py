@@ -38,7 +38,7 @@ def features(excerpt: Excerpt) -> Features:
         "dynamic_range": loud.dynamic_range,
     }
     samples = excerpt.mono()
-    del excerpt  # 30 MB that nobody needs any more
+    del excerpt  # 30 MB that are not needed any more
     if abs(samples).max() > _SILENCE:
         spectrum = Spectrum(samples)
         mel = spectrum.mel_decibels

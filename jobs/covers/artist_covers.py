@@ -223,11 +223,14 @@ class ArtistSearch:
         """The picture files of the artist, once the search was made thoroughly."""
         return [
             FoundPicture(
-                search.role, look.candidate.rank, look.candidate.path, look.candidate.digest
+                search.role,
+                judgement.candidate.rank,
+                judgement.candidate.path,
+                judgement.candidate.digest,
             )
             for search in self.searches
-            for look in search.looks
-            if look.candidate.source == FOLDER
+            for judgement in search.judgements
+            if judgement.candidate.source == FOLDER
         ]
 
     def settled_pictures(self) -> Settled:
@@ -289,11 +292,11 @@ def overtaken(artists: Sequence[ArtistSearch], mine: set[int]) -> set[int]:
 def sound_paths(artists: Sequence[ArtistSearch]) -> list[str]:
     """The picture files that were examined and can be shown."""
     return [
-        look.candidate.path
+        judgement.candidate.path
         for artist in artists
         for search in artist.searches
-        for look in search.looks
-        if look.fault is None and look.candidate.source == FOLDER
+        for judgement in search.judgements
+        if judgement.fault is None and judgement.candidate.source == FOLDER
     ]
 
 

@@ -81,7 +81,7 @@ def _fault(outcome: Any | Fault) -> Fault:
 
 @dataclass(frozen=True)
 class Gathered:
-    """What is known of pictures that were asked for."""
+    """What is known of the requested pictures."""
 
     images: Mapping[str, KnownImage]
     """By digest: those that are in the store."""

@@ -1,11 +1,11 @@
-"""What can go wrong with pictures: errors of the picture store, and faults of single pictures.
+"""Errors of the picture store, and faults of single pictures.
 
 A picture that is bad is no error but a `Fault`: text in `images.fault`, a row in `problems`.
 
 JobError
 ├── StoreError            the store cannot be written; the job fails and is tried again
 │   └── StoreFullError    because the disk is full
-├── NoThumbnailError      a thumbnail that was asked for cannot be made
+├── NoThumbnailError      a requested thumbnail cannot be made
 └── NoSuchRoleError       an album or artist that is not there, or shows nothing in this role
 """
 
@@ -28,7 +28,7 @@ class StoreFullError(StoreError):
 
 
 class NoThumbnailError(JobError):
-    """A thumbnail that was asked for cannot be made: no such size or picture, or it is lost."""
+    """A requested thumbnail cannot be made: no such size or picture, or it is lost."""
 
 
 class NoSuchRoleError(JobError):

@@ -1,4 +1,4 @@
-"""Why an album or artist shows what it shows: every candidate, and what it lost by.
+"""Why an album or artist has its cover: every candidate, and why it lost.
 
 It explains the search itself. The search is repeated in a picture store of its own that is
 thrown away, so nothing is changed by asking.
@@ -85,11 +85,13 @@ def _judge_all(searches: Sequence[Search]) -> None:
 def _role(search: Search, order: Sequence[str]) -> dict[str, Any]:
     """One role: the order, every candidate as it was tried, and what is shown by now."""
     winner = search.winner
-    looks = sorted(search.looks, key=lambda look: (_score(look), -look.pixels))
+    judgements = sorted(
+        search.judgements, key=lambda judgement: (_score(judgement), -judgement.pixels)
+    )
     return {
         "role": search.role,
         "order": list(order),
-        "candidates": [_candidate_row(look, winner) for look in looks],
+        "candidates": [_candidate_row(judgement, winner) for judgement in judgements],
         "shows": search.shown and {"source": search.shown.source, "path": search.shown.source_path},
         "passed_over": [],
         "remark": None,
@@ -97,41 +99,41 @@ def _role(search: Search, order: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _candidate_row(look: JudgedCandidate, winner: JudgedCandidate | None) -> dict[str, Any]:
-    candidate = look.candidate
+def _candidate_row(judgement: JudgedCandidate, winner: JudgedCandidate | None) -> dict[str, Any]:
+    candidate = judgement.candidate
     return {
-        "score": _score(look),
+        "score": _score(judgement),
         "entry": candidate.entry,
         "source": candidate.source,
         "path": candidate.path,
         "detail": candidate.detail,
-        "decoded": look.fault is None,
-        "width": look.width,
-        "height": look.height,
+        "decoded": judgement.fault is None,
+        "width": judgement.width,
+        "height": judgement.height,
         "bytes": candidate.bytes,
-        "wins": look is winner,
-        "verdict": "wins" if look is winner else _lost_by(look, winner),
+        "wins": judgement is winner,
+        "verdict": "wins" if judgement is winner else _lost_by(judgement, winner),
     }
 
 
-def _score(look: JudgedCandidate) -> list[int]:
+def _score(judgement: JudgedCandidate) -> list[int]:
     """What decides, number by number, the lowest first; of equal scores the larger picture wins.
 
     0, or 1 for a picture that comes after all others, or 2 for one that cannot be shown; then its
     tier: the place of its entry in the order, and what counts within that.
     """
-    after = 2 if look.fault is not None else int(look.unfit is not None)
-    return [after, *look.candidate.tier]
+    after = 2 if judgement.fault is not None else int(judgement.unfit is not None)
+    return [after, *judgement.candidate.tier]
 
 
-def _lost_by(look: JudgedCandidate, winner: JudgedCandidate | None) -> str:
+def _lost_by(judgement: JudgedCandidate, winner: JudgedCandidate | None) -> str:
     """Why this is not the one; `winner` is there unless the picture cannot be shown."""
-    if look.fault is not None or winner is None:
-        return str(look.fault)
-    if look.unfit and not winner.unfit:
-        return f"{look.unfit}, so all others come first"
-    mine, best = look.candidate, winner.candidate
-    if preference(look) < preference(winner):
+    if judgement.fault is not None or winner is None:
+        return str(judgement.fault)
+    if judgement.unfit and not winner.unfit:
+        return f"{judgement.unfit}, so all others come first"
+    mine, best = judgement.candidate, winner.candidate
+    if preference(judgement) < preference(winner):
         return "smaller than the present cover, which is still there and of the same source"
     if best.source == CHOSEN:
         return "you set another"

@@ -1,4 +1,4 @@
-"""How a search for covers ended, and writing that down."""
+"""The outcome of a search for covers, and writing it."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class Outcome(NamedTuple):
     settled: Settled
     chosen: tuple[Chosen, ...] = ()
     kept: Collection[str] | None = ()
-    """Roles in which it goes on to show what it showed; None for all."""
+    """Roles in which it keeps its cover; None for all."""
     lost: tuple[Shown, ...] = ()
     """What it showed from a provider and cannot be shown any more."""
     is_wanting: bool = False
@@ -68,7 +68,10 @@ def lost(searches: Iterable[Search]) -> tuple[Shown, ...]:
         for search in searches
         if search.shown is not None
         and search.shown.source not in LOCAL
-        and any(look.fault and search.is_shown(look.candidate) for look in search.looks)
+        and any(
+            judgement.fault and search.is_shown(judgement.candidate)
+            for judgement in search.judgements
+        )
     )
 
 
@@ -78,10 +81,10 @@ def file_faults(searches: Iterable[Search]) -> dict[str, Fault]:
     What is wrong with a track's own pictures its own job files.
     """
     return {
-        look.candidate.path: look.fault
+        judgement.candidate.path: judgement.fault
         for search in searches
-        for look in search.looks
-        if look.fault and look.candidate.source == covers.FOLDER
+        for judgement in search.judgements
+        if judgement.fault and judgement.candidate.source == covers.FOLDER
     }
 
 
@@ -117,7 +120,9 @@ def write_problems(faults: Iterable[tuple[str, Fault]], sound: Collection[str]) 
 
 def _reason(search: Search) -> str | None:
     """Why what the user chose is not what is shown, where that is so."""
-    faults = [look.fault for look in search.looks if look.candidate.source == CHOSEN]
+    faults = [
+        judgement.fault for judgement in search.judgements if judgement.candidate.source == CHOSEN
+    ]
     return next((str(fault) for fault in faults if fault), None)
 
 

@@ -56,18 +56,20 @@ class Search:
     candidates: list[Candidate] = field(default_factory=list)
     shown: Shown | None = None
     """What the entity shows in this role by now."""
-    looks: list[JudgedCandidate] = field(default_factory=list)
+    judgements: list[JudgedCandidate] = field(default_factory=list)
     unavailable: bool = False
     """Whether a candidate could not be had this time that may be good."""
 
     @property
     def winner(self) -> JudgedCandidate | None:
         """The best of the examined ones."""
-        showable = [look for look in self.looks if look.fault is None]
+        showable = [judgement for judgement in self.judgements if judgement.fault is None]
         if not showable:
             return None
         best = min(showable, key=preference)
-        mine = next((look for look in showable if self.is_shown(look.candidate)), best)
+        mine = next(
+            (judgement for judgement in showable if self.is_shown(judgement.candidate)), best
+        )
         return mine if _would_shrink(mine, best) else best
 
     @property
@@ -102,7 +104,9 @@ class Search:
     def refusals(self) -> list[str]:
         """Why each candidate that cannot be shown cannot."""
         return [
-            f"{as_shown(look.candidate.path)}: {look.fault}" for look in self.looks if look.fault
+            f"{as_shown(judgement.candidate.path)}: {judgement.fault}"
+            for judgement in self.judgements
+            if judgement.fault
         ]
 
 
@@ -136,9 +140,9 @@ def _tiers(search: Search) -> list[list[Candidate]]:
     return tiers or ([current] if current else [])
 
 
-def preference(look: JudgedCandidate) -> tuple[bool, Tier, int]:
+def preference(judgement: JudgedCandidate) -> tuple[bool, Tier, int]:
     """What counts of a picture that can be shown: the smallest is the best."""
-    return look.unfit is not None, look.candidate.tier, -look.pixels
+    return judgement.unfit is not None, judgement.candidate.tier, -judgement.pixels
 
 
 def _would_shrink(mine: JudgedCandidate, best: JudgedCandidate) -> bool:
@@ -157,12 +161,12 @@ def _judge_offers(offers: Iterable[tuple[Search, Candidate]]) -> dict[str, Known
     for search, candidate in offers:
         taken = _taken(candidate)
         if isinstance(taken, Fault):
-            search.looks.append(JudgedCandidate(candidate, taken))
+            search.judgements.append(JudgedCandidate(candidate, taken))
         else:
             at_hand.append((search, taken))
     gathered = gather({each.digest: each.bytes for _, each in at_hand if each.digest})
     for search, candidate in at_hand:
-        search.looks.append(judged(search, candidate, gathered))
+        search.judgements.append(judged(search, candidate, gathered))
     return {image.digest: image for image in gathered.fresh}
 
 

@@ -80,7 +80,7 @@ class RemoteSearch:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody could not be asked who may have the front."""
+        """Whether a provider that may have the front is unavailable."""
         return bool(self.faults) and Role.FRONT not in self.found and not self.is_local
 
     def settled(self) -> Settled:

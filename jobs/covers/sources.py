@@ -1,4 +1,4 @@
-"""Where a picture may come from and what it must be to stand for something, as data.
+"""The sources of pictures, and the sizes and shapes that they must have, as data.
 
 The orders of choice are settings, see `db.settings.cover_orders`.
 """

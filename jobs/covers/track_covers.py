@@ -33,7 +33,7 @@ def settle_pictures(track_id: int, pictures: Sequence[EmbeddedIn], gathered: Gat
 def choose(track: TrackPlace, pictures: Sequence[EmbeddedIn], gathered: Gathered) -> Outcome:
     """The track's own front among its pictures."""
     search = Search(track.id, candidates=_candidates(track, pictures))
-    search.looks += [judged(search, candidate, gathered) for candidate in search.candidates]
+    search.judgements += [judged(search, candidate, gathered) for candidate in search.candidates]
     chosen = search.chosen()
     how = settled(search, TRACK_SOURCES, _nothing(pictures))
     kept = {Role.FRONT} if search.unavailable else ()
@@ -41,7 +41,7 @@ def choose(track: TrackPlace, pictures: Sequence[EmbeddedIn], gathered: Gathered
 
 
 def kept(track: TrackPlace, covered: bool) -> Outcome:
-    """What a track whose file is missing goes on to show."""
+    """The cover that a track whose file is missing keeps."""
     state = State.DONE if covered else State.NONE
     return Outcome(Settled(track.id, state, "the file is missing", TRACK_SOURCES), kept=None)
 

@@ -27,7 +27,7 @@ _NEEDS = [need for need in ledger.NEEDS if need.kind is Kind.ENRICHMENT]
 
 
 def pick() -> dict[str, int]:
-    """Put what comes next in the queue; how many of each kind. Nothing while nobody is on."""
+    """Enqueue what comes next; how many of each kind. Nothing while no provider is on."""
     if not provider_settings.any_with_facts():
         return {}
     jobs = list(held_jobs(ENRICH))
@@ -50,7 +50,7 @@ def go_on() -> None:
 
 
 def _ask(need: Need, ids: list[int]) -> None:
-    """Ask for those that were never asked for."""
+    """Write the needs of those that have no row in the ledger."""
     with transaction():
         ledger.need(need.kind, need.entity_type, ledger.without_row(need, ids))
 

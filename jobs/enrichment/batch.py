@@ -46,11 +46,11 @@ class Outcome:
     tracks: Sequence[int] = ()
     """Of an album: all its tracks."""
     track_facts: dict[int, list[FactValue]] = field(default_factory=dict)
-    """Of an album: what is said of those of its tracks that are on the release."""
+    """Of an album: the facts of those of its tracks that are on the release."""
 
     @property
     def is_known(self) -> bool:
-        """Whether somebody says something of it."""
+        """Whether any source has facts on it."""
         return any(said for _, said in self.facts)
 
     def settled(self) -> Settled:
@@ -129,7 +129,7 @@ _NOT_ON = Unknown(["musicbrainz is not turned on (FLEET_PROVIDERS)"])
 
 
 def enrich(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
-    """Enrich those of these entities that are to be done; nobody while no provider is turned on.
+    """Enrich those of these entities that are to be done; none while no provider is turned on.
 
     Raises SettingError, and UnavailableError at the end when some have to wait for a provider.
     """
@@ -154,7 +154,7 @@ def enrich(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
 
 
 def _enrich_one(outcome: Outcome, entity: Any, sources: FactSources) -> None:
-    """Find out what is said of one entity; who cannot be asked is a fault of its outcome."""
+    """Fetch the facts on one entity; an unavailable provider is a fault of its outcome."""
     try:
         _ENRICH[outcome.entity_type](outcome, entity, sources)
     except ProviderError as error:
@@ -238,7 +238,7 @@ _MOST_LINKS, _MOST_ALIASES, _MOST_GENRES = 40, 40, 15
 
 
 def of_album(found: Identity[MatchedRelease]) -> list[FactValue]:
-    """What is said of an album; what only one edition has when it is known to be that one."""
+    """The facts of an album; those of one edition only when it is known to be that one."""
     release, group = found.meant.release, found.meant.release.group
     values: dict[str, Any] = {
         IDENTITY[EntityType.ALBUM]: group.id,
@@ -264,7 +264,7 @@ def of_album(found: Identity[MatchedRelease]) -> list[FactValue]:
 
 
 def of_track(recording: Recording, found: Identity[Any]) -> list[FactValue]:
-    """What is said of a recording, found by itself or on a release."""
+    """The facts of a recording, found by itself or on a release."""
     url = f"{_SITE}/recording/{recording.id}"
     values: dict[str, Any] = {
         IDENTITY[EntityType.TRACK]: recording.id,
@@ -277,7 +277,7 @@ def of_track(recording: Recording, found: Identity[Any]) -> list[FactValue]:
 
 
 def of_artist(found: Identity[Artist]) -> list[FactValue]:
-    """What is said of an artist."""
+    """The facts of an artist."""
     artist = found.meant
     url = f"{_SITE}/artist/{artist.id}"
     values: dict[str, Any] = {

@@ -30,7 +30,7 @@ class Identity(NamedTuple, Generic[T]):
 
 
 class Unknown(NamedTuple):
-    """Nobody can be said to be meant, and why not."""
+    """Why no entity could be identified."""
 
     reasons: Sequence[str]
     is_tie: bool = False

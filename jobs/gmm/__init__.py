@@ -77,7 +77,7 @@ def _kind(entity_type: str) -> EntityType:
 
 
 def _due(state: clusters.ClusterState) -> bool:
-    """Whether a new model is needed: there is none, or for other vectors, or a makeshift."""
+    """Whether a new model is needed: there is none, or for other vectors, or K-means for now."""
     model, kind = state.model, state.entity_type
     if state.vectors < clusters.FEW[kind]:
         return False

@@ -26,7 +26,7 @@ from jobs.gmm.mixtures import Fit, Floats, Mixture
 
 _BLOCK = 5_000
 _SHARED = 0.3
-"""A cluster goes on in another when at least this part of both together is in both."""
+"""A cluster continues in another when at least this part of both together is in both."""
 _GROWN = 2
 """By what factor the entities must grow for the number of clusters to be chosen again."""
 
@@ -103,7 +103,7 @@ def _version(model: FittedModel) -> ModelVersion:
 def _fit(
     kind: EntityType, version: ModelVersion, rows: Floats, count: int, earlier: FittedModel | None
 ) -> tuple[Fit, bool]:
-    """A fit, and whether it goes on from the earlier one."""
+    """A fit, and whether it continues the earlier one."""
     makeshift = count < clusters.ENOUGH[kind]
     if (
         earlier is not None
@@ -123,7 +123,7 @@ def _kept(
     earlier: FittedModel | None,
     warm: bool,
 ) -> list[int | None]:
-    """The cluster that goes on in each component, matched by the members that they share."""
+    """The cluster that continues in each component, matched by the members that they share."""
     count = len(mixture.means)
     if earlier is None:
         return [None] * count

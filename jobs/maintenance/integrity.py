@@ -1,4 +1,4 @@
-"""Whether the tables and the picture store agree; what is safe to mend is mended.
+"""Whether the tables and the picture store agree; repairs what is safe to repair.
 
 Files are read in full and compared with their names, which are digests: all of a small store, of a
 large one some of its 256 shards each time, one after the other, some two thousand pictures.

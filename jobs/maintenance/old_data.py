@@ -1,4 +1,4 @@
-"""What is deleted after its time: missing tracks, unused pictures, unknown files, old logs.
+"""Deletion of old data: missing tracks, unused pictures, unknown files, old logs.
 
 Pictures that nothing points to are deleted after a time of grace; logs are packed, and deleted
 later.

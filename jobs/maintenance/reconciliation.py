@@ -22,7 +22,7 @@ _MOST = 20_000
 """Entities of a kind that one run reads, the oldest ones; the next run reads the next."""
 ANALYSIS = ledger.need_for(Kind.ANALYSIS, EntityType.TRACK)
 _FIRST_MODEL, _FIRST_MODEL_AGAIN = "fleet:first_model", 15 * 60
-"""A key of Redis that says that the first model was asked for, and its seconds."""
+"""A key of Redis that says that the first training was enqueued, and its seconds."""
 
 Todo = dict[tuple[str, str], list[int]]
 """The ids of what is to be done, by job and argument."""
@@ -52,7 +52,7 @@ def enqueue_missing() -> dict[str, int]:
 
 
 def _release_lost_leases() -> None:
-    """Free what is leased by a job that nobody holds: it was lost, with Redis or otherwise."""
+    """Release the leases of jobs that no process holds: they were lost, with Redis or otherwise."""
     leasing = ledger.leasing_jobs()
     held = {job.id for job in held_jobs()} if leasing else set()
     for job_id in leasing - held:

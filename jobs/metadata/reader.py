@@ -1,4 +1,4 @@
-"""From a file to a track record: the public door of metadata.
+"""From a file to a track record: the public interface of metadata.
 
 Which container a file is its first bytes say, and only then its extension.
 """
@@ -105,9 +105,9 @@ def _read_as_json(found: FoundFile) -> dict[str, Any]:
 
 
 class _SizedReader(io.BufferedReader):
-    """A file that is never asked for more than it holds.
+    """A file that is never read beyond its end.
 
-    A read reserves memory for what is asked for, and damaged files state sizes of gigabytes.
+    A read reserves memory for its size, and damaged files state sizes of gigabytes.
     """
 
     def read(self, size: int | None = -1, /) -> bytes:

@@ -1,4 +1,4 @@
-"""How a model holds up, by its vectors. Imports NumPy.
+"""Measurements of a model's health, by its vectors. Imports NumPy.
 
 Everything is measured on samples that are the same of the same library, and hardly others of one
 that grew a little: the tracks whose ids have the smallest hash.

@@ -1,4 +1,4 @@
-"""Asking a provider, unless it has answered already; never the same twice, whoever asks."""
+"""Requests to a provider: answered from the stored answers, never sent twice at a time."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -113,7 +113,7 @@ def _storable(value: Any) -> Any:
 
 @contextmanager
 def _alone(provider: str, question: str) -> Iterator[None]:
-    """Wait until nobody in the fleet asks this, and keep others from it."""
+    """Wait until no process of the fleet sends this request, and keep others from it."""
     digest = hashlib.sha256(question.encode()).hexdigest()[:32]
     lock = connection().lock(f"fleet:asking:{provider}:{digest}", timeout=_LONGEST_ASKING)
     if not lock.acquire(blocking_timeout=_LONGEST_ASKING):

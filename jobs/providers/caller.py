@@ -1,4 +1,4 @@
-"""Asking a service: in its turn, not while it is broken, and again when it stumbles."""
+"""Requests to a service: within its rate limit, with a circuit breaker and retries."""
 
 import json
 import time
@@ -196,7 +196,7 @@ class Callers:
         self._opened.close()
 
     def of(self, name: str) -> Caller:
-        """A new caller of the service of this name, where the owner says that it is."""
+        """A new caller of the service of this name, at the user's URL if there is one."""
         service, own_url = SERVICES[name], self._urls.get(name)
         if own_url is not None:
             interval = self._intervals.get(name, service.interval)

@@ -62,7 +62,7 @@ class Clock:
 
 
 class GuardedBackend(httpcore2.NetworkBackend):
-    """Connects to public addresses, and to `own`, which the owner has named."""
+    """Connects to public addresses, and to `own`, which the user has named."""
 
     def __init__(self, own: frozenset[HostAndPort], clock: Clock) -> None:
         self._own = own

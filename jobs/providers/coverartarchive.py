@@ -44,7 +44,7 @@ class CoverArtArchive(PictureProvider):
 
 
 def _fronts(body: Any) -> list[Offer]:
-    """The front. Pictures that nobody has approved yet stand last."""
+    """The front. Pictures that are not approved yet come last."""
     fronts = [image for image in entries(body, "images") if image.get("front") is True]
     fronts.sort(key=lambda image: image.get("approved") is not True)
     offers = []

@@ -1,4 +1,4 @@
-"""What can go wrong with a provider.
+"""Errors of providers.
 
 JobError
 └── ProviderError
@@ -33,7 +33,7 @@ class StumbledError(UnavailableError):
 
 
 class RefusedError(ProviderError):
-    """A service does not serve us; asking again will not help until the owner does something."""
+    """A service does not serve us; another request will not help until the user does something."""
 
 
 class NothingThereError(ProviderError):

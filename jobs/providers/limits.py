@@ -1,4 +1,4 @@
-"""What the whole fleet, on all its hosts, shares about a service: its turns, and its breaker.
+"""The rate limit and the circuit breaker of a service, shared by all hosts of the fleet.
 
 Both are kept in Redis, and times are those of its clock.
 """
@@ -95,7 +95,7 @@ class Pace:
             self._connection.delete(self._held)
 
     def rest(self, seconds: float) -> None:
-        """Leave the service alone for so long: nobody has a turn before."""
+        """Pause the service for so long: no process has a turn before."""
         self._rest(keys=[self._next], args=[round(min(seconds, MOST_REST) * _MS)])
 
     def _wait(self) -> None:
@@ -112,7 +112,7 @@ class Pace:
 
 
 class Breaker:
-    """The breaker of one service: after FAILURES in a row nobody asks it for OPEN_SECONDS.
+    """The circuit breaker of one service: FAILURES in a row stop all requests for OPEN_SECONDS.
 
     Then one request is let through; when it succeeds all are. The storage of pybreaker in Redis
     uses the time of whoever asks, and lets any number of processes try at once.

@@ -13,7 +13,7 @@ _MS = 1000
 
 
 class Credit(NamedTuple):
-    """Somebody who is credited."""
+    """An artist who is credited."""
 
     name: str
     """As credited here."""

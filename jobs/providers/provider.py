@@ -82,7 +82,7 @@ class DatedFacts(NamedTuple):
 
 
 class FactProvider(ABC):
-    """Somebody who knows more of artists than their names."""
+    """A provider of facts on artists."""
 
     name: ClassVar[str]
     """As FLEET_PROVIDERS has it, and `facts.source`."""

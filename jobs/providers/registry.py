@@ -1,4 +1,4 @@
-"""The providers that the owner turned on, ready to be asked for pictures or for facts.
+"""The providers that the user turned on, as clients for pictures and for facts.
 
 A provider of `db.settings.providers` is the module of its name in this package. Its function
 `pictures`, `facts` or both, by what the provider offers, make what is asked from `Callers`.

@@ -62,7 +62,7 @@ class Web:
         own_url: str | None = None,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
-        """`own_url` is a server that the owner named: it alone need not be public.
+        """`own_url` is a server that the user named: it alone need not be public.
 
         `contact` is an address for whoever runs the servers.
         """

@@ -14,7 +14,7 @@ from db.sql.schema import migrate
 from worker import dispatch
 from worker.process.fleet_worker import FleetWorker
 from worker.process.requeue import RECOVERIES
-from worker.recovery.__main__ import LOOKS, Recovery, Silence
+from worker.recovery.__main__ import POLLS, Recovery, Silence
 from worker.redis.holders import (
     Holder,
     beats,
@@ -67,7 +67,7 @@ def test_jobs_of_a_host_that_is_silent_are_put_back(
     recovery: Recovery, queues: redis.Redis
 ) -> None:
     job_id = a_job_of(elsewhere())
-    for _ in range(LOOKS - 1):
+    for _ in range(POLLS - 1):
         recovery.look_around()
         assert waiting() == []
     recovery.look_around()
@@ -79,7 +79,7 @@ def test_jobs_of_a_host_that_is_silent_are_put_back(
 
 def test_jobs_of_a_host_that_beats_are_left_alone(recovery: Recovery, queues: redis.Redis) -> None:
     a_job_of(elsewhere())
-    for _ in range(3 * LOOKS):
+    for _ in range(3 * POLLS):
         queues.hincrby("fleet:places", ELSEWHERE, 1)
         recovery.look_around()
     assert waiting() == []
@@ -89,7 +89,7 @@ def test_jobs_of_a_process_that_lives_here_are_left_alone(
     recovery: Recovery, queues: redis.Redis
 ) -> None:
     a_job_of(this_process("maintenance-1.here"))
-    for _ in range(3 * LOOKS):
+    for _ in range(3 * POLLS):
         recovery.look_around()
     assert waiting() == []
 
@@ -127,15 +127,15 @@ def test_silence_takes_looks_that_follow_each_other(later: Callable[[float], Non
     silence = Silence()
     for _ in range(3):
         later(60)  # Redis was away: nobody could beat
-        for _ in range(LOOKS - 1):
-            assert silence.look({ELSEWHERE: 7}) == set()
+        for _ in range(POLLS - 1):
+            assert silence.poll({ELSEWHERE: 7}) == set()
             later(5)
-    assert silence.look({ELSEWHERE: 7}) == {ELSEWHERE}
+    assert silence.poll({ELSEWHERE: 7}) == {ELSEWHERE}
 
 
 def test_one_heartbeat_breaks_the_silence(later: Callable[[float], None]) -> None:
     silence = Silence()
     for count in (1, 2):
-        for _ in range(LOOKS - 1):
-            assert silence.look({ELSEWHERE: count}) == set()
+        for _ in range(POLLS - 1):
+            assert silence.poll({ELSEWHERE: count}) == set()
             later(5)

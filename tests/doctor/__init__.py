@@ -1,1 +1,1 @@
-"""The doctor: each finding appears when it should, and goes when it was mended."""
+"""The doctor: each finding appears when it should, and goes when it was repaired."""

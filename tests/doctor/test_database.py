@@ -9,7 +9,7 @@ from db.models import TABLES
 from db.models import database as connection
 from db.sql.connection import open_database
 from tests.doctor.complaints import complaint, complaints
-from worker.doctor import Severity, mend
+from worker.doctor import Severity, repair
 
 
 def drop_index(table: str, columns: list[str]) -> None:
@@ -22,7 +22,7 @@ def test_a_database_that_is_merely_behind_is_named_and_migrated(data_dir: Path) 
     found = complaint("database")
     assert found.severity is Severity.ERROR
     assert "lacks the migration 001_initial" in found.says
-    assert mend(found).done
+    assert repair(found).done
     assert complaints("database") == []
     assert {table._meta.table_name for table in TABLES} <= set(connection.get_tables())
 
@@ -132,7 +132,7 @@ def test_a_missing_index_is_named_and_made(
     drop_index(table, columns)
     found = complaint("schema")
     assert (found.severity, found.says) == (severity, says)
-    assert mend(found).done
+    assert repair(found).done
     assert complaints("schema") == []
 
 
@@ -143,9 +143,9 @@ def test_an_index_that_the_rows_do_not_allow_is_not_made(database: str) -> None:
             "INSERT INTO albums (key, compilation, added_at) VALUES ('same', %s, '2026-01-01')"
             % ("FALSE" if database == "postgresql" else "0")
         )
-    mended = mend(complaint("schema"))
-    assert not mended.done
-    assert "unique" in mended.says.lower()
+    repaired = repair(complaint("schema"))
+    assert not repaired.done
+    assert "unique" in repaired.says.lower()
     assert complaint("schema").says == "the unique index of albums (key) is missing"
 
 

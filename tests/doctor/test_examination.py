@@ -10,7 +10,7 @@ from db.artwork import image_files
 from db.sql.connection import close_database
 from tests.doctor.complaints import complaint
 from worker import dispatch
-from worker.doctor import Finding, Severity, examine, mend
+from worker.doctor import Finding, Severity, examine, repair
 
 
 def test_sound_surroundings_without_a_fleet_have_only_that_to_complain_of(
@@ -95,4 +95,4 @@ def test_a_finding_as_json_has_no_function_in_it(prepared: Path) -> None:
 
 def test_only_what_has_a_fix_can_be_mended() -> None:
     with pytest.raises(ValueError, match="has no fix"):
-        mend(Finding("library", Severity.WARNING, "gone"))
+        repair(Finding("library", Severity.WARNING, "gone"))

@@ -8,7 +8,7 @@ import pytest
 from db import settings
 from db.scanning import scans
 from tests.doctor.complaints import complaint, complaints
-from worker.doctor import Severity, installation, mend
+from worker.doctor import Severity, installation, repair
 
 AS_USER = pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
 
@@ -21,7 +21,7 @@ def test_what_is_open_to_others_is_named_and_closed(prepared: Path, name: str) -
     assert found.severity is Severity.ERROR
     assert found.says == f"{prepared / name} is open to others (777)"
     assert found.remedy == f"chmod 700 {prepared / name}"
-    assert mend(found).done
+    assert repair(found).done
     assert complaints("permissions") == []
     assert (prepared / name).stat().st_mode & 0o777 == 0o700
 
@@ -32,9 +32,9 @@ def test_a_fix_that_fails_says_why(prepared: Path) -> None:
     socket.chmod(0o777)
     found = complaint("permissions")
     socket.unlink()
-    mended = mend(found)
-    assert not mended.done
-    assert mended.says == f"{socket}: No such file or directory"
+    repaired = repair(found)
+    assert not repaired.done
+    assert repaired.says == f"{socket}: No such file or directory"
 
 
 def test_folders_that_are_not_there_are_named(data_dir: Path) -> None:

@@ -7,7 +7,7 @@ from db.ledger import Quarantine
 from db.models import Album, EntityType, Kind, LedgerRow, State, Track, utc_now
 from tests.covers.library import Library
 from tests.doctor.complaints import complaint, complaints
-from worker.doctor import Severity, mend
+from worker.doctor import Severity, repair
 
 COVERS = {need.entity_type: need for need in ledger.NEEDS if need.kind is Kind.COVER}
 
@@ -67,7 +67,7 @@ def test_covers_that_were_never_asked_for_are_named_and_asked_for(library: Libra
         "1 track whose cover is missing in the ledger",
         "1 album whose cover is missing in the ledger",
     ]
-    assert all(mend(each).done for each in found.values())
+    assert all(repair(each).done for each in found.values())
     assert complaints("ledger") == []
     assert ledger.with_state(COVERS[EntityType.TRACK], [State.TODO]) == [track]
     assert ledger.with_state(COVERS[EntityType.ALBUM], [State.TODO]) == [Album.get().id]

@@ -13,7 +13,7 @@ from db.models import Artist, ArtistPicture, ChosenImage, EntityType, Image, Kin
 from jobs.covers import store
 from tests.covers.library import FRONT, Library, paint
 from tests.doctor.complaints import complaint, complaints
-from worker.doctor import Finding, Severity, examine, mend
+from worker.doctor import Finding, Severity, examine, repair
 
 RED, BLUE = paint("red"), paint("blue")
 
@@ -58,7 +58,7 @@ def test_old_files_without_row_are_named_and_deleted(library: Library) -> None:
     assert found.age is not None
     assert round(found.age / 3600) == 48
     assert f"originals/…/{digest}, 300/…/{digest}.jpg" in found.says
-    assert mend(found).says == "3 files without row deleted"
+    assert repair(found).says == "3 files without row deleted"
     assert library.stored() == kept
     assert all_is_well()
 
@@ -69,7 +69,7 @@ def test_a_young_file_without_row_is_spared(library: Library) -> None:
     found = pictures()
     assert found.count == 1
     aged(old, hours=1)  # stored again meanwhile
-    assert mend(found).says == "0 files without row deleted"
+    assert repair(found).says == "0 files without row deleted"
     assert young.exists()
     assert old.exists()
 
@@ -80,7 +80,7 @@ def test_a_file_without_row_that_a_job_has_just_found_is_spared(library: Library
     aged(store.original(digest), hours=48)
     found = pictures()
     store.put(RED)  # the job stores nothing, for it is there
-    assert mend(found).says == "0 files without row deleted"
+    assert repair(found).says == "0 files without row deleted"
     assert store.original(digest).read_bytes() == RED
 
 
@@ -90,7 +90,7 @@ def test_a_file_that_has_its_row_by_now_is_spared(library: Library) -> None:
     aged(store.original(digest), hours=48)
     found = pictures()
     Image.create(digest=digest, mime="image/jpeg", bytes=len(RED), fault="bad-picture: late")
-    assert mend(found).says == "0 files without row deleted"
+    assert repair(found).says == "0 files without row deleted"
     assert store.original(digest).exists()
 
 
@@ -117,7 +117,7 @@ def test_nothing_that_is_not_the_stores_is_deleted(library: Library, tmp_path: P
     (settings.images_dir() / "originals" / "00").symlink_to(elsewhere / "00")
     link = settings.images_dir() / "originals" / "ab" / "cd" / f"abcd{'0' * 60}"
     link.symlink_to(strangers[0])
-    assert mend(pictures()).says == "1 file without row deleted"
+    assert repair(pictures()).says == "1 file without row deleted"
     assert all(stranger.exists() for stranger in strangers)
     assert link.is_symlink()
 
@@ -134,7 +134,7 @@ def test_a_picture_without_file_is_named_and_made_again(library: Library, part: 
     assert found.severity is Severity.WARNING
     assert found.count == 1
     assert digest in found.says
-    assert mend(found).says == "3 covers and 1 embedded picture are to be made again"
+    assert repair(found).says == "3 covers and 1 embedded picture are to be made again"
     assert all_is_well()  # for it is to be made
     assert ledger.with_state(ledger.NEEDS[0], [State.TODO]) == [track]
     library.work()
@@ -148,7 +148,7 @@ def test_a_cover_from_a_file_beside_the_music_is_made_again(library: Library) ->
     library.image("A/cover.jpg", BLUE)
     library.work()
     store.original(store.digest_of(BLUE)).unlink()
-    assert mend(pictures()).says == "1 cover and 0 embedded pictures are to be made again"
+    assert repair(pictures()).says == "1 cover and 0 embedded pictures are to be made again"
     library.work()
     assert all_is_well()
     assert library.album_shows("A") == BLUE
@@ -159,16 +159,16 @@ def test_what_a_missing_track_alone_carries_is_not_asked_of_it(library: Library)
     library.work()
     tracks.mark_missing([track])
     store.original(store.digest_of(RED)).unlink()
-    assert mend(pictures()).says == "1 cover and 0 embedded pictures are to be made again"
+    assert repair(pictures()).says == "1 cover and 0 embedded pictures are to be made again"
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_lost_picture_that_nothing_uses_is_forgotten(library: Library) -> None:
     Image.create(digest="ab" * 32, mime="image/jpeg", width=1, height=1, bytes=1)
     image_files.originals_dir().mkdir(parents=True)
-    mended = mend(pictures())
-    assert mended.done
-    assert mended.says.endswith("1 row that nothing uses dropped")
+    repaired = repair(pictures())
+    assert repaired.done
+    assert repaired.says.endswith("1 row that nothing uses dropped")
     assert Image.select().count() == 0
     assert all_is_well()
 
@@ -179,7 +179,7 @@ def test_a_lost_picture_that_the_user_chose_is_not_forgotten(library: Library) -
         entity_type=EntityType.ALBUM, entity_id=library.album("A"), image=image, source_path="/x"
     )
     image_files.originals_dir().mkdir(parents=True)
-    mend(pictures())
+    repair(pictures())
     assert ChosenImage.get().image.digest == image.digest
 
 
@@ -188,7 +188,7 @@ def test_a_lost_picture_of_an_artist_is_asked_for_again(library: Library) -> Non
     artist = Artist.create(name="A")
     ArtistPicture.create(artist=artist, role="logo", rank=0, path="/x", digest=digest)
     image_files.originals_dir().mkdir(parents=True)
-    assert mend(pictures()).says == "0 covers and 1 embedded picture are to be made again"
+    assert repair(pictures()).says == "0 covers and 1 embedded picture are to be made again"
     row = library.ledger(Kind.PICTURE, EntityType.ARTIST, artist.id)
     assert row.state == State.TODO
     assert all_is_well()  # for it is to be made

@@ -5,7 +5,7 @@ import pytest
 from db import settings
 from tests.doctor.complaints import complaint, complaints
 from tests.doctor.supervised import ESSENTIAL, FAILS, FATAL, STOPPED, Supervise, until
-from worker.doctor import Severity, examine, mend
+from worker.doctor import Severity, examine, repair
 
 
 def test_a_supervisord_whose_programs_all_run_is_well(supervise: Supervise) -> None:
@@ -23,7 +23,7 @@ def test_a_program_that_was_given_up_is_named_with_the_reason_and_started(
     assert found.says.startswith("covers-1 is FATAL, last started ")
     assert found.says.endswith(" (out of luck)")
     assert found.remedy == "see `fleet logs covers-1`, then `fleet up`"
-    assert mend(found).says == "covers-1 is starting"
+    assert repair(found).says == "covers-1 is starting"
     log = settings.run_dir() / "covers-1.log"
     until(lambda: log.read_text().count("out of luck") == 2)
 
@@ -44,7 +44,7 @@ def test_a_program_that_was_stopped_is_a_warning_and_started(supervise: Supervis
     supervise(ESSENTIAL | {"covers-1": STOPPED}, "covers-1", "STOPPED")
     found = complaint("programs")
     assert (found.severity, found.says) == (Severity.WARNING, "covers-1 is STOPPED")
-    assert mend(found).done
+    assert repair(found).done
     assert complaints("programs") == []
 
 
@@ -57,4 +57,4 @@ def test_a_fleet_without_what_it_cannot_do_without_is_an_error(
     found = {each.says.split(":")[0]: each for each in complaints("programs")}
     assert list(found) == [f"{other} is STOPPED", f"supervisord does not know {name}"]
     assert {each.severity for each in found.values()} == {Severity.ERROR}
-    assert mend(found[f"{other} is STOPPED"]).done
+    assert repair(found[f"{other} is STOPPED"]).done

@@ -11,7 +11,7 @@ from rq.serializers import JSONSerializer
 
 from tests.doctor.complaints import complaint, complaints
 from worker import dispatch
-from worker.doctor import Severity, examine, mend
+from worker.doctor import Severity, examine, repair
 from worker.queues import Place, pause, sizes
 
 COVERS = "deferred_covers"
@@ -89,18 +89,18 @@ def test_a_queue_that_queues_toml_does_not_know_is_named_and_its_jobs_are_rescue
     assert found.severity is Severity.ERROR
     assert found.says.startswith("old_covers holds 2 jobs, and queues.toml does not know it")
     assert "`fleet queue move old_covers QUEUE`" in found.remedy
-    mended = mend(found)
-    assert mended.done
-    assert mended.says == f"1 job of old_covers moved to {COVERS}; 1 that no queue takes stay"
+    repaired = repair(found)
+    assert repaired.done
+    assert repaired.says == f"1 job of old_covers moved to {COVERS}; 1 that no queue takes stay"
     assert sizes([COVERS])[COVERS][Place.WAITING] == 1
     assert complaint("queues").count == 1
 
 
 def test_jobs_that_no_queue_takes_are_left_where_they_are(server: redis.Redis) -> None:
     queue = stranded(server, "jobs.covers.gone")
-    mended = mend(complaint("queues"))
-    assert not mended.done
-    assert mended.says == "no queue takes any of the 1 job of old_covers"
+    repaired = repair(complaint("queues"))
+    assert not repaired.done
+    assert repaired.says == "no queue takes any of the 1 job of old_covers"
     assert queue.count == 1
 
 

@@ -11,7 +11,7 @@ import redis
 
 from tests.doctor.complaints import complaint, complaints
 from worker import dispatch
-from worker.doctor import Severity, examine, mend
+from worker.doctor import Severity, examine, repair
 from worker.redis.connection import connect
 from worker.redis.valkey import binary
 
@@ -91,8 +91,8 @@ def test_the_fleets_own_redis_is_set_right(
     own_server: redis.Redis, changing: redis.Redis, name: str, wrong: str, right: str
 ) -> None:
     changing.config_set(name, wrong)
-    mended = mend(complaint("redis"))
-    assert (mended.done, mended.says) == (True, f"{name} is {right} now")
+    repaired = repair(complaint("redis"))
+    assert (repaired.done, repaired.says) == (True, f"{name} is {right} now")
     assert complaints("redis") == []
 
 

@@ -15,7 +15,7 @@ from worker.doctor import Severity
         ("FLEET_ARTIST_IMAGES", "artist.*, artist.*", "stands there twice", "write it once"),
         ("FLEET_PROVIDERS", "deezr", "names 'deezr', which is no provider", "did you mean deezer?"),
         ("FLEET_PROVIDERS", "lastfm", "lastfm, which needs a key", "set FLEET_LASTFM_KEY"),
-        ("FLEET_PROVIDERS", "wikidata", "wants to know who asks", "set FLEET_CONTACT"),
+        ("FLEET_PROVIDERS", "wikidata", "demands a contact", "set FLEET_CONTACT"),
         ("FLEET_CONTACT", "me", "FLEET_CONTACT is 'me'", "write a mail address"),
         ("FLEET_PROVIDER_URLS", "dezer=http://d", "which is no service", "did you mean deezer?"),
         ("FLEET_PROVIDER_PACES", "deezer=1", "FLEET_PROVIDER_URLS does not", "leave it out"),

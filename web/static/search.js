@@ -47,7 +47,7 @@ export function followSearch(input, awaitPictures) {
       if (!answer.ok || answer.redirected) return show(false);
       list.innerHTML = await answer.text(); // a piece of a page of ours, escaped there
     } catch (error) {
-      if (error.name !== "AbortError") show(false); // the page is away: Enter will say so
+      if (error.name !== "AbortError") show(false); // the web UI does not answer: Enter will show it
       return;
     }
     awaitPictures(list);

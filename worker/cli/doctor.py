@@ -1,11 +1,11 @@
-"""`fleet doctor`: what is wrong, how bad it is, and how to mend it."""
+"""`fleet doctor`: faults, their severity, and how to repair them."""
 
 import json
 from collections.abc import Iterable, Sequence
 
 import click
 
-from worker.doctor import Finding, Mended, Severity, examine, mend
+from worker.doctor import Finding, Repair, Severity, examine, repair
 from worker.errors import ExitCode
 
 _MARKS = {Severity.ERROR: "ERROR", Severity.WARNING: "warn ", Severity.OK: "ok   "}
@@ -48,7 +48,7 @@ def doctor(context: click.Context, as_json: bool, quick: bool, fix: bool, dry_ru
         _announce(fixable, as_json)
     elif fixable and fix:
         for each in fixable:
-            _report(mend(each), as_json)
+            _report(repair(each), as_json)
         findings = list(examine(quick=quick))
     _show(findings, as_json)
     worst = {each.severity for each in findings}
@@ -59,7 +59,7 @@ def doctor(context: click.Context, as_json: bool, quick: bool, fix: bool, dry_ru
 
 
 def _announce(fixable: Iterable[Finding], as_json: bool) -> None:
-    """Say what would be mended."""
+    """Print what would be repaired."""
     for each in fixable:
         fix = each.fix.says if each.fix else ""
         if as_json:
@@ -68,16 +68,16 @@ def _announce(fixable: Iterable[Finding], as_json: bool) -> None:
             click.echo(f"would {each.check}: {fix}")
 
 
-def _report(mended: Mended, as_json: bool) -> None:
-    """Say how mending something went."""
-    check, fix = mended.finding.check, mended.finding.fix
+def _report(repaired: Repair, as_json: bool) -> None:
+    """Print the outcome of a repair."""
+    check, fix = repaired.finding.check, repaired.finding.fix
     says = fix.says if fix else ""
     if as_json:
-        _print_json({"check": check, "fix": says, "done": mended.done, "says": mended.says})
-    elif mended.done:
-        click.echo(f"fixed {check}: {mended.says}")
+        _print_json({"check": check, "fix": says, "done": repaired.done, "says": repaired.says})
+    elif repaired.done:
+        click.echo(f"fixed {check}: {repaired.says}")
     else:
-        click.echo(f"FAILED {check}: could not {says}: {mended.says}")
+        click.echo(f"FAILED {check}: could not {says}: {repaired.says}")
 
 
 def _show(findings: Sequence[Finding], as_json: bool) -> None:
@@ -95,7 +95,7 @@ def _show(findings: Sequence[Finding], as_json: bool) -> None:
 
 
 def _sum_up(findings: Iterable[Finding]) -> None:
-    """The last line, on stderr: how many, and how many of them can be mended by themselves."""
+    """The last line, on stderr: how many, and how many of them `--fix` repairs."""
     wrong = [each for each in findings if each.severity is not Severity.OK]
     errors = sum(each.severity is Severity.ERROR for each in wrong)
     fixable = sum(each.fix is not None for each in wrong)

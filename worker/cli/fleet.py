@@ -148,7 +148,7 @@ def explained(error: Exception) -> ExplainedError:
 
 
 def _from_library(error: Exception) -> ExplainedError:
-    """Errors of Redis and the database in the middle of their use, and what nobody foresaw."""
+    """Errors of Redis and the database in the middle of their use, and unforeseen ones."""
     kind, text = type(error), (str(error).splitlines() or [""])[0]
     package = kind.__module__.partition(".")[0]
     if package == "redis":

@@ -79,7 +79,7 @@ def pause(name: str, yes: bool, dry_run: bool) -> None:
         click.echo(f"Would pause {name}, in which {_jobs(waiting)} wait")
     elif agreed(f"Pause {name}, in which {_jobs(waiting)} wait?", yes):
         queues.pause(name)
-        click.echo(f"Paused {name}; `fleet queue resume {name}` goes on with it")
+        click.echo(f"Paused {name}; `fleet queue resume {name}` resumes it")
 
 
 @queue.command(

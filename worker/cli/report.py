@@ -1,4 +1,4 @@
-"""`fleet report`: how the fleet fared, and how on the day before."""
+"""`fleet report`: the daily health report, compared with the one before."""
 
 import json
 

@@ -126,8 +126,8 @@ def _of(stage: Stage) -> str:
     return f"{stage.done}" if stage.total is None else f"{stage.done}/{stage.total}"
 
 
-_LOOK_EVERY = 0.3
-_RING_AFTER = 3.0
+_POLL_SECONDS = 0.3
+_ENQUEUE_AFTER = 3.0
 """Seconds without progress, though work is left, after which reconcile is enqueued."""
 _PATIENCE = 15
 """Seconds of the same after which a scan counts as stopped."""
@@ -177,7 +177,7 @@ def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
 
 
 def _leave(stop: bool, started_here: bool) -> None:
-    """Stop the fleet, or say that it goes on."""
+    """Stop the fleet, or say that it keeps running."""
     if stop:
         control.stop(say)
     elif started_here:
@@ -211,7 +211,7 @@ def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
     except KeyboardInterrupt:
         if follower is None:
             raise
-        say("The scan goes on: `fleet status --watch` shows it, `fleet down` stops it.")
+        say("The scan continues: `fleet status --watch` shows it, `fleet down` stops it.")
         return ExitCode.INTERRUPTED
     summary = follower.summary(time.monotonic() - begun)
     if last.fault and not summary.found:
@@ -242,7 +242,7 @@ def _start(root: str, deep: bool) -> int:
 
 
 def _running(root: str) -> int | None:
-    """The scan of this root that goes on, if there is one."""
+    """The running scan of this root, if there is one."""
     unfinished = scans.unfinished(root)
     if unfinished is None or Follower([unfinished.id]).poll().idle:
         return None
@@ -265,21 +265,21 @@ def _follow(follower: Follower) -> ScanProgress:
                 if progress.given_up and (failure := follower.failure()):
                     raise FleetStoppedShortError(_failed(failure))
                 return progress
-            patience.look(progress)
+            patience.note(progress)
             time.sleep(
-                max(_LOOK_EVERY, 4 * (time.monotonic() - begun))
+                max(_POLL_SECONDS, 4 * (time.monotonic() - begun))
             )  # large libraries count long
 
 
 class _Patience:
-    """Notices that nothing goes on, though work is left."""
+    """Notices that nothing progresses, though work is left."""
 
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
         self._busy_at = time.monotonic()
         self._enqueued = False
 
-    def look(self, progress: ScanProgress) -> None:
+    def note(self, progress: ScanProgress) -> None:
         """Take note. Raises FleetStoppedShortError when there is nothing left to wait for."""
         stranded = self._follower.stranded()
         if not progress.idle and not stranded:
@@ -291,7 +291,7 @@ class _Patience:
                 f"the queue {stranded} holds jobs, and no live worker consumes it — "
                 f"see `fleet logs {program}`, then `fleet up`"
             )
-        if not stranded and idle > _RING_AFTER:
+        if not stranded and idle > _ENQUEUE_AFTER:
             self._wake(idle)
 
     def _wake(self, idle: float) -> None:

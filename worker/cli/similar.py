@@ -1,4 +1,4 @@
-"""`fleet similar` and `fleet path`: more like this, and a way from one song to another."""
+"""`fleet similar` and `fleet path`: nearest neighbours of a track, and paths between two."""
 
 import json
 import os

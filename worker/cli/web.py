@@ -49,14 +49,14 @@ def web(listen: str | None, where: bool) -> None:
 
 
 def _supervised() -> web_address.Page | None:
-    """What the page of the running fleet has said; None when there is none."""
+    """What the web UI of the running fleet has published; None when there is none."""
     page = web_address.published()
     is_alive = page is not None and any(each.pid == page.pid for each in control.processes())
     return page if is_alive else None
 
 
 def _serve(address: web_address.WebAddress) -> NoReturn:
-    """Become the page: what `fleet` is made of does not import it."""
+    """Become the web UI, which no module of `fleet` imports."""
     os.execv(sys.executable, [sys.executable, "-m", "web", "--listen", address.text])
 
 

@@ -62,7 +62,7 @@ def topology() -> Topology:
 
 
 def reload_topology() -> None:
-    """Go by queues.toml as it is now. Raises TopologyError, and goes by the old one then."""
+    """Reload queues.toml. Raises TopologyError, and keeps the old topology then."""
     load()
     topology.cache_clear()
 

@@ -3,7 +3,7 @@
 One subject a file. `fleet doctor` and the web UI use these functions.
 """
 
-from worker.doctor.examination import Mended, examine, mend
+from worker.doctor.examination import Repair, examine, repair
 from worker.doctor.findings import Finding, Fix, Severity
 
-__all__ = ["Finding", "Fix", "Mended", "Severity", "examine", "mend"]
+__all__ = ["Finding", "Fix", "Repair", "Severity", "examine", "repair"]

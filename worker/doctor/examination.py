@@ -78,7 +78,7 @@ def _is_broken(findings: Iterable[Finding]) -> bool:
     return any(each.severity is Severity.ERROR for each in findings)
 
 
-class Mended(NamedTuple):
+class Repair(NamedTuple):
     """How a fix went."""
 
     finding: Finding
@@ -87,12 +87,12 @@ class Mended(NamedTuple):
     """What was done, or why it could not be."""
 
 
-def mend(finding: Finding) -> Mended:
+def repair(finding: Finding) -> Repair:
     """Apply the fix of a finding that has one."""
     if finding.fix is None:
         raise ValueError(f"the finding {finding.says!r} has no fix")
     try:
-        return Mended(finding, True, finding.fix.apply())
+        return Repair(finding, True, finding.fix.apply())
     except FAULTS as error:
         fact, _ = fact_and_remedy(error)
-        return Mended(finding, False, fact)
+        return Repair(finding, False, fact)

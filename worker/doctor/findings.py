@@ -48,7 +48,7 @@ class Finding:
     fix: Fix | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """For machines: everything but the function that mends it."""
+        """For machines: everything but the function of the fix."""
         return {
             "check": self.check,
             "severity": self.severity.value,

@@ -44,7 +44,7 @@ def programs() -> Iterator[Finding]:
 
 
 def _down(process: ProcessInfo) -> Finding:
-    """A process that does not run. One that supervisord goes on to start needs another remedy."""
+    """A process that does not run. One that supervisord keeps starting needs another remedy."""
     age = None if process.since is None else max(0.0, time.time() - process.since)
     since = "" if age is None else f", last started {time_span(age)} ago"
     danger = f": {_ESSENTIAL[process.name]}" if process.name in _ESSENTIAL else ""
@@ -92,7 +92,7 @@ _PREFIX = "rq:worker:"
 
 
 def workers(topology: Topology) -> Iterator[Finding]:
-    """Whether every living worker goes by this topology."""
+    """Whether every living worker has this topology."""
     digests = _digests()
     outdated = sorted(name for name, digest in digests.items() if digest != topology.digest)
     if outdated:
@@ -129,7 +129,7 @@ _QUEUES = "queues"
 
 
 def queues(topology: Topology) -> Iterator[Finding]:
-    """Every queue that holds jobs which nobody takes, or not soon enough."""
+    """Every queue whose jobs no worker takes, or not soon enough."""
     faults = [
         finding
         for status in statuses()

@@ -1,4 +1,4 @@
-"""Redis or Valkey: that it answers, keeps what it is given, and talks only to whom it should."""
+"""Checks of Redis or Valkey: that it answers, keeps its data, and is closed to strangers."""
 
 import ipaddress
 import socket
@@ -102,7 +102,7 @@ def reach() -> Finding:
 
 
 def _open_addresses(connection: redis.Redis) -> str:
-    """Where beyond this machine the server lets anybody in; "" for nowhere."""
+    """Where the server is open to other machines; "" for nowhere."""
     port = _config(connection, "port")
     if "0" == port == (_config(connection, "tls-port") or "0"):
         return ""

@@ -33,6 +33,6 @@ def settings() -> Iterator[Finding]:
         except (SettingError, BadInputError) as error:
             is_sound = False
             fact, remedy = fact_and_remedy(error)
-            yield Finding("settings", Severity.ERROR, fact, remedy or "mend it")
+            yield Finding("settings", Severity.ERROR, fact, remedy or "correct it")
     if is_sound:
         yield Finding("settings", Severity.OK, "every setting can be used")

@@ -67,7 +67,7 @@ _FLEET_SECONDS = 120
 
 
 def hold_fleet() -> AbstractContextManager[None]:
-    """Hold the fleet meanwhile. Raises LockTakenError when another `fleet` goes on holding it."""
+    """Hold the fleet meanwhile. Raises LockTakenError when another `fleet` keeps holding it."""
     return hold(settings.run_dir() / "up.lock", _FLEET_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""How each queue fared since the report of the day before: what the daily health report says."""
+"""The daily health report: statistics of each queue since the report of the day before."""
 
 from collections import defaultdict
 from datetime import datetime

@@ -33,7 +33,7 @@ from worker.topology.slots import program_of, registered_name
 PATIENCE = 30.0
 """Seconds that the first job of a program must have waited before it gets a process."""
 DWELL = 180.0
-"""Seconds that a process stays where it was started: three looks. Its start costs a second."""
+"""Seconds that a process stays where it was started: three runs. Its start costs a second."""
 SPARED = 10.0
 """Seconds of work that may be lost: a stopping worker puts its job back, which then restarts."""
 OLDER = 2.0

@@ -1,4 +1,4 @@
-"""The job as the fleet sees it: what is in Redis is not trusted, and runs only if it is routed."""
+"""The job of the fleet: it does not trust Redis, and runs only functions that are routed."""
 
 import zlib
 from typing import Any

@@ -127,7 +127,7 @@ class FleetWorker(SimpleWorker):
         try:
             dispatch.reload_topology()
         except TopologyError as error:
-            self.log.error("%s goes on as before: %s", self.name, error)
+            self.log.error("%s keeps its topology: %s", self.name, error)
         else:
             self._beaten = float("-inf")  # says so with its next heartbeat
 

@@ -55,7 +55,7 @@ class Taker:
         self._holder = holder
         self._ending: list[Any] = [""]
         self.suspended = False
-        """Whether the last look met a fleet that `rq suspend` has stopped."""
+        """Whether the last poll met a fleet that `rq suspend` has stopped."""
         self._paused = False
 
     def end(self, job_id: str, commands: Pipeline) -> None:

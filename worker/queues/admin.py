@@ -108,7 +108,7 @@ def _afresh(queue: Queue) -> Change:
 
 
 def _fault(entry: Entry) -> str:
-    """Why a job of the failed ones is none: somebody else has put it to work meanwhile."""
+    """Why a job of the failed ones is not failed: it was enqueued again meanwhile."""
     if entry.job is not None:
         status = entry.job.get_status(refresh=False)
         return "" if status in _RETRYABLE else f"it is {status.value}, though listed as failed"

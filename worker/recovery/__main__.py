@@ -58,7 +58,7 @@ def enqueue_due(connection: redis.Redis) -> None:
 
 
 UNSEEN = "unseen"
-"""What ends a process of which nobody knows more."""
+"""How a process ended of which nothing more is known."""
 _TAIL = 64 * 1024
 _LOG_SECONDS = 0.2
 """Seconds. The event of an exit is sent a moment before its line is written."""
@@ -68,13 +68,13 @@ def cause_of_exit(process: str, pid: int) -> str:
     """How the process of that name and id ended: SIGKILL, exit 1; UNSEEN when nothing shows it."""
     deadline = time.monotonic() + _LOG_SECONDS
     while True:
-        found = _look(process, pid)
+        found = _last_end(process, pid)
         if found or time.monotonic() > deadline:
             return found or UNSEEN
         time.sleep(0.01)
 
 
-def _look(process: str, pid: int) -> str | None:
+def _last_end(process: str, pid: int) -> str | None:
     try:
         with (settings.run_dir() / "supervisord.log").open("rb") as log:
             log.seek(0, 2)
@@ -92,10 +92,10 @@ def _look(process: str, pid: int) -> str | None:
     return f"exit {ended[1]}" if ended[1].isdigit() else ended[1]
 
 
-LOOKS = 12
-"""So many looks, one every five seconds, without a heartbeat."""
+POLLS = 12
+"""Polls, one every five seconds, without a heartbeat."""
 _REGULAR = 15.0
-"""Seconds between two looks that follow each other."""
+"""Seconds between two polls that follow each other."""
 
 
 class Silence:
@@ -105,15 +105,15 @@ class Silence:
         self._seen: dict[str, tuple[int, int]] = {}
         self._looked = float("-inf")
 
-    def look(self, beats: Mapping[str, int]) -> set[str]:
+    def poll(self, beats: Mapping[str, int]) -> set[str]:
         """Take note of the heartbeats so far, and return the places that are silent."""
         if time.monotonic() - self._looked > _REGULAR:
             self.forget()
         self._looked = time.monotonic()
         for place, count in beats.items():
-            before, looks = self._seen.get(place, (count, 0))
-            self._seen[place] = (count, looks + 1 if before == count else 0)
-        return {place for place in beats if self._seen[place][1] >= LOOKS}
+            before, polls = self._seen.get(place, (count, 0))
+            self._seen[place] = (count, polls + 1 if before == count else 0)
+        return {place for place in beats if self._seen[place][1] >= POLLS}
 
     def forget(self) -> None:
         """Start over: earlier polls do not count."""
@@ -158,7 +158,7 @@ class Recovery:
             unregister(self._connection, self._own)
 
     def _of_silent_places(self) -> None:
-        silent = self._silence.look(beats(self._connection))
+        silent = self._silence.poll(beats(self._connection))
         for each in holders(self._connection):
             if each.place in silent and each.is_alive() is not True:
                 recover(self._connection, each, self._own, _GONE)

@@ -1,4 +1,4 @@
-"""Where Redis is. Light: nothing here needs a Redis client."""
+"""The address of Redis. Light: this imports no Redis client."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Who holds jobs: every worker process, whether it lives, and the list of what it has taken.
+"""The holders of jobs: every worker process, whether it lives, and the list of its jobs.
 
 A process is known by its worker's name, its process id and when it was started, so neither a
 successor in the same slot nor another process with the same id is taken for it. It lives in a

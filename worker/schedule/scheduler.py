@@ -25,7 +25,7 @@ from worker.topology import Schedule
 from worker.topology.slots import slot_name
 
 _LONGEST_SLEEP = 60.0
-"""Seconds; the machine's clock may be put right meanwhile."""
+"""Seconds; the machine's time may be corrected meanwhile."""
 
 
 class ScheduledJob(CronJob):
@@ -86,7 +86,9 @@ class FleetScheduler(CronScheduler):
             schedule.name, standing, now, partial(_enqueue, schedule, before)
         ):
             return False
-        self.log.info("%s: %s", schedule.name, f"{before.id} goes on" if before else "enqueued")
+        self.log.info(
+            "%s: %s", schedule.name, f"{before.id} still waits or runs" if before else "enqueued"
+        )
         return True
 
 

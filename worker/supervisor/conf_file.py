@@ -37,7 +37,7 @@ _TRIES = 1_000_000_000
 """Never given up: what killed a process, or kept it from starting, may end at any time."""
 
 _FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
-"""Or glibc keeps a heap for each thread of the page."""
+"""Or glibc keeps a heap for each thread of the web UI."""
 
 _Settings = Mapping[str, str | int]
 
@@ -51,7 +51,7 @@ def render(
     """The text of a supervisord.conf that runs the whole fleet.
 
     `processes` says how many worker processes a program has; one that it does not name has what
-    queues.toml says. `scaled` are the programs of which the owner has said so.
+    queues.toml says. `scaled` are the programs that the user has scaled.
     """
     header = f"{instance.header}\n\n{topology_line(topology)}"
     if scaled:
@@ -62,7 +62,7 @@ def render(
 
 
 SCALED = "scaled by `fleet scale`: "
-"""Begins the line of the header that names the programs of which the owner said how many."""
+"""Begins the line of the header that names the programs that the user has scaled."""
 
 
 def topology_line(topology: Topology) -> str:
@@ -228,7 +228,7 @@ def read() -> str:
 
 
 def replace(text: str) -> None:
-    """Write the file; whoever reads it meanwhile finds the old or the new text, whole."""
+    """Write the file atomically: a reader finds the old or the new text, whole."""
     new = path().with_suffix(".new")
     new.write_text(text, encoding="utf-8")
     new.replace(path())
@@ -262,7 +262,7 @@ def process_counts(text: str) -> dict[str, int]:
 
 
 def scaled_programs(text: str) -> set[str]:
-    """The programs of a rendered text that `fleet scale` has said the number of."""
+    """The programs of a rendered text that `fleet scale` has scaled."""
     begin = f"; {SCALED}"
     lines = (line for line in text.splitlines() if line.startswith(begin))
     return {name for line in lines for name in line.removeprefix(begin).split()}

@@ -84,7 +84,7 @@ def stop(say: Say = lambda _: None) -> bool:
 
 
 def is_outdated() -> bool:
-    """Whether the fleet that is up goes by another queues.toml, or an earlier state of it.
+    """Whether the running fleet has another queues.toml, or an earlier version of it.
 
     Ignores one that was not started by `fleet up`. Raises TopologyError.
     """

@@ -1,4 +1,4 @@
-"""What a supervisord.conf says of the machine it is for.
+"""The parts of a supervisord.conf that depend on the machine.
 
 The committed file is for the default instance and for any machine: its paths are relative to HOME
 and to the file. Every other instance has a file of its own, with absolute paths.
@@ -34,7 +34,7 @@ class Instance:
     embedded_redis: bool
     """Whether supervisord runs a Valkey."""
     web: str
-    """HOST:PORT where the page listens; empty when it is off."""
+    """HOST:PORT where the web UI listens; empty when it is off."""
     watch: Mapping[str, str]
     """The FLEET_WATCH… settings; empty when no folder is watched."""
     header: str

@@ -44,11 +44,11 @@ class Follower:
         """Start at the present end of `file`, which need not exist yet."""
         self.file = file
         self._rest = b""
-        self._inode, self._position = self._look()
+        self._inode, self._position = self._stat()
 
     def new_lines(self) -> Iterator[str]:
         """The lines that were completed since the last call."""
-        inode, size = self._look()
+        inode, size = self._stat()
         if inode != self._inode or size < self._position:
             self._inode, self._position = inode, 0
         if size == self._position:
@@ -61,7 +61,7 @@ class Follower:
         for line in lines:
             yield line.decode("utf-8", "backslashreplace")
 
-    def _look(self) -> tuple[int, int]:
+    def _stat(self) -> tuple[int, int]:
         """The file's inode and size; zeros when there is none."""
         try:
             status = self.file.stat()

@@ -61,7 +61,7 @@ class Change:
 
     topology: Topology
     old: str
-    """The text that supervisord goes by."""
+    """The text of supervisord's configuration."""
     new: str
     rereads: bool
     """Whether the workers that keep running are to reread queues.toml."""
@@ -100,7 +100,7 @@ def reloaded() -> Change:
     """What taking up queues.toml as it is now would change.
 
     Raises TopologyError with every fault of it, and BadInputError when the fleet is not up, when it
-    goes by another file or other settings, and when jobs would be left without a consumer.
+    runs by another file or other settings, and when jobs would be left without a consumer.
     """
     topology = load()
     require_up()
@@ -136,8 +136,8 @@ def scaled(program: str, count: int) -> Change:
 def rebalanced(topology: Topology, conf: str, changes: Mapping[str, int]) -> Change:
     """What would change when each of these programs had so many processes more, or fewer.
 
-    `conf` is the text that supervisord goes by, of this topology. Raises BadInputError for other
-    settings, and when a queue would be left without a consumer.
+    `conf` is the text of supervisord's configuration, of this topology. Raises BadInputError for
+    other settings, and when a queue would be left without a consumer.
     """
     counts = _counts(topology, conf)
     counts |= {name: counts[name] + change for name, change in changes.items()}
@@ -152,7 +152,7 @@ def running_counts() -> dict[str, int]:
 
 
 def own_text(topology: Topology) -> str:
-    """The supervisord.conf that the fleet goes by.
+    """The supervisord.conf of the running fleet.
 
     Raises BadInputError when the fleet is not up, or the text is not made of this topology.
     """
@@ -160,20 +160,20 @@ def own_text(topology: Topology) -> str:
     text = conf_file.read()
     if not conf_file.is_of(text, topology):
         raise BadInputError(
-            f"{topology.path} is not what the fleet goes by any more — `fleet reload` first"
+            f"the fleet runs by an earlier version of {topology.path} — `fleet reload` first"
         )
     return text
 
 
 def require_up() -> None:
-    """Raise BadInputError unless the fleet is up and goes by the data folder's file."""
+    """Raise BadInputError unless the fleet is up and runs by the data folder's file."""
     if not is_up():
         raise BadInputError("the fleet is not up — `fleet up` starts it as queues.toml says")
     with supervisord() as rpc:
         pid = rpc.getPID()
     if not conf_file.is_own(pid):
         raise BadInputError(
-            f"the fleet goes by another file than {conf_file.path()}, for it was started as "
+            f"the fleet runs by another file than {conf_file.path()}, for it was started as "
             f"`{' '.join(conf_file.command_line(pid))}` — `fleet down`, then `fleet up`"
         )
 

@@ -1,4 +1,4 @@
-"""Talking to the supervisord of this data folder, over its unix socket."""
+"""XML-RPC calls to the supervisord of this data folder, over its unix socket."""
 
 import http.client
 import socket

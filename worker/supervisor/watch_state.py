@@ -1,4 +1,4 @@
-"""Watching as the settings say, and as the program `watch` says how it goes."""
+"""The settings of the watcher, and the state that the program `watch` publishes."""
 
 import json
 import os
@@ -31,7 +31,7 @@ class WatchedRoot(NamedTuple):
 
 
 class WatchState(NamedTuple):
-    """What the program `watch` has said last."""
+    """What the program `watch` has published last."""
 
     pid: int
     roots: list[WatchedRoot]
@@ -43,7 +43,7 @@ def is_on() -> bool:
 
 
 def environment() -> dict[str, str]:
-    """The settings that the program `watch` goes by; none when it is off.
+    """The settings of the program `watch`; none when it is off.
 
     Raises BadInputError and SettingError for values that mean nothing.
     """
@@ -113,7 +113,7 @@ def withdraw() -> None:
 
 
 def published() -> WatchState | None:
-    """What the watcher of this data folder said last. It may have been killed since."""
+    """What the watcher of this data folder published last. It may have been killed since."""
     try:
         pid, watched = json.loads(_file().read_text(encoding="utf-8"))
         return WatchState(pid, [WatchedRoot(*each) for each in watched])
@@ -122,7 +122,7 @@ def published() -> WatchState | None:
 
 
 def running() -> WatchState | None:
-    """What the watcher of the fleet that is up has said; None when there is none."""
+    """What the watcher of the running fleet has published; None when there is none."""
     standing = published()
     lives = standing is not None and any(each.pid == standing.pid for each in processes())
     return standing if lives else None

@@ -1,4 +1,4 @@
-"""Where the page listens, as the settings say, and where the one that runs can be reached."""
+"""The address of the web UI by the settings, and the URL of the running one."""
 
 import ipaddress
 import json
@@ -58,7 +58,7 @@ class Page(NamedTuple):
 
 
 def configured() -> WebAddress | None:
-    """What FLEET_WEB says; None when the page is off.
+    """The address of FLEET_WEB; None when the web UI is off.
 
     Raises BadInputError for what is no address, and for one that others can reach when there is no
     password.
@@ -72,7 +72,7 @@ def configured() -> WebAddress | None:
 
 
 def default() -> WebAddress:
-    """Where the page listens when FLEET_WEB is unset."""
+    """Where the web UI listens when FLEET_WEB is unset."""
     setting = next(each for each in settings.SETTINGS if each.name == "FLEET_WEB")
     return parsed(setting.default)
 
@@ -117,7 +117,7 @@ def withdraw() -> None:
 
 
 def published() -> Page | None:
-    """What the supervised page of this data folder said last. It may have been killed since."""
+    """What the web UI of this data folder published last. It may have been killed since."""
     try:
         return Page(**json.loads(_file().read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -125,7 +125,7 @@ def published() -> Page | None:
 
 
 def page_of(pid: int) -> Page | None:
-    """What the page that is process `pid` has said; None when it has said nothing yet."""
+    """What the web UI of process `pid` has published; None when it has not yet."""
     page = published()
     return page if page is not None and page.pid == pid else None
 

@@ -14,7 +14,7 @@ from worker.phrases import did_you_mean
 
 
 class Fault(NamedTuple):
-    """Where (table.key, or a file and line), what is wrong, and how to mend it."""
+    """Where (table.key, or a file and line), what is wrong, and the remedy."""
 
     where: str
     reason: str
