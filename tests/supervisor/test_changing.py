@@ -172,7 +172,7 @@ def test_a_queue_is_not_left_without_a_process_even_when_it_is_empty(
     assert run(["scale", "art", "0", "--yes"]) == ExitCode.BAD_INPUT
     told = capsys.readouterr().err
     assert "no other program than art consumes pictures, which holds 0 jobs" in told
-    assert "`fleet queue pause pictures` lets it rest" in told
+    assert "`fleet queue pause pictures` pauses it" in told
     assert (pids(), conf_file.read()) == (before, text)
 
 
