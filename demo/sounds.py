@@ -16,7 +16,7 @@ Scale = tuple[int, ...]
 """Semitones above the tonic."""
 
 RATE = 22_050
-"""Samples a second, unless told otherwise."""
+"""Samples a second, by default."""
 MAJOR: Scale = (0, 2, 4, 5, 7, 9, 11)
 MINOR: Scale = (0, 2, 3, 5, 7, 8, 10)
 SCALES = {"major": MAJOR, "minor": MINOR}

@@ -220,9 +220,7 @@ _ROLES = {
 def _check_role(entity_type: EntityType, entity_id: int, role: str) -> None:
     """Raise NoSuchRoleError unless there is such an album or artist, and it can show this."""
     if not entity_exists(entity_type, entity_id):
-        raise NoSuchRoleError(
-            f"there is no {entity_type} {entity_id} — look it up in the database"
-        )
+        raise NoSuchRoleError(f"there is no {entity_type} {entity_id} — look it up in the database")
     if role not in _ROLES[entity_type]:
         of_artists = ", ".join(ARTIST_ROLES)
         known = "disc-1, disc-2 …" if entity_type is EntityType.ALBUM else of_artists
