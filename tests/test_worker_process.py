@@ -20,7 +20,7 @@ from db.sql.connection import close_database, open_database
 from db.sql.schema import migrate
 from worker import dispatch
 from worker.errors import JobTooLargeError, UnknownJobError
-from worker.process.fleet_job import FleetJob, fetch
+from worker.process.fleet_job import FleetJob
 from worker.process.fleet_worker import FleetWorker
 from worker.process.requeue import MOST_DEATHS, RECOVERED, RECOVERIES, claim, recover
 from worker.process.take import PAUSED
@@ -40,6 +40,12 @@ def worker(queues: redis.Redis, data_dir: Path) -> FleetWorker:
 
 def work_off(worker: FleetWorker) -> None:
     worker.work(burst=True, logging_level="ERROR")
+
+
+def fetched(job_id: str) -> FleetJob:
+    job = FleetJob(job_id, connection=dispatch.connection(), serializer=JSONSerializer)
+    job.refresh()
+    return job
 
 
 def status(job_id: str) -> JobStatus:
@@ -128,7 +134,7 @@ def test_a_job_that_was_begun_is_done_by_the_successor(worker: FleetWorker) -> N
     assert status(job_id) == JobStatus.STARTED
     die(worker)
     work_off(successor(worker))
-    job = fetch(job_id)
+    job = fetched(job_id)
     assert job.get_status() == JobStatus.FINISHED
     assert (job.attempt, job.deaths) == (2, 1)
     assert dispatch.queue("maintenance").started_job_registry.count == 0
@@ -150,7 +156,7 @@ def test_a_job_that_takes_its_workers_with_it_fails_in_the_end(worker: FleetWork
         begin(worker)
         recover(worker.connection, die(worker), worker.holder, "SIGSEGV")
     assert status(job_id) == JobStatus.FAILED
-    assert "by SIGSEGV" in fetch(job_id).latest_result().exc_string
+    assert "by SIGSEGV" in fetched(job_id).latest_result().exc_string
     assert worker.connection.llen(worker.holder.taken_key) == 0
 
 

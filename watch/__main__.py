@@ -55,36 +55,36 @@ def _watch() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, _reload)
-    caretakers: dict[str, RootWatcher] = {}
-    reported: list[watch_state.WatchedRoot] | None = None
+    watchers: dict[str, RootWatcher] = {}
+    published: list[watch_state.WatchedRoot] | None = None
     polls = 0
     while not stop.is_set():
         if polls % _ROOTS_EVERY == 0:
-            _take_care(caretakers)
+            _update_watchers(watchers)
         polls += 1
-        for each in caretakers.values():
+        for each in watchers.values():
             if each.fault is not None:
                 raise each.fault
-        standing = [each.standing for each in caretakers.values()]
-        if standing != reported:
-            reported = standing
-            watch_state.publish(standing)
+        states = [each.state for each in watchers.values()]
+        if states != published:
+            published = states
+            watch_state.STATE_FILE.publish(states)
         stop.wait(_EVERY)
-    for each in caretakers.values():
+    for each in watchers.values():
         each.stop()
-    watch_state.withdraw()
+    watch_state.STATE_FILE.withdraw()
 
 
-def _take_care(caretakers: dict[str, RootWatcher]) -> None:
+def _update_watchers(watchers: dict[str, RootWatcher]) -> None:
     """Watch every root, and no other."""
     with database.connection_context():
         roots = watch_state.roots()
-    for root in caretakers.keys() - roots:
-        caretakers.pop(root).stop()
+    for root in watchers.keys() - roots:
+        watchers.pop(root).stop()
     for root in roots:
-        if root not in caretakers:
-            caretakers[root] = RootWatcher(root)
-            caretakers[root].start()
+        if root not in watchers:
+            watchers[root] = RootWatcher(root)
+            watchers[root].start()
 
 
 def _reload(*_: object) -> None:

@@ -22,7 +22,7 @@ class Kind(Enum):
     """All that is known below a path that is gone, or below a folder that was hidden or shown."""
     ALL = auto()
     """The whole root, for a link leads who knows where."""
-    STIR = auto()
+    ACTIVITY = auto()
     """Nothing, but work on the folder is not over."""
 
 
@@ -64,7 +64,7 @@ class Sorter:
         if os.path.isdir(path):
             return Concern(Kind.NEW_FOLDER, to_text(path))
         folder = album_folder(to_text(self._root), to_text(above))
-        return Concern(Kind.FOLDER if is_of_interest(path) else Kind.STIR, folder)
+        return Concern(Kind.FOLDER if is_of_interest(path) else Kind.ACTIVITY, folder)
 
     def _is_own(self, path: bytes) -> bool:
         return path == self._data_dir or path.startswith(self._data_dir + b"/")
@@ -86,7 +86,7 @@ _Snapshot = tuple[tuple[bytes, int, int], ...]
 
 @dataclass
 class _Wait:
-    """How long something waits, in seconds of a monotonic clock."""
+    """How long something waits, in seconds of monotonic time."""
 
     first: float
     last: float
@@ -113,13 +113,13 @@ class Pending:
             self.note_all(now)
         elif concern.kind is Kind.TREE:
             self._note_tree(concern.path, now)
-        elif concern.kind is Kind.STIR:
+        elif concern.kind is Kind.ACTIVITY:
             if concern.path in self._folders:
-                self._stir(concern.path, now)
+                self._note_folder(concern.path, now)
         else:
             new = concern.kind is Kind.NEW_FOLDER
             for folder in self._albums_below(concern.path) if new else [concern.path]:
-                self._stir(folder, now)
+                self._note_folder(folder, now)
         if len(self._folders) + len(self._trees) > _MOST_PLACES:
             self.note_all(now)
 
@@ -165,7 +165,7 @@ class Pending:
         wait = self._trees.setdefault(path, _Wait(now, now))
         wait.last = now
 
-    def _stir(self, folder: str, now: float) -> None:
+    def _note_folder(self, folder: str, now: float) -> None:
         wait = self._folders.setdefault(folder, _Wait(now, now))
         wait.last, wait.snapshot = now, None
 

@@ -84,7 +84,7 @@ class RootWatcher:
 
     def __init__(self, root: str) -> None:
         """`root` is an absolute path in the form of `db.sql.path_text`; it need not exist."""
-        self.standing = WatchedRoot(root, "waiting", "the first check is still running")
+        self.state = WatchedRoot(root, "waiting", "the first check is still running")
         self.fault: Exception | None = None
         """The error that ended it; None when it was stopped."""
         self._root = root
@@ -124,7 +124,7 @@ class RootWatcher:
             self._wait_for(missing)
             return
         self._see_mounts()
-        if self._listener is None and self.standing.how != "timed":
+        if self._listener is None and self.state.how != "timed":
             self._begin()
         if self._listener is None:
             self._stop.wait(self._patience)
@@ -207,7 +207,7 @@ class RootWatcher:
         if is_time or self._pending.all_is_due(now):
             if self._has_scanned(None):
                 self._pending.clear()
-                if is_time and self.standing.remedy:  # perhaps it was applied
+                if is_time and self.state.remedy:  # perhaps it was applied
                     self._say("waiting", Reason("the watcher is checking it"))
         elif (scope := self._pending.ready(now)) is not None and self._has_scanned(scope):
             self._pending.sent(scope)
@@ -221,7 +221,7 @@ class RootWatcher:
         if now < self._next_question:
             return False
         self._next_question = now + self._patience
-        every = self._every if self.standing.how == "timed" else _DAILY
+        every = self._every if self.state.how == "timed" else _DAILY
         with database.connection_context():
             last = scans.last_whole(self._root)
         return last is None or utc_now() - last >= every
@@ -232,9 +232,9 @@ class RootWatcher:
             self._listener = None
 
     def _say(self, how: str, reason: Reason) -> None:
-        standing = WatchedRoot(self._root, how, reason.why, reason.remedy)
-        if standing != self.standing:
-            self.standing = standing
+        state = WatchedRoot(self._root, how, reason.why, reason.remedy)
+        if state != self.state:
+            self.state = state
             reason_text = f": {reason.why}" if reason.why else ""
             remedy = f" — {reason.remedy}" if reason.remedy else ""
             log.info("%s is %s%s%s", shown(self._root), _HOW[how], reason_text, remedy)

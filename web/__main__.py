@@ -79,12 +79,12 @@ def _run(listener: socket.socket, address: WebAddress, supervised: bool) -> None
     signal.signal(signal.SIGHUP, _reload)
     log.info("listening at %s", address.url)
     if supervised:
-        web_address.publish(address.url)
+        web_address.STATE_FILE.publish([address.url, ""])
     try:
         server.run()
     finally:
         if supervised:
-            web_address.withdraw()
+            web_address.STATE_FILE.withdraw()
 
 
 def _reload(*_: object) -> None:
@@ -103,7 +103,7 @@ def _wait_for_port(address: WebAddress) -> socket.socket:
             if reported != str(error):
                 reported = str(error)
                 log.warning("%s; trying again every %.0f s", reported, _RETRY)
-            web_address.publish("", reported)
+            web_address.STATE_FILE.publish(["", reported])
             time.sleep(_RETRY)
 
 

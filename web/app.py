@@ -1,35 +1,40 @@
-"""The Flask app: its blueprints, error pages, and the hooks of every request."""
+"""The Flask app: its blueprints, template filters, error pages, and the hooks of every request."""
 
+import hashlib
 import logging
 import threading
+import zlib
+from datetime import datetime
+from pathlib import Path
 
 import peewee
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, current_app, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, IntegerConverter
 
 from db.artwork import image_files
-from db.models import database
+from db.artwork.covers import Picture
+from db.models import database, utc_now
 from db.sql.connection import is_sqlite, open_database
+from db.sql.path_text import shown
 from web import (
-    albums,
-    artists,
     clusters,
     dashboard,
     facts,
-    filters,
     health,
     images,
+    library,
     login,
-    metrics,
     queues,
     scans,
-    search,
     security,
+    similar,
     tracks,
 )
+from web.login import is_in
 from web.scans import Streams
 from worker.doctor.findings import FAULTS, fact_and_remedy
+from worker.phrases import time_span
 from worker.supervisor.web_address import WebAddress
 
 log = logging.getLogger("web")
@@ -37,7 +42,7 @@ log = logging.getLogger("web")
 Answer = tuple[str, int]
 
 
-def handle_faults(app: Flask) -> None:
+def _handle_faults(app: Flask) -> None:
     """Have every error end in a page."""
     app.register_error_handler(HTTPException, _of_request)
     app.register_error_handler(Exception, _unforeseen)
@@ -47,7 +52,7 @@ def handle_faults(app: Flask) -> None:
 
 def _of_request(error: HTTPException) -> Answer:
     """The request cannot be served."""
-    return _page(error.code or 500, error.name, error.description or "", "")
+    return _render_fault(error.code or 500, error.name, error.description or "", "")
 
 
 def _of_fleet(error: Exception) -> Answer:
@@ -56,23 +61,126 @@ def _of_fleet(error: Exception) -> Answer:
     if isinstance(error, peewee.PeeweeException) and not database.is_closed():
         database.close()  # the next request makes a new one
     fact, remedy = fact_and_remedy(error)
-    return _page(503, "The fleet does not answer", fact, remedy or "Run `fleet doctor`.")
+    return _render_fault(503, "The fleet does not answer", fact, remedy or "Run `fleet doctor`.")
 
 
 def _unforeseen(error: Exception) -> Answer:
     log.error("unforeseen", exc_info=error)
-    return _page(500, "An error in musicfleet itself", "It is in the log.", "See `fleet logs web`.")
+    return _render_fault(
+        500, "An error in musicfleet itself", "It is in the log.", "See `fleet logs web`."
+    )
 
 
-def _page(code: int, name: str, says: str, remedy: str) -> Answer:
+def _render_fault(code: int, name: str, says: str, remedy: str) -> Answer:
     return render_template("fault.html", code=code, name=name, says=says, remedy=remedy), code
+
+
+_HUES = 12
+_INITIALS = 2
+_UNITS = ("bytes", "KB", "MB", "GB")
+
+
+def _add_filters(app: Flask) -> None:
+    """Add the filters and globals to the templates."""
+    app.jinja_env.filters.update(
+        ago=_ago,
+        bytes=_size,
+        clock=_clock,
+        count=lambda number: f"{number:,}",
+        hue=_hue,
+        initials=_initials,
+        path=shown,
+        span=time_span,
+        srcset=_srcset,
+        suits=_suits,
+    )
+    versions: dict[str, str] = {}
+
+    def asset(name: str) -> str:
+        """The URL of a static file, which changes with its content."""
+        if name not in versions:
+            content = Path(str(app.static_folder), name).read_bytes()
+            versions[name] = hashlib.sha256(content).hexdigest()[:12]
+        return url_for("static", filename=name, v=versions[name])
+
+    app.jinja_env.globals["asset"] = asset
+    app.context_processor(lambda: {"has_session": _has_session()})
+
+
+def _clock(seconds: float | None) -> str:
+    """A duration: 3:07, 1:02:45."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _ago(moment: datetime | None) -> str:
+    """How long ago a moment of the tables was: 3 h ago."""
+    if moment is None:
+        return ""
+    return f"{time_span(max(0.0, (utc_now() - moment).total_seconds()))} ago"
+
+
+def _size(count: float) -> str:
+    """A size: 43 KB."""
+    for unit in _UNITS:
+        if count < 1000 or unit == _UNITS[-1]:
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}"
+
+
+def _hue(name: str | None) -> int:
+    """One of the colours that stand in for pictures; the same for the same name."""
+    return zlib.crc32((name or "").encode("utf-8", "replace")) % _HUES
+
+
+def _initials(name: str | None) -> str:
+    """The placeholder of a missing picture: the first letters of the first words."""
+    words = [word for word in (name or "?").split() if word[0].isalnum()] or [name or "?"]
+    return "".join(word[0] for word in words[:_INITIALS]).upper()
+
+
+def _suits(picture: Picture, size: int) -> str:
+    """The URL of a thumbnail of that size, or of the smallest that shows as much."""
+    longer = max(picture.width, picture.height)
+    enough = next((each for each in image_files.SIZES if each >= longer), size)
+    return url_for("images.thumbnail", digest=picture.digest, size=min(size, enough))
+
+
+def _srcset(picture: Picture, *sizes: int) -> str:
+    """Thumbnails of which a browser takes the one that suits its screen."""
+    longer = max(picture.width, picture.height)
+    useful = [each for each in sizes if each < longer] or [sizes[0]]
+    useful += [each for each in sizes if each >= longer][:1] if useful[-1] < longer else []
+    return ", ".join(
+        f"{url_for('images.thumbnail', digest=picture.digest, size=each)} {each}w"
+        for each in dict.fromkeys(useful)
+    )
+
+
+def _has_session() -> bool:
+    """Whether there is a session that could be ended."""
+    return bool(current_app.extensions["password"]) and is_in()
 
 
 _LARGEST_ID = 2**31 - 1
 _ASSETS_SECONDS = 365 * 24 * 3600
+_PARTS = (security, login, dashboard)
+"""What adds hooks to the app, in the order of the hooks of a request."""
 _BLUEPRINTS = (
-    albums, artists, tracks, facts, clusters, search, images, queues, scans, health, metrics
-)  # fmt: skip
+    library,
+    tracks,
+    similar,
+    facts,
+    clusters,
+    images,
+    queues,
+    scans,
+    health,
+)
 _NO_DATABASE = (None, "static", "rq_dashboard.static")
 
 
@@ -110,18 +218,21 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
     app = _App("web")
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.converters |= {"id": IdConverter, "size": SizeConverter}
-    app.extensions["streams"] = Streams(closing)
-    app.extensions["atlas"] = clusters.Atlas()
+    app.extensions |= {
+        "address": address,
+        "password": password,
+        "streams": Streams(closing),
+        "atlas": clusters.Atlas(),
+    }
     open_database().close()
-    security.guard(app, address, password)
-    login.guard(app, address, password)
+    for part in _PARTS:
+        part.init_app(app)
     app.before_request(_connect)
     app.teardown_request(_disconnect)
-    filters.register(app)
-    handle_faults(app)
+    _add_filters(app)
+    _handle_faults(app)
     for module in _BLUEPRINTS:
         app.register_blueprint(module.bp)
-    dashboard.mount(app)
     return app
 
 

@@ -87,7 +87,7 @@ def source(name: str) -> str | None:
 
 
 PREFIX = "/rq"
-_ROOM = rq_dashboard.blueprint.name
+_BLUEPRINT = rq_dashboard.blueprint.name
 _REGISTRIES = {"queued", "scheduled", "deferred", "started", "finished", "failed", "canceled"}
 _MOST_JOBS = 200
 _MOST_PAGES = 100_000
@@ -143,7 +143,7 @@ class _ShownWorker(Worker):
             return None
 
 
-def mount(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Put rq-dashboard at /rq of the app."""
     rq_dashboard.config.serializer = JSONSerializer
     rq_dashboard.Job, rq_dashboard.Queue, rq_dashboard.Worker = ShownJob, _ShownQueue, _ShownWorker
@@ -154,8 +154,8 @@ def mount(app: Flask) -> None:
     app.before_request(_check)
     app.after_request(_allow_its_scripts)
     app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX)
-    app.view_functions[f"{_ROOM}.requeue_job_view"] = requeue
-    app.view_functions[f"{_ROOM}.requeue_all"] = requeue_all
+    app.view_functions[f"{_BLUEPRINT}.requeue_job_view"] = requeue
+    app.view_functions[f"{_BLUEPRINT}.requeue_all"] = requeue_all
     app.register_error_handler(
         NoSuchJobError, lambda error: app.handle_user_exception(_gone(error))
     )
@@ -187,14 +187,14 @@ def requeue_all(queue_name: str) -> Response:
 
 def _check() -> AnyResponse | None:
     """Refuse what it would not survive, or should not do."""
-    if request.blueprint != _ROOM or request.endpoint == f"{_ROOM}.static":
+    if request.blueprint != _BLUEPRINT or request.endpoint == f"{_BLUEPRINT}.static":
         return None
     given = request.view_args or {}
-    if request.endpoint == f"{_ROOM}.requeue_all" and request.method != "POST":
+    if request.endpoint == f"{_BLUEPRINT}.requeue_all" and request.method != "POST":
         abort(405)
     if given.get("instance_number", 0) != 0 or not _is_page(given):
         abort(404)
-    if request.endpoint == f"{_ROOM}.jobs_overview" and given["queue_name"] is None:
+    if request.endpoint == f"{_BLUEPRINT}.jobs_overview" and given["queue_name"] is None:
         first = {**given, "queue_name": queues.declared()[0]}
         return redirect(url_for(request.endpoint, **first))
     if "queue_name" in given and given["queue_name"] not in queues.known():
@@ -224,7 +224,7 @@ def _gone(error: NoSuchJobError) -> NotFound:
 
 def _allow_its_scripts(response: Response) -> Response:
     """Its pages have one script within them, and compile their templates in the browser."""
-    if request.blueprint == _ROOM and response.mimetype == "text/html":
+    if request.blueprint == _BLUEPRINT and response.mimetype == "text/html":
         script_src = f"'self' 'nonce-{g.nonce}' 'unsafe-eval'"
         response.headers["Content-Security-Policy"] = policy(
             script_src=script_src, img_src="'self' data:"

@@ -75,22 +75,23 @@ class Throttle:
 bp = Blueprint("login", __name__)
 _OPEN = {"static", "login.form", "login.enter", "health.healthz"}
 """Endpoints without login; `web.health` shows strangers only that the web UI is up."""
-_MACHINES = {"metrics.metrics", "health.healthz"}
+_MACHINES = {"health.metrics", "health.healthz"}
 """Endpoints for programs, which may send the password with each request (HTTP Basic)."""
 _IN = "in"
 _KEY_BYTES = 32
 _SESSION = timedelta(days=30)
 
 
-def guard(app: Flask, address: WebAddress, password: str) -> None:
+def init_app(app: Flask) -> None:
     """Ask for the password, if there is one, before anything is shown."""
+    address: WebAddress = app.extensions["address"]
+    password: str = app.extensions["password"]
     app.config.update(
         SESSION_COOKIE_NAME=f"musicfleet-{address.port}",  # cookies know no ports
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         PERMANENT_SESSION_LIFETIME=_SESSION,
     )
-    app.extensions["password"] = password
     app.extensions["throttle"] = Throttle()
     if password:
         app.secret_key = _key(password)
@@ -166,7 +167,7 @@ def _onward() -> str:
     parts = urlsplit(path)
     is_own = path.startswith("/") and not path.startswith(("//", "/\\"))
     is_plain = path.isprintable() and not parts.scheme and not parts.netloc
-    return path if is_own and is_plain else url_for("albums.gallery_page")
+    return path if is_own and is_plain else url_for("library.gallery_page")
 
 
 def _password() -> str:

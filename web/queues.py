@@ -14,7 +14,7 @@ from worker.supervisor import control
 
 bp = Blueprint("queues", __name__)
 
-_DEEDS: dict[str, Callable[[str], object]] = {
+_ACTIONS: dict[str, Callable[[str], object]] = {
     "pause": queues.pause,
     "resume": queues.resume,
     "retry": queues.retry,
@@ -33,14 +33,14 @@ def table() -> str:
     return render_template("queues_table.html", **_state())
 
 
-@bp.post("/queues/<name>/<deed>")
-def do(name: str, deed: str) -> Response:
+@bp.post("/queues/<name>/<action>")
+def do(name: str, action: str) -> Response:
     """Pause a queue, resume it, or try its failed jobs again."""
-    if deed not in _DEEDS:
+    if action not in _ACTIONS:
         abort(404)
     try:
         queues.required(name)
-        _DEEDS[deed](name)
+        _ACTIONS[action](name)
     except BadInputError as error:
         abort(404, str(error))
     return redirect(url_for("queues.page"), 303)

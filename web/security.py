@@ -36,8 +36,10 @@ _HEADERS = {
 }
 
 
-def guard(app: Flask, address: WebAddress, password: str) -> None:
+def init_app(app: Flask) -> None:
     """Check every request, and add the security headers to every answer."""
+    address: WebAddress = app.extensions["address"]
+    password: str = app.extensions["password"]
     names = {*_LOCAL_NAMES, address.host}
 
     def check() -> None:

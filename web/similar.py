@@ -1,4 +1,4 @@
-"""Similar tracks, for the pages: cards with tempo and key, and why there are none.
+"""Similar tracks for the pages, paths between two tracks, and both as playlists.
 
 The search holds NumPy and a mapped file, 30 MiB that stay in the process; so it is imported when it
 is first asked for, and not before there is a model.
@@ -8,19 +8,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from flask import request
+from flask import Blueprint, Response, abort, render_template, request
 
 from db.errors import NoVectorError
-from db.library import search, tracks
-from db.library.search import FoundTrack
+from db.library import entity_pages, search, tracks
+from db.library.search import FoundTrack, NamedTrack
 from db.library.tracks import TrackSummary
-from db.similarity import vectors
+from db.models import EntityType
+from db.similarity import cluster_terms, vectors
 from web.pager import number, text
+from worker.cli import playlists
 from worker.doctor.findings import fact_and_remedy
 
 if TYPE_CHECKING:
     from db.similarity.neighbours import Neighbour
 
+bp = Blueprint("similar", __name__)
+
+LENGTHS = (5, 10, 20, 40)
+DEFAULT_LENGTH = 10
+_OFFERED = 12
+_IN_PLAYLIST = 50
 TEMPOS = (3, 6, 12)
 """Per cent that a tempo may differ by."""
 WITHOUT_MODEL = (
@@ -58,6 +66,18 @@ class Found(NamedTuple):
     lack: str = ""
 
 
+class End(NamedTuple):
+    """One end of a path: the text of the user, and the tracks that match it."""
+
+    text: str
+    tracks: list[NamedTrack]
+
+    @property
+    def only(self) -> NamedTrack | None:
+        """The track that is meant; None when it is none, or one of several."""
+        return self.tracks[0] if len(self.tracks) == 1 else None
+
+
 def wanted() -> Wanted:
     """The filters of the request; invalid ones count as unset."""
     percent = number("bpm", max(TEMPOS))
@@ -81,7 +101,70 @@ def nearest(track_id: int, count: int, wanted: Wanted) -> Found:
         return Found([], _sentence(error))
 
 
-def path(first: int, last: int, count: int) -> Found:
+@bp.get("/tracks/<id:track_id>.m3u8")
+def similar_playlist(track_id: int) -> Response:
+    """A playlist: the track, and its nearest neighbours."""
+    if entity_pages.track_page(track_id) is None:
+        abort(404, "There is no such track.")
+    found = nearest(track_id, _IN_PLAYLIST, wanted())
+    if found.lack:
+        abort(404, found.lack)
+    return playlist([track_id, *(each.track.id for each in found.tracks)], f"like-{track_id}")
+
+
+@bp.get("/path")
+def path() -> str:
+    """The path from one track to another, or the question which tracks are meant."""
+    first, last, length = _end("from"), _end("to"), _length()
+    return render_template(
+        "path.html",
+        first=first,
+        last=last,
+        length=length,
+        lengths=LENGTHS,
+        offered=_OFFERED,
+        found=_way(first, last, length),
+    )
+
+
+@bp.get("/path.m3u8")
+def path_playlist() -> Response:
+    """The same as a playlist."""
+    first, last = _end("from"), _end("to")
+    found = _way(first, last, _length())
+    if found is None or found.lack:
+        abort(404, found.lack if found else "Name two tracks.")
+    return playlist([each.track.id for each in found.tracks], "path")
+
+
+def playlist(ids: Sequence[int], name: str, kind: EntityType = EntityType.TRACK) -> Response:
+    """The files of these tracks, or of these artists, as an M3U8 to be saved."""
+    body = playlists.playlist(cluster_terms.listed_tracks(kind, ids))
+    response = Response(body, mimetype="audio/x-mpegurl")
+    response.headers.set("Content-Disposition", "attachment", filename=playlists.file_name(name))
+    return response
+
+
+def _way(first: End, last: End, length: int) -> Found | None:
+    """None when it is not clear from where to where."""
+    if first.only is None or last.only is None:
+        return None
+    if first.only.id == last.only.id:
+        return Found([], "Both ends are the same track.")
+    return _path(first.only.id, last.only.id, length)
+
+
+def _end(name: str) -> End:
+    given = text(name)
+    return End(given, search.tracks_named(given) if given else [])
+
+
+def _length() -> int:
+    asked = number("count", max(LENGTHS))
+    return asked if asked in LENGTHS else DEFAULT_LENGTH
+
+
+def _path(first: int, last: int, count: int) -> Found:
     """The path between two tracks, these included. Raises WrongDimensionError."""
     if vectors.current_model() is None:
         return Found([], WITHOUT_MODEL)

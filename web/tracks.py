@@ -1,21 +1,18 @@
-"""The page of a track with its key wheel, similar tracks, and paths between two tracks."""
+"""The page of a track with its key wheel and similar tracks."""
 
 import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from flask import Blueprint, Response, abort, render_template
+from flask import Blueprint, abort, render_template
 
-from db.library import audio_features, entity_pages, search
-from db.library.search import NamedTrack
+from db.library import audio_features, entity_pages
 from db.models import AudioFeatures, EntityType, State
-from db.similarity import cluster_terms, clusters
+from db.similarity import clusters
 from web import similar
 from web.facts import from_the_web
-from web.pager import number, text
-from web.similar import TEMPOS, Found
-from worker.cli import playlists
+from web.similar import DEFAULT_LENGTH, LENGTHS, TEMPOS
 
 SIZE = 200
 """Width and height of the drawing."""
@@ -95,10 +92,6 @@ def _point(radius: float, angle: float) -> tuple[float, float]:
 bp = Blueprint("tracks", __name__)
 
 _SIMILAR = 12
-_IN_PLAYLIST = 50
-_LENGTHS = (5, 10, 20, 40)
-_DEFAULT_LENGTH = 10
-_OFFERED = 12
 _SCORES = {
     "Energy": "energy",
     "Danceability": "danceability",
@@ -106,18 +99,6 @@ _SCORES = {
     "Instrumentalness": "instrumentalness",
     "Valence": "valence",
 }
-
-
-class End(NamedTuple):
-    """One end of a path: the text of the user, and the tracks that match it."""
-
-    text: str
-    tracks: list[NamedTrack]
-
-    @property
-    def only(self) -> NamedTrack | None:
-        """The track that is meant; None when it is none, or one of several."""
-        return self.tracks[0] if len(self.tracks) == 1 else None
 
 
 @bp.get("/tracks/<id:track_id>")
@@ -142,73 +123,10 @@ def track(track_id: int) -> str:
         found=similar.nearest(track_id, _SIMILAR, wanted),
         wanted=wanted,
         percents=TEMPOS,
-        lengths=_LENGTHS,
-        length=_DEFAULT_LENGTH,
+        lengths=LENGTHS,
+        length=DEFAULT_LENGTH,
         web=from_the_web(EntityType.TRACK, track_id),
     )
-
-
-@bp.get("/tracks/<id:track_id>.m3u8")
-def similar_playlist(track_id: int) -> Response:
-    """A playlist: the track, and its nearest neighbours."""
-    if entity_pages.track_page(track_id) is None:
-        abort(404, "There is no such track.")
-    found = similar.nearest(track_id, _IN_PLAYLIST, similar.wanted())
-    if found.lack:
-        abort(404, found.lack)
-    return playlist([track_id, *(each.track.id for each in found.tracks)], f"like-{track_id}")
-
-
-@bp.get("/path")
-def path() -> str:
-    """The path from one track to another, or the question which tracks are meant."""
-    first, last, length = _end("from"), _end("to"), _length()
-    return render_template(
-        "path.html",
-        first=first,
-        last=last,
-        length=length,
-        lengths=_LENGTHS,
-        offered=_OFFERED,
-        found=_way(first, last, length),
-    )
-
-
-@bp.get("/path.m3u8")
-def path_playlist() -> Response:
-    """The same as a playlist."""
-    first, last = _end("from"), _end("to")
-    found = _way(first, last, _length())
-    if found is None or found.lack:
-        abort(404, found.lack if found else "Name two tracks.")
-    return playlist([each.track.id for each in found.tracks], "path")
-
-
-def playlist(ids: Sequence[int], name: str, kind: EntityType = EntityType.TRACK) -> Response:
-    """The files of these tracks, or of these artists, as an M3U8 to be saved."""
-    body = playlists.playlist(cluster_terms.listed_tracks(kind, ids))
-    response = Response(body, mimetype="audio/x-mpegurl")
-    response.headers.set("Content-Disposition", "attachment", filename=playlists.file_name(name))
-    return response
-
-
-def _way(first: End, last: End, length: int) -> Found | None:
-    """None when it is not clear from where to where."""
-    if first.only is None or last.only is None:
-        return None
-    if first.only.id == last.only.id:
-        return Found([], "Both ends are the same track.")
-    return similar.path(first.only.id, last.only.id, length)
-
-
-def _end(name: str) -> End:
-    given = text(name)
-    return End(given, search.tracks_named(given) if given else [])
-
-
-def _length() -> int:
-    asked = number("count", max(_LENGTHS))
-    return asked if asked in _LENGTHS else _DEFAULT_LENGTH
 
 
 def _scores(features: AudioFeatures) -> list[tuple[str, float]]:

@@ -11,8 +11,9 @@ from jobs.maintenance.integrity import make_placeholders, validate
 from jobs.maintenance.old_data import archive_logs, clean_up, delete_unused_pictures
 from jobs.maintenance.reconciliation import enqueue_missing
 from worker.dispatch import alone, job
-from worker.maintenance import expired_jobs, health_report
 from worker.maintenance.rebalance import rebalance
+from worker.queues import admin
+from worker.status import overview
 
 
 @job
@@ -23,7 +24,7 @@ def cleanup_expired_tasks() -> None:
     and whose worker is long gone fails.
     """
     with recorded_run("maintenance.cleanup_expired_tasks") as done:
-        done.changes.update(expired_jobs.drop_expired())
+        done.changes.update(admin.drop_expired())
         dropped = scans.drop_ended()
         done.changes["chunks of ended scans"] = dropped.chunks
         done.changes["scans of parts"] = dropped.parts
@@ -53,7 +54,7 @@ def reconcile() -> dict[str, int] | None:
 def generate_daily_health_report() -> None:
     """Write the statistics of each queue and kind of work since the report of the day before."""
     with recorded_run("maintenance.generate_daily_health_report") as done:
-        done.changes["reports written"] = int(health_report.make_health_report())
+        done.changes["reports written"] = int(overview.make_health_report())
 
 
 @job

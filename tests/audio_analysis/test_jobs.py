@@ -21,7 +21,7 @@ from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.maintenance import reconcile
 from tests.audio_analysis.conftest import Library
 from worker import dispatch
-from worker.process import endings
+from worker.process.endings import JobRecords
 from worker.process.fleet_job import FleetJob
 
 
@@ -193,10 +193,10 @@ def test_a_batch_that_kills_its_processes_is_split_down_to_the_file(
     library: Library, queues: redis.Redis
 ) -> None:
     ids = [library.sound(f"{n}.flac", sounds.tone(440, 1)) for n in range(2)]
-    halves = endings.isolate(batch(ids), "SIGSEGV")
+    halves = JobRecords(batch(ids)).isolate("SIGSEGV")
     assert halves is not None
     assert [half.job.kwargs["track_ids"] for half in halves.halves] == [ids[:1], ids[1:]]
-    alone = endings.isolate(batch(ids[:1]), "SIGSEGV")
+    alone = JobRecords(batch(ids[:1])).isolate("SIGSEGV")
     assert alone is not None
     assert alone.quarantined == library.path(ids[0])
     assert library.need(ids[0]).state == State.QUARANTINED

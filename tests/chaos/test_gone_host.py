@@ -68,9 +68,9 @@ def test_jobs_of_a_host_that_is_silent_are_put_back(
 ) -> None:
     job_id = a_job_of(elsewhere())
     for _ in range(POLLS - 1):
-        recovery.look_around()
+        recovery.poll()
         assert waiting() == []
-    recovery.look_around()
+    recovery.poll()
     assert waiting() == [job_id]
     assert [json.loads(each)["signal"] for each in queues.lrange(RECOVERIES, 0, -1)] == ["host"]
     assert ELSEWHERE not in beats(queues)
@@ -81,7 +81,7 @@ def test_jobs_of_a_host_that_beats_are_left_alone(recovery: Recovery, queues: re
     a_job_of(elsewhere())
     for _ in range(3 * POLLS):
         queues.hincrby("fleet:places", ELSEWHERE, 1)
-        recovery.look_around()
+        recovery.poll()
     assert waiting() == []
 
 
@@ -90,7 +90,7 @@ def test_jobs_of_a_process_that_lives_here_are_left_alone(
 ) -> None:
     a_job_of(this_process("maintenance-1.here"))
     for _ in range(3 * POLLS):
-        recovery.look_around()
+        recovery.poll()
     assert waiting() == []
 
 

@@ -18,7 +18,7 @@ from worker.process.fleet_job import FleetJob
 from worker.process.fleet_worker import FleetWorker
 from worker.process.time_limit import TimeLimit
 from worker.redis.address import redis_url
-from worker.topology.slots import slot_name, slots
+from worker.topology.slots import slot_name
 
 RQ_3_0: dict[type, tuple[type, dict[str, str]]] = {
     FleetWorker: (
@@ -59,7 +59,7 @@ RQ_3_0: dict[type, tuple[type, dict[str, str]]] = {
 
 def test_rq_info_lists_every_worker_with_its_queues(fleet: ChaosFleet) -> None:
     topology = dispatch.topology()
-    for slot in slots(topology):
+    for slot in topology.slots():
         queues = ", ".join(topology.programs[slot.program].queues)
         wait_for(partial(is_listed, slot_name(*slot), f"idle {queues}."), f"{slot} in rq info")
 

@@ -8,7 +8,9 @@ import pytest
 from db import settings
 from db.scanning import scans
 from tests.doctor.complaints import complaint, complaints
-from worker.doctor import Severity, installation, repair
+from worker.doctor import installation
+from worker.doctor.examination import repair
+from worker.doctor.findings import Severity
 
 AS_USER = pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
 

@@ -7,7 +7,8 @@ from db.ledger import Quarantine
 from db.models import Album, EntityType, Kind, LedgerRow, State, Track, utc_now
 from tests.covers.library import Library
 from tests.doctor.complaints import complaint, complaints
-from worker.doctor import Severity, repair
+from worker.doctor.examination import repair
+from worker.doctor.findings import Severity
 
 COVERS = {need.entity_type: need for need in ledger.NEEDS if need.kind is Kind.COVER}
 

@@ -13,7 +13,8 @@ from db.models import Artist, ArtistPicture, ChosenImage, EntityType, Image, Kin
 from jobs.covers import store
 from tests.covers.library import FRONT, Library, paint
 from tests.doctor.complaints import complaint, complaints
-from worker.doctor import Finding, Severity, examine, repair
+from worker.doctor.examination import examine, repair
+from worker.doctor.findings import Finding, Severity
 
 RED, BLUE = paint("red"), paint("blue")
 

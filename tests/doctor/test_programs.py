@@ -5,7 +5,8 @@ import pytest
 from db import settings
 from tests.doctor.complaints import complaint, complaints
 from tests.doctor.supervised import ESSENTIAL, FAILS, FATAL, STOPPED, Supervise, until
-from worker.doctor import Severity, examine, repair
+from worker.doctor.examination import examine, repair
+from worker.doctor.findings import Severity
 
 
 def test_a_supervisord_whose_programs_all_run_is_well(supervise: Supervise) -> None:

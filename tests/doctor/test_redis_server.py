@@ -11,7 +11,8 @@ import redis
 
 from tests.doctor.complaints import complaint, complaints
 from worker import dispatch
-from worker.doctor import Severity, examine, repair
+from worker.doctor.examination import examine, repair
+from worker.doctor.findings import Severity
 from worker.redis.connection import connect
 from worker.redis.valkey import binary
 

@@ -19,10 +19,11 @@ from worker.doctor.findings import Severity
 from worker.doctor.fleet import programs
 from worker.maintenance.rebalance import DWELL, rebalance
 from worker.queues import Place
-from worker.supervisor import control
-from worker.supervisor.plan import reloaded
+from worker.supervisor import conf_file, control
+from worker.supervisor.plan import Change
 from worker.supervisor.rollout import apply
 from worker.supervisor.rpc import supervisord
+from worker.topology import load
 from worker.topology.jobs import find_jobs
 
 JOB = "maintenance.rebalance_queues"
@@ -97,7 +98,7 @@ def at_rest() -> Iterator[None]:
     yield
     for name in ("pictures", "rest"):
         queues.clear(name)
-    change = reloaded()
+    change = Change.to_reload()
     if change.old != change.new:
         apply(change, print)
 
@@ -188,7 +189,7 @@ def test_a_paused_queue_attracts_no_process() -> None:
 def test_a_lent_process_is_no_drift(capsys: pytest.CaptureFixture[str]) -> None:
     lend()
     assert {each.severity for each in programs()} == {Severity.OK}
-    assert not control.is_outdated()
+    assert conf_file.is_of(conf_file.read(), load())
     assert not control.start()
     assert run(["config", "check"]) == 0
     assert run(["scale"]) == 0

@@ -16,7 +16,7 @@ from worker.cli.fleet import run
 from worker.errors import ExitCode
 from worker.redis.connection import connect
 from worker.supervisor import conf_file, control
-from worker.supervisor.plan import reloaded
+from worker.supervisor.plan import Change
 from worker.supervisor.rollout import apply
 from worker.supervisor.rpc import supervisord
 from worker.topology import load
@@ -75,7 +75,7 @@ def up(fleet: FleetCommand, in_environment: None, file: Path) -> Iterator[None]:
     control.start()
     dispatch.connection.cache_clear()
     dispatch.topology.cache_clear()
-    change = reloaded()
+    change = Change.to_reload()
     if change.old != change.new:
         apply(change, print)
     yield
@@ -186,7 +186,7 @@ def test_an_edit_that_concerns_no_process_restarts_none_and_is_taken_up(file: Pa
     file.write_text(BASE.replace("retries = 0", "retries = 1", 1))
     assert run(["reload"]) == 0
     assert changed(before) == (set(), set(), set())
-    assert not control.is_outdated()
+    assert conf_file.is_of(conf_file.read(), load())
     dispatch.enqueue("maintenance.cleanup_expired_tasks")  # a worker that has work says at once
     deadline = time.monotonic() + 30
     with connect() as redis:

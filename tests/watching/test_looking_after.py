@@ -45,6 +45,6 @@ def test_it_is_scanned_again_and_again_but_not_twice_at_a_time(
         (running,) = scans.all_unfinished()
         assert (running.scope, running.deep) == (None, False)
         scans.record_walk(running.id, found=1, unchanged=1, missing=0)
-    assert caretaker.standing.how == "timed"
+    assert caretaker.state.how == "timed"
     assert queues.llen("rq:queue:scan") == 2
     assert caretaker.fault is None

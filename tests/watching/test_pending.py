@@ -43,7 +43,7 @@ def test_a_folder_is_taken_in_once_nothing_changed_for_the_quiet_time(
 
 def test_a_half_copied_album_is_waited_for(pending: Pending, root: Path) -> None:
     change(pending, root / "Album", 0)
-    change(pending, root / "Album", 8, Kind.STIR)
+    change(pending, root / "Album", 8, Kind.ACTIVITY)
     assert ready_at(pending, 10, 13, 17) is None
     assert ready_at(pending, 18) is not None
 

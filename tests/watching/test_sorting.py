@@ -34,7 +34,7 @@ def concern(root: Path, path: str) -> tuple[Kind, str] | None:
     [
         ("Album/CD1/1.flac", (Kind.FOLDER, "Album")),
         ("a.mp3", (Kind.FOLDER, ".")),
-        ("Album/1.log", (Kind.STIR, "Album")),
+        ("Album/1.log", (Kind.ACTIVITY, "Album")),
         ("Album/CD1", (Kind.NEW_FOLDER, "Album/CD1")),
         ("Album/gone.flac", (Kind.TREE, "Album/gone.flac")),
         ("Album/.ndignore", (Kind.TREE, "Album")),

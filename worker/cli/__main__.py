@@ -1,5 +1,7 @@
 """`python -m worker.cli` is `fleet`."""
 
-from worker.cli import main
+import sys
 
-main()
+from worker.cli.fleet import run
+
+sys.exit(run())

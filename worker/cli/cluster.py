@@ -1,6 +1,8 @@
 """`fleet cluster`: clusters of similar tracks and artists."""
 
 import json
+import os
+import tempfile
 from pathlib import Path
 
 import click
@@ -39,17 +41,17 @@ def list_clusters(what: str | None, as_json: bool) -> None:
     open_database()
     check_schema()
     kinds = [_KINDS[what]] if what else list(clusters.TYPES)
-    standings = [clusters.cluster_state(kind) for kind in kinds]
+    states = [clusters.cluster_state(kind) for kind in kinds]
     found = [each for kind in kinds for each in clusters.clusters(kind)]
     if as_json:
-        rows_by_type = {str(each.entity_type): _as_json(each) for each in standings}
+        rows_by_type = {str(each.entity_type): _as_json(each) for each in states}
         rows = [{**each._asdict(), "made_at": each.made_at.isoformat()} for each in found]
         click.echo(json.dumps({"standing": rows_by_type, "clusters": rows}, ensure_ascii=False))
         return
     if found:
         lines = [[str(each.id), each.entity_type, str(each.size), each.name] for each in found]
         print_table([["id", "of", "size", "name"], *lines])
-    for each in standings:
+    for each in states:
         if each.remark:
             click.echo(f"Clusters of {each.entity_type}s: {each.remark}.", err=True)
 
@@ -116,23 +118,47 @@ def export(folder: Path) -> None:
         if file in written:
             file = folder / playlists.file_name(f"{each.name[:60]} ({each.id})")
         text = playlists.playlist(cluster_terms.listed_tracks(EntityType.TRACK, ids))
-        if playlists.write(file, text):
+        if _write(file, text):
             written.add(file)
         else:
             click.echo(f"{file} is not of musicfleet and was left alone — move it away", err=True)
     for file in folder.glob("*.m3u8"):
-        if file not in written and playlists.is_ours(file):
+        if file not in written and _is_ours(file):
             file.unlink()
     click.echo(f"{len(written)} playlists are in {folder}.")
 
 
-def _as_json(standing: ClusterState) -> dict[str, object]:
-    model = standing.model
+def _is_ours(file: Path) -> bool:
+    """Whether it is a plain file that `_write` wrote."""
+    if file.is_symlink() or not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return opened.read(len(playlists.MARK)) == playlists.MARK
+
+
+def _write(file: Path, text: bytes) -> bool:
+    """Write it whole or not at all; False when a file that is not ours is in the way."""
+    if os.path.lexists(file) and not _is_ours(file):
+        return False
+    handle, name = tempfile.mkstemp(prefix=".musicfleet-", dir=file.parent)
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink()
+        raise
+    return True
+
+
+def _as_json(state: ClusterState) -> dict[str, object]:
+    model = state.model
     return {
-        "vectors": standing.vectors,
-        "enough": clusters.ENOUGH[standing.entity_type],
+        "vectors": state.vectors,
+        "enough": clusters.ENOUGH[state.entity_type],
         "method": model.method if model else None,
-        "remark": standing.remark,
+        "remark": state.remark,
     }
 
 

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import click
 
+from db import settings
 from worker.cli.output import say
-from worker.errors import ExitCode
-from worker.supervisor import control, web_address
-from worker.supervisor.logs import Follower, last_lines, log_files
+from worker.errors import BadInputError, ExitCode
+from worker.phrases import did_you_mean
+from worker.supervisor import conf_file, control, web_address
+from worker.supervisor.logs import Follower, last_lines, log_file
+from worker.supervisor.rpc import is_up, supervisord
+from worker.topology import load
 
 
 @click.command(
@@ -39,11 +43,24 @@ def up(foreground: bool) -> None:
         f"{name} x{count}" if count > 1 else name for name, count in counts.items()
     )
     say(f"The fleet is {'up' if started else 'already up'}: {programs}. `fleet down` stops it.")
-    page = web_address.published()
-    if page is not None and any(each.pid == page.pid for each in control.processes()):
+    page = web_address.running()
+    if page is not None:
         say(f"Web UI: {page.url}" if page.url else f"Its page waits: {page.fault}")
-    if not started and control.is_outdated():
+    if not started and _is_outdated():
         say("It runs by an earlier queues.toml: `fleet reload` applies the present one.")
+
+
+def _is_outdated() -> bool:
+    """Whether the running fleet has another queues.toml, or an earlier version of it.
+
+    Ignores one that was not started by `fleet up`. Raises TopologyError.
+    """
+    topology = load()
+    if not is_up():
+        return False
+    with supervisord() as rpc:
+        own = conf_file.is_own(rpc.getPID())
+    return own and not conf_file.is_of(conf_file.read(), topology)
 
 
 @click.command(
@@ -87,7 +104,7 @@ def logs(context: click.Context, program: str, follow: bool, lines: int) -> None
     PROGRAM is a program of queues.toml, one process of it (metadata-2), redis, recovery, scheduler,
     web or supervisord.
     """
-    files = log_files(program)
+    files = _log_files(program)
     followers = [Follower(file) for file in files]
     for file in files:
         _show(file, last_lines(file, lines), files)
@@ -98,6 +115,20 @@ def logs(context: click.Context, program: str, follow: bool, lines: int) -> None
             time.sleep(0.2)
     except KeyboardInterrupt:
         context.exit(ExitCode.OK)  # the only way to end it
+
+
+def _log_files(program: str) -> list[Path]:
+    """The logs of a program (`metadata`), of one process (`metadata-2`), or of supervisord.
+
+    Raises BadInputError, which names the nearest names.
+    """
+    names = sorted(file.stem for file in settings.run_dir().glob("*.log"))
+    chosen = [name for name in names if program in {name, name.rpartition("-")[0]}]
+    if not chosen:
+        programs = {name.rpartition("-")[0] or name for name in names}
+        remedy = did_you_mean(program, programs) if names else "start the fleet: `fleet up`"
+        raise BadInputError(f"there is no log of {program!r} in {settings.run_dir()} — {remedy}")
+    return [log_file(name) for name in chosen]
 
 
 def _show(file: Path, lines: Sequence[str], files: Sequence[Path]) -> None:

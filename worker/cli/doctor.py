@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from worker.doctor import Finding, Repair, Severity, examine, repair
+from worker.doctor.examination import Repair, examine, repair
+from worker.doctor.findings import Finding, Severity
 from worker.errors import ExitCode
 
 _MARKS = {Severity.ERROR: "ERROR", Severity.WARNING: "warn ", Severity.OK: "ok   "}

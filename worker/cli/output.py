@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:  # most commands have no need of what it imports
+    from worker.status.overview import QueueStatus
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
@@ -23,6 +26,43 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
     for row in rows[1:]:
         table.add_row(*row)
     Console().print(table)
+
+
+_HEADING = (
+    "queue",
+    "waiting",
+    "running",
+    "failed",
+    "later",
+    "oldest",
+    "paused",
+    "recovered",
+    "consumers",
+)
+
+
+def print_queues(queues: Sequence["QueueStatus"]) -> None:
+    """Print a table of queues.
+
+    On a terminal, where space is scarce, columns in which no queue has anything are left out.
+    """
+    rows = [list(_HEADING)]
+    for queue in queues:
+        counts = (queue.waiting, queue.running, queue.failed, queue.later)
+        oldest = "" if queue.oldest is None else f"{queue.oldest:.0f} s"
+        paused = "paused" if queue.paused else ""
+        recovered = str(queue.recovered or "")
+        row = [queue.name, *map(str, counts), oldest, paused, recovered, _consumers(queue)]
+        rows.append(row)
+    if sys.stdout.isatty():
+        kept = [number for number in range(len(_HEADING)) if any(row[number] for row in rows[1:])]
+        rows = [[row[number] for number in kept] for row in rows]
+    print_table(rows)
+
+
+def _consumers(queue: "QueueStatus") -> str:
+    nobody = "none" if queue.use is not None else "none: not in queues.toml"
+    return ", ".join(queue.consumers) or nobody
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])

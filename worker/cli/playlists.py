@@ -1,10 +1,8 @@
-"""Playlists as M3U8 files: who writes them, and which files are our own."""
+"""Playlists as M3U8 files: their text, and their names."""
 
 import os
 import re
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from db.similarity.cluster_terms import ListedTrack
 from db.sql.path_text import to_bytes
@@ -32,27 +30,3 @@ def file_name(name: str) -> str:
     """A name that any file system takes, and that leads to no other folder."""
     safe = " ".join(_UNSAFE.sub(" ", name).split()).strip(". ")
     return f"{safe.encode()[:120].decode(errors='ignore') or 'cluster'}.m3u8"
-
-
-def is_ours(file: Path) -> bool:
-    """Whether it is a plain file that `write` wrote."""
-    if file.is_symlink() or not file.is_file():
-        return False
-    with file.open("rb") as opened:
-        return opened.read(len(MARK)) == MARK
-
-
-def write(file: Path, text: bytes) -> bool:
-    """Write it whole or not at all; False when a file that is not ours is in the way."""
-    if os.path.lexists(file) and not is_ours(file):
-        return False
-    handle, name = tempfile.mkstemp(prefix=".musicfleet-", dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as opened:
-            opened.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink()
-        raise
-    return True

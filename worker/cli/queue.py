@@ -11,8 +11,7 @@ from typing import NamedTuple
 import click
 
 from worker import queues
-from worker.cli.output import agreed, changes_something, print_table
-from worker.cli.status import queue_rows
+from worker.cli.output import agreed, changes_something, print_queues
 from worker.errors import ExitCode
 from worker.queues import HELD, Outcome, Place
 from worker.status import overview
@@ -54,7 +53,7 @@ def list_queues(names: tuple[str, ...], as_json: bool) -> None:
         for each in found:
             click.echo(json.dumps(asdict(each), ensure_ascii=False))
         return
-    print_table(queue_rows(found))
+    print_queues(found)
 
 
 @queue.command(

@@ -3,7 +3,8 @@
 import click
 
 from worker.cli.output import agreed, changes_something, print_table
-from worker.supervisor.plan import Change, reloaded, running_counts, scaled
+from worker.supervisor import conf_file
+from worker.supervisor.plan import Change, process_counts, require_up
 from worker.supervisor.rollout import apply
 from worker.topology import load
 
@@ -55,7 +56,7 @@ def scale(program: str | None, count: int | None, yes: bool, dry_run: bool) -> N
         _list()
     elif count is None:
         raise click.UsageError("Missing argument 'COUNT'.")
-    elif carry_out(scaled(program, count), dry_run=dry_run, yes=yes):
+    elif carry_out(Change.to_scale(program, count), dry_run=dry_run, yes=yes):
         click.echo(
             f"{program} x{count} until the next `fleet reload`, or until the fleet is stopped; "
             f"queues.toml says x{load().programs[program].processes}.",
@@ -64,9 +65,11 @@ def scale(program: str | None, count: int | None, yes: bool, dry_run: bool) -> N
 
 
 def _list() -> None:
-    counts = running_counts()
+    topology = load()
+    require_up()
+    counts = process_counts(topology, conf_file.read())
     rows = [["program", "processes", "in queues.toml", "queues"]]
-    for program in load().programs.values():
+    for program in topology.programs.values():
         bounds = f" ({program.least} to {program.most})" if program.is_elastic else ""
         said = f"{program.processes}{bounds}"
         rows.append([program.name, str(counts[program.name]), said, " ".join(program.queues)])
@@ -91,5 +94,5 @@ def reload(yes: bool, dry_run: bool) -> None:
     It changes nothing when queues.toml has a fault, or when a queue that holds jobs would lose its
     last consumer.
     """
-    if carry_out(reloaded(), dry_run=dry_run, yes=yes):
+    if carry_out(Change.to_reload(), dry_run=dry_run, yes=yes):
         click.echo("The fleet runs by the present queues.toml.", err=True)

@@ -1,9 +1,7 @@
 """`fleet status`: queues, workers, and what is done and left to do."""
 
 import json
-import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +13,7 @@ from db.similarity.model_health import ModelStatus
 from db.sql.connection import open_database
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
-from worker.cli.output import print_table
+from worker.cli.output import print_queues, print_table
 from worker.phrases import time_span
 from worker.redis.address import shown_url
 from worker.status import overview as fleet_status
@@ -24,17 +22,6 @@ from worker.supervisor import control
 from worker.topology import load
 
 _EVERY = 1.0
-_HEADING = (
-    "queue",
-    "waiting",
-    "running",
-    "failed",
-    "later",
-    "oldest",
-    "paused",
-    "recovered",
-    "consumers",
-)
 
 
 @click.command(
@@ -113,7 +100,7 @@ def _print() -> None:
         click.echo(_of_model(model))
     if not control.is_up():
         click.echo("The fleet is not up: `fleet up` starts it.", err=True)
-    print_table(queue_rows(fleet_status.queues()))
+    print_queues(fleet_status.queues())
     if runs := last_runs():
         print_table([["maintenance", "last run", "took", "what it did"], *map(_of_run, runs)])
 
@@ -131,27 +118,3 @@ def _of_model(model: ModelStatus) -> str:
         f"Similarity model {model.model.id}, {time_span(model.age)} old, health: {health}; a "
         f"training {due}: {model.reason}"
     )
-
-
-def queue_rows(queues: Sequence[fleet_status.QueueStatus]) -> list[list[str]]:
-    """The rows of a table of queues, its heading first.
-
-    On a terminal, where space is scarce, columns in which no queue has anything are left out.
-    """
-    rows = [list(_HEADING)]
-    for queue in queues:
-        counts = (queue.waiting, queue.running, queue.failed, queue.later)
-        oldest = "" if queue.oldest is None else f"{queue.oldest:.0f} s"
-        paused = "paused" if queue.paused else ""
-        recovered = str(queue.recovered or "")
-        row = [queue.name, *map(str, counts), oldest, paused, recovered, _consumers(queue)]
-        rows.append(row)
-    if not sys.stdout.isatty():
-        return rows
-    kept = [number for number in range(len(_HEADING)) if any(row[number] for row in rows[1:])]
-    return [[row[number] for number in kept] for row in rows]
-
-
-def _consumers(queue: fleet_status.QueueStatus) -> str:
-    nobody = "none" if queue.use is not None else "none: not in queues.toml"
-    return ", ".join(queue.consumers) or nobody

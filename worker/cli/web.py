@@ -9,7 +9,7 @@ import click
 
 from db.sql.path_text import shown
 from worker.errors import BadInputError
-from worker.supervisor import control, watch_state, web_address
+from worker.supervisor import watch_state, web_address
 from worker.supervisor.rpc import is_up, processes
 from worker.supervisor.watch_state import WatchedRoot
 
@@ -31,7 +31,7 @@ def web(listen: str | None, where: bool) -> None:
     command serves it until Ctrl-C. An address that other machines can reach demands
     FLEET_WEB_PASSWORD.
     """
-    page = None if listen else _supervised()
+    page = None if listen else web_address.running()
     if page is None and where:
         raise BadInputError(
             "the web UI does not run — `fleet up` starts it, unless FLEET_WEB is off"
@@ -46,13 +46,6 @@ def web(listen: str | None, where: bool) -> None:
         click.echo(page.url)
     else:
         raise BadInputError(page.fault)
-
-
-def _supervised() -> web_address.Page | None:
-    """What the web UI of the running fleet has published; None when there is none."""
-    page = web_address.published()
-    is_alive = page is not None and any(each.pid == page.pid for each in control.processes())
-    return page if is_alive else None
 
 
 def _serve(address: web_address.WebAddress) -> NoReturn:
@@ -84,12 +77,12 @@ def watch(as_json: bool) -> None:
     starts. Where inotify misses events, such as on network shares, the watcher scans the folder
     from time to time.
     """
-    standing = watch_state.running()
-    for each in standing.roots if standing else []:
+    state = watch_state.running()
+    for each in state.roots if state else []:
         click.echo(json.dumps(each._asdict(), ensure_ascii=False) if as_json else _line(each))
-    if standing is None:
+    if state is None:
         click.echo(_off(), err=True)
-    elif not standing.roots:
+    elif not state.roots:
         click.echo("No folder was scanned yet: `fleet scan PATH`.", err=True)
 
 

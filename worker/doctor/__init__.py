@@ -1,9 +1,4 @@
 """The doctor: finds faults of the fleet and its surroundings, and repairs what is safe to repair.
 
-One subject a file. `fleet doctor` and the web UI use these functions.
+Each module of checks ends with its table of them, and `worker.doctor.examination` runs them all.
 """
-
-from worker.doctor.examination import Repair, examine, repair
-from worker.doctor.findings import Finding, Fix, Severity
-
-__all__ = ["Finding", "Fix", "Repair", "Severity", "examine", "repair"]

@@ -13,11 +13,11 @@ from db.errors import DatabaseError, OldDatabaseError
 from db.models import TABLES, Table, database
 from db.sql.connection import is_sqlite, open_database, transaction, without_password
 from db.sql.schema import applied_migrations, check_schema, known_migrations
-from worker.doctor.findings import Finding, Fix, Severity, fact_and_remedy
+from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
 from worker.host.locks import open_migrated
 
 
-def database_findings() -> Iterator[Finding]:
+def _connection() -> Iterator[Finding]:
     """Whether the database opens, is up to date and can be written.
 
     A connection that this thread has is used; otherwise one is opened, and stays open.
@@ -75,7 +75,7 @@ _LIVE_TYPES = {"serial": "integer", "timestamp": "timestamp without time zone"}
 _REMEDY = "restore a backup of the database, or take the library into a new one"
 
 
-def drift() -> Iterator[Finding]:
+def _schema() -> Iterator[Finding]:
     """Every table, column and index that differs, one finding each."""
     live = set(database.get_tables())
     differing = 0
@@ -177,3 +177,9 @@ def _missing_index(name: str, columns: Sequence[str], unique: bool, index: Model
 
 def _error(says: str) -> Finding:
     return Finding("schema", Severity.ERROR, says, _REMEDY)
+
+
+CHECKS = (
+    Check("database", _connection, is_required=True),
+    Check("schema", _schema, is_required=True),
+)

@@ -1,7 +1,7 @@
-"""Findings of the doctor: severity, remedy and fix, and the errors that a check may meet."""
+"""Checks and findings of the doctor: severity, remedy and fix, and the errors of a check."""
 
 import http.client
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -58,6 +58,17 @@ class Finding:
             "age": None if self.age is None else round(self.age),
             "fixable": self.fix is not None,
         }
+
+
+class Check(NamedTuple):
+    """A check, as the table of its module lists it."""
+
+    subject: str
+    """What is reported when the check itself fails."""
+    run: Callable[[], Finding | Iterable[Finding]]
+    is_required: bool = False
+    """Whether the checks after it say nothing once this one has found an error."""
+    is_slow: bool = False
 
 
 FAULTS = (

@@ -1,4 +1,4 @@
-"""Checks of the running fleet: supervisord's programs, the workers' topology, and waiting jobs."""
+"""Checks of the running fleet: queues with their jobs, workers, programs and watched folders."""
 
 import time
 from collections.abc import Iterator
@@ -9,16 +9,18 @@ from xmlrpc.client import Fault
 from rq.job import Job
 from rq.utils import as_text, str_to_date
 
+from db.sql.path_text import shown
 from worker import dispatch
-from worker.doctor.findings import Finding, Fix, Severity
-from worker.errors import BadInputError, FleetStartError
+from worker.doctor.findings import Check, Finding, Fix, Severity
+from worker.errors import BadInputError, FleetStartError, TopologyError
 from worker.phrases import counted, some, time_span
 from worker.queues import HELD, Place, rescue
 from worker.status.overview import QueueStatus
 from worker.status.overview import queues as statuses
+from worker.supervisor import watch_state
 from worker.supervisor.logs import last_lines, log_file
 from worker.supervisor.rpc import ProcessInfo, is_up, processes, supervisord
-from worker.topology import Topology
+from worker.topology import Topology, load
 
 _PROGRAMS = "programs"
 _ESSENTIAL = {
@@ -87,12 +89,37 @@ def _absent(name: str) -> Finding:
     )
 
 
+def _watched() -> Iterator[Finding]:
+    """Whether each root that is to be watched is, and how inotify's limits are raised if not."""
+    state = watch_state.running()
+    for each in state.roots if state else []:
+        name = shown(each.root)
+        if each.how == "inotify":
+            yield Finding("watch", Severity.OK, f"{name} is watched")
+        elif each.remedy:
+            says = f"{name} is not watched: {each.why}"
+            yield Finding("watch", Severity.WARNING, says, each.remedy)
+        else:
+            yield Finding("watch", Severity.OK, f"{name} is not watched: {each.why}")
+
+
+def _topology() -> Topology | None:
+    """What queues.toml says now; None when it has faults, which a check of its own reports."""
+    try:
+        return load()
+    except TopologyError:
+        return None
+
+
 _WORKERS = "rq:workers"
 _PREFIX = "rq:worker:"
 
 
-def workers(topology: Topology) -> Iterator[Finding]:
-    """Whether every living worker has this topology."""
+def _workers() -> Iterator[Finding]:
+    """Whether every living worker has the present topology."""
+    topology = _topology()
+    if topology is None:
+        return
     digests = _digests()
     outdated = sorted(name for name, digest in digests.items() if digest != topology.digest)
     if outdated:
@@ -128,8 +155,11 @@ def _digests() -> dict[str, str]:
 _QUEUES = "queues"
 
 
-def queues(topology: Topology) -> Iterator[Finding]:
+def _queues() -> Iterator[Finding]:
     """Every queue whose jobs no worker takes, or not soon enough."""
+    topology = _topology()
+    if topology is None:
+        return
     faults = [
         finding
         for status in statuses()
@@ -220,3 +250,7 @@ def _rescue(name: str) -> Fix:
         return f"{moved}; {left:,} that no queue takes stay" if left else moved
 
     return Fix(f"move the jobs of {name} to the queues that take them today", bring)
+
+
+CHECKS_OF_REDIS = (Check(_QUEUES, _queues), Check("workers", _workers))
+CHECKS_OF_PROGRAMS = (Check("supervisord", programs), Check("watch", _watched))

@@ -1,41 +1,74 @@
-"""Checks of the installation: versions, queues.toml, the data folder and the disks."""
+"""Checks of the installation: versions, queues.toml, settings, the data folder and the disks."""
 
 import configparser
 import platform
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 from db import settings
-from worker.doctor.findings import Finding, Fix, Severity
-from worker.errors import TopologyError
-from worker.topology import Topology, load
+from db.errors import SettingError
+from db.maintenance import backups, removal
+from db.settings import check_analysis_seconds, cover_orders, keep_logs_days, provider_settings
+from db.settings.retraining_rules import rules
+from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
+from worker.errors import BadInputError, TopologyError
+from worker.supervisor import watch_state, web_address
+from worker.topology import load
 
 _PACKAGES = ("musicfleet", "rq", "redis", "supervisor", "peewee", "mutagen", "pillow")
 
 
-def versions() -> Finding:
+def _versions() -> Finding:
     """Which versions run here."""
     installed = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return Finding("versions", Severity.OK, f"Python {platform.python_version()}, {installed}")
 
 
-def topology() -> tuple[Topology | None, Finding]:
-    """The topology as queues.toml says now; None when it has faults."""
+def _topology() -> Finding:
+    """Whether queues.toml has a fault."""
     try:
         loaded = load()
     except TopologyError as error:
         remedy = "repair it, then run `fleet config check`"
-        return None, Finding("topology", Severity.ERROR, str(error), remedy)
-    return loaded, Finding("topology", Severity.OK, f"{loaded.path} has no fault")
+        return Finding("topology", Severity.ERROR, str(error), remedy)
+    return Finding("topology", Severity.OK, f"{loaded.path} has no fault")
+
+
+_SETTINGS: tuple[Callable[[], object], ...] = (
+    cover_orders.check,
+    provider_settings.check,
+    check_analysis_seconds,
+    rules,
+    backups.kept,
+    removal.forget_missing_after,
+    keep_logs_days,
+    watch_state.environment,
+    web_address.configured,
+)
+"""Each raises SettingError or BadInputError for a setting with a fault."""
+
+
+def _settings() -> Iterator[Finding]:
+    """The first fault of each group of settings, or that there is none."""
+    is_sound = True
+    for check in _SETTINGS:
+        try:
+            check()
+        except (SettingError, BadInputError) as error:
+            is_sound = False
+            fact, remedy = fact_and_remedy(error)
+            yield Finding("settings", Severity.ERROR, fact, remedy or "correct it")
+    if is_sound:
+        yield Finding("settings", Severity.OK, "every setting can be used")
 
 
 _OWNERS = 0o700
 
 
-def permissions() -> Iterator[Finding]:
+def _permissions() -> Iterator[Finding]:
     """Whether others may enter the data folder or talk to what listens there."""
     for folder in (settings.data_dir(), settings.run_dir()):
         if folder.is_dir():
@@ -60,7 +93,7 @@ def _owners_alone(path: Path) -> Finding:
     return Finding("permissions", Severity.ERROR, says, command, fix=Fix(command, close))
 
 
-def internet_server() -> Iterator[Finding]:
+def _internet_server() -> Iterator[Finding]:
     """Whether the supervisord.conf that runs opens a port: who reaches it runs any command."""
     file = settings.data_dir() / "supervisord.conf"
     if not file.exists():
@@ -88,7 +121,7 @@ LOW_BYTES = 500 * 1024**2
 LOW_SHARE = 0.05
 
 
-def disks() -> Iterator[Finding]:
+def _disks() -> Iterator[Finding]:
     """The free space of each disk that the data folder, the pictures or an SQLite file are on."""
     seen = set()
     for folder in _written_to():
@@ -116,3 +149,13 @@ def _disk(folder: Path) -> Finding:
     if usage.free < LOW_BYTES or share < LOW_SHARE:
         return Finding("disk", Severity.WARNING, says, remedy)
     return Finding("disk", Severity.OK, says)
+
+
+CHECKS = (
+    Check("versions", _versions),
+    Check("topology", _topology),
+    Check("settings", _settings),
+    Check("permissions", _permissions),
+    Check("supervisord.conf", _internet_server),
+    Check("disk", _disks),
+)

@@ -1,4 +1,4 @@
-"""Checks of the library: its roots, watched folders, the ledger, and the picture store."""
+"""Checks of the library: its roots, the ledger, and the picture store."""
 
 import os
 import time
@@ -15,12 +15,11 @@ from db.models import State, utc_now
 from db.scanning import scans
 from db.sql.connection import transaction
 from db.sql.path_text import shown, to_bytes
-from worker.doctor.findings import Finding, Fix, Severity
+from worker.doctor.findings import Check, Finding, Fix, Severity
 from worker.phrases import counted, some, time_span
-from worker.supervisor import watch_state
 
 
-def roots() -> Iterator[Finding]:
+def _roots() -> Iterator[Finding]:
     """Whether each root that was ever scanned is there and can be read."""
     for root in scans.roots():
         path, name = to_bytes(root), shown(root)
@@ -33,26 +32,12 @@ def roots() -> Iterator[Finding]:
             yield Finding("library", Severity.OK, f"{name} can be read")
 
 
-def watched() -> Iterator[Finding]:
-    """Whether each root that is to be watched is, and how inotify's limits are raised if not."""
-    standing = watch_state.running()
-    for each in standing.roots if standing else []:
-        name = shown(each.root)
-        if each.how == "inotify":
-            yield Finding("watch", Severity.OK, f"{name} is watched")
-        elif each.remedy:
-            says = f"{name} is not watched: {each.why}"
-            yield Finding("watch", Severity.WARNING, says, each.remedy)
-        else:
-            yield Finding("watch", Severity.OK, f"{name} is not watched: {each.why}")
-
-
 LEASE_GRACE = timedelta(minutes=15)
 """A lease that ended longer ago is a finding: reconciliation runs every minute."""
 _LEDGER = "ledger"
 
 
-def needs() -> Iterator[Finding]:
+def _needs() -> Iterator[Finding]:
     """Quarantined and failed items, leases that ran out, and needs that were never written."""
     faults = [*_quarantined(), *_failed(), *_leases(), *_never_asked()]
     yield from faults
@@ -158,7 +143,7 @@ class Tally:
         return some(self.names, self.count)
 
 
-def pictures() -> Iterator[Finding]:
+def _pictures() -> Iterator[Finding]:
     """Whether each image has its files, and each file of the store its image."""
     total = images.shard_sizes().total()
     if total and not image_files.originals_dir().is_dir():
@@ -265,3 +250,10 @@ def _modified(path: Path) -> float:
 
 def _short(path: Path) -> str:
     return f"{path.parts[-4]}/…/{path.name}"
+
+
+CHECKS = (
+    Check("library", _roots),
+    Check("ledger", _needs),
+    Check("pictures", _pictures, is_slow=True),
+)

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from worker import dispatch
-from worker.doctor.findings import Finding, Fix, Severity
+from worker.doctor.findings import Check, Finding, Fix, Severity
 from worker.redis.address import is_embedded, shown_url
 
 MOST_SKEW = 10.0
@@ -21,7 +21,7 @@ _PROTECTED_SINCE = 7
 """The major version of Redis from which protected mode holds whatever `bind` says."""
 
 
-def answering() -> Finding:
+def _server() -> Finding:
     """Which server answers. Raises RedisUnreachableError or redis.RedisError."""
     server: Any = dispatch.connection().info("server")
     name = "Valkey" if "valkey_version" in server else "Redis"
@@ -29,7 +29,7 @@ def answering() -> Finding:
     return Finding("redis", Severity.OK, f"{name} {number} answers at {shown_url()}")
 
 
-def keeping() -> Iterator[Finding]:
+def _durability() -> Iterator[Finding]:
     """Whether Redis loses jobs when its memory is full or it crashes, and how full it is."""
     connection = dispatch.connection()
     info: Any = connection.info()
@@ -81,7 +81,7 @@ def _mib(size: int) -> str:
     return f"{size / 1024**2:,.1f} MiB"
 
 
-def reach() -> Finding:
+def _access() -> Finding:
     """Whether strangers can talk to Redis: who enqueues decides what the fleet works on."""
     connection = dispatch.connection()
     url = connection.get_connection_kwargs()
@@ -143,7 +143,7 @@ def _is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
 
 
-def clock() -> Finding:
+def _time() -> Finding:
     """Whether this machine and Redis have the same time."""
     before = time.time()
     seconds, microseconds = dispatch.connection().time()
@@ -152,3 +152,11 @@ def clock() -> Finding:
         return Finding("clock", Severity.OK, "this machine and Redis have the same time")
     says = f"the time of Redis is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"
     return Finding("clock", Severity.WARNING, says, "synchronise the time of both machines by NTP")
+
+
+CHECKS = (
+    Check("redis", _server, is_required=True),
+    Check("redis", _durability),
+    Check("redis", _access),
+    Check("clock", _time),
+)

@@ -14,7 +14,7 @@ from db import settings
 from db.sql.connection import open_database
 from db.sql.schema import migrate
 from worker.errors import LockTakenError
-from worker.topology.slots import Slot
+from worker.topology import Slot
 
 
 def take(file: Path, seconds: float) -> int:

@@ -1,1 +1,1 @@
-"""Maintenance of processes and queues: rebalancing, health reports, expired jobs."""
+"""What a maintenance job changes in the running fleet: worker rebalancing."""

@@ -24,7 +24,7 @@ from worker.phrases import time_span
 from worker.redis.holders import holders
 from worker.status.overview import QueueStatus, queue_statuses
 from worker.supervisor import conf_file
-from worker.supervisor.plan import Change, own_text, rebalanced
+from worker.supervisor.plan import Change, own_text
 from worker.supervisor.rollout import apply
 from worker.supervisor.rpc import ProcessInfo, processes
 from worker.topology import Program, Topology, load
@@ -294,7 +294,7 @@ def _planned(topology: Topology, conf: str, moves: Sequence[Move]) -> Change:
     """The change that these moves are. Raises BadInputError when it would touch anything else."""
     more = Counter(move.taker for move in moves)
     more.subtract(move.giver for move in moves)
-    change = rebalanced(topology, conf, more)
+    change = Change.to_rebalance(topology, conf, more)
     if change.restarts:
         raise BadInputError(
             f"{', '.join(change.restarts)} would be restarted, for the fleet was started "

@@ -43,37 +43,42 @@ class Isolated(NamedTuple):
     """What is not tried again: the path of a file, or of an album's folder."""
 
 
-def let_go(job: FleetJob) -> None:
-    """Free what the job leased: it is tried again."""
-    with _connected():
-        ledger.release(job.id)
+class JobRecords:
+    """The records in the database of what a job works on: its leases, its chunk, its scan."""
 
+    def __init__(self, job: FleetJob) -> None:
+        self._job = job
 
-def give_up(job: FleetJob, traceback: str, *, again: bool) -> None:
-    """Record that the job failed for good; `again` when reconciliation is to retry later."""
-    reason = last_line(traceback)
-    with _connected():
-        ledger.give_up(job.id, reason, again=again)
-        if CHUNK in job.kwargs:
-            scans.give_up_chunk(job.kwargs[CHUNK], ledger.backoff)
-        elif job.job_name == scans.DISCOVERY:
-            _fail_scan(job.kwargs, reason)
+    def release(self) -> None:
+        """Free what the job leased: it is retried."""
+        with _connected():
+            ledger.release(self._job.id)
 
+    def give_up(self, traceback: str, *, again: bool) -> None:
+        """Record that the job failed for good; `again` when reconciliation is to retry later."""
+        job, reason = self._job, last_line(traceback)
+        with _connected():
+            ledger.give_up(job.id, reason, again=again)
+            if CHUNK in job.kwargs:
+                scans.give_up_chunk(job.kwargs[CHUNK], ledger.backoff)
+            elif job.job_name == scans.DISCOVERY:
+                _fail_scan(job.kwargs, reason)
 
-def isolate(job: FleetJob, signal: str) -> Isolated | None:
-    """Split the job's batch, or quarantine the one item that is left of it; None: it has no batch.
+    def isolate(self, signal: str) -> Isolated | None:
+        """Split the batch, or quarantine the one item that is left of it; None: it has no batch.
 
-    Neither loses anything when it is interrupted and done again.
-    """
-    need = ledger.need_of(job.job_name, job.kwargs)
-    with _connected():
-        if need is not None:
-            return _isolate_ids(need, job, signal)
-        if CHUNK in job.kwargs:
-            return _isolate_chunk(job, signal)
-        if job.job_name == scans.DISCOVERY:
-            _fail_scan(job.kwargs, f"its processes ended by {signal}, again and again")
-    return None
+        Neither loses anything when it is interrupted and repeated.
+        """
+        job = self._job
+        need = ledger.need_of(job.job_name, job.kwargs)
+        with _connected():
+            if need is not None:
+                return _isolate_ids(need, job, signal)
+            if CHUNK in job.kwargs:
+                return _isolate_chunk(job, signal)
+            if job.job_name == scans.DISCOVERY:
+                _fail_scan(job.kwargs, f"its processes ended by {signal}, again and again")
+        return None
 
 
 def last_line(traceback: str) -> str:

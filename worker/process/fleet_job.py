@@ -1,16 +1,18 @@
 """The job of the fleet: it does not trust Redis, and runs only functions that are routed."""
 
 import zlib
-from typing import Any
+from typing import Any, Self
 
+import redis
 from redis.client import Pipeline
-from rq.exceptions import DeserializationError, TimeoutFormatError
+from rq.exceptions import DeserializationError, NoSuchJobError, TimeoutFormatError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import as_text, now, utcformat
 
 from worker import dispatch
 from worker.errors import ForbiddenJobError, TamperedJobError
+from worker.process.take import Taken
 from worker.redis.holders import Holder
 
 PREFIX = "jobs."
@@ -83,12 +85,23 @@ class FleetJob(Job):
                 "somebody else wrote to Redis; delete it"
             ) from error
 
-    def begin(self, holder: Holder) -> None:
-        """Take note that this process has begun the job, as `take.lua` has written to Redis."""
-        self._status = JobStatus.STARTED
-        self.started_at = self.last_heartbeat = now()
-        self.worker_name, self.holder = holder.worker, holder.token
-        self.attempt += 1
+    @classmethod
+    def of_taken(cls, taken: Taken, holder: Holder, connection: redis.Redis) -> Self:
+        """The job that this process has taken and begun, as `take.lua` has written to Redis.
+
+        Raises rq.exceptions.NoSuchJobError or TamperedJobError.
+        """
+        job = cls(taken.job_id, connection=connection, serializer=JSONSerializer)
+        if taken.fields is None:
+            raise TamperedJobError(f"the job {job.id} is larger than a job may be — delete it")
+        if not taken.fields:
+            raise NoSuchJobError
+        job.restore(taken.fields)
+        job._status = JobStatus.STARTED
+        job.started_at = job.last_heartbeat = now()
+        job.worker_name, job.holder = holder.worker, holder.token
+        job.attempt += 1
+        return job
 
     def save(
         self,
@@ -111,13 +124,6 @@ class FleetJob(Job):
         named, listed = isinstance(self.func_name, str), isinstance(self.args, list | tuple)
         if not named or not listed or not isinstance(self.kwargs, dict):
             raise TypeError("the payload is no [function, null, [], {arguments}]")
-
-
-def fetch(job_id: str) -> FleetJob:
-    """The job of that id. Raises rq.exceptions.NoSuchJobError or TamperedJobError."""
-    job = FleetJob(job_id, connection=dispatch.connection(), serializer=JSONSerializer)
-    job.refresh()
-    return job
 
 
 def _inflated(data: bytes) -> bytes:

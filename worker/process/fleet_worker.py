@@ -23,21 +23,15 @@ from rq.worker import WorkerStatus
 from db.models import database
 from worker import dispatch
 from worker.errors import JobStoppedError, TamperedJobError, TopologyError, WorkerError
-from worker.process import endings
+from worker.process.endings import JobRecords
 from worker.process.fleet_job import FleetJob
 from worker.process.horse import Died, Horse, Raised
-from worker.process.job_counts import count_done, count_failed
-from worker.process.requeue import (
-    Death,
-    fail_unreadable,
-    put_back,
-    put_back_all,
-    recover_predecessors,
-)
+from worker.process.job_counts import count_attempt
+from worker.process.requeue import Death, fail_unreadable, put_back, recover, settle_all
 from worker.process.take import DependentsWaitError, Taken, Taker
 from worker.process.time_limit import TimeLimit
 from worker.redis.connection import connect
-from worker.redis.holders import beat, register, this_process, unregister
+from worker.redis.holders import beat, holders, register, this_process, unregister
 from worker.topology import Execution
 
 WORKER_TTL = 60
@@ -91,7 +85,9 @@ class FleetWorker(SimpleWorker):
     def register_birth(self) -> None:
         """Take over the slot: its last holder is dead, this process has the slot's lock."""
         register(self.connection, self.holder)
-        recover_predecessors(self.connection, self.holder)
+        for each in holders(self.connection):
+            if each.worker == self.name and each.token != self.holder.token:
+                recover(self.connection, each, self.holder, "unseen")
         self.connection.delete(self.executions_key)
         # Not deleted: RQ's maintenance takes a worker out of its sets when its key is missing.
         self.connection.hset(self.key, "death", utcformat(now()))
@@ -102,7 +98,7 @@ class FleetWorker(SimpleWorker):
         """Leave the slot: nothing stays on this worker's list, whoever comes next, if anyone."""
         with suppress(DependentsWaitError):  # RQ's maintenance finds them
             self._taker.flush()
-        put_back_all(self.connection, self.holder)
+        settle_all(self.connection, self.holder)
         unregister(self.connection, self.holder)
         super().register_death()
 
@@ -190,7 +186,8 @@ class FleetWorker(SimpleWorker):
                     return self._last
                 if taken is not None:
                     continue
-                if timeout is None or _is_over(started, max_idle_time):
+                idle = time.monotonic() - started
+                if timeout is None or (max_idle_time is not None and idle >= max_idle_time):
                     return None
                 self._show_suspension()
                 self._beat_sometimes()
@@ -225,13 +222,8 @@ class FleetWorker(SimpleWorker):
 
     def _read(self, taken: Taken) -> FleetJob | None:
         """The job that was taken; None when there is nothing to run. It is off the list then."""
-        job = FleetJob(taken.job_id, connection=self.connection, serializer=self.serializer)
         try:
-            if taken.fields is None:
-                raise TamperedJobError(f"the job {job.id} is larger than a job may be — delete it")
-            if not taken.fields:
-                raise NoSuchJobError
-            job.restore(taken.fields)
+            job = FleetJob.of_taken(taken, self.holder, self.connection)
         except NoSuchJobError:
             self.log.warning("%s: the job %s is gone", self.name, taken.job_id)
             self.connection.lrem(self.holder.taken_key, 1, taken.job_id)
@@ -240,7 +232,6 @@ class FleetWorker(SimpleWorker):
             fail_unreadable(self.connection, self.holder, taken.job_id, error, taken.execution_id)
             return None
         job.redis_server_version = self.get_redis_server_version()
-        job.begin(self.holder)
         execution = RqExecution(taken.execution_id, job.id, self.connection, self.name)
         self.executions = {execution.id: execution}
         return job
@@ -344,7 +335,7 @@ class FleetWorker(SimpleWorker):
             self.increment_successful_job_count(pipeline)
             if job.started_at and job.ended_at:
                 self.increment_total_working_time(job.ended_at - job.started_at, pipeline)
-            count_done(pipeline, job)
+            count_attempt(pipeline, job, done=True)
             if keep:
                 job._handle_success(
                     keep,
@@ -377,11 +368,13 @@ class FleetWorker(SimpleWorker):
         """Record a failure; what the job leased is free again, or failed with it for good."""
         stopped = self._stopped_job_id == job.id
         if job.should_retry and not stopped:
-            endings.let_go(job)
+            JobRecords(job).release()
         else:
-            endings.give_up(job, exc_string, again=not stopped)
+            JobRecords(job).give_up(exc_string, again=not stopped)
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
-        count_failed(self.connection, job)
+        with self.connection.pipeline() as pipeline:
+            count_attempt(pipeline, job, done=False)
+            pipeline.execute()
         self.set_state(WorkerStatus.IDLE)
 
     def _finalize_failure(
@@ -404,7 +397,3 @@ class FleetWorker(SimpleWorker):
         self.executions.pop(execution.id, None)
         put_back(job, self.holder, Death(self.name, cause))
         self.set_state(WorkerStatus.IDLE)
-
-
-def _is_over(started: float, max_idle_time: int | None) -> bool:
-    return max_idle_time is not None and time.monotonic() - started >= max_idle_time

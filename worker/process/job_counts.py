@@ -28,16 +28,13 @@ class JobCount(NamedTuple):
     seconds: float = 0.0
 
 
-def count_done(pipeline: Pipeline, job: FleetJob) -> None:
-    """Count a job that was done, in the step that records it."""
-    _count(pipeline, _DONE, job)
-
-
-def count_failed(connection: redis.Redis, job: FleetJob) -> None:
-    """Count an attempt that failed."""
-    with connection.pipeline() as pipeline:
-        _count(pipeline, _FAILED, job)
-        pipeline.execute()
+def count_attempt(pipeline: Pipeline, job: FleetJob, *, done: bool) -> None:
+    """Count an attempt that was done, or that failed."""
+    name = job.job_name if job.job_name in dispatch.topology().routes else _UNROUTED
+    pipeline.hincrby(_DONE if done else _FAILED, name, 1)
+    if job.started_at and job.ended_at:
+        seconds = (job.ended_at - job.started_at).total_seconds()
+        pipeline.hincrbyfloat(_SECONDS, name, max(0.0, seconds))
 
 
 def job_counts(connection: redis.Redis) -> dict[str, JobCount]:
@@ -52,11 +49,3 @@ def job_counts(connection: redis.Redis) -> dict[str, JobCount]:
         )
         for name in sorted({*done, *failed})
     }
-
-
-def _count(pipeline: Pipeline, key: str, job: FleetJob) -> None:
-    name = job.job_name if job.job_name in dispatch.topology().routes else _UNROUTED
-    pipeline.hincrby(key, name, 1)
-    if job.started_at and job.ended_at:
-        seconds = (job.ended_at - job.started_at).total_seconds()
-        pipeline.hincrbyfloat(_SECONDS, name, max(0.0, seconds))

@@ -18,9 +18,9 @@ from rq.utils import as_text, current_timestamp, now, utcformat
 
 from worker import dispatch
 from worker.errors import TamperedJobError
-from worker.process import endings
-from worker.process.fleet_job import FleetJob, fetch
-from worker.redis.holders import Holder, holders, unregister
+from worker.process.endings import Half, Isolated, JobRecords
+from worker.process.fleet_job import FleetJob
+from worker.redis.holders import Holder, unregister
 
 _NO_QUEUE = "unreadable"
 log = logging.getLogger("rq.worker")
@@ -101,23 +101,10 @@ def claim(connection: redis.Redis, job_id: str, dead: Holder, own: Holder) -> bo
     return bool(script(keys=keys, args=[job_id, dead.token, own.token]))
 
 
-def recover_predecessors(connection: redis.Redis, own: Holder) -> None:
-    """Put back what earlier processes of the own slot held: its lock says that they are dead."""
-    for each in holders(connection):
-        if each.worker == own.worker and each.token != own.token:
-            recover(connection, each, own, "unseen")
-
-
-def put_back_all(connection: redis.Redis, own: Holder) -> None:
-    """Put back what the own process holds, because it is stopping."""
+def settle_all(connection: redis.Redis, own: Holder, death: Death | None = None) -> None:
+    """Put back all jobs on the own list; with a `death` the running ones count as ended by it."""
     for raw_id in connection.lrange(own.taken_key, 0, -1):
-        _settle(connection, as_text(raw_id), own, None)
-
-
-def settle_leftovers(connection: redis.Redis, own: Holder) -> None:
-    """Settle what a recovery of the own process took on its list and could not finish."""
-    for raw_id in connection.lrange(own.taken_key, 0, -1):
-        _settle(connection, as_text(raw_id), own, Death(own.worker, "unseen"))
+        _settle(connection, as_text(raw_id), own, death)
 
 
 def put_back(job: FleetJob, own: Holder, death: Death | None) -> bool:
@@ -153,7 +140,8 @@ def put_back(job: FleetJob, own: Holder, death: Death | None) -> bool:
 def _settle(connection: redis.Redis, job_id: str, own: Holder, death: Death | None) -> bool:
     """Put back a job of the own list if it was taken and not ended; whether it waits again."""
     try:
-        job = fetch(job_id)
+        job = FleetJob(job_id, connection=connection, serializer=JSONSerializer)
+        job.refresh()  # type: ignore[no-untyped-call]
     except NoSuchJobError:
         connection.lrem(own.taken_key, 1, job_id)
         return False
@@ -179,7 +167,7 @@ def _is_overdue(job: FleetJob) -> bool:
 
 def _end(job: FleetJob, own: Holder, death: Death) -> None:
     """End a job that keeps killing its processes: its halves, or nothing, take its place."""
-    isolated = endings.isolate(job, death.signal)
+    isolated = JobRecords(job).isolate(death.signal)
     halves = isolated.halves if isolated else []
     with job.connection.pipeline() as pipeline:
         _drop_executions(job, pipeline)
@@ -196,16 +184,14 @@ def _end(job: FleetJob, own: Holder, death: Death) -> None:
     log.error("%s (%s): %s ended by %s once more: %s", job.description, job.id, *death, what)
 
 
-def _enqueue_half(half: endings.Half, pipeline: Pipeline) -> None:
+def _enqueue_half(half: Half, pipeline: Pipeline) -> None:
     """One death more splits it again, for it may kill; but a single item is tried again."""
     _queue_of(half.job)._enqueue_job(half.job, pipeline=pipeline, at_front=True)
     if half.items > 1:
         pipeline.hset(half.job.key, "deaths", MOST_DEATHS - 1)
 
 
-def _fail(
-    job: FleetJob, isolated: endings.Isolated | None, death: Death, pipeline: Pipeline
-) -> None:
+def _fail(job: FleetJob, isolated: Isolated | None, death: Death, pipeline: Pipeline) -> None:
     reason = (
         f"{MOST_DEATHS} processes ended while they ran it; the last, {death.worker}, "
         f"by {death.signal}"

@@ -21,7 +21,7 @@ from worker import dispatch
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot
-from worker.process.requeue import recover, settle_leftovers
+from worker.process.requeue import Death, recover, settle_all
 from worker.redis.connection import connect, endure
 from worker.redis.holders import (
     beat,
@@ -103,13 +103,13 @@ class Silence:
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[int, int]] = {}
-        self._looked = float("-inf")
+        self._polled_at = float("-inf")
 
     def poll(self, beats: Mapping[str, int]) -> set[str]:
         """Take note of the heartbeats so far, and return the places that are silent."""
-        if time.monotonic() - self._looked > _REGULAR:
+        if time.monotonic() - self._polled_at > _REGULAR:
             self.forget()
-        self._looked = time.monotonic()
+        self._polled_at = time.monotonic()
         for place, count in beats.items():
             before, polls = self._seen.get(place, (count, 0))
             self._seen[place] = (count, polls + 1 if before == count else 0)
@@ -142,11 +142,12 @@ class Recovery:
                 cause = cause_of_exit(process_name_of(each.worker), each.pid)
                 recover(self._connection, each, self._own, cause)
 
-    def look_around(self) -> None:
+    def poll(self) -> None:
         """Every few seconds: who is dead, which places are silent, which jobs are due."""
         register(self._connection, self._own)
         beat(self._connection)
-        settle_leftovers(self._connection, self._own)
+        # What this process has claimed and could not finish.
+        settle_all(self._connection, self._own, Death(self._own.worker, UNSEEN))
         self.of_this_place()
         self._of_silent_places()
         enqueue_due(self._connection)
@@ -200,7 +201,7 @@ def _attend(recovery: Recovery, is_tick: bool) -> None:
     try:
         open_database()
         if is_tick:
-            recovery.look_around()
+            recovery.poll()
         else:
             recovery.of_this_place()
     except (redis.RedisError, peewee.PeeweeException, WorkerError, DatabaseError) as error:

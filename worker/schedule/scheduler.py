@@ -56,8 +56,8 @@ class FleetScheduler(CronScheduler):
 
         Raises redis.RedisError or peewee.DatabaseError; what was not reached is due as before.
         """
-        now, standings = self._now(), schedules.schedule_states()
-        return [job for job in self._scheduled if self._see_to(job, standings.get(job.name), now)]
+        now, states = self._now(), schedules.schedule_states()
+        return [job for job in self._scheduled if self._fire_if_due(job, states.get(job.name), now)]
 
     def calculate_sleep_interval(self) -> float:
         """Seconds until the next schedule is due, a minute at most."""
@@ -65,26 +65,24 @@ class FleetScheduler(CronScheduler):
         waits = [(moment - self._now()).total_seconds() for moment in due]
         return max(0.0, min([*waits, _LONGEST_SLEEP]))
 
-    def _see_to(
-        self, job: ScheduledJob, standing: schedules.ScheduleState | None, now: datetime
+    def _fire_if_due(
+        self, job: ScheduledJob, state: schedules.ScheduleState | None, now: datetime
     ) -> bool:
-        """Fire the schedule if it is due; whether it was, and this clock was the one that did."""
+        """Fire the schedule if it is due; whether this scheduler has fired it."""
         schedule, stored = job.schedule, now.astimezone(UTC).replace(tzinfo=None)
-        due = next_of(schedule, standing, now) if standing else None
+        due = next_of(schedule, state, now) if state else None
         job.next_enqueue_time = due if due and due > now else next_run(schedule.cron, now)
-        if standing is None or due is None:
-            schedules.begin_schedule(schedule.name, schedule.cron, standing, stored)
+        if state is None or due is None:
+            schedules.begin_schedule(schedule.name, schedule.cron, state, stored)
             return False
-        if due > now or not self._fire(schedule, standing, stored):
+        if due > now or not self._fire(schedule, state, stored):
             return False
         job.latest_enqueue_time = now
         return True
 
-    def _fire(self, schedule: Schedule, standing: schedules.ScheduleState, now: datetime) -> bool:
+    def _fire(self, schedule: Schedule, state: schedules.ScheduleState, now: datetime) -> bool:
         before = held(schedule)
-        if not schedules.fire_due(
-            schedule.name, standing, now, partial(_enqueue, schedule, before)
-        ):
+        if not schedules.fire_due(schedule.name, state, now, partial(_enqueue, schedule, before)):
             return False
         self.log.info(
             "%s: %s", schedule.name, f"{before.id} still waits or runs" if before else "enqueued"
@@ -103,8 +101,8 @@ def main() -> None:
         connect(wait=60).close()  # Valkey may be starting beside this
         with hold_slot("scheduler", 1):
             open_migrated()
-            clock: CronScheduler = FleetScheduler()
-            clock.start()
+            scheduler: CronScheduler = FleetScheduler()
+            scheduler.start()
     except (WorkerError, DatabaseError) as error:
         sys.exit(f"scheduler: {error}")
 

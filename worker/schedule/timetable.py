@@ -12,11 +12,8 @@ from rq.serializers import JSONSerializer
 from db.maintenance import schedules
 from db.maintenance.maintenance_runs import Run, last_runs
 from db.maintenance.schedules import ScheduleState
-from db.models import utc_now
 from worker import dispatch
 from worker.dispatch import HeldJob
-from worker.errors import BadInputError
-from worker.phrases import did_you_mean
 from worker.topology import Schedule
 
 AHEAD = timedelta(hours=1)
@@ -67,16 +64,16 @@ def next_run(cron: str, after: datetime) -> datetime:
     return timer.get_next_enqueue_time()
 
 
-def next_of(schedule: Schedule, standing: ScheduleState | None, now: datetime) -> datetime | None:
+def next_of(schedule: Schedule, state: ScheduleState | None, now: datetime) -> datetime | None:
     """When a schedule is due next, or was; None when it is to begin at this moment.
 
     That is so when it is new, when its times have changed, and when it was handled by a machine
     whose time was far ahead.
     """
-    if standing is None or standing.cron != schedule.cron:
+    if state is None or state.cron != schedule.cron:
         return None
-    seen_to = standing.seen_to.replace(tzinfo=UTC)
-    return None if seen_to > now + AHEAD else next_run(schedule.cron, seen_to)
+    handled = state.seen_to.replace(tzinfo=UTC)
+    return None if handled > now + AHEAD else next_run(schedule.cron, handled)
 
 
 def held(schedule: Schedule) -> HeldJob | None:
@@ -87,25 +84,6 @@ def held(schedule: Schedule) -> HeldJob | None:
     )
 
 
-def run_now(name: str) -> str | None:
-    """Enqueue the job of a schedule beside its times; its id, or None when one is held already.
-
-    Raises BadInputError, with the nearest names, when queues.toml has no such schedule.
-    """
-    known = dispatch.topology().schedules
-    if name not in known:
-        raise BadInputError(f"there is no schedule {name!r} — {did_you_mean(name, known)}")
-    schedule = known[name]
-    if held(schedule):
-        return None
-    job_id = dispatch.enqueue(schedule.job, **schedule.arguments)
-    schedules.begin_schedule(
-        name, schedule.cron, None, utc_now()
-    )  # the scheduler may not know it yet
-    schedules.record_firing(name, job_id, utc_now())
-    return job_id
-
-
 def statuses() -> list[ScheduleStatus]:
     """Every schedule of queues.toml."""
     now, seen = datetime.now(UTC), schedules.schedule_states()
@@ -113,16 +91,16 @@ def statuses() -> list[ScheduleStatus]:
     jobs = _jobs([each.job_id for each in seen.values() if each.job_id])
     found = []
     for schedule in dispatch.topology().schedules.values():
-        standing, run = seen.get(schedule.name), runs.get(schedule.job)
-        fired = standing.fired_at if standing else None
+        state, run = seen.get(schedule.name), runs.get(schedule.job)
+        fired = state.fired_at if state else None
         found.append(
             ScheduleStatus(
                 schedule.name,
                 schedule.job,
                 schedule.cron,
                 fired.replace(tzinfo=UTC) if fired else None,
-                _outcome(jobs.get(standing.job_id or "") if standing else None, run, fired),
-                next_of(schedule, standing, now) or next_run(schedule.cron, now),
+                _outcome(jobs.get(state.job_id or "") if state else None, run, fired),
+                next_of(schedule, state, now) or next_run(schedule.cron, now),
             )
         )
     return found

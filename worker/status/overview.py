@@ -13,11 +13,14 @@ from rq.utils import str_to_date
 
 from db import ledger
 from db.library import statistics
+from db.maintenance import health_reports
+from db.maintenance.health_reports import JobTotal, QueueDay
 from db.models import State, utc_now
 from db.scanning import scans
 from db.similarity import model_health
 from db.similarity.model_health import ModelStatus
 from worker import dispatch
+from worker.process.job_counts import job_counts
 from worker.process.requeue import RECOVERED
 from worker.queues import Place, known, paused, sizes
 from worker.supervisor import control
@@ -181,4 +184,42 @@ def _work_status(need: ledger.Need, counts: Counter[State]) -> WorkStatus:
         none=counts[State.NONE],
         failed=counts[State.FAILED] + counts[State.QUARANTINED],
         to_do=counts[State.TODO] + counts[State.LEASED],
+    )
+
+
+_NOTHING = JobTotal(0, 0, 0.0)
+
+
+def make_health_report() -> bool:
+    """Write the report of today, or replace it; return whether it changed."""
+    today = datetime.now().astimezone().date()
+    counts = job_counts(dispatch.connection())
+    job_totals = {name: JobTotal(*count) for name, count in counts.items()}
+    days = _queue_days(job_totals, health_reports.totals_before(today))
+    return health_reports.record(today, days, job_totals)
+
+
+def _queue_days(totals: dict[str, JobTotal], before: dict[str, JobTotal]) -> list[QueueDay]:
+    topology = dispatch.topology()
+    since: dict[str, JobTotal] = defaultdict(lambda: _NOTHING)
+    for name, total in totals.items():
+        if name in topology.routes:
+            queue = topology.routes[name]
+            since[queue] = _sum(since[queue], _since(total, before.get(name)))
+    return [
+        QueueDay(each.name, *since[each.name], each.waiting, each.oldest)
+        for each in queue_statuses(list(topology.queues))
+    ]
+
+
+def _sum(one: JobTotal, other: JobTotal) -> JobTotal:
+    return JobTotal(one.done + other.done, one.failed + other.failed, one.seconds + other.seconds)
+
+
+def _since(total: JobTotal, before: JobTotal | None) -> JobTotal:
+    """The difference; all of it when Redis was emptied in between."""
+    if before is None or total.done < before.done or total.failed < before.failed:
+        return total
+    return JobTotal(
+        total.done - before.done, total.failed - before.failed, total.seconds - before.seconds
     )

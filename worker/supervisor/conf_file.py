@@ -14,8 +14,7 @@ from pathlib import Path
 
 from db import settings
 from worker.supervisor.instance import Instance
-from worker.topology import Topology
-from worker.topology.slots import Slot, program_of, slots
+from worker.topology import Slot, Topology
 
 LOG_SIZE = "5MB"
 OLDER_LOGS = 2
@@ -87,7 +86,7 @@ def _sections(
     if instance.embedded_redis:
         yield "program:redis", _program(instance, "worker.redis.valkey", 10, REDIS_STOP)
     yield "eventlistener:recovery", _recovery(instance)
-    for slot in slots(topology, processes):
+    for slot in topology.slots(processes):
         yield f"program:{slot.process_name}", _worker(topology, instance, slot)
     yield (
         "program:scheduler",
@@ -253,12 +252,6 @@ def workers(text: str) -> dict[str, list[str]]:
 def consumed(text: str) -> set[str]:
     """The queues that the workers of a rendered text consume."""
     return {queue for queues in workers(text).values() for queue in queues}
-
-
-def process_counts(text: str) -> dict[str, int]:
-    """How many worker processes each program of a rendered text has."""
-    names = [program_of(name) for name in workers(text)]
-    return {name: names.count(name) for name in names}
 
 
 def scaled_programs(text: str) -> set[str]:

@@ -21,7 +21,7 @@ from worker.supervisor.rpc import ProcessInfo, is_up, processes, socket_file, su
 from worker.supervisor.shutdown import WARM_SECONDS, Say, end_all, stop_processes, wait_for
 from worker.topology import Topology, load
 
-__all__ = ["ProcessInfo", "is_outdated", "is_up", "processes", "run_in_foreground", "start", "stop"]
+__all__ = ["ProcessInfo", "is_up", "processes", "run_in_foreground", "start", "stop"]
 
 _SHUTDOWN_SECONDS = 20
 
@@ -81,19 +81,6 @@ def stop(say: Say = lambda _: None) -> bool:
         return False
     with hold_fleet():
         return _stop(say)
-
-
-def is_outdated() -> bool:
-    """Whether the running fleet has another queues.toml, or an earlier version of it.
-
-    Ignores one that was not started by `fleet up`. Raises TopologyError.
-    """
-    topology = load()
-    if not is_up():
-        return False
-    with supervisord() as rpc:
-        own = conf_file.is_own(rpc.getPID())
-    return own and not conf_file.is_of(conf_file.read(), topology)
 
 
 def _prepare(topology: Topology) -> Instance:

@@ -5,22 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from db import settings
-from worker.errors import BadInputError
-from worker.phrases import did_you_mean
-
-
-def log_files(program: str) -> list[Path]:
-    """The logs of a program (`metadata`), of one process (`metadata-2`), or of supervisord.
-
-    Raises BadInputError, which names the nearest names.
-    """
-    names = sorted(file.stem for file in settings.run_dir().glob("*.log"))
-    chosen = [name for name in names if program in {name, name.rpartition("-")[0]}]
-    if not chosen:
-        programs = {name.rpartition("-")[0] or name for name in names}
-        remedy = did_you_mean(program, programs) if names else "start the fleet: `fleet up`"
-        raise BadInputError(f"there is no log of {program!r} in {settings.run_dir()} — {remedy}")
-    return [log_file(name) for name in chosen]
 
 
 def log_file(process: str) -> Path:

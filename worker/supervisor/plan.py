@@ -1,7 +1,9 @@
 """A change of a running fleet: what it would do, what it would strand, why it is refused."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from worker import queues
 from worker.errors import BadInputError
@@ -13,42 +15,7 @@ from worker.supervisor.instance import this_instance
 from worker.supervisor.rpc import is_up, processes, supervisord
 from worker.supervisor.shutdown import Say
 from worker.topology import Topology, load
-
-
-def refuse_stranding(topology: Topology, old: str, new: str) -> None:
-    """Raise BadInputError when jobs would wait for ever.
-
-    `old` and `new` are the texts of supervisord.conf; queues.toml has become `topology`. A queue
-    that it still declares will get jobs, so one that is empty now is refused as well.
-    """
-    faults = []
-    for name, count in _held(consumed(old) - consumed(new)).items():
-        if name in topology.queues:
-            programs = " and ".join(program.name for program in topology.consumers(name))
-            faults.append(
-                f"no other program than {programs} consumes {name}, which holds {_jobs(count)}; "
-                f"they would wait for ever — `fleet queue pause {name}` pauses it"
-            )
-        elif count:
-            faults.append(
-                f"{name} holds {_jobs(count)}, and {topology.path} does not declare it any more — "
-                f"`fleet queue move {name} NEW`, or keep it there until it is empty"
-            )
-    if faults:
-        raise BadInputError("\n  ".join(["nothing was changed:", *faults]))
-
-
-def report_stranded(old: str, new: str, say: Say) -> None:
-    """Report jobs that came into a dropped queue while the fleet changed."""
-    for name, count in _held(consumed(old) - consumed(new)).items():
-        if count:
-            say(f"{name} has got {_jobs(count)} meanwhile: `fleet queue move {name} NEW`")
-
-
-def _held(names: Iterable[str]) -> dict[str, int]:
-    """How many jobs of each queue have still to end."""
-    counts = queues.sizes(sorted(names))
-    return {name: places.total() - places[Place.FAILED] for name, places in counts.items()}
+from worker.topology.slots import program_of
 
 
 def _jobs(count: int) -> str:
@@ -65,6 +32,56 @@ class Change:
     new: str
     rereads: bool
     """Whether the workers that keep running are to reread queues.toml."""
+
+    @classmethod
+    def to_reload(cls) -> Self:
+        """What applying queues.toml as it is now would change.
+
+        Raises TopologyError with every fault of it, and BadInputError when the fleet is not up,
+        when it runs by another file or other settings, and when jobs would be left without a
+        consumer.
+        """
+        topology = load()
+        require_up()
+        text = render(topology, this_instance(topology))
+        return cls(topology, conf_file.read(), text, rereads=True)._checked()
+
+    @classmethod
+    def to_scale(cls, program: str, count: int) -> Self:
+        """What `count` worker processes of a program would change; 0 where another consumes all.
+
+        Raises as `to_reload` does, and BadInputError for an unknown program, for an edited
+        queues.toml, and when a queue would be left without a consumer, whether it holds jobs or
+        not.
+        """
+        topology = load()
+        if program not in topology.programs:
+            raise BadInputError(
+                f"there is no program {program!r} in {topology.path} — "
+                f"{did_you_mean(program, topology.programs)}"
+            )
+        conf = own_text(topology)
+        kept = conf_file.scaled_programs(conf) | {program}
+        counts = process_counts(topology, conf) | {program: count}
+        if topology.programs[program].is_elastic:
+            # Rebalanced processes go back: the user's number counts beside those at rest.
+            counts |= {
+                name: other.processes
+                for name, other in topology.programs.items()
+                if other.is_elastic and name not in kept
+            }
+        return cls._resized(topology, conf, counts, kept)
+
+    @classmethod
+    def to_rebalance(cls, topology: Topology, conf: str, changes: Mapping[str, int]) -> Self:
+        """What would change when each of these programs had so many processes more, or fewer.
+
+        `conf` is the text of supervisord's configuration, of this topology. Raises BadInputError
+        for other settings, and when a queue would be left without a consumer.
+        """
+        counts = process_counts(topology, conf)
+        counts |= {name: counts[name] + change for name, change in changes.items()}
+        return cls._resized(topology, conf, counts, conf_file.scaled_programs(conf))
 
     @property
     def starts(self) -> list[str]:
@@ -87,6 +104,66 @@ class Change:
         running = {each.name for each in processes() if not each.is_down}
         return [name for name in (*self.stops, *self.restarts) if name in running]
 
+    def refuse_stranding(self) -> None:
+        """Raise BadInputError when jobs would wait for ever.
+
+        A queue that queues.toml still declares will get jobs, so one that is empty now is refused
+        as well.
+        """
+        faults = []
+        for name, count in self._jobs_of_dropped_queues().items():
+            if name in self.topology.queues:
+                consumers = self.topology.consumers(name)
+                programs = " and ".join(program.name for program in consumers)
+                faults.append(
+                    f"no other program than {programs} consumes {name}, which holds "
+                    f"{_jobs(count)}; they would wait for ever — "
+                    f"`fleet queue pause {name}` pauses it"
+                )
+            elif count:
+                faults.append(
+                    f"{name} holds {_jobs(count)}, and {self.topology.path} does not declare it "
+                    f"any more — `fleet queue move {name} NEW`, or keep it there until it is empty"
+                )
+        if faults:
+            raise BadInputError("\n  ".join(["nothing was changed:", *faults]))
+
+    def report_stranded(self, say: Say) -> None:
+        """Report jobs that came into a dropped queue while the fleet changed."""
+        for name, count in self._jobs_of_dropped_queues().items():
+            if count:
+                say(f"{name} has got {_jobs(count)} meanwhile: `fleet queue move {name} NEW`")
+
+    def _jobs_of_dropped_queues(self) -> dict[str, int]:
+        """How many jobs have still to end in each queue that loses its last consumer."""
+        names = sorted(consumed(self.old) - consumed(self.new))
+        counts = queues.sizes(names)
+        return {name: places.total() - places[Place.FAILED] for name, places in counts.items()}
+
+    @classmethod
+    def _resized(
+        cls, topology: Topology, conf: str, counts: Mapping[str, int], kept: Collection[str]
+    ) -> Self:
+        text = render(topology, this_instance(topology), counts, kept)
+        return cls(topology, conf, text, rereads=False)._checked()
+
+    def _checked(self) -> Self:
+        self._refuse_other_settings()
+        self.refuse_stranding()
+        return self
+
+    def _refuse_other_settings(self) -> None:
+        """Refuse what supervisord reads only at its start, or what every process has from it."""
+        before, after = conf_file.own_settings(self.old), conf_file.own_settings(self.new)
+        for name in before | after:
+            if before.get(name) != after.get(name):
+                was, is_now = before.get(name), after.get(name)
+                values = f" ({was}, and now {is_now})" if was and is_now else ""
+                raise BadInputError(
+                    f"the fleet was started with another {name} than is set now{values} — "
+                    "set it as it was, or `fleet down`, then `fleet up`"
+                )
+
     @property
     def _before(self) -> dict[str, str]:
         return conf_file.process_sections(self.old)
@@ -94,61 +171,6 @@ class Change:
     @property
     def _after(self) -> dict[str, str]:
         return conf_file.process_sections(self.new)
-
-
-def reloaded() -> Change:
-    """What taking up queues.toml as it is now would change.
-
-    Raises TopologyError with every fault of it, and BadInputError when the fleet is not up, when it
-    runs by another file or other settings, and when jobs would be left without a consumer.
-    """
-    topology = load()
-    require_up()
-    text = render(topology, this_instance(topology))
-    return _checked(Change(topology, conf_file.read(), text, rereads=True))
-
-
-def scaled(program: str, count: int) -> Change:
-    """What giving a program `count` worker processes would change; 0 where another consumes all.
-
-    Raises as `reloaded` does, and BadInputError for an unknown program, for an edited queues.toml,
-    and when a queue would be left without a consumer, whether it holds jobs or not.
-    """
-    topology = load()
-    if program not in topology.programs:
-        raise BadInputError(
-            f"there is no program {program!r} in {topology.path} — "
-            f"{did_you_mean(program, topology.programs)}"
-        )
-    text = own_text(topology)
-    kept = conf_file.scaled_programs(text) | {program}
-    counts = _counts(topology, text) | {program: count}
-    if topology.programs[program].is_elastic:
-        # Rebalanced processes go back: the user's number counts beside those at rest.
-        counts |= {
-            name: other.processes
-            for name, other in topology.programs.items()
-            if other.is_elastic and name not in kept
-        }
-    return _resized(topology, text, counts, kept)
-
-
-def rebalanced(topology: Topology, conf: str, changes: Mapping[str, int]) -> Change:
-    """What would change when each of these programs had so many processes more, or fewer.
-
-    `conf` is the text of supervisord's configuration, of this topology. Raises BadInputError for
-    other settings, and when a queue would be left without a consumer.
-    """
-    counts = _counts(topology, conf)
-    counts |= {name: counts[name] + change for name, change in changes.items()}
-    return _resized(topology, conf, counts, conf_file.scaled_programs(conf))
-
-
-def running_counts() -> dict[str, int]:
-    """How many processes each program of queues.toml has at present. Raises as `reloaded` does."""
-    topology = load()
-    require_up()
-    return _counts(topology, conf_file.read())
 
 
 def own_text(topology: Topology) -> str:
@@ -178,32 +200,7 @@ def require_up() -> None:
         )
 
 
-def _counts(topology: Topology, text: str) -> dict[str, int]:
-    present = conf_file.process_counts(text)
-    return {name: present.get(name, 0) for name in topology.programs}
-
-
-def _resized(
-    topology: Topology, conf: str, counts: Mapping[str, int], kept: Collection[str]
-) -> Change:
-    text = render(topology, this_instance(topology), counts, kept)
-    return _checked(Change(topology, conf, text, rereads=False))
-
-
-def _checked(change: Change) -> Change:
-    _refuse_other_settings(change)
-    refuse_stranding(change.topology, change.old, change.new)
-    return change
-
-
-def _refuse_other_settings(change: Change) -> None:
-    """Refuse what supervisord reads only at its start, or what every process has from it."""
-    before, after = conf_file.own_settings(change.old), conf_file.own_settings(change.new)
-    for name in before | after:
-        if before.get(name) != after.get(name):
-            was, is_now = before.get(name), after.get(name)
-            values = f" ({was}, and now {is_now})" if was and is_now else ""
-            raise BadInputError(
-                f"the fleet was started with another {name} than is set now{values} — "
-                "set it as it was, or `fleet down`, then `fleet up`"
-            )
+def process_counts(topology: Topology, conf: str) -> dict[str, int]:
+    """How many processes each program of the topology has in a supervisord.conf."""
+    present = Counter(program_of(name) for name in conf_file.workers(conf))
+    return {name: present[name] for name in topology.programs}

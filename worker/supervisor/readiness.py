@@ -42,7 +42,7 @@ def wait_until_ready(say: Callable[[str], None], names: Container[str] | None = 
     while True:
         present = [each for each in processes() if names is None or each.name in names]
         ready |= _ready(present)
-        tries.look_at([each for each in present if each.name not in ready])
+        tries.record([each for each in present if each.name not in ready])
         waiting = [each.name for each in present if each.name not in ready]
         if present and not waiting:
             return
@@ -79,7 +79,8 @@ def _is_ready(process: ProcessInfo, connection: redis.Redis) -> bool:
     if process.program in _NO_WORKERS:
         return True
     if process.program == _PAGE:
-        return web_address.page_of(process.pid) is not None
+        page = web_address.published()
+        return page is not None and page.pid == process.pid
     pid = connection.hget(f"rq:worker:{registered_name(process.name)}", "pid")
     return pid == str(process.pid).encode()  # an entry of a predecessor does not count
 
@@ -92,7 +93,7 @@ class _Tries:
         self._ends: defaultdict[str, set[float | None]] = defaultdict(set)
         self._reasons: dict[str, str] = {}
 
-    def look_at(self, present: Sequence[ProcessInfo]) -> None:
+    def record(self, present: Sequence[ProcessInfo]) -> None:
         """Raise FleetStartError for a process that has exited too often."""
         for process in present:
             if process.pid:

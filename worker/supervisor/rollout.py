@@ -10,7 +10,7 @@ from supervisor.xmlrpc import Faults
 from worker.errors import BadInputError, FleetStartError, FleetStopError
 from worker.host.locks import hold_fleet
 from worker.supervisor import conf_file
-from worker.supervisor.plan import Change, refuse_stranding, report_stranded, require_up
+from worker.supervisor.plan import Change, require_up
 from worker.supervisor.readiness import not_ready, wait_until_ready
 from worker.supervisor.rpc import ProcessInfo, processes, supervisord
 from worker.supervisor.shutdown import Say, stop_processes
@@ -61,7 +61,7 @@ def apply(change: Change, say: Say) -> None:
             raise BadInputError(
                 "another `fleet` command has changed the fleet meanwhile — try again"
             )
-        refuse_stranding(change.topology, change.old, change.new)
+        change.refuse_stranding()
         with supervisord() as rpc:
             added, changed, removed = _take(rpc, change)
             rereading = _rereading(change, {*changed, *removed})
@@ -72,7 +72,7 @@ def apply(change: Change, say: Say) -> None:
             if started:
                 wait_until_ready(say, started)
             reload_young_workers(rpc, rereading)
-        report_stranded(change.old, change.new, say)
+        change.report_stranded(say)
 
 
 def _take(rpc: Any, change: Change) -> Sequence[Collection[str]]:

@@ -1,6 +1,5 @@
 """The settings of the watcher, and the state that the program `watch` publishes."""
 
-import json
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,10 @@ from db.scanning import scans
 from db.sql.path_text import is_under, to_text
 from worker.errors import BadInputError
 from worker.supervisor.rpc import processes
+from worker.supervisor.state_file import StateFile
 
+STATE_FILE = StateFile("watch")
+"""Holds the `WatchedRoot` of each root."""
 _OFF, _ON = "off", "on"
 _LONGEST_QUIET = 600.0
 _MOST_MINUTES = 60.0 * 24 * 365
@@ -98,34 +100,15 @@ def timed_minutes() -> float:
     return _number("FLEET_WATCH_MINUTES", "minutes", _MOST_MINUTES)
 
 
-def publish(watched: list[WatchedRoot]) -> None:
-    """Say how this process watches which roots."""
-    new = _file().with_suffix(".new")
-    new.write_text(json.dumps([os.getpid(), watched], ensure_ascii=False), encoding="utf-8")
-    new.replace(_file())
-
-
-def withdraw() -> None:
-    """Say that this process watches no more."""
-    standing = published()
-    if standing is not None and standing.pid == os.getpid():
-        _file().unlink(missing_ok=True)
-
-
-def published() -> WatchState | None:
-    """What the watcher of this data folder published last. It may have been killed since."""
-    try:
-        pid, watched = json.loads(_file().read_text(encoding="utf-8"))
-        return WatchState(pid, [WatchedRoot(*each) for each in watched])
-    except (OSError, ValueError, TypeError):
-        return None
-
-
 def running() -> WatchState | None:
     """What the watcher of the running fleet has published; None when there is none."""
-    standing = published()
-    lives = standing is not None and any(each.pid == standing.pid for each in processes())
-    return standing if lives else None
+    pid, watched = STATE_FILE.read()
+    if not any(each.pid == pid for each in processes()):
+        return None
+    try:
+        return WatchState(pid, [WatchedRoot(*each) for each in watched])
+    except TypeError:
+        return None
 
 
 def _number(name: str, unit: str, most: float) -> float:
@@ -137,7 +120,3 @@ def _number(name: str, unit: str, most: float) -> float:
     if not 0 < number <= most:
         raise SettingError(f"{name} is {text!r} — write a number of {unit} up to {most:g}")
     return number
-
-
-def _file() -> Path:
-    return settings.run_dir() / "watch.json"

@@ -1,16 +1,18 @@
 """The address of the web UI by the settings, and the URL of the running one."""
 
 import ipaddress
-import json
 import os
 import re
 import socket
-from pathlib import Path
 from typing import NamedTuple
 
 from db import settings
 from worker.errors import BadInputError
+from worker.supervisor.rpc import processes
+from worker.supervisor.state_file import StateFile
 
+STATE_FILE = StateFile("web")
+"""Holds the URL, empty as long as it cannot listen, and why it cannot."""
 _OFF = "off"
 _HOST = re.compile(r"[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\]")
 _MOST = 65_535
@@ -103,32 +105,17 @@ def password() -> str:
     return os.environ.get("FLEET_WEB_PASSWORD", "")
 
 
-def publish(url: str, fault: str = "") -> None:
-    """Say where this process listens, or why it cannot."""
-    new = _file().with_suffix(".new")
-    new.write_text(json.dumps(Page(os.getpid(), url, fault)._asdict()), encoding="utf-8")
-    new.replace(_file())
-
-
-def withdraw() -> None:
-    """Say that this process is no page any more."""
-    if page_of(os.getpid()) is not None:
-        _file().unlink(missing_ok=True)
-
-
 def published() -> Page | None:
     """What the web UI of this data folder published last. It may have been killed since."""
+    pid, state = STATE_FILE.read()
     try:
-        return Page(**json.loads(_file().read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Page(pid, *state)
+    except TypeError:
         return None
 
 
-def page_of(pid: int) -> Page | None:
-    """What the web UI of process `pid` has published; None when it has not yet."""
+def running() -> Page | None:
+    """What the web UI of the running fleet has published; None when there is none."""
     page = published()
-    return page if page is not None and page.pid == pid else None
-
-
-def _file() -> Path:
-    return settings.run_dir() / "web.json"
+    is_alive = page is not None and any(each.pid == page.pid for each in processes())
+    return page if is_alive else None

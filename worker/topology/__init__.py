@@ -3,7 +3,7 @@
 `load` returns a sound `Topology` or raises `TopologyError` with every fault there is.
 """
 
-from worker.topology.model import Execution, Program, Queue, Schedule, Topology
+from worker.topology.model import Execution, Program, Queue, Schedule, Slot, Topology
 from worker.topology.queues_toml import load, queues_file
 
-__all__ = ["Execution", "Program", "Queue", "Schedule", "Topology", "load", "queues_file"]
+__all__ = ["Execution", "Program", "Queue", "Schedule", "Slot", "Topology", "load", "queues_file"]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -93,6 +93,18 @@ class Program:
         return self.least < self.most
 
 
+class Slot(NamedTuple):
+    """A place for one worker process; `number` counts from 1 within the program."""
+
+    program: str
+    number: int
+
+    @property
+    def process_name(self) -> str:
+        """What supervisord and the log files call it."""
+        return f"{self.program}-{self.number}"
+
+
 @dataclass(frozen=True)
 class Schedule:
     """A job that is enqueued again and again."""
@@ -130,6 +142,17 @@ class Topology:
     def consumers(self, queue: str) -> list[Program]:
         """The programs that consume this queue."""
         return [program for program in self.programs.values() if queue in program.queues]
+
+    def slots(self, processes: Mapping[str, int] | None = None) -> Iterator[Slot]:
+        """Every slot of the fleet.
+
+        `processes` says how many a program has; one that it does not name has what queues.toml
+        says.
+        """
+        chosen = processes or {}
+        for program in self.programs.values():
+            for number in range(1, chosen.get(program.name, program.processes) + 1):
+                yield Slot(program.name, number)
 
     @cached_property
     def digest(self) -> str:

@@ -1,33 +1,8 @@
-"""The slots of a fleet: each program has a number of them, and one worker process fills each."""
+"""Names: of a process in supervisord, and of the RQ worker that runs in it on this host."""
 
 import socket
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
-from worker.topology import Topology
-
-
-class Slot(NamedTuple):
-    """A place for one worker process; `number` counts from 1 within the program."""
-
-    program: str
-    number: int
-
-    @property
-    def process_name(self) -> str:
-        """What supervisord and the log files call it."""
-        return f"{self.program}-{self.number}"
-
-
-def slots(topology: Topology, processes: Mapping[str, int] | None = None) -> Iterator[Slot]:
-    """Every slot of the fleet.
-
-    `processes` says how many a program has; one that it does not name has what queues.toml says.
-    """
-    chosen = processes or {}
-    for program in topology.programs.values():
-        for number in range(1, chosen.get(program.name, program.processes) + 1):
-            yield Slot(program.name, number)
+from worker.topology.model import Slot
 
 
 def program_of(process_name: str) -> str:

@@ -1,4 +1,4 @@
-"""The gallery, and the page of an album."""
+"""The library: the gallery, the pages of an album and of an artist, and search."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flask import Blueprint, abort, render_template, request
 
 from db.artwork.covers import Picture
-from db.library import entity_pages, gallery
+from db.library import entity_pages, gallery, search
 from db.library.entity_pages import AlbumPage, TrackLine
 from db.library.gallery import AlbumFilter, AlbumOrder
 from db.models import EntityType, Role, State
@@ -15,11 +15,15 @@ from web.facts import from_the_web
 from web.pager import number, paging, text
 from worker.status import overview
 
-bp = Blueprint("albums", __name__)
+bp = Blueprint("library", __name__)
 
-PAGE = 60
-MISSING = "missing"
+_ALBUMS = 60
+_MISSING = "missing"
 _LARGEST_ID = 2**31 - 1
+_ARTISTS = 90
+_MOST_ALBUMS = 500
+_FEW = {"artists": 4, "albums": 5, "tracks": 6}
+_MANY = {"artists": 24, "albums": 60, "tracks": 100}
 
 
 class Disc(NamedTuple):
@@ -35,10 +39,10 @@ class Disc(NamedTuple):
 def gallery_page() -> str:
     """Albums as their covers: sorted, filtered, a page at a time."""
     wanted, order = _wanted(), _order()
-    page = paging(gallery.album_count(wanted), PAGE)
+    page = paging(gallery.album_count(wanted), _ALBUMS)
     return render_template(
         "gallery.html",
-        albums=gallery.album_list(wanted, order, page.first, PAGE),
+        albums=gallery.album_list(wanted, order, page.first, _ALBUMS),
         page=page,
         wanted=wanted,
         order=order,
@@ -69,11 +73,59 @@ def album(album_id: int) -> str:
     )
 
 
+@bp.get("/artists")
+def artists() -> str:
+    """Artists by name: those of albums, or with `?all=1` whoever plays on some track."""
+    everyone = request.args.get("all") == "1"
+    page = paging(gallery.artist_count(everyone=everyone), _ARTISTS)
+    return render_template(
+        "artists.html",
+        artists=gallery.artist_list(everyone=everyone, first=page.first, most=_ARTISTS),
+        page=page,
+        everyone=everyone,
+    )
+
+
+@bp.get("/artists/<id:artist_id>")
+def artist(artist_id: int) -> str:
+    """An artist with albums, and those of others to which the artist added."""
+    found = entity_pages.artist_page(artist_id)
+    if found is None:
+        abort(404, "There is no such artist.")
+    own = gallery.album_list(AlbumFilter(artist_id=artist_id), AlbumOrder.YEAR, 0, _MOST_ALBUMS)
+    guest = gallery.album_list(AlbumFilter(guest_id=artist_id), AlbumOrder.YEAR, 0, _MOST_ALBUMS)
+    return render_template(
+        "artist.html",
+        artist=found,
+        albums=own,
+        guest=guest,
+        picture=found.pictures.get(Role.FRONT),
+        fanart=found.pictures.get(Role.FANART),
+        logo=found.pictures.get(Role.LOGO),
+        web=from_the_web(EntityType.ARTIST, artist_id),
+    )
+
+
+@bp.get("/search")
+def search_page() -> str:
+    """The results, as many as a person would read."""
+    query = text("q")
+    found = search.search(query, **_MANY)
+    return render_template("search.html", query=query, found=found, most=_MANY)
+
+
+@bp.get("/search/suggestions")
+def suggestions() -> str:
+    """The best results, as an HTML fragment."""
+    query = text("q")
+    return render_template("suggestions.html", query=query, found=search.search(query, **_FEW))
+
+
 def _wanted() -> AlbumFilter:
     art = text("art")
     return AlbumFilter(
-        missing_art=art == MISSING,
-        source="" if art == MISSING else art,
+        missing_art=art == _MISSING,
+        source="" if art == _MISSING else art,
         genre_id=number("genre", _LARGEST_ID),
         year=text("year", 4),
     )
