@@ -2,7 +2,7 @@
 
     python -m bench.enrichment [--seed N] [--interval SECONDS] [--wrong]
 
-The answers are known from an invented catalogue, whose albums become a library with misspellings,
+The answers are known from an invented discography, whose albums become a library with misspellings,
 wrong lengths, homonyms and other troubles. The service bans who comes faster than one request an
 interval (shorter than MusicBrainz's second, so that it ends in a minute or two), and stumbles.
 
@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bench.enrichment.albums import library
-from bench.enrichment.catalogue import Catalogue
+from bench.enrichment.discography import Discography
 from bench.enrichment.tables import (
     Answer,
     album_answers,
@@ -55,19 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.enrichment", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--seed", type=int, default=1, help="of the catalogue (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the discography (%(default)s)")
     parser.add_argument("--interval", type=float, default=0.04, help="in seconds (%(default)s)")
     parser.add_argument("--wrong", action="store_true", help="list every wrong answer")
     options = parser.parse_args(arguments)
-    catalogue = Catalogue(options.seed)
-    albums = library(catalogue)
-    with _service(catalogue, options.interval) as service, _workers():
+    discography = Discography(options.seed)
+    albums = library(discography)
+    with _service(discography, options.interval) as service, _workers():
         fill(albums)
         seconds = _enrich()
         answers = {
             "albums": album_answers(albums),
             "tracks": track_answers(albums),
-            "artists": artist_answers(albums, catalogue),
+            "artists": artist_answers(albums, discography),
         }
         _print_kinds(answers["albums"])
         is_good = _print_scores(answers, edition_answers(albums))
@@ -79,8 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _service(catalogue: Catalogue, interval: float) -> Iterator[MusicBrainz]:
-    service = MusicBrainz(catalogue, interval)
+def _service(discography: Discography, interval: float) -> Iterator[MusicBrainz]:
+    service = MusicBrainz(discography, interval)
     for name in [name for name in os.environ if name.startswith("FLEET_")]:
         del os.environ[name]
     os.environ["FLEET_PROVIDERS"] = "musicbrainz"

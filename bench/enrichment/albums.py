@@ -1,12 +1,12 @@
 """The library: 500 albums, each with a trouble of its own, and what each truly is.
 
-The answers come from the catalogue that an album was made of, before its tags were spoilt.
+The answers come from the discography that an album was made of, before its tags were spoilt.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bench.enrichment.catalogue import Catalogue, Recording, Release
+from bench.enrichment.discography import Discography, Recording, Release
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -39,10 +39,10 @@ class TaggedAlbum:
     group_id: str | None = None
 
 
-def library(catalogue: Catalogue) -> list[TaggedAlbum]:
+def library(discography: Discography) -> list[TaggedAlbum]:
     """The albums, in an order that mixes their kinds."""
-    albums = [album for make, count in _KINDS for _ in range(count) for album in make(catalogue)]
-    catalogue.random.shuffle(albums)
+    albums = [album for make, count in _KINDS for _ in range(count) for album in make(discography)]
+    discography.random.shuffle(albums)
     return albums
 
 
@@ -67,11 +67,11 @@ def tagged(
     )
 
 
-def misspelt(catalogue: Catalogue, text: str) -> str:
+def misspelt(discography: Discography, text: str) -> str:
     """The text with a letter left out, doubled, changed or exchanged with the next."""
-    place = catalogue.random.choice([i for i, c in enumerate(text[:-1]) if c.isalpha() and i])
-    way = catalogue.random.randrange(4)
-    letter = catalogue.random.choice(_LETTERS)
+    place = discography.random.choice([i for i, c in enumerate(text[:-1]) if c.isalpha() and i])
+    way = discography.random.randrange(4)
+    letter = discography.random.choice(_LETTERS)
     changes = (
         text[:place] + text[place + 1 :],
         text[:place] + text[place] + text[place:],
@@ -81,194 +81,194 @@ def misspelt(catalogue: Catalogue, text: str) -> str:
     return changes[way]
 
 
-def _album(catalogue: Catalogue, words: int = 2) -> Release:
-    artist = catalogue.artist()
-    return catalogue.album(artist, catalogue.name(words))
+def _album(discography: Discography, words: int = 2) -> Release:
+    artist = discography.artist()
+    return discography.album(artist, discography.name(words))
 
 
-def _plain(catalogue: Catalogue) -> list[TaggedAlbum]:
-    artist = catalogue.artist()
-    catalogue.album(artist)
-    return [tagged(catalogue.album(artist), "plain")]
+def _plain(discography: Discography) -> list[TaggedAlbum]:
+    artist = discography.artist()
+    discography.album(artist)
+    return [tagged(discography.album(artist), "plain")]
 
 
-def _same_artist(catalogue: Catalogue) -> list[TaggedAlbum]:
-    artist = catalogue.artist()
-    return [tagged(catalogue.album(artist), "several of an artist") for _ in range(5)]
+def _same_artist(discography: Discography) -> list[TaggedAlbum]:
+    artist = discography.artist()
+    return [tagged(discography.album(artist), "several of an artist") for _ in range(5)]
 
 
-def _with_release_id(catalogue: Catalogue) -> list[TaggedAlbum]:
-    release = _album(catalogue)
+def _with_release_id(discography: Discography) -> list[TaggedAlbum]:
+    release = _album(discography)
     album = tagged(release, "release id in the tags")
-    return [replace(album, release_id=release.id, title=catalogue.name(2))]
+    return [replace(album, release_id=release.id, title=discography.name(2))]
 
 
-def _with_group_id(catalogue: Catalogue) -> list[TaggedAlbum]:
-    release = _album(catalogue)
+def _with_group_id(discography: Discography) -> list[TaggedAlbum]:
+    release = _album(discography)
     album = tagged(release, "release group id in the tags")
-    return [replace(album, group_id=release.group.id, title=misspelt(catalogue, album.title))]
+    return [replace(album, group_id=release.group.id, title=misspelt(discography, album.title))]
 
 
-def _with_dead_id(catalogue: Catalogue) -> list[TaggedAlbum]:
-    return [replace(tagged(_album(catalogue), "id that is 404"), release_id=catalogue.new_id())]
+def _with_dead_id(discography: Discography) -> list[TaggedAlbum]:
+    return [replace(tagged(_album(discography), "id that is 404"), release_id=discography.new_id())]
 
 
-def _misspelt_title(catalogue: Catalogue) -> list[TaggedAlbum]:
-    album = tagged(_album(catalogue), "misspelt title")
-    return [replace(album, title=misspelt(catalogue, album.title))]
+def _misspelt_title(discography: Discography) -> list[TaggedAlbum]:
+    album = tagged(_album(discography), "misspelt title")
+    return [replace(album, title=misspelt(discography, album.title))]
 
 
-def _misspelt_artist(catalogue: Catalogue) -> list[TaggedAlbum]:
-    album = tagged(_album(catalogue), "misspelt artist")
-    artist = misspelt(catalogue, album.artist)
+def _misspelt_artist(discography: Discography) -> list[TaggedAlbum]:
+    album = tagged(_album(discography), "misspelt artist")
+    artist = misspelt(discography, album.artist)
     return [replace(album, artist=artist, tracks=_by(album, artist))]
 
 
-def _misspelt_tracks(catalogue: Catalogue) -> list[TaggedAlbum]:
-    album = tagged(_album(catalogue), "misspelt tracks")
+def _misspelt_tracks(discography: Discography) -> list[TaggedAlbum]:
+    album = tagged(_album(discography), "misspelt tracks")
     tracks = tuple(
-        replace(track, title=misspelt(catalogue, track.title) if number % 2 else track.title)
+        replace(track, title=misspelt(discography, track.title) if number % 2 else track.title)
         for number, track in enumerate(album.tracks)
     )
     return [replace(album, tracks=tracks)]
 
 
-def _misspelt_all(catalogue: Catalogue) -> list[TaggedAlbum]:
-    album = tagged(_album(catalogue, 3), "misspelt title, artist and tracks")
-    artist = misspelt(catalogue, album.artist)
+def _misspelt_all(discography: Discography) -> list[TaggedAlbum]:
+    album = tagged(_album(discography, 3), "misspelt title, artist and tracks")
+    artist = misspelt(discography, album.artist)
     tracks = tuple(
-        replace(track, title=misspelt(catalogue, track.title)) for track in _by(album, artist)
+        replace(track, title=misspelt(discography, track.title)) for track in _by(album, artist)
     )
-    title = misspelt(catalogue, album.title)
+    title = misspelt(discography, album.title)
     return [replace(album, title=title, artist=artist, tracks=tracks)]
 
 
-def _wrong_lengths(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _wrong_lengths(discography: Discography) -> list[TaggedAlbum]:
     """A third of the lengths is wrong by a lot, the others by seconds."""
-    album = tagged(_album(catalogue), "wrong lengths")
+    album = tagged(_album(discography), "wrong lengths")
     tracks = tuple(
         replace(
             track,
             seconds=(track.seconds or 0) * 1.6
             if number % 3 == 0
-            else (track.seconds or 0) + catalogue.random.uniform(-4, 4),
+            else (track.seconds or 0) + discography.random.uniform(-4, 4),
         )
         for number, track in enumerate(album.tracks)
     )
     return [replace(album, tracks=tracks)]
 
 
-def _no_lengths(catalogue: Catalogue) -> list[TaggedAlbum]:
-    album = tagged(_album(catalogue), "unknown lengths")
+def _no_lengths(discography: Discography) -> list[TaggedAlbum]:
+    album = tagged(_album(discography), "unknown lengths")
     return [replace(album, tracks=tuple(replace(each, seconds=None) for each in album.tracks))]
 
 
-def _homonym(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _homonym(discography: Discography) -> list[TaggedAlbum]:
     """Two artists of one name, each with an album of the same title; one is in the library."""
-    name, title = catalogue.name(2), catalogue.name(1)
-    one, other = (catalogue.album(catalogue.artist(name), title, 6) for _ in range(2))
-    return [tagged(catalogue.random.choice((one, other)), "homonym, other tracks")]
+    name, title = discography.name(2), discography.name(1)
+    one, other = (discography.album(discography.artist(name), title, 6) for _ in range(2))
+    return [tagged(discography.random.choice((one, other)), "homonym, other tracks")]
 
 
-def _tie(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _tie(discography: Discography) -> list[TaggedAlbum]:
     """Two artists of one name, with albums that the tags do not distinguish."""
-    name, title = catalogue.name(2), catalogue.name(1)
-    first = catalogue.album(catalogue.artist(name), title, 4)
-    other = catalogue.artist(name)
-    twins = tuple(replace(each, id=catalogue.new_id(), artist=other) for each in first.recordings)
-    catalogue.release(catalogue.group(other, title), twins)
+    name, title = discography.name(2), discography.name(1)
+    first = discography.album(discography.artist(name), title, 4)
+    other = discography.artist(name)
+    twins = tuple(replace(each, id=discography.new_id(), artist=other) for each in first.recordings)
+    discography.release(discography.group(other, title), twins)
     return [tagged(first, "homonym, no difference", known=False)]
 
 
-def _live(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _live(discography: Discography) -> list[TaggedAlbum]:
     """The same titles, played live: only the lengths distinguish them."""
-    studio = _album(catalogue)
+    studio = _album(discography)
     artist, title = studio.group.artist, studio.group.title
-    group = catalogue.group(artist, title, ("Live",))
-    live = catalogue.release(group, catalogue.performed_again(artist, studio.recordings))
-    return [tagged(catalogue.random.choice((studio, live)), "studio or live")]
+    group = discography.group(artist, title, ("Live",))
+    live = discography.release(group, discography.performed_again(artist, studio.recordings))
+    return [tagged(discography.random.choice((studio, live)), "studio or live")]
 
 
-def _only_live(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _only_live(discography: Discography) -> list[TaggedAlbum]:
     """The album itself is not known, but one of the same titles that was played live."""
-    release = _album(catalogue)
-    others = catalogue.performed_again(release.group.artist, release.recordings)
+    release = _album(discography)
+    others = discography.performed_again(release.group.artist, release.recordings)
     album = tagged(release, "only another performance is known", known=False, tracks=others)
     return [replace(album, artist_truth=release.group.artist.id)]
 
 
-def _volume(catalogue: Catalogue) -> list[TaggedAlbum]:
-    artist, title = catalogue.artist(), catalogue.name(1)
-    volumes = [catalogue.album(artist, f"{title} Volume {number}") for number in (1, 2, 3)]
-    return [tagged(catalogue.random.choice(volumes), "volumes")]
+def _volume(discography: Discography) -> list[TaggedAlbum]:
+    artist, title = discography.artist(), discography.name(1)
+    volumes = [discography.album(artist, f"{title} Volume {number}") for number in (1, 2, 3)]
+    return [tagged(discography.random.choice(volumes), "volumes")]
 
 
-def _unknown_volume(catalogue: Catalogue) -> list[TaggedAlbum]:
-    release = _album(catalogue)
-    second = catalogue.recordings(release.group.artist, 6)
+def _unknown_volume(discography: Discography) -> list[TaggedAlbum]:
+    release = _album(discography)
+    second = discography.recordings(release.group.artist, 6)
     album = tagged(release, "unknown volume", known=False, tracks=second)
     return [
         replace(album, title=f"{album.title} II", artist_truth=None),
     ]
 
 
-def _unknown(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _unknown(discography: Discography) -> list[TaggedAlbum]:
     """Nobody knows it; others have an album of that title, or that name."""
-    artist = catalogue.artist()
-    known = catalogue.album(artist)
-    catalogue.album(catalogue.artist(), known.group.title)
-    stranger = replace(artist, name=catalogue.name(2))
-    made = catalogue.recordings(stranger, 5)
+    artist = discography.artist()
+    known = discography.album(artist)
+    discography.album(discography.artist(), known.group.title)
+    stranger = replace(artist, name=discography.name(2))
+    made = discography.recordings(stranger, 5)
     album = tagged(known, "not known at all", known=False, tracks=made)
     return [replace(album, artist=stranger.name)]
 
 
-def _unknown_namesake(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _unknown_namesake(discography: Discography) -> list[TaggedAlbum]:
     """An artist whom nobody knows, of the name of one who is known."""
-    known = _album(catalogue)
-    made = catalogue.recordings(known.group.artist, 5)
+    known = _album(discography)
+    made = discography.recordings(known.group.artist, 5)
     album = tagged(known, "namesake of somebody known", known=False, tracks=made)
-    return [replace(album, title=catalogue.name(2))]
+    return [replace(album, title=discography.name(2))]
 
 
-def _edition(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _edition(discography: Discography) -> list[TaggedAlbum]:
     """Editions of one album: the same music again, and one with more of it."""
-    release = _album(catalogue)
-    catalogue.release(release.group, release.recordings)
-    more = release.recordings + catalogue.recordings(release.group.artist, 3)
-    deluxe = catalogue.release(release.group, more)
-    chosen = catalogue.random.choice((release, deluxe))
+    release = _album(discography)
+    discography.release(release.group, release.recordings)
+    more = release.recordings + discography.recordings(release.group.artist, 3)
+    deluxe = discography.release(release.group, more)
+    chosen = discography.random.choice((release, deluxe))
     album = tagged(chosen, "editions")
     shop = " (Deluxe Edition)" if chosen is deluxe else ""
     return [replace(album, title=album.title + shop)]
 
 
-def _incomplete(catalogue: Catalogue) -> list[TaggedAlbum]:
-    album = tagged(_album(catalogue), "incomplete")
+def _incomplete(discography: Discography) -> list[TaggedAlbum]:
+    album = tagged(_album(discography), "incomplete")
     return [replace(album, tracks=album.tracks[: len(album.tracks) // 2 + 1])]
 
 
-def _bonus(catalogue: Catalogue) -> list[TaggedAlbum]:
-    release = _album(catalogue)
+def _bonus(discography: Discography) -> list[TaggedAlbum]:
+    release = _album(discography)
     album = tagged(release, "one more track")
-    extra = TaggedTrack(catalogue.name(3), album.artist, 200.0, None)
+    extra = TaggedTrack(discography.name(3), album.artist, 200.0, None)
     return [replace(album, tracks=(*album.tracks, extra))]
 
 
-def _compilation(catalogue: Catalogue) -> list[TaggedAlbum]:
-    various = next((each for each in catalogue.artists if each.name == "Various Artists"), None)
-    various = various or catalogue.artist("Various Artists")
-    singers = [catalogue.artist() for _ in range(5)]
-    recordings = tuple(catalogue.recordings(each, 1)[0] for each in singers)
-    release = catalogue.release(catalogue.group(various), recordings)
+def _compilation(discography: Discography) -> list[TaggedAlbum]:
+    various = next((each for each in discography.artists if each.name == "Various Artists"), None)
+    various = various or discography.artist("Various Artists")
+    singers = [discography.artist() for _ in range(5)]
+    recordings = tuple(discography.recordings(each, 1)[0] for each in singers)
+    release = discography.release(discography.group(various), recordings)
     return [replace(tagged(release, "compilation"), artist_truth=None)]
 
 
-def _isrc(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _isrc(discography: Discography) -> list[TaggedAlbum]:
     """The artist is written in another way altogether, but the tracks have ISRCs."""
-    release = _album(catalogue)
+    release = _album(discography)
     album = tagged(release, "ISRC, misspelt names")
-    artist = misspelt(catalogue, misspelt(catalogue, album.artist))
+    artist = misspelt(discography, misspelt(discography, album.artist))
     tracks = tuple(
         replace(track, isrc=each.isrc)
         for track, each in zip(_by(album, artist), release.recordings, strict=True)
@@ -276,24 +276,24 @@ def _isrc(catalogue: Catalogue) -> list[TaggedAlbum]:
     return [replace(album, artist=artist, tracks=tracks)]
 
 
-def _twice(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _twice(discography: Discography) -> list[TaggedAlbum]:
     """The same album in two folders: its questions are those of the other."""
-    return [tagged(_album(catalogue), "twice in the library")] * 2
+    return [tagged(_album(discography), "twice in the library")] * 2
 
 
-def _remastered(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _remastered(discography: Discography) -> list[TaggedAlbum]:
     """Titles as shops write them."""
-    album = tagged(_album(catalogue), "remastered, in every title")
+    album = tagged(_album(discography), "remastered, in every title")
     tracks = tuple(
         replace(track, title=f"{track.title} (Remastered 2011)") for track in album.tracks
     )
     return [replace(album, title=f"{album.title} [Expanded Edition]", tracks=tracks)]
 
 
-def _otherwise_written(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _otherwise_written(discography: Discography) -> list[TaggedAlbum]:
     """Case, punctuation, accents, the article."""
-    artist = catalogue.artist(f"The {catalogue.name(2)}")
-    album = tagged(catalogue.album(artist, catalogue.name(3)), "written in another way")
+    artist = discography.artist(f"The {discography.name(2)}")
+    album = tagged(discography.album(artist, discography.name(3)), "written in another way")
     name = album.artist.removeprefix("The ")
     tracks = tuple(
         replace(track, title=track.title.upper().replace(" ", "_").replace("E", "É"), artist=name)
@@ -303,24 +303,24 @@ def _otherwise_written(catalogue: Catalogue) -> list[TaggedAlbum]:
     return [replace(album, title=title, artist=name, tracks=tracks)]
 
 
-def _numbered_through(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _numbered_through(discography: Discography) -> list[TaggedAlbum]:
     """The files come in another order than the release has."""
-    album = tagged(_album(catalogue), "in another order")
+    album = tagged(_album(discography), "in another order")
     return [replace(album, tracks=tuple(reversed(album.tracks)))]
 
 
-def _near_name(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _near_name(discography: Discography) -> list[TaggedAlbum]:
     """Somebody of nearly the same name has an album of the same title."""
-    release = _album(catalogue, 1)
-    name = misspelt(catalogue, release.group.artist.name)
-    catalogue.album(catalogue.artist(name), release.group.title, len(release.recordings))
+    release = _album(discography, 1)
+    name = misspelt(discography, release.group.artist.name)
+    discography.album(discography.artist(name), release.group.title, len(release.recordings))
     return [tagged(release, "nearly a homonym")]
 
 
-def _tribute(catalogue: Catalogue) -> list[TaggedAlbum]:
+def _tribute(discography: Discography) -> list[TaggedAlbum]:
     """Only somebody else's version of it is known, of the same titles and lengths."""
-    release = _album(catalogue)
-    stranger = replace(release.group.artist, name=catalogue.name(2))
+    release = _album(discography)
+    stranger = replace(release.group.artist, name=discography.name(2))
     made = tuple(replace(each, artist=stranger) for each in release.recordings)
     album = tagged(release, "only a tribute is known", known=False, tracks=made)
     return [replace(album, artist=stranger.name)]
@@ -330,7 +330,7 @@ def _by(album: TaggedAlbum, artist: str) -> tuple[TaggedTrack, ...]:
     return tuple(replace(track, artist=artist) for track in album.tracks)
 
 
-_KINDS: tuple[tuple[Callable[[Catalogue], list[TaggedAlbum]], int], ...] = (
+_KINDS: tuple[tuple[Callable[[Discography], list[TaggedAlbum]], int], ...] = (
     (_plain, 25),
     (_twice, 5),
     (_remastered, 10),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bench.enrichment.albums import TaggedAlbum
-from bench.enrichment.catalogue import Catalogue
+from bench.enrichment.discography import Discography
 from db.enrichment import facts
 from db.models import Album, AlbumArtist, Artist, EntityType, Track, TrackArtist
 from db.sql.connection import transaction
@@ -78,9 +78,9 @@ def track_answers(albums: Sequence[TaggedAlbum]) -> list[Answer]:
     ]
 
 
-def artist_answers(albums: Sequence[TaggedAlbum], catalogue: Catalogue) -> list[Answer]:
+def artist_answers(albums: Sequence[TaggedAlbum], discography: Discography) -> list[Answer]:
     """Of each artist who is meant."""
-    whose = {each.id: each.artist.id for r in catalogue.releases for each in r.recordings}
+    whose = {each.id: each.artist.id for r in discography.releases for each in r.recordings}
     truths: dict[str, tuple[str, str | None]] = {}
     for album in albums:
         truths.setdefault(album.artist, (album.kind, album.artist_truth))

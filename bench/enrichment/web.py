@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from bench.enrichment.catalogue import Artist, Catalogue, Group, Recording, Release
+from bench.enrichment.discography import Artist, Discography, Group, Recording, Release
 from bench.enrichment.lucene import Index
 
 WINDOW = 20
@@ -32,14 +32,14 @@ Json = dict[str, Any]
 class MusicBrainz:
     """The running service. `interval`: seconds that are to lie between two requests."""
 
-    def __init__(self, catalogue: Catalogue, interval: float) -> None:
+    def __init__(self, discography: Discography, interval: float) -> None:
         self.interval = interval
         self.arrivals: list[float] = []
         self.answered: Counter[str] = Counter()
         self.stumbles: Counter[str] = Counter()
         self.bans = 0
         self._banned_until = 0.0
-        self._answers = _Answers(catalogue)
+        self._answers = _Answers(discography)
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Request)
         self._server.owner = self
@@ -141,12 +141,12 @@ def _faulty(fault: str) -> tuple[int, Json, dict[str, str]]:
 class _Answers:
     """What it answers, in the shapes of musicbrainz.org/doc/MusicBrainz_API."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._releases = catalogue.releases
-        self._artists = catalogue.artists
+    def __init__(self, discography: Discography) -> None:
+        self._releases = discography.releases
+        self._artists = discography.artists
         on: dict[str, list[Release]] = {}
         recordings: dict[str, Recording] = {}
-        for release in catalogue.releases:
+        for release in discography.releases:
             for each in release.recordings:
                 recordings[each.id] = each
                 on.setdefault(each.id, []).append(release)

@@ -66,7 +66,7 @@ class Release:
 
 
 @dataclass
-class Catalogue:
+class Discography:
     """All of it."""
 
     seed: int
