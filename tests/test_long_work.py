@@ -1,4 +1,4 @@
-"""How far the analysis is, and how long it still takes, as `fleet status` tells it."""
+"""How far the analysis is, and how long it still takes, as `fleet status` shows it."""
 
 import json
 from datetime import timedelta

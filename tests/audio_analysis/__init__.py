@@ -1,1 +1,1 @@
-"""What is heard in synthesised sound is what was played."""
+"""The analysis of synthesised sound finds what was played."""

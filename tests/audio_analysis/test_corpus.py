@@ -1,4 +1,4 @@
-"""Real files that nobody here made: each is heard, or has its reason."""
+"""Real files of others: each is analysed, or has its reason."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from jobs.records import ProblemCode
 from tests.corpus import corpus
 
 STEP = 30
-"""One file of so many: `python -m bench.audio --corpus` hears all."""
+"""One file of so many: `python -m bench.audio --corpus` analyses all."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Small libraries whose every name and tag tells which of them it is of."""
+"""Small libraries whose every name and tag names its library."""
 
 import zlib
 from pathlib import Path

@@ -62,7 +62,7 @@ def recovery_times(record_property: Callable[[str, object], None]) -> Iterator[N
 
 @pytest.fixture
 def fleet(running: ChaosFleet) -> Iterator[ChaosFleet]:
-    """A fleet that is up; a test that ends it starts it anew."""
+    """A fleet that is up; a test that ends it starts it again."""
     open_database()
     yield running
     running.orders.withdraw()

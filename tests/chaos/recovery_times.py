@@ -21,7 +21,7 @@ _EVERY = 0.002
 
 
 class Stopwatch:
-    """Runs from a kill on; looks at Redis every two milliseconds, while it may be away."""
+    """Runs from a kill on; polls Redis every two milliseconds, while it may be away."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()

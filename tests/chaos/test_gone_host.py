@@ -1,4 +1,4 @@
-"""A host that is gone is told by its silence; whoever lives, or may live, is left alone."""
+"""A host that is gone is known by its silence; whoever lives, or may live, is left alone."""
 
 import json
 from collections.abc import Callable

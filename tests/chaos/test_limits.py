@@ -14,7 +14,7 @@ from worker.process.requeue import RECOVERIES
 
 
 class Limited(NamedTuple):
-    """What a job does, of which program, and how the end of its process is told."""
+    """What a job does, of which program, and how the end of its process is reported."""
 
     act: str
     job: str

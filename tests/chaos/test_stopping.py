@@ -1,4 +1,4 @@
-"""A worker that is told to stop finishes its job or puts it back whole; a job alone is stopped."""
+"""At SIGTERM a worker finishes its job or puts it back whole; a job alone is stopped."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def begin(fleet: ChaosFleet, job: str) -> tuple[Order, str]:
 
 
 def deaths(fleet: ChaosFleet, job_id: str) -> int:
-    """How many deaths of processes are told of a job."""
+    """How many deaths of processes a job has."""
     return sum(job_id.encode() in each for each in fleet.redis.lrange(RECOVERIES, 0, -1))
 
 

@@ -1,4 +1,4 @@
-"""Entities of five groups that sound alike: those whose ids have the same rest by five."""
+"""Entities of five similar groups: those whose ids have the same rest by five."""
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def say(track_id: int, *genres: str) -> None:
 
 
 def sound(track_id: int, *tags: str, bpm: float = 100, energy: float = 0.5) -> None:
-    """Have a track be heard like this."""
+    """Give a track these audio features."""
     AudioFeatures.create(
         track=track_id,
         extractor=1,

@@ -1,4 +1,4 @@
-"""`fleet cluster` tells of clusters, and writes playlists without touching what is not its own."""
+"""`fleet cluster` lists clusters, and writes playlists without touching what is not its own."""
 
 import json
 from pathlib import Path

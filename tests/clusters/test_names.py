@@ -1,4 +1,4 @@
-"""Clusters are named by what tells them from the others, each otherwise, and keep their names."""
+"""Clusters are named by what distinguishes them, each otherwise, and keep their names."""
 
 from collections.abc import Iterator
 

@@ -205,7 +205,7 @@ def test_a_provider_hangs(server: WebServer, queues: redis.Redis, piece: bytes) 
 def test_a_provider_bans_who_asks_too_often(
     scan: RunScan, library: Path, server: WebServer, turn_on: TurnOn
 ) -> None:
-    """beets#3827. Once one is told to wait the whole fleet asks that service nothing."""
+    """beets#3827. Once a process has to wait, the whole fleet sends that service no request."""
     turn_on("deezer")
     server.routes["/deezer/search/album"] = status(429, Retry_After="3600")
     server.routes["/deezer/search/artist"] = status(429, Retry_After="3600")

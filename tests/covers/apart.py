@@ -1,4 +1,4 @@
-"""Examines pictures of the store in a process of its own, to tell what memory that took.
+"""Examines pictures of the store in a process of its own, to measure the memory that it takes.
 
     python -m tests.covers.apart
 
@@ -19,7 +19,7 @@ from jobs.covers.stored_images import decode_images
 
 
 class Examined(NamedTuple):
-    """What examining pictures told, and what it took."""
+    """The rows of examined pictures, and the memory that it took."""
 
     images: dict[str, KnownImage]
     peak: int
@@ -49,7 +49,7 @@ def _main() -> None:
 
 
 def _own_peak() -> int:
-    """Bytes; what getrusage tells of this process begins with what its parent had."""
+    """Bytes; what getrusage reports of this process begins with what its parent had."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
 

@@ -164,4 +164,4 @@ SHOWN: dict[str, Callable[[], bytes]] = {
         profile=icc.profile(b"prtr", b"RGB ", b"Lab ", {b"A2B0": icc.table(3, 255, bytes(1000))})
     ),
 }
-"""What is too much in them is not looked at."""
+"""What is too much in them is not read."""

@@ -77,7 +77,7 @@ class Library:
         disc: int | None = None,
         number: int | None = None,
     ) -> int:
-        """An audio file and its rows; the same name again is the file tagged anew."""
+        """An audio file and its rows; the same name again retags the file."""
         path = self.write(name, pictures)
         folder = folder_of(path)
         row = {
@@ -127,7 +127,7 @@ class Library:
         Path(os.fsdecode(to_bytes(Track.get_by_id(track_id).path))).unlink()
 
     def need_everything(self) -> None:
-        """Ask for every cover and picture anew."""
+        """Reset the needs of every cover and picture."""
         for row in Track.select():
             self.need(row.id)
         for album in Album.select():

@@ -20,7 +20,7 @@ Shown = Callable[..., tuple[int, int, int]]
 
 @pytest.fixture
 def shown(tmp_path: Path) -> Shown:
-    """A function that tells the colour of the thumbnail of a picture with a profile."""
+    """A function that returns the colour of the thumbnail of a picture with a profile."""
 
     def of(image: Pillow.Image, profile: bytes, format: str = "PNG") -> tuple[int, int, int]:
         path = tmp_path / "picture"

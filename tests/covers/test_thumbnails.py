@@ -38,7 +38,7 @@ def decoded(tmp_path: Path) -> Callable[..., Decoded]:
 
 @pytest.fixture
 def refused(tmp_path: Path) -> Callable[[bytes], Fault]:
-    """A function that tells why a picture cannot be shown."""
+    """A function that returns why a picture cannot be shown."""
 
     def of(data: bytes) -> Fault:
         outcome = decode(_file(tmp_path, data))

@@ -35,7 +35,7 @@ LONG_AGO = GRACE + timedelta(days=1)
 
 
 def age(digest: str, by: timedelta = LONG_AGO) -> None:
-    """Make a picture as old as if nothing had looked at it for so long."""
+    """Make a picture as old as if nothing had read it for so long."""
     Image.update(unused_since=utc_now() - by).where(
         Image.digest == digest, Image.unused_since.is_null(False)
     ).execute()

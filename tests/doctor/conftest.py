@@ -66,5 +66,5 @@ def supervise(prepared: Path) -> Iterator[Supervise]:
 
     yield run
     for process in started:
-        process.kill()  # told to end it would take seconds
+        process.kill()  # a graceful end would take seconds
         process.wait(10)

@@ -1,4 +1,4 @@
-"""Permissions, what listens, and room on the disk."""
+"""Permissions, what listens, and space on the disk."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a scan finds changed is enriched anew, and what never was waits for its turn."""
+"""What a scan finds changed is enriched again, and what never was waits for its turn."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which recording a track is that no album tells of."""
+"""Which recording a track is that no identified album has."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The fleet hears what a scan took in, without anybody waiting for it."""
+"""The fleet analyses what a scan took in, without anybody waiting for it."""
 
 import json
 import sqlite3
@@ -16,7 +16,7 @@ PATIENCE = 180.0
 
 
 def of_analysis(fleet: FleetCommand) -> dict[str, Any]:
-    """The row of `fleet status` that tells of it."""
+    """The row of `fleet status` for it."""
     status = json.loads(fleet("status", "--json").stdout)
     return next(row for row in status["work"] if row["kind"] == "analysis")
 

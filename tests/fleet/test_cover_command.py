@@ -1,4 +1,4 @@
-"""`fleet cover`: what its user sets is shown, and why another picture is shown is told."""
+"""`fleet cover`: what its user sets is shown, and why another picture is shown is explained."""
 
 import hashlib
 import json
@@ -231,7 +231,7 @@ def shown(fleet: FleetCommand, name: str) -> dict[str, tuple[str, str]]:
 
 def state(fleet: FleetCommand) -> list[list[tuple[Any, ...]]]:
     """All that is shown and set, and how the needs ended that concern pictures."""
-    pictures = "ledger WHERE kind IN ('picture', 'cover', 'remote')"  # the sound is heard meanwhile
+    pictures = "ledger WHERE kind IN ('picture', 'cover', 'remote')"  # the analysis runs meanwhile
     tables = ("covers", "chosen_images", pictures, "problems WHERE stage <> 'analysis'")
     with closing(sqlite3.connect(fleet.data_dir / "library.db")) as connection:
         return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]

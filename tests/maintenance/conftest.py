@@ -28,7 +28,7 @@ def music(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scan(database: str, queues: redis.Redis, music: Path, monkeypatch: pytest.MonkeyPatch) -> Scan:
-    """Scans the music, and works off all that follows; nothing is heard."""
+    """Scans the music, and works off all that follows; nothing is analysed."""
     monkeypatch.setenv("FLEET_ANALYSIS_SECONDS", "off")
 
     def run() -> None:

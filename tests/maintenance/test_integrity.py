@@ -1,4 +1,4 @@
-"""Tables and picture store agree, or are made to; what cannot be mended is told."""
+"""Tables and picture store agree, or are made to; what cannot be repaired is reported."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which tags are missing is told by album."""
+"""Missing tags are listed by album."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Working off queues, and what a run of upkeep changed."""
+"""Working off queues, and what a run of maintenance changed."""
 
 import redis
 

@@ -15,7 +15,7 @@ Found = Callable[..., FoundFile]
 
 @pytest.fixture
 def found(tmp_path: Path) -> Found:
-    """Writes a file of a name and content, and tells what discovery tells of it."""
+    """Writes a file of a name and content, and returns what discovery finds of it."""
 
     def write(name: str, data: bytes) -> FoundFile:
         path = tmp_path / name

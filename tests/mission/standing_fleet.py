@@ -100,7 +100,7 @@ def standing_fleet(folder: Path) -> Iterator[StandingFleet]:
 
 
 def _complete(fleet: StandingFleet) -> None:
-    """Take the music in, hear it, train the models, and stop the clock."""
+    """Take the music in, analyse it, train the models, and stop the scheduler."""
     for number in range(ARTISTS * SONGS):
         artist = f"Artist {number // SONGS}"
         place = fleet.music / artist / "Album" / f"{number}.flac"

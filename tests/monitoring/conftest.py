@@ -1,4 +1,4 @@
-"""A library of seeded numbers in place of what is heard: kinds of music that lie apart."""
+"""A library of seeded numbers in place of audio features: kinds of music that lie apart."""
 
 import random
 from pathlib import Path
@@ -44,7 +44,7 @@ def heard(kind: int, draw: random.Random) -> dict[str, Any]:
 
 
 class Library:
-    """Tracks in a database, without files. Each was heard, or could not be."""
+    """Tracks in a database, without files. The analysis of each is done or failed."""
 
     def __init__(self) -> None:
         self.draw = random.Random(0)
@@ -58,7 +58,7 @@ class Library:
         sounds: list[str] | None = None,
         **columns: Any,
     ) -> int:
-        """The id of a new track; of no kind when its sound could not be heard."""
+        """The id of a new track; of no kind when its analysis failed."""
         self.count += 1
         path = f"/music/{self.count}.flac"
         empty = {"codec": "flac", "container": "flac", "size": 0, "mtime_ns": 0, "content_id": path}

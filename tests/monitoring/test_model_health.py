@@ -145,7 +145,7 @@ def test_genres_at_random_are_told_no_better_than_by_chance(library: Library) ->
     vectorization.train("test")
     measures = measured().measures
     assert measures.recall is not None
-    assert measures.recall < 0.45  # the tracks' own genres, not held out, would tell them all
+    assert measures.recall < 0.45  # the tracks' own genres, not held out, would predict them all
 
 
 @ON_ONE_DATABASE

@@ -1,4 +1,4 @@
-"""What `fleet status` tells of the model."""
+"""What `fleet status` shows of the model."""
 
 import json
 from datetime import timedelta

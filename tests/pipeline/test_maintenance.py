@@ -1,4 +1,4 @@
-"""Upkeep drops what is over, and never what waits."""
+"""Maintenance drops what is over, and never what waits."""
 
 import redis
 from rq.job import Job

@@ -1,4 +1,4 @@
-"""The sweep rings again for what the database says is to be done and no queue holds."""
+"""Reconciliation enqueues again what the ledger has to do and no queue holds."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A vector is asked for anew when a scan finds other words, an album's when a track left it."""
+"""A vector is recomputed when a scan finds other words, an album's when a track left it."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def vector(entity_id: int, entity_type: EntityType = EntityType.TRACK) -> Ledger
 
 
 def scan_alone(root: Path, queues: redis.Redis) -> None:
-    """Up to insertion: nothing is heard, and no vector made."""
+    """Up to insertion: nothing is analysed, and no vector made."""
     dispatch.enqueue("scan.discovery", root=str(root.resolve()), deep=True)
     stages = ["scan", "extract", "batch", "insert"]
     FleetWorker("tests-1", stages, queues).work(burst=True, logging_level="WARNING")

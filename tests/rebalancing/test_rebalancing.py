@@ -1,4 +1,4 @@
-"""Processes of a real fleet are moved to where jobs wait, by the job that the clock enqueues."""
+"""Processes of a real fleet move to where jobs wait, by the job that the scheduler enqueues."""
 
 import os
 import signal
@@ -69,7 +69,7 @@ least = 1
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[FleetCommand]:
-    """A fleet in which main may lend a process to art."""
+    """A fleet in which a process may move from main to art."""
     yield from new_fleet(QUEUES)
 
 
@@ -131,7 +131,7 @@ def wait_until_empty(queue: str) -> None:
 
 
 def lend() -> None:
-    """Have main lend a process to art."""
+    """Have a process move from main to art."""
     with pictures_wait():
         assert len(rebalance(later).moved) == 1
     wait_until_empty("pictures")
@@ -202,7 +202,7 @@ def test_a_lent_process_is_no_drift(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_fleet_scale_says_is_left_as_it_is_until_the_next_reload() -> None:
     lend()
     assert run(["scale", "art", "1", "--yes"]) == 0
-    assert workers() == AT_REST  # and what was lent is back
+    assert workers() == AT_REST  # and the moved process is back
     with pictures_wait():
         assert rebalance(later).moved == []
         assert run(["reload", "--yes"]) == 0

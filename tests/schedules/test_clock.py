@@ -128,7 +128,7 @@ def test_each_schedule_of_the_real_queues_toml_fires_when_it_is_due_and_once(
 
 def test_a_fleet_that_was_stopped_for_days_catches_up_once(two: Path, database: str) -> None:
     Hands().at(SUNDAY)
-    later = Hands()  # the clock of a fleet that was started again
+    later = Hands()  # the scheduler of a fleet that was started again
     assert later.at(SUNDAY + 3 * DAY) == ["often", "daily"]
     assert len(take_all()) == 2
     assert later.at(SUNDAY + 3 * DAY + SECOND) == []
@@ -208,7 +208,7 @@ print("ready", flush=True)
 for line in sys.stdin:
     print(*hands.at(SUNDAY + int(line) * MINUTE), flush=True)
 """
-"""A process with a clock of its own, which is told the minutes and says what it fired."""
+"""A process with a clock of its own, which gets the minutes and says what it fired."""
 
 
 def test_two_clocks_on_one_database_fire_each_moment_once(two: Path, database: str) -> None:

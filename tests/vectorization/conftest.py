@@ -1,4 +1,4 @@
-"""A library whose tracks were heard: drums at several tempos, and chords in several keys."""
+"""A library whose tracks were analysed: drums at several tempos, and chords in several keys."""
 
 import struct
 from functools import cache
@@ -23,7 +23,7 @@ CHORDS = [0, 2, 4, 5, 7, 9]
 
 @cache
 def heard(kind: str, value: float) -> dict[str, Any]:
-    """What is heard in eight seconds of drums at a tempo, or of chords in a key."""
+    """The audio features of eight seconds of drums at a tempo, or of chords in a key."""
     import tests.librosa_compiled  # noqa: F401, PLC0415
     from jobs.audio_analysis.features import features  # noqa: PLC0415  # heavy
     from jobs.audio_analysis.spectrum import Excerpt  # noqa: PLC0415
@@ -95,7 +95,7 @@ class Library:
 
     @property
     def everyone(self) -> list[int]:
-        """All tracks that were heard at first."""
+        """All tracks that were analysed at first."""
         return self.drums + self.chords
 
     @staticmethod

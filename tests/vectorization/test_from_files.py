@@ -1,4 +1,4 @@
-"""From files to what is alike: analysis, the first model, the search."""
+"""From files to similar tracks: analysis, the first model, the search."""
 
 from pathlib import Path
 

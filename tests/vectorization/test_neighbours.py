@@ -1,4 +1,4 @@
-"""What is alike is found, and filtered; a path goes by what lies between."""
+"""Nearest neighbours are found, and filtered; a path goes by what lies between."""
 
 from pathlib import Path
 

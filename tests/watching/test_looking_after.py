@@ -1,4 +1,4 @@
-"""Where nothing can be heard, a root is scanned from time to time."""
+"""Where no events can be received, a root is scanned from time to time."""
 
 import os
 import time
@@ -18,7 +18,7 @@ from watch.root_watcher import RootWatcher
 def caretaker(
     database: str, queues: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RootWatcher]:
-    """Looks after a root that watchfiles cannot watch, each 0.6 seconds."""
+    """Watches a root that watchfiles cannot watch, each 0.6 seconds."""
     monkeypatch.setenv("FLEET_WATCH_MINUTES", "0.01")
     root = os.fsencode(tmp_path) + b"/caf\xe9"
     Path(os.fsdecode(root), "Album").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Whose files others may change is told from what is mounted."""
+"""Whose files others may change is known from what is mounted."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is alike, written as the jobs write it: a model, vectors, clusters."""
+"""Similar tracks, written as the jobs write them: a model, vectors, clusters."""
 
 from collections.abc import Mapping, Sequence
 

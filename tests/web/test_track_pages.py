@@ -1,4 +1,4 @@
-"""The page of a track: what was heard, or why nothing was; what is like it; the way to another."""
+"""The page of a track: audio features, or why there are none; similar tracks; paths."""
 
 import re
 from typing import Any
@@ -34,14 +34,14 @@ def track_id(title: str) -> int:
 
 
 def hear(title: str, **changes: Any) -> int:
-    """Have this been heard in a track."""
+    """Give a track audio features."""
     found = track_id(title)
     AudioFeatures.update(**HEARD | changes).where(AudioFeatures.track == found).execute()
     return found
 
 
 def settle(title: str, state: str, reason: str | None = None) -> int:
-    """Have the analysis of a track, in which nothing was heard, stand so."""
+    """Set the state of the analysis of a track without audio features."""
     found = track_id(title)
     AudioFeatures.delete().where(AudioFeatures.track == found).execute()
     mine = (LedgerRow.kind == Kind.ANALYSIS) & (LedgerRow.entity_type == EntityType.TRACK)

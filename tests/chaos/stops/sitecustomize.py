@@ -7,8 +7,8 @@ of the product is changed:
     taken       a job was taken from its queue, and nothing was done for it
     started     its function is about to be called
     committing  its transaction is written and about to be committed
-    committed   it was committed, and no queue has heard of it
-    ended       its function has returned, and Redis has not heard of it
+    committed   it was committed, and nothing is enqueued yet
+    ended       its function has returned, and Redis does not know it yet
 
 A file whose name says so makes trouble for whoever opens it, see `_TROUBLE`.
 """
@@ -52,7 +52,7 @@ def _is_meant(order: dict[str, Any], point: str, job: Any, nth: int) -> bool:
 
 
 def _halt(name: str, job: Any) -> None:
-    """Tell who has halted where, and sleep until the test says otherwise."""
+    """Report who has halted where, and sleep until the test releases it."""
     told = {"pid": os.getpid(), "parent": os.getppid(), "job": job.id}
     draft = _FOLDER / f"draft-{name}"
     draft.write_text(json.dumps(told))

@@ -1,4 +1,4 @@
-"""What is heard, what is alike, and the clusters of it."""
+"""Audio features, similar tracks, and their clusters."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ from tests.mission.standing_fleet import StandingFleet
 
 
 def _is_heard(track_id: int) -> Is:
-    """Forget what was heard in a track, and ask for it."""
+    """Delete the audio features of a track, and have it analysed."""
     AudioFeatures.delete().where(AudioFeatures.track == track_id).execute()
     needs(Kind.ANALYSIS, EntityType.TRACK, track_id)
     heard = AudioFeatures.select().where(AudioFeatures.track == track_id)

@@ -1,4 +1,4 @@
-"""What upkeep does."""
+"""What maintenance does."""
 
 import os
 from datetime import timedelta
