@@ -159,7 +159,8 @@ _VALUES = st.recursive(
 
 @given(data=st.data())
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_whatever_stands_in_place_of_a_value_is_taken_or_told_as_a_fault(
     data: st.DataObject, load_text: Load, document: Document
