@@ -2,7 +2,7 @@
 
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from demo import files, pictures, tunes
 from demo.catalogue import ALBUMS, Album, Song, invented_id
 from demo.sounds import Wave
 
+Play = Callable[[Song, str], Wave]
 SECONDS = 13.0
 """About how long a track is; it ends with a bar."""
 
@@ -80,9 +81,10 @@ def tracks() -> Iterator[Track]:
                 yield Track(album, song, disc, number)
 
 
-def make(folder: Path) -> bool:
+def make(folder: Path, play: Play | None = None) -> bool:
     """Make the library in `folder`; False when there is something in it already.
 
+    `play` makes the samples of a song on an instrument, at the rate of `files`; by default `sound`.
     It appears there complete or not at all. Raises OSError.
     """
     if folder.exists() and any(folder.iterdir()):
@@ -93,7 +95,7 @@ def make(folder: Path) -> bool:
         for album in ALBUMS:
             _add_pictures(unfinished, album)
         with ThreadPoolExecutor() as threads:  # encoders and NumPy let other threads run
-            list(threads.map(partial(_add_track, unfinished), tracks()))
+            list(threads.map(partial(_add_track, unfinished, play or sound), tracks()))
         unfinished.replace(folder)
     return True
 
@@ -107,16 +109,16 @@ def _add_pictures(folder: Path, album: Album) -> None:
             (place / name).write_bytes(pictures.front(album, picture_format))
 
 
-def _add_track(folder: Path, track: Track) -> None:
+def _add_track(folder: Path, play: Play, track: Track) -> None:
     path = folder / track.path
     path.parent.mkdir(exist_ok=True)  # of a disc
-    write_track(path, track)
+    write_track(path, track, play)
 
 
-def write_track(path: Path, track: Track) -> None:
+def write_track(path: Path, track: Track, play: Play | None = None) -> None:
     """Play a track into a file, tag it, and put its album's embedded pictures into it."""
     album = track.album
-    path.write_bytes(files.encoded(sound(track.song, album.sound), album.suffix))
+    path.write_bytes(files.encoded((play or sound)(track.song, album.sound), album.suffix))
     fronts = [pictures.front(album)] if "embedded" in album.pictures else []
     backs = [pictures.back(album)] if "back" in album.pictures else []
     files.tag(path, track.tags, fronts, backs)

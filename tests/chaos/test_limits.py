@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.chaos.chaos_fleet import ChaosFleet, chaos_fleet
-from tests.fleet.conftest import REPOSITORY
+from tests.fleet.conftest import few_programs
 from worker import dispatch
 from worker.process.requeue import RECOVERIES
 
@@ -38,9 +38,7 @@ CASES = {
 @pytest.fixture(scope="module")
 def limited() -> Iterator[tuple[ChaosFleet, dict[str, str]]]:
     """A fleet of narrow limits whose workers run these jobs all at the same time; the jobs' ids."""
-    text = (REPOSITORY / "queues.toml").read_text()
-    text = re.sub(r"^timeout = .*$", 'timeout = "3s"', text, flags=re.MULTILINE)
-    text = re.sub(r"^memory = .*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^timeout = .*$", 'timeout = "3s"', few_programs(), flags=re.MULTILINE)
     text = text.replace('execution = "forked"', 'execution = "forked"\nmemory = "512M"')
     with chaos_fleet(text) as fleet:
         fleet.up()

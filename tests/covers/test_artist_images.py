@@ -35,7 +35,7 @@ from jobs.covers import (
 from jobs.covers.stored_images import decode_images
 from tests.covers.library import Library, paint
 from tests.music import picture, write_track
-from tests.pipeline.conftest import work_off
+from tests.pipeline.in_process import work_off
 from tests.web.conftest import ADDRESS, client_of
 from web.app import create_app
 from worker import dispatch

@@ -1,6 +1,5 @@
 """One fleet for every command of the documentation: a few processes over a small library."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -8,13 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from db.models import AudioFeatures, Track
+from db.models import Track
 from db.sql.connection import close_database, open_database
 from demo.catalogue import ALBUMS
-from tests.docs.pages import ROOT
-from tests.fleet.conftest import FleetCommand, new_fleet
+from tests.fleet.conftest import FleetCommand, names_of_queues, new_fleet, queues_toml
 from tests.music import picture, write_track
-from tests.web.similar import give_clusters, give_vectors
+from tests.web.similar import give_clusters, give_features, give_vectors
 
 _ONE_PROGRAM = """
 [programs.covers]
@@ -23,19 +21,6 @@ processes = 1
 most = 2
 """
 """A fleet whose one worker consumes all queues, by a name that the documentation uses."""
-
-
-_FEATURES = {
-    "camelot": "8B",
-    "extractor": 1,
-    "content_id": "",
-    "decoder": "soundfile",
-    "start": 0,
-    "seconds": 1,
-    "peak": 0,
-    "dynamic_range": 0,
-}
-"""What the tests of these pages need not know."""
 
 
 class DocumentedFleet(NamedTuple):
@@ -50,7 +35,8 @@ class DocumentedFleet(NamedTuple):
 @pytest.fixture(scope="module")
 def documented_fleet() -> Iterator[DocumentedFleet]:
     """A fleet that has scanned ~/Music, an abridged demo library, with vectors and clusters."""
-    for command in new_fleet(_queues()):
+    names = ", ".join(f'"{name}"' for name in names_of_queues())
+    for command in new_fleet(queues_toml(_ONE_PROGRAM.format(names))):
         home = Path(command.environment["HOME"])
         (home / ".local/share").mkdir(parents=True)
         (home / ".local/share/musicfleet").symlink_to(command.data_dir)
@@ -59,16 +45,6 @@ def documented_fleet() -> Iterator[DocumentedFleet]:
         assert scanned.returncode == 0, scanned.stderr
         _give_similarity(command)
         yield DocumentedFleet(command, home, scanned.stdout)
-
-
-def _queues() -> str:
-    """The queues and schedules of the repository's queues.toml, with one program."""
-    text = (ROOT / "queues.toml").read_text(encoding="utf-8")
-    names = re.findall(r"^\[queues\.(\w+)\]$", text, re.MULTILINE)
-    before, _, rest = text.partition("\n[programs.")
-    schedules = rest[rest.index("\n[schedules.") :]
-    program = _ONE_PROGRAM.format(", ".join(f'"{name}"' for name in names))
-    return "\n".join([before, program, schedules])
 
 
 def _write_music(music: Path) -> None:
@@ -106,5 +82,5 @@ def _give_similarity(command: FleetCommand) -> None:
         give_vectors(dict(zip(ids, rows, strict=True)))
         give_clusters({"Folk": ids})
         for each in ids:
-            AudioFeatures.create(track=each, bpm=90 + each, key="C", mode="major", **_FEATURES)
+            give_features([each], bpm=90 + each, key="C", mode="major", camelot="8B")
         close_database()

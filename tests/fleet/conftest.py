@@ -6,16 +6,43 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import COMPILED
+from tests.fleet.forking import REPOSITORY, forking_server
 from tests.music import picture, write_track
+from worker.topology import load
 
-REPOSITORY = Path(__file__).parents[2]
 Fleet = Callable[..., subprocess.CompletedProcess[str]]
+
+
+_FEW_PROGRAMS = """
+[programs.metadata]
+queues = ["scan", "extract"]
+processes = 1
+
+[programs.library]
+queues = ["insert", "batch"]
+processes = 1
+
+[programs.covers]
+queues = ["thumbnails", "deferred_covers"]
+processes = 1
+execution = "forked"
+"""
+_REST = """
+[programs.maintenance]
+queues = [{}]
+processes = 1
+"""
+
+
+_WITHOUT_POSTGRESQL = Path(__file__).parent / "without_postgresql"
 
 
 class FleetCommand:
@@ -29,24 +56,17 @@ class FleetCommand:
             "FLEET_WEB": "off",  # or all fleets would want one port
             "FLEET_ANALYSIS_SECONDS": "off",  # it takes longer than most tests
             "HOME": str(home),
+            "PYTHONPATH": str(_WITHOUT_POSTGRESQL),
         }
 
     def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end, with these settings beside."""
-        return subprocess.run(
-            self._command(arguments),
-            env=self.environment | settings,
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+        return forking_server().run(arguments, self.environment | settings, timeout=180)
 
     def start(self, *arguments: str, stdin: int | None = None) -> subprocess.Popen[str]:
         """Run it beside the test."""
         return subprocess.Popen(
-            self._command(arguments),
+            [sys.executable, "-m", "worker.cli", *arguments],
             env=self.environment,
             cwd=REPOSITORY,
             stdin=stdin,
@@ -55,19 +75,6 @@ class FleetCommand:
             text=True,
         )
 
-    @staticmethod
-    def _command(arguments: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-m", "worker.cli", *arguments]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def interruptible() -> None:
-    """Have Ctrl-C reach what a test starts, though pytest runs in the background of a script.
-
-    Such a shell has SIGINT ignored, and whatever is started inherits that.
-    """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
 
 @pytest.fixture
 def fleet() -> Iterator[FleetCommand]:
@@ -75,10 +82,24 @@ def fleet() -> Iterator[FleetCommand]:
     yield from new_fleet()
 
 
-def new_fleet(queues: str | None = None) -> Iterator[FleetCommand]:
-    """`fleet` with an empty data folder; whatever it starts is stopped at the end.
+def queues_toml(programs: str) -> str:
+    """The queues and schedules of the repository's queues.toml, with these programs."""
+    text = (REPOSITORY / "queues.toml").read_text(encoding="utf-8")
+    before, _, rest = text.partition("\n[programs.")
+    _, mark, schedules = rest.partition("\n[schedules.")
+    return "".join([before, "\n", programs, mark, schedules])
 
-    `queues` is the text of a queues.toml for it, instead of the repository's.
+
+def names_of_queues() -> list[str]:
+    """All queues of the repository's queues.toml."""
+    return list(load(REPOSITORY / "queues.toml").queues)
+
+
+def new_fleet(queues: str | None = None) -> Iterator[FleetCommand]:
+    """`fleet` with an empty data folder; whatever it starts is killed at the end.
+
+    `queues` is the text of its queues.toml; by default one with few programs, which start in a
+    third of the time.
     """
     folder = Path(tempfile.mkdtemp(prefix="mf", dir="/tmp"))  # sockets: 107 bytes
     (folder / "home").mkdir()
@@ -86,12 +107,32 @@ def new_fleet(queues: str | None = None) -> Iterator[FleetCommand]:
     COMPILED.mkdir(mode=0o700, exist_ok=True)
     (folder / "data" / "numba").symlink_to(COMPILED)
     command = FleetCommand(folder / "data", folder / "home")
-    if queues is not None:
-        (folder / "queues.toml").write_text(queues)
-        command.environment["FLEET_QUEUES"] = str(folder / "queues.toml")
+    (folder / "queues.toml").write_text(queues or few_programs())
+    command.environment["FLEET_QUEUES"] = str(folder / "queues.toml")
     yield command
-    command("down")
+    while pids := _processes_of(folder / "data"):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def few_programs() -> str:
+    """A queues.toml with a program for each kind of work, and one for all else."""
+    rest = [name for name in names_of_queues() if f'"{name}"' not in _FEW_PROGRAMS]
+    return queues_toml(_FEW_PROGRAMS + _REST.format(", ".join(f'"{name}"' for name in rest)))
+
+
+def _processes_of(data_dir: Path) -> list[int]:
+    """The processes of a fleet; zombies have no environment."""
+    own = f"FLEET_DATA_DIR={data_dir}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if own in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return found
 
 
 @pytest.fixture(scope="session")

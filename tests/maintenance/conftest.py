@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.maintenance.work import work_off
 from tests.music import picture, write_track
+from tests.pipeline.in_process import work_off
 from worker import dispatch
 
 Scan = Callable[[], None]

@@ -11,7 +11,8 @@ from db.maintenance import health_reports
 from db.models import HealthReport
 from jobs.maintenance import generate_daily_health_report
 from tests.maintenance.conftest import Scan
-from tests.maintenance.work import changed, work_off
+from tests.maintenance.work import changed
+from tests.pipeline.in_process import work_off
 from worker import dispatch
 from worker.cli.report import report as command
 

@@ -1,14 +1,13 @@
 """The pipeline as it runs: real jobs, a real Valkey, a real worker, both databases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import redis
 
-import tests.librosa_compiled  # noqa: F401
+from tests.pipeline.in_process import work_off
 from worker import dispatch
-from worker.process.fleet_worker import FleetWorker
 
 Scan = Callable[..., None]
 
@@ -22,8 +21,14 @@ def library(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def scan(database: str, queues: redis.Redis, library: Path) -> Iterator[Scan]:
-    """Scans the library: enqueues the discovery and works off every queue until all are empty."""
+def scan(
+    database: str, queues: redis.Redis, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> Scan:
+    """Scans the library: enqueues the discovery and works off every queue until all are empty.
+
+    Nothing is analysed, which would take longer than all else.
+    """
+    monkeypatch.setenv("FLEET_ANALYSIS_SECONDS", "off")
 
     def run(root: Path = library, *, deep: bool = False) -> None:
         dispatch.enqueue("scan.discovery", root=str(root.resolve()), deep=deep)
@@ -32,13 +37,10 @@ def scan(database: str, queues: redis.Redis, library: Path) -> Iterator[Scan]:
     return run
 
 
-def work_off(connection: redis.Redis) -> None:
-    """Work off every queue, and fail when a job failed."""
-    names = list(dispatch.topology().queues)
-    FleetWorker("tests-1", names, connection).work(burst=True, logging_level="WARNING")
-    failed = {
-        job_id: dispatch.queue(name).fetch_job(job_id)
-        for name in names
-        for job_id in dispatch.queue(name).failed_job_registry.get_job_ids()
-    }
-    assert not failed, [job.latest_result().exc_string for job in failed.values() if job]
+@pytest.fixture
+def scan_and_analyse(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> Scan:
+    """As `scan`, and what it takes in is analysed."""
+    import tests.librosa_compiled  # noqa: F401, PLC0415  # for the children that analyse
+
+    monkeypatch.delenv("FLEET_ANALYSIS_SECONDS")
+    return scan

@@ -25,7 +25,7 @@ from db.models import (
 )
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
-from tests.pipeline.conftest import work_off
+from tests.pipeline.in_process import work_off
 from tests.pipeline.tables import content
 from worker import dispatch
 from worker.process.fleet_worker import FleetWorker

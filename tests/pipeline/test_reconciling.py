@@ -12,7 +12,8 @@ from db.models import Scan as ScanRow
 from db.scanning import scans
 from jobs.maintenance import reconcile
 from tests.music import write_track
-from tests.pipeline.conftest import Scan, work_off
+from tests.pipeline.conftest import Scan
+from tests.pipeline.in_process import work_off
 from tests.pipeline.tables import content
 from worker import dispatch
 from worker.process.fleet_worker import FleetWorker

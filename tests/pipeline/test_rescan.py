@@ -10,7 +10,7 @@ from db.scanning import scans
 from jobs.records import FoundFile, Grouping, ProblemCode, UnreadFile
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
-from tests.pipeline.conftest import work_off
+from tests.pipeline.in_process import work_off
 from tests.pipeline.tables import Content, content
 from worker import dispatch
 

@@ -12,7 +12,7 @@ from db.scanning import scans
 from db.scanning.library_files import Scope
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
-from tests.pipeline.conftest import work_off
+from tests.pipeline.in_process import work_off
 from tests.pipeline.tables import content
 from tests.pipeline.test_rescan import fresh, ids, last_scan, make_albums
 from worker import dispatch

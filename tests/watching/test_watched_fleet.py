@@ -16,7 +16,7 @@ from db.sql.connection import close_database, open_database
 from db.sql.schema import migrate
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
-from tests.pipeline.conftest import work_off
+from tests.pipeline.in_process import work_off
 from tests.pipeline.tables import content
 from worker import dispatch
 

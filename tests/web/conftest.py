@@ -1,10 +1,9 @@
 """The page over a small library: in this process for most tests, over a real fleet for the rest."""
 
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
@@ -19,14 +18,18 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from db import settings
+from db.models import Track
 from db.sql.connection import close_database, open_database
-from db.sql.schema import migrate
+from demo import files, sounds
+from demo.catalogue import Song
+from demo.library import make
+from demo.sounds import Wave
 from tests.chaos.orders import Orders
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
+from tests.pipeline.in_process import scanned_into
+from tests.web.similar import give_features
 from web.app import create_app
-from worker import dispatch
-from worker.process.fleet_worker import FleetWorker
 from worker.supervisor.web_address import WebAddress
 
 ADDRESS = WebAddress("127.0.0.1", 8310)
@@ -62,21 +65,8 @@ def scanned(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Path:
     music = tmp_path_factory.mktemp("music")
     _write_albums(music)
     data = tmp_path_factory.mktemp("data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLEET_DATA_DIR", str(data))
-        patch.setenv("FLEET_REDIS_URL", valkey)
-        for name in ("FLEET_DATABASE_URL", "FLEET_QUEUES"):
-            patch.delenv(name, raising=False)
-        dispatch.connection.cache_clear()
-        open_database()
-        migrate()
-        dispatch.enqueue("scan.discovery", root=str(music), deep=False)
-        names = list(dispatch.topology().queues)
-        FleetWorker("tests-1", names, dispatch.connection()).work(
-            burst=True, logging_level="WARNING"
-        )
-        close_database()
-        dispatch.connection.cache_clear()
+    with scanned_into(data, music, valkey):
+        give_features([track.id for track in Track.select()])
     return data
 
 
@@ -142,6 +132,11 @@ class Answer(NamedTuple):
         return self.body.decode("utf-8", "replace")
 
 
+def tone(song: Song, _: str) -> Wave:
+    """Three tenths of a second of a pitch of the song's own, in place of it."""
+    return sounds.tone(200 + zlib.crc32(song.title.encode()) % 300, 0.3, files.RATE)
+
+
 @pytest.fixture(scope="session")
 def page_fleet() -> Iterator[PageFleet]:
     """One fleet over the demo library for all tests of this folder that need one."""
@@ -149,18 +144,11 @@ def page_fleet() -> Iterator[PageFleet]:
         orders = Orders(command.data_dir.parent / "orders")
         command.environment |= {
             "FLEET_WEB": "127.0.0.1:0",
-            "PYTHONPATH": str(_STOPS),
+            "PYTHONPATH": f"{_STOPS}:{command.environment['PYTHONPATH']}",
             "CHAOS_DIR": str(orders.folder),
         }
         music = Path(tempfile.mkdtemp(dir=command.data_dir.parent)) / "demo"
-        make = ["-m", "demo", str(music)]
-        subprocess.run(
-            [sys.executable, *make],
-            env=command.environment,
-            cwd=Path(__file__).parents[2],
-            check=True,
-            capture_output=True,
-        )
+        make(music, tone)
         assert command("scan", str(music)).returncode == 0
         url = command("web").stdout.strip()
         socket = command.data_dir / "run" / "redis.sock"

@@ -5,9 +5,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
@@ -16,6 +17,7 @@ from tests.web.conftest import PageFleet
 from tests.web.similar import give_clusters, give_vectors
 
 Open = Callable[..., Page]
+Scheme = Literal["light", "dark"]
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _CHROMIUM = next(filter(None, map(shutil.which, _PROGRAMS)), None)
@@ -31,43 +33,80 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=_CHROMIUM, args=["--no-sandbox"]  # root has none
-        )  # fmt: skip
+            executable_path=_CHROMIUM,
+            args=[
+                "--no-sandbox",  # root has none
+                "--disable-gpu",
+                "--disable-software-rasterizer",
+                "--process-per-site",
+                "--renderer-process-limit=1",
+            ],
+        )
         yield browser
         browser.close()
 
 
+class Tab:
+    """A tab of the browser, which notes whatever a page complains of or asks another host."""
+
+    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
+        self.context = browser.new_context(base_url=url, **options)
+        self.complaints: list[str] = []
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(_PATIENCE)
+        self.page.on("console", lambda each: each.type == "error" and self._note(each.text))
+        self.page.on("pageerror", lambda each: self._note(str(each)))
+        self.page.on("dialog", lambda each: self._note(f"a dialog: {each.message}"))
+        self.page.on("request", lambda each: self._note_foreign(each, url))
+
+    def forget(self) -> None:
+        """Forget what the pages have kept."""
+        self.page.unroute_all()
+        self.page.goto("login")
+        self.page.evaluate("localStorage.clear(), sessionStorage.clear()")
+        self.context.clear_cookies()
+        self.complaints.clear()
+
+    def _note(self, complaint: str) -> None:
+        self.complaints.append(complaint)
+
+    def _note_foreign(self, request: Request, url: str) -> None:
+        if not request.url.startswith((url, "data:")):
+            self._note(f"asked {request.url}")
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, page_fleet: PageFleet) -> Iterator[Tab]:
+    """One for most tests, for to open it costs more than most pages."""
+    tab = Tab(browser, page_fleet.url)
+    yield tab
+    tab.context.close()
+
+
 @pytest.fixture
-def open_page(browser: Browser, page_fleet: PageFleet) -> Iterator[Open]:
+def open_page(tab: Tab) -> Iterator[Open]:
     """Opens a path; at the end no page has complained, and none has asked another host."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
 
-    def note_foreign(request: Request) -> None:
-        if not request.url.startswith((page_fleet.url, "data:")):
-            complaints.append(f"asked {request.url}")
-
-    def open_(path: str = "", width: int = 1280, scheme: str = "light", **options: object) -> Page:
-        context = browser.new_context(
-            base_url=page_fleet.url,
-            viewport={"width": width, "height": 844},
-            color_scheme=scheme,
-            **options,
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(_PATIENCE)
-        page.on("console", lambda each: each.type == "error" and complaints.append(each.text))
-        page.on("pageerror", lambda each: complaints.append(str(each)))
-        page.on("dialog", lambda each: complaints.append(f"a dialog: {each.message}"))
-        page.on("request", note_foreign)
-        page.goto(path)
-        return page
+    def open_(path: str = "", width: int = 1280, scheme: Scheme = "light") -> Page:
+        tab.page.set_viewport_size({"width": width, "height": 844})
+        tab.page.emulate_media(color_scheme=scheme)
+        tab.page.mouse.move(0, 0)
+        tab.page.goto(path)
+        return tab.page
 
     yield open_
-    for context in contexts:
-        context.close()
+    complaints = list(tab.complaints)
+    tab.forget()
     assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def tab_without_scripts(browser: Browser, page_fleet: PageFleet) -> Iterator[Tab]:
+    """One that runs no scripts."""
+    tab = Tab(browser, page_fleet.url, java_script_enabled=False)
+    yield tab
+    tab.context.close()
+    assert tab.complaints == []
 
 
 def all_pictures_are_there(page: Page) -> int:
@@ -203,10 +242,9 @@ def test_a_phone_needs_no_sideways_scrolling(open_page: Open, path: str) -> None
     expect(page.get_by_role("combobox", name="Search")).to_be_visible()
 
 
-def test_without_scripts_it_still_searches_and_filters(
-    open_page: Open,
-) -> None:
-    page = open_page("?art=missing", java_script_enabled=False)
+def test_without_scripts_it_still_searches_and_filters(tab_without_scripts: Tab) -> None:
+    page = tab_without_scripts.page
+    page.goto("?art=missing")
     expect(page.locator(".card")).to_have_count(1)
     expect(page.get_by_role("button", name="Apply")).to_be_visible()
 
@@ -240,11 +278,12 @@ def test_the_map_names_its_tracks_to_the_keyboard_and_the_pointer(
 
 
 def test_without_scripts_the_map_is_a_list_of_clusters(
-    open_page: Open, page_fleet: PageFleet, monkeypatch: pytest.MonkeyPatch
+    tab_without_scripts: Tab, page_fleet: PageFleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with page_fleet.library(monkeypatch):
         give_clusters({"Listed": [track.id for track in Track.select().limit(2)]})
-    page = open_page("map", java_script_enabled=False)
+    page = tab_without_scripts.page
+    page.goto("map")
     expect(page.get_by_role("application")).to_be_hidden()
     page.get_by_role("link", name="Listed", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Listed 2 tracks")
@@ -279,7 +318,7 @@ def test_a_folder_is_scanned_again_by_its_button(open_page: Open, page_fleet: Pa
 def test_the_queues_show_who_consumes_and_are_paused_and_resumed(open_page: Open) -> None:
     page = open_page("queues")
     row = page.locator("tr", has=page.get_by_text("extract", exact=True))
-    expect(row.get_by_text("metadata-2")).to_be_visible()
+    expect(row.get_by_text("metadata-1")).to_be_visible()
     row.get_by_role("button", name="Pause").click()
     expect(row.get_by_text("paused")).to_be_visible()
     row.get_by_role("button", name="Resume").click()
@@ -302,7 +341,7 @@ def test_rq_dashboard_lists_queues_and_busy_workers(open_page: Open, page_fleet:
     page.get_by_role("link", name="Workers").click()
     row = page.locator("tr", has_text="maintenance-1")
     expect(row.get_by_role("link")).to_contain_text("maintenance.cleanup_expired_tasks")
-    expect(page.locator("tr", has_text="metadata-2")).to_contain_text("idle")
+    expect(page.locator("tr", has_text="metadata-1")).to_contain_text("idle")
     row.get_by_role("link").click()
     expect(page.get_by_role("heading", name=busy.job)).to_be_visible()
     halted.release()

@@ -5,7 +5,7 @@ import redis
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.pipeline.conftest import work_off
+from tests.pipeline.in_process import work_off
 from tests.web.conftest import PageFleet
 from worker import dispatch
 from worker.dispatch import topology
@@ -65,7 +65,7 @@ def test_a_fleet_that_does_not_run_is_not_healthy(page: FlaskClient) -> None:
 def test_a_fleet_that_runs_is_healthy_and_its_workers_are_counted(page_fleet: PageFleet) -> None:
     assert page_fleet.get("/healthz").status == 200
     found = samples(page_fleet.get("/metrics").text)
-    assert found["musicfleet_queue_consumers", "extract"] == 2
+    assert found["musicfleet_queue_consumers", "extract"] == 1
     assert found["musicfleet_jobs_done_total", "scan.discovery"] >= 1
 
 
