@@ -124,7 +124,7 @@ def chaos_fleet(queues: str | None = None, **settings: str) -> Iterator[ChaosFle
     for command in new_fleet(queues):
         orders = Orders(command.data_dir.parent / "orders")
         command.environment |= {
-            "PYTHONPATH": str(_STOPS),
+            "PYTHONPATH": f"{_STOPS}:{command.environment['PYTHONPATH']}",
             "CHAOS_DIR": str(orders.folder),
             **settings,
         }
@@ -173,17 +173,6 @@ def tables() -> Content:
         for row in LedgerRow.select().where(LedgerRow.kind.not_in(ledger.UNHURRIED))
     )
     return {**content(), "ledger": needs}
-
-
-def undisturbed(music: Path) -> Content:
-    """What the tables say after a scan of this folder that nothing happens to."""
-    for command in new_fleet():
-        ended = command("scan", "--stop", str(music))
-        assert ended.returncode in {ExitCode.OK, ExitCode.PROBLEMS}, ended.stderr
-        with at_home(command):
-            open_database()
-            return tables()
-    raise AssertionError
 
 
 def open_needs() -> int:

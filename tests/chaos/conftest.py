@@ -7,8 +7,9 @@ import pytest
 
 from db.sql.connection import open_database
 from tests.chaos.albums import write_album, write_albums
-from tests.chaos.chaos_fleet import ChaosFleet, chaos_fleet, undisturbed
+from tests.chaos.chaos_fleet import ChaosFleet, chaos_fleet, tables
 from tests.chaos.recovery_times import RECORDED
+from tests.pipeline.in_process import scanned_into
 from tests.pipeline.tables import Content
 
 SMALL_ALBUMS = 60
@@ -26,9 +27,10 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def known(music: Path) -> Content:
+def known(music: Path, valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Content:
     """What the tables say after an undisturbed scan of it all."""
-    return undisturbed(music)
+    with scanned_into(tmp_path_factory.mktemp("data"), music, valkey):
+        return tables()
 
 
 @pytest.fixture(scope="package")

@@ -18,7 +18,7 @@ from db.settings.providers import SERVICES
 from db.sql.connection import open_database
 from demo import files, sounds
 from tests.chaos.chaos_fleet import at_home
-from tests.fleet.conftest import FleetCommand, new_fleet
+from tests.fleet.conftest import REPOSITORY, FleetCommand, new_fleet
 from tests.music import picture
 from tests.providers.server import WebServer
 from worker import dispatch
@@ -84,7 +84,7 @@ def standing_fleet(folder: Path) -> Iterator[StandingFleet]:
     """The fleet, stopped at the end."""
     web = WebServer()
     urls = ",".join(f"{name}={web.url}/{name}" for name in SERVICES)
-    for command in new_fleet():
+    for command in new_fleet((REPOSITORY / "queues.toml").read_text(encoding="utf-8")):
         del command.environment["FLEET_ANALYSIS_SECONDS"]
         command.environment |= {
             "FLEET_PROVIDERS": "deezer,musicbrainz",

@@ -1,13 +1,11 @@
 """The table of the mission: each job is consumed by the program of its queue, with its effect."""
 
-from collections.abc import Iterator
-
 import pytest
 from rq.job import JobStatus
 
 import tests.mission.effects  # noqa: F401  # fills CASES
 from tests.mission.cases import CASES
-from tests.mission.standing_fleet import StandingFleet, standing_fleet
+from tests.mission.standing_fleet import StandingFleet
 from worker import dispatch
 from worker.topology import load
 from worker.topology.slots import process_name_of
@@ -27,13 +25,6 @@ QUEUES = (
 )
 """The rows that the mission names."""
 JOBS = sorted(load().routes)
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandingFleet]:
-    """A fleet for all of them."""
-    with standing_fleet(tmp_path_factory.mktemp("mission")) as running:
-        yield running
 
 
 def test_every_queue_of_the_mission_is_declared() -> None:
