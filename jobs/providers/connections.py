@@ -9,9 +9,12 @@ checks the certificate against the name.
 
 import ipaddress
 import math
+import os
 import socket
+import ssl
 import time
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import httpcore2
@@ -123,6 +126,12 @@ class _TimedStream(httpcore2.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
+@cache
+def _tls(*_authorities: str | None) -> ssl.SSLContext:
+    """For all connections of the process: reading the authorities' certificates takes 50 ms."""
+    return httpx2.create_ssl_context()
+
+
 class GuardedTransport(httpx2.BaseTransport):
     """Carries httpx2's requests over guarded connections. httpcore2's own errors pass through.
 
@@ -131,7 +140,7 @@ class GuardedTransport(httpx2.BaseTransport):
 
     def __init__(self, own: frozenset[HostAndPort], clock: Clock) -> None:
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpx2.create_ssl_context(),
+            ssl_context=_tls(*map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR"))),
             max_connections=4,
             keepalive_expiry=5.0,
             network_backend=GuardedBackend(own, clock),

@@ -5,9 +5,11 @@ name is MODULE.FUNCTION.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from worker.topology.model import Fault
 
@@ -27,47 +29,75 @@ class FoundJob:
     """Whether it has **arguments."""
 
 
+class _Marked(NamedTuple):
+    """A function marked as a job; the last three as of `FoundJob`."""
+
+    name: str
+    line: int
+    is_top_level: bool
+    is_async: bool
+    parameters: frozenset[str]
+    required: frozenset[str]
+    takes_any: bool
+
+
 def find_jobs(folder: Path) -> tuple[dict[str, FoundJob], list[Fault]]:
     """The jobs of the package in `folder`, by name, and what is wrong with them."""
     found: dict[str, FoundJob] = {}
     faults: list[Fault] = []
     for file in sorted(folder.rglob("*.py")):
-        for function, top_level, line in _marked(file, faults):
-            where = f"{folder.name}/{file.relative_to(folder)} line {line}"
+        for function in _marked(file, faults):
+            where = f"{folder.name}/{file.relative_to(folder)} line {function.line}"
             module = _module(file.relative_to(folder))
-            if not top_level or module is None:
+            if not function.is_top_level or module is None:
                 faults.append(_misplaced(where, function.name))
                 continue
-            job = _described(f"{module}.{function.name}", where, function)
-            if isinstance(function, ast.AsyncFunctionDef):
+            name = f"{module}.{function.name}"
+            if function.is_async:
+                faults.append(Fault(where, f"the job {name} is async", "jobs are plain functions"))
+            if name in found:
+                other = found[name].source
                 faults.append(
-                    Fault(where, f"the job {job.name} is async", "jobs are plain functions")
+                    Fault(where, f"the job {name} is also defined in {other}", "rename one")
                 )
-            if job.name in found:
-                other = found[job.name].source
-                faults.append(
-                    Fault(where, f"the job {job.name} is also defined in {other}", "rename one")
-                )
-            found[job.name] = job
+            found[name] = FoundJob(
+                name, where, function.parameters, function.required, function.takes_any
+            )
     return found, faults
 
 
-def _marked(file: Path, faults: list[Fault]) -> Iterator[tuple[_Function, bool, int]]:
-    """Each function marked as a job, whether it stands at the top level, and its line."""
+def _marked(file: Path, faults: list[Fault]) -> Iterable[_Marked]:
+    """Each function of a file that is marked as a job."""
     source = file.read_bytes()
     if b"@job" not in source and b".job" not in source:
-        return  # parsing every file would take a tenth of a second
+        return ()  # parsing every file would take a tenth of a second
     try:
-        tree = ast.parse(source, file.name)
+        return _declared(source, file.name)
     except (SyntaxError, ValueError) as error:
         line = error.lineno if isinstance(error, SyntaxError) else None
         where = f"{file.parent.name}/{file.name} line {line or 1}"
         reason = f"does not parse: {error.msg if isinstance(error, SyntaxError) else error}"
         faults.append(Fault(where, reason, "repair the module; its jobs are unknown until then"))
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, _Function) and any(map(_is_mark, node.decorator_list)):
-            yield node, node in tree.body, node.lineno
+        return ()
+
+
+@lru_cache(64)
+def _declared(source: bytes, name: str) -> tuple[_Marked, ...]:
+    """The same of a source, kept because a process loads the topology again and again."""
+    tree = ast.parse(source, name)
+    return tuple(
+        _described(node, top_level=node in tree.body)
+        for node in _statements(tree)
+        if isinstance(node, _Function) and any(map(_is_mark, node.decorator_list))
+    )
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node; expressions, which are most of a tree, hold none."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for child in getattr(node, field, ()):
+            yield child
+            yield from _statements(child)
 
 
 def _is_mark(decorator: ast.expr) -> bool:
@@ -95,7 +125,7 @@ def _misplaced(where: str, function: str) -> Fault:
     )
 
 
-def _described(name: str, source: str, function: _Function) -> FoundJob:
+def _described(function: _Function, *, top_level: bool) -> _Marked:
     arguments = function.args
     positional = arguments.args
     optional = {each.arg for each in positional[len(positional) - len(arguments.defaults) :]}
@@ -105,4 +135,12 @@ def _described(name: str, source: str, function: _Function) -> FoundJob:
         if default is not None
     }
     names = frozenset(each.arg for each in [*positional, *arguments.kwonlyargs])
-    return FoundJob(name, source, names, names - optional, arguments.kwarg is not None)
+    return _Marked(
+        function.name,
+        function.lineno,
+        top_level,
+        isinstance(function, ast.AsyncFunctionDef),
+        names,
+        names - optional,
+        arguments.kwarg is not None,
+    )
