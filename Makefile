@@ -45,10 +45,10 @@ run: .venv/installed default-instance
 	echo '  problems  .venv/bin/fleet problems'; \
 	echo '  stop it   .venv/bin/fleet down'
 
-# Tests spend half of their time waiting for processes, so four at once fit on two cores. The tests
-# of a file run in one process, because they share fixtures such as a fleet.
+# Tests spend half of their time waiting for processes, so three at once fit on two cores. The tests
+# of a file run in one process, and those of a folder with one fleet: see tests/distribution.py.
 test: lint
-	$(VENV_PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile
 
 lint: .venv/tested default-instance
 	.venv/bin/ruff check
@@ -66,7 +66,7 @@ format: .venv/tested
 # Measures the processes that tests start too. The file of one that was killed is not whole: hence -W.
 coverage: .venv/dev
 	.venv/bin/coverage erase
-	.venv/bin/coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(TESTS); code=$$?; \
+	.venv/bin/coverage run -m pytest -n 3 --dist loadfile $(TESTS); code=$$?; \
 	$(VENV_PYTHON) -W ignore -m coverage combine --quiet && .venv/bin/coverage report && exit $$code
 
 pythons: .venv/dev

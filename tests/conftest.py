@@ -15,14 +15,18 @@ import redis
 from hypothesis import HealthCheck, settings
 
 from db.sql.connection import close_database, open_database
+from tests import distribution
 from tests.chaos import recovery_times
-from tests.databases import PostgresServer, SqliteFile, postgres_server
+from tests.databases import PostgresServer, open_sqlite, postgres_server
 from tests.mission import table
 from worker import dispatch
 
 COMPILED = Path(tempfile.gettempdir()) / f"musicfleet-tests-numba-{os.getuid()}"
 """What librosa has compiled, for all tests and their fleets: it takes a quarter of a minute."""
 os.environ["NUMBA_CACHE_DIR"] = str(COMPILED)  # numba reads it when it is imported
+# A fleet starts a dozen processes, and none is to compile anew what the one before has compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Four processes share two cores: that an example takes long says nothing.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
@@ -32,6 +36,19 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Gather what is printed at the end, whichever process ran the test."""
     recovery_times.gather(report)
     table.gather(report)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: object
+) -> distribution.LoadTogether | None:
+    """Keep together what shares a fleet."""
+    return distribution.make_scheduler(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=distribution.place)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -63,12 +80,6 @@ def data_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> SqliteFile:
-    """An SQLite database that was migrated."""
-    return SqliteFile(tmp_path_factory.mktemp("migrated") / "library.db")
-
-
-@pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server."""
     with postgres_server() as server:
@@ -83,10 +94,9 @@ def database(
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         monkeypatch.setenv("FLEET_DATABASE_URL", server.empty())
+        open_database()
     else:
-        file: SqliteFile = request.getfixturevalue("sqlite_file")
-        file.copy(data_dir / "library.db")
-    open_database()
+        open_sqlite()
     return str(request.param)
 
 

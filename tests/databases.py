@@ -1,15 +1,18 @@
 """Databases with the schema and without rows, at less than the price of migrating one a test."""
 
+import atexit
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 
 import psycopg
 
+from db import settings
 from db.sql.connection import close_database, open_database
 from db.sql.schema import migrate
 
@@ -27,18 +30,22 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 
 
-class SqliteFile:
-    """An SQLite database that was migrated once."""
+def open_sqlite() -> None:
+    """Open the data folder's SQLite database, which is made new, with the schema."""
+    shutil.copy(_migrated(), settings.data_dir() / "library.db")
+    open_database()
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        open_database(f"sqlite:///{path}")
-        migrate()
-        close_database()
 
-    def copy(self, path: Path) -> None:
-        """Have the database at this path."""
-        shutil.copy(self._path, path)
+@cache
+def _migrated() -> Path:
+    """An SQLite database that was migrated, for all tests of this process."""
+    folder = tempfile.mkdtemp(prefix="mfdb", dir="/tmp")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder, "library.db")
+    open_database(f"sqlite:///{path}")
+    migrate()
+    close_database()
+    return path
 
 
 class PostgresServer:

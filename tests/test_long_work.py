@@ -10,8 +10,8 @@ import redis
 from db import ledger
 from db.library import audio_features, tracks
 from db.models import AudioFeatures, EntityType, Kind, LedgerRow, State, utc_now
-from db.sql.connection import open_database, transaction
-from db.sql.schema import migrate
+from db.sql.connection import transaction
+from tests.databases import open_sqlite
 from worker.cli.fleet import run
 from worker.errors import ExitCode
 from worker.status.long_work import LongWork, long_work
@@ -84,8 +84,7 @@ def test_nothing_is_foretold_without_a_pace_or_a_rest(database: str) -> None:
 def test_fleet_status_tells_it_to_people_and_machines(
     data_dir: Path, queues: redis.Redis, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    open_database()
-    migrate()
+    open_sqlite()
     ids = library(60)
     analysed(ids[:20], timedelta(minutes=1))
     assert run(["status"]) == ExitCode.OK

@@ -16,8 +16,8 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 import jobs
-from db.sql.connection import close_database, open_database
-from db.sql.schema import migrate
+from db.sql.connection import close_database
+from tests.databases import open_sqlite
 from worker import dispatch
 from worker.errors import JobTooLargeError, UnknownJobError
 from worker.process.fleet_job import FleetJob
@@ -33,8 +33,7 @@ CLEANUP = "maintenance.cleanup_expired_tasks"
 @pytest.fixture
 def worker(queues: redis.Redis, data_dir: Path) -> FleetWorker:
     """A worker of two queues with a database."""
-    open_database()
-    migrate()
+    open_sqlite()
     return FleetWorker("tests-1", ["insert", "maintenance"], queues)
 
 
@@ -223,8 +222,7 @@ def test_a_function_that_is_not_routed_is_not_run(
 def test_a_jobs_module_is_loaded_before_its_child_is_forked_so_that_the_next_child_has_it(
     queues: redis.Redis, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_database()
-    migrate()
+    open_sqlite()
     close_database()
     worker = FleetWorker("tests-1", ["maintenance"], queues, execution=Execution.FORKED)
     monkeypatch.setattr(jobs, "maintenance", import_module("jobs.maintenance"))  # to be put back

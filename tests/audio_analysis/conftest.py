@@ -7,13 +7,18 @@ import pytest
 import redis
 import soundfile
 
-import tests.librosa_compiled  # noqa: F401
 from db import ledger
 from db.library import tracks
 from db.models import EntityType, Kind, LedgerRow, Track
 from db.sql.connection import transaction
 from db.sql.path_text import to_text
 from demo.sounds import RATE, Wave
+
+
+@pytest.fixture(scope="session", autouse=True)
+def librosa_compiled() -> None:
+    """Import librosa, when the first test here begins: not every process has one."""
+    import tests.librosa_compiled  # noqa: F401, PLC0415
 
 
 class Library:

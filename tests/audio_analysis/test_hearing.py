@@ -1,23 +1,37 @@
 """Tempo, key, loudness and the rest of sounds that are known."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pyloudnorm
 import pytest
 
 from demo import sounds
 from demo.sounds import RATE, Wave
-from jobs.audio_analysis.features import Features, features
-from jobs.audio_analysis.spectrum import Excerpt
-from jobs.audio_analysis.tonality import MODES, Key
+from web.tracks import key_wheel
 
+if TYPE_CHECKING:
+    from jobs.audio_analysis.features import Features
+    from jobs.audio_analysis.tonality import Key
+
+MODES = ("major", "minor")
 KEYS = [(tonic, mode) for mode in MODES for tonic in range(12)]
 SCORES = ("energy", "danceability", "acousticness", "instrumentalness", "valence")
 
 
-def heard(samples: Wave, rate: int = RATE) -> Features:
+def heard(samples: Wave, rate: int = RATE) -> "Features":
     """The features of samples, mono or (samples, channels)."""
+    from jobs.audio_analysis.features import features  # noqa: PLC0415  # librosa
+    from jobs.audio_analysis.spectrum import Excerpt  # noqa: PLC0415
+
     shaped = samples if samples.ndim == 2 else samples[:, None]
     return features(Excerpt(shaped, rate, 0.0, "soundfile"))
+
+
+def key_of(tonic: int, mode: str) -> "Key":
+    """A key as the analysis names it."""
+    from jobs.audio_analysis.tonality import Key  # noqa: PLC0415  # librosa
+
+    return Key(tonic, mode)
 
 
 @pytest.mark.parametrize("bpm", [94, 104.5, 128, 150])
@@ -44,11 +58,11 @@ def test_onsets_are_counted() -> None:
     assert heard(sounds.clicks(120, 20))["onset_rate"] == pytest.approx(4, rel=0.1)
 
 
-@pytest.mark.parametrize(("tonic", "mode"), KEYS, ids=[Key(*each).name for each in KEYS])
+@pytest.mark.parametrize(("tonic", "mode"), KEYS, ids=[f"{tonic} {mode}" for tonic, mode in KEYS])
 def test_each_key_is_recognised(tonic: int, mode: str) -> None:
     found = heard(sounds.cadence(tonic, mode))
-    assert (found["key"], found["mode"]) == (Key(tonic, mode).name, mode)
-    assert found["camelot"] == Key(tonic, mode).camelot
+    assert (found["key"], found["mode"]) == (key_of(tonic, mode).name, mode)
+    assert found["camelot"] == key_of(tonic, mode).camelot
     assert found["key_confidence"] > 0.3
 
 
@@ -64,11 +78,17 @@ def test_a_detuned_recording_keeps_its_key(cents: float) -> None:
     [((0, "major"), "8B"), ((9, "minor"), "8A"), ((7, "major"), "9B"), ((11, "major"), "1B")],
 )
 def test_camelot_codes_are_those_of_the_wheel(key: tuple[int, str], code: str) -> None:
-    assert Key(*key).camelot == code
+    assert key_of(*key).camelot == code
+
+
+def test_the_wheel_of_the_web_ui_has_every_key_at_its_camelot_code() -> None:
+    keys = [key_of(tonic, mode) for tonic, mode in KEYS]
+    shown = {each.code: each.key for each in key_wheel("8B").segments}
+    assert shown == {key.camelot: key.name for key in keys}
 
 
 def test_each_camelot_code_belongs_to_one_key() -> None:
-    codes = {Key(tonic, mode).camelot for tonic, mode in KEYS}
+    codes = {key_of(tonic, mode).camelot for tonic, mode in KEYS}
     assert codes == {f"{number}{letter}" for number in range(1, 13) for letter in "AB"}
 
 
@@ -78,6 +98,8 @@ def test_loudness_is_that_of_a_meter(rate: int, channels: int) -> None:
     sound = sounds.noise(12, 0.1, rate, channels)
     sound[: 4 * rate] *= 0.03
     sound[4 * rate : 7 * rate] *= 0.4
+    import pyloudnorm  # noqa: PLC0415  # SciPy
+
     expected = pyloudnorm.Meter(rate).integrated_loudness(sound.astype(float))
     assert heard(sound, rate)["loudness"] == pytest.approx(expected, abs=0.1)
 

@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import pytest
 import redis
 
-from db.sql.connection import open_database
-from db.sql.schema import migrate
+from tests.databases import open_sqlite
 from worker import dispatch
 from worker.process.fleet_worker import FleetWorker
 from worker.process.requeue import RECOVERIES
@@ -32,8 +31,7 @@ ELSEWHERE = "elsewhere/boot/1"
 @pytest.fixture
 def recovery(queues: redis.Redis, data_dir: Path) -> Recovery:
     """The recovery of this place."""
-    open_database()
-    migrate()
+    open_sqlite()
     return Recovery(queues)
 
 

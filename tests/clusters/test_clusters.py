@@ -8,7 +8,6 @@ import pytest
 from db.models import Cluster, ClusterMembership, ClusterModel, EntityType, utc_now
 from db.similarity import clusters, vectors
 from jobs import gmm
-from jobs.gmm import cluster_model
 from tests.clusters.groups import hear, new_model
 from worker.topology import load, queues_file
 
@@ -86,7 +85,7 @@ def test_a_training_that_dies_leaves_the_clusters_as_they_were(
     def die(*_: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(cluster_model.clusters, "record", die)
+    monkeypatch.setattr("jobs.gmm.cluster_model.clusters.record", die)
     with pytest.raises(SystemExit):
         gmm.train_model("artist")
     assert (clusters.clusters(EntityType.ARTIST), labels()) == before

@@ -9,9 +9,8 @@ import redis
 
 from db import settings
 from db.models import Scan
-from db.sql.connection import open_database
-from db.sql.schema import migrate
 from tests.covers.library import Library
+from tests.databases import open_sqlite
 from tests.doctor.supervised import Supervise, start, wait_for
 from worker import dispatch
 
@@ -20,8 +19,7 @@ from worker import dispatch
 def prepared(data_dir: Path) -> Path:
     """A data folder as `fleet up` leaves it, with an empty database."""
     settings.prepare_data_dir()
-    open_database()
-    migrate()
+    open_sqlite()
     return data_dir
 
 

@@ -7,10 +7,9 @@ import pytest
 import redis
 
 from db.settings.providers import PROVIDERS, SERVICES
-from db.sql.connection import open_database
-from db.sql.schema import migrate
 from jobs.providers.provider import PictureProvider
 from jobs.providers.registry import opened
+from tests.databases import open_sqlite
 from tests.providers.server import WebServer
 
 TurnOn = Callable[..., None]
@@ -85,5 +84,4 @@ def opened_provider(
 @pytest.fixture
 def tables(data_dir: Path, queues: redis.Redis) -> None:
     """Empty tables in SQLite, and an empty Redis."""
-    open_database()
-    migrate()
+    open_sqlite()

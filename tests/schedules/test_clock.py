@@ -13,8 +13,7 @@ import pytest
 import redis
 from croniter import croniter
 
-from db.sql.connection import open_database
-from db.sql.schema import migrate
+from tests.databases import open_sqlite
 from tests.fleet.conftest import REPOSITORY
 from worker import dispatch
 from worker.redis.holders import register, this_process
@@ -59,8 +58,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 @pytest.fixture
 def one_database(data_dir: Path) -> None:
     """An open SQLite with the schema."""
-    open_database()
-    migrate()
+    open_sqlite()
 
 
 @pytest.fixture
@@ -200,6 +198,7 @@ def test_what_could_not_be_enqueued_is_due_as_before(
 WALK = """
 import sys
 from db.sql.connection import open_database
+from tests.databases import open_sqlite
 from tests.schedules.test_clock import MINUTE, SUNDAY, Hands
 open_database()
 hands = Hands()

@@ -7,10 +7,9 @@ import pytest
 
 from db import ledger
 from db.models import EntityType, Kind, Track
-from db.sql.connection import open_database
 from db.sql.path_text import to_text
-from db.sql.schema import migrate
 from jobs import vectorization
+from tests.databases import open_sqlite
 from tests.vectorization.conftest import Library
 from worker.cli.fleet import run
 from worker.errors import ExitCode
@@ -21,8 +20,7 @@ Output = pytest.CaptureFixture[str]
 @pytest.fixture
 def library(data_dir: Path, queues: object) -> Library:
     """Twelve tracks with a model, on SQLite: what is asked of the database is tested beside."""
-    open_database()
-    migrate()
+    open_sqlite()
     made = Library()
     vectorization.batch(made.everyone)
     vectorization.train("test")

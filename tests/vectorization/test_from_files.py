@@ -4,7 +4,6 @@ from pathlib import Path
 
 import redis
 
-import tests.librosa_compiled  # noqa: F401
 from demo import sounds
 from jobs.audio_analysis import analyze_batch
 from jobs.maintenance import reconcile

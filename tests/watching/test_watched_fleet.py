@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from db.sql.connection import close_database, open_database
-from db.sql.schema import migrate
+from tests.databases import open_sqlite
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
 from tests.pipeline.in_process import work_off
@@ -137,8 +137,7 @@ def test_what_is_copied_renamed_replaced_and_removed_is_known_as_after_a_fresh_s
     watched = content()
     close_database()
     monkeypatch.setenv("FLEET_ANALYSIS_SECONDS", "off")
-    open_database()
-    migrate()
+    open_sqlite()
     dispatch.enqueue("scan.discovery", root=str(music))
     work_off(queues)
     assert watched == content()

@@ -118,16 +118,6 @@ def test_the_wheel_marks_the_key_and_those_that_mix(
     assert f"Camelot wheel: {camelot}" in html
 
 
-def test_every_key_is_where_the_analysis_says_it_is(page: FlaskClient) -> None:
-    from jobs.audio_analysis.tonality import MODES, NAMES, Key  # noqa: PLC0415  # heavy
-    from web.tracks import key_wheel  # noqa: PLC0415
-
-    shown = {each.code: each.key for each in key_wheel("8B").segments}
-    keys = [Key(tonic, mode) for tonic in range(len(NAMES)) for mode in MODES]
-    heard = {key.camelot: key.name for key in keys}
-    assert shown == heard
-
-
 def test_silence_has_no_bars_and_no_wheel(page: FlaskClient) -> None:
     nothing = dict.fromkeys(
         ("bpm", "key", "mode", "camelot", "loudness", "loudness_range", "energy", "danceability",

@@ -1,0 +1,57 @@
+"""How tests are spread over processes: what shares something dear stays in one of them.
+
+A file's tests stay together, as `--dist loadfile` has it, and so do those of a folder that has one
+fleet, and all that need librosa, which takes seconds to import. What takes longest begins first.
+"""
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+_TOGETHER = {
+    "tests/chaos/": "chaos",
+    "tests/web/": "web",
+    "tests/mission/": "mission",
+    "tests/audio_analysis/": "sound",
+    "tests/vectorization/": "sound",
+    "tests/pipeline/test_analysis.py": "sound",
+}
+"""The group of tests whose ids begin so."""
+_FIRST = (
+    "chaos",
+    "web",
+    "sound",
+    "mission",
+    "tests/supervisor/test_fleet_process.py",
+    "tests/supervisor/test_changing.py",
+    "tests/watching/test_watched_fleet.py",
+    "tests/rebalancing/test_rebalancing.py",
+)
+"""The groups that take longest, in this order."""
+
+
+class LoadTogether(LoadScopeScheduling):
+    """Hands out groups in place of files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def make_scheduler(config: pytest.Config, log: object) -> LoadTogether | None:
+    """What spreads the tests with `--dist loadfile`."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # which would begin with the most tests
+    return LoadTogether(config, log)
+
+
+def place(item: pytest.Item) -> int:
+    """Where a test's group comes."""
+    group = _group(item.nodeid)
+    return _FIRST.index(group) if group in _FIRST else len(_FIRST)
+
+
+def _group(nodeid: str) -> str:
+    for start, group in _TOGETHER.items():
+        if nodeid.startswith(start):
+            return group
+    return nodeid.partition("::")[0]
