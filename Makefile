@@ -113,7 +113,7 @@ clean:
 	@touch $@
 
 # Makes the data folder and the database that plain `supervisord -c supervisord.conf` needs.
-PREPARE = from db import connection, schema, settings; \
+PREPARE = from db import settings; from db.sql import connection, schema; \
   settings.prepare_data_dir(); connection.open_database(); schema.migrate()
 
 default-instance: .venv/installed

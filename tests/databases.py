@@ -11,11 +11,14 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from db import settings
 from db.sql.connection import close_database, open_database
 from db.sql.schema import migrate
 
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""For what asks nothing of the database that another test does not ask of both."""
 _SCHEMA = """
 WITH relations AS (SELECT oid, xmin FROM pg_class WHERE relnamespace = 'public'::regnamespace)
 SELECT (SELECT (count(*), max(xmin::text::bigint))::text FROM relations),

@@ -8,12 +8,17 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 _TOGETHER = {
-    "tests/chaos/": "chaos",
+    "tests/chaos/test_flushed.py": "chaos",
+    "tests/chaos/test_kills.py": "chaos",
+    "tests/chaos/test_scan_command.py": "chaos",
+    "tests/chaos/test_seen_by_rq.py": "chaos",
+    "tests/chaos/test_stopping.py": "chaos",
     "tests/web/": "web",
     "tests/mission/": "mission",
     "tests/audio_analysis/": "sound",
     "tests/vectorization/": "sound",
     "tests/pipeline/test_analysis.py": "sound",
+    "tests/test_modules.py": "sound",
 }
 """The group of tests whose ids begin so."""
 _FIRST = (
@@ -21,6 +26,8 @@ _FIRST = (
     "web",
     "sound",
     "mission",
+    "tests/chaos/test_redis_away.py",
+    "tests/chaos/test_poison.py",
     "tests/supervisor/test_fleet_process.py",
     "tests/supervisor/test_changing.py",
     "tests/watching/test_watched_fleet.py",

@@ -1,7 +1,9 @@
 """What `make` says on a machine that lacks what it needs."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,15 @@ def test_every_verb_is_listed(checkout: Path) -> None:
     listed = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
     for verb in VERBS:
         assert f"make {verb} " in listed.stdout
+
+
+def test_the_default_instance_has_a_database_and_a_folder_for_sockets(tmp_path: Path) -> None:
+    """Plain `supervisord -c supervisord.conf` needs both."""
+    command = ["make", "-o", ".venv/installed", "default-instance", f"VENV_PYTHON={sys.executable}"]
+    environment = os.environ | {"HOME": str(tmp_path)}
+    made = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert made.stderr == ""
+    data = tmp_path / ".local/share/musicfleet"
+    assert {each.name for each in data.iterdir()} >= {"library.db", "run"}

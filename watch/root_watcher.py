@@ -109,6 +109,10 @@ class RootWatcher:
         """End, soon."""
         self._stop.set()
 
+    def join(self, seconds: float) -> None:
+        """Wait so long at most until it has ended; a share that does not answer delays that."""
+        self._thread.join(seconds)
+
     def _run(self) -> None:
         try:
             while not self._stop.is_set():

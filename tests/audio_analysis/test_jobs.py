@@ -20,6 +20,7 @@ from jobs.audio_analysis import analyze_batch, analyze_track, outcomes
 from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.maintenance import reconcile
 from tests.audio_analysis.conftest import Library
+from tests.databases import ON_SQLITE
 from worker import dispatch
 from worker.process.endings import JobRecords
 from worker.process.fleet_job import FleetJob
@@ -67,6 +68,7 @@ def test_one_track_alone_is_analysed_again_whenever_it_is_asked_for(library: Lib
     ],
     ids=["silence", "one second", "a tenth", "mono", "8 kHz", "192 kHz"],
 )
+@ON_SQLITE
 def test_odd_sounds_have_a_result(library: Library, samples: Any, rate: int) -> None:
     track = library.sound("a.wav", samples, rate)
     analyze_batch([track])
@@ -107,6 +109,7 @@ analyze_batch([int(each) for each in sys.argv[1:]])
 """In a process of its own, for memory that this one has to spare would be its child's too."""
 
 
+@ON_SQLITE
 def test_a_file_that_ends_the_process_at_work_costs_only_itself(library: Library) -> None:
     """No file is known that crashes these decoders: a limit of memory ends the child as one."""
     large = library.sound("large.wav", sounds.noise(90, rate=48_000, channels=2), 48_000)
@@ -210,6 +213,7 @@ def batch(track_ids: list[int]) -> FleetJob:
 
 
 @pytest.mark.parametrize("text", ["59", "121", "long", "nan"])
+@ON_SQLITE
 def test_an_excerpt_that_cannot_be_is_refused(
     library: Library, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
@@ -235,6 +239,7 @@ def test_turned_off_every_track_says_so_and_turned_on_again_is_heard(
     assert library.need(track).state == State.DONE
 
 
+@ON_SQLITE
 def test_no_more_than_the_setting_says_is_heard(
     library: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -17,11 +17,10 @@ SMALL_ALBUMS = 60
 
 @pytest.fixture(scope="package")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders of music: small albums, and the larger `away` and `flushed`."""
+    """Folders of music: small albums, and the larger `flushed`."""
     parent = tmp_path_factory.mktemp("music")
     for number in range(SMALL_ALBUMS):
         write_album(parent, f"small{number:03}")
-    write_albums(parent, "away", 20, 4)
     write_albums(parent, "flushed", 20, 4)
     return parent
 

@@ -2,25 +2,14 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.chaos.chaos_fleet import ChaosFleet, about, chaos_fleet, tables
+from tests.chaos.chaos_fleet import ChaosFleet, about, tables
 from tests.pipeline.tables import Content
 from worker import dispatch
 from worker.errors import ExitCode
 
 JOB = "covers.process_album_covers"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ChaosFleet]:
-    """A fleet that may forget everything."""
-    with chaos_fleet() as started:
-        started.up()
-        yield started
 
 
 def test_a_scan_whose_redis_is_wiped_completes(

@@ -14,8 +14,10 @@ from typing import NamedTuple
 import pytest
 
 from db.sql.connection import open_database
-from tests.chaos.chaos_fleet import ChaosFleet, about, at_home, chaos_fleet, tables
+from tests.chaos.albums import write_albums
+from tests.chaos.chaos_fleet import ChaosFleet, at_home, chaos_fleet, tables
 from tests.chaos.relay import Relay
+from tests.pipeline.in_process import scanned_into
 from tests.pipeline.tables import Content
 from worker.host.locks import hold
 
@@ -38,7 +40,20 @@ def relay(valkey: str) -> Iterator[Relay]:
 
 
 @pytest.fixture(scope="module")
-def disturbed(music: Path, known: Content, relay: Relay) -> Iterator[dict[str, Disturbed]]:
+def away(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty albums."""
+    return write_albums(tmp_path_factory.mktemp("music"), "away", 20, 4)
+
+
+@pytest.fixture(scope="module")
+def known(away: Path, valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Content:
+    """What the tables say after an undisturbed scan of them."""
+    with scanned_into(tmp_path_factory.mktemp("data"), away, valkey):
+        return tables()
+
+
+@pytest.fixture(scope="module")
+def disturbed(away: Path, known: Content, relay: Relay) -> Iterator[dict[str, Disturbed]]:
     """Three fleets without Redis at the same time: it was frozen, gone, or out of reach."""
     with chaos_fleet() as one, chaos_fleet() as two, chaos_fleet(FLEET_REDIS_URL=relay.url) as far:
         orders = []
@@ -47,7 +62,7 @@ def disturbed(music: Path, known: Content, relay: Relay) -> Iterator[dict[str, D
             with at_home(fleet.command):
                 fleet.up()
                 orders.append(fleet.orders.give("committed", "insert.direct_batch"))
-                scans[name] = Disturbed(fleet, fleet.scan(music / "away"))
+                scans[name] = Disturbed(fleet, fleet.scan(away))
                 orders[-1].halted()
         with frozen(one), gone(two):
             with relay.frozen():
@@ -84,4 +99,4 @@ def test_a_scan_goes_on_when_redis_is_back(
     with at_home(fleet.command):
         open_database()
         fleet.wait_until_done(scan)
-        assert tables() == about("away", known)
+        assert tables() == known

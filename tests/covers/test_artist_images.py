@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from jobs.covers import (
 )
 from jobs.covers.stored_images import decode_images
 from tests.covers.library import Library, paint
+from tests.databases import ON_SQLITE
 from tests.music import picture, write_track
 from tests.pipeline.in_process import work_off
 from tests.web.conftest import ADDRESS, client_of
@@ -115,6 +117,7 @@ def everything(library: Library) -> list[Any]:
     return [library.tables(), library.stored(), list(ArtistPicture.select().dicts())]
 
 
+@ON_SQLITE
 def test_the_names_count_in_the_declared_order(library: Library) -> None:
     write_album(library, "Somebody/First")
     nfo = b"<artist><thumb>portrait.jpg</thumb></artist>"
@@ -149,6 +152,7 @@ def test_the_names_count_in_the_declared_order(library: Library) -> None:
     ]
 
 
+@ON_SQLITE
 def test_what_the_owners_order_leaves_out_is_not_shown(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +170,7 @@ def test_what_the_owners_order_leaves_out_is_not_shown(
     assert cover() is None
 
 
+@ON_SQLITE
 def test_every_folder_up_to_the_root_is_looked_in_the_nearest_first(library: Library) -> None:
     write_album(library, "Somebody/Albums/Live/First")
     write_album(library, "Somebody/Albums/Live/Second")
@@ -183,6 +188,7 @@ def test_every_folder_up_to_the_root_is_looked_in_the_nearest_first(library: Lib
     assert cover() is None
 
 
+@ON_SQLITE
 def test_no_folder_above_the_root_is_looked_in(library: Library) -> None:
     write_album(library, "First")
     for name in ("artist.jpg", "Somebody.jpg"):
@@ -232,6 +238,7 @@ def test_the_cover_of_an_album_in_the_artists_own_folder_is_not_the_artists(
     assert library.album_shows("Somebody") == BLUE
 
 
+@ON_SQLITE
 def test_a_link_out_of_the_root_is_not_followed(library: Library) -> None:
     write_album(library, "Somebody/First")
     outside = library.image("../private.jpg", RED)
@@ -245,6 +252,7 @@ def test_a_link_out_of_the_root_is_not_followed(library: Library) -> None:
     assert library.stored() == {}
 
 
+@ON_SQLITE
 def test_an_nfo_behind_a_link_out_of_the_root_is_not_read(library: Library) -> None:
     write_album(library, "Somebody/First")
     write_file(library, "Somebody/portrait.jpg", RED)
@@ -257,6 +265,7 @@ def test_an_nfo_behind_a_link_out_of_the_root_is_not_read(library: Library) -> N
 
 
 @pytest.mark.parametrize("size", [(100, 100), (800, 200)])
+@ON_SQLITE
 def test_a_picture_that_is_too_small_or_far_from_square_is_the_last(
     library: Library, size: tuple[int, int]
 ) -> None:
@@ -349,12 +358,20 @@ def test_why_an_artist_shows_nothing_is_told_anew_when_albums_came_since(
     assert "Somebody" in str(after.reason)
 
 
-def scan(library: Library, connection: redis.Redis) -> dict[str, int]:
-    """Scan the library plainly; how many covers there are of each type."""
-    dispatch.enqueue("scan.discovery", root=str(library.root), deep=False)
-    work_off(connection)
-    sql = "SELECT entity_type, COUNT(*) FROM covers GROUP BY entity_type"
-    return dict(database.execute_sql(sql).fetchall())
+@pytest.fixture
+def scan(
+    library: Library, queues: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], dict[str, int]]:
+    """Scans the library plainly; how many covers there are of each type. Nothing is analysed."""
+    monkeypatch.setenv("FLEET_ANALYSIS_SECONDS", "off")
+
+    def run() -> dict[str, int]:
+        dispatch.enqueue("scan.discovery", root=str(library.root), deep=False)
+        work_off(queues)
+        sql = "SELECT entity_type, COUNT(*) FROM covers GROUP BY entity_type"
+        return dict(database.execute_sql(sql).fetchall())
+
+    return run
 
 
 def write_song(library: Library) -> None:
@@ -364,24 +381,24 @@ def write_song(library: Library) -> None:
 
 
 def test_a_new_picture_is_noticed_by_a_plain_rescan_and_all_three_types_have_covers(
-    library: Library, queues: redis.Redis
+    library: Library, scan: Callable[[], dict[str, int]]
 ) -> None:
     write_song(library)
-    assert scan(library, queues) == {"album": 1, "track": 1}
+    assert scan() == {"album": 1, "track": 1}
     library.image("Somebody/artist.jpg", BLUE)
-    assert scan(library, queues) == {"album": 1, "track": 1, "artist": 1}
+    assert scan() == {"album": 1, "track": 1, "artist": 1}
     assert shows(library) == BLUE
 
 
 def test_a_replaced_picture_of_an_older_date_is_noticed_and_has_another_address_on_the_page(
-    library: Library, queues: redis.Redis
+    library: Library, scan: Callable[[], dict[str, int]]
 ) -> None:
     write_song(library)
     client = client_of(create_app(ADDRESS, "", threading.Event()))
     addresses = []
     for content, date in ((paint("green", (400, 400)), 1_700_000_000), (BLUE, 1_600_000_000)):
         os.utime(library.image("Somebody/artist.jpg", content), (date, date))
-        scan(library, queues)
+        scan()
         addresses.append(f"/images/{store.digest_of(content)}/")
         assert addresses[-1] in client.get(f"/artists/{Artist.get().id}").text
     assert addresses[0] not in client.get(f"/artists/{Artist.get().id}").text

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -11,20 +12,29 @@ import soundfile
 from PIL import Image
 
 from db.sql.path_text import to_text
+from demo import files, sounds
 from demo.catalogue import ALBUMS, Song
 from demo.library import Track, make, sound, tracks, write_track
-from demo.sounds import key_named
+from demo.sounds import Wave, key_named
 from jobs.metadata.reader import read_files
 from jobs.records import FoundFile, TrackRecord, UnreadFile
 
 TRACKS = list(tracks())
+LOW_RATE = 4_000
+"""Samples a second, enough to tell that there is a sound."""
 ONE_OF_EACH_FORMAT = list({track.album.suffix: track for track in TRACKS}.values())
+
+
+def tone(song: Song, _: str) -> Wave:
+    """Three tenths of a second in place of a song."""
+    return sounds.tone(200 + zlib.crc32(song.title.encode()) % 300, 0.3, files.RATE)
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library, but for its sound."""
     folder = tmp_path_factory.mktemp("demo") / "music"
-    assert make(folder)
+    assert make(folder, tone)
     return folder
 
 
@@ -75,14 +85,23 @@ def test_each_track_is_read_with_the_tags_of_the_catalogue(
 
 
 @pytest.mark.parametrize("track", TRACKS, ids=lambda track: track.song.title)
-def test_each_track_sounds_for_ten_to_twenty_seconds(
-    track: Track, library: Path, read: dict[str, TrackRecord | UnreadFile]
-) -> None:
-    samples, rate = soundfile.read(library / track.path)
-    record = read[track.path]
+def test_each_song_sounds_for_ten_to_twenty_seconds(track: Track) -> None:
+    samples = sound(track.song, track.album.sound, LOW_RATE)
+    assert 10 < len(samples) / LOW_RATE < 20
+    assert np.sqrt(np.mean(samples**2)) > 0.02
+    assert np.array_equal(samples, sound(track.song, track.album.sound, LOW_RATE))
+
+
+@pytest.mark.parametrize("track", ONE_OF_EACH_FORMAT, ids=lambda track: track.album.suffix)
+def test_a_track_is_its_song(track: Track, tmp_path: Path) -> None:
+    path = tmp_path / Path(track.path).name
+    write_track(path, track)
+    samples, rate = soundfile.read(path)
+    (record,) = read_files([found_file(path)])
     assert isinstance(record, TrackRecord)
     assert record.audio.duration == pytest.approx(len(samples) / rate, abs=0.1)
-    assert 10 < len(samples) / rate < 20
+    song = sound(track.song, track.album.sound, LOW_RATE)
+    assert len(samples) / rate == pytest.approx(len(song) / LOW_RATE, abs=0.1)
     assert np.sqrt(np.mean(samples**2)) > 0.02
 
 
@@ -118,7 +137,7 @@ def test_a_file_is_the_same_whenever_it_is_made(
     track: Track, library: Path, tmp_path: Path
 ) -> None:
     again = tmp_path / Path(track.path).name
-    write_track(again, track)
+    write_track(again, track, tone)
     assert again.read_bytes() == (library / track.path).read_bytes()
 
 

@@ -24,6 +24,7 @@ from db.models import (
 )
 from db.sql.connection import transaction
 from jobs.maintenance import integrity, validate_system_integrity
+from tests.databases import ON_SQLITE
 from tests.maintenance.conftest import Scan
 from tests.maintenance.work import changed, notes
 
@@ -148,6 +149,7 @@ def test_clusters_that_were_counted_wrongly_are_counted_anew(scan: Scan) -> None
     assert found() == {}
 
 
+@ON_SQLITE
 def test_of_a_large_store_every_picture_has_its_turn(
     scan: Scan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

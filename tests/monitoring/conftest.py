@@ -1,6 +1,7 @@
 """A library of seeded numbers in place of audio features: kinds of music that lie apart."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,31 +60,52 @@ class Library:
         **columns: Any,
     ) -> int:
         """The id of a new track; of no kind when its analysis failed."""
-        self.count += 1
-        path = f"/music/{self.count}.flac"
-        empty = {"codec": "flac", "container": "flac", "size": 0, "mtime_ns": 0, "content_id": path}
-        row = {"path": path, "folder": "/music", "group_folder": "/music", **empty, **columns}
-        with transaction():
-            track_id = int(tracks.upsert([row])[path])
-            ids = ensure_rows(Genre.name, genres or [])
-            parts = tracks.Parts([], [], [])
-            parts.genres.extend((track_id, place, ids[name]) for place, name in enumerate(ids))
-            tracks.replace_parts([track_id], parts)
-            state = State.FAILED if kind is None else State.DONE
-            need = {"kind": Kind.ANALYSIS, "entity_type": EntityType.TRACK, "state": state}
-            LedgerRow.create(entity_id=track_id, **need)
-            if kind is not None:
-                tags = [[name, "centroid 100"] for name in sounds or []]
-                beside = {"track": track_id, "extractor": 1, "content_id": path}
-                found = heard(kind, self.draw) | beside | {"synthetic_tags": tags}
-                audio_features.record_features([found])
+        (track_id,) = self._add([(kind, genres or [])], sounds or [], columns)
         return track_id
 
     def fill(self, count: int = 15, kinds: int = 4) -> list[int]:
         """So many tracks of each kind, whose genre is that of the kind."""
         kind_of = [kind for kind in range(kinds) for _ in range(count)]
+        return self._add([(kind, [f"Genre {kind}"]) for kind in kind_of], [], {})
+
+    def _add(
+        self,
+        added: Sequence[tuple[int | None, list[str]]],
+        sounds: list[str],
+        columns: dict[str, Any],
+    ) -> list[int]:
+        """The ids of new tracks, by the kind and the genres of each."""
+        first, self.count = self.count + 1, self.count + len(added)
+        paths = [f"/music/{number}.flac" for number in range(first, self.count + 1)]
+        empty = {"codec": "flac", "container": "flac", "size": 0, "mtime_ns": 0}
+        place = {"folder": "/music", "group_folder": "/music"}
+        rows = [{"path": path, "content_id": path, **place, **empty, **columns} for path in paths]
         with transaction():
-            return [self.add(kind, genres=[f"Genre {kind}"]) for kind in kind_of]
+            ids = tracks.upsert(rows)
+            track_ids = [int(ids[path]) for path in paths]
+            known = ensure_rows(Genre.name, {name: None for _, names in added for name in names})
+            parts = tracks.Parts([], [], [])
+            for track_id, (_, names) in zip(track_ids, added, strict=True):
+                parts.genres.extend((track_id, n, known[name]) for n, name in enumerate(names))
+            tracks.replace_parts(track_ids, parts)
+            self._analyse(dict(zip(track_ids, [kind for kind, _ in added], strict=True)), sounds)
+        return track_ids
+
+    def _analyse(self, kinds: dict[int, int | None], sounds: list[str]) -> None:
+        need = {"kind": Kind.ANALYSIS, "entity_type": EntityType.TRACK}
+        LedgerRow.insert_many(
+            {**need, "entity_id": each, "state": State.FAILED if kind is None else State.DONE}
+            for each, kind in kinds.items()
+        ).execute()
+        tags = [[name, "centroid 100"] for name in sounds]
+        beside = {"extractor": 1, "content_id": "", "synthetic_tags": tags}
+        audio_features.record_features(
+            [
+                heard(kind, self.draw) | beside | {"track": track_id}
+                for track_id, kind in kinds.items()
+                if kind is not None
+            ]
+        )
 
 
 @pytest.fixture

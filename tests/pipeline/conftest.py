@@ -12,6 +12,12 @@ from worker import dispatch
 Scan = Callable[..., None]
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_analysed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Analysis is off, for it would take longer than all else."""
+    monkeypatch.setenv("FLEET_ANALYSIS_SECONDS", "off")
+
+
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
     """An empty folder for music."""
@@ -21,14 +27,8 @@ def library(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def scan(
-    database: str, queues: redis.Redis, library: Path, monkeypatch: pytest.MonkeyPatch
-) -> Scan:
-    """Scans the library: enqueues the discovery and works off every queue until all are empty.
-
-    Nothing is analysed, which would take longer than all else.
-    """
-    monkeypatch.setenv("FLEET_ANALYSIS_SECONDS", "off")
+def scan(database: str, queues: redis.Redis, library: Path) -> Scan:
+    """Scans the library: enqueues the discovery and works off every queue until all are empty."""
 
     def run(root: Path = library, *, deep: bool = False) -> None:
         dispatch.enqueue("scan.discovery", root=str(root.resolve()), deep=deep)
@@ -38,7 +38,9 @@ def scan(
 
 
 @pytest.fixture
-def scan_and_analyse(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> Scan:
+def scan_and_analyse(
+    scan: Scan, nothing_is_analysed: None, monkeypatch: pytest.MonkeyPatch
+) -> Scan:
     """As `scan`, and what it takes in is analysed."""
     import tests.librosa_compiled  # noqa: F401, PLC0415  # for the children that analyse
 

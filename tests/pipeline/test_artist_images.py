@@ -7,6 +7,7 @@ import pytest
 
 from db.models import Artist, Cover, EntityType, Kind, LedgerRow, Problem, State
 from jobs.covers import store
+from tests.databases import ON_SQLITE
 from tests.music import picture, write_track
 
 RunScan = Callable[..., None]
@@ -48,6 +49,7 @@ def need(name: str = "Somebody", kind: Kind = Kind.COVER) -> LedgerRow:
 @pytest.mark.parametrize(
     "name", ["artist.jpg", "Artist.PNG", "folder.jpg", "thumb.webp", "Somebody.jpg", "somebody.png"]
 )
+@ON_SQLITE
 def test_a_picture_in_the_artists_folder_is_shown(scan: RunScan, library: Path, name: str) -> None:
     write_album(library / "Somebody" / "First")
     write_picture(library / "Somebody" / name, RED)
@@ -57,6 +59,7 @@ def test_a_picture_in_the_artists_folder_is_shown(scan: RunScan, library: Path, 
 
 
 @pytest.mark.parametrize("place", [".", "Artists", "artist images", "Rock", "Rock/Somebody"])
+@ON_SQLITE
 def test_a_picture_named_as_the_artist_is_found_up_to_the_root(
     scan: RunScan, library: Path, place: str
 ) -> None:
@@ -68,6 +71,7 @@ def test_a_picture_named_as_the_artist_is_found_up_to_the_root(
     assert shows("Other") is None
 
 
+@ON_SQLITE
 def test_letters_that_no_file_can_be_named_by_do_not_matter(scan: RunScan, library: Path) -> None:
     write_album(library / "AC_DC" / "First", "AC/DC")
     write_picture(library / "Artists" / "AC_DC.jpg", RED)
@@ -86,6 +90,7 @@ def test_fan_art_and_a_logo_are_shown_beside_the_front(scan: RunScan, library: P
     assert shows(role="logo") == logo.read_bytes()
 
 
+@ON_SQLITE
 def test_a_picture_that_an_nfo_names_is_shown(scan: RunScan, library: Path) -> None:
     write_album(library / "Somebody" / "First")
     write_picture(library / "Somebody" / "portrait 1.jpg", RED)
@@ -100,6 +105,7 @@ def test_a_picture_that_an_nfo_names_is_shown(scan: RunScan, library: Path) -> N
     assert shows(role="fanart") == picture("green", (1600, 900))
 
 
+@ON_SQLITE
 def test_an_nfo_names_no_file_outside_of_the_library(
     scan: RunScan, library: Path, tmp_path: Path
 ) -> None:
@@ -112,6 +118,7 @@ def test_an_nfo_names_no_file_outside_of_the_library(
     assert shows() is None
 
 
+@ON_SQLITE
 def test_a_picture_in_an_album_folder_that_is_named_artist_is_the_artists(
     scan: RunScan, library: Path
 ) -> None:
@@ -124,6 +131,7 @@ def test_a_picture_in_an_album_folder_that_is_named_artist_is_the_artists(
     assert shows("Other") is None
 
 
+@ON_SQLITE
 def test_the_artists_own_folder_is_before_those_of_albums(scan: RunScan, library: Path) -> None:
     write_album(library / "Somebody" / "First")
     write_picture(library / "Somebody" / "First" / "artist.jpg", RED)
@@ -132,6 +140,7 @@ def test_the_artists_own_folder_is_before_those_of_albums(scan: RunScan, library
     assert shows() == BLUE
 
 
+@ON_SQLITE
 def test_the_owners_order_decides(
     scan: RunScan, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +220,7 @@ def test_a_folder_that_another_artist_moves_into_is_nobodys_own_any_more(
     assert shows() is shows("Other") is None
 
 
+@ON_SQLITE
 def test_a_picture_that_does_not_decode_loses_to_the_next_and_is_recorded(
     scan: RunScan, library: Path
 ) -> None:

@@ -26,6 +26,7 @@ def caretaker(
     caretaker.start()
     yield caretaker
     caretaker.stop()
+    caretaker.join(30)  # or its connection would outlive the database
 
 
 def wait_for(comes_true: Callable[[], bool]) -> None:
