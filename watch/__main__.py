@@ -6,17 +6,17 @@ import signal
 import sys
 import threading
 
-import click
-
 from db import settings
 from db.models import database
 from db.sql.connection import close_database
 from watch.root_watcher import RootWatcher
 from worker import dispatch
 from worker.cli.fleet import explained
+from worker.cli.output import print_error
 from worker.errors import ExitCode, TopologyError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_migrated
+from worker.host.log import log_to_stderr
 from worker.redis.connection import connect
 from worker.supervisor import watch_state
 
@@ -32,7 +32,7 @@ def main() -> None:
     """Watch until SIGTERM."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it has nothing to reload
     die_with_supervisord()
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    log_to_stderr()
     log.setLevel(logging.INFO)
     try:
         settings.prepare_data_dir()
@@ -45,7 +45,7 @@ def main() -> None:
         failure = explained(error)
         if failure.exit_code is ExitCode.UNFORESEEN:
             log.exception("this is a fault of musicfleet")
-        click.echo(f"watch: {failure}", err=True)
+        print_error(f"watch: {failure}")
         sys.stderr.flush()
         os._exit(failure.exit_code)  # a thread may wait for a share that does not answer
 

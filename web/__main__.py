@@ -22,9 +22,11 @@ from db.sql.connection import close_database
 from web.app import create_app
 from worker import dispatch
 from worker.cli.fleet import explained
+from worker.cli.output import print_error
 from worker.errors import BadInputError, TopologyError, WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import open_migrated
+from worker.host.log import log_to_stderr
 from worker.supervisor import web_address
 from worker.supervisor.web_address import WebAddress
 
@@ -48,7 +50,7 @@ def serve(address: WebAddress, *, supervised: bool) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it has nothing to reload
     die_with_supervisord()
     settings.prepare_data_dir()
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    log_to_stderr()
     log.setLevel(logging.INFO)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     listener = _wait_for_port(address) if supervised else _listen(address)
@@ -139,7 +141,7 @@ def main(listen: str | None) -> None:
             serve(address, supervised=False)
     except (WorkerError, DatabaseError, OSError) as error:
         failure = explained(error)
-        click.echo(f"web: {failure}", err=True)
+        print_error(f"web: {failure}")
         sys.exit(failure.exit_code)
 
 

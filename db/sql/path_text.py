@@ -1,11 +1,14 @@
-"""File names as text, and back, without loss."""
+"""File names as text, and back, without loss; and text of others made safe to show."""
 
 import os
 import re
+import unicodedata
 
 _OFFSET = 0xF700
 _PRIVATE = re.compile("[\uf780-\uf7ff]")
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
+_JOINERS = "\u200c\u200d"
+"""They are written in Persian, and within emoji."""
 
 
 def to_text(name: bytes) -> str:
@@ -24,8 +27,22 @@ def to_bytes(text: str) -> bytes:
 
 def shown(text: str) -> str:
     """A path for people: control characters and undecodable bytes are escaped."""
-    name = os.fsdecode(to_bytes(text))
-    return "".join(c if c.isprintable() else _escape(c) for c in name)
+    return visible(os.fsdecode(to_bytes(text)))
+
+
+def visible(text: str) -> str:
+    """Text of others (tags, names, errors) on one line, for a terminal or a log.
+
+    Control characters (C0 and C1), ends of lines and what turns the direction of writing are
+    escaped, so that it neither commands the terminal nor looks like another line.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if _is_harmless(c) else _escape(c) for c in text)
+
+
+def _is_harmless(char: str) -> bool:
+    return char.isprintable() or char in _JOINERS or unicodedata.category(char) == "Zs"
 
 
 def is_under(path: str, root: str) -> bool:

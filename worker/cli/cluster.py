@@ -1,6 +1,5 @@
 """`fleet cluster`: clusters of similar tracks and artists."""
 
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -14,7 +13,7 @@ from db.similarity.clusters import ClusterInUse, ClusterState
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
 from worker.cli import playlists
-from worker.cli.output import print_table
+from worker.cli.output import print_json, print_line, print_playlist, print_table, say
 from worker.errors import BadInputError
 from worker.phrases import nearest
 
@@ -46,14 +45,14 @@ def list_clusters(what: str | None, as_json: bool) -> None:
     if as_json:
         rows_by_type = {str(each.entity_type): _as_json(each) for each in states}
         rows = [{**each._asdict(), "made_at": each.made_at.isoformat()} for each in found]
-        click.echo(json.dumps({"standing": rows_by_type, "clusters": rows}, ensure_ascii=False))
+        print_json({"standing": rows_by_type, "clusters": rows})
         return
     if found:
         lines = [[str(each.id), each.entity_type, str(each.size), each.name] for each in found]
         print_table([["id", "of", "size", "name"], *lines])
     for each in states:
         if each.remark:
-            click.echo(f"Clusters of {each.entity_type}s: {each.remark}.", err=True)
+            say(f"Clusters of {each.entity_type}s: {each.remark}.")
 
 
 @cluster.command(
@@ -76,8 +75,7 @@ def show(name: str, as_json: bool, m3u: bool) -> None:
     kind, members = EntityType(found.entity_type), clusters.members(found)
     ids = [each.entity_id for each in members]
     if m3u:
-        text = playlists.playlist(cluster_terms.listed_tracks(kind, ids))
-        click.echo(text, nl=False)
+        print_playlist(playlists.playlist(cluster_terms.listed_tracks(kind, ids)))
         return
     names = _names(kind, ids)
     rows = [each for each in members if each.entity_id in names]
@@ -86,9 +84,7 @@ def show(name: str, as_json: bool, m3u: bool) -> None:
             {"id": each.entity_id, "name": names[each.entity_id], "probability": each.probability}
             for each in rows
         ]
-        click.echo(
-            json.dumps({"id": found.id, "name": found.name, "members": listed}, ensure_ascii=False)
-        )
+        print_json({"id": found.id, "name": found.name, "members": listed})
         return
     lines = [
         [str(each.entity_id), f"{each.probability:.2f}", names[each.entity_id]] for each in rows
@@ -121,11 +117,11 @@ def export(folder: Path) -> None:
         if _write(file, text):
             written.add(file)
         else:
-            click.echo(f"{file} is not of musicfleet and was left alone — move it away", err=True)
+            say(f"{file} is not of musicfleet and was left alone — move it away")
     for file in folder.glob("*.m3u8"):
         if file not in written and _is_ours(file):
             file.unlink()
-    click.echo(f"{len(written)} playlists are in {folder}.")
+    print_line(f"{len(written)} playlists are in {folder}.")
 
 
 def _is_ours(file: Path) -> bool:

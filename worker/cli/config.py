@@ -1,12 +1,11 @@
 """`fleet config`: the topology checked, rendered and shown."""
 
-import json
 from difflib import unified_diff
 from pathlib import Path
 
 import click
 
-from worker.cli.output import print_table
+from worker.cli.output import print_json, print_line, print_table, say
 from worker.errors import ExitCode
 from worker.supervisor.conf_file import render
 from worker.supervisor.instance import COMMITTED
@@ -34,13 +33,13 @@ def check(context: click.Context, file: Path | None) -> None:
     Every fault is listed, with its table and key and the remedy.
     """
     topology = load(file)
-    click.echo(
+    print_line(
         f"{topology.path}: no fault (queues {len(topology.queues)}, jobs {len(topology.routes)}, "
         f"programs {len(topology.programs)}, schedules {len(topology.schedules)})"
     )
     conf = topology.path.with_name("supervisord.conf")
     if conf.exists() and conf.read_text(encoding="utf-8") != render(topology, COMMITTED):
-        click.echo(f"fleet: {conf} differs — run `fleet config write`", err=True)
+        say(f"fleet: {conf} differs — run `fleet config write`")
         context.exit(ExitCode.DRIFT)
 
 
@@ -61,11 +60,12 @@ def write(context: click.Context, only_check: bool) -> None:
     present = conf.read_text(encoding="utf-8") if conf.exists() else ""
     if not only_check:
         conf.write_text(text, encoding="utf-8")
-        click.echo(f"{conf} {'was already so' if present == text else 'written'}", err=True)
+        say(f"{conf} {'was already so' if present == text else 'written'}")
     elif present != text:
-        lines = present.splitlines(keepends=True), text.splitlines(keepends=True)
-        click.echo("".join(unified_diff(*lines, str(conf), "rendered from queues.toml")), nl=False)
-        click.echo(f"fleet: {conf} differs — run `fleet config write`", err=True)
+        lines = present.splitlines(), text.splitlines()
+        for line in unified_diff(*lines, str(conf), "rendered from queues.toml", lineterm=""):
+            print_line(line)
+        say(f"fleet: {conf} differs — run `fleet config write`")
         context.exit(ExitCode.DRIFT)
 
 
@@ -84,9 +84,10 @@ def show(form: str | None) -> None:
     topology = load()
     match form:
         case "json":
-            click.echo(json.dumps(as_json(topology), indent=2))
+            print_json(as_json(topology), indent=2)
         case "markdown":
-            click.echo(as_markdown(topology))
+            for line in as_markdown(topology).splitlines():
+                print_line(line)
         case _:
             _print(topology)
 
@@ -148,7 +149,7 @@ def _print(topology: Topology) -> None:
     schedules = [["schedule", "job", "cron"]]
     schedules += [[each.name, each.job, each.cron] for each in topology.schedules.values()]
     print_table(queues)
-    click.echo()
+    print_line()
     print_table(schedules)
 
 

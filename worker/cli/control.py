@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from db import settings
-from worker.cli.output import say
+from worker.cli.output import print_line, say
 from worker.errors import BadInputError, ExitCode
 from worker.phrases import did_you_mean
 from worker.supervisor import conf_file, control, web_address
@@ -135,4 +135,4 @@ def _show(file: Path, lines: Sequence[str], files: Sequence[Path]) -> None:
     """Print lines of a log, with its name before each when there are several."""
     prefix = f"{file.stem} | " if len(files) > 1 else ""
     for line in lines:
-        click.echo(prefix + line)
+        print_line(prefix + line)

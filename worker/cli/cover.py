@@ -1,6 +1,5 @@
 """`fleet cover`: choose a picture, and explain why another one is shown."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +12,10 @@ from db.library import search
 from db.library.search import Entity
 from db.models import EntityType, Role
 from db.sql.connection import open_database
-from db.sql.path_text import shown, to_text
+from db.sql.path_text import shown, to_text, visible
 from db.sql.schema import check_schema
 from worker import dispatch
-from worker.cli.output import print_table
+from worker.cli.output import print_json, print_line, print_table, say
 from worker.errors import BadInputError, JobFailedError
 from worker.phrases import nearest
 
@@ -102,7 +101,7 @@ def set_image(name: str, file: Path, only: str | None, disc: int | None, role: s
     )
     if refused:
         raise BadInputError(f"{file} cannot be shown: {refused} — name another picture")
-    click.echo(f"{_described(entity, place)} shows {file}.")
+    print_line(f"{_described(entity, place)} shows {file}.")
 
 
 @cover.command(
@@ -122,9 +121,9 @@ def unset(name: str, only: str | None, disc: int | None, role: str | None) -> No
     )
     what = _described(entity, place)
     if was_set:
-        click.echo(f"{what} shows what is found. `fleet cover why {entity.address}` explains it.")
+        print_line(f"{what} shows what is found. `fleet cover why {entity.address}` explains it.")
     else:
-        click.echo(f"Nothing was set for {what}.", err=True)
+        say(f"Nothing was set for {what}.")
 
 
 @cover.command(
@@ -153,7 +152,7 @@ def why(name: str, only: str | None, as_json: bool) -> None:
     entity, _ = _found(name, only, None, None)
     roles = perform("covers.explain", entity_type=entity.type, entity_id=entity.id)
     if as_json:
-        click.echo(json.dumps(roles, ensure_ascii=False))
+        print_json(roles)
         return
     for number, role in enumerate(roles):
         if not number or role["candidates"]:
@@ -184,7 +183,7 @@ def _entity(name: str, types: tuple[EntityType, ...]) -> Entity:
         asked = f"did you mean {near}?" if near else "name one that `fleet scan` has taken in"
         raise BadInputError(f"there is no {kinds} {name!r} — {asked}")
     if len(found) > 1:
-        lines = [f"\n  {each.address}\t{each.full_name}" for each in found[:_SHOWN]]
+        lines = [f"\n  {each.address}\t{visible(each.full_name)}" for each in found[:_SHOWN]]
         more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise BadInputError(
             f"{name!r} is the name of {len(found)} — say which:{''.join(lines)}{more}"
@@ -199,23 +198,23 @@ def _described(entity: Entity, role: str) -> str:
 
 def _print(entity: Entity, role: dict[str, Any]) -> None:
     """One role for people."""
-    click.echo(f"{_described(entity, role['role'])}: {', '.join(role['order'])}")
+    print_line(f"{_described(entity, role['role'])}: {', '.join(role['order'])}")
     if role["candidates"]:
         rows = [["", "score", "entry", "from", "size", "what it is", "verdict"]]
         print_table(rows + [_row(each) for each in role["candidates"]])
     else:
-        click.echo("Nothing was found.")
+        print_line("Nothing was found.")
     if role["remark"]:
-        click.echo(f"Remark: {role['remark']}")
+        print_line(f"Remark: {role['remark']}")
     if web := role["web"]:
         again = f"; asked again from {web['again']} on" if web["again"] else ""
-        click.echo(
+        print_line(
             f"On the web: {web['reason'] or _WEB.get(web['state'], 'still to be asked')}{again}"
         )
     for each in role["passed_over"][:_SHOWN]:
-        click.echo(f"Passed over: {each}")
+        print_line(f"Passed over: {each}")
     if len(role["passed_over"]) > _SHOWN:
-        click.echo(f"… and {len(role['passed_over']) - _SHOWN} more")
+        print_line(f"… and {len(role['passed_over']) - _SHOWN} more")
 
 
 def _row(candidate: dict[str, Any]) -> list[str]:

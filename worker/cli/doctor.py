@@ -1,10 +1,10 @@
 """`fleet doctor`: faults, their severity, and how to repair them."""
 
-import json
 from collections.abc import Iterable, Sequence
 
 import click
 
+from worker.cli.output import print_json, print_line, say
 from worker.doctor.examination import Repair, examine, repair
 from worker.doctor.findings import Finding, Severity
 from worker.errors import ExitCode
@@ -66,7 +66,7 @@ def _announce(fixable: Iterable[Finding], as_json: bool) -> None:
         if as_json:
             _print_json({"check": each.check, "fix": fix, "done": None})
         else:
-            click.echo(f"would {each.check}: {fix}")
+            print_line(f"would {each.check}: {fix}")
 
 
 def _report(repaired: Repair, as_json: bool) -> None:
@@ -76,9 +76,9 @@ def _report(repaired: Repair, as_json: bool) -> None:
     if as_json:
         _print_json({"check": check, "fix": says, "done": repaired.done, "says": repaired.says})
     elif repaired.done:
-        click.echo(f"fixed {check}: {repaired.says}")
+        print_line(f"fixed {check}: {repaired.says}")
     else:
-        click.echo(f"FAILED {check}: could not {says}: {repaired.says}")
+        print_line(f"FAILED {check}: could not {says}: {repaired.says}")
 
 
 def _show(findings: Sequence[Finding], as_json: bool) -> None:
@@ -90,7 +90,7 @@ def _show(findings: Sequence[Finding], as_json: bool) -> None:
                 _print_json(each.as_json())
             else:
                 remedy = f" — {each.remedy}" if each.remedy else ""
-                click.echo(f"{mark} {each.check}: {each.says}{remedy}")
+                print_line(f"{mark} {each.check}: {each.says}{remedy}")
     if not as_json:
         _sum_up(findings)
 
@@ -101,11 +101,11 @@ def _sum_up(findings: Iterable[Finding]) -> None:
     errors = sum(each.severity is Severity.ERROR for each in wrong)
     fixable = sum(each.fix is not None for each in wrong)
     if not wrong:
-        click.echo("All is well.", err=True)
+        say("All is well.")
         return
     mends = f"; `fleet doctor --fix` repairs {fixable} of them" if fixable else ""
-    click.echo(f"Errors: {errors}, warnings: {len(wrong) - errors}{mends}.", err=True)
+    say(f"Errors: {errors}, warnings: {len(wrong) - errors}{mends}.")
 
 
 def _print_json(row: dict[str, object]) -> None:
-    click.echo(json.dumps(row, ensure_ascii=False))
+    print_json(row)

@@ -11,6 +11,7 @@ from db.models import State
 from db.sql.connection import open_database, transaction
 from db.sql.schema import check_schema
 from worker import dispatch
+from worker.cli.output import print_line, say
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean
 from worker.topology import load
@@ -56,9 +57,9 @@ def enqueue(work: str, arguments: tuple[str, ...], which: str | None, dry_run: b
     queue = topology.route(work)
     call = _arguments(arguments)
     if dry_run:
-        click.echo(f"Would enqueue {work} in {queue.name} with {json.dumps(call)}")
+        print_line(f"Would enqueue {work} in {queue.name} with {json.dumps(call)}")
     else:
-        click.echo(dispatch.enqueue(work, **call))
+        print_line(dispatch.enqueue(work, **call))
 
 
 def _named(work: str) -> list[ledger.Need]:
@@ -97,13 +98,13 @@ def _from_ledger(needs: list[ledger.Need], which: str, dry_run: bool) -> None:
         jobs = len(need.batches(ids))
         counts = f"{need.job}: {_many(len(ids), need.entity_type)} in {_many(jobs, 'job')}"
         if dry_run:
-            click.echo(f"Would enqueue {counts}")
+            print_line(f"Would enqueue {counts}")
             continue
         for job_id in dispatch.enqueue_need(need, ids):
-            click.echo(job_id)
-        click.echo(counts, err=True)
+            print_line(job_id)
+        say(counts)
     if not total:
-        click.echo(f"Nothing to do: the ledger has nothing for --{which}.", err=True)
+        say(f"Nothing to do: the ledger has nothing for --{which}.")
 
 
 def _ids(need: ledger.Need, which: str, dry_run: bool) -> list[int]:

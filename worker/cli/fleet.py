@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from db.errors import DatabaseError, NoVectorError, SettingError
+from worker.cli.output import print_error, print_line, say
 from worker.errors import ExitCode, WorkerError
 from worker.phrases import did_you_mean
 
@@ -107,7 +108,8 @@ class Fleet(click.Group):
             raise  # click handles them
         except Exception as error:
             if ctx.params["debug"]:
-                traceback.print_exc()
+                for line in traceback.format_exc().splitlines():
+                    say(f"  {line}")
             raise explained(error) from error
 
 
@@ -176,16 +178,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = fleet.main(arguments, prog_name="fleet", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
+        for line in error.format_message().splitlines():
+            print_line(line)
         return ExitCode.USAGE
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "fleet"
-        click.echo(f"fleet: {error.format_message()} — see `{path} --help`", err=True)
+        say(f"fleet: {error.format_message()} — see `{path} --help`")
         return ExitCode.USAGE
     except ExplainedError as error:
-        click.echo(f"fleet: {error}", err=True)
+        print_error(f"fleet: {error}")
         return error.exit_code
     except click.Abort:
-        click.echo("fleet: interrupted", err=True)
+        say("fleet: interrupted")
         return ExitCode.INTERRUPTED
     return code if isinstance(code, int) else ExitCode.OK

@@ -1,13 +1,80 @@
-"""Output of the commands: lines and questions on stderr, tables on stdout."""
+"""Output of the commands: results on stdout, everything else on stderr.
 
+Everything that a command prints passes here. Names, tags, paths and errors come from files, from
+Redis and from the web: whatever in them would command a terminal, begin another line, be markup or
+be a formula is escaped. JSON and playlists stay exact for the programs that read them.
+"""
+
+import csv
+import json
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from db.sql.path_text import visible
+
 if TYPE_CHECKING:  # most commands have no need of what it imports
     from worker.status.overview import QueueStatus
+
+_ITEM = "\n  "
+"""How each item begins of a list that stands below a line."""
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""How a cell begins that a spreadsheet computes, in both widths of the characters."""
+_NOT_PLAIN = re.compile(r"[^\n -~]")
+
+
+def print_line(text: str = "", *, err: bool = False) -> None:
+    """Print one line, on stdout or stderr."""
+    click.echo(visible(text), err=err)
+
+
+def say(line: str) -> None:
+    """Print a line to stderr, for the user."""
+    print_line(line, err=True)
+
+
+def print_error(text: str) -> None:
+    """Print an error to stderr: a line, and the indented items below it when it has a list.
+
+    The items may have columns, with tabs between them.
+    """
+    for number, line in enumerate(text.split(_ITEM)):
+        columns = "\t".join(map(visible, line.split("\t")))
+        click.echo(f"  {columns}" if number else columns, err=True)
+
+
+def print_json(
+    value: object, *, indent: int | None = None, default: Callable[[Any], str] | None = None
+) -> None:
+    """Print a value as JSON, on one line or indented; `default` writes what JSON does not know."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=default)
+    click.echo(_NOT_PLAIN.sub(_json_escaped, text))
+
+
+def _json_escaped(found: re.Match[str]) -> str:
+    return found[0] if visible(found[0]) == found[0] else json.dumps(found[0])[1:-1]
+
+
+def print_playlist(content: bytes) -> None:
+    """Print the content of a playlist: exactly, except on a terminal."""
+    if sys.stdout.isatty():
+        for line in content.decode("utf-8", "surrogateescape").split("\n")[:-1]:
+            print_line(line)
+    else:
+        click.echo(content, nl=False)
+
+
+def print_csv(rows: Iterable[Sequence[str]]) -> None:
+    """Print rows for spreadsheets. A cell that would be a formula gets a `'` in front."""
+    csv.writer(sys.stdout, lineterminator="\n").writerows(map(_as_text, row) for row in rows)
+
+
+def _as_text(cell: str) -> str:
+    text = visible(cell)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
@@ -15,16 +82,18 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
 
     Where stdout is no terminal the columns are separated by tabs, and nothing is cut or folded.
     """
+    heading, *lines = [[visible(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in rows:
+        for row in [heading, *lines]:
             click.echo("\t".join(row))
         return
     from rich.console import Console  # noqa: PLC0415  # 30 ms that a pipe does without
-    from rich.table import Table  # noqa: PLC0415  # as above
+    from rich.table import Column, Table  # noqa: PLC0415  # as above
+    from rich.text import Text  # noqa: PLC0415  # as above
 
-    table = Table(*rows[0])
-    for row in rows[1:]:
-        table.add_row(*row)
+    table = Table(*(Column(Text(cell)) for cell in heading))
+    for row in lines:
+        table.add_row(*map(Text, row))  # a str would be markup
     Console().print(table)
 
 
@@ -85,16 +154,11 @@ def agreed(question: str, yes: bool) -> bool:
     if yes:
         return True
     try:
-        wanted = click.confirm(question, err=True)
+        wanted = click.confirm(visible(question), err=True)
     except click.Abort:
         if sys.stdin.isatty():
             raise
         raise click.UsageError(f"{question} There is no terminal to ask on: add --yes") from None
     if not wanted:
-        click.echo("Nothing was changed.", err=True)
+        say("Nothing was changed.")
     return wanted
-
-
-def say(line: str) -> None:
-    """Print to stderr, for the user."""
-    click.echo(line, err=True)

@@ -1,9 +1,6 @@
 """`fleet problems` and `fleet missing-tags`: unusable files, and albums that lack tags."""
 
-import csv
-import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +11,7 @@ from db.scanning import problems as recorded
 from db.sql.connection import open_database
 from db.sql.path_text import shown, to_text
 from db.sql.schema import check_schema
-from worker.cli.output import print_table
+from worker.cli.output import print_csv, print_json, print_table, say
 from worker.errors import BadInputError
 
 
@@ -44,10 +41,10 @@ def problems(folder: Path | None, as_json: bool) -> None:
         for each in found:
             row = {"path": each.path, "stage": each.stage, "code": each.code}
             seen = {"first_seen": str(each.first_seen), "last_seen": str(each.last_seen)}
-            click.echo(json.dumps(row | {"message": each.message} | seen, ensure_ascii=False))
+            print_json(row | {"message": each.message} | seen)
         return
     if not found:
-        click.echo("No problems.", err=True)
+        say("No problems.")
         return
     rows = [["path", "stage", "code", "message"]]
     rows += [[shown(each.path), each.stage, each.code, each.message] for each in found]
@@ -70,14 +67,14 @@ def missing_tags(as_csv: bool, as_json: bool) -> None:
     check_schema()
     if as_json:
         for each in missing_tags_by_album():
-            click.echo(json.dumps(each._asdict() | {"folder": shown(each.folder)}))
+            print_json(each._asdict() | {"folder": shown(each.folder)})
         return
     heading = ["album artist", "album", "folder", "tracks", *(f"no {name}" for name in TAG_FIELDS)]
     rows = [heading, *map(_row, missing_tags_by_album())]
     if as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
+        print_csv(rows)
     elif len(rows) == 1:
-        click.echo("No tag is missing.", err=True)
+        say("No tag is missing.")
     else:
         print_table(rows)
 

@@ -1,6 +1,5 @@
 """`fleet queue`: list the queues, and pause, clear, retry or move one."""
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from typing import NamedTuple
 import click
 
 from worker import queues
-from worker.cli.output import agreed, changes_something, print_queues
+from worker.cli.output import agreed, changes_something, print_json, print_line, print_queues, say
 from worker.errors import ExitCode
 from worker.queues import HELD, Outcome, Place
 from worker.status import overview
@@ -51,7 +50,7 @@ def list_queues(names: tuple[str, ...], as_json: bool) -> None:
     found = overview.queue_statuses(names) if names else overview.queues()
     if as_json:
         for each in found:
-            click.echo(json.dumps(asdict(each), ensure_ascii=False))
+            print_json(asdict(each))
         return
     print_queues(found)
 
@@ -73,12 +72,12 @@ def pause(name: str, yes: bool, dry_run: bool) -> None:
     queues.required(name, queues.declared())
     waiting = queues.sizes([name])[name][Place.WAITING]
     if name in queues.paused():
-        click.echo(f"{name} is paused already.", err=True)
+        say(f"{name} is paused already.")
     elif dry_run:
-        click.echo(f"Would pause {name}, in which {_jobs(waiting)} wait")
+        print_line(f"Would pause {name}, in which {_jobs(waiting)} wait")
     elif agreed(f"Pause {name}, in which {_jobs(waiting)} wait?", yes):
         queues.pause(name)
-        click.echo(f"Paused {name}; `fleet queue resume {name}` resumes it")
+        print_line(f"Paused {name}; `fleet queue resume {name}` resumes it")
 
 
 @queue.command(
@@ -95,12 +94,12 @@ def resume(name: str, yes: bool, dry_run: bool) -> None:
     queues.required(name, {*queues.declared(), *paused})
     waiting = queues.sizes([name])[name][Place.WAITING]
     if name not in paused:
-        click.echo(f"{name} is not paused.", err=True)
+        say(f"{name} is not paused.")
     elif dry_run:
-        click.echo(f"Would resume {name}, in which {_jobs(waiting)} wait")
+        print_line(f"Would resume {name}, in which {_jobs(waiting)} wait")
     elif agreed(f"Resume {name}, in which {_jobs(waiting)} wait?", yes):
         queues.resume(name)
-        click.echo(f"Resumed {name}")
+        print_line(f"Resumed {name}")
 
 
 @queue.command(
@@ -175,13 +174,13 @@ def clear(name: str, yes: bool, dry_run: bool) -> None:
     """
     counts = queues.clear(name, dry_run=True)
     if not counts.total():
-        click.echo(f"{name} holds no job that has still to run.", err=True)
+        say(f"{name} holds no job that has still to run.")
         return
     if dry_run:
-        click.echo(f"Would delete {_sorts(counts)} of {name}")
+        print_line(f"Would delete {_sorts(counts)} of {name}")
     elif agreed(f"Delete {_sorts(counts)} of {name}?", yes):
-        click.echo(f"Deleted {_sorts(queues.clear(name))} of {name}")
-        click.echo("maintenance.reconcile enqueues again what the library still needs.", err=True)
+        print_line(f"Deleted {_sorts(queues.clear(name))} of {name}")
+        say("maintenance.reconcile enqueues again what the library still needs.")
 
 
 class _Words(NamedTuple):
@@ -227,7 +226,8 @@ def _report(outcome: Outcome, did: str, words: _Words, *, err: bool) -> None:
         lines.append(f"  … and {len(outcome.unreadable) - _SHOWN_IDS:,} more")
     if not outcome.is_clean:
         lines.append(f"({words.remedy})")
-    click.echo("\n".join(lines), err=err)
+    for line in lines:
+        print_line(line, err=err)
 
 
 def _sorts(counts: Counter[Place]) -> str:

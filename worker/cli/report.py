@@ -1,14 +1,12 @@
 """`fleet report`: the daily health report, compared with the one before."""
 
-import json
-
 import click
 
 from db.maintenance import health_reports
 from db.maintenance.health_reports import QueueDay, Report, Work
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
-from worker.cli.output import print_table
+from worker.cli.output import print_json, print_line, print_table, say
 from worker.phrases import time_span
 
 _HEADING = [
@@ -47,18 +45,18 @@ def report(as_json: bool) -> None:
     check_schema()
     latest = health_reports.latest()
     if latest is None:
-        click.echo(NONE_YET, err=True)
+        say(NONE_YET)
         return
     before = health_reports.before(latest.day)
     if as_json:
-        click.echo(json.dumps({"latest": _json(latest), "before": before and _json(before)}))
+        print_json({"latest": _json(latest), "before": before and _json(before)})
         return
     counts = (_counted(n, what, before) for what, n in latest.library.items())
-    click.echo(f"{latest.day}: " + ", ".join(counts))
+    print_line(f"{latest.day}: " + ", ".join(counts))
     earlier = {each.name: each for each in before.queues} if before else {}
     print_table([_HEADING, *(_row(each, earlier.get(each.name)) for each in latest.queues)])
     for work in health_reports.compared_work(latest, before):
-        click.echo(_line(work))
+        print_line(_line(work))
 
 
 def _counted(number: int, what: str, before: Report | None) -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from worker.cli.output import agreed, changes_something, print_table
+from worker.cli.output import agreed, changes_something, print_line, print_table, say
 from worker.supervisor import conf_file
 from worker.supervisor.plan import Change, process_counts, require_up
 from worker.supervisor.rollout import apply
@@ -14,22 +14,22 @@ def carry_out(change: Change, *, dry_run: bool, yes: bool) -> bool:
 
     Raises click.UsageError when there is nobody to ask.
     """
+    for line in _described(change):
+        print_line(line, err=not dry_run)
     if dry_run:
-        click.echo(_described(change))
         return False
-    click.echo(_described(change), err=True)
     ended = change.interrupted()
     question = f"End {', '.join(ended)}? Jobs at hand are finished or put back."
     if ended and not agreed(question, yes):
         return False
-    apply(change, lambda line: click.echo(line, err=True))
+    apply(change, say)
     return True
 
 
-def _described(change: Change) -> str:
+def _described(change: Change) -> list[str]:
     parts = {"start": change.starts, "stop": change.stops, "restart": change.restarts}
     lines = [f"{verb:8} {', '.join(names)}" for verb, names in parts.items() if names]
-    return "\n".join(lines) or "No process is started, stopped or restarted."
+    return lines or ["No process is started, stopped or restarted."]
 
 
 @click.command(
@@ -57,7 +57,7 @@ def scale(program: str | None, count: int | None, yes: bool, dry_run: bool) -> N
     elif count is None:
         raise click.UsageError("Missing argument 'COUNT'.")
     elif carry_out(Change.to_scale(program, count), dry_run=dry_run, yes=yes):
-        click.echo(
+        print_line(
             f"{program} x{count} until the next `fleet reload`, or until the fleet is stopped; "
             f"queues.toml says x{load().programs[program].processes}.",
             err=True,
@@ -95,4 +95,4 @@ def reload(yes: bool, dry_run: bool) -> None:
     last consumer.
     """
     if carry_out(Change.to_reload(), dry_run=dry_run, yes=yes):
-        click.echo("The fleet runs by the present queues.toml.", err=True)
+        say("The fleet runs by the present queues.toml.")

@@ -1,6 +1,5 @@
 """`fleet scan`: scan folders of music, and show progress and result."""
 
-import json
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from db.sql.connection import open_database
 from db.sql.path_text import shown, to_text
 from db.sql.schema import check_schema
 from worker import dispatch
-from worker.cli.output import say
+from worker.cli.output import print_json, print_line, say
 from worker.errors import BadInputError, ExitCode, FleetStoppedShortError
 from worker.redis.connection import endure
 from worker.status.scan_progress import Follower, ScanProgress, Stage, Summary
@@ -26,20 +25,20 @@ from worker.supervisor import control
 
 def print_summary(summary: Summary) -> None:
     """Print a scan's summary for people, on stdout."""
-    click.echo(f"Scanned {', '.join(map(shown, summary.roots))} in {summary.seconds:,.1f} s")
-    click.echo(
+    print_line(f"Scanned {', '.join(map(shown, summary.roots))} in {summary.seconds:,.1f} s")
+    print_line(
         f"  files    {summary.found:,} found: {summary.new:,} new, {summary.changed:,} changed, "
         f"{summary.moved:,} moved, {summary.missing:,} missing, {summary.unreadable:,} unreadable"
     )
-    click.echo(
+    print_line(
         f"  library  {summary.tracks:,} tracks, {summary.albums:,} albums, "
         f"{summary.artists:,} artists"
     )
     for entity_type, sources in summary.covers.items():
         by_source = ", ".join(f"{count:,} {source}" for source, count in sources.items())
-        click.echo(f"  covers   {sum(sources.values()):,} {entity_type}s: {by_source}")
+        print_line(f"  covers   {sum(sources.values()):,} {entity_type}s: {by_source}")
     if summary.unreadable:
-        click.echo("  Unreadable files and why: fleet problems")
+        print_line("  Unreadable files and why: fleet problems")
 
 
 Show = Callable[[Sequence[Stage]], None]
@@ -68,8 +67,13 @@ def _bars() -> Iterator[Show]:
         TimeRemainingColumn,
     )
 
-    speed = TextColumn("{task.fields[speed]}")
-    columns = (TextColumn("{task.description:>10}"), BarColumn(), MofNCompleteColumn(), speed)
+    speed = TextColumn("{task.fields[speed]}", markup=False)
+    columns = (
+        TextColumn("{task.description:>10}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        speed,
+    )
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
         meter = _Speed()
@@ -103,7 +107,7 @@ class _Lines:
             return
         self._said_at, self._complete = now, self._complete | complete
         parts = (f"{stage.name} {_of(stage)} ({self._speed.of(stage):,.0f}/s)" for stage in stages)
-        click.echo("; ".join(parts), err=True)
+        say("; ".join(parts))
 
 
 class _Speed:
@@ -217,7 +221,7 @@ def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
     if last.fault and not summary.found:
         raise BadInputError(last.fault)
     if as_json:
-        click.echo(json.dumps(asdict(summary), ensure_ascii=False))
+        print_json(asdict(summary))
     else:
         print_summary(summary)
     if last.fault:
@@ -317,8 +321,8 @@ def _dry_run(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
         job_id = dispatch.enqueue(scans.DISCOVERY, root=root, deep=deep, dry_run=True)
         found = dispatch.wait_for(job_id)
         if as_json:
-            click.echo(json.dumps(found, ensure_ascii=False))
+            print_json(found)
         else:
             counts = ", ".join(f"{count} {what}" for what, count in found["counts"].items())
-            click.echo(f"{shown(root)}: {counts}")
+            print_line(f"{shown(root)}: {counts}")
     return ExitCode.OK

@@ -1,6 +1,5 @@
 """`fleet schedule`: the schedules, their times, and the outcome of their last runs."""
 
-import json
 from dataclasses import asdict
 from datetime import datetime
 
@@ -11,7 +10,7 @@ from db.models import utc_now
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
 from worker import dispatch
-from worker.cli.output import print_table
+from worker.cli.output import print_json, print_line, print_table, say
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean
 from worker.schedule import timetable
@@ -46,11 +45,11 @@ def list_schedules(as_json: bool) -> None:
     found = timetable.statuses()
     if as_json:
         for each in found:
-            click.echo(json.dumps(asdict(each), default=_iso, ensure_ascii=False))
+            print_json(asdict(each), default=_iso)
         return
     print_table([["schedule", "job", "cron", "last", "outcome", "next"], *map(_row, found)])
     if not is_up():
-        click.echo("The fleet is not up: `fleet up` starts it and its scheduler.", err=True)
+        say("The fleet is not up: `fleet up` starts it and its scheduler.")
 
 
 @schedule.command(
@@ -69,9 +68,9 @@ def run(name: str) -> None:
     job_id = _enqueue_now(name)
     job = load().schedules[name].job
     if job_id is None:
-        click.echo(f"{job} waits or runs already, so it was not enqueued again.", err=True)
+        say(f"{job} waits or runs already, so it was not enqueued again.")
     else:
-        click.echo(f"{job} was enqueued: {job_id}")
+        print_line(f"{job} was enqueued: {job_id}")
 
 
 def _enqueue_now(name: str) -> str | None:

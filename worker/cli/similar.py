@@ -1,6 +1,5 @@
 """`fleet similar` and `fleet path`: nearest neighbours of a track, and paths between two."""
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,10 +14,10 @@ from db.models import EntityType
 from db.similarity import cluster_terms, neighbours
 from db.similarity.neighbours import Filters, Neighbour
 from db.sql.connection import open_database
-from db.sql.path_text import shown, to_text
+from db.sql.path_text import shown, to_text, visible
 from db.sql.schema import check_schema
 from worker.cli import playlists
-from worker.cli.output import print_table
+from worker.cli.output import print_json, print_playlist, print_table, say
 from worker.errors import BadInputError
 from worker.phrases import nearest
 
@@ -72,7 +71,7 @@ def similar(track: str, count: int, form: str | None, **filters: Any) -> None:
     wanted = _found(track)
     found = neighbours.similar(wanted.id, count, Filters(**filters))
     if not found:
-        click.echo(f"No track matches these filters for {wanted.full_name}.", err=True)
+        say(f"No track matches these filters for {wanted.full_name}.")
     _write(found, form)
 
 
@@ -117,7 +116,7 @@ def _found(name: str) -> NamedTrack:
         asked = f"did you mean {near}?" if near else "name one that `fleet scan` has taken in"
         raise BadInputError(f"there is no track {name!r} — {asked}")
     if len(found) > 1:
-        lines = [f"\n  {each.address}\t{each.full_name}" for each in found[:_SHOWN]]
+        lines = [f"\n  {each.address}\t{visible(each.full_name)}" for each in found[:_SHOWN]]
         more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise BadInputError(f"{name!r} fits {len(found)} — say which:{''.join(lines)}{more}")
     return found[0]
@@ -131,9 +130,9 @@ def _write(found: Sequence[Neighbour], form: str | None) -> None:
     if form == "json":
         for neighbour, track, artists in rows:
             said = {"artists": artists, "similarity": round(neighbour.similarity, 4)}
-            click.echo(json.dumps(track._asdict() | said, ensure_ascii=False))
+            print_json(track._asdict() | said)
     elif form == "m3u":
-        click.echo(playlists.playlist(cluster_terms.listed_tracks(EntityType.TRACK, ids)), nl=False)
+        print_playlist(playlists.playlist(cluster_terms.listed_tracks(EntityType.TRACK, ids)))
     elif rows:
         cells = [_cells(*row) for row in rows]
         print_table([["similarity", "artist", "title", "album", "bpm", "key", "path"], *cells])

@@ -1,6 +1,5 @@
 """`fleet status`: queues, workers, and what is done and left to do."""
 
-import json
 import time
 from dataclasses import asdict
 from typing import Any
@@ -13,7 +12,7 @@ from db.similarity.model_health import ModelStatus
 from db.sql.connection import open_database
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
-from worker.cli.output import print_queues, print_table
+from worker.cli.output import print_json, print_line, print_queues, print_table, say
 from worker.phrases import time_span
 from worker.redis.address import shown_url
 from worker.status import overview as fleet_status
@@ -61,7 +60,7 @@ def status(watch: bool, as_json: bool) -> None:
 
 def _show(as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(_everything(), ensure_ascii=False))
+        print_json(_everything())
     else:
         _print()
 
@@ -83,11 +82,11 @@ def _everything() -> dict[str, Any]:
 def _print() -> None:
     totals = fleet_status.totals()
     missing = f", {totals.missing:,} missing" if totals.missing else ""
-    click.echo(
+    print_line(
         f"{totals.tracks:,} tracks{missing}, {totals.albums:,} albums, {totals.artists:,} artists"
     )
     for scan in fleet_status.running_scans():
-        click.echo(f"Scanning {shown(scan.root)}: {scan.found:,} found, {scan.written:,} written")
+        print_line(f"Scanning {shown(scan.root)}: {scan.found:,} found, {scan.written:,} written")
     rows = [["work", "done", "none", "failed", "to do"]]
     for each in fleet_status.work():
         counts = (each.done, each.none, each.failed, each.to_do)
@@ -95,11 +94,11 @@ def _print() -> None:
     print_table(rows)
     for work in long_work():
         if work.settled < work.tracks:
-            click.echo(f"{work.kind.capitalize()}: {work.text}")
+            print_line(f"{work.kind.capitalize()}: {work.text}")
     if model := fleet_status.model():
-        click.echo(_of_model(model))
+        print_line(_of_model(model))
     if not control.is_up():
-        click.echo("The fleet is not up: `fleet up` starts it.", err=True)
+        say("The fleet is not up: `fleet up` starts it.")
     print_queues(fleet_status.queues())
     if runs := last_runs():
         print_table([["maintenance", "last run", "took", "what it did"], *map(_of_run, runs)])

@@ -1,6 +1,5 @@
 """`fleet web` and `fleet watch`: the address of the web UI, and the watched folders."""
 
-import json
 import os
 import sys
 from typing import NoReturn
@@ -8,6 +7,7 @@ from typing import NoReturn
 import click
 
 from db.sql.path_text import shown
+from worker.cli.output import print_json, print_line, say
 from worker.errors import BadInputError
 from worker.supervisor import watch_state, web_address
 from worker.supervisor.rpc import is_up, processes
@@ -43,7 +43,7 @@ def web(listen: str | None, where: bool) -> None:
         web_address.refuse_open(address)
         _serve(address)
     elif page.url:
-        click.echo(page.url)
+        print_line(page.url)
     else:
         raise BadInputError(page.fault)
 
@@ -79,11 +79,14 @@ def watch(as_json: bool) -> None:
     """
     state = watch_state.running()
     for each in state.roots if state else []:
-        click.echo(json.dumps(each._asdict(), ensure_ascii=False) if as_json else _line(each))
+        if as_json:
+            print_json(each._asdict())
+        else:
+            print_line(_line(each))
     if state is None:
-        click.echo(_off(), err=True)
+        say(_off())
     elif not state.roots:
-        click.echo("No folder was scanned yet: `fleet scan PATH`.", err=True)
+        say("No folder was scanned yet: `fleet scan PATH`.")
 
 
 def _line(root: WatchedRoot) -> str:

@@ -21,6 +21,7 @@ from worker import dispatch
 from worker.errors import TopologyError, WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_migrated
+from worker.host.log import log_to_stderr
 from worker.process.fleet_worker import FleetWorker
 from worker.redis.connection import connect, endure
 from worker.topology import Execution
@@ -37,6 +38,7 @@ def main(program: str, number: int, queues: str) -> None:
     """Run one worker slot of a program until SIGTERM."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the worker listens to it
     die_with_supervisord()
+    log_to_stderr()
     try:
         _run(program, number, queues.split(","))
     except (WorkerError, DatabaseError) as error:

@@ -21,6 +21,7 @@ from worker import dispatch
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot
+from worker.host.log import log_to_stderr
 from worker.process.requeue import Death, recover, settle_all
 from worker.redis.connection import connect, endure
 from worker.redis.holders import (
@@ -172,9 +173,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, lambda *_: dispatch.reload_topology())
     die_with_supervisord()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
-    )
+    log_to_stderr(logging.INFO)
     try:
         with hold_slot(NAME, 1):
             connect(wait=_REDIS_STARTS).close()
