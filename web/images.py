@@ -47,7 +47,7 @@ def _ask_for(digest: str, size: int) -> bool:
     try:
         if JOB not in dispatch.topology().routes:
             return False
-        key = f"fleet:thumbnail:{digest}:{size}"
+        key = settings.redis_key(f"fleet:thumbnail:{digest}:{size}")
         if dispatch.connection().set(key, 1, nx=True, ex=_ASKED_SECONDS):
             dispatch.enqueue(JOB, digest=digest, size=size)
     except (redis.RedisError, WorkerError):  # the fleet is down: a stand-in will do

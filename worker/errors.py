@@ -101,6 +101,12 @@ class RedisUnreachableError(WorkerError):
     exit_code = ExitCode.REDIS_UNREACHABLE
 
 
+class ForeignRedisError(WorkerError):
+    """Redis belongs to another fleet, or another program uses our queues."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
 class SupervisordError(WorkerError):
     """The supervisord that should be asked does not answer, or may not be asked."""
 

@@ -17,7 +17,7 @@ from db.models.library import (
     TrackArtist,
     TrackGenre,
 )
-from db.models.maintenance import HealthReport, MaintenanceRun, ScheduleTime
+from db.models.maintenance import HealthReport, LibraryIdentity, MaintenanceRun, ScheduleTime
 from db.models.similarity import (
     Cluster,
     ClusterMembership,
@@ -51,6 +51,7 @@ __all__ = [
     "Image",
     "Kind",
     "LedgerRow",
+    "LibraryIdentity",
     "MaintenanceRun",
     "ModelHealth",
     "Problem",
@@ -104,4 +105,5 @@ TABLES: tuple[type[Table], ...] = (
     MaintenanceRun,
     HealthReport,
     ScheduleTime,
+    LibraryIdentity,
 )

@@ -1,6 +1,14 @@
-"""Times of schedules, runs of maintenance jobs, and daily health reports."""
+"""Times of schedules, runs of maintenance jobs, daily health reports, and whose database it is."""
 
-from peewee import AutoField, DateField, DateTimeField, FloatField, JSONField, TextField
+from peewee import (
+    AutoField,
+    DateField,
+    DateTimeField,
+    FloatField,
+    IntegerField,
+    JSONField,
+    TextField,
+)
 
 from db.models.base import Table, utc_now
 
@@ -62,3 +70,14 @@ class HealthReport(Table):
 
     class Meta:
         table_name = "health_reports"
+
+
+class LibraryIdentity(Table):
+    """One row: the random name of this library; see `db.sql.schema.library_id`."""
+
+    id = IntegerField(primary_key=True)
+    library = TextField()
+    created_at = DateTimeField(default=utc_now)
+
+    class Meta:
+        table_name = "library_identity"

@@ -1,6 +1,7 @@
 """Settings of the fleet: each environment variable with its default, its meaning and its rules."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -36,6 +37,13 @@ SETTINGS = (
         "the fleet runs a Valkey of its own on a unix socket",
         "The redis://, rediss:// or unix:// URL of another Redis or Valkey. The fleet then starts "
         "none of its own.",
+    ),
+    Setting(
+        "FLEET_REDIS_PREFIX",
+        "none: keys are rq:… and fleet:…",
+        "A word that the names of all keys in Redis begin with, before a colon, so that several "
+        "fleets and other programs of RQ can share one: letters, digits, _, - and points. Tools of "
+        "RQ see this fleet with RQ_KEY_PREFIX=WORD:rq.",
     ),
     Setting(
         "FLEET_QUEUES",
@@ -242,6 +250,28 @@ def images_in(folder: Path) -> Iterator[None]:
 def database_url() -> str:
     """The database's URL: FLEET_DATABASE_URL, or the SQLite file of the data folder."""
     return os.environ.get("FLEET_DATABASE_URL") or f"sqlite:///{data_dir() / 'library.db'}"
+
+
+_PREFIX = re.compile(r"[A-Za-z0-9_.-]*")
+
+
+def check_redis_prefix() -> None:
+    """Raise SettingError when FLEET_REDIS_PREFIX cannot begin the name of a key."""
+    text = os.environ.get("FLEET_REDIS_PREFIX", "").strip()
+    if not _PREFIX.fullmatch(text):
+        raise SettingError(
+            f"FLEET_REDIS_PREFIX is {text!r} — write letters, digits, _, - and points, or leave it "
+            "unset"
+        )
+
+
+def redis_key(name: str) -> str:
+    """The key of Redis that the fleet calls `name`: RQ's own are `rq:…`, the others `fleet:…`.
+
+    A process has one prefix as long as it lives, for RQ reads its own when it is imported.
+    """
+    prefix = os.environ.get("FLEET_REDIS_PREFIX", "").strip()
+    return f"{prefix}:{name}" if prefix and _PREFIX.fullmatch(prefix) else name
 
 
 def prepare_data_dir() -> Path:

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from db.errors import NewerDatabaseError, OldDatabaseError
-from db.models import database
+from db.models import LibraryIdentity, database
 from db.sql.connection import is_sqlite
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -45,6 +46,18 @@ def migrate() -> list[str]:
     """
     with _one_at_a_time():
         return _migrate()
+
+
+def library_id() -> str:
+    """The random name of the library in the open database; made when it is first asked for.
+
+    A copy has the name of its original, until somebody deletes the row.
+    """
+    row = LibraryIdentity.get_or_none()
+    if row is None:
+        LibraryIdentity.insert(id=1, library=uuid4().hex).on_conflict_ignore().execute()
+        row = LibraryIdentity.get()
+    return str(row.library)
 
 
 def _migrate() -> list[str]:

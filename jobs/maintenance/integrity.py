@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from db import ledger
+from db import ledger, settings
 from db.artwork import image_files, images
 from db.maintenance import database_integrity, removal
 from db.maintenance.maintenance_runs import RunResult
@@ -24,7 +24,7 @@ from worker.dispatch import connection
 AT_ONCE = 2_000
 """Pictures that are read each time, about: some seconds; of more, a shard at least."""
 _SHARDS = 256
-_TURN = "fleet:integrity:shard"
+_TURN = settings.redis_key("fleet:integrity:shard")
 """A key of Redis: the number of the shard whose turn it is. When it is lost the first begins."""
 _PIECE = 1024 * 1024
 

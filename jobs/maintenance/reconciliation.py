@@ -7,7 +7,7 @@ found by comparing the two.
 from collections import Counter
 from collections.abc import Iterable
 
-from db import ledger
+from db import ledger, settings
 from db.library import audio_features
 from db.models import EntityType, Kind
 from db.scanning import scans
@@ -21,7 +21,7 @@ from worker.dispatch import HeldJob, connection, enqueue, enqueue_need, held_job
 _MOST = 20_000
 """Entities of a kind that one run reads, the oldest ones; the next run reads the next."""
 ANALYSIS = ledger.need_for(Kind.ANALYSIS, EntityType.TRACK)
-_FIRST_MODEL, _FIRST_MODEL_AGAIN = "fleet:first_model", 15 * 60
+_FIRST_MODEL, _FIRST_MODEL_AGAIN = settings.redis_key("fleet:first_model"), 15 * 60
 """A key of Redis that says that the first training was enqueued, and its seconds."""
 
 Todo = dict[tuple[str, str], list[int]]

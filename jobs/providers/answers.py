@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from redis.exceptions import LockError, LockNotOwnedError
 
+from db import settings
 from db.enrichment import facts
 from jobs.providers.caller import Caller
 from jobs.providers.errors import UnavailableError
@@ -115,7 +116,9 @@ def _storable(value: Any) -> Any:
 def _alone(provider: str, question: str) -> Iterator[None]:
     """Wait until no process of the fleet sends this request, and keep others from it."""
     digest = hashlib.sha256(question.encode()).hexdigest()[:32]
-    lock = connection().lock(f"fleet:asking:{provider}:{digest}", timeout=_LONGEST_ASKING)
+    lock = connection().lock(
+        settings.redis_key(f"fleet:asking:{provider}:{digest}"), timeout=_LONGEST_ASKING
+    )
     if not lock.acquire(blocking_timeout=_LONGEST_ASKING):
         raise UnavailableError(f"{provider} has the same request pending, and does not answer")
     try:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import redis
 
+from db import settings
 from jobs.providers.errors import UnavailableError
 
 MOST_WAIT = 60.0
@@ -75,8 +76,8 @@ class Pace:
         """`interval`: seconds between two requests of the whole fleet."""
         self._name = name
         self._connection = connection
-        self._next = f"fleet:turn:{name}"
-        self._held = f"fleet:turn:{name}:held"
+        self._next = settings.redis_key(f"fleet:turn:{name}")
+        self._held = f"{self._next}:held"
         self._interval = interval
         self._most_wait = most_wait
         self._poll_seconds = min(_POLL_SECONDS, max(interval / 10, 1 / _MS))
@@ -123,7 +124,10 @@ class Breaker:
     ) -> None:
         self._name = name
         self._connection = connection
-        self._keys = [f"fleet:breaker:{name}:{part}" for part in ("failures", "open", "probe")]
+        self._keys = [
+            settings.redis_key(f"fleet:breaker:{name}:{part}")
+            for part in ("failures", "open", "probe")
+        ]
         self._open_ms = round(open_seconds * _MS)
         self._admit = connection.register_script(_ADMIT)
         self._fail = connection.register_script(_FAIL)

@@ -18,10 +18,12 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
+from db import settings
 from db.sql.queries import slices
 from worker.errors import JobFailedError, JobTooLargeError
 from worker.redis.connection import connect
 from worker.redis.holders import holders
+from worker.redis.owner import refuse_foreign
 from worker.topology import Topology, load
 
 if TYPE_CHECKING:  # programs that only enqueue have no need of the database's libraries
@@ -51,8 +53,10 @@ def current_attempt() -> str:
 
 @cache
 def connection() -> redis.Redis:
-    """This process's connection to Redis. Raises RedisUnreachableError."""
-    return connect()
+    """This process's connection to Redis. Raises RedisUnreachableError or ForeignRedisError."""
+    client = connect()
+    refuse_foreign(client)
+    return client
 
 
 @cache
@@ -118,7 +122,9 @@ def alone(name: str, seconds: int = 120) -> Iterator[bool]:
 
     A process that dies at it keeps the others away for so many seconds at most.
     """
-    lock = connection().lock(f"fleet:alone:{name}", timeout=seconds, blocking=False)
+    lock = connection().lock(
+        settings.redis_key(f"fleet:alone:{name}"), timeout=seconds, blocking=False
+    )
     is_mine = bool(lock.acquire())
     try:
         yield is_mine

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from xmlrpc.client import Fault
 
+from rq import Worker
 from rq.job import Job
 from rq.utils import as_text, str_to_date
+from rq.worker_registration import REDIS_WORKER_KEYS
 
 from db.sql.path_text import shown
 from worker import dispatch
@@ -111,8 +113,8 @@ def _topology() -> Topology | None:
         return None
 
 
-_WORKERS = "rq:workers"
-_PREFIX = "rq:worker:"
+_WORKERS = REDIS_WORKER_KEYS
+_PREFIX = Worker.redis_worker_namespace_prefix
 
 
 def _workers() -> Iterator[Finding]:

@@ -11,7 +11,13 @@ from pathlib import Path
 from db import settings
 from db.errors import SettingError
 from db.maintenance import backups, removal
-from db.settings import check_analysis_seconds, cover_orders, keep_logs_days, provider_settings
+from db.settings import (
+    check_analysis_seconds,
+    check_redis_prefix,
+    cover_orders,
+    keep_logs_days,
+    provider_settings,
+)
 from db.settings.retraining_rules import rules
 from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
 from worker.errors import BadInputError, TopologyError
@@ -41,6 +47,7 @@ _SETTINGS: tuple[Callable[[], object], ...] = (
     cover_orders.check,
     provider_settings.check,
     check_analysis_seconds,
+    check_redis_prefix,
     rules,
     backups.kept,
     removal.forget_missing_after,

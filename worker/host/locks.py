@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from db import settings
+from db.settings.identity import remember
 from db.sql.connection import open_database
-from db.sql.schema import migrate
+from db.sql.schema import library_id, migrate
 from worker.errors import LockTakenError
 from worker.topology import Slot
 
@@ -82,3 +83,4 @@ def open_migrated() -> None:
     with hold(settings.run_dir() / "migrate.lock", _MIGRATION_SECONDS):
         open_database()
         migrate()
+        remember(library_id())

@@ -24,6 +24,7 @@ from worker.host.locks import hold_slot, open_migrated
 from worker.host.log import log_to_stderr
 from worker.process.fleet_worker import FleetWorker
 from worker.redis.connection import connect, endure
+from worker.redis.owner import claim
 from worker.topology import Execution
 from worker.topology.slots import slot_name
 
@@ -55,9 +56,10 @@ def _run(program: str, number: int, names: list[str]) -> None:
         )
     with hold_slot(program, number):
         open_migrated()
+        connect(wait=_REDIS_STARTS).close()
+        claim(dispatch.connection(), topology.queues)
         if declared.execution is Execution.FORKED:
             close_database()  # each child opens its own
-        connect(wait=_REDIS_STARTS).close()
         endure(dispatch.connection())
         FleetWorker(
             slot_name(program, number),

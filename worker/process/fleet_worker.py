@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +23,13 @@ from rq.worker import WorkerStatus
 
 from db.models import database
 from worker import dispatch
-from worker.errors import JobStoppedError, TamperedJobError, TopologyError, WorkerError
+from worker.errors import (
+    ForeignRedisError,
+    JobStoppedError,
+    TamperedJobError,
+    TopologyError,
+    WorkerError,
+)
 from worker.process.endings import JobRecords
 from worker.process.fleet_job import FleetJob
 from worker.process.horse import Died, Horse, Raised
@@ -96,7 +103,8 @@ class FleetWorker(SimpleWorker):
 
     def register_death(self) -> None:
         """Leave the slot: nothing stays on this worker's list, whoever comes next, if anyone."""
-        with suppress(DependentsWaitError):  # RQ's maintenance finds them
+        # RQ's maintenance finds dependents; with another owner of Redis nothing is ours there.
+        with suppress(DependentsWaitError, ForeignRedisError):
             self._taker.flush()
         settle_all(self.connection, self.holder)
         unregister(self.connection, self.holder)
@@ -195,6 +203,8 @@ class FleetWorker(SimpleWorker):
                 nap = min(nap * 2, _LONGEST_NAP)
             except DependentsWaitError:
                 self._enqueue_dependents()
+            except ForeignRedisError as error:
+                sys.exit(f"{self.name}: {error}")
             except (redis.ConnectionError, redis.TimeoutError) as error:
                 self.log.error(
                     "%s: Redis does not answer (%s); again in %.0f s", self.name, error, wait

@@ -12,10 +12,11 @@ import redis
 from redis.client import Pipeline
 from rq.utils import as_text
 
+from db import settings
 from worker import dispatch
 from worker.process.fleet_job import FleetJob
 
-_DONE, _FAILED, _SECONDS = "fleet:done", "fleet:failed", "fleet:seconds"
+_DONE, _FAILED, _SECONDS = map(settings.redis_key, ("fleet:done", "fleet:failed", "fleet:seconds"))
 _UNROUTED = "other"
 """Stands for every name that queues.toml does not route: there may be any number of them."""
 

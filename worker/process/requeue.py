@@ -16,6 +16,7 @@ from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import as_text, current_timestamp, now, utcformat
 
+from db import settings
 from worker import dispatch
 from worker.errors import TamperedJobError
 from worker.process.endings import Half, Isolated, JobRecords
@@ -57,8 +58,8 @@ def fail_unreadable(
 
 MOST_DEATHS = 3
 """How many of its attempts a job may take with it before its batch is split, or it fails."""
-RECOVERED = "fleet:recovered"
-RECOVERIES = "fleet:recoveries"
+RECOVERED = settings.redis_key("fleet:recovered")
+RECOVERIES = settings.redis_key("fleet:recoveries")
 _RECOVERIES_KEPT = 1000
 
 _CLAIM = """

@@ -1,31 +1,41 @@
 -- Ends the taker's last job, and takes and begins the next one: one atomic step, one round trip.
 --
 -- KEYS  1 the taker's list   2 the paused set   3 the flag of `rq suspend`   4 all holders
---       5… the queues, in order
+--       5 the library that Redis belongs to   6… the queues, in order
 -- ARGV  1 prefix of RQ's keys   2 most bytes and 3 most fields of a job's hash
 --       4 the execution's id   5 now, as a number and 6 as text   7 the worker   8 the holder's token
---       9 the holder as JSON   10 the id of the job that has ended, or empty   11… the commands that
---       record its end, each after the number of its words
+--       9 the holder as JSON   10 the library of the taker, or empty   11 the id of the job that has
+--       ended, or empty   12… the commands that record its end, each after the number of its words
 --
 -- Answers {id, fields of the job's hash}, {id} for what is no hash or too large a one; 0 when there
 -- is no job, 1 when there is none but a queue is paused, 2 when all are suspended; 3 when others wait
--- for the job that has ended, and none was taken.
+-- for the job that has ended, and none was taken; 4 when Redis belongs to another library.
 --
 -- What is written at the beginning of a job is what RQ 3 writes (Execution.create,
 -- Job.prepare_for_execution, Worker.heartbeat); the fields `holder` and `attempt` are ours.
 
 local prefix, margin = ARGV[1], 60
 
+local function is_foreign()
+    if ARGV[10] == '' then return false end
+    local owner = redis.pcall('GET', KEYS[5])
+    if type(owner) == 'string' then
+        return string.match(owner, '^%w*') ~= string.match(ARGV[10], '^%w*')
+    end
+    redis.call('SET', KEYS[5], ARGV[10]) -- Redis was wiped
+    return false
+end
+
 local function end_last()
     -- Not on the list any more: it was recorded before, or somebody took the taker for dead.
-    if ARGV[10] == '' or redis.call('LREM', KEYS[1], 1, ARGV[10]) == 0 then return false end
-    local i = 11
+    if ARGV[11] == '' or redis.call('LREM', KEYS[1], 1, ARGV[11]) == 0 then return false end
+    local i = 12
     while i <= #ARGV do
         local last = i + tonumber(ARGV[i])
         redis.call(unpack(ARGV, i + 1, last))
         i = last + 1
     end
-    return redis.call('EXISTS', prefix .. 'job:' .. ARGV[10] .. ':dependents') == 1
+    return redis.call('EXISTS', prefix .. 'job:' .. ARGV[11] .. ':dependents') == 1
 end
 
 local function begin(id, job, fields)
@@ -67,13 +77,14 @@ local function hand_over(id)
     return {id, fields}
 end
 
+if is_foreign() then return 4 end
 if end_last() then return 3 end
 -- What the taker holds already was handed over by an answer that it did not get.
 local held = redis.call('LINDEX', KEYS[1], 0)
 if held then return hand_over(held) end
 if redis.call('EXISTS', KEYS[3]) == 1 then return 2 end
 local paused = 0
-for i = 5, #KEYS do
+for i = 6, #KEYS do
     if redis.call('SISMEMBER', KEYS[2], string.sub(KEYS[i], #prefix + #'queue:' + 1)) == 1 then
         paused = 1
     else

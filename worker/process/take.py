@@ -21,14 +21,16 @@ from rq.defaults import RQ_KEY_PREFIX
 from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import as_text, now, utcformat
 
+from db import settings
 from worker.dispatch import MAX_JOB_BYTES
+from worker.redis import owner
 from worker.redis.holders import HOLDERS, Holder
 
-PAUSED = "fleet:paused"
+PAUSED = settings.redis_key("fleet:paused")
 _LARGEST_HASH = 4 * MAX_JOB_BYTES
 _MOST_FIELDS = 100
 _SCRIPT = Path(__file__).with_suffix(".lua").read_text(encoding="utf-8")
-_IS_PAUSED, _IS_SUSPENDED, _HAS_DEPENDENTS = 1, 2, 3
+_IS_PAUSED, _IS_SUSPENDED, _HAS_DEPENDENTS, _IS_FOREIGN = 1, 2, 3, 4
 
 
 class Taken(NamedTuple):
@@ -51,8 +53,9 @@ class Taker:
         self._connection = connection
         self._script = connection.register_script(_SCRIPT)
         self._queue_keys = list(queue_keys)
-        self._own_keys = [holder.taken_key, PAUSED, WORKERS_SUSPENDED, HOLDERS]
+        self._own_keys = [holder.taken_key, PAUSED, WORKERS_SUSPENDED, HOLDERS, owner.LIBRARY]
         self._holder = holder
+        self._mark = owner.mark()
         self._ending: list[Any] = [""]
         self.suspended = False
         """Whether the last poll met a fleet that `rq suspend` has stopped."""
@@ -73,7 +76,7 @@ class Taker:
     def take(self) -> Taken | None:
         """Take and begin the next job; None when there is none to be had now.
 
-        Raises DependentsWaitError.
+        Raises DependentsWaitError, and ForeignRedisError when Redis has another owner.
         """
         return self._step(self._queue_keys)
 
@@ -97,6 +100,7 @@ class Taker:
                 *(f"{RQ_KEY_PREFIX}:", _LARGEST_HASH, _MOST_FIELDS),
                 *(execution_id, time.time(), utcformat(now())),
                 *(self._holder.worker, self._holder.token, self._holder.as_json()),
+                self._mark,
                 *self._ending,
             ],
         )
@@ -105,6 +109,8 @@ class Taker:
             self._paused, self.suspended = answer == _IS_PAUSED, answer == _IS_SUSPENDED
             if answer == _HAS_DEPENDENTS:
                 raise DependentsWaitError
+            if answer == _IS_FOREIGN:
+                owner.refuse_foreign(self._connection)
             return None
         raw_id, *fields = answer
         if not fields:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import redis
+from rq.defaults import RQ_KEY_PREFIX
 from rq.job import Job, JobStatus
 from rq.registry import (
     BaseRegistry,
@@ -50,7 +51,8 @@ def paused() -> set[str]:
 
 
 _CLEAR = """
--- KEYS: a place. ARGV: the most jobs, the prefix of job keys, the status of a job that runs
+-- KEYS: a place. ARGV: the most jobs, the prefix of job keys, the status of a job that runs,
+-- the prefix of all keys of RQ
 local ids
 if redis.call('TYPE', KEYS[1]).ok == 'list' then
     ids = redis.call('LPOP', KEYS[1], ARGV[1]) or {}
@@ -63,7 +65,7 @@ for _, id in ipairs(ids) do
     local status = redis.pcall('HGET', key, 'status')
     if status ~= ARGV[3] then
         redis.call('DEL', key, key .. ':dependents', ARGV[2] .. ':' .. id .. ':dependencies',
-            'rq:results:' .. id, 'rq:executions:' .. id)
+            ARGV[4] .. ':results:' .. id, ARGV[4] .. ':executions:' .. id)
     end
 end
 return #ids
@@ -86,7 +88,8 @@ def clear(name: str, *, dry_run: bool = False) -> Counter[Place]:
 
 def _clear(key: str) -> int:
     script = dispatch.connection().register_script(_CLEAR)
-    arguments: list[int | str] = [WINDOW, Job.redis_job_namespace_prefix, JobStatus.STARTED.value]
+    started = JobStatus.STARTED.value
+    arguments: list[int | str] = [WINDOW, Job.redis_job_namespace_prefix, started, RQ_KEY_PREFIX]
     total = 0
     while count := int(script(keys=[key], args=arguments)):
         total += count
@@ -156,7 +159,7 @@ def rescue(source: str, *, dry_run: bool = False) -> Outcome:
 
 _EXPIRING = (FinishedJobRegistry, FailedJobRegistry, CanceledJobRegistry)
 _JOB = Job.redis_job_namespace_prefix
-_EXECUTIONS = "rq:executions:"
+_EXECUTIONS = f"{RQ_KEY_PREFIX}:executions:"
 """The executions of a job; the key ends with the job's id."""
 
 

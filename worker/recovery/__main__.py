@@ -20,7 +20,7 @@ from db.sql.connection import close_database, open_database
 from worker import dispatch
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
-from worker.host.locks import hold_slot
+from worker.host.locks import hold_slot, open_migrated
 from worker.host.log import log_to_stderr
 from worker.process.requeue import Death, recover, settle_all
 from worker.redis.connection import connect, endure
@@ -33,6 +33,7 @@ from worker.redis.holders import (
     this_process,
     unregister,
 )
+from worker.redis.owner import claim, leave_seat
 from worker.topology.slots import process_name_of, registered_name
 
 _MOVE_DUE = """
@@ -136,6 +137,10 @@ class Recovery:
         self._own = this_process(registered_name(NAME))
         self._silence = Silence()
 
+    def claim(self) -> None:
+        """Have Redis be this library's, also after it was wiped. Raises ForeignRedisError."""
+        claim(self._connection, dispatch.topology().queues)
+
     def of_this_place(self) -> None:
         """Put back what the dead of this place hold, and nothing of who lives."""
         for each in holders(self._connection):
@@ -158,6 +163,7 @@ class Recovery:
         endure(self._connection, 0)
         with suppress(redis.RedisError):
             unregister(self._connection, self._own)
+            leave_seat(self._connection)
 
     def _of_silent_places(self) -> None:
         silent = self._silence.poll(beats(self._connection))
@@ -176,10 +182,12 @@ def main() -> None:
     log_to_stderr(logging.INFO)
     try:
         with hold_slot(NAME, 1):
+            open_migrated()
+            close_database()
             connect(wait=_REDIS_STARTS).close()
             endure(dispatch.connection())  # without Redis there is nothing to put back
             _listen(Recovery(dispatch.connection()))
-    except WorkerError as error:
+    except (WorkerError, DatabaseError) as error:
         sys.exit(f"{NAME}: {error}")
 
 
@@ -199,6 +207,7 @@ def _attend(recovery: Recovery, is_tick: bool) -> None:
     """Do what an event asks for. What cannot be done now is done at the next tick."""
     try:
         open_database()
+        recovery.claim()
         if is_tick:
             recovery.poll()
         else:

@@ -7,7 +7,9 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
 from redis.retry import Retry
 
-from worker.errors import RedisUnreachableError
+from db import settings
+from db.errors import SettingError
+from worker.errors import BadInputError, RedisUnreachableError
 from worker.redis.address import is_embedded, redis_url, shown_url
 
 _STEADY = Retry(ExponentialBackoff(cap=1, base=0.05), 6)
@@ -47,6 +49,7 @@ def connect(wait: float = 0) -> redis.Redis:
 
 def _client() -> redis.Redis:
     try:
+        settings.check_redis_prefix()
         return redis.Redis.from_url(
             redis_url(),
             socket_connect_timeout=5,
@@ -54,6 +57,8 @@ def _client() -> redis.Redis:
             health_check_interval=30,
             retry=Retry(NoBackoff(), 0),
         )
+    except SettingError as error:
+        raise BadInputError(str(error)) from error
     except (ValueError, TypeError) as error:
         raise RedisUnreachableError(
             f"FLEET_REDIS_URL is {shown_url()!r}: {error} — write redis://, rediss:// or unix://"

@@ -13,7 +13,6 @@ Redis keys:
 
 import json
 import os
-import socket
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -21,8 +20,11 @@ from pathlib import Path
 import redis
 from rq.utils import as_text
 
-HOLDERS = "fleet:holders"
-_PLACES = "fleet:places"
+from db import settings
+from db.settings.identity import identity
+
+HOLDERS = settings.redis_key("fleet:holders")
+_PLACES = settings.redis_key("fleet:places")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Holder:
     @property
     def taken_key(self) -> str:
         """The key of the list of jobs that it holds."""
-        return f"fleet:taken:{self.token}"
+        return settings.redis_key(f"fleet:taken:{self.token}")
 
     def as_json(self) -> str:
         """As it is kept in Redis."""
@@ -97,8 +99,8 @@ def forget_place(connection: redis.Redis, place: str) -> None:
 
 @cache
 def this_place() -> str:
-    """HOST/BOOT/NAMESPACE of this process. Only Linux has the latter two."""
-    return f"{socket.gethostname().replace('/', '-')}/{_boot()}/{_namespace()}"
+    """HOST/BOOT/NAMESPACE of this process: the host by its id. Only Linux has the latter two."""
+    return f"{identity().host}/{_boot()}/{_namespace()}"
 
 
 def _boot() -> str:

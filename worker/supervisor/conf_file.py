@@ -130,6 +130,8 @@ def _supervisord(instance: Instance) -> _Settings:
     }
     if instance.embedded_redis:
         environment["FLEET_REDIS_URL"] = ""
+    if instance.redis_prefix:
+        environment["FLEET_REDIS_PREFIX"] = instance.redis_prefix
     return {
         "identifier": "musicfleet",
         "directory": instance.run_dir,

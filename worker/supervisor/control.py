@@ -12,6 +12,7 @@ from worker.errors import FleetStartError, FleetStopError
 from worker.host.locks import hold_fleet, open_migrated
 from worker.redis.address import is_embedded
 from worker.redis.connection import connect
+from worker.redis.owner import claim
 from worker.redis.valkey import binary
 from worker.supervisor import conf_file
 from worker.supervisor.conf_file import render
@@ -35,6 +36,7 @@ def start(say: Say = lambda _: None) -> bool:
     fleet that does not become ready is stopped again.
     """
     topology = load()
+    settings.check_redis_prefix()
     if not is_embedded():
         connect().close()
     socket_file()
@@ -42,7 +44,7 @@ def start(say: Say = lambda _: None) -> bool:
     with hold_fleet():
         if is_up():
             if not_ready(processes()):
-                _migrate()
+                _migrate(topology)
                 _revive()
                 wait_until_ready(say)
             return False
@@ -88,13 +90,17 @@ def _prepare(topology: Topology) -> Instance:
     instance = this_instance(topology)
     if instance.embedded_redis:
         binary()
-    _migrate()
+    _migrate(topology)
     conf_file.replace(render(topology, instance))
     return instance
 
 
-def _migrate() -> None:
+def _migrate(topology: Topology) -> None:
+    """Bring the database up to date; another's Redis is refused before anything is started."""
     open_migrated()
+    if not is_embedded():
+        with connect() as client:
+            claim(client, topology.queues)
     close_database()
 
 

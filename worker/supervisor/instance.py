@@ -33,6 +33,8 @@ class Instance:
     """The programs' working folder, where `python -m` finds the packages of a checkout."""
     embedded_redis: bool
     """Whether supervisord runs a Valkey."""
+    redis_prefix: str
+    """FLEET_REDIS_PREFIX; empty when there is none."""
     web: str
     """HOST:PORT where the web UI listens; empty when it is off."""
     watch: Mapping[str, str]
@@ -52,6 +54,7 @@ COMMITTED = Instance(
     python="%(here)s/.venv/bin/python",
     folder="%(here)s",
     embedded_redis=True,
+    redis_prefix="",
     web=web_address.default().text,
     watch={},
     header="""\
@@ -77,6 +80,7 @@ def this_instance(topology: Topology) -> Instance:
         python=_literal(Path(sys.executable)),
         folder=_literal(CHECKOUT if is_checkout else data_dir),
         embedded_redis=is_embedded(),
+        redis_prefix=settings.redis_key("").removesuffix(":"),
         web=page.text if page else "",
         watch={name: _literal(text) for name, text in watch_state.environment().items()},
         header="Rewritten by `fleet up`, `fleet reload` and `fleet scale`. Do not edit.",

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Sequence
 
 import redis
+from rq import Worker
 
 from worker.errors import FleetStartError, RedisUnreachableError
 from worker.redis.connection import connect
@@ -81,7 +82,9 @@ def _is_ready(process: ProcessInfo, connection: redis.Redis) -> bool:
     if process.program == _PAGE:
         page = web_address.published()
         return page is not None and page.pid == process.pid
-    pid = connection.hget(f"rq:worker:{registered_name(process.name)}", "pid")
+    pid = connection.hget(
+        Worker.redis_worker_namespace_prefix + registered_name(process.name), "pid"
+    )
     return pid == str(process.pid).encode()  # an entry of a predecessor does not count
 
 

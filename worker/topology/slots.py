@@ -1,7 +1,9 @@
-"""Names: of a process in supervisord, and of the RQ worker that runs in it on this host."""
+"""Names: of a process in supervisord, and of the RQ worker that runs in it on this host.
 
-import socket
+The host is named by the identity of its data folder: the name of a machine changes.
+"""
 
+from db.settings.identity import identity
 from worker.topology.model import Slot
 
 
@@ -17,7 +19,7 @@ def slot_name(program: str, number: int) -> str:
 
 def registered_name(process_name: str) -> str:
     """The name of the RQ worker in the slot that supervisord calls `process_name`."""
-    return f"{process_name}.{socket.gethostname()}"
+    return f"{process_name}.{identity().name}"
 
 
 def process_name_of(worker: str) -> str:

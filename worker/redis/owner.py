@@ -1,0 +1,184 @@
+"""Whose Redis it is: that of one library, and of no other fleet or program.
+
+Two fleets on one Redis would run each other's jobs on the wrong database. So the first says in
+Redis which library it works for, and every process checks that before it takes or enqueues a job.
+A Redis that was wiped belongs to whoever comes first.
+
+Redis keys:
+    fleet:library   the id of the library, and after a blank where its database is, for people
+    fleet:seat      which copy of the library runs its fleet; expires when that fleet is gone
+"""
+
+import re
+import socket
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import peewee
+import redis
+from rq import Queue, Worker
+from rq.job import Job
+from rq.utils import as_text
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
+
+from db import settings
+from db.models import database
+from db.settings.identity import identity
+from db.sql.connection import is_sqlite, transaction, without_password
+from worker.errors import ForeignRedisError
+from worker.redis.address import shown_url
+
+LIBRARY = settings.redis_key("fleet:library")
+_SEAT = settings.redis_key("fleet:seat")
+_SEAT_SECONDS = 60
+_SAMPLE = 10
+"""Jobs of a queue that are read to find out whose it is."""
+_OURS = b'["jobs.'
+"""How the payload of each job of ours begins."""
+_REMEDY = (
+    "give this fleet another database number in FLEET_REDIS_URL (redis://HOST/1), or a "
+    "FLEET_REDIS_PREFIX of its own"
+)
+
+
+def mark() -> str:
+    """What `fleet:library` says of this fleet; empty before its first `fleet up`."""
+    library = identity().library
+    return f"{library} {_where()}" if library else ""
+
+
+def refuse_foreign(connection: redis.Redis) -> None:
+    """Raise ForeignRedisError when this Redis belongs to another library than the data folder's."""
+    owner, mine = _owner(connection), identity().library
+    if owner and mine and not owner.startswith(mine):
+        raise foreign(owner)
+
+
+def foreign(owner: str) -> ForeignRedisError:
+    """The error for a Redis whose `fleet:library` says `owner`."""
+    library, _, where = owner.partition(" ")
+    return ForeignRedisError(
+        f"Redis at {shown_url()} belongs to the library {library[:8]} ({where or 'of another'}), "
+        f"not to {identity().library[:8]} ({_where()}) — {_REMEDY}"
+    )
+
+
+def claim(connection: redis.Redis, queues: Collection[str]) -> None:
+    """Have Redis be that of the open database, for which `fleet up` or its recovery asks.
+
+    Raises ForeignRedisError when it is another library's, when the fleet of another copy of this
+    library runs on it, and when nobody has claimed it but another program uses a queue of ours.
+    """
+    refuse_foreign(connection)
+    if _owner(connection) is None:
+        _refuse_strangers(connection, queues)
+        connection.delete(LIBRARY)  # what is no text
+        connection.set(LIBRARY, mark(), nx=True)
+        refuse_foreign(connection)
+    seat = f"{_seat()} {_where()}"
+    if connection.set(_SEAT, seat, nx=True, ex=_SEAT_SECONDS):
+        return
+    present = as_text(connection.get(_SEAT) or seat.encode())
+    if present.partition(" ")[0] != _seat():
+        raise ForeignRedisError(
+            f"Redis at {shown_url()} is used by the fleet of another copy of this library "
+            f"({present.partition(' ')[2]}; this is {_where()}) — stop that one, or {_REMEDY} and "
+            "empty the table library_identity of the copy"
+        )
+    connection.set(_SEAT, seat, ex=_SEAT_SECONDS)
+
+
+def leave_seat(connection: redis.Redis) -> None:
+    """At the end of the fleet: another copy of the library may have it at once."""
+    connection.delete(_SEAT)
+
+
+def strangers(connection: redis.Redis, samples: Mapping[str, Sequence[bytes]]) -> dict[str, str]:
+    """Which of these queues are another program's, each with what a job there says it does.
+
+    `samples` are ids of jobs of each. A queue with a job of ours is ours, whatever else is in it.
+    """
+    asked = [(name, job_id) for name, ids in samples.items() for job_id in ids]
+    with connection.pipeline(transaction=False) as pipeline:
+        for _, job_id in asked:
+            pipeline.hmget(Job.redis_job_namespace_prefix.encode() + job_id, "data", "description")
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+    ours: set[str] = set()
+    theirs: dict[str, str] = {}
+    for (name, _), answer in zip(asked, answers, strict=True):
+        if isinstance(answer, Exception) or answer[0] is None:
+            continue
+        if _is_ours(answer[0]):
+            ours.add(name)
+        else:
+            theirs.setdefault(name, _shown(answer[1] or b"an unknown job"))
+    return {name: says for name, says in theirs.items() if name not in ours}
+
+
+def _refuse_strangers(connection: redis.Redis, queues: Collection[str]) -> None:
+    """Raise ForeignRedisError when another program uses a queue of these names."""
+    with connection.pipeline(transaction=False) as pipeline:
+        for name in queues:
+            pipeline.lrange(Queue.redis_queue_namespace_prefix + name, 0, _SAMPLE - 1)
+            pipeline.smembers(WORKERS_BY_QUEUE_KEY % name)
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+    jobs = dict(zip(queues, answers[::2], strict=True))
+    found = strangers(
+        connection, {name: ids for name, ids in jobs.items() if not isinstance(ids, Exception)}
+    )
+    for name, says in found.items():
+        raise ForeignRedisError(
+            f"the queue {name} of Redis at {shown_url()} holds jobs of another program ({says}), "
+            f"which this fleet would fail — {_REMEDY}"
+        )
+    for name, keys in zip(queues, answers[1::2], strict=True):
+        for key in [] if isinstance(keys, Exception) else keys:
+            if connection.hexists(key, "birth") and not connection.hexists(key, "topology"):
+                worker = as_text(key).removeprefix(Worker.redis_worker_namespace_prefix)
+                raise ForeignRedisError(
+                    f"the worker {worker} of another program takes the jobs of the queue {name} "
+                    f"of Redis at {shown_url()} — {_REMEDY}"
+                )
+
+
+def _owner(connection: redis.Redis) -> str | None:
+    """What `fleet:library` says; None when nobody has claimed it."""
+    try:
+        owner: Any = connection.get(LIBRARY)
+    except redis.ResponseError:
+        return None
+    return owner.decode("utf-8", "replace") if owner else None
+
+
+def _seat() -> str:
+    """Where the open database is, as the machine that has it knows: a copy is elsewhere."""
+    if is_sqlite():
+        status = Path(database.database).stat()
+        return f"{socket.gethostname()}:{status.st_dev}:{status.st_ino}"
+    query = "SELECT oid FROM pg_database WHERE datname = current_database()"
+    (oid,) = database.execute_sql(query).fetchone()
+    with suppress(peewee.DatabaseError), transaction():  # some servers do not let everybody ask
+        (system,) = database.execute_sql(
+            "SELECT system_identifier FROM pg_control_system()"
+        ).fetchone()
+        return f"{system}:{oid}"
+    return f"postgresql:{oid}"
+
+
+def _where() -> str:
+    return f"{without_password(settings.database_url())} on {socket.gethostname()}"
+
+
+def _is_ours(data: bytes) -> bool:
+    """Whether a job's payload is a call of the package `jobs`; nothing is unpickled."""
+    try:
+        return zlib.decompressobj().decompress(data, len(_OURS)) == _OURS
+    except zlib.error:
+        return data.startswith(_OURS)
+
+
+def _shown(description: bytes) -> str:
+    return re.sub(r"[^ -~]", "?", description[:60].decode("utf-8", "replace"))
