@@ -8,6 +8,7 @@ takes up what earlier attempts of its job leased, for these are dead or given up
 
 from db.ledger.leases import (
     Attempt,
+    Ending,
     Overdue,
     Settled,
     backoff,
@@ -15,6 +16,7 @@ from db.ledger.leases import (
     given_up,
     lease,
     leasing_jobs,
+    observed,
     overdue,
     release,
 )
@@ -52,6 +54,7 @@ __all__ = [
     "NEEDS",
     "UNHURRIED",
     "Attempt",
+    "Ending",
     "Need",
     "NeedState",
     "Overdue",
@@ -70,6 +73,7 @@ __all__ = [
     "need_state",
     "never_asked",
     "none_for_another_reason",
+    "observed",
     "open_among",
     "open_count",
     "overdue",

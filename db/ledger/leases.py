@@ -1,7 +1,7 @@
 """An attempt of a job leases needs, and settles or releases them; leases that ran out."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +23,29 @@ class Settled(NamedTuple):
     state: State
     reason: str | None = None
     sources: Sequence[str] = ()
+
+
+class Ending(NamedTuple):
+    """How many needs of an attempt ended in the same way."""
+
+    state: State
+    reason: str | None
+    needs: int
+
+
+_observers: list[Callable[[list[Ending]], None]] = []
+_uncommitted: list[Ending] = []
+"""What was settled in the transaction that is open."""
+
+
+@contextmanager
+def observed(observer: Callable[[list[Ending]], None]) -> Iterator[None]:
+    """Have what the attempts of this process settle meanwhile be reported, after each commit."""
+    _observers.append(observer)
+    try:
+        yield
+    finally:
+        _observers.remove(observer)
 
 
 @dataclass(frozen=True)
@@ -48,8 +71,11 @@ class Attempt:
         among them, and its result is not written: the next attempt's is.
         """
         wanted = self.leased if entity_ids is None else list(entity_ids)
+        _uncommitted.clear()
         with transaction():
             yield set(_leased(self.need, wanted, self.holder, lock=not is_sqlite()))
+        for observer in _observers:
+            observer(list(_uncommitted))
 
     def settle(self, results: Iterable[Settled]) -> None:
         """Record how needs of this attempt ended. Call it within `settling`."""
@@ -59,7 +85,7 @@ class Attempt:
         for (state, reason, sources), entity_ids in equal.items():
             again = self.need.look_again if state is State.NONE else None
             for ids in slices(entity_ids):
-                LedgerRow.update(
+                update = LedgerRow.update(
                     state=state,
                     reason=reason,
                     sources=list(sources),
@@ -68,7 +94,8 @@ class Attempt:
                     look_again_at=utc_now() + again if again else None,
                 ).where(
                     is_among(self.need.kind, self.need.entity_type, ids), _is_holder(self.holder)
-                ).execute()
+                )
+                _uncommitted.append(Ending(state, reason, int(update.execute())))
 
 
 def lease(

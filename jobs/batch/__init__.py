@@ -15,12 +15,12 @@ from worker.dispatch import enqueue, job
 @job
 def process_entities(
     chunk_id: int, records: list[dict[str, Any]], unread: list[dict[str, Any]]
-) -> None:
+) -> dict[str, int]:
     """Group a chunk's tracks together with the known tracks of the same folders, and pass them on.
 
     `records` are `TrackRecord`, `unread` `UnreadFile`, as JSON. The job regroups siblings that were
     not read again too: a new, changed or vanished file may change what the tags of the folder have
-    in common.
+    in common. Returns how many.
     """
     chunk = scans.open_chunk(chunk_id)
     regroup = chunk.regroup if chunk else []
@@ -47,6 +47,7 @@ def process_entities(
         unread=unread,
         grouping=grouping.as_json(),
     )
+    return {"grouped": len(new), "regrouped": len(grouping.regrouped)}
 
 
 class _Sibling:

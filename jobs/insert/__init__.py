@@ -43,11 +43,12 @@ def direct_batch(
     records: list[dict[str, Any]],
     unread: list[dict[str, Any]],
     grouping: dict[str, Any],
-) -> None:
+) -> dict[str, int] | None:
     """Write a chunk's tracks, artists, albums and problems, and their needs in the ledger.
 
     `records` are `TrackRecord`, `unread` `UnreadFile` and `grouping` a `Grouping`, as JSON. A chunk
     that is done is not written again; the job only enqueues again what its tracks still need.
+    Returns how many files were new, changed, moved and unreadable.
     """
     batch = Batch(
         tracks=[TrackRecord.from_json(each) for each in records],
@@ -58,11 +59,12 @@ def direct_batch(
         chunk = scans.open_chunk(chunk_id)
         written = _write(batch, chunk) if chunk else None
     if written is None:
-        return _enqueue_again(batch)
+        _enqueue_again(batch)
+        return None
     _enqueue_needs(written.needs)
     if written.follower is not None:
         enqueue(scans.READING, chunk_id=written.follower)
-    return None
+    return _counts(batch)._asdict()
 
 
 def _enqueue_needs(needs: dict[ledger.Need, list[int]]) -> None:

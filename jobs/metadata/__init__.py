@@ -8,21 +8,19 @@ from worker.dispatch import enqueue, job
 
 
 @job
-def extract_batch(chunk_id: int) -> None:
-    """Read the files of a chunk, and pass their records on to be grouped.
+def extract_batch(chunk_id: int) -> dict[str, int] | None:
+    """Read the files of a chunk, and pass their records on to be grouped; return how many.
 
     A file that cannot be read becomes an `UnreadFile`. The job skips a chunk that is done.
     """
     chunk = scans.open_chunk(chunk_id)
     if chunk is None:
-        return
+        return None
     outcomes = list(read_files([FoundFile.from_json(file) for file in chunk.files]))
-    enqueue(
-        "batch.process_entities",
-        chunk_id=chunk_id,
-        records=[each.as_json() for each in outcomes if isinstance(each, TrackRecord)],
-        unread=[each.as_json() for each in outcomes if isinstance(each, UnreadFile)],
-    )
+    records = [each.as_json() for each in outcomes if isinstance(each, TrackRecord)]
+    unread = [each.as_json() for each in outcomes if isinstance(each, UnreadFile)]
+    enqueue("batch.process_entities", chunk_id=chunk_id, records=records, unread=unread)
+    return {"read": len(records), "unreadable": len(unread)}
 
 
 @job

@@ -1,8 +1,9 @@
 """`fleet up`, `fleet down` and `fleet logs`."""
 
+import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -78,12 +79,17 @@ def down() -> None:
     say("The fleet is down." if control.stop(say) else "The fleet was not up.")
 
 
+_SCREENFUL = 20
+"""How many lines a log is shown with when nobody says how many."""
+
+
 @click.command(
     epilog="""\b
 Examples:
   fleet logs metadata          all processes of the program
   fleet logs metadata-2 -n 100
   fleet logs covers --follow
+  fleet logs covers | grep process_album_covers
   fleet logs supervisord
 """,
 )
@@ -93,19 +99,22 @@ Examples:
     "-n",
     "--lines",
     type=click.IntRange(min=0),
-    default=20,
-    show_default=True,
-    help="The number of last lines to show.",
+    help=f"The number of last lines to show. [default: {_SCREENFUL}; all, for another program]",
 )
 @click.pass_context
-def logs(context: click.Context, program: str, follow: bool, lines: int) -> None:
+def logs(context: click.Context, program: str, follow: bool, lines: int | None) -> None:
     """Show the log of PROGRAM.
+
+    A worker writes a line when a job starts and one when it ends: its name and id, how many
+    entities it was given, how long it took, and what became of them.
 
     PROGRAM is a program of queues.toml, one process of it (metadata-2), redis, recovery, scheduler,
     web or supervisord.
     """
     files = _log_files(program)
     followers = [Follower(file) for file in files]
+    if lines is None and (follow or sys.stdout.isatty()):
+        lines = _SCREENFUL
     for file in files:
         _show(file, last_lines(file, lines), files)
     try:
@@ -131,7 +140,7 @@ def _log_files(program: str) -> list[Path]:
     return [log_file(name) for name in chosen]
 
 
-def _show(file: Path, lines: Sequence[str], files: Sequence[Path]) -> None:
+def _show(file: Path, lines: Iterable[str], files: Sequence[Path]) -> None:
     """Print lines of a log, with its name before each when there are several."""
     prefix = f"{file.stem} | " if len(files) > 1 else ""
     for line in lines:

@@ -66,7 +66,7 @@ def _down(process: ProcessInfo) -> Finding:
 
 def _reason(process: ProcessInfo) -> str:
     """Why it does not run: the last it wrote, or what supervisord knows."""
-    last = last_lines(log_file(process.name), 1)
+    last = list(last_lines(log_file(process.name), 1))
     return (last[0].strip() if last else "") or process.reason or "no reason given"
 
 

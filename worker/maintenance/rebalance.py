@@ -242,7 +242,7 @@ def _available() -> float:
         return float("inf")
 
 
-_log = logging.getLogger("rq.worker")
+_log = logging.getLogger("fleet")
 
 
 class Outcome(NamedTuple):

@@ -10,6 +10,8 @@ their meaning, so `rq info`, rq's commands and rq-dashboard see an ordinary work
 - a job runs in the worker or in a child of it (`worker.process.horse`), as its program says.
 """
 
+import logging
+import os
 import signal
 import sys
 
@@ -22,6 +24,7 @@ from worker.errors import TopologyError, WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_migrated
 from worker.host.log import log_to_stderr
+from worker.process.fleet_job import log
 from worker.process.fleet_worker import FleetWorker
 from worker.redis.connection import connect, endure
 from worker.redis.owner import claim
@@ -39,7 +42,8 @@ def main(program: str, number: int, queues: str) -> None:
     """Run one worker slot of a program until SIGTERM."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the worker listens to it
     die_with_supervisord()
-    log_to_stderr()
+    log_to_stderr()  # RQ logs what it does at INFO; what a job does is in lines of the fleet's own
+    log.setLevel(logging.INFO)
     try:
         _run(program, number, queues.split(","))
     except (WorkerError, DatabaseError) as error:
@@ -61,13 +65,14 @@ def _run(program: str, number: int, names: list[str]) -> None:
         if declared.execution is Execution.FORKED:
             close_database()  # each child opens its own
         endure(dispatch.connection())
+        log.info("process %d begins: queues %s", os.getpid(), ", ".join(names))
         FleetWorker(
             slot_name(program, number),
             names,
             dispatch.connection(),
             execution=declared.execution,
             memory=declared.memory,
-        ).work()
+        ).work(logging_level="WARNING")
 
 
 if __name__ == "__main__":

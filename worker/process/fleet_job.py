@@ -1,6 +1,11 @@
 """The job of the fleet: it does not trust Redis, and runs only functions that are routed."""
 
+import json
+import logging
 import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any, Self
 
 import redis
@@ -10,8 +15,12 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import as_text, now, utcformat
 
+from db import ledger
+from db.models import State
+from db.sql.path_text import visible
 from worker import dispatch
 from worker.errors import ForbiddenJobError, TamperedJobError
+from worker.phrases import counted
 from worker.process.take import Taken
 from worker.redis.holders import Holder
 
@@ -30,18 +39,46 @@ _UNREADABLE = (
 """What RQ raises on fields that it has not written."""
 _FOREIGN_CODE = (b"success_callback_name", b"failure_callback_name", b"stopped_callback_name")
 
+_LONGEST_LINE, _LONGEST_REASON = 1_000, 200
+_REASONS = 3
+log = logging.getLogger("fleet")
+
+
+class Tally:
+    """What an attempt of a job has settled on the ledger, as its log has it."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._reasons: list[str] = []
+
+    def add(self, endings: Iterable[Sequence[Any]]) -> None:
+        """Count needs that were settled: state, reason and number of each way of ending."""
+        for state, reason, count in endings:
+            self._counts[state] += count
+            shown = visible((reason or "")[:_LONGEST_REASON])
+            if state == State.FAILED and count and shown not in self._reasons[:_REASONS]:
+                self._reasons.append(shown)
+
+    def __str__(self) -> str:
+        """Such as "12 done, 2 none, 1 failed (cover.jpg: no picture)"; empty when nothing was."""
+        parts = [f"{self._counts[state]:,} {state}" for state in State if self._counts[state]]
+        more = " …" if len(self._reasons) > _REASONS else ""
+        why = f" ({'; '.join(self._reasons[:_REASONS])}{more})" if self._reasons else ""
+        return ", ".join(parts) + why
+
 
 class FleetJob(Job):
     """A job that runs only if queues.toml routes its name.
 
     `attempt` counts its starts, the present one included; `deaths` the attempts that took their
     process with them or exceeded its time or memory; `holder` is the token of the process that
-    began it last.
+    began it last. `settled` counts what this process knows that it settled on the ledger.
     """
 
     attempt = 0
     deaths = 0
     holder = ""
+    settled: Tally | None = None
 
     @property
     def func(self) -> Any:
@@ -101,7 +138,54 @@ class FleetJob(Job):
         job.started_at = job.last_heartbeat = now()
         job.worker_name, job.holder = holder.worker, holder.token
         job.attempt += 1
+        job.settled = Tally()
         return job
+
+    def perform(self) -> Any:
+        """Run the job, and count what it settles on the ledger."""
+        with ledger.observed(self.settled.add) if self.settled else nullcontext():
+            return super().perform()
+
+    def log_start(self) -> None:
+        """Write to the log that the job begins."""
+        again = f", attempt {self.attempt}" if self.attempt > 1 else ""
+        log.info("%s", visible(f"{self._named()} started{again}: {self._entities()}"))
+
+    def log_end(self, outcome: str, level: int = logging.INFO) -> None:
+        """Write to the log how the job ended."""
+        log.log(level, "%s", self.end_line(outcome))
+
+    def end_line(self, outcome: str) -> str:
+        """What the log says of the job's end: one line, whatever its reasons hold."""
+        since = self.started_at
+        seconds = max(0.0, (now() - since).total_seconds()) if since else 0.0
+        parts = [str(self.settled or ""), outcome]
+        ending = "; ".join(part for part in parts if part)
+        of = f"{self._named()} ended after {seconds:.1f} s, {self._entities()}"
+        return visible(f"{of}: {ending}"[:_LONGEST_LINE])
+
+    def log_success(self, value: Any) -> None:
+        """Write to the log that the job ended well, and what it returned."""
+        returned = _brief(value)
+        is_idle = not str(self.settled) and ledger.need_of(self.job_name, self.kwargs)
+        plain = "nothing to do" if is_idle else "" if str(self.settled) else "done"
+        self.log_end(returned or plain)
+
+    def log_failure(self, reason: str, *, stopped: bool) -> None:
+        """Write to the log that the job failed, or was stopped, and whether it is tried again."""
+        again = self.should_retry and not stopped
+        what = "stopped" if stopped else "failed, and is tried again" if again else "failed"
+        self.log_end(f"{what}: {reason}", logging.ERROR)
+
+    def _named(self) -> str:
+        """The name and the id, as far as one may rely on them."""
+        is_routed = self.job_name in dispatch.topology().routes
+        return f"{self.job_name if is_routed else repr(self.func_name)[:100]} {self.id}"
+
+    def _entities(self) -> str:
+        """What it works on: "50 albums", "chunk 17"."""
+        parts = [_shown(name, value) for name, value in self.kwargs.items()]
+        return ", ".join(parts)[:_LONGEST_REASON] or "no arguments"
 
     def save(
         self,
@@ -124,6 +208,25 @@ class FleetJob(Job):
         named, listed = isinstance(self.func_name, str), isinstance(self.args, list | tuple)
         if not named or not listed or not isinstance(self.kwargs, dict):
             raise TypeError("the payload is no [function, null, [], {arguments}]")
+
+
+def _shown(name: str, value: Any) -> str:
+    """An argument in few words: how many entities it names, or which."""
+    if isinstance(value, list | dict):
+        is_ids = name.endswith("_ids")
+        return (
+            counted(len(value), name[:-4]) if is_ids else f"{name}: {counted(len(value), 'item')}"
+        )
+    return f"{name.removesuffix('_id')} {repr(value)[:80]}"
+
+
+def _brief(value: Any) -> str:
+    """What a job returned, in few words."""
+    if value is None:
+        return ""
+    if isinstance(value, dict) and all(type(each) is int for each in value.values()):
+        return ", ".join(f"{count:,} {what}" for what, count in value.items() if count)
+    return json.dumps(value, ensure_ascii=False)[:_LONGEST_REASON]
 
 
 def _inflated(data: bytes) -> bytes:

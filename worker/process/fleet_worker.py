@@ -30,11 +30,11 @@ from worker.errors import (
     TopologyError,
     WorkerError,
 )
-from worker.process.endings import JobRecords
+from worker.process.endings import JobRecords, last_line
 from worker.process.fleet_job import FleetJob
 from worker.process.horse import Died, Horse, Raised
 from worker.process.job_counts import count_attempt
-from worker.process.requeue import Death, fail_unreadable, put_back, recover, settle_all
+from worker.process.requeue import Death, fail_unreadable, log_ends, put_back, recover, settle_all
 from worker.process.take import DependentsWaitError, Taken, Taker
 from worker.process.time_limit import TimeLimit
 from worker.redis.connection import connect
@@ -199,7 +199,7 @@ class FleetWorker(SimpleWorker):
                     return None
                 self._show_suspension()
                 self._beat_sometimes()
-                self._wait_for_work(nap)
+                self._interruptibly(partial(self._taker.wait, _BEAT, nap))
                 nap = min(nap * 2, _LONGEST_NAP)
             except DependentsWaitError:
                 self._enqueue_dependents()
@@ -211,9 +211,6 @@ class FleetWorker(SimpleWorker):
                 )
                 self._interruptibly(partial(time.sleep, wait))
                 wait = min(wait * 2, _LONGEST_WAIT)
-
-    def _wait_for_work(self, nap: float) -> None:
-        self._interruptibly(lambda: self._taker.wait(_BEAT, nap))
 
     def _interruptibly(self, wait: Callable[[], object]) -> None:
         """Wait, and return at once when a stop was requested meanwhile, or before."""
@@ -283,6 +280,7 @@ class FleetWorker(SimpleWorker):
         register(self.connection, self.holder)
         beat(self.connection)
         self._publish_topology()
+        log_ends(self.connection, self.name)
         super().heartbeat()
         self._beaten = time.monotonic()
 
@@ -291,6 +289,7 @@ class FleetWorker(SimpleWorker):
     def execute_job(self, job: FleetJob, queue: Queue) -> None:
         """Run a job where its program says. RQ's record and the own list change together."""
         execution = self.prepare_execution(job)
+        job.log_start()
         self._running = True
         try:
             if self._horse:
@@ -359,6 +358,7 @@ class FleetWorker(SimpleWorker):
             super().cleanup_execution(job, pipeline, execution)
             self.set_state(WorkerStatus.IDLE, pipeline)
             self._taker.end(job.id, pipeline)
+        job.log_success(job._result)
 
     def cleanup_execution(
         self, job: FleetJob, pipeline: Pipeline, execution: RqExecution | None = None
@@ -381,6 +381,7 @@ class FleetWorker(SimpleWorker):
             JobRecords(job).release()
         else:
             JobRecords(job).give_up(exc_string, again=not stopped)
+        job.log_failure(last_line(exc_string), stopped=stopped)
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
         with self.connection.pipeline() as pipeline:
             count_attempt(pipeline, job, done=False)

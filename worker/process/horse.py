@@ -16,6 +16,7 @@ from typing import Any
 
 from rq.timeouts import JobTimeoutException
 
+from db import ledger
 from db.models import database
 from db.sql.connection import close_database
 from worker.process.child import Child, Send, cause_of_end
@@ -66,24 +67,32 @@ class Horse:
         _import(job)
         try:
             self._child.start(lambda send: _work(job, send))
-            message = self._listen(seconds + HARD_MARGIN)
+            message = self._listen(seconds + HARD_MARGIN, job)
         finally:
             is_overdue = time.monotonic() - begun >= seconds
             exit_code = self._child.stop()
         if message is not None:
-            return _outcome(json.loads(message))
+            return _outcome(message)
         return Died("timeout" if is_overdue else cause_of_end(exit_code or 0))
 
     def kill(self) -> None:
         """End the child at once, with whatever it has forked into its group."""
         self._child.kill()
 
-    def _listen(self, seconds: float) -> bytes | None:
-        """What the child says; None when it ends first, or says nothing for so long."""
+    def _listen(self, seconds: float, job: FleetJob) -> dict[str, Any] | None:
+        """What became of the job; None when the child ends first, or says nothing for so long.
+
+        What it settles meanwhile is counted, and known whatever its end is.
+        """
         begun = beaten = time.monotonic()
         while time.monotonic() - begun < seconds:
             with suppress(TimeoutError):
-                return self._child.receive(1.0)
+                received = self._child.receive(1.0)
+                message: dict[str, Any] = json.loads(received) if received else {}
+                if "settled" not in message:
+                    return message or None
+                if job.settled is not None:
+                    job.settled.add(message["settled"])
             if time.monotonic() - beaten > _BEAT_SECONDS:
                 self._beat()
                 beaten = time.monotonic()
@@ -104,7 +113,13 @@ def _import(job: FleetJob) -> None:
 
 def _work(job: FleetJob, send: Send) -> None:
     """What the child does."""
-    send(json.dumps(_performed(job)).encode())
+
+    def say(**message: Any) -> None:
+        send(json.dumps(message).encode())
+
+    with ledger.observed(lambda endings: say(settled=endings)):
+        outcome = _performed(job)
+    say(**outcome)
 
 
 def _performed(job: FleetJob) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Requeuing the jobs of a process that ended or stops; a job that cannot be read fails alone."""
 
 import json
-import logging
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -19,12 +18,12 @@ from rq.utils import as_text, current_timestamp, now, utcformat
 from db import settings
 from worker import dispatch
 from worker.errors import TamperedJobError
+from worker.phrases import counted
 from worker.process.endings import Half, Isolated, JobRecords
-from worker.process.fleet_job import FleetJob
+from worker.process.fleet_job import FleetJob, log
 from worker.redis.holders import Holder, unregister
 
 _NO_QUEUE = "unreadable"
-log = logging.getLogger("rq.worker")
 
 
 def fail_unreadable(
@@ -61,6 +60,8 @@ MOST_DEATHS = 3
 RECOVERED = settings.redis_key("fleet:recovered")
 RECOVERIES = settings.redis_key("fleet:recoveries")
 _RECOVERIES_KEPT = 1000
+_ENDS = "fleet:ends:"
+_ENDS_TTL = 24 * 3600
 
 _CLAIM = """
 -- KEYS: the dead's list, the own list, the job. ARGV: the job's id, the dead's token, the own
@@ -114,6 +115,8 @@ def put_back(job: FleetJob, own: Holder, death: Death | None) -> bool:
     With a death that is counted, and a job that has had too many is split, or fails.
     """
     deaths = job.deaths + (death is not None)
+    began = job.get_status(refresh=False) == JobStatus.STARTED
+    line = job.end_line(_of_death(death, deaths) if death else "put back: its worker stops")
     if death is not None and deaths >= MOST_DEATHS:
         _end(job, own, death)
         return False
@@ -124,18 +127,18 @@ def put_back(job: FleetJob, own: Holder, death: Death | None) -> bool:
         _queue_of(job).push_job_id(job.id, pipeline=pipeline, at_front=True)
         if death is not None:
             _record(job, death, pipeline)
+            _log(line, death, own, pipeline)
         pipeline.execute()
-    if death is not None:
-        log.warning(
-            "put back %s (%s) of %s: %s ended by %s, %d of %d deaths",
-            job.description,
-            job.id,
-            job.origin,
-            *death,
-            deaths,
-            MOST_DEATHS,
-        )
+    if began and death is None:
+        log.info("%s", line)
     return True
+
+
+def log_ends(connection: redis.Redis, worker: str) -> None:
+    """Write to the log of a worker how jobs ended that it had begun, and others put back."""
+    lines: Any = connection.lpop(f"{_ENDS}{worker}", _RECOVERIES_KEPT)
+    for line in lines or ():
+        log.warning("%s", as_text(line))
 
 
 def _settle(connection: redis.Redis, job_id: str, own: Holder, death: Death | None) -> bool:
@@ -174,6 +177,7 @@ def _end(job: FleetJob, own: Holder, death: Death) -> None:
         _drop_executions(job, pipeline)
         pipeline.lrem(own.taken_key, 1, job.id)
         _record(job, death, pipeline)
+        _log(job.end_line(_of_last_death(death, isolated)), death, own, pipeline)
         for half in halves:
             _enqueue_half(half, pipeline)
         if halves:
@@ -181,8 +185,28 @@ def _end(job: FleetJob, own: Holder, death: Death) -> None:
         else:
             _fail(job, isolated, death, pipeline)
         pipeline.execute()
-    what = "split" if halves else isolated.quarantined if isolated else "failed"
-    log.error("%s (%s): %s ended by %s once more: %s", job.description, job.id, *death, what)
+
+
+def _of_death(death: Death, deaths: int) -> str:
+    return f"died in {death.worker} by {death.signal}, {deaths} of {MOST_DEATHS} deaths; put back"
+
+
+def _of_last_death(death: Death, isolated: Isolated | None) -> str:
+    what = f"died in {death.worker} by {death.signal} once more"
+    if isolated and isolated.halves:
+        parts = " and ".join(counted(half.items, "item") for half in isolated.halves)
+        return f"{what}; cut into {parts}"
+    if isolated and isolated.quarantined:
+        return f"{what}; quarantined: {isolated.quarantined}"
+    return f"{what}; failed"
+
+
+def _log(line: str, death: Death, own: Holder, pipeline: Pipeline) -> None:
+    """Write an end to the log of this process and, in time, to that of the worker it was in."""
+    log.warning("%s", line)
+    if death.worker != own.worker:
+        pipeline.rpush(f"{_ENDS}{death.worker}", line)
+        pipeline.expire(f"{_ENDS}{death.worker}", _ENDS_TTL)
 
 
 def _enqueue_half(half: Half, pipeline: Pipeline) -> None:

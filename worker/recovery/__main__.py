@@ -126,7 +126,7 @@ NAME = "recovery"
 _REDIS_STARTS = 60.0
 _GONE = "host"
 
-log = logging.getLogger("rq.worker")
+log = logging.getLogger("fleet")
 
 
 class Recovery:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from db import settings
@@ -12,13 +13,20 @@ def log_file(process: str) -> Path:
     return settings.run_dir() / f"{process}.log"
 
 
-def last_lines(file: Path, count: int) -> list[str]:
-    """The last lines of a log; none when there is no such file."""
-    try:
-        with file.open(encoding="utf-8", errors="backslashreplace") as lines:
-            return [line.rstrip("\n") for line in deque(lines, maxlen=count)]
-    except FileNotFoundError:
-        return []
+def last_lines(file: Path, count: int | None) -> Iterator[str]:
+    """The last lines of a log; None: all, with those of its rotated files before, oldest first."""
+    files = [file]
+    if count is None:
+        rotated = file.parent.glob(f"{file.name}.[0-9]*")
+        numbered = [(int(each.suffix[1:]), each) for each in rotated if each.suffix[1:].isdecimal()]
+        files = [*(each for _, each in sorted(numbered, reverse=True)), file]
+    for each in files:
+        with (
+            suppress(FileNotFoundError),
+            each.open(encoding="utf-8", errors="backslashreplace") as log,
+        ):
+            for line in log if count is None else deque(log, maxlen=count):
+                yield line.rstrip("\n")
 
 
 class Follower:
