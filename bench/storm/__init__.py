@@ -1,1 +1,1 @@
-"""A scan during which something of the fleet is killed every second; see `__main__`."""
+"""Scans while the fleet is killed and its surroundings fail; see `__main__`."""

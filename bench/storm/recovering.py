@@ -35,9 +35,11 @@ class Recovery:
     job has ended. Valkey answers again.
     """
 
-    def __init__(self, victim: Victim, jobs: Jobs) -> None:
+    def __init__(self, victim: Victim, jobs: Jobs, weather: str) -> None:
         self.victim = victim
         self.jobs = jobs
+        self.weather = weather
+        """What else happened then, or before it was made up for; empty: nothing."""
         self.jobs_back: float | None = None
         """Seconds from the kill until every job was back; None as long as one is not."""
         self.filled: float | None = None

@@ -13,12 +13,15 @@ from db.models import (
     AudioFeatures,
     EntityType,
     Genre,
+    HealthReport,
     Image,
     Kind,
     LedgerRow,
+    MaintenanceRun,
     Problem,
     Scan,
     ScanChunk,
+    ScheduleTime,
     Table,
     Track,
 )
@@ -43,6 +46,7 @@ _ENTITIES: dict[str, type[Table]] = {
     EntityType.ARTIST: Artist,
     EntityType.FILE: Problem,
 }
+_OF_THE_WORK = {Scan, ScanChunk, MaintenanceRun, ScheduleTime, HealthReport, AudioFeatures}
 _ATTEMPTS = {"attempt", "lease_attempt"}
 """Columns that count attempts, which the storm is to make more of."""
 
@@ -52,8 +56,8 @@ _Names = dict[type[Table], dict[int, str]]
 def snapshot() -> Snapshot:
     """What the open database holds, but for how the work was divided.
 
-    That are the chunks, and which of the tracks with the same picture carried it to the store. Nor
-    what nobody waits for after a scan: the analysis of the sound.
+    That are scans and their chunks, maintenance, schedules, and which of the tracks with the same
+    picture carried it to the store. Nor what nobody waits for after a scan: the audio analysis.
     """
     names: _Names = {
         table: dict(tuples(table.select(table.id, key)))  # type: ignore[attr-defined]
@@ -62,7 +66,7 @@ def snapshot() -> Snapshot:
     return {
         table._meta.table_name: Counter(_rows(table, names))
         for table in TABLES
-        if table not in {ScanChunk, AudioFeatures}
+        if table not in _OF_THE_WORK
     }
 
 
