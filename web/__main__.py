@@ -5,16 +5,20 @@ supervisord runs it, and so does `fleet web`.
 
 import errno
 import logging
+import math
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from waitress.server import create_server
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
 
 from db import settings
 from db.errors import DatabaseError
@@ -30,6 +34,9 @@ from worker.host.log import log_to_stderr
 from worker.supervisor import web_address
 from worker.supervisor.web_address import WebAddress
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 THREADS = 12
 """Requests at a time; each open stream of events holds one, see `web.scans`."""
 _BACKLOG = 64
@@ -37,6 +44,14 @@ _RETRY = 2.0
 _MOST_BODY = 64 * 1024
 _MOST_HEADERS = 16 * 1024
 _CONNECTIONS = 200
+_FROM_ONE = 100
+"""Open connections in all, and from one address."""
+_COMPLETE = 10.0
+"""Seconds for a request to arrive, from the first connection or the first byte on."""
+_IDLE = 75.0
+"""Seconds for which a connection is kept between two requests: longer than proxies do."""
+_UNREAD = 60.0
+"""Seconds for which an answer is kept that the other side does not read on."""
 
 log = logging.getLogger("web")
 
@@ -59,18 +74,106 @@ def serve(address: WebAddress, *, supervised: bool) -> None:
     _run(listener, address._replace(port=listener.getsockname()[1]), supervised)
 
 
-def _run(listener: socket.socket, address: WebAddress, supervised: bool) -> None:
-    closing = threading.Event()
-    server = create_server(
-        create_app(address, web_address.password(), closing),
+class _Connection(HTTPChannel):
+    """A connection that has a deadline whenever the other side has to do something."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        self.began: float | None = time.monotonic()
+        """When the request began that has not arrived as a whole; None between two requests."""
+        self.served_at = 0.0
+        """When the last request ended; 0 when there was none, infinite while one is served."""
+        super().__init__(*arguments, **more)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no request of it is being served."""
+        return not self.requests
+
+    def received(self, data: bytes) -> bool:
+        if self.began is None:
+            self.began = time.monotonic()
+        result = super().received(data)
+        if self.request is None:
+            self.began, self.served_at = None, math.inf
+        return result
+
+    def service(self) -> None:
+        super().service()
+        self.served_at = time.monotonic()
+
+    def is_late(self, now: float) -> bool:
+        """Whether the other side let a deadline pass."""
+        if self.total_outbufs_len:
+            return time.time() - self.last_activity > _UNREAD
+        if not self.is_free:
+            return False
+        if self.began is not None:
+            return now - self.began > _COMPLETE
+        return now - self.served_at > _IDLE
+
+
+class _Server(TcpWSGIServer):
+    """Waitress, which idle and slow connections cannot make deaf: for a new one an old one goes."""
+
+    channel_class = _Connection
+    active_channels: dict[int, _Connection]  # type: ignore[assignment]  # the stub is wrong
+
+    def handle_accept(self) -> None:
+        """Take a connection; with too many, end the one that has waited longest for a request."""
+        super().handle_accept()
+        open_ones = [each for each in self.active_channels.values() if not each.will_close]
+        if open_ones:
+            host = open_ones[-1].addr[0]
+            self._end_one([each for each in open_ones if each.addr[0] == host], _FROM_ONE)
+            self._end_one(open_ones, _CONNECTIONS)
+
+    @staticmethod
+    def _end_one(among: list[_Connection], most: int) -> None:
+        """Prefer one that never sent a request. When all the others are served, it is the new."""
+        *others, new = among
+        if len(among) > most:
+            free = [each for each in others if each.is_free] or [new]
+            min(free, key=lambda each: (each.served_at, each.creation_time)).will_close = True
+
+    def maintenance(self, now: float) -> None:  # waitress passes the time of day
+        """End connections that are late."""
+        moment = time.monotonic()
+        for each in self.active_channels.values():
+            if each.is_late(moment):
+                each.will_close = True
+
+
+def _server(app: "WSGIApplication", listener: socket.socket) -> _Server:
+    """Waitress's own `create_server`, but for the class."""
+    adjustments = Adjustments(
         sockets=[listener],
         threads=THREADS,
-        connection_limit=_CONNECTIONS,
+        connection_limit=2 * _CONNECTIONS,  # some of them are on their way out
+        cleanup_interval=1,
+        asyncore_use_poll=True,
         max_request_body_size=_MOST_BODY,
         max_request_header_size=_MOST_HEADERS,
         channel_request_lookahead=1,  # so that it notices a client that is gone
+        clear_untrusted_proxy_headers=False,  # `web.security` knows whom to believe
         ident=None,
     )
+    threads = ThreadedTaskDispatcher()
+    threads.set_thread_count(THREADS)
+    sockinfo = (listener.family, listener.type, listener.proto, listener.getsockname())
+    return _Server(
+        app,
+        {},
+        _sock=listener,
+        dispatcher=threads,
+        adj=adjustments,
+        sockinfo=sockinfo,
+        bind_socket=False,
+    )
+
+
+def _run(listener: socket.socket, address: WebAddress, supervised: bool) -> None:
+    closing = threading.Event()
+    server = _server(create_app(address, web_address.password(), closing), listener)
 
     def stop(*_: object) -> NoReturn:
         closing.set()

@@ -5,6 +5,9 @@ descriptions of jobs into its pages as HTML, requeues on GET, fails with a 500 f
 gone or of another's making, and lists as many jobs at once as it is asked for.
 """
 
+import logging
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +27,8 @@ from worker import dispatch, queues
 from worker.errors import TamperedJobError
 from worker.process.fleet_job import FleetJob
 from worker.redis.address import shown_url
+
+log = logging.getLogger("web")
 
 _FOLDER = Path(rq_dashboard.__file__).parent / "templates"
 _PREFIX = "rq_dashboard/"
@@ -121,6 +126,10 @@ class _ShownQueue(Queue):
 
     job_class = ShownJob
 
+    @classmethod
+    def all(cls, connection: redis.Redis, **_: Any) -> "list[_ShownQueue]":  # type: ignore[override]
+        return [cls(name, connection=connection) for name in queues.known()]
+
     def fetch_job(self, job_id: str) -> ShownJob | None:
         try:
             job = ShownJob.fetch(job_id, self.connection)
@@ -156,9 +165,26 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX)
     app.view_functions[f"{_BLUEPRINT}.requeue_job_view"] = requeue
     app.view_functions[f"{_BLUEPRINT}.requeue_all"] = requeue_all
-    app.register_error_handler(
-        NoSuchJobError, lambda error: app.handle_user_exception(_gone(error))
-    )
+    app.view_functions[f"{_BLUEPRINT}.compact_queue"] = compact
+    for endpoint, view in app.view_functions.items():
+        if endpoint.startswith(f"{_BLUEPRINT}."):
+            app.view_functions[endpoint] = _with_odd_entries(view)
+    for error in (NoSuchJobError, TamperedJobError):
+        app.register_error_handler(error, lambda error: app.handle_user_exception(_gone(error)))
+
+
+def _with_odd_entries(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The view; what RQ cannot read of Redis is no fault of the web UI."""
+
+    @wraps(view)
+    def shown(*arguments: Any, **more: Any) -> Any:
+        try:
+            return view(*arguments, **more)
+        except ValueError as error:
+            log.error("/rq: %s", error)
+            abort(409, f"Redis holds what is no entry of the fleet ({error}): see `fleet doctor`.")
+
+    return shown
 
 
 def requeue(job_id: str) -> Response:
@@ -183,6 +209,24 @@ def requeue_all(queue_name: str) -> Response:
     """The same for all failed jobs of a queue, each in the queue that takes it today."""
     outcome = queues.retry(queue_name)
     return jsonify(status="OK", count=outcome.done.total())
+
+
+def compact(queue_name: str) -> Response:
+    """Take out of a queue what has no job any more.
+
+    RQ's own way fails with an empty queue, and has every job in no queue for a while.
+    """
+    connection = dispatch.connection()
+    queue = _ShownQueue(queue_name, connection=connection, serializer=JSONSerializer)
+    ids: Any = connection.lrange(queue.key, 0, -1)
+    with connection.pipeline(transaction=False) as pipe:
+        for each in ids:
+            pipe.exists(ShownJob.redis_job_namespace_prefix.encode() + each)
+        gone = [each for each, exists in zip(ids, pipe.execute(), strict=True) if not exists]
+        for each in gone:
+            pipe.lrem(queue.key, 0, each)
+        pipe.execute()
+    return jsonify(status="OK", count=len(gone))
 
 
 def _check() -> AnyResponse | None:
@@ -218,8 +262,8 @@ def _is_within(text: object, most: int) -> bool:
     return number.isascii() and number.isdecimal() and len(number) < 8 and 1 <= int(number) <= most
 
 
-def _gone(error: NoSuchJobError) -> NotFound:
-    return NotFound(f"There is no such job, or it was deleted ({error}).")
+def _gone(error: Exception) -> NotFound:
+    return NotFound(f"There is no such job that could be shown ({error}).")
 
 
 def _allow_its_scripts(response: Response) -> Response:

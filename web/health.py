@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, url_for
+from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, url_for
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -20,6 +20,7 @@ from worker.doctor.examination import examine
 from worker.doctor.findings import Finding, Severity
 from worker.process.job_counts import job_counts
 from worker.status import overview
+from worker.supervisor.web_address import OPEN_TO_USERS
 
 bp = Blueprint("health", __name__)
 
@@ -56,7 +57,11 @@ _examination = Examination()
 def page() -> str:
     """The findings."""
     return render_template(
-        "health.html", findings=_examination.findings(), count=problems.count(), tab="findings"
+        "health.html",
+        findings=_examination.findings(),
+        count=problems.count(),
+        access="" if current_app.extensions["password"] else OPEN_TO_USERS,
+        tab="findings",
     )
 
 

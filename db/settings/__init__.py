@@ -199,8 +199,14 @@ SETTINGS = (
     ),
     Setting(
         "FLEET_WEB_PASSWORD",
-        "no login, and only this machine has access",
+        "no login: every user of this machine has access, and no other machine",
         "The password of the web UI. Without one the web UI listens on loopback addresses alone.",
+    ),
+    Setting(
+        "FLEET_WEB_TRUSTED_PROXIES",
+        "no proxy is believed",
+        "The addresses or networks of reverse proxies, with commas. Of what they send on, the web "
+        "UI believes X-Forwarded-For and X-Forwarded-Proto.",
     ),
     Setting("FLEET_DEBUG", "unset", "Any value: errors of `fleet` show their traceback."),
 )

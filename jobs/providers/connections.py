@@ -27,6 +27,8 @@ HostAndPort = tuple[str, int]
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """RFC 6052: the last four bytes are an IPv4 address, which a gateway connects to."""
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that is given to networks of the open internet."""
 _NOT_PUBLIC = tuple(
     map(
         ipaddress.ip_network,
@@ -211,6 +213,7 @@ def is_public(address: Address) -> bool:
         return is_public(inner)
     return (
         address.is_global
+        and (address.version == 4 or address in _UNICAST)
         and not address.is_multicast
         and not address.is_reserved
         and not any(address in network for network in _NOT_PUBLIC)

@@ -28,6 +28,8 @@ from worker.doctor.findings import Severity
         ("FLEET_WATCH_MINUTES", "x", "FLEET_WATCH_MINUTES is 'x'", "write a number of minutes"),
         ("FLEET_WATCH", "music", "FLEET_WATCH names 'music'", "absolute paths"),
         ("FLEET_WEB", "0.0.0.0:8310", "which others can reach", "set a password"),
+        ("FLEET_WEB_TRUSTED_PROXIES", "caddy", "FLEET_WEB_TRUSTED_PROXIES is 'caddy'", "addresses"),
+        ("FLEET_WEB_TRUSTED_PROXIES", "10.0.0.1/8", "has host bits set", "such as 127.0.0.1"),
     ],
 )
 def test_a_setting_with_a_fault_is_named_with_what_to_write(

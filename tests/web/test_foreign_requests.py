@@ -35,7 +35,24 @@ def is_failed(job: Job) -> bool:
     return job.id in dispatch.queue("maintenance").failed_job_registry.get_job_ids()
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:9999", "null", ""])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "http://127.0.0.1:9999",
+        "https://127.0.0.1:8310",
+        "http://127.0.0.1:8310/",
+        "http://127.0.0.1:8310@evil.example",
+        "ftp://127.0.0.1:8310",
+        "//127.0.0.1:8310",
+        "http://[",
+        "http://[::1",
+        "http://[zz]:8310",
+        "http://\xff",
+        "null",
+        "",
+    ],
+)
 def test_nothing_is_changed_for_another_origin(page: FlaskClient, origin: str) -> None:
     paths = changes(page)
     assert len(paths) > 8
@@ -82,6 +99,39 @@ def test_a_name_that_a_stranger_turned_to_this_machine_is_refused(page: FlaskCli
         answer = page.get("/", headers={"Host": host})
         assert answer.status_code == 421
         assert "Homogenic" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "x" * 64,
+        f"{'x' * 63}." * 5,
+        "a" * 10_000,
+        "[",
+        "[]",
+        "[::1",
+        "a..b",
+        ".a",
+        "\xe9.example",
+        "127.0.0.1:port",
+        "127.0.0.1:123456",
+        "a b",
+        "user@127.0.0.1",
+        "127.0.0.1/x",
+    ],
+)
+def test_what_names_no_host_is_a_bad_request(page: FlaskClient, host: str) -> None:
+    for method in (page.get, page.post):
+        answer = method("/", headers={"Host": host})
+        assert answer.status_code == 400
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("sender", ["192.0.2.1", "fec0::1", "fe80::1%eth0", "100.64.0.1", "::"])
+def test_without_a_password_only_this_machine_is_served(page: FlaskClient, sender: str) -> None:
+    assert page.get("/", environ_base={"REMOTE_ADDR": sender}).status_code == 403
+    for own in ("127.0.0.2", "::1", "::ffff:127.0.0.1", "::1%lo"):
+        assert page.get("/", environ_base={"REMOTE_ADDR": own}).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["localhost:8310", "127.0.0.1:8310", "[::1]:8310"])

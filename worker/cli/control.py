@@ -47,6 +47,8 @@ def up(foreground: bool) -> None:
     page = web_address.running()
     if page is not None:
         say(f"Web UI: {page.url}" if page.url else f"Its page waits: {page.fault}")
+        if page.url and not web_address.password():
+            say(web_address.OPEN_TO_USERS)
     if not started and _is_outdated():
         say("It runs by an earlier queues.toml: `fleet reload` applies the present one.")
 

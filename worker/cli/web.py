@@ -28,8 +28,8 @@ def web(listen: str | None, where: bool) -> None:
 
     It shows albums, artists, tracks, a map, scans, queues, health, and rq-dashboard. It is a
     program of the fleet and listens at FLEET_WEB. With --listen, or when the fleet is down, this
-    command serves it until Ctrl-C. An address that other machines can reach demands
-    FLEET_WEB_PASSWORD.
+    command serves it until Ctrl-C. Without FLEET_WEB_PASSWORD every user of this machine has
+    access; an address that other machines can reach demands it.
     """
     page = None if listen else web_address.running()
     if page is None and where:
@@ -44,6 +44,8 @@ def web(listen: str | None, where: bool) -> None:
         _serve(address)
     elif page.url:
         print_line(page.url)
+        if not where and not web_address.password():
+            say(web_address.OPEN_TO_USERS)
     else:
         raise BadInputError(page.fault)
 

@@ -1,6 +1,5 @@
 """Checks of Redis or Valkey: that it answers, keeps its data, and is closed to strangers."""
 
-import ipaddress
 import socket
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import redis
 from worker import dispatch
 from worker.doctor.findings import Check, Finding, Fix, Severity
 from worker.redis.address import is_embedded, shown_url
+from worker.supervisor import web_address
 
 MOST_SKEW = 10.0
 """Seconds by which this machine's time may differ from that of Redis: leases and ages use both."""
@@ -136,11 +136,10 @@ def _config(connection: redis.Redis, name: str) -> str:
 
 def _is_loopback(host: str) -> bool:
     """Whether the host is this machine. Raises OSError for a name that is not known."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
+    if web_address.plain_address(host):
+        return web_address.is_loopback(host)
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return all(web_address.is_loopback(str(address[0])) for *_, address in found)
 
 
 def _time() -> Finding:

@@ -16,7 +16,26 @@ STATE_FILE = StateFile("web")
 _OFF = "off"
 _HOST = re.compile(r"[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\]")
 _MOST = 65_535
-_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def plain_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a text is: without a zone, and an IPv4 one that is written as IPv6 as IPv4.
+
+    None when it is none.
+    """
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it. A name other than localhost counts as open."""
+    address = plain_address(host)
+    return host == "localhost" if address is None else address.is_loopback
 
 
 class WebAddress(NamedTuple):
@@ -27,11 +46,8 @@ class WebAddress(NamedTuple):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach it. A name other than localhost counts as open."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
 
     @property
     def text(self) -> str:
@@ -41,7 +57,9 @@ class WebAddress(NamedTuple):
     @property
     def url(self) -> str:
         """Where a browser finds it."""
-        host = socket.gethostname() if self.host in _ANYWHERE else self.host
+        address = plain_address(self.host)
+        is_anywhere = address is not None and address.is_unspecified
+        host = socket.gethostname() if is_anywhere else self.host
         return f"http://{self._in_url(host)}:{self.port}/"
 
     @staticmethod
@@ -62,15 +80,28 @@ class Page(NamedTuple):
 def configured() -> WebAddress | None:
     """The address of FLEET_WEB; None when the web UI is off.
 
-    Raises BadInputError for what is no address, and for one that others can reach when there is no
-    password.
+    Raises BadInputError for what is no address, for one that others can reach when there is no
+    password, and for proxies that are none.
     """
+    trusted_proxies()
     text = settings.value("FLEET_WEB")
     if text == _OFF:
         return None
     address = parsed(text)
     refuse_open(address)
     return address
+
+
+def trusted_proxies() -> tuple[Network, ...]:
+    """The proxies that are believed: FLEET_WEB_TRUSTED_PROXIES. Raises BadInputError."""
+    given = os.environ.get("FLEET_WEB_TRUSTED_PROXIES", "")
+    try:
+        return tuple(ipaddress.ip_network(each) for each in given.replace(",", " ").split())
+    except ValueError as error:
+        raise BadInputError(
+            f"FLEET_WEB_TRUSTED_PROXIES is {given!r}: {error} — "
+            "write addresses or networks, such as 127.0.0.1, 10.0.0.0/8"
+        ) from error
 
 
 def default() -> WebAddress:
@@ -103,6 +134,13 @@ def refuse_open(address: WebAddress) -> None:
 def password() -> str:
     """FLEET_WEB_PASSWORD; empty when there is none."""
     return os.environ.get("FLEET_WEB_PASSWORD", "")
+
+
+OPEN_TO_USERS = (
+    "Every user of this machine has access to the web UI; with FLEET_WEB_PASSWORD it asks for a "
+    "password."
+)
+"""What whoever runs it without a password has to know."""
 
 
 def published() -> Page | None:
