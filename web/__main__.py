@@ -28,7 +28,7 @@ from worker import dispatch
 from worker.cli.fleet import explained
 from worker.cli.output import print_error
 from worker.errors import BadInputError, TopologyError, WorkerError
-from worker.host.lifeline import die_with_supervisord
+from worker.host.lifeline import SUPERVISED, die_with_supervisord
 from worker.host.locks import open_migrated
 from worker.host.log import log_to_stderr
 from worker.supervisor import web_address
@@ -233,6 +233,7 @@ def _listen(address: WebAddress) -> socket.socket:
 
 @click.command()
 @click.option("--listen", metavar="HOST:PORT", help="Instead of what FLEET_WEB says.")
+@click.option(SUPERVISED, is_flag=True, expose_value=False, help="End with supervisord.")
 def main(listen: str | None) -> None:
     """Serve the web UI until SIGTERM."""
     try:

@@ -1,5 +1,7 @@
 """Bad input to any command gets one line with a remedy and the right exit code."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from db.models import database
 from db.sql.connection import close_database, open_database
 from db.sql.schema import migrate
-from tests.fleet.conftest import FleetCommand, new_fleet
+from tests.fleet.conftest import REPOSITORY, FleetCommand, new_fleet
 from worker.errors import ExitCode
 
 UNREACHABLE = {"FLEET_REDIS_URL": "redis://:secret@localhost:1"}
@@ -115,3 +117,17 @@ def test_an_argument_without_a_name(fleet: FleetCommand) -> None:
 
 def test_a_data_folder_that_cannot_be(fleet: FleetCommand) -> None:
     refused(fleet, "up", code=ExitCode.FILES, says="/dev/null", FLEET_DATA_DIR="/dev/null/data")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("config check", ExitCode.OK), ("queue", ExitCode.USAGE), ("logs nope", ExitCode.BAD_INPUT)],
+)
+def test_closed_standard_streams_change_no_end(
+    fleet: FleetCommand, command: str, code: ExitCode
+) -> None:
+    line = f'exec "{sys.executable}" -m worker.cli {command} <&- >&- 2>&-'
+    ended = subprocess.run(
+        ["/bin/sh", "-c", line], env=fleet.environment, cwd=REPOSITORY, check=False
+    )
+    assert ended.returncode == code

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from worker.host.lifeline import SUPERVISED, is_supervisord
 from worker.supervisor.shutdown import wait_for
 
 REPOSITORY = Path(__file__).parents[2]
@@ -41,19 +42,26 @@ def test_a_child_whose_parent_is_gone_already_ends_at_once() -> None:
     assert result.returncode == -signal.SIGKILL
 
 
-def test_a_program_started_by_hand_goes_on() -> None:
-    code = "from worker.host.lifeline import die_with_supervisord as d; d(); print('on')"
-    own = {name: value for name, value in os.environ.items() if name != "SUPERVISOR_ENABLED"}
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, env=own, capture_output=True, check=True
-    )
+PROGRAM = "from worker.host.lifeline import die_with_supervisord as d; d(); print('on')"
+
+
+def test_a_program_started_by_hand_goes_on_below_any_supervisord() -> None:
+    below = os.environ | {"SUPERVISOR_ENABLED": "1", "SUPERVISOR_PROCESS_NAME": "shell"}
+    command = [sys.executable, "-c", PROGRAM]
+    result = subprocess.run(command, cwd=REPOSITORY, env=below, capture_output=True, check=True)
     assert result.stdout == b"on\n"
 
 
 def test_a_program_whose_supervisord_is_gone_already_ends_at_once() -> None:
-    code = "from worker.host.lifeline import die_with_supervisord as d; d(); print('on')"
-    own = os.environ | {"SUPERVISOR_ENABLED": "1"}
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, env=own, capture_output=True, check=False
-    )
+    command = [sys.executable, "-c", PROGRAM, SUPERVISED]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False)
     assert (result.returncode, result.stdout) == (-signal.SIGTERM, b"")
+
+
+def test_what_is_only_called_with_the_name_of_supervisord_is_none() -> None:
+    command = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
+    with subprocess.Popen([*command, "a/supervisord.conf"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert not is_supervisord(process.pid)
+        process.kill()

@@ -66,8 +66,8 @@ def test_each_process_is_a_group_of_its_own_and_consumes_its_queues_in_order(rea
     names = ["both-1", "both-2", "one-1", "recovery", "redis", "scheduler", "web"]
     assert sorted(commands) == names
     assert sorted(group.name for group in options.process_group_configs) == names
-    assert commands["both-2"].endswith(" -m worker.process both 2 --queues b,a")
-    assert commands["one-1"].endswith(" -m worker.process one 1 --queues a")
+    assert commands["both-2"].endswith(" -m worker.process both 2 --queues b,a --supervised")
+    assert commands["one-1"].endswith(" -m worker.process one 1 --queues a --supervised")
 
 
 def test_a_program_has_as_many_processes_as_are_asked_for(read: Read) -> None:

@@ -5,6 +5,8 @@ only when it is called, so it may import what it likes. It writes results to std
 stderr, lets every `WorkerError` pass, and ends with a code by `context.exit(ExitCode.…)`.
 """
 
+import os
+import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
@@ -175,6 +177,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     An error is one line on stderr: `fleet: what is wrong — what to do`.
     """
+    _open_streams()
     try:
         code = fleet.main(arguments, prog_name="fleet", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -192,3 +195,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say("fleet: interrupted")
         return ExitCode.INTERRUPTED
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _open_streams() -> None:
+    """Have a standard stream that the caller closed lead nowhere.
+
+    Else the next file that is opened gets its number, and what is printed is written into that.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115  # for as long as this process lives

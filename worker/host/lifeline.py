@@ -10,7 +10,14 @@ import signal
 import sys
 from pathlib import Path
 
+SUPERVISED = "--supervised"
+"""The argument of a command line in supervisord.conf. The environment does not say it: whatever is
+started in a shell below some supervisord inherits that.
+"""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_NAMES = {b"supervisord", b"supervisord.py", b"supervisor.supervisord"}
+_PROGRAM_WORDS = 4
+"""python -u -m supervisor.supervisord"""
 
 
 def die_with_parent(signal_number: int, parent: int) -> None:
@@ -31,7 +38,7 @@ def die_with_parent(signal_number: int, parent: int) -> None:
 
 def die_with_supervisord(signal_number: int = signal.SIGTERM) -> None:
     """Have a program that supervisord started end with it; one started by hand just goes on."""
-    if "SUPERVISOR_ENABLED" not in os.environ or sys.platform != "linux":
+    if SUPERVISED not in sys.argv or sys.platform != "linux":
         return
     parent = os.getppid()
     die_with_parent(signal_number, parent)
@@ -41,8 +48,10 @@ def die_with_supervisord(signal_number: int = signal.SIGTERM) -> None:
 
 
 def is_supervisord(pid: int) -> bool:
-    """Whether this process is a supervisord, by its command line."""
+    """Whether this process is a supervisord, by what its command line runs."""
     try:
-        return b"supervisord" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
+    # The program itself, or what an interpreter runs: a later word is only an argument.
+    return any(word.rpartition(b"/")[2] in _NAMES for word in words[:_PROGRAM_WORDS])

@@ -6,7 +6,6 @@ processes take part.
 """
 
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from rq import get_current_job
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
@@ -28,7 +28,7 @@ from worker.supervisor.plan import Change, own_text
 from worker.supervisor.rollout import apply
 from worker.supervisor.rpc import ProcessInfo, processes
 from worker.topology import Program, Topology, load
-from worker.topology.slots import program_of, registered_name
+from worker.topology.slots import process_name_of, program_of, registered_name
 
 PATIENCE = 30.0
 """Seconds that the first job of a program must have waited before it gets a process."""
@@ -229,8 +229,9 @@ def _begun(names: Iterable[str]) -> dict[str, float]:
 
 
 def _own_program() -> str:
-    """The program in whose process this runs: it cannot stop itself. Empty outside the fleet."""
-    return program_of(os.environ.get("SUPERVISOR_PROCESS_NAME", ""))
+    """The program in whose process this job runs: it cannot stop itself. Empty outside of one."""
+    job = get_current_job()
+    return program_of(process_name_of(job.worker_name or "")) if job is not None else ""
 
 
 def _available() -> float:

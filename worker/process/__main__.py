@@ -21,7 +21,7 @@ from db.errors import DatabaseError
 from db.sql.connection import close_database
 from worker import dispatch
 from worker.errors import TopologyError, WorkerError
-from worker.host.lifeline import die_with_supervisord
+from worker.host.lifeline import SUPERVISED, die_with_supervisord
 from worker.host.locks import hold_slot, open_migrated
 from worker.host.log import log_to_stderr
 from worker.process.fleet_job import log
@@ -38,6 +38,7 @@ _REDIS_STARTS = 60.0
 @click.argument("program")
 @click.argument("number", type=int)
 @click.option("--queues", required=True, help="The program's queues, in order of priority.")
+@click.option(SUPERVISED, is_flag=True, expose_value=False, help="End with supervisord.")
 def main(program: str, number: int, queues: str) -> None:
     """Run one worker slot of a program until SIGTERM."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the worker listens to it

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from db import settings
+from worker.host.lifeline import SUPERVISED
 from worker.supervisor.instance import Instance
 from worker.topology import Slot, Topology
 
@@ -178,7 +179,7 @@ def _recovery(instance: Instance) -> _Settings:
 
 def _process(instance: Instance, module: str, priority: int, stop: int) -> _Settings:
     return {
-        "command": f'"{instance.python}" -m {module}',
+        "command": f'"{instance.python}" -m {module} {SUPERVISED}',
         "directory": instance.folder,
         "umask": "077",
         "priority": priority,
@@ -214,7 +215,7 @@ def _schedules_digest(topology: Topology) -> str:
 
 
 _SECTION = re.compile(r"^\[(?:(?:program|eventlistener):)?(.+)\]\n((?:.+\n)*)", re.MULTILINE)
-_COMMAND = re.compile(r"^command = .* --queues (\S+)$", re.MULTILINE)
+_COMMAND = re.compile(r"^command = .* --queues (\S+)", re.MULTILINE)
 _VARIABLE = re.compile(r'(\w+)="([^"]*)"')
 
 

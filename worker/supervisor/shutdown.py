@@ -29,13 +29,25 @@ class Member(NamedTuple):
 
 
 def members() -> list[Member]:
-    """Every living process of this data folder's fleet, supervisord aside."""
-    url = f"unix://{socket_file()}".encode()
+    """Every living process of this data folder's fleet, supervisord aside.
+
+    supervisord gives them all its URL. A shell below it has that too: whoever calls this, and what
+    that was started from, is none.
+    """
+    url, callers = f"unix://{socket_file()}".encode(), set(_callers())
     return [
         Member(pid, parent, environment.get(b"SUPERVISOR_PROCESS_NAME", b"").decode())
         for pid, parent, environment in _own_processes()
-        if environment.get(b"SUPERVISOR_SERVER_URL") == url and pid != os.getpid()
+        if environment.get(b"SUPERVISOR_SERVER_URL") == url and pid not in callers
     ]
+
+
+def _callers() -> Iterator[int]:
+    """This process, and those above it."""
+    pid = os.getpid()
+    while pid > 1:
+        yield pid
+        _, pid = _state_and_parent(pid)
 
 
 def end(pids: Iterable[int], patience: float) -> None:
