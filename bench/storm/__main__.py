@@ -167,7 +167,9 @@ class _Storm:
                 self._change_weather()
             self._kill()
             time.sleep(_POLL_SECONDS)
-        scan.wait()
+        while scan.poll() is None:
+            _poll(self._recoveries, self._connection)
+            time.sleep(_POLL_SECONDS)
 
     @property
     def _name(self) -> str:

@@ -17,6 +17,7 @@ from db.models import (
     Image,
     Kind,
     LedgerRow,
+    LibraryIdentity,
     MaintenanceRun,
     Problem,
     Scan,
@@ -46,7 +47,15 @@ _ENTITIES: dict[str, type[Table]] = {
     EntityType.ARTIST: Artist,
     EntityType.FILE: Problem,
 }
-_OF_THE_WORK = {Scan, ScanChunk, MaintenanceRun, ScheduleTime, HealthReport, AudioFeatures}
+_OF_THE_WORK = {
+    Scan,
+    ScanChunk,
+    MaintenanceRun,
+    ScheduleTime,
+    HealthReport,
+    LibraryIdentity,
+    AudioFeatures,
+}
 _ATTEMPTS = {"attempt", "lease_attempt"}
 """Columns that count attempts, which the storm is to make more of."""
 
