@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
@@ -74,8 +75,23 @@ def serve(address: WebAddress, *, supervised: bool) -> None:
     _run(listener, address._replace(port=listener.getsockname()[1]), supervised)
 
 
+class _Request(HTTPRequestParser):
+    """A request; what is no URL in it is a bad request, and not a fault of the server."""
+
+    path = ""
+    """Asked for even of a request that names none."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:
+            raise ParsingError(str(error)) from error
+
+
 class _Connection(HTTPChannel):
     """A connection that has a deadline whenever the other side has to do something."""
+
+    parser_class = _Request
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         self.began: float | None = time.monotonic()

@@ -1,6 +1,7 @@
 """What connections and requests do to the server, which no browser would open or send."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -8,10 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.fleet.conftest import REPOSITORY
 
@@ -23,7 +27,7 @@ BODY = BEGUN + b"Content-Length: 60000\r\n\r\npassword="
 class Server(NamedTuple):
     """The web UI as supervisord starts it, with a password, and where it listens."""
 
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[bytes]"
     host: str
     port: int
 
@@ -39,30 +43,37 @@ class Server(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def server(valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A web UI in a process of its own, for all tests of this module."""
+def server(
+    valkey: str, scanned: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A web UI with a library in a process of its own, for all tests of this module."""
+    data = tmp_path_factory.mktemp("data")
+    shutil.copytree(scanned, data, dirs_exist_ok=True)
     environment = {
         "PATH": os.environ["PATH"],
-        "FLEET_DATA_DIR": str(tmp_path_factory.mktemp("data")),
+        "FLEET_DATA_DIR": str(data),
         "FLEET_REDIS_URL": valkey,
         "FLEET_WEB": "127.0.0.1:0",
         "FLEET_WEB_PASSWORD": PASSWORD,
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "web"],
-        env=environment,
-        cwd=REPOSITORY,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    url = process.stderr.readline().split()[-1]
-    parts = urlsplit(url)
+    log = data / "web.log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "web"], env=environment, cwd=REPOSITORY, stderr=stderr
+        )
+    while "listening at" not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.05)
+    parts = urlsplit(log.read_text().split()[-1])
     assert parts.hostname
     assert parts.port
     yield Server(process, parts.hostname, parts.port)
     process.terminate()
-    assert "Traceback" not in process.communicate(timeout=10)[1]
+    process.wait(10)
+    faults = ("Traceback", "uncaptured", "unforeseen")
+    assert [
+        line for line in log.read_text().splitlines() if any(map(line.__contains__, faults))
+    ] == []
 
 
 def is_ended(connection: socket.socket) -> bool:
@@ -130,3 +141,191 @@ def test_a_connection_is_kept_for_the_next_request(server: Server) -> None:
             assert connection.getresponse().read()
             time.sleep(0.5)
         assert connection.sock is first
+
+
+NUMBERS = st.sampled_from(
+    ["1", "0", "-1", "01", "1.0", "1e9", "2147483648", "9" * 30, "%00", "%F0%9F%8E%B5", "\xb2", "x"]
+)
+TEXTS = st.one_of(
+    NUMBERS,
+    st.text(max_size=30).map(lambda text: quote(text, errors="surrogatepass")),
+    st.sampled_from(["", "%", "%ff", "%zz", "..", "%2e%2e%2f", "[", "%0d%0aX:y", "a" * 3000]),
+)
+PATHS = [
+    "/",
+    "/albums/{}",
+    "/albums/{}.json",
+    "/artists",
+    "/artists/{}",
+    "/artists/{}.json",
+    "/clusters/{}",
+    "/clusters/{}.m3u8",
+    "/health",
+    "/healthz",
+    "/images/{}/{}.jpg",
+    "/images/{}/original",
+    "/login",
+    "/maintenance",
+    "/map",
+    "/map/points",
+    "/metrics",
+    "/path",
+    "/path.m3u8",
+    "/problems",
+    "/queues",
+    "/queues/{}/{}",
+    "/queues/table",
+    "/rq/",
+    "/rq/{}/",
+    "/rq/0/data/job/{}.json",
+    "/rq/0/data/jobs/insert/{}/{}/{}/{}.json",
+    "/rq/0/data/queues.json",
+    "/rq/0/data/workers.json",
+    "/rq/0/view/job/{}",
+    "/rq/0/view/jobs/insert/{}/{}/{}/{}",
+    "/rq/favicon.ico",
+    "/rq/job/{}/delete",
+    "/rq/job/{}/requeue",
+    "/rq/queue/{}/{}/empty",
+    "/rq/queue/{}/compact",
+    "/rq/queue/insert/compact",
+    "/rq/requeue/{}",
+    "/rq/static/{}",
+    "/scans",
+    "/search",
+    "/search/suggestions",
+    "/static/{}",
+    "/static/style.css",
+    "/tracks/{}",
+    "/tracks/{}.json",
+    "/tracks/{}.m3u8",
+    "/upkeep",
+    "/{}",
+    "//{}/{}",
+    "*",
+    "http://[{}",
+]
+FIELDS = [
+    "q",
+    "art",
+    "genre",
+    "year",
+    "sort",
+    "all",
+    "page",
+    "from",
+    "to",
+    "count",
+    "bpm",
+    "key",
+    "album",
+    "next",
+    "password",
+    "root",
+    "v",
+]
+HEADERS: dict[str, list[str]] = {
+    "Host": [
+        "127.0.0.1",
+        "localhost:1",
+        "",
+        "[::1]",
+        "[:::]",
+        "[",
+        "a..b",
+        "x" * 300,
+        "\xff",
+        "a b",
+    ],
+    "Origin": ["http://127.0.0.1", "https://127.0.0.1", "null", "http://[", "http://[::1", "\xff"],
+    "Cookie": ["a", "a=b;" * 900, "=;=", "musicfleet=\xff", 'a="\\', "\x01=\x02"],
+    "Range": ["bytes=0-", "bytes=-1", "bytes=9-1", "bytes=a-b", "bytes=" + "0-1," * 500, "x=1-"],
+    "Content-Length": ["0", "-1", "1e3", "99999999999", "", "+1", "1, 1", "\xb2"],
+    "Transfer-Encoding": ["chunked", "gzip", "chunked, chunked", "x"],
+    "Content-Type": ["application/json", "multipart/form-data", "multipart/form-data; boundary=x"],
+    "X-Forwarded-For": ["1.2.3.4", "," * 2000, "[", "\xff", "unknown"],
+    "X-Forwarded-Proto": ["https", "ftp", "", "https,http"],
+    "X-Forwarded-Host": ["evil.example", "[", ""],
+    "Accept": ["*/*", "text/html;q=x", ";;;", "\xff", "text/html," * 500],
+    "Authorization": ["Basic", "Basic !", "Basic /w==", "Basic Og==", "Bearer x", "\xff"],
+    "If-None-Match": ['"', "*", 'W/"x', "\xff"],
+    "If-Modified-Since": ["yesterday", "Mon, 99 Jan 0000 00:00:00 GMT", "-1"],
+    "Sec-Fetch-Site": ["cross-site", "none", "\xff"],
+    "Expect": ["100-continue", "x"],
+    "Connection": ["close", "keep-alive, x", "upgrade"],
+    "User-Agent": ["\x00", "x" * 9000],
+}
+
+
+MORE = {"Transfer-Encoding", "Expect"}
+
+
+class Asked(NamedTuple):
+    """A request as a program may write it."""
+
+    start: bytes
+    rest: bytes
+    path: str
+    is_whole: bool
+    """Whether the server has no reason to wait for more of it."""
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Asked:
+    """Requests of which some part is odd."""
+    path = draw(st.sampled_from(PATHS))
+    path = path.format(*(draw(TEXTS) for _ in range(path.count("{}"))))
+    query = draw(st.lists(st.tuples(st.sampled_from(FIELDS), TEXTS), max_size=4))
+    target = path + ("?" + "&".join(map("=".join, query)) if query else "")
+    method = draw(st.sampled_from(["GET", "GET", "GET", "POST", "POST", "HEAD", "OPTIONS", "PUT"]))
+    form = draw(st.lists(st.tuples(st.sampled_from(FIELDS), TEXTS), max_size=3))
+    body = "&".join(map("=".join, form)).encode("latin-1")
+    if draw(st.integers(0, 9)) == 0:
+        body = draw(st.binary(max_size=60))
+    headers = {
+        "Host": "127.0.0.1",
+        "Origin": "http://127.0.0.1",
+        "Content-Length": str(len(body)),
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Connection": "close",
+    }
+    for name in draw(st.lists(st.sampled_from(list(HEADERS)), max_size=2)):
+        headers[name] = draw(st.sampled_from(HEADERS[name]))
+    is_whole = headers["Content-Length"] == str(len(body)) and not headers.keys() & MORE
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    start = f"{method} {target} HTTP/1.1\r\n".encode("latin-1")
+    return Asked(start, f"{lines}\r\n".encode("latin-1") + body, path, is_whole)
+
+
+def logged_in(server: Server) -> bytes:
+    """The cookie of a browser that has logged in."""
+    with closing(HTTPConnection(server.host, server.port, timeout=5)) as connection:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        origin = {"Origin": f"http://{server.host}:{server.port}"}
+        connection.request("POST", "/login", f"password={quote(PASSWORD)}", form | origin)
+        cookies = connection.getresponse().headers.get_all("Set-Cookie") or []
+    return "; ".join(each.partition(";")[0] for each in cookies).encode()
+
+
+@pytest.mark.parametrize("is_in", [True, False], ids=["logged in", "stranger"])
+def test_no_request_ends_in_a_fault_or_blocks_what_comes_after(server: Server, is_in: bool) -> None:
+    cookie = b"Cookie: " + logged_in(server) + b"\r\n" if is_in else b""
+
+    @settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "150")), derandomize=True)
+    @given(requests())
+    def ask(request: Asked) -> None:
+        with server.connect() as connection:
+            connection.sendall(request.start + cookie + request.rest)
+            connection.settimeout(10 if request.is_whole else 0.2)
+            try:
+                answer = connection.recv(12)
+            except TimeoutError:
+                assert not request.is_whole, request
+                return
+        assert answer or not request.is_whole, request
+        status = int(answer[9:12] or 400)
+        assert status < 500 or status == 501 or (status, request.path) == (503, "/healthz"), request
+
+    ask()
+    assert server.process.poll() is None
+    assert [server.status() for _ in range(20)] == [200] * 20
