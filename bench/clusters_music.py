@@ -88,7 +88,7 @@ def _plain(rows: Rows, count: int, seed: int) -> Labels:
 def _name(music: Sequence[Piece]) -> None:
     """Print the clusters of a library of this music, with who made what is in them."""
     with tempfile.TemporaryDirectory(prefix="musicfleet-bench-") as place:
-        open_database(f"sqlite:///{place}/music.db")
+        open_database(f"sqlite:///{place}/music.db", create=True)
         migrate()
         with transaction():
             for number, piece in enumerate(music, 1):

@@ -2,6 +2,7 @@
 
 DatabaseError
 ├── DatabaseUnreachableError
+├── DatabaseGoneError
 ├── BadDatabaseUrlError
 ├── NewerDatabaseError
 ├── OldDatabaseError
@@ -20,6 +21,10 @@ class DatabaseError(Exception):
 
 class DatabaseUnreachableError(DatabaseError):
     """The database does not open or answer."""
+
+
+class DatabaseGoneError(DatabaseError):
+    """The SQLite file is not there, or another is in its place."""
 
 
 class BadDatabaseUrlError(DatabaseError):

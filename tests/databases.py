@@ -45,7 +45,7 @@ def _migrated() -> Path:
     folder = tempfile.mkdtemp(prefix="mfdb", dir="/tmp")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = Path(folder, "library.db")
-    open_database(f"sqlite:///{path}")
+    open_database(f"sqlite:///{path}", create=True)
     migrate()
     close_database()
     return path

@@ -13,9 +13,10 @@ from rq import Queue
 
 from db import settings
 from db.models import LibraryIdentity
-from db.settings.identity import remember
+from db.settings.identity import identity, remember
 from db.sql.connection import close_database, open_database
-from db.sql.schema import library_id
+from db.sql.schema import ensure_library_id
+from tests.databases import open_sqlite
 from worker import dispatch
 from worker.errors import ForeignRedisError
 from worker.process.fleet_worker import FleetWorker
@@ -30,7 +31,7 @@ CLEANUP = "maintenance.cleanup_expired_tasks"
 def own(queues: redis.Redis, database: str) -> redis.Redis:
     """A Redis that the fleet of the open database has claimed."""
     settings.prepare_data_dir()
-    remember(library_id())
+    remember(ensure_library_id(""))
     claim(queues, NAMES)
     return queues
 
@@ -40,14 +41,14 @@ def another(own: redis.Redis) -> Iterator[redis.Redis]:
     """The Redis of another library: this one's database was made after it was claimed."""
     leave_seat(own)
     LibraryIdentity.update(library="f" * 32).execute()
-    remember(library_id())
+    remember(ensure_library_id(""))
     yield own
     dispatch.connection.cache_clear()
 
 
 def test_a_fleet_may_claim_its_redis_again_and_again(own: redis.Redis) -> None:
     claim(own, NAMES)
-    assert own.get(LIBRARY).startswith(library_id().encode())  # type: ignore[union-attr]
+    assert own.get(LIBRARY).startswith(identity().library.encode())  # type: ignore[union-attr]
 
 
 def test_another_library_is_refused_with_both_names_and_a_remedy(another: redis.Redis) -> None:
@@ -88,16 +89,14 @@ def test_a_redis_that_was_wiped_is_claimed_again_by_the_next_worker(
     if left:
         own.lpush(LIBRARY, left)
     worker.work(burst=True, logging_level="ERROR")
-    assert own.get(LIBRARY).startswith(library_id().encode())  # type: ignore[union-attr]
+    assert own.get(LIBRARY).startswith(identity().library.encode())  # type: ignore[union-attr]
 
 
 def test_a_copy_of_the_database_is_refused_while_the_fleet_of_the_original_runs(
     queues: redis.Redis, data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from tests.databases import open_sqlite  # noqa: PLC0415
-
     open_sqlite()
-    remember(library_id())
+    remember(ensure_library_id(""))
     claim(queues, NAMES)
     close_database()
     shutil.copytree(data_dir, tmp_path / "copy")
@@ -114,7 +113,7 @@ def test_a_queue_with_jobs_of_another_program_is_refused_and_left_as_it_is(
     queues: redis.Redis, database: str
 ) -> None:
     settings.prepare_data_dir()
-    remember(library_id())
+    remember(ensure_library_id(""))
     theirs = Queue("maintenance", connection=queues).enqueue("shop.orders.send", 1)  # pickled
     with pytest.raises(ForeignRedisError, match=r"the queue maintenance .*shop\.orders\.send"):
         claim(queues, NAMES)
@@ -126,7 +125,7 @@ def test_a_worker_of_another_program_on_a_queue_of_ours_is_refused(
     queues: redis.Redis, database: str
 ) -> None:
     settings.prepare_data_dir()
-    remember(library_id())
+    remember(ensure_library_id(""))
     queues.sadd("rq:workers:maintenance", "rq:worker:shop")
     queues.hset("rq:worker:shop", "birth", "2026-01-01T00:00:00Z")
     with pytest.raises(ForeignRedisError, match="the worker shop of another program"):
@@ -137,7 +136,7 @@ def test_jobs_of_an_earlier_musicfleet_are_no_strangers(queues: redis.Redis, dat
     settings.prepare_data_dir()
     dispatch.enqueue(CLEANUP)
     queues.rpush("rq:queue:maintenance", "of no job")
-    remember(library_id())
+    remember(ensure_library_id(""))
     claim(queues, NAMES)
 
 

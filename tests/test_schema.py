@@ -77,13 +77,13 @@ def test_a_database_of_a_newer_musicfleet_is_refused_and_left_alone(database: st
 
 
 def test_a_database_without_tables_is_refused_by_workers(data_dir: object) -> None:
-    open_database()
+    open_database(create=True)
     with pytest.raises(OldDatabaseError, match="fleet up"):
         check_schema()
 
 
 def test_a_full_disk_is_named_and_undoes_the_whole_transaction(data_dir: object) -> None:
-    open_database()
+    open_database(create=True)
     migrate()
     (pages,) = connection.execute_sql("PRAGMA page_count").fetchone()
     connection.execute_sql(f"PRAGMA max_page_count = {pages + 2}")

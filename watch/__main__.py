@@ -15,7 +15,7 @@ from worker.cli.fleet import explained
 from worker.cli.output import print_error
 from worker.errors import ExitCode, TopologyError
 from worker.host.lifeline import die_with_supervisord
-from worker.host.locks import hold_slot, open_migrated
+from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
 from worker.redis.connection import connect
 from worker.supervisor import watch_state
@@ -36,10 +36,10 @@ def main() -> None:
     log.setLevel(logging.INFO)
     try:
         settings.prepare_data_dir()
-        connect(wait=60).close()  # Valkey may be starting beside this
-        open_migrated()
-        close_database()
         with hold_slot("watch", 1):
+            connect(wait=60).close()  # Valkey may be starting beside this
+            open_library()
+            close_database()
             _watch()
     except Exception as error:
         failure = explained(error)

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -30,7 +31,7 @@ from worker.cli.fleet import explained
 from worker.cli.output import print_error
 from worker.errors import BadInputError, TopologyError, WorkerError
 from worker.host.lifeline import SUPERVISED, die_with_supervisord
-from worker.host.locks import open_migrated
+from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
 from worker.supervisor import web_address
 from worker.supervisor.web_address import WebAddress
@@ -69,10 +70,11 @@ def serve(address: WebAddress, *, supervised: bool) -> None:
     log_to_stderr()
     log.setLevel(logging.INFO)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    listener = _wait_for_port(address) if supervised else _listen(address)
-    open_migrated()
-    close_database()
-    _run(listener, address._replace(port=listener.getsockname()[1]), supervised)
+    with hold_slot("web", 1) if supervised else nullcontext():
+        listener = _wait_for_port(address) if supervised else _listen(address)
+        open_library()
+        close_database()
+        _run(listener, address._replace(port=listener.getsockname()[1]), supervised)
 
 
 class _Request(HTTPRequestParser):

@@ -101,7 +101,7 @@ def _workers() -> Iterator[None]:
     started = [_start("worker.redis.valkey")]
     try:
         connect(wait=30).close()
-        open_database()
+        open_database(create=True)
         migrate()
         queue = dispatch.topology().route(_ENRICH).name
         for number in range(1, WORKERS + 1):

@@ -86,7 +86,7 @@ def _copy_sqlite(target: Path) -> None:
     """In one step: SQLite reads one state of the file for all of it, and writers go on."""
     os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
     with (
-        closing(sqlite3.connect(database.database)) as source,
+        closing(sqlite3.connect(database.database, uri=True)) as source,
         closing(sqlite3.connect(target)) as copy,
     ):
         source.backup(copy)

@@ -3,13 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import peewee
 
 from db import settings
-from db.errors import BadDatabaseUrlError, DatabaseFullError, DatabaseUnreachableError
+from db.errors import (
+    BadDatabaseUrlError,
+    DatabaseFullError,
+    DatabaseGoneError,
+    DatabaseUnreachableError,
+)
 from db.models import database
+from db.settings.identity import identity
 
 _SQLITE_PRAGMAS = {
     "journal_mode": "wal",
@@ -20,14 +26,39 @@ _SQLITE_PRAGMAS = {
 }
 
 
-def open_database(url: str | None = None) -> peewee.Database:
+class _LibraryFile(peewee.SqliteDatabase):
+    """An SQLite database whose file is there, and stays the same while the process lives.
+
+    SQLite itself would make an empty file where there is none, and write on into one that was
+    deleted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # A new file alone heeds it, before all else; on another it would wait for who is writing.
+        first = {} if path.stat().st_size else {"auto_vacuum": "incremental"}
+        uri = f"file:{quote(str(path))}?mode=rw"
+        super().__init__(uri, pragmas=first | _SQLITE_PRAGMAS, uri=True)
+        self.path = path
+        self._file = _number(path)
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        self.check_file()
+        return bool(super().connect(reuse_if_open))
+
+    def check_file(self) -> None:
+        if _number(self.path) != self._file:
+            raise _gone(self.path)
+
+
+def open_database(url: str | None = None, *, create: bool = False) -> peewee.Database:
     """Connect `db.models.database` to `url`, by default the one that the settings name.
 
-    Raises BadDatabaseUrlError or DatabaseUnreachableError.
+    Only with `create` is an SQLite file made where there is none. Raises BadDatabaseUrlError,
+    DatabaseGoneError or DatabaseUnreachableError.
     """
     url = url or settings.database_url()
     close_database()
-    opened = _for_url(url)
+    opened = _for_url(url, create)
     database.initialize(opened)
     try:
         opened.connect(reuse_if_open=True)
@@ -56,13 +87,27 @@ def is_sqlite() -> bool:
     return isinstance(database.obj, peewee.SqliteDatabase)
 
 
+def sqlite_file() -> Path | None:
+    """The file of the open database; None for PostgreSQL."""
+    return database.obj.path if isinstance(database.obj, _LibraryFile) else None
+
+
+def check_file() -> None:
+    """Raise DatabaseGoneError when the file that was opened is gone, or another is in its place."""
+    if isinstance(database.obj, _LibraryFile):
+        database.obj.check_file()
+
+
 @contextmanager
 def transaction() -> Iterator[None]:
     """A transaction that may write. Raises DatabaseFullError when there is no space for it.
 
+    And DatabaseGoneError before it begins.
+
     SQLite takes the write lock at its start, so that a reader never has to become a writer half
     way (which fails at once with "database is locked", whatever the busy timeout).
     """
+    check_file()
     mode = ("IMMEDIATE",) if is_sqlite() else ()
     try:
         with database.atomic(*mode):
@@ -83,14 +128,42 @@ def without_password(url: str) -> str:
     return url.replace(f":{parts.password}@", ":***@")
 
 
-def _for_url(url: str) -> peewee.Database:
+def _number(path: Path) -> tuple[int, int] | None:
+    """What distinguishes a file from another of its name; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _gone(path: Path) -> DatabaseGoneError:
+    if path.exists():
+        return DatabaseGoneError(
+            f"another file has taken the place of the database {path} — run `fleet up`, which "
+            "takes it, or put the earlier one back"
+        )
+    if identity().library:
+        return DatabaseGoneError(
+            f"the database {path} is gone — put it back (copies are in "
+            f"{settings.data_dir() / 'backups'}); else `fleet up` makes a new, empty one"
+        )
+    return DatabaseGoneError(
+        f"there is no database {path} — run `fleet up`, which makes it, or check FLEET_DATA_DIR "
+        "and FLEET_DATABASE_URL"
+    )
+
+
+def _for_url(url: str, create: bool) -> peewee.Database:
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
         path = Path(url.removeprefix("sqlite:///"))
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A new file alone heeds it, before all else; on another it would wait for who is writing.
-        first = {} if path.exists() else {"auto_vacuum": "incremental"}
-        return peewee.SqliteDatabase(str(path), pragmas=first | _SQLITE_PRAGMAS)
+        if create:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch()
+        if not path.exists():
+            raise _gone(path)
+        return _LibraryFile(path)
     if scheme in {"postgres", "postgresql"}:
         return peewee.PostgresqlDatabase(
             url, prefer_psycopg3=True, connect_timeout=10, application_name="musicfleet"

@@ -48,16 +48,21 @@ def migrate() -> list[str]:
         return _migrate()
 
 
-def library_id() -> str:
-    """The random name of the library in the open database; made when it is first asked for.
+def library_id() -> str | None:
+    """The random name of the library in the open database, or None.
 
     A copy has the name of its original, until somebody deletes the row.
     """
+    if not database.table_exists("library_identity"):
+        return None
     row = LibraryIdentity.get_or_none()
-    if row is None:
-        LibraryIdentity.insert(id=1, library=uuid4().hex).on_conflict_ignore().execute()
-        row = LibraryIdentity.get()
-    return str(row.library)
+    return str(row.library) if row else None
+
+
+def ensure_library_id(former: str) -> str:
+    """The name of the library; one that has none gets the `former` one, or a new one."""
+    LibraryIdentity.insert(id=1, library=former or uuid4().hex).on_conflict_ignore().execute()
+    return str(library_id())
 
 
 def _migrate() -> list[str]:

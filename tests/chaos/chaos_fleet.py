@@ -90,12 +90,12 @@ class ChaosFleet:
 
     def pid(self, process: str) -> int:
         """The process in a slot, such as covers-1 or recovery-1."""
-        return int((self.run_dir / "slots" / f"{process}.lock").read_text())
+        return int((self.run_dir / "slots" / f"{process}.lock").read_text().split()[0])
 
     @property
     def valkey(self) -> int:
         """The process of its Valkey."""
-        return int((self.run_dir / "redis.lock").read_text())
+        return int((self.run_dir / "redis.lock").read_text().split()[0])
 
     @property
     def supervisord(self) -> int:

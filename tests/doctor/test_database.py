@@ -19,7 +19,7 @@ def drop_index(table: str, columns: list[str]) -> None:
 
 
 def test_a_database_that_is_merely_behind_is_named_and_migrated(data_dir: Path) -> None:
-    open_database()
+    open_database(create=True)
     found = complaint("database")
     assert found.severity is Severity.ERROR
     assert "lacks the migration 001_initial" in found.says

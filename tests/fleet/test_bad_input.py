@@ -84,7 +84,7 @@ def test_a_database_that_is_not_there(fleet: FleetCommand, command: str) -> None
 @pytest.mark.parametrize("command", ["scan .", "status", "problems", "up"])
 def test_a_database_of_a_newer_version(fleet: FleetCommand, tmp_path: Path, command: str) -> None:
     url = f"sqlite:///{tmp_path}/library.db"
-    open_database(url)
+    open_database(url, create=True)
     migrate()
     database.execute_sql(
         "INSERT INTO migratehistory (name, migrated_at) VALUES ('999_future', '2030-01-01')"

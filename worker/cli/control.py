@@ -34,10 +34,12 @@ def up(foreground: bool) -> None:
 
     Checks queues.toml, migrates the database, starts supervisord with all programs, and waits until
     Redis answers and every worker is registered. When the fleet is up already, this starts only
-    those of its processes that are down. `fleet reload` applies an edited queues.toml.
+    those of its processes that are down; after an upgrade, or when the database was replaced, it
+    stops all, migrates the database and starts them again. `fleet reload` applies an edited
+    queues.toml.
     """
     if foreground:
-        control.run_in_foreground()
+        control.run_in_foreground(say)
     started = control.start(say)
     counts = Counter(each.program for each in control.processes())
     programs = ", ".join(

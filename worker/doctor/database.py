@@ -11,10 +11,12 @@ from peewee import CompositeKey, Field, ModelIndex
 from db import settings
 from db.errors import DatabaseError, OldDatabaseError
 from db.models import TABLES, Table, database
-from db.sql.connection import is_sqlite, open_database, transaction, without_password
+from db.sql.connection import open_database, sqlite_file, transaction, without_password
 from db.sql.schema import applied_migrations, check_schema, known_migrations
 from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
-from worker.host.locks import open_migrated
+from worker.errors import FleetStartError
+from worker.host.locks import hold_fleet, open_migrated
+from worker.supervisor.rpc import is_up
 
 
 def _connection() -> Iterator[Finding]:
@@ -28,10 +30,12 @@ def _connection() -> Iterator[Finding]:
         check_schema()
     except DatabaseError as error:
         fact, remedy = fact_and_remedy(error)
-        fix = _migration() if isinstance(error, OldDatabaseError) else None
+        # Not below processes that do not know the migration: `fleet up` stops them before.
+        fix = _migration() if isinstance(error, OldDatabaseError) and not is_up() else None
         yield Finding("database", Severity.ERROR, fact, remedy, fix=fix)
         return
-    if is_sqlite() and not _can_be_written(Path(database.database)):
+    file = sqlite_file()
+    if file is not None and not _can_be_written(file):
         remedy = "give this user the right to write the file and its folder"
         yield Finding("database", Severity.ERROR, f"{url} cannot be written", remedy)
     else:
@@ -64,7 +68,10 @@ def _migration() -> Fix:
 
     def migrate() -> str:
         settings.prepare_data_dir()
-        open_migrated()
+        with hold_fleet():
+            if is_up():
+                raise FleetStartError("the fleet has been started meanwhile — run `fleet up`")
+            open_migrated()
         return f"the database was migrated to {applied_migrations()[-1]}"
 
     return Fix(f"migrate the database to {behind[-1]}", migrate)

@@ -15,11 +15,13 @@ from db.sql.path_text import shown
 from worker import dispatch
 from worker.doctor.findings import Check, Finding, Fix, Severity
 from worker.errors import BadInputError, FleetStartError, TopologyError
+from worker.host.version import code_version
 from worker.phrases import counted, some, time_span
 from worker.queues import HELD, Place, rescue
 from worker.status.overview import QueueStatus
 from worker.status.overview import queues as statuses
 from worker.supervisor import watch_state
+from worker.supervisor.control import outdated_processes
 from worker.supervisor.logs import last_lines, log_file
 from worker.supervisor.rpc import ProcessInfo, is_up, processes, supervisord
 from worker.topology import Topology, load
@@ -139,6 +141,15 @@ def _workers() -> Iterator[Finding]:
         yield Finding("workers", Severity.OK, says, count=len(digests))
 
 
+def _code() -> Iterator[Finding]:
+    """Whether every process of this host runs the musicfleet that is installed."""
+    old = outdated_processes()
+    if old:
+        says = f"{len(old)} of its processes run another musicfleet than {code_version()}"
+        remedy = "run `fleet up`, which starts the fleet again"
+        yield Finding(_PROGRAMS, Severity.WARNING, f"{says} ({some(old)})", remedy, len(old))
+
+
 def _digests() -> dict[str, str]:
     """The digest of the topology of each registered worker; "" for one that has none."""
     connection = dispatch.connection()
@@ -255,4 +266,8 @@ def _rescue(name: str) -> Fix:
 
 
 CHECKS_OF_REDIS = (Check(_QUEUES, _queues), Check("workers", _workers))
-CHECKS_OF_PROGRAMS = (Check("supervisord", programs), Check("watch", _watched))
+CHECKS_OF_PROGRAMS = (
+    Check("supervisord", programs),
+    Check(_PROGRAMS, _code),
+    Check("watch", _watched),
+)

@@ -10,6 +10,7 @@ import redis
 from worker import dispatch
 from worker.doctor.findings import Check, Finding, Fix, Severity
 from worker.redis.address import is_embedded, shown_url
+from worker.redis.valkey import kept_aside
 from worker.supervisor import web_address
 
 MOST_SKEW = 10.0
@@ -153,7 +154,16 @@ def _time() -> Finding:
     return Finding("clock", Severity.WARNING, says, "synchronise the time of both machines by NTP")
 
 
+def _kept() -> Iterator[Finding]:
+    """Whether former data of the fleet's own Redis is kept, which nobody reads."""
+    for folder in kept_aside():
+        why = "could not be loaded" if "unreadable" in folder.name else "is of another library"
+        says = f"data of Redis that {why} is kept as {folder}"
+        yield Finding("redis", Severity.WARNING, says, "delete it when you have no use for it")
+
+
 CHECKS = (
+    Check("redis", _kept),
     Check("redis", _server, is_required=True),
     Check("redis", _durability),
     Check("redis", _access),

@@ -11,10 +11,18 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from db import settings
-from db.settings.identity import remember
+from db.errors import DatabaseGoneError
+from db.settings.identity import identity, remember
 from db.sql.connection import open_database
-from db.sql.schema import library_id, migrate
+from db.sql.schema import (
+    applied_migrations,
+    check_schema,
+    ensure_library_id,
+    library_id,
+    migrate,
+)
 from worker.errors import LockTakenError
+from worker.host.version import code_version
 from worker.topology import Slot
 
 
@@ -30,7 +38,7 @@ def take(file: Path, seconds: float) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                holder = os.read(lock, 20).decode().strip()
+                holder = os.read(lock, 100).decode().partition(" ")[0].strip()
                 os.close(lock)
                 raise LockTakenError(
                     f"process {holder} holds {file} — wait for it, or end it"
@@ -38,7 +46,7 @@ def take(file: Path, seconds: float) -> int:
             time.sleep(0.05)
         else:
             os.ftruncate(lock, 0)
-            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+            os.pwrite(lock, f"{os.getpid()} {code_version()}\n".encode(), 0)
             return lock
 
 
@@ -58,10 +66,24 @@ _SLOT_SECONDS = 5.0  # a killed predecessor may take a moment to be gone
 @contextmanager
 def hold_slot(program: str, number: int) -> Iterator[None]:
     """Hold the lock of a slot. Raises LockTakenError when a living process keeps it."""
-    folder = settings.run_dir() / "slots"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with hold(folder / f"{Slot(program, number).process_name}.lock", _SLOT_SECONDS):
+    file = _slot_file(Slot(program, number).process_name)
+    file.parent.mkdir(mode=0o700, exist_ok=True)  # not above it: the data folder may have moved
+    with hold(file, _SLOT_SECONDS):
         yield
+
+
+def running_code(process_name: str, pid: int) -> str:
+    """Which musicfleet the process of this name and id runs; "" when it has not said so."""
+    try:
+        slot = process_name if "-" in process_name else f"{process_name}-1"
+        holder, _, version = _slot_file(slot).read_text().partition(" ")
+    except OSError:
+        return ""
+    return version.strip() if holder.strip() == str(pid) else ""
+
+
+def _slot_file(process_name: str) -> Path:
+    return settings.run_dir() / "slots" / f"{process_name}.lock"
 
 
 _FLEET_SECONDS = 120
@@ -76,11 +98,58 @@ _MIGRATION_SECONDS = 60.0
 
 
 def open_migrated() -> None:
-    """Open the database and bring it up to date, one process of this data folder at a time.
+    """Open the database, make it if it is not there, and bring it up to date: for `fleet up`.
 
-    Raises db.errors.DatabaseError or LockTakenError.
+    The data folder works for its library from now on, whichever it was before. One process of this
+    data folder does it at a time. Raises db.errors.DatabaseError or LockTakenError.
     """
     with hold(settings.run_dir() / "migrate.lock", _MIGRATION_SECONDS):
-        open_database()
+        open_database(create=True)
+        is_new = not applied_migrations()
         migrate()
-        remember(library_id())
+        remember(ensure_library_id("" if is_new else identity().library))
+
+
+def open_library() -> None:
+    """Open the database of the library that this data folder works for: for its programs.
+
+    Only a data folder that never had one gets a new database here, when supervisord was started
+    without `fleet up`; and a database is not migrated while a process runs that does not know the
+    migration. Raises db.errors.DatabaseError or LockTakenError.
+    """
+    with hold(settings.run_dir() / "migrate.lock", _MIGRATION_SECONDS):
+        known = identity().library
+        open_database(create=not known)
+        found = library_id()
+        if known and found != known:
+            raise DatabaseGoneError(
+                f"the database is that of another library ({(found or 'without a name')[:8]}) than "
+                f"this fleet was started with ({known[:8]}) — run `fleet up`, which takes it"
+            )
+        if _others_run_other_code():
+            check_schema()
+        else:
+            migrate()
+        remember(ensure_library_id(known))
+
+
+def _others_run_other_code() -> bool:
+    """Whether a process that holds a slot has other code than this one."""
+    for file in _slot_file("").parent.glob("*.lock"):
+        holder, _, version = file.read_text().partition(" ")
+        if version.strip() != code_version() and holder and _is_held(file):
+            return True
+    return False
+
+
+def _is_held(file: Path) -> bool:
+    """Whether a living process holds this lock."""
+    lock = os.open(file, os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(lock)

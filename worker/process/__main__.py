@@ -22,7 +22,7 @@ from db.sql.connection import close_database
 from worker import dispatch
 from worker.errors import TopologyError, WorkerError
 from worker.host.lifeline import SUPERVISED, die_with_supervisord
-from worker.host.locks import hold_slot, open_migrated
+from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
 from worker.process.fleet_job import log
 from worker.process.fleet_worker import FleetWorker
@@ -60,7 +60,7 @@ def _run(program: str, number: int, names: list[str]) -> None:
             [f"programs.{program} does not consume {','.join(names)} — run `fleet reload`"],
         )
     with hold_slot(program, number):
-        open_migrated()
+        open_library()
         connect(wait=_REDIS_STARTS).close()
         claim(dispatch.connection(), topology.queues)
         if declared.execution is Execution.FORKED:

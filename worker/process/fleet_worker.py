@@ -21,7 +21,9 @@ from rq.timeouts import JobTimeoutException
 from rq.utils import now, utcformat
 from rq.worker import WorkerStatus
 
+from db.errors import DatabaseGoneError
 from db.models import database
+from db.sql.schema import known_migrations
 from worker import dispatch
 from worker.errors import (
     ForeignRedisError,
@@ -30,11 +32,20 @@ from worker.errors import (
     TopologyError,
     WorkerError,
 )
+from worker.host.version import code_version
 from worker.process.endings import JobRecords, last_line
 from worker.process.fleet_job import FleetJob
 from worker.process.horse import Died, Horse, Raised
 from worker.process.job_counts import count_attempt
-from worker.process.requeue import Death, fail_unreadable, log_ends, put_back, recover, settle_all
+from worker.process.requeue import (
+    Death,
+    end_where_gone,
+    fail_unreadable,
+    log_ends,
+    put_back,
+    recover,
+    settle_all,
+)
 from worker.process.take import DependentsWaitError, Taken, Taker
 from worker.process.time_limit import TimeLimit
 from worker.redis.connection import connect
@@ -111,12 +122,13 @@ class FleetWorker(SimpleWorker):
         super().register_death()
 
     def _publish_topology(self) -> None:
-        """Say by which queues.toml this worker goes.
+        """Say by which queues.toml this worker goes, and which musicfleet it is.
 
         `rq info` and the dashboard show no queue, and no worker of it, that is not registered with
         RQ.
         """
-        self.connection.hset(self.key, "topology", dispatch.topology().digest)
+        said = ("version", code_version(), "migration", known_migrations()[-1])
+        self.connection.hset(self.key, items=["topology", dispatch.topology().digest, *said])
         self.connection.sadd(Queue.redis_queues_keys, *self.queue_keys())
 
     # Signals
@@ -203,7 +215,7 @@ class FleetWorker(SimpleWorker):
                 nap = min(nap * 2, _LONGEST_NAP)
             except DependentsWaitError:
                 self._enqueue_dependents()
-            except ForeignRedisError as error:
+            except (ForeignRedisError, DatabaseGoneError) as error:
                 sys.exit(f"{self.name}: {error}")
             except (redis.ConnectionError, redis.TimeoutError) as error:
                 self.log.error(
@@ -376,6 +388,7 @@ class FleetWorker(SimpleWorker):
         execution: RqExecution | None = None,
     ) -> None:
         """Record a failure; what the job leased is free again, or failed with it for good."""
+        end_where_gone(job, self.holder)
         stopped = self._stopped_job_id == job.id
         if job.should_retry and not stopped:
             JobRecords(job).release()

@@ -1,6 +1,7 @@
 """Requeuing the jobs of a process that ended or stops; a job that cannot be read fails alone."""
 
 import json
+import sys
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text, current_timestamp, now, utcformat
 
 from db import settings
+from db.errors import DatabaseGoneError
+from db.sql.connection import check_file
 from worker import dispatch
 from worker.errors import TamperedJobError
 from worker.phrases import counted
@@ -139,6 +142,15 @@ def log_ends(connection: redis.Redis, worker: str) -> None:
     lines: Any = connection.lpop(f"{_ENDS}{worker}", _RECOVERIES_KEPT)
     for line in lines or ():
         log.warning("%s", as_text(line))
+
+
+def end_where_gone(job: FleetJob, own: Holder) -> None:
+    """End this process where the database is gone: no fault of its job, which waits again."""
+    try:
+        check_file()
+    except DatabaseGoneError as error:
+        put_back(job, own, None)
+        sys.exit(f"{own.worker}: {error}")
 
 
 def _settle(connection: redis.Redis, job_id: str, own: Holder, death: Death | None) -> bool:

@@ -22,6 +22,7 @@ from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import as_text, now, utcformat
 
 from db import settings
+from db.sql.connection import check_file
 from worker.dispatch import MAX_JOB_BYTES
 from worker.redis import owner
 from worker.redis.holders import HOLDERS, Holder
@@ -76,8 +77,10 @@ class Taker:
     def take(self) -> Taken | None:
         """Take and begin the next job; None when there is none to be had now.
 
-        Raises DependentsWaitError, and ForeignRedisError when Redis has another owner.
+        Raises DependentsWaitError, ForeignRedisError when Redis has another owner, and
+        DatabaseGoneError when the database was deleted or replaced.
         """
+        check_file()
         return self._step(self._queue_keys)
 
     def wait(self, seconds: float, nap: float) -> None:

@@ -15,12 +15,13 @@ from rq.utils import now, utcformat
 from supervisor.childutils import listener
 
 from db import settings
-from db.errors import DatabaseError
-from db.sql.connection import close_database, open_database
+from db.errors import DatabaseError, DatabaseGoneError
+from db.models import database
+from db.sql.connection import close_database
 from worker import dispatch
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
-from worker.host.locks import hold_slot, open_migrated
+from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
 from worker.process.requeue import Death, recover, settle_all
 from worker.redis.connection import connect, endure
@@ -182,7 +183,7 @@ def main() -> None:
     log_to_stderr(logging.INFO)
     try:
         with hold_slot(NAME, 1):
-            open_migrated()
+            open_library()
             close_database()
             connect(wait=_REDIS_STARTS).close()
             endure(dispatch.connection())  # without Redis there is nothing to put back
@@ -206,12 +207,14 @@ def _listen(recovery: Recovery) -> None:
 def _attend(recovery: Recovery, is_tick: bool) -> None:
     """Do what an event asks for. What cannot be done now is done at the next tick."""
     try:
-        open_database()
+        database.connect(reuse_if_open=True)
         recovery.claim()
         if is_tick:
             recovery.poll()
         else:
             recovery.of_this_place()
+    except DatabaseGoneError:
+        raise
     except (redis.RedisError, peewee.PeeweeException, WorkerError, DatabaseError) as error:
         log.error("%s; again in five seconds", error)
     finally:

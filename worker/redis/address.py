@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from urllib.parse import quote
 
 from db import settings
@@ -17,6 +18,11 @@ def is_embedded() -> bool:
 def socket_path() -> str:
     """The unix socket of the fleet's own Valkey."""
     return str(settings.run_dir() / "redis.sock")
+
+
+def loading_mark() -> Path:
+    """A file that is there from the start of the fleet's own Valkey until it first answers."""
+    return settings.run_dir() / "redis.loading"
 
 
 def redis_url() -> str:

@@ -10,7 +10,7 @@ from redis.retry import Retry
 from db import settings
 from db.errors import SettingError
 from worker.errors import BadInputError, RedisUnreachableError
-from worker.redis.address import is_embedded, redis_url, shown_url
+from worker.redis.address import is_embedded, loading_mark, redis_url, shown_url
 
 _STEADY = Retry(ExponentialBackoff(cap=1, base=0.05), 6)
 """A server that restarts is back within two seconds or so."""
@@ -44,6 +44,8 @@ def connect(wait: float = 0) -> redis.Redis:
             time.sleep(0.1)
         else:
             client.set_retry(_STEADY)
+            if is_embedded():
+                loading_mark().unlink(missing_ok=True)
             return client
 
 

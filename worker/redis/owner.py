@@ -14,7 +14,6 @@ import socket
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import peewee
@@ -27,9 +26,10 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 from db import settings
 from db.models import database
 from db.settings.identity import identity
-from db.sql.connection import is_sqlite, transaction, without_password
+from db.sql.connection import sqlite_file, transaction, without_password
 from worker.errors import ForeignRedisError
 from worker.redis.address import shown_url
+from worker.redis.holders import HOLDERS, holders
 
 LIBRARY = settings.redis_key("fleet:library")
 _SEAT = settings.redis_key("fleet:seat")
@@ -89,6 +89,19 @@ def claim(connection: redis.Redis, queues: Collection[str]) -> None:
             "empty the table library_identity of the copy"
         )
     connection.set(_SEAT, seat, ex=_SEAT_SECONDS)
+
+
+def succeed(connection: redis.Redis, library: str) -> bool:
+    """Take over from the library that this data folder's fleet worked for before; whether it did.
+
+    What its processes held is dropped. The caller drops what its queues hold.
+    """
+    if not (_owner(connection) or "").startswith(library):
+        return False
+    held = [each.taken_key for each in holders(connection)]
+    connection.delete(_SEAT, HOLDERS, *held)
+    connection.set(LIBRARY, mark())
+    return True
 
 
 def leave_seat(connection: redis.Redis) -> None:
@@ -155,8 +168,9 @@ def _owner(connection: redis.Redis) -> str | None:
 
 def _seat() -> str:
     """Where the open database is, as the machine that has it knows: a copy is elsewhere."""
-    if is_sqlite():
-        status = Path(database.database).stat()
+    file = sqlite_file()
+    if file is not None:
+        status = file.stat()
         return f"{socket.gethostname()}:{status.st_dev}:{status.st_ino}"
     query = "SELECT oid FROM pg_database WHERE datname = current_database()"
     (oid,) = database.execute_sql(query).fetchone()

@@ -14,11 +14,12 @@ from rq.cron import CronJob, CronScheduler
 
 from db.errors import DatabaseError
 from db.maintenance import schedules
+from db.sql.connection import check_file
 from worker import dispatch
 from worker.dispatch import HeldJob
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
-from worker.host.locks import hold_slot, open_migrated
+from worker.host.locks import hold_slot, open_library
 from worker.redis.connection import connect
 from worker.schedule.timetable import held, next_of, next_run
 from worker.topology import Schedule
@@ -54,8 +55,10 @@ class FleetScheduler(CronScheduler):
     def enqueue_jobs(self) -> list[CronJob]:
         """Fire what is due, and return it; that its job is still held leaves it out of the queue.
 
-        Raises redis.RedisError or peewee.DatabaseError; what was not reached is due as before.
+        Raises redis.RedisError, peewee.DatabaseError or DatabaseGoneError; what was not reached is
+        due as before.
         """
+        check_file()
         now, states = self._now(), schedules.schedule_states()
         return [job for job in self._scheduled if self._fire_if_due(job, states.get(job.name), now)]
 
@@ -98,9 +101,9 @@ def main() -> None:
     """Run the scheduler until SIGTERM."""
     die_with_supervisord()
     try:
-        connect(wait=60).close()  # Valkey may be starting beside this
         with hold_slot("scheduler", 1):
-            open_migrated()
+            connect(wait=60).close()  # Valkey may be starting beside this
+            open_library()
             scheduler: CronScheduler = FleetScheduler()
             scheduler.start()
     except (WorkerError, DatabaseError) as error:

@@ -7,13 +7,19 @@ from typing import NoReturn
 from xmlrpc.client import Fault
 
 from db import settings
-from db.sql.connection import close_database
+from db.errors import DatabaseGoneError, OldDatabaseError
+from db.settings.identity import identity
+from db.sql.connection import close_database, open_database
+from db.sql.schema import check_schema, library_id
+from worker import queues
 from worker.errors import FleetStartError, FleetStopError
-from worker.host.locks import hold_fleet, open_migrated
+from worker.host.locks import hold_fleet, open_migrated, running_code
+from worker.host.version import code_version
+from worker.phrases import some
+from worker.redis import valkey
 from worker.redis.address import is_embedded
 from worker.redis.connection import connect
-from worker.redis.owner import claim
-from worker.redis.valkey import binary
+from worker.redis.owner import claim, succeed
 from worker.supervisor import conf_file
 from worker.supervisor.conf_file import render
 from worker.supervisor.instance import Instance, this_instance
@@ -30,10 +36,11 @@ _SHUTDOWN_SECONDS = 20
 def start(say: Say = lambda _: None) -> bool:
     """Start the fleet and wait until it can work; False when it was up before.
 
-    A fleet that is up but not ready has its database migrated and what is down started. `say` is
-    given a line when there is something to wait for. Raises TopologyError, FleetStartError,
-    BadInputError, NoValkeyError, RedisUnreachableError, db.errors.DatabaseError or OSError; a
-    fleet that does not become ready is stopped again.
+    A fleet that is up has what is down started; where it runs other code than is installed, or on
+    another database than is there, it is stopped, the database migrated, and all started again.
+    `say` is given a line when there is something to wait for, or to know. Raises TopologyError,
+    FleetStartError, BadInputError, NoValkeyError, RedisUnreachableError, ForeignRedisError,
+    db.errors.DatabaseError or OSError; a fleet that does not become ready is stopped again.
     """
     topology = load()
     settings.check_redis_prefix()
@@ -41,24 +48,34 @@ def start(say: Say = lambda _: None) -> bool:
         connect().close()
     socket_file()
     settings.prepare_data_dir()
+    aside = valkey.kept_aside()
     with hold_fleet():
         if is_up():
-            if not_ready(processes()):
-                _migrate(topology)
-                _revive()
-                wait_until_ready(say)
-            return False
+            outdated = _outdated()
+            for reason in outdated:
+                say(f"{reason}: the fleet is started again.")
+            if not outdated:
+                if not_ready(processes()):
+                    _revive()
+                    wait_until_ready(say)
+                return False
+            if not _is_replaceable():
+                _restart_programs(topology, say)
+                return True
+            _stop(say)
         end_all(WARM_SECONDS)
-        _launch(_prepare(topology))
+        _launch(_prepare(topology, say))
         try:
             wait_until_ready(say)
         except FleetStartError:
             _stop(say)
             raise
-        return True
+    for folder in [each for each in valkey.kept_aside() if each not in aside]:
+        say(f"The former data of Redis is kept as {folder}; what is to be done is enqueued again.")
+    return True
 
 
-def run_in_foreground() -> NoReturn:
+def run_in_foreground(say: Say = lambda _: None) -> NoReturn:
     """Become the fleet's supervisord. Raises as `start` does, and when the fleet is up already."""
     topology = load()
     socket_file()
@@ -67,7 +84,7 @@ def run_in_foreground() -> NoReturn:
         if is_up():
             raise FleetStartError("the fleet is already up — `fleet down` stops it")
         end_all(WARM_SECONDS)
-        instance = _prepare(topology)
+        instance = _prepare(topology, say)
         os.chdir(instance.folder)
         os.execv(sys.executable, [*_supervisord_command(), "--nodaemon"])
 
@@ -85,22 +102,76 @@ def stop(say: Say = lambda _: None) -> bool:
         return _stop(say)
 
 
-def _prepare(topology: Topology) -> Instance:
+def _outdated() -> list[str]:
+    """Why the running fleet must be started again; empty when it need not."""
+    try:
+        open_database()
+        check_schema()
+        faults = [] if library_id() == identity().library else ["The database is another library's"]
+    except (DatabaseGoneError, OldDatabaseError) as error:
+        faults = [str(error).partition(" — ")[0].capitalize()]
+    finally:
+        close_database()
+    if old := outdated_processes():
+        faults.append(
+            f"{len(old)} of its processes ({some(old)}) run another musicfleet than is installed"
+        )
+    return faults
+
+
+def outdated_processes() -> list[str]:
+    """The processes that were started by another musicfleet than the one that is installed."""
+    running = [each for each in processes() if each.state == "RUNNING" and each.name != "redis"]
+    code = code_version()
+    return [each.name for each in running if running_code(each.name, each.pid or 0) != code]
+
+
+def _is_replaceable() -> bool:
+    """Whether the supervisord that runs was started by `fleet up`, and not as a container's."""
+    with supervisord() as rpc:
+        pid = rpc.getPID()
+    return conf_file.is_own(pid) and "--nodaemon" not in conf_file.command_line(pid)
+
+
+def _restart_programs(topology: Topology, say: Say) -> None:
+    """Stop all programs, bring the database up to date, and start them, below one supervisord."""
+    present = processes()
+    with supervisord() as rpc:
+        stop_processes(rpc, [each for each in present if not each.is_down], say)
+        _migrate(topology, say)
+        for process in present:
+            rpc.startProcess(process.name, False)
+    wait_until_ready(say)
+
+
+def _prepare(topology: Topology, say: Say) -> Instance:
     """Prepare all that the programs need, and write the supervisord.conf that runs them."""
     instance = this_instance(topology)
     if instance.embedded_redis:
-        binary()
-    _migrate(topology)
+        valkey.binary()
+    _migrate(topology, say)
     conf_file.replace(render(topology, instance))
     return instance
 
 
-def _migrate(topology: Topology) -> None:
-    """Bring the database up to date; another's Redis is refused before anything is started."""
+def _migrate(topology: Topology, say: Say) -> None:
+    """Bring the database up to date; another's Redis is refused before anything is started.
+
+    The jobs of a library that was here before are of no use to this one, and would do harm.
+    """
+    before = identity().library
     open_migrated()
+    is_another = bool(before) and before != identity().library
+    if is_another:
+        say(f"The library {before[:8]} is gone; this is {identity().library[:8]}.")
     if not is_embedded():
         with connect() as client:
+            if is_another and succeed(client, before):
+                for name in topology.queues:
+                    queues.clear(name)
             claim(client, topology.queues)
+    elif is_another and valkey.data_folder().exists():
+        valkey.set_aside(f"of-{before[:8]}")
     close_database()
 
 
