@@ -40,7 +40,7 @@ def scanned_into(data: Path, music: Path, redis_url: str) -> Iterator[None]:
         dispatch.connection.cache_clear()
         dispatch.topology.cache_clear()
         dispatch.connection().flushall()
-        open_database()
+        open_database(create=True)
         migrate()
         dispatch.enqueue("scan.discovery", root=str(music.resolve()), deep=False)
         work_off(dispatch.connection())
