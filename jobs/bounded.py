@@ -17,6 +17,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
+from db.ledger import Cause, Obstacle, obstacle_of
 from worker.process.child import Child, Send, cause_of_end
 
 ATTEMPTS = 3
@@ -53,6 +54,8 @@ class ItemFailure:
     message: str
     signal: str = ""
     """What ended the process at work: SIGSEGV, exit 3, memory or timeout; empty when it did not."""
+    obstacle: Obstacle | None = None
+    """What in the surroundings an exception came of: a full disk, no more open files."""
 
 
 def run_bounded(
@@ -98,7 +101,9 @@ def _outcome(child: Child, extra_memory: int, seconds: float) -> Value | ItemFai
         return _failure(child.stop() or 0, extra_memory)
     message = json.loads(data)
     if "error" in message:
-        return ItemFailure(FailureKind.ERROR, message["error"])
+        cause, place = message["obstacle"] or (None, "")
+        obstacle = Obstacle(Cause(cause), place) if cause else None
+        return ItemFailure(FailureKind.ERROR, message["error"], obstacle=obstacle)
     return Value(message["value"])
 
 
@@ -129,4 +134,5 @@ def _attempt(function: Callable[[Item], Any], item: Item) -> bytes:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  # any exception belongs to the item, and is reported
-        return json.dumps({"error": f"{type(error).__name__}: {error}"}).encode()
+        message = f"{type(error).__name__}: {error}"
+        return json.dumps({"error": message, "obstacle": obstacle_of(error)}).encode()

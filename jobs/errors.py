@@ -2,14 +2,20 @@
 
 JobError
   UnreadableFileError     a file that yields no track, and why
+  HeldUpError             the surroundings are in the way
+  NoSuchEntityError       a job names no track, album or artist that there is
   NoSuchScanError         a discovery names no scan that there is
 """
 
+from db.ledger import Obstacle
 from jobs.records import ProblemCode
 
 
 class JobError(Exception):
     """A job, or a part of one, could not be done; the message names the thing and the remedy."""
+
+    obstacle: Obstacle | None = None
+    """What in the surroundings it came of; None when it was something else."""
 
 
 class UnreadableFileError(JobError):
@@ -18,6 +24,18 @@ class UnreadableFileError(JobError):
     def __init__(self, code: ProblemCode, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class HeldUpError(JobError):
+    """The surroundings keep a job from being done; it is tried again when they have changed."""
+
+    def __init__(self, obstacle: Obstacle, message: str) -> None:
+        super().__init__(message)
+        self.obstacle = obstacle
+
+
+class NoSuchEntityError(JobError):
+    """A job is to work on a track, album or artist that does not exist."""
 
 
 class NoSuchScanError(JobError):

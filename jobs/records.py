@@ -28,6 +28,11 @@ class ProblemCode(StrEnum):
     PICTURE_TOO_LARGE = "picture-too-large"
 
 
+PASSING = {ProblemCode.UNREADABLE, ProblemCode.VANISHED}
+"""Problems that may pass though the file stays as it is: a right that was given, a share that is
+back. Such a file is read again by every scan, for it is filed without its size and time."""
+
+
 @dataclass(frozen=True)
 class FoundFile(Record):
     """A file that discovery wants read."""

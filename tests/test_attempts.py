@@ -4,6 +4,7 @@ import pytest
 
 from db import ledger
 from db.ledger import Attempt, Settled
+from db.library import tracks
 from db.models import EntityType, Kind, LedgerRow, State
 from db.sql.connection import transaction
 
@@ -12,7 +13,14 @@ pytestmark = pytest.mark.usefixtures("database")
 
 def ask(*track_ids: int) -> None:
     with transaction():
+        tracks.upsert([track_row(track_id) for track_id in track_ids])
         ledger.need(Kind.COVER, EntityType.TRACK, track_ids)
+
+
+def track_row(track_id: int) -> dict[str, object]:
+    fixed = {"codec": "flac", "container": "flac", "size": 0, "mtime_ns": 0, "content_id": ""}
+    place = {"path": f"/music/{track_id}", "folder": "/music", "group_folder": "/music"}
+    return {"id": track_id, **place, **fixed}
 
 
 def begin(holder: str, *track_ids: int) -> Attempt:
@@ -80,3 +88,11 @@ def test_what_fails_half_way_settles_nothing_and_keeps_its_leases() -> None:
     with pytest.raises(LookupError):
         settle_and_fail()
     assert states() == [State.LEASED, State.LEASED]
+
+
+def test_what_does_not_exist_is_not_leased_and_leaves_no_row() -> None:
+    ask(1)
+    with transaction():
+        ledger.need(Kind.COVER, EntityType.TRACK, [99_999_999])
+    assert begin("job:1", 1, 99_999_999).leased == [1]
+    assert [row.entity_id for row in LedgerRow.select()] == [1]

@@ -12,7 +12,7 @@ from db import settings
 from db.artwork import picture_files
 from db.library import tracks
 from db.models import database, utc_now
-from db.scanning import problems, scans
+from db.scanning import problems, roots, scans
 from db.scanning.library_files import Scope
 from db.sql.path_text import shown, to_bytes, to_text
 from watch.changes import Pending, Sorter
@@ -139,13 +139,7 @@ class RootWatcher:
 
     def _what_is_missing(self) -> str:
         """Why the root cannot be scanned; empty when it can."""
-        try:
-            with os.scandir(self._path) as entries:
-                return "" if next(entries, None) else "it is empty: is its disk mounted?"
-        except FileNotFoundError:
-            return "it is not there: is its disk mounted?"
-        except OSError as error:
-            return f"it cannot be listed: {error.strerror}"
+        return roots.absence(self._root)
 
     def _wait_for(self, missing: str) -> None:
         """Let everything be as it is known until the root is there."""

@@ -72,6 +72,7 @@ def files() -> str:
     return render_template(
         "problems.html",
         problems=problems.problem_page(shown.first, PAGE),
+        waiting=problems.of_surroundings() if shown.number == 1 else [],
         page=shown,
         count=shown.total,
         tab="files",

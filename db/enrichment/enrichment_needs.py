@@ -4,16 +4,15 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from peewee import ModelSelect, fn
+from peewee import ModelSelect
 
 from db import ledger
+from db.ledger.sums import in_turn
 from db.models import (
-    Album,
     EntityType,
     Kind,
     LedgerRow,
     State,
-    Track,
 )
 from db.sql.queries import slices, tuples
 
@@ -77,15 +76,4 @@ def enrichment_progress() -> dict[EntityType, EnrichmentProgress]:
 
 def _never_asked(entity_type: EntityType) -> "ModelSelect[Any] | None":
     """The albums, or tracks without an album, that have no row; None for artists."""
-    if entity_type is EntityType.ARTIST:
-        return None
-    entity: Any = Album if entity_type is EntityType.ALBUM else Track
-    row = LedgerRow.select(1).where(
-        LedgerRow.kind == Kind.ENRICHMENT,
-        LedgerRow.entity_type == entity_type,
-        LedgerRow.entity_id == entity.id,
-    )
-    query: ModelSelect[Any] = entity.select(entity.id).where(~fn.EXISTS(row))
-    if entity is Track:
-        query = query.where(Track.album.is_null(), Track.missing_since.is_null())
-    return query
+    return in_turn(ledger.need_for(Kind.ENRICHMENT, entity_type))

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from peewee import Expression, fn
 
 from db.ledger.needs import Need, need_for
-from db.ledger.states import is_among
+from db.ledger.states import ENTITIES, is_among
+from db.ledger.surroundings import Obstacle
 from db.models import EntityType, Kind, LedgerRow, State, utc_now
 from db.sql.connection import is_sqlite, transaction
 from db.sql.queries import slices, tuples
@@ -23,6 +24,15 @@ class Settled(NamedTuple):
     state: State
     reason: str | None = None
     sources: Sequence[str] = ()
+    obstacle: Obstacle | None = None
+    """What keeps it from being done; `held_up` makes such an end."""
+
+    @classmethod
+    def held_up(
+        cls, entity_id: int, obstacle: Obstacle, reason: str, sources: Sequence[str] = ()
+    ) -> Self:
+        """The end of what an obstacle keeps from being done, as the policy of its cause says."""
+        return cls(entity_id, obstacle.policy.state, reason, sources, obstacle)
 
 
 class Ending(NamedTuple):
@@ -79,23 +89,57 @@ class Attempt:
 
     def settle(self, results: Iterable[Settled]) -> None:
         """Record how needs of this attempt ended. Call it within `settling`."""
-        equal: dict[tuple[State, str | None, tuple[str, ...]], list[int]] = defaultdict(list)
+        equal: dict[Settled, list[int]] = defaultdict(list)
         for result in results:
-            equal[result.state, result.reason, tuple(result.sources)].append(result.entity_id)
-        for (state, reason, sources), entity_ids in equal.items():
-            again = self.need.look_again if state is State.NONE else None
+            like = result._replace(entity_id=0, sources=tuple(result.sources))
+            equal[like].append(result.entity_id)
+        for result, entity_ids in equal.items():
             for ids in slices(entity_ids):
-                update = LedgerRow.update(
-                    state=state,
-                    reason=reason,
-                    sources=list(sources),
-                    lease=None,
-                    leased_until=None,
-                    look_again_at=utc_now() + again if again else None,
-                ).where(
-                    is_among(self.need.kind, self.need.entity_type, ids), _is_holder(self.holder)
-                )
-                _uncommitted.append(Ending(state, reason, int(update.execute())))
+                mine = is_among(self.need.kind, self.need.entity_type, ids)
+                mine &= _is_holder(self.holder)
+                count = _settle(mine, self.need, result)
+                _uncommitted.append(Ending(result.state, result.reason, count))
+
+
+def _settle(mine: Expression, need: Need, how: Settled) -> int:
+    """Settle these rows; how many they are."""
+    if how.obstacle is not None:
+        return _hold_up(mine, how.obstacle, how.reason, sources=list(how.sources))
+    again = need.look_again if how.state is State.NONE else None
+    update = LedgerRow.update(
+        state=how.state,
+        reason=how.reason,
+        sources=list(how.sources),
+        lease=None,
+        leased_until=None,
+        look_again_at=utc_now() + again if again else None,
+    )
+    return int(update.where(mine).execute())
+
+
+def _hold_up(
+    which: Expression, obstacle: Obstacle, reason: str | None, **columns: list[str]
+) -> int:
+    """Have these rows wait, each as long as its attempts say; how many they are."""
+    count = 0
+    for attempt in _attempts(which):
+        update = LedgerRow.update(
+            state=obstacle.policy.state,
+            reason=reason,
+            cause=obstacle.cause,
+            place=obstacle.place,
+            lease=None,
+            leased_until=None,
+            look_again_at=utc_now() + obstacle.policy.pause(attempt),
+            **columns,
+        )
+        count += int(update.where(which, LedgerRow.attempt == attempt).execute())
+    return count
+
+
+def _attempts(which: Expression) -> set[int]:
+    query = LedgerRow.select(LedgerRow.attempt).where(which).distinct()
+    return {attempt for (attempt,) in tuples(query)}
 
 
 def lease(
@@ -108,8 +152,8 @@ def lease(
     """Begin an attempt: lease those of the entities that are to be done.
 
     `holder` names the attempt: the job's id, a colon, the attempt's number. Rows whose lease ran
-    out, or is of an attempt of the same job, are taken too. `seconds`: how long the lease lasts;
-    None: as long as the need says.
+    out, or is of an attempt of the same job, are taken too; those of entities that do not exist
+    are dropped. `seconds`: how long the lease lasts; None: as long as the need says.
     """
     job_id, number = _job_and_number(holder)
     need = need_for(kind, entity_type)
@@ -128,7 +172,20 @@ def lease(
                 leased_until=now + lasts,
                 attempt=LedgerRow.attempt + 1,
             ).where(is_among(kind, entity_type, ids), free).execute()
-        return Attempt(need, holder, _leased(need, entity_ids, holder, lock=False))
+        return Attempt(need, holder, _existing(need, _leased(need, entity_ids, holder, lock=False)))
+
+
+def _existing(need: Need, leased: list[int]) -> list[int]:
+    """Those of what was leased that exist; rows of others, which nothing settles, are dropped."""
+    entity = ENTITIES[need.entity_type]
+    there = {
+        entity_id
+        for ids in slices(leased)
+        for (entity_id,) in tuples(entity.select(entity.id).where(entity.id.in_(list(ids))))
+    }
+    for ids in slices([each for each in leased if each not in there]):
+        LedgerRow.delete().where(is_among(need.kind, need.entity_type, ids)).execute()
+    return [each for each in leased if each in there]
 
 
 def _leased(need: Need, entity_ids: Sequence[int], holder: str, *, lock: bool) -> list[int]:
@@ -169,35 +226,34 @@ def leasing_jobs() -> set[str]:
     return {job_id for (job_id,) in tuples(query)}
 
 
-def give_up(job_id: str, reason: str, *, again: bool) -> None:
+def give_up(job_id: str, reason: str, *, again: bool, obstacle: Obstacle | None = None) -> None:
     """Say that what a job leased failed with it, and with `again` when it is to be tried again.
 
-    The time until then doubles, from a quarter of an hour up to a day.
+    The time until then doubles, from a quarter of an hour up to a day. What an obstacle kept from
+    being done waits, as the policy of its cause says.
     """
-    attempts = {
-        row.attempt
-        for row in LedgerRow.select(LedgerRow.attempt).where(
-            LedgerRow.lease == job_id, LedgerRow.state == State.LEASED
-        )
-    }
-    for attempt in attempts:
-        look_again_at = utc_now() + backoff(attempt) if again else None
+    leased = (LedgerRow.lease == job_id) & (LedgerRow.state == State.LEASED)
+    if again and obstacle is not None:
+        _hold_up(leased, obstacle, reason)
+        return
+    for attempt in _attempts(leased):
         LedgerRow.update(
             state=State.FAILED,
             reason=reason,
             lease=None,
             leased_until=None,
-            look_again_at=look_again_at,
-        ).where(
-            LedgerRow.lease == job_id, LedgerRow.state == State.LEASED, LedgerRow.attempt == attempt
-        ).execute()
+            look_again_at=utc_now() + backoff(attempt) if again else None,
+        ).where(leased, LedgerRow.attempt == attempt).execute()
 
 
 def given_up() -> int:
-    """How many needs failed with their jobs and are to be tried again some time."""
+    """How many needs failed or wait, and are to be tried again some time."""
     return int(
         LedgerRow.select()
-        .where(LedgerRow.state == State.FAILED, LedgerRow.look_again_at.is_null(False))
+        .where(
+            LedgerRow.state.in_([State.FAILED, State.WAITING]),
+            LedgerRow.look_again_at.is_null(False),
+        )
         .count()
     )
 

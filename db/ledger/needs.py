@@ -1,13 +1,15 @@
 """The kinds of work that entities need, the jobs that do them, and asking for that work."""
 
 from collections.abc import Container, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from peewee import Expression, Field
+from peewee import SQL, Expression, Field, fn
 
+from db.ledger.surroundings import POLICIES, Cause, Obstacle, Waker
 from db.models import EntityType, Kind, LedgerRow, State, utc_now
-from db.sql.queries import slices
+from db.sql.path_text import is_under, shown
+from db.sql.queries import slices, tuples
 
 
 class Need(NamedTuple):
@@ -16,8 +18,6 @@ class Need(NamedTuple):
     kind: Kind
     entity_type: EntityType
     job: str
-    everyone: bool = True
-    """Whether every entity of the type needs it."""
     look_again: timedelta | None = None
     """After what time a search that found nothing is repeated; None: only on request."""
     reconciled: bool = True
@@ -39,13 +39,13 @@ class Need(NamedTuple):
 
 _MONTH = timedelta(days=30)
 NEEDS = (
-    Need(Kind.PICTURE, EntityType.TRACK, "covers.extract_embedded", everyone=False),
+    Need(Kind.PICTURE, EntityType.TRACK, "covers.extract_embedded"),
     Need(Kind.COVER, EntityType.TRACK, "covers.process_track_covers_batch"),
     Need(Kind.COVER, EntityType.ALBUM, "covers.process_album_covers", look_again=_MONTH),
-    Need(Kind.PICTURE, EntityType.ARTIST, "covers.extract_artist_images", everyone=False),
+    Need(Kind.PICTURE, EntityType.ARTIST, "covers.extract_artist_images"),
     Need(Kind.COVER, EntityType.ARTIST, "covers.process_artist_images_batch", look_again=_MONTH),
     *(
-        Need(Kind.REMOTE, entity_type, job, everyone=False, look_again=_MONTH, per_job=20)
+        Need(Kind.REMOTE, entity_type, job, look_again=_MONTH, per_job=20)
         for entity_type, job in (
             (EntityType.ALBUM, "covers.fetch_album_covers"),
             (EntityType.ARTIST, "covers.fetch_artist_images"),
@@ -53,7 +53,7 @@ NEEDS = (
     ),
     Need(Kind.ANALYSIS, EntityType.TRACK, "audio_analysis.analyze_batch", lease_seconds=3600),
     *(
-        Need(Kind.VECTOR, entity_type, job, everyone=False, lease_seconds=7 * 3600)
+        Need(Kind.VECTOR, entity_type, job, lease_seconds=7 * 3600)
         for entity_type, job in (
             (EntityType.TRACK, "vectorization.batch"),
             (EntityType.ALBUM, "vectorization.batch_albums"),
@@ -65,7 +65,6 @@ NEEDS = (
             Kind.ENRICHMENT,
             entity_type,
             "metadata.enrich_batch",
-            everyone=False,
             look_again=_MONTH,
             reconciled=False,
             per_job=10,
@@ -107,6 +106,8 @@ def need(kind: Kind, entity_type: EntityType, entity_ids: Iterable[int]) -> list
         LedgerRow.lease: None,
         LedgerRow.leased_until: None,
         LedgerRow.look_again_at: None,
+        LedgerRow.cause: None,
+        LedgerRow.place: None,
         LedgerRow.stage: None,
         LedgerRow.signal: None,
         LedgerRow.path: None,
@@ -118,13 +119,88 @@ def need(kind: Kind, entity_type: EntityType, entity_ids: Iterable[int]) -> list
 
 
 def wake_due() -> int:
-    """Have what failed or was not there done again when its time has come; how many rows."""
-    return _wake(LedgerRow.look_again_at <= utc_now())
+    """Have done again what failed, waits or was not there, once its time has come; how many rows.
+
+    Attempts are counted on, so that what is kept from being done for long is tried ever less often.
+    """
+    settled = LedgerRow.state.in_([*_DATED, State.NONE])
+    return _wake(settled & (LedgerRow.look_again_at <= utc_now()))
 
 
 def wake_failed() -> int:
-    """Have all that failed and is tried again some time done again now; how many rows."""
-    return _wake(LedgerRow.look_again_at.is_null(False) & (LedgerRow.state == State.FAILED))
+    """Have all that failed or waits and is tried again some time done again now; how many rows.
+
+    But not what waits for a root that is away or for a model: nothing says that these are there.
+    """
+    away = [cause for cause in Cause if cause is Cause.ROOT_AWAY or POLICIES[cause].is_expected]
+    here = LedgerRow.cause.is_null() | LedgerRow.cause.not_in(away)
+    dated = LedgerRow.look_again_at.is_null(False) & LedgerRow.state.in_(_DATED)
+    return _wake(dated & here, attempt=0)
+
+
+def wake_at(root: str) -> int:
+    """Have done again now what waits for this root, or for what lies there; how many rows.
+
+    A scan that sees the root calls it.
+    """
+    woken = 0
+    for each in waiting():
+        place = each.obstacle.place
+        is_here = is_under(place, root) or is_under(root, place)
+        if is_here and each.obstacle.policy.woken_by is Waker.SCAN_OF_PLACE:
+            cause, place = each.obstacle
+            rows = (LedgerRow.cause == cause) & (LedgerRow.place == place)
+            woken += _wake(LedgerRow.state.in_(_DATED) & rows, attempt=0)
+    return woken
+
+
+class Waiting(NamedTuple):
+    """What waits for one cause of the surroundings."""
+
+    obstacle: Obstacle
+    items: int
+    look_again_at: datetime
+    """When the first of them is tried again."""
+    reason: str
+    """Of one of them."""
+
+    @property
+    def text(self) -> str:
+        """For people: "root /music is away: 4,120 items wait"."""
+        items = "1 item waits" if self.items == 1 else f"{self.items:,} items wait"
+        return f"{self.obstacle.text}: {items}"
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "cause": self.obstacle.cause.value,
+            "place": shown(self.obstacle.place),
+            "items": self.items,
+            "says": self.text,
+            "remedy": self.obstacle.remedy,
+            "look_again_at": self.look_again_at.isoformat(),
+            "reason": self.reason,
+        }
+
+
+def waiting() -> list[Waiting]:
+    """What waits, one for each cause and place, most items first."""
+    query = (
+        LedgerRow.select(
+            LedgerRow.cause,
+            LedgerRow.place,
+            fn.COUNT(LedgerRow.id).alias("items"),
+            fn.MIN(LedgerRow.look_again_at),
+            fn.MIN(LedgerRow.reason),
+        )
+        .where(LedgerRow.cause.is_null(False), LedgerRow.state.in_(_DATED))
+        .group_by(LedgerRow.cause, LedgerRow.place)
+        .order_by(SQL("items").desc(), LedgerRow.cause, LedgerRow.place)
+    )
+    return [
+        Waiting(Obstacle(Cause(cause), place or ""), items, again, reason or "")
+        for cause, place, items, again, reason in tuples(query)
+    ]
 
 
 def forget(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
@@ -135,7 +211,9 @@ def forget(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
         ).execute()
 
 
-def _wake(due: Expression) -> int:
-    settled = LedgerRow.state.in_([State.FAILED, State.NONE])
-    update = LedgerRow.update(state=State.TODO, look_again_at=None, attempt=0)
-    return int(update.where(settled, due).execute())
+_DATED = [State.FAILED, State.WAITING]
+
+
+def _wake(due: Expression, **columns: int) -> int:
+    fresh = {"look_again_at": None, "cause": None, "place": None, **columns}
+    return int(LedgerRow.update(state=State.TODO, **fresh).where(due).execute())

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from peewee import Expression, fn
 
 from db.ledger.needs import NEEDS, Need, need
-from db.models import Album, Artist, EntityType, Kind, LedgerRow, State, Track, utc_now
+from db.models import Album, Artist, EntityType, Kind, LedgerRow, Problem, State, Track, utc_now
 from db.sql.queries import slices, tuples
 
 
@@ -21,7 +21,12 @@ def is_among(kind: Kind, entity_type: EntityType, ids: Sequence[int]) -> Express
     )
 
 
-_ENTITIES = {EntityType.TRACK: Track, EntityType.ALBUM: Album, EntityType.ARTIST: Artist}
+ENTITIES: dict[EntityType, Any] = {
+    EntityType.TRACK: Track,
+    EntityType.ALBUM: Album,
+    EntityType.ARTIST: Artist,
+    EntityType.FILE: Problem,
+}
 
 
 class NeedState(NamedTuple):
@@ -69,20 +74,6 @@ def unleased(need_: Need, most: int | None = None) -> list[int]:
         (LedgerRow.state == State.TODO) | expired,
     )
     return [entity_id for (entity_id,) in tuples(query.order_by(LedgerRow.id).limit(most))]
-
-
-def never_asked(need_: Need) -> list[int]:
-    """The entities that need it, as all of their type, and have no row; none of what is missing."""
-    if not need_.everyone:
-        return []
-    entity: Any = _ENTITIES[need_.entity_type]
-    rows = LedgerRow.select(LedgerRow.entity_id).where(
-        LedgerRow.kind == need_.kind, LedgerRow.entity_type == need_.entity_type
-    )
-    query = entity.select(entity.id).where(entity.id.not_in(rows))
-    if entity is Track:
-        query = query.where(Track.missing_since.is_null())
-    return [entity_id for (entity_id,) in tuples(query.order_by(entity.id))]
 
 
 def without_row(need_: Need, entity_ids: Sequence[int]) -> list[int]:
@@ -189,6 +180,8 @@ def quarantine(need_: Need, entity_id: int, where: Quarantine, reason: str) -> N
         lease=None,
         leased_until=None,
         look_again_at=None,
+        cause=None,
+        place=None,
         **where._asdict(),
     ).where(is_among(need_.kind, need_.entity_type, [entity_id])).execute()
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from peewee import fn
 
 from db.artwork.covers import Picture, fronts
+from db.ledger.states import ENTITIES
 from db.library import gallery, tracks
 from db.library.artists import Credit, credits_of
 from db.library.gallery import AlbumCard, ArtistCard
@@ -128,10 +129,9 @@ def all_entities(types: Iterable[EntityType]) -> Iterator[Entity]:
 
 
 def entity_exists(entity_type: EntityType, entity_id: int) -> bool:
-    """Whether there is an album or artist, as the type says, with this id."""
-    if entity_type is EntityType.ALBUM:
-        return bool(Album.select().where(Album.id == entity_id).exists())
-    return bool(Artist.select().where(Artist.id == entity_id).exists())
+    """Whether there is a track, album or artist, as the type says, with this id."""
+    entity = ENTITIES[entity_type]
+    return bool(entity.select().where(entity.id == entity_id).exists())
 
 
 def entities_named(text: str, known: Iterable[Entity]) -> list[Entity]:

@@ -77,7 +77,7 @@ def record(day: date, queues: list[QueueDay], totals: Mapping[str, JobTotal]) ->
         "work": [
             [
                 f"{need.entity_type} {need.kind}",
-                counts[State.TODO] + counts[State.LEASED],
+                counts[State.TODO] + counts[State.LEASED] + counts[State.WAITING],
                 counts[State.FAILED] + counts[State.QUARANTINED],
             ]
             for need, counts in ledger.counts().items()

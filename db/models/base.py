@@ -61,10 +61,14 @@ class Role(StrEnum):
 
 
 class State(StrEnum):
-    """Where a need stands. `none` means looked for and not there, `quarantined` not to be tried."""
+    """Where a need stands. `none` means looked for and not there, `quarantined` not to be tried.
+
+    `waiting` means that the surroundings keep it from being done, see `db.ledger.surroundings`.
+    """
 
     TODO = "todo"
     LEASED = "leased"
+    WAITING = "waiting"
     DONE = "done"
     NONE = "none"
     FAILED = "failed"

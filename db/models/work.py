@@ -33,6 +33,10 @@ class LedgerRow(Table):
     leased_until = DateTimeField(null=True)
     look_again_at = DateTimeField(null=True)
     """When failed work, or a search that found nothing, is repeated; None: only on request."""
+    cause = TextField(null=True)
+    """What keeps it from being done, a `db.ledger.surroundings.Cause`; None: it is the item's."""
+    place = TextField(null=True)
+    """The library root or folder that lacks it; None where there is no such cause."""
     stage = TextField(null=True)
     """The job in which it was quarantined."""
     signal = TextField(null=True)
@@ -47,6 +51,12 @@ class LedgerRow(Table):
             (("kind", "entity_type", "state"), False),
             (("lease",), False),
         )
+
+
+LedgerRow.add_index(
+    LedgerRow.index(LedgerRow.cause, LedgerRow.place, where=LedgerRow.cause.is_null(False))
+)
+# Partial, so that rows without a cause, which nearly all are, cost nothing.
 
 
 class Scan(Table):

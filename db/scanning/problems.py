@@ -24,6 +24,8 @@ class Stage(StrEnum):
     """A picture was decoded."""
     ANALYSIS = "analysis"
     """The sound was decoded."""
+    SURROUNDINGS = "surroundings"
+    """Nothing: the surroundings keep work from being done. No such row is in the table."""
 
 
 class FileProblem(NamedTuple):
@@ -97,6 +99,28 @@ def listed(root: str | None = None) -> list[Problem]:
     """Every problem, or those below `root`, by path."""
     problems = Problem.select().order_by(Problem.path, Problem.stage)
     return [problem for problem in problems if root is None or is_under(problem.path, root)]
+
+
+def of_surroundings(folder: str | None = None) -> list[Problem]:
+    """What waits for the surroundings, one problem for each cause and place; not saved rows.
+
+    With a folder those that concern what lies there.
+    """
+    return [
+        Problem(
+            path=each.obstacle.place,
+            stage=Stage.SURROUNDINGS,
+            code=each.obstacle.cause,
+            message=f"{each.text} — {each.obstacle.remedy}",
+        )
+        for each in ledger.waiting()
+        if not each.obstacle.policy.is_expected
+        and (folder is None or _concerns(each.obstacle.place, folder))
+    ]
+
+
+def _concerns(place: str, folder: str) -> bool:
+    return is_under(place, folder) or is_under(folder, place)
 
 
 def count() -> int:

@@ -171,6 +171,7 @@ def check_dimension(dimension: int, numbers: bytes | memoryview, name: str) -> N
 
 MODELS_KEPT = 10
 """How many models are kept, the one in use included; of the older ones no vectors are."""
+_SETTLED = (State.NONE, State.FAILED, State.WAITING)
 IN_TRAINING = "the model in training will compute its vector"
 _ROWS_AT_ONCE = 5_000
 """Deleted in one transaction, so that others may write in between."""
@@ -220,9 +221,9 @@ class ModelInTraining:
             _vectors_needed(LedgerRow.state == State.LEASED)
             _vectors_needed((LedgerRow.state != State.TODO) & ~fn.EXISTS(_vector_of_row(model)))
             _vectors_needed((LedgerRow.state != State.TODO) & fn.EXISTS(_vector_made_since(model)))
-            LedgerRow.update(state=State.DONE, reason=None, look_again_at=None).where(
-                LedgerRow.kind == Kind.VECTOR, LedgerRow.state.in_([State.NONE, State.FAILED])
-            ).execute()
+            LedgerRow.update(
+                state=State.DONE, reason=None, look_again_at=None, cause=None, place=None
+            ).where(LedgerRow.kind == Kind.VECTOR, LedgerRow.state.in_(_SETTLED)).execute()
             VectorModel.update(in_training=False).where(VectorModel.id == model.id).execute()
         _drop_old_models()
 
@@ -252,6 +253,8 @@ def _vectors_needed(where: Expression) -> None:
         lease=None,
         leased_until=None,
         look_again_at=None,
+        cause=None,
+        place=None,
     ).where(LedgerRow.kind == Kind.VECTOR, LedgerRow.state != State.QUARANTINED, where).execute()
 
 

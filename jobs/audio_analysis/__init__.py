@@ -11,6 +11,7 @@ from db.library import audio_features
 from db.models import EntityType, Kind
 from db.sql.connection import transaction
 from jobs.audio_analysis.outcomes import Analysis, analyse, write
+from jobs.entities import check_exists
 from worker.dispatch import current_attempt, enqueue_need, job
 
 _TRACKS_AT_ONCE = 10
@@ -32,12 +33,14 @@ def analyze_batch(track_ids: list[int]) -> None:
             _settle(done, attempt)
             done = []
     _settle(done, attempt)
-    enqueue_need(ledger.need_for(Kind.VECTOR, EntityType.TRACK), attempt.leased)
+    vector = ledger.need_for(Kind.VECTOR, EntityType.TRACK)
+    enqueue_need(vector, ledger.todo_among(vector, attempt.leased))
 
 
 @job
 def analyze_track(track_id: int) -> None:
-    """Analyse one track, even if it was analysed before."""
+    """Analyse one track, even if it was analysed before. Raises NoSuchEntityError."""
+    check_exists(EntityType.TRACK, track_id)
     with transaction():
         ledger.need(Kind.ANALYSIS, EntityType.TRACK, [track_id])
     analyze_batch([track_id])
@@ -47,4 +50,5 @@ def _settle(done: list[Analysis], attempt: Attempt) -> None:
     """Write the results of these tracks, unless their rows were reset since."""
     with attempt.settling(analysis.track.id for analysis in done) as mine:
         write([analysis for analysis in done if analysis.track.id in mine], attempt)
-        ledger.need(Kind.VECTOR, EntityType.TRACK, mine)
+        waiting = {each.track.id for each in done if each.is_waiting}
+        ledger.need(Kind.VECTOR, EntityType.TRACK, mine - waiting)

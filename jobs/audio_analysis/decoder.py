@@ -26,6 +26,7 @@ HIGHEST_RATE = 48_000
 LOWEST_RATE = 1_000
 _BLOCK_SECONDS = 5.0
 _LEAST_SECONDS = 0.05
+_PIECE = 1024 * 1024
 _ENOUGH = 0.5
 """The part of the excerpt that must be there, or else the other decoder is tried as well."""
 _MOST_BAD_PACKETS = 50
@@ -91,6 +92,7 @@ def _best(wanted: ExcerptRequest, decoders: Sequence[tuple[str, _Decoder]]) -> E
         if excerpt.seconds >= _ENOUGH * min(wanted.seconds, whole):
             break
     if not found:
+        _check_readable(wanted.path)
         message = f"no decoder can decode it ({'; '.join(faults)})"
         raise UnreadableFileError(ProblemCode.DAMAGED, message)
     longest = max(found, key=lambda excerpt: excerpt.seconds)
@@ -98,6 +100,20 @@ def _best(wanted: ExcerptRequest, decoders: Sequence[tuple[str, _Decoder]]) -> E
         message = f"{longest.seconds:.3f} s of audio are too little to analyse"
         raise UnreadableFileError(ProblemCode.EMPTY, message)
     return longest
+
+
+def _check_readable(path: str) -> None:
+    """Raises UnreadableFileError when it is the disk that fails, and not the file that is damaged.
+
+    Decoders say the same of both.
+    """
+    try:
+        with open(path_text.to_bytes(path), "rb", buffering=0) as file:
+            while file.read(_PIECE):
+                pass
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror or error}"
+        raise UnreadableFileError(ProblemCode.UNREADABLE, message) from error
 
 
 def _message_of(error: Exception) -> str:

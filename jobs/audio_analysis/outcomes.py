@@ -16,15 +16,16 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from db.ledger import Attempt, Settled
+from db.ledger import Attempt, Cause, Obstacle, Settled
 from db.library import audio_features
 from db.library.audio_features import AnalysedTrack
 from db.models import State
-from db.scanning import problems
+from db.scanning import problems, roots
 from db.scanning.problems import FileProblem, Stage
 from db.settings import ANALYSIS_OFF, analysis_is_off, analysis_seconds
+from db.sql import path_text
 from jobs.bounded import FailureKind, ItemFailure, run_bounded
-from jobs.errors import UnreadableFileError
+from jobs.errors import HeldUpError, UnreadableFileError
 from jobs.records import ProblemCode
 
 EXTRACTOR = 2
@@ -44,7 +45,7 @@ def ensure_compiled() -> None:
 
     Without NUMBA_CACHE_DIR, which the fleet always sets, numba keeps it beside librosa, and the
     first file waits for it. One process compiles at a time: two that do at once overwrite each
-    other's files, and whoever loads them crashes. Raises RuntimeError when it cannot be compiled.
+    other's files, and whoever loads them crashes. Raises HeldUpError when it cannot be compiled.
     """
     name = os.environ.get("NUMBA_CACHE_DIR")
     if not name:
@@ -84,11 +85,12 @@ def _compile_apart(folder: str) -> None:
         raise _compile_failure(folder, outcome.message)
 
 
-def _compile_failure(folder: str, why: str) -> RuntimeError:
-    return RuntimeError(
+def _compile_failure(folder: str, why: str) -> HeldUpError:
+    return HeldUpError(
+        Obstacle(Cause.NOT_COMPILED, path_text.to_text(os.fsencode(folder))),
         f"librosa cannot be compiled into NUMBA_CACHE_DIR, {folder}: {why} — see that the folder "
         "can be written to and has 10 MB to spare, and that 1 GB of memory is free; the job is "
-        "then tried again"
+        "then tried again",
     )
 
 
@@ -130,6 +132,8 @@ class Fault(NamedTuple):
 
     code: ProblemCode
     message: str
+    obstacle: Obstacle | None = None
+    """What in the surroundings keeps the file from being read; None: it is the file's."""
 
 
 class Analysis(NamedTuple):
@@ -142,6 +146,12 @@ class Analysis(NamedTuple):
     nothing: str = "the file is missing"
     """Why there is neither."""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is still to come, once what is in its way has passed."""
+        obstacle = self.fault.obstacle if self.fault else None
+        return obstacle is not None and not obstacle.is_of_item
+
 
 def analyse(tracks: Sequence[AnalysedTrack]) -> Iterator[Analysis]:
     """The analysis of each track, whatever the files do. Raises SettingError."""
@@ -149,20 +159,39 @@ def analyse(tracks: Sequence[AnalysedTrack]) -> Iterator[Analysis]:
         yield from (Analysis(track, nothing=ANALYSIS_OFF) for track in tracks)
         return
     seconds = analysis_seconds()
-    ensure_compiled()
-    present = [track for track in tracks if not track.missing]
     yield from (Analysis(track) for track in tracks if track.missing)
+    present = []
+    for track in (each for each in tracks if not each.missing):
+        if (obstacle := _obstacle(track)) is None:
+            present.append(track)
+        else:
+            yield Analysis(track, fault=Fault(ProblemCode.UNREADABLE, obstacle.text, obstacle))
+    if not present:
+        return
+    ensure_compiled()
     items = [(track.path, seconds, track.duration) for track in present]
     outcomes = run_bounded(_features_or_fault, items, extra_memory=MEMORY, seconds=SECONDS)
     with closing(outcomes):
         for track, outcome in zip(present, outcomes, strict=True):
             if isinstance(outcome, ItemFailure):
-                yield Analysis(track, fault=Fault(_CODES[outcome.kind], outcome.message))
-            elif "code" in outcome.json:
-                fault = Fault(ProblemCode(outcome.json["code"]), outcome.json["message"])
+                fault = Fault(_CODES[outcome.kind], outcome.message, outcome.obstacle)
                 yield Analysis(track, fault=fault)
+            elif "code" in outcome.json:
+                obstacle = roots.obstacle(track.path, outcome.json["errno"])
+                code = ProblemCode(outcome.json["code"])
+                yield Analysis(track, fault=Fault(code, outcome.json["message"], obstacle))
             else:
                 yield Analysis(track, outcome.json)
+
+
+def _obstacle(track: AnalysedTrack) -> Obstacle | None:
+    """What is in the way of the file, asked before anything heavy is loaded."""
+    try:
+        os.stat(path_text.to_bytes(track.path))
+    except OSError as error:
+        found = roots.obstacle(track.path, error.errno)
+        return None if found is None or found.is_of_item else found
+    return None
 
 
 def write(done: Sequence[Analysis], attempt: Attempt) -> None:
@@ -175,8 +204,8 @@ def write(done: Sequence[Analysis], attempt: Attempt) -> None:
         [
             FileProblem(each.track.path, Stage.ANALYSIS, each.fault.code, each.fault.message)
             for each in done
-            # A scan handles a file that is gone.
-            if each.fault and each.fault.code is not ProblemCode.VANISHED
+            # A scan handles a file that is gone; what cannot be read just now waits.
+            if each.fault and each.fault.obstacle is None
         ]
     )
     attempt.settle(map(_settled, done))
@@ -191,7 +220,8 @@ def _features_or_fault(item: tuple[str, float, float | None]) -> dict[str, Any]:
     try:
         return features_of_file(ExcerptRequest(*item))
     except UnreadableFileError as error:
-        return {"code": error.code.value, "message": str(error)}
+        number = getattr(error.__cause__, "errno", None)
+        return {"code": error.code.value, "message": str(error), "errno": number}
 
 
 def _discard_stderr() -> None:
@@ -218,6 +248,8 @@ def _settled(analysis: Analysis) -> Settled:
     track_id = analysis.track.id
     if analysis.fault:
         reason = f"{analysis.fault.code.value}: {analysis.fault.message}"
+        if analysis.fault.obstacle is not None:
+            return Settled.held_up(track_id, analysis.fault.obstacle, reason)
         return Settled(track_id, State.FAILED, reason)
     if analysis.features is None:
         return Settled(track_id, State.NONE, analysis.nothing)

@@ -9,7 +9,6 @@ from typing import Any
 from db import ledger
 from db.artwork import chosen_images, covers, images, picture_files
 from db.artwork.chosen_images import Choice
-from db.library.search import entity_exists
 from db.models import EntityType, Kind, Role, State
 from db.scanning import problems
 from db.sql.connection import transaction
@@ -27,6 +26,7 @@ from jobs.covers.track_covers import (
     sizes_of,
     write_track_problems,
 )
+from jobs.entities import check_exists
 from worker.dispatch import current_attempt, enqueue_need, job
 
 
@@ -117,7 +117,11 @@ def extract_artist_images(artist_ids: list[int]) -> None:
         again = ledger.need(Kind.PICTURE, EntityType.ARTIST, overtaken)
         settled = [each for each in artists if each.artist_id in mine - overtaken]
         images.record(list(fresh.values()))
-        found = {each.artist_id: each.pictures() for each in settled if each.is_there}
+        found = {
+            each.artist_id: each.pictures()
+            for each in settled
+            if each.is_there and each.obstacle is None
+        }
         endings = [each.settled_pictures() for each in settled]
         nothing = {each.entity_id: each.reason for each in endings if each.state is State.NONE}
         stale = ledger.none_for_another_reason(Kind.COVER, EntityType.ARTIST, nothing)
@@ -155,7 +159,11 @@ def process_artist_images_batch(artist_ids: list[int]) -> None:
 
 @job
 def process_artist_images(artist_id: int) -> None:
-    """Choose the pictures of one artist, as `process_artist_images_batch` does for several."""
+    """Choose the pictures of one artist, as `process_artist_images_batch` does for several.
+
+    Raises NoSuchEntityError.
+    """
+    check_exists(EntityType.ARTIST, artist_id)
     process_artist_images_batch([artist_id])
 
 
@@ -164,8 +172,8 @@ def choose_image(entity_type: str, entity_id: int, role: str, path: str) -> str 
     """Set the picture in a file as the cover of an album, disc or artist, before all others.
 
     `role` is front, disc-N, fanart or logo; `path` is in the text form of `db.sql.path_text`.
-    Returns the reason if the picture is refused. Raises NoSuchRoleError, StoreError and
-    SettingError.
+    Returns the reason if the picture is refused. Raises NoSuchEntityError, NoSuchRoleError,
+    StoreError and SettingError.
     """
     kind = EntityType(entity_type)
     _check_role(kind, entity_id, role)
@@ -218,9 +226,8 @@ _ROLES = {
 
 
 def _check_role(entity_type: EntityType, entity_id: int, role: str) -> None:
-    """Raise NoSuchRoleError unless there is such an album or artist, and it can show this."""
-    if not entity_exists(entity_type, entity_id):
-        raise NoSuchRoleError(f"there is no {entity_type} {entity_id} — look it up in the database")
+    """Raise unless there is such an album or artist (NoSuchEntityError), and it can show this."""
+    check_exists(entity_type, entity_id)
     if role not in _ROLES[entity_type]:
         of_artists = ", ".join(ARTIST_ROLES)
         known = "disc-1, disc-2 …" if entity_type is EntityType.ALBUM else of_artists

@@ -1,5 +1,6 @@
 """The search for what albums show: the front, and a picture for each of several discs."""
 
+import os
 import posixpath
 import re
 from collections import Counter, defaultdict
@@ -8,11 +9,12 @@ from dataclasses import dataclass, field
 
 from db.artwork import covers
 from db.artwork.covers import CHOSEN, EmbeddedIn, TrackPlace
-from db.ledger import Settled
+from db.ledger import Obstacle, Settled
 from db.library.albums import folder_of, is_disc_folder
 from db.models import EntityType, Role, State
+from db.scanning import roots
 from db.settings.cover_orders import DISC_SUBTITLE, EMBEDDED, EXTERNAL, album_order, disc_order
-from db.sql.path_text import shown
+from db.sql.path_text import shown, to_text
 from jobs.covers import folder_images
 from jobs.covers.candidates import Candidate, embedded_candidates, file_candidate, file_candidates
 from jobs.covers.folder_images import (
@@ -25,7 +27,14 @@ from jobs.covers.folder_images import (
     picture_stem,
     plain,
 )
-from jobs.covers.outcomes import Outcome, file_faults, is_wanting, lost, settled
+from jobs.covers.outcomes import (
+    Outcome,
+    file_faults,
+    is_wanting,
+    kept_roles,
+    lost,
+    settled,
+)
 from jobs.covers.own_folders import AlbumFolders
 from jobs.covers.picture_search import CurrentCovers, Search, current_covers
 from jobs.covers.sources import FRONT_TYPES
@@ -45,6 +54,8 @@ class AlbumSearch:
     """The picture files in these folders."""
     unlisted: str | None = None
     """Why a folder could not be listed."""
+    obstacle: Obstacle | None = None
+    """What in the surroundings that came of."""
     other_pictures: Counter[int] = field(default_factory=Counter)
     """How many tracks carry pictures that are no fronts, by picture type."""
     searches: list[Search] = field(default_factory=list)
@@ -82,7 +93,7 @@ def outcome(album: AlbumSearch) -> Outcome:
     return Outcome(
         settled(front, order, _nothing(album)),
         (*([chosen] if chosen else []), *differing),
-        None if is_kept else {search.role for search in album.searches if search.unavailable},
+        None if is_kept else kept_roles(album.searches),
         lost(album.searches),
         is_wanting(front, order),
     )
@@ -109,7 +120,9 @@ def _list(album: AlbumSearch, places: AlbumFolders) -> None:
     try:
         album.images = folder_images.listed(album.folders)
     except OSError as error:
-        album.unlisted = f"{shown(str(error.filename))}: {error.strerror}"
+        folder = to_text(os.fsencode(error.filename))
+        album.unlisted = f"{shown(folder)}: {error.strerror}"
+        album.obstacle = roots.obstacle(folder, error.errno)
 
 
 def _searches(album: AlbumSearch, pictures: Pictures, stands: CurrentCovers) -> list[Search]:
@@ -140,6 +153,8 @@ def _fronts(album: AlbumSearch, pictures: Pictures, order: Sequence[str]) -> lis
 def _unsearched(album: AlbumSearch, order: Sequence[str]) -> Settled:
     """How an album is settled that could not be searched, and shows what it showed."""
     sources = [entry for entry in order if entry != EXTERNAL]
+    if album.unlisted is not None and album.obstacle is not None:
+        return Settled.held_up(album.album_id, album.obstacle, album.unlisted, sources)
     if album.unlisted is not None:
         return Settled(album.album_id, State.FAILED, album.unlisted, sources)
     state = State.DONE if album.searches[0].shown else State.NONE

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from db import ledger
 from db.artwork import picture_files as seen
 from db.artwork.picture_files import FoundPicture
-from db.ledger import Settled
+from db.ledger import Obstacle, Settled
 from db.library.artists import KnownArtist
 from db.models import EntityType, Role, State
 from db.scanning import scans
@@ -31,7 +31,7 @@ from jobs.covers import folder_images
 from jobs.covers.candidates import Candidate, file_candidate, file_candidates
 from jobs.covers.errors import Fault
 from jobs.covers.folder_images import Folder, FolderImage, cover_name, named, picture_stem, plain
-from jobs.covers.outcomes import Outcome, is_wanting, lost, settled
+from jobs.covers.outcomes import Outcome, is_wanting, kept_roles, lost, settled
 from jobs.covers.own_folders import ArtistFolders, artist_folders, is_various, names_of, root_of
 from jobs.covers.picture_search import CurrentCovers, Search, current_covers
 from jobs.covers.sources import ARTIST_ROLES, FOLDER
@@ -59,6 +59,8 @@ class ArtistImages:
     basis: Basis
     candidates: dict[str, list[Candidate]] = field(default_factory=dict)
     """By role, front, fanart and logo, best first."""
+    obstacle: Obstacle | None = None
+    """What in the surroundings kept an artist.nfo from being read."""
 
     @property
     def artist(self) -> KnownArtist:
@@ -77,7 +79,7 @@ def find_images(artist_ids: Sequence[int]) -> list[ArtistImages]:
     Nothing is read but an artist.nfo. Raises SettingError.
     """
     roots = scans.roots()
-    return [ArtistImages(basis, _candidates(basis, roots)) for basis in _bases(artist_ids)]
+    return [ArtistImages(basis, *_candidates(basis, roots)) for basis in _bases(artist_ids)]
 
 
 def images_overtaken(found: Sequence[ArtistImages]) -> set[int]:
@@ -103,8 +105,12 @@ def _folders(place: ArtistFolders) -> Iterable[str]:
     return (*place.folders, *place.albums, *place.beside)
 
 
-def _candidates(basis: Basis, roots: Sequence[str]) -> dict[str, list[Candidate]]:
+def _candidates(
+    basis: Basis, roots: Sequence[str]
+) -> tuple[dict[str, list[Candidate]], Obstacle | None]:
+    """The candidates by role, and what kept some from being found."""
     place, names = basis
+    obstacle = None
 
     def images(folders: Sequence[str]) -> list[FolderImage]:
         return [
@@ -125,9 +131,13 @@ def _candidates(basis: Basis, roots: Sequence[str]) -> dict[str, list[Candidate]
     if NFO in order:
         for image in own:
             if image.name.lower() == ARTIST_NFO:
-                for role, candidate in _from_nfo(image, order.index(NFO)):
+                named_there = _from_nfo(image, order.index(NFO))
+                if isinstance(named_there, Fault):
+                    obstacle = obstacle or named_there.obstacle
+                    continue
+                for role, candidate in named_there:
                     found[role].append(candidate)
-    return {role: _each_once(each) for role, each in found.items()}
+    return {role: _each_once(each) for role, each in found.items()}, obstacle
 
 
 def _own(
@@ -169,11 +179,11 @@ def _named(
     ]
 
 
-def _from_nfo(nfo: FolderImage, rank: int) -> list[tuple[str, Candidate]]:
+def _from_nfo(nfo: FolderImage, rank: int) -> list[tuple[str, Candidate]] | Fault:
     """The picture files that an artist.nfo names, with the role of each. Web addresses are not."""
     data = folder_images.read(nfo.path, nfo.folder.root)
     if isinstance(data, Fault):
-        return []
+        return data
     text = data[:_NFO_LENGTH].decode("utf-8", "replace")
     blocks = [(Role.FRONT, _FANART.sub("", text)), (Role.FANART, " ".join(_FANART.findall(text)))]
     found: list[tuple[str, Candidate]] = []
@@ -233,13 +243,22 @@ class ArtistSearch:
             if judgement.candidate.source == FOLDER
         ]
 
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """What in the surroundings kept a picture file from being found or read."""
+        return next((each.obstacle for each in self.searches if each.obstacle), None)
+
     def settled_pictures(self) -> Settled:
         """Whether all these picture files are in the store."""
         asked = [*artist_order(), *(entry for each in ARTIST_ROLES.values() for entry in each)]
         sources = [entry for entry in asked if entry != EXTERNAL]
+        refusals = [refusal for search in self.searches for refusal in search.refusals()]
+        if self.obstacle is not None:
+            reason = "; ".join(refusals) or self.obstacle.text
+            return Settled.held_up(self.artist_id, self.obstacle, reason, sources)
         if not self.pictures():
             return Settled(self.artist_id, State.NONE, _nothing(self), sources)
-        if refusals := [refusal for search in self.searches for refusal in search.refusals()]:
+        if refusals:
             return Settled(self.artist_id, State.FAILED, "; ".join(refusals), sources)
         return Settled(self.artist_id, State.DONE, None, sources)
 
@@ -269,10 +288,10 @@ def outcome(artist: ArtistSearch) -> Outcome:
     if not artist.is_there and front.winner is None:
         state = State.DONE if front.shown else State.NONE
         return Outcome(Settled(artist.artist_id, state, _GONE), kept=None)
-    if artist.images.is_various and not chosen:
+    if artist.images.is_various and not chosen and artist.obstacle is None:
         return Outcome(Settled(artist.artist_id, State.NONE, _MANY), lost=gone)
     wanting = artist.is_there and not artist.images.is_various and is_wanting(front, order)
-    kept = () if artist.is_there else None
+    kept = kept_roles(artist.searches) if artist.is_there else None
     return Outcome(settled(front, order, _nothing(artist)), chosen, kept, gone, wanting)
 
 
@@ -302,10 +321,13 @@ def sound_paths(artists: Sequence[ArtistSearch]) -> list[str]:
 
 def _searches(images: ArtistImages, stands: CurrentCovers) -> list[Search]:
     artist_id, order = images.artist.id, artist_order()
-    return [
+    found = [
         stands.search(artist_id, role, order if role == Role.FRONT else (), candidates)
         for role, candidates in images.candidates.items()
     ]
+    for each in found:
+        each.blocked = images.obstacle
+    return found
 
 
 def _nothing(artist: ArtistSearch) -> str:

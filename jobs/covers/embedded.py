@@ -10,6 +10,7 @@ from typing import Any
 
 from db.artwork import covers, images
 from db.artwork.images import KnownImage
+from db.scanning import roots
 from jobs.covers import store
 from jobs.covers.errors import Fault
 from jobs.covers.stored_images import confined, decode_images
@@ -34,15 +35,20 @@ def fetch(digests: Collection[str]) -> dict[str, Fault]:
     """
     untried = covers.carriers(digests, MOST_CARRIERS)
     faults = dict.fromkeys(digests, _NO_CARRIER)
+    held_up: dict[str, Fault] = {}
+    """Those that a file may hold which the surroundings kept from being read."""
     while plan := _plan(faults, untried):
         outcomes = confined(_take, list(plan.items()), extra_memory=MEMORY, seconds=SECONDS)
         for (path, wanted), outcome in zip(plan.items(), outcomes, strict=True):
             for digest in wanted:
                 untried[digest].remove(path)
-            faults.update(dict.fromkeys(wanted, _fault(outcome)))
+            fault = _fault(path, outcome)
+            faults.update(dict.fromkeys(wanted, fault))
+            if fault.obstacle is not None and not fault.obstacle.is_of_item:
+                held_up.update(dict.fromkeys(wanted, fault))
             for digest in [] if isinstance(outcome, Fault) else outcome["taken"]:
                 del faults[digest]
-    return faults
+    return {digest: held_up.get(digest, fault) for digest, fault in faults.items()}
 
 
 def _plan(wanted: Collection[str], untried: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -62,7 +68,8 @@ def _take(wanted: tuple[str, list[str]]) -> dict[str, Any]:
     try:
         pictures = read_pictures(path)
     except UnreadableFileError as error:
-        return {"taken": [], "code": error.code.value, "message": str(error)}
+        number = getattr(error.__cause__, "errno", None)
+        return {"taken": [], "code": error.code.value, "message": str(error), "errno": number}
     found = {store.digest_of(picture.data): picture.data for picture in pictures}
     taken = [digest for digest in digests if digest in found]
     for digest in taken:
@@ -70,13 +77,14 @@ def _take(wanted: tuple[str, list[str]]) -> dict[str, Any]:
     return {"taken": taken, "code": None, "message": None}
 
 
-def _fault(outcome: Any | Fault) -> Fault:
+def _fault(path: str, outcome: Any | Fault) -> Fault:
     """Why the pictures that were not taken are not there."""
     if isinstance(outcome, Fault):
         return outcome
     if outcome["code"] is None:
         return _CHANGED
-    return Fault(ProblemCode(outcome["code"]), outcome["message"])
+    obstacle = roots.obstacle(path, outcome["errno"])
+    return Fault(ProblemCode(outcome["code"]), outcome["message"], obstacle)
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,17 @@ JobError
 ├── StoreError            the store cannot be written; the job fails and is tried again
 │   └── StoreFullError    because the disk is full
 ├── NoThumbnailError      a requested thumbnail cannot be made
-└── NoSuchRoleError       an album or artist that is not there, or shows nothing in this role
+└── NoSuchRoleError       an album or artist shows nothing in this role
 """
 
-import errno
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from db import settings
+from db.ledger import Cause, Obstacle, cause_of
+from db.sql.path_text import to_text
 from jobs.errors import JobError
 from jobs.records import ProblemCode
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class StoreError(JobError):
@@ -32,21 +32,25 @@ class NoThumbnailError(JobError):
 
 
 class NoSuchRoleError(JobError):
-    """No such album or artist is there, or it can show nothing in this role."""
+    """An album or artist can show nothing in this role."""
 
 
 def store_error(path: Path, error: OSError) -> StoreError:
     """The error for a picture that could not be written to `path`."""
     why = f"the picture {path} cannot be stored: {error.strerror or error}"
-    if error.errno in _NO_ROOM:
-        return StoreFullError(
+    cause = cause_of(error.errno) or Cause.UNWRITABLE
+    if cause is Cause.NO_SPACE:
+        made: StoreError = StoreFullError(
             f"{why} — free some space there, or move FLEET_DATA_DIR to a larger disk; "
             "the cover is tried again"
         )
-    return StoreError(
-        f"{why} — make the folder images in FLEET_DATA_DIR one that the fleet's user may write; "
-        "the cover is tried again"
-    )
+    else:
+        made = StoreError(
+            f"{why} — make the folder images in FLEET_DATA_DIR one that the fleet's user may "
+            "write; the cover is tried again"
+        )
+    made.obstacle = Obstacle(cause, to_text(bytes(settings.images_dir())))
+    return made
 
 
 class Fault(NamedTuple):
@@ -54,6 +58,8 @@ class Fault(NamedTuple):
 
     code: ProblemCode
     message: str
+    obstacle: Obstacle | None = None
+    """What in the surroundings keeps the picture from being read; None: it is the picture's."""
 
     def __str__(self) -> str:
         """As `images.fault` has it: "bad-picture: image file is truncated"."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from db.scanning import roots
 from db.settings.cover_orders import EXTENSIONS, NEVER_FRONT
 from db.sql.path_text import is_under, to_bytes, to_text
 from jobs.covers.errors import Fault
@@ -174,7 +175,10 @@ def read(path: str, root: str) -> bytes | Fault:
                 return Fault(ProblemCode.UNREADABLE, "this is no file — remove it")
             data = file.read(MAX_PICTURE_BYTES + 1)
     except OSError as error:
-        return Fault(ProblemCode.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
+        message = f"the file cannot be read: {error.strerror or error}"
+        found = roots.obstacle(path, error.errno)
+        is_gone = found is not None and found.is_of_item
+        return Fault(ProblemCode.UNREADABLE, message, None if is_gone else found)
     if len(data) > MAX_PICTURE_BYTES:
         message = f"the file is larger than {MAX_PICTURE_BYTES:,} bytes"
         return Fault(ProblemCode.PICTURE_TOO_LARGE, message)

@@ -36,16 +36,22 @@ def settled(search: Search, order: Sequence[str], nothing: str) -> Settled:
     """How the need for what is searched for ended; `nothing` is the reason when none is there."""
     local = tuple(entry for entry in order if entry != EXTERNAL)
     winner = search.winner
+    refusals = "; ".join(search.refusals())
+    if search.obstacle is not None:
+        reason = refusals or search.obstacle.text
+        return Settled.held_up(search.entity_id, search.obstacle, reason, local)
+    if winner is None and search.unavailable and search.gone is not None:
+        return Settled.held_up(search.entity_id, search.gone, refusals, local)
     if winner is None:
         state = State.FAILED if search.unavailable else State.NONE
-        reason = "; ".join(search.refusals()) or nothing
+        reason = refusals or nothing
         return Settled(search.entity_id, state, reason, local)
     return Settled(search.entity_id, State.DONE, _reason(search), _asked(winner, order, local))
 
 
 def is_wanting(search: Search, order: Sequence[str]) -> bool:
     """Whether the order has `external` before whatever was found, and nothing of it was found."""
-    if EXTERNAL not in order or search.unavailable:
+    if EXTERNAL not in order or search.unavailable or search.obstacle is not None:
         return False
     winner = search.winner
     if winner is None:
@@ -75,16 +81,24 @@ def lost(searches: Iterable[Search]) -> tuple[Shown, ...]:
     )
 
 
+def kept_roles(searches: Iterable[Search]) -> set[str]:
+    """The roles in which what is shown stays: a candidate that may be good could not be had."""
+    return {each.role for each in searches if each.unavailable or each.obstacle is not None}
+
+
 def file_faults(searches: Iterable[Search]) -> dict[str, Fault]:
     """What is wrong with the picture files that were tried, by path.
 
-    What is wrong with a track's own pictures its own job files.
+    What is wrong with a track's own pictures its own job files; what the surroundings keep from
+    being read waits for them.
     """
     return {
         judgement.candidate.path: judgement.fault
         for search in searches
         for judgement in search.judgements
-        if judgement.fault and judgement.candidate.source == covers.FOLDER
+        if judgement.fault
+        and judgement.fault.obstacle is None
+        and judgement.candidate.source == covers.FOLDER
     }
 
 

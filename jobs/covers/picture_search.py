@@ -10,7 +10,7 @@ pictures the same picture type, for a provider the provider. What the user chose
 provider gave, stay candidates whatever is on disk.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from db.artwork import chosen_images, covers
 from db.artwork.chosen_images import Choice
 from db.artwork.covers import CHOSEN, LOCAL, Chosen, Shown
 from db.artwork.images import KnownImage
+from db.ledger import Obstacle
 from db.models import EntityType, Role
 from db.settings.cover_orders import EXTERNAL
 from db.sql.path_text import shown as as_shown
@@ -59,6 +60,8 @@ class Search:
     judgements: list[JudgedCandidate] = field(default_factory=list)
     unavailable: bool = False
     """Whether a candidate could not be had this time that may be good."""
+    blocked: Obstacle | None = None
+    """What kept candidates from being found."""
 
     @property
     def winner(self) -> JudgedCandidate | None:
@@ -77,6 +80,23 @@ class Search:
         """Whether no candidate that is left could beat the winner."""
         return (winner := self.winner) is not None and winner.unfit is None
 
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """What in the surroundings kept a candidate from being found or had, if it was that."""
+        return self.blocked or next(
+            (each for each in self._obstacles() if not each.is_of_item), None
+        )
+
+    @property
+    def gone(self) -> Obstacle | None:
+        """Where the file of a candidate is gone, if it is, whose place is there."""
+        return next((each for each in self._obstacles() if each.is_of_item), None)
+
+    def _obstacles(self) -> Iterator[Obstacle]:
+        for each in self.judgements:
+            if each.fault is not None and each.fault.obstacle is not None:
+                yield each.fault.obstacle
+
     def is_shown(self, candidate: Candidate) -> bool:
         """Whether this is what the entity shows by now."""
         return (
@@ -86,8 +106,12 @@ class Search:
         )
 
     def chosen(self) -> Chosen | None:
-        """The winner as a row of `covers`."""
-        if (winner := self.winner) is None:
+        """The winner as a row of `covers`; None too when what is shown stays.
+
+        That is so while an obstacle is in the way: what is shown may be what cannot be read.
+        """
+        winner = self.winner
+        if winner is None or (self.obstacle is not None and self.shown is not None):
             return None
         picture = winner.candidate
         return Chosen(
@@ -187,6 +211,8 @@ def _chosen_taken(candidate: Candidate) -> Candidate | Fault:
     digest = candidate.digest or ""
     if not store.original(digest).exists():
         data = folder_images.read(candidate.path, "/")
+        if isinstance(data, Fault) and data.obstacle is not None:
+            return data
         if isinstance(data, Fault) or store.digest_of(data) != digest:
             return Fault(
                 ProblemCode.VANISHED,

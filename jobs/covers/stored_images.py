@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 from db.artwork import images
 from db.artwork.image_files import THUMBNAIL_SIZE, is_digest
 from db.artwork.images import KnownImage
+from db.ledger import Cause, Obstacle
 from jobs.bounded import FailureKind, ItemFailure, run_bounded
 from jobs.covers import store
 from jobs.covers.errors import Fault, NoThumbnailError, StoreError, StoreFullError
+from jobs.errors import HeldUpError
 from jobs.metadata.contents import mime_of
 from jobs.records import ProblemCode
 
@@ -33,15 +35,21 @@ def confined(
 ) -> Iterator[Any | Fault]:
     """What `function` (a JSON value) makes of each item, in order, or the fault of the item.
 
-    The limits are those of `jobs.bounded.run_bounded`. A StoreError that the function raises is no
-    fault of an item: it is raised here.
+    The limits are those of `jobs.bounded.run_bounded`. A StoreError that the function raises, or
+    what the surroundings are in the way of, is no fault of an item: it is raised here, the latter
+    as HeldUpError.
     """
     work = partial(_carrying_store_errors, function)
     for outcome in run_bounded(work, items, extra_memory=extra_memory, seconds=seconds):
+        if isinstance(outcome, ItemFailure) and outcome.obstacle is not None:
+            raise HeldUpError(outcome.obstacle, outcome.message)
         if isinstance(outcome, ItemFailure):
             yield Fault(_CODES[outcome.kind], outcome.message)
         elif "store_error" in outcome.json:
-            raise _STORE_ERRORS[outcome.json["store_error"]](outcome.json["message"])
+            error = _STORE_ERRORS[outcome.json["store_error"]](outcome.json["message"])
+            cause, place = outcome.json["obstacle"]
+            error.obstacle = Obstacle(Cause(cause), place)
+            raise error
         else:
             yield outcome.json["value"]
 
@@ -50,7 +58,8 @@ def _carrying_store_errors(function: Callable[[Item], Any], item: Item) -> dict[
     try:
         return {"value": function(item)}
     except StoreError as error:
-        return {"store_error": type(error).__name__, "message": str(error)}
+        name = type(error).__name__
+        return {"store_error": name, "message": str(error), "obstacle": error.obstacle}
 
 
 MEMORY = 400 * 1024 * 1024

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from db.artwork.image_files import THUMBNAIL_FORMAT
+from db.ledger import cause_of
 from jobs.covers.errors import Fault
 from jobs.covers.store import THUMBNAIL_SIZE
 from jobs.metadata.contents import mime_of
@@ -205,6 +206,8 @@ def decode(path: Path, size: int = THUMBNAIL_SIZE) -> Decoded | Fault:
             except UnidentifiedImageError:
                 return Fault(ProblemCode.BAD_PICTURE, f"the header of this {mime} is damaged")
             except _DAMAGE as error:
+                if isinstance(error, OSError) and cause_of(error.errno) is not None:
+                    raise  # the disk, and not the picture
                 return Fault(ProblemCode.BAD_PICTURE, str(error) or type(error).__name__)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from db.artwork.covers import EmbeddedIn, TrackPlace
 from db.ledger import Settled
-from db.models import Role, State
+from db.models import State
 from jobs.covers.candidates import Candidate, front_pictures
 from jobs.covers.embedded import Gathered
 from jobs.covers.errors import Fault
-from jobs.covers.outcomes import Outcome, settled, write_problems
+from jobs.covers.outcomes import Outcome, kept_roles, settled, write_problems
 from jobs.covers.picture_search import Search, judged
 from jobs.covers.sources import EMBEDDED, TRACK_SOURCES
 from jobs.records import ProblemCode
@@ -25,6 +25,8 @@ def settle_pictures(track_id: int, pictures: Sequence[EmbeddedIn], gathered: Gat
         return Settled(track_id, State.NONE, "the file has no embedded picture", [EMBEDDED])
     for picture in pictures:
         fault = gathered.fault(picture.digest)
+        if fault is not None and fault.obstacle is not None:
+            return Settled.held_up(track_id, fault.obstacle, str(fault), [EMBEDDED])
         if fault is not None:
             return Settled(track_id, State.FAILED, str(fault), [EMBEDDED])
     return Settled(track_id, State.DONE, sources=[EMBEDDED])
@@ -36,8 +38,7 @@ def choose(track: TrackPlace, pictures: Sequence[EmbeddedIn], gathered: Gathered
     search.judgements += [judged(search, candidate, gathered) for candidate in search.candidates]
     chosen = search.chosen()
     how = settled(search, TRACK_SOURCES, _nothing(pictures))
-    kept = {Role.FRONT} if search.unavailable else ()
-    return Outcome(how, (chosen,) if chosen else (), kept)
+    return Outcome(how, (chosen,) if chosen else (), kept_roles([search]))
 
 
 def kept(track: TrackPlace, covered: bool) -> Outcome:
@@ -53,7 +54,8 @@ def write_track_problems(
 ) -> None:
     """File what is wrong with the pictures of these tracks. Call it in a transaction.
 
-    A file that is gone or has changed since is no problem of a picture: a scan handles that.
+    A file that is gone or has changed since is no problem of a picture: a scan handles that. Nor
+    is what the surroundings keep from being read: it waits for them.
     """
     faults = {
         track.path: fault
@@ -67,7 +69,9 @@ def _problem(pictures: Sequence[EmbeddedIn], gathered: Gathered) -> Fault | None
     """The first fault among a track's pictures."""
     for number, picture in enumerate(pictures, 1):
         fault = gathered.fault(picture.digest)
-        if fault is not None and fault.code is not ProblemCode.VANISHED:
+        if fault is None or fault.obstacle is not None:
+            continue
+        if fault.code is not ProblemCode.VANISHED:
             message = f"embedded picture {number} of {len(pictures)}: {fault.message}"
             return Fault(fault.code, message)
     return None

@@ -24,7 +24,7 @@ from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from db.sql.queries import ensure_rows, slices
-from jobs.records import Grouping, ProblemCode, TrackRecord, UnreadFile
+from jobs.records import PASSING, Grouping, TrackRecord, UnreadFile
 from worker.dispatch import enqueue, enqueue_need, job
 
 
@@ -124,11 +124,6 @@ def _artist_needs(named: NamedArtists, leaders: set[int], near: set[int]) -> Nee
         (Kind.PICTURE, EntityType.ARTIST): sorted(new | known),
         (Kind.COVER, EntityType.ARTIST): sorted(new | named.changed),
     }
-
-
-PASSING = {ProblemCode.UNREADABLE, ProblemCode.VANISHED}
-"""Problems that may pass though the file stays as it is: a right that was given, a share that is
-back. Such a file is read again by every scan, for it is filed without its size and time."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,8 @@ def read_files(found: Sequence[FoundFile]) -> Iterator[TrackRecord | UnreadFile]
 def _record(file: FoundFile, outcome: Value | ItemFailure) -> TrackRecord | UnreadFile:
     if isinstance(outcome, ItemFailure):
         code, ended_by = _FAILURES[outcome.kind], outcome.signal or None
+        if outcome.obstacle is not None:
+            code = ProblemCode.UNREADABLE  # it passes, and the file is read again
         return UnreadFile(file, code, outcome.message, ended_by)
     if "code" in outcome.json:
         return UnreadFile.from_json(outcome.json)

@@ -10,6 +10,7 @@ JobError
     └── BadFingerprintError   no fingerprint can be made of a file
 """
 
+from db.ledger import Cause, Obstacle
 from jobs.errors import JobError
 
 
@@ -19,6 +20,8 @@ class ProviderError(JobError):
 
 class UnavailableError(ProviderError):
     """A service cannot be asked just now."""
+
+    obstacle = Obstacle(Cause.PROVIDER_AWAY)
 
 
 class StumbledError(UnavailableError):

@@ -6,7 +6,7 @@ from typing import Any
 
 from db import ledger, settings
 from db.models import Scan
-from db.scanning import problems, scans
+from db.scanning import problems, roots, scans
 from db.scanning.library_files import Scope
 from db.scanning.problems import FileProblem
 from db.sql.path_text import to_bytes, to_text
@@ -49,14 +49,21 @@ def discovery(
     if scan is None:
         raise NoSuchScanError(f"there is no scan {scan_id} — run `fleet scan PATH`")
     if scan.finished_at is None and scan.walked_at is None:
-        if scan.scope is None:
-            ledger.wake_failed()
-            # Its package imports the supervision of worker processes.
-            from jobs.maintenance.reconciliation import enqueue_missing  # noqa: PLC0415
-
-            enqueue_missing()
+        _wake(scan)
         _discover(scan)
     return None
+
+
+def _wake(scan: Scan) -> None:
+    """Have done again what waits for this root, which a scan sees again, or failed some time."""
+    woken = 0 if roots.away(scan.root) else ledger.wake_at(scan.root)
+    if scan.scope is None:
+        woken += ledger.wake_failed()
+    if woken or scan.scope is None:
+        # Its package imports the supervision of worker processes.
+        from jobs.maintenance.reconciliation import enqueue_missing  # noqa: PLC0415
+
+        enqueue_missing()
 
 
 def _discover(scan: Scan) -> None:
@@ -74,6 +81,8 @@ def _discover(scan: Scan) -> None:
             scans.record_walk(scan.id, found=comparison.found, unchanged=comparison.unchanged)
     if not comparison.found and (scope is None or not _holds_audio(path, walk.data_dir)):
         return scans.fail(scan.id, _nothing_found(root, comparison.known, walk))
+    if why := roots.absence(root):  # it went while it was walked
+        return scans.fail(scan.id, f"{root}: {why} What is known of it stays as it is")
     missing = end_walk(sender, comparison, walk)
     _list_unreadable_folders(root, walk, scope)
     found, unchanged = comparison.found, comparison.unchanged

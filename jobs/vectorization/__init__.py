@@ -19,6 +19,7 @@ from db.similarity import vector_inputs, vectors
 from db.similarity.vectors import ModelVersion
 from db.sql.connection import transaction
 from db.sql.queries import slices
+from jobs.entities import check_exists
 from worker.dispatch import connection, current_attempt, enqueue, job
 
 _LOCK = settings.redis_key("fleet:alone:vectorization.train")
@@ -68,7 +69,8 @@ def batch_artists(artist_ids: list[int]) -> None:
 
 @job
 def calculate(track_id: int) -> None:
-    """Compute the vector of one track, even if it has one."""
+    """Compute the vector of one track, even if it has one. Raises NoSuchEntityError."""
+    check_exists(EntityType.TRACK, track_id)
     with transaction():
         ledger.need(Kind.VECTOR, EntityType.TRACK, [track_id])
     batch([track_id])

@@ -60,8 +60,8 @@ def test_leases_long_expired_are_named_with_the_age_of_the_first(library: Librar
 def test_covers_that_were_never_asked_for_are_named_and_asked_for(library: Library) -> None:
     track = library.track("A/1.flac", "A")
     library.track("A/2.flac", "A")
-    ledger.need(Kind.ANALYSIS, EntityType.TRACK, [row.id for row in Track.select()])
     settle_everything()
+    ledger.need(Kind.ANALYSIS, EntityType.TRACK, [row.id for row in Track.select()])
     LedgerRow.delete().where(LedgerRow.entity_id == track, LedgerRow.kind == Kind.COVER).execute()
     found = {each.says: each for each in complaints("ledger")}
     assert list(found) == [

@@ -16,7 +16,7 @@ from worker.errors import BadInputError
 from worker.phrases import did_you_mean
 from worker.topology import load
 
-_FAILED = (State.FAILED, State.QUARANTINED)
+_FAILED = (State.FAILED, State.WAITING, State.QUARANTINED)
 
 
 @click.command(

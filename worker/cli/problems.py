@@ -28,13 +28,14 @@ Examples:
 def problems(folder: Path | None, as_json: bool) -> None:
     """List the files that musicfleet could not use, and why.
 
-    With FOLDER only the files in it. A problem is deleted when a scan finds the file repaired or
-    gone.
+    First comes what waits for its surroundings, one line for each cause, such as a root that is
+    away. With FOLDER only what is in it. A problem is deleted when a scan finds the file repaired
+    or gone.
     """
     open_database()
     check_schema()
     root = to_text(os.fsencode(os.path.realpath(folder))) if folder else None
-    found = recorded.listed(root)
+    found = [*recorded.of_surroundings(root), *recorded.listed(root)]
     if not found and folder and not folder.exists():
         raise BadInputError(f"{folder} does not exist — name a folder of the library")
     if as_json:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from db import ledger
 from db.maintenance.maintenance_runs import Run, last_runs
 from db.models import utc_now
 from db.similarity.model_health import ModelStatus
@@ -39,9 +40,10 @@ def status(watch: bool, as_json: bool) -> None:
     For each queue: the numbers of waiting, running, failed and later jobs (scheduled or deferred),
     how long the first job has waited, whether the queue is paused, how many jobs the recovery put
     back after a process died (recovered), and the live workers that consume it. For each kind of
-    work: how many tracks, albums and artists are done, have none, failed, and are to do. During an
-    analysis: how many tracks are done, how many per minute, and an estimate of the time left. For
-    the similarity model: its version, age and health, and whether a training is due. For each
+    work: how many tracks, albums and artists are done, have none, failed, wait for what is away and
+    are to do, and how many need it in all; then, a line for each, what is away. During an analysis:
+    how many tracks are done, how many per minute, and an estimate of the time left. For the
+    similarity model: its version, age and health, and whether a training is due. For each
     maintenance job: its last run, and what it changed.
     """
     load()
@@ -71,7 +73,8 @@ def _everything() -> dict[str, Any]:
         "redis": shown_url(),
         "library": fleet_status.totals()._asdict(),
         "scans": [asdict(each) for each in fleet_status.running_scans()],
-        "work": [asdict(each) for each in fleet_status.work()],
+        "work": [asdict(each) for each in fleet_status.summed_work()],
+        "waiting": [each.as_json() for each in ledger.waiting()],
         "long_work": [asdict(each) for each in long_work()],
         "model": model.as_json() if (model := fleet_status.model()) else None,
         "queues": [asdict(each) for each in fleet_status.queues()],
@@ -87,11 +90,7 @@ def _print() -> None:
     )
     for scan in fleet_status.running_scans():
         print_line(f"Scanning {shown(scan.root)}: {scan.found:,} found, {scan.written:,} written")
-    rows = [["work", "done", "none", "failed", "to do"]]
-    for each in fleet_status.work():
-        counts = (each.done, each.none, each.failed, each.to_do)
-        rows.append([f"{each.entity_type} {each.kind}", *map(str, counts)])
-    print_table(rows)
+    _print_work()
     for work in long_work():
         if work.settled < work.tracks:
             print_line(f"{work.kind.capitalize()}: {work.text}")
@@ -102,6 +101,23 @@ def _print() -> None:
     print_queues(fleet_status.queues())
     if runs := last_runs():
         print_table([["maintenance", "last run", "took", "what it did"], *map(_of_run, runs)])
+
+
+def _print_work() -> None:
+    rows = [["work", "done", "none", "failed", "waiting", "to do", "of"]]
+    work = fleet_status.summed_work()
+    for each in work:
+        counts = (each.done, each.none, each.failed, each.waiting, each.to_do, each.needed)
+        rows.append([f"{each.entity_type} {each.kind}", *map(str, counts)])
+    print_table(rows)
+    for each in work:
+        if each.lacking or each.stray:
+            print_line(
+                f"{each.entity_type} {each.kind} does not add up: {each.lacking:,} without a row "
+                f"in the ledger, {each.stray:,} rows of nothing — `fleet doctor --fix`"
+            )
+    for waiting in ledger.waiting():
+        print_line(waiting.text)
 
 
 def _of_run(run: Run) -> list[str]:

@@ -38,10 +38,11 @@ _LEDGER = "ledger"
 
 
 def _needs() -> Iterator[Finding]:
-    """Quarantined and failed items, leases that ran out, and needs that were never written."""
-    faults = [*_quarantined(), *_failed(), *_leases(), *_never_asked()]
-    yield from faults
-    if not faults:
+    """What was given up, what waits, leases that ran out, and needs whose rows do not add up."""
+    waiting = list(_waiting())
+    faults = [*_quarantined(), *_failed(), *_leases(), *_sums()]
+    yield from (*waiting, *faults)
+    if not faults and all(each.severity is Severity.OK for each in waiting):
         yield Finding(
             _LEDGER, Severity.OK, "nothing failed, and the ledger has a row for every need"
         )
@@ -62,6 +63,15 @@ def _quarantined() -> Iterator[Finding]:
             "repair or remove the file, then scan again, or `fleet enqueue KIND --failed`",
             len(rows),
         )
+
+
+def _waiting() -> Iterator[Finding]:
+    """What the surroundings keep from being done, one finding for each cause and place."""
+    for each in ledger.waiting():
+        is_expected = each.obstacle.policy.is_expected
+        severity = Severity.OK if is_expected else Severity.WARNING
+        remedy = "" if is_expected else each.obstacle.remedy
+        yield Finding(_LEDGER, severity, each.text, remedy, each.items)
 
 
 def _failed() -> Iterator[Finding]:
@@ -92,18 +102,32 @@ def _leases() -> Iterator[Finding]:
         )
 
 
-def _never_asked() -> Iterator[Finding]:
-    for need in ledger.NEEDS:
-        if missing := ledger.never_asked(need):
+def _sums() -> Iterator[Finding]:
+    """Whether each need has a row for every entity that needs it, and no others."""
+    for each in ledger.sums():
+        if each.lacking:
+            yield _lacking(each.need, each.lacking)
+        if each.stray:
+            says = f"{counted(each.stray, 'row')} of {each.need.entity_type} {each.need.kind}"
             yield Finding(
                 _LEDGER,
                 Severity.WARNING,
-                f"{counted(len(missing), need.entity_type)} whose {need.kind} is missing in the "
-                "ledger",
-                "run `fleet doctor --fix`, which adds it",
-                len(missing),
-                fix=_ask(need, len(missing)),
+                f"{says} in the ledger of what does not exist",
+                "run `fleet doctor --fix`, which deletes it",
+                each.stray,
+                fix=Fix(f"delete {says} of what does not exist", _drop_stray),
             )
+
+
+def _lacking(need: Need, count: int) -> Finding:
+    return Finding(
+        _LEDGER,
+        Severity.WARNING,
+        f"{counted(count, need.entity_type)} whose {need.kind} is missing in the ledger",
+        "run `fleet doctor --fix`, which adds it",
+        count,
+        fix=_ask(need, count),
+    )
 
 
 def _ask(need: Need, count: int) -> Fix:
@@ -113,6 +137,11 @@ def _ask(need: Need, count: int) -> Fix:
         return f"added the {need.kind} of {counted(len(asked), need.entity_type)} to the ledger"
 
     return Fix(f"add the {need.kind} of {counted(count, need.entity_type)} to the ledger", ask)
+
+
+def _drop_stray() -> str:
+    with transaction():
+        return f"{counted(ledger.drop_stray(), 'row')} of what does not exist deleted"
 
 
 _PICTURES = "pictures"

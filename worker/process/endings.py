@@ -58,7 +58,7 @@ class JobRecords:
         """Record that the job failed for good; `again` when reconciliation is to retry later."""
         job, reason = self._job, last_line(traceback)
         with _connected():
-            ledger.give_up(job.id, reason, again=again)
+            ledger.give_up(job.id, reason, again=again, obstacle=job.obstacle)
             if CHUNK in job.kwargs:
                 scans.give_up_chunk(job.kwargs[CHUNK], ledger.backoff)
             elif job.job_name == scans.DISCOVERY:

@@ -44,6 +44,9 @@ _REASONS = 3
 log = logging.getLogger("fleet")
 
 
+_WITH_REASON = (State.FAILED, State.WAITING)
+
+
 class Tally:
     """What an attempt of a job has settled on the ledger, as its log has it."""
 
@@ -56,7 +59,7 @@ class Tally:
         for state, reason, count in endings:
             self._counts[state] += count
             shown = visible((reason or "")[:_LONGEST_REASON])
-            if state == State.FAILED and count and shown not in self._reasons[:_REASONS]:
+            if state in _WITH_REASON and count and shown not in self._reasons[:_REASONS]:
                 self._reasons.append(shown)
 
     def __str__(self) -> str:
@@ -72,13 +75,15 @@ class FleetJob(Job):
 
     `attempt` counts its starts, the present one included; `deaths` the attempts that took their
     process with them or exceeded its time or memory; `holder` is the token of the process that
-    began it last. `settled` counts what this process knows that it settled on the ledger.
+    began it last. `settled` counts what this process knows that it settled on the ledger;
+    `obstacle` is what in the surroundings the present attempt failed for.
     """
 
     attempt = 0
     deaths = 0
     holder = ""
     settled: Tally | None = None
+    obstacle: ledger.Obstacle | None = None
 
     @property
     def func(self) -> Any:
@@ -142,9 +147,16 @@ class FleetJob(Job):
         return job
 
     def perform(self) -> Any:
-        """Run the job, and count what it settles on the ledger."""
-        with ledger.observed(self.settled.add) if self.settled else nullcontext():
-            return super().perform()
+        """Run the job, and count what it settles on the ledger.
+
+        Of an exception it notes what in the surroundings that came of, if it did.
+        """
+        try:
+            with ledger.observed(self.settled.add) if self.settled else nullcontext():
+                return super().perform()
+        except BaseException as error:
+            self.obstacle = ledger.obstacle_of(error)
+            raise
 
     def log_start(self) -> None:
         """Write to the log that the job begins."""

@@ -322,7 +322,8 @@ class FleetWorker(SimpleWorker):
         if isinstance(outcome, Died) and self._stopped_job_id != job.id:
             self._end_in_death(job, execution, outcome.signal)
         elif isinstance(outcome, Died | Raised):
-            text = "stopped" if isinstance(outcome, Died) else outcome.traceback
+            ended = outcome if isinstance(outcome, Raised) else Raised("stopped")
+            job.obstacle, text = ended.obstacle, ended.traceback
             self.log.error("%s: %s failed\n%s", self.name, job.description, text)
             self.handle_job_failure(job, queue, exc_string=text, execution=execution)
         else:

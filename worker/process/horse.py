@@ -38,6 +38,8 @@ class Raised:
     """The job raised; `traceback` is the text of it."""
 
     traceback: str
+    obstacle: ledger.Obstacle | None = None
+    """What in the surroundings it was that the job raised for, if it was that."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ class Horse:
 def _outcome(message: dict[str, Any]) -> Returned | Raised | Died:
     if "died" in message:
         return Died(message["died"])
-    return Raised(message["raised"]) if "raised" in message else Returned(message["returned"])
+    if "raised" not in message:
+        return Returned(message["returned"])
+    cause, place = message["obstacle"] or (None, "")
+    return Raised(message["raised"], ledger.Obstacle(ledger.Cause(cause), place) if cause else None)
 
 
 def _import(job: FleetJob) -> None:
@@ -135,5 +140,5 @@ def _performed(job: FleetJob) -> dict[str, Any]:
     except MemoryError:
         return {"died": "memory"}
     except BaseException:  # noqa: BLE001  # a panic of compiled code is no Exception
-        return {"raised": traceback.format_exc()}
+        return {"raised": traceback.format_exc(), "obstacle": job.obstacle}
     return {"returned": value}

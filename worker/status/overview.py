@@ -60,7 +60,21 @@ class WorkStatus:
     done: int
     none: int
     failed: int
+    waiting: int
+    """Kept from being done by the surroundings, such as a root that is away."""
     to_do: int
+
+
+@dataclass
+class SummedWork(WorkStatus):
+    """The same, and whether these are all that need it."""
+
+    needed: int
+    """How many entities need it."""
+    lacking: int
+    """How many of them the ledger has no row for."""
+    stray: int
+    """How many rows it has of entities that do not exist."""
 
 
 @dataclass
@@ -125,6 +139,18 @@ def work() -> list[WorkStatus]:
     return [_work_status(need, counts) for need, counts in ledger.counts().items()]
 
 
+def summed_work() -> list[SummedWork]:
+    """The same, with the sum of each. Counts every entity, a second or so in a large library."""
+    found = []
+    for each in ledger.sums():
+        row = _work_status(each.need, each.states)
+        row.to_do += each.in_turn
+        found.append(
+            SummedWork(**vars(row), needed=each.needed, lacking=each.lacking, stray=each.stray)
+        )
+    return found
+
+
 def running_scans() -> list[RunningScan]:
     """The scans that have not ended."""
     return [
@@ -183,6 +209,7 @@ def _work_status(need: ledger.Need, counts: Counter[State]) -> WorkStatus:
         done=counts[State.DONE],
         none=counts[State.NONE],
         failed=counts[State.FAILED] + counts[State.QUARANTINED],
+        waiting=counts[State.WAITING],
         to_do=counts[State.TODO] + counts[State.LEASED],
     )
 

@@ -1,0 +1,71 @@
+"""Library roots: whether one is there, and what keeps a file below it from being read."""
+
+import errno
+import os
+import posixpath
+
+from db.ledger import Cause, Obstacle, cause_of
+from db.scanning import scans
+from db.scanning.library_files import AUDIO_EXTENSIONS, extension_of
+from db.sql.path_text import is_under, to_bytes
+
+_MOST_SEEN = 20_000
+"""Files and folders after which a root counts as there, though no audio file was among them."""
+_GONE = {errno.ENOENT, errno.ENOTDIR}
+
+
+def absence(root: str) -> str:
+    """Why a root cannot be scanned, for people; empty when it is there and has anything in it."""
+    try:
+        with os.scandir(to_bytes(root)) as entries:
+            return "" if next(entries, None) else "it is empty: is its disk mounted?"
+    except FileNotFoundError:
+        return "it is not there: is its disk mounted?"
+    except OSError as error:
+        return f"it cannot be listed: {error.strerror}"
+
+
+def root_of(path: str) -> str:
+    """The outermost library root that holds a file; its folder when none does."""
+    return min(_roots_of(path), key=len, default=posixpath.dirname(path))
+
+
+def away(path: str) -> Obstacle | None:
+    """What is wrong with the library roots that hold a file or folder; None when they are there.
+
+    A root without any audio file is away: its disk is not mounted.
+    """
+    for root in sorted(_roots_of(path), key=len):
+        try:
+            os.scandir(to_bytes(root)).close()
+        except OSError as error:
+            return Obstacle(cause_of(error.errno) or Cause.ROOT_AWAY, root)
+        if not _holds_audio(root):
+            return Obstacle(Cause.ROOT_AWAY, root)
+    return None
+
+
+def obstacle(path: str, number: int | None) -> Obstacle | None:
+    """What keeps a file or folder from being read that failed with this error number of the system.
+
+    None when it is the file itself, which is there.
+    """
+    if number in _GONE:
+        return away(path) or Obstacle(Cause.FILE_GONE, root_of(path))
+    cause = cause_of(number)
+    return Obstacle(cause, root_of(path)) if cause is not None else None
+
+
+def _roots_of(path: str) -> list[str]:
+    return [root for root in scans.roots() if is_under(path, root)]
+
+
+def _holds_audio(root: str) -> bool:
+    seen = 0
+    for _, _, files in os.walk(to_bytes(root)):
+        if any(extension_of(name) in AUDIO_EXTENSIONS for name in files):
+            return True
+        seen += 1 + len(files)
+        if seen > _MOST_SEEN:
+            return True
+    return False
