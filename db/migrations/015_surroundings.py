@@ -14,7 +14,7 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake=False):
         'WHERE ("cause" IS NOT NULL)'
     )
     migrator.sql(
-        "UPDATE ledger SET look_again_at = CURRENT_TIMESTAMP "
+        "UPDATE ledger SET look_again_at = '2026-01-01 00:00:00' "
         "WHERE state = 'failed' AND look_again_at IS NULL"
     )
 
