@@ -58,7 +58,7 @@ def retry_failed_enrichments() -> int:
     with recorded_run("worker_deferred_enrichment.retry_failed_enrichments") as done:
         for need in ledger.NEEDS:
             if need.kind is Kind.ENRICHMENT:
-                failed = ledger.with_state(need, [State.FAILED, State.QUARANTINED])
+                failed = ledger.with_state(need, [State.FAILED, State.WAITING, State.QUARANTINED])
                 with transaction():
                     again += len(ledger.need(need.kind, need.entity_type, failed))
                 done.changes[f"{need.entity_type}s to be done again"] = len(failed)

@@ -122,7 +122,7 @@ def test_a_worker_goes_on_until_all_is_done(
     assert told["sources"] == {"musicbrainz": {"album": 2, "track": 6, "artist": 1}}
 
 
-def test_a_job_that_fails_leaves_its_reason_when_its_tries_are_over(
+def test_a_job_whose_provider_is_away_leaves_its_reason_and_waits_when_its_tries_are_over(
     database: str, server: WebServer, musicbrainz: Has, queues: redis.Redis
 ) -> None:
     album_id = album(musicbrainz_release_id=mb_id(100))
@@ -136,7 +136,7 @@ def test_a_job_that_fails_leaves_its_reason_when_its_tries_are_over(
             queues.zrem(scheduled.key, job_id)
             queues.rpush(dispatch.queue(QUEUE).key, job_id)
     row = standing(EntityType.ALBUM, album_id)
-    assert row.state == State.FAILED
+    assert (row.state, row.cause) == (State.WAITING, ledger.Cause.PROVIDER_AWAY)
     assert "check its key and FLEET_CONTACT" in row.reason
     assert row.look_again_at > utc_now()
 
