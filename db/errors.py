@@ -7,6 +7,7 @@ DatabaseError
 ├── NewerDatabaseError
 ├── OldDatabaseError
 ├── DatabaseFullError
+├── DatabaseLockedError
 ├── BackupError
 ├── NoVectorError
 └── WrongDimensionError
@@ -41,6 +42,10 @@ class OldDatabaseError(DatabaseError):
 
 class DatabaseFullError(DatabaseError):
     """The disk of the database is full."""
+
+
+class DatabaseLockedError(DatabaseError):
+    """Another program keeps the database of SQLite locked."""
 
 
 class BackupError(DatabaseError):

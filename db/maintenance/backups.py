@@ -54,7 +54,7 @@ def make() -> Path:
                 _copy_sqlite(part)
             else:
                 _dump_postgresql(part)
-            part.chmod(0o600)
+            settings.set_mode(part, 0o600)
             return part.rename(backups_dir() / f"{name}{'.db' if is_sqlite() else '.dump'}")
     except (OSError, sqlite3.Error) as error:
         raise BackupError(

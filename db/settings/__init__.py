@@ -1,9 +1,11 @@
 """Settings of the fleet: each environment variable with its default, its meaning and its rules."""
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
@@ -222,15 +224,25 @@ def value(name: str) -> str:
 
 
 def data_dir() -> Path:
-    """The absolute data folder; it need not exist yet."""
+    """The absolute data folder; it need not exist yet. Raises SettingError."""
     chosen = os.environ.get("FLEET_DATA_DIR")
-    return Path(chosen).expanduser().absolute() if chosen else default_data_dir()
+    return _at_home(chosen) if chosen else default_data_dir()
 
 
 def default_data_dir() -> Path:
-    """The data folder of the XDG base directory specification."""
-    share = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(share).expanduser().absolute() / "musicfleet"
+    """The data folder of the XDG base directory specification. Raises SettingError."""
+    return _at_home(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "musicfleet"
+
+
+def _at_home(path: str) -> Path:
+    """The absolute path, "~" expanded. Raises SettingError where nobody knows what that is."""
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as error:  # no HOME, and the user has no entry in /etc/passwd
+        raise SettingError(
+            f"{path} begins with a home folder, and there is none: HOME is unset, and the system "
+            "knows no such user — set FLEET_DATA_DIR to an absolute path"
+        ) from error
 
 
 def run_dir() -> Path:
@@ -283,12 +295,22 @@ def redis_key(name: str) -> str:
 def prepare_data_dir() -> Path:
     """Create the data folder and its `run` folder, both for their owner alone, and return it.
 
-    Raises OSError when that is not possible.
+    A folder that belongs to another, such as a volume of this user's group, keeps its mode. Raises
+    OSError for one that this user cannot write.
     """
     for folder in (data_dir(), run_dir()):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        set_mode(folder, 0o700)
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
     return data_dir()
+
+
+def set_mode(path: Path, mode: int) -> None:
+    """Give a file this mode where it has another, and where this user and the disk can."""
+    if stat.S_IMODE(path.stat().st_mode) & 0o777 != mode:
+        with suppress(PermissionError, NotImplementedError):
+            path.chmod(mode)
 
 
 def keep_logs_days() -> int:

@@ -1,5 +1,6 @@
 """Opening the database, and the one kind of transaction that writes use."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from db.errors import (
     BadDatabaseUrlError,
     DatabaseFullError,
     DatabaseGoneError,
+    DatabaseLockedError,
     DatabaseUnreachableError,
 )
 from db.models import database
@@ -54,7 +56,7 @@ def open_database(url: str | None = None, *, create: bool = False) -> peewee.Dat
     """Connect `db.models.database` to `url`, by default the one that the settings name.
 
     Only with `create` is an SQLite file made where there is none. Raises BadDatabaseUrlError,
-    DatabaseGoneError or DatabaseUnreachableError.
+    DatabaseGoneError, DatabaseLockedError or DatabaseUnreachableError.
     """
     url = url or settings.database_url()
     close_database()
@@ -69,6 +71,7 @@ def open_database(url: str | None = None, *, create: bool = False) -> peewee.Dat
             "pip install 'musicfleet[postgres]'"
         ) from error
     except peewee.DatabaseError as error:
+        refuse_locked(error)
         raise DatabaseUnreachableError(
             f"the database {without_password(url)} does not open: {_first_line(error)} — "
             "check FLEET_DATABASE_URL, the folder's permissions and that the server runs"
@@ -100,7 +103,7 @@ def check_file() -> None:
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """A transaction that may write. Raises DatabaseFullError when there is no space for it.
+    """A transaction that may write. Raises DatabaseFullError or DatabaseLockedError.
 
     And DatabaseGoneError before it begins.
 
@@ -117,7 +120,39 @@ def transaction() -> Iterator[None]:
             raise DatabaseFullError(
                 f"the disk of {without_password(settings.database_url())} is full — free some space"
             ) from error
+        refuse_locked(error)
         raise
+
+
+def refuse_locked(error: Exception) -> None:
+    """Raise DatabaseLockedError, which names who has the lock, when that is what the error says."""
+    if "database is locked" not in str(error) and "database table is locked" not in str(error):
+        return
+    file = settings.database_url().removeprefix("sqlite:///")
+    holders = ", ".join(_lock_holders(Path(file)))
+    raise DatabaseLockedError(
+        f"the database {file} is locked by another program{f' ({holders})' if holders else ''} — "
+        "close what has it open, such as an SQLite browser or a copy under way"
+    ) from error
+
+
+def _lock_holders(file: Path) -> list[str]:
+    """The processes that keep others from writing an SQLite file, as far as Linux shows them."""
+    inodes = {str(each.stat().st_ino) for each in (file, Path(f"{file}-shm")) if each.exists()}
+    try:
+        rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    except OSError:
+        return []
+    # 1: POSIX ADVISORY WRITE 4711 fd:01:1234567 120 120
+    found = {row[4] for row in rows if row[3] == "WRITE" and row[5].rpartition(":")[2] in inodes}
+    return [f"process {pid}, {_command(pid)}" for pid in sorted(found - {str(os.getpid())})]
+
+
+def _command(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return "which has ended"
 
 
 def without_password(url: str) -> str:

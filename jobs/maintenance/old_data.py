@@ -165,8 +165,8 @@ def _pack(log: Path) -> None:
     """A half packed one, of an interrupted run, is rewritten."""
     packed = _packed(log)
     with log.open("rb") as source, gzip.open(packed, "wb") as target:
-        packed.chmod(0o600)
+        settings.set_mode(packed, 0o600)
         shutil.copyfileobj(source, target)
     shutil.copystat(log, packed)
-    packed.chmod(0o600)
+    settings.set_mode(packed, 0o600)
     log.unlink()

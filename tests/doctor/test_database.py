@@ -1,13 +1,16 @@
 """The database's version, and where its tables are not what the models say."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from db import settings
+from db.errors import DatabaseLockedError
 from db.models import TABLES
 from db.models import database as connection
-from db.sql.connection import open_database
+from db.sql.connection import open_database, transaction
 from tests.doctor.complaints import complaint, complaints
 from worker.doctor.examination import repair
 from worker.doctor.findings import Severity
@@ -155,3 +158,30 @@ def test_what_needs_a_table_that_drifted_is_left_out(prepared: Path) -> None:
     assert complaints("ledger") == []
     assert complaint("schema").says == "the column ledger.reason is missing"
     assert settings.data_dir() == prepared
+
+
+_LOCKER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("BEGIN IMMEDIATE")
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_lock_of_another_program_is_named_with_who_has_it(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = prepared / "library.db"
+    command = [sys.executable, "-c", _LOCKER, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as locker:
+        assert locker.stdout is not None
+        locker.stdout.readline()
+        found = complaint("database")
+        connection.pragma("busy_timeout", 10)
+        named = pytest.raises(DatabaseLockedError, match=f"process {locker.pid}, python")
+        with named, transaction():
+            pass
+    assert found.severity is Severity.ERROR
+    assert found.says.startswith(f"the database {file} is locked by another program (process ")
+    assert complaints("database") == []

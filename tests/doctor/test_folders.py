@@ -1,6 +1,7 @@
 """Permissions, what listens, and space on the disk."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.doctor.complaints import complaint, complaints
 from worker.doctor import installation
 from worker.doctor.examination import repair
 from worker.doctor.findings import Severity
+from worker.process.child import Child, Send
 
 AS_USER = pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
 
@@ -112,3 +114,69 @@ def test_an_sqlite_file_that_cannot_be_written_is_named(prepared: Path) -> None:
         Severity.ERROR,
         f"sqlite:///{database} cannot be written",
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_files_that_a_run_as_root_left_are_counted_and_given_back(prepared: Path) -> None:
+    for folder in (prepared, prepared / "run", *prepared.glob("library.db*")):
+        os.chown(folder, 4711, 4711)
+    (prepared / "images").mkdir()
+    (prepared / "images/a.jpg").touch(mode=0o600)
+    found = complaint("owners")
+    assert found.severity is Severity.ERROR
+    assert (found.count, found.remedy) == (2, f"sudo chown -R user 4711 {prepared}")
+    assert repair(found).done
+    assert complaints("owners") == []
+
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+
+
+def as_other_user(function: Callable[[], object]) -> str:
+    """What it returns, or raises, for a user that nobody knows, in a group of its own."""
+
+    def work(send: Send) -> None:
+        os.setgroups([])
+        os.setgid(4712)
+        os.setuid(4711)
+        try:
+            send(str(function()).encode())
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is to be seen
+            send(f"{type(error).__name__}: {error}".encode())
+
+    child = Child(None)
+    child.start(work)
+    try:
+        return (child.receive(20) or b"").decode()
+    finally:
+        child.stop()
+
+
+@AS_ROOT
+def test_a_volume_of_a_group_is_used_as_it_is(data_dir: Path) -> None:
+    os.chown(data_dir, 0, 4712)
+    data_dir.chmod(0o2770)
+    assert as_other_user(settings.prepare_data_dir) == str(data_dir)
+    assert (data_dir / "run").stat().st_mode & 0o777 == 0o700
+    assert data_dir.stat().st_mode & 0o7777 == 0o2770
+
+
+@AS_ROOT
+def test_a_data_folder_that_cannot_be_written_is_named(data_dir: Path) -> None:
+    data_dir.chmod(0o755)
+    said = as_other_user(settings.prepare_data_dir)
+    assert said == f"PermissionError: [Errno 13] Permission denied: '{data_dir}'"
+
+
+@AS_ROOT
+@pytest.mark.parametrize("folder", ["", "~/music"])
+def test_without_home_and_data_folder_the_remedy_is_to_name_one(
+    monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("FLEET_DATA_DIR", folder)
+    said = as_other_user(settings.data_dir)
+    assert said.startswith("SettingError: ~/")
+    assert "HOME is unset" in said
+    assert said.endswith("set FLEET_DATA_DIR to an absolute path")

@@ -60,6 +60,12 @@ def processes(options: Any) -> dict[str, Any]:
     }
 
 
+def test_supervisord_demands_no_more_files_and_processes_than_the_fleet_needs(read: Read) -> None:
+    options = read(render(TOPOLOGY, COMMITTED))
+    assert 4 * len(options.process_group_configs) < options.minfds < 100
+    assert 2 * len(options.process_group_configs) < options.minprocs < 60
+
+
 def test_each_process_is_a_group_of_its_own_and_consumes_its_queues_in_order(read: Read) -> None:
     options = read(render(TOPOLOGY, COMMITTED))
     commands = {name: each.command for name, each in processes(options).items()}

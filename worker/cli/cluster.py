@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from db import settings
 from db.library.artists import known_artists
 from db.models import EntityType
 from db.similarity import cluster_terms, clusters
@@ -140,7 +141,7 @@ def _write(file: Path, text: bytes) -> bool:
     try:
         with os.fdopen(handle, "wb") as opened:
             opened.write(text)
-        Path(name).chmod(0o644)
+        settings.set_mode(Path(name), 0o644)
         Path(name).replace(file)
     except BaseException:
         Path(name).unlink()

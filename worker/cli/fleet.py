@@ -162,6 +162,12 @@ def _from_library(error: Exception) -> ExplainedError:
             ExitCode.REDIS_UNREACHABLE,
         )
     if package in {"peewee", "sqlite3", "psycopg"}:
+        from db.sql.connection import refuse_locked  # noqa: PLC0415  # most commands end well
+
+        try:
+            refuse_locked(error)
+        except DatabaseError as locked:
+            return explained(locked)
         return ExplainedError(
             f"the database: {text} — check its disk's space, or FLEET_DATABASE_URL",
             ExitCode.DATABASE,

@@ -1,8 +1,6 @@
 """Checks of the database: that it opens, its schema version, and schema drift."""
 
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import peewee
@@ -10,8 +8,8 @@ from peewee import CompositeKey, Field, ModelIndex
 
 from db import settings
 from db.errors import DatabaseError, OldDatabaseError
-from db.models import TABLES, Table, database
-from db.sql.connection import open_database, sqlite_file, transaction, without_password
+from db.models import TABLES, Scan, Table, database
+from db.sql.connection import is_sqlite, open_database, transaction, without_password
 from db.sql.schema import applied_migrations, check_schema, known_migrations
 from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
 from worker.errors import FleetStartError
@@ -34,10 +32,14 @@ def _connection() -> Iterator[Finding]:
         fix = _migration() if isinstance(error, OldDatabaseError) and not is_up() else None
         yield Finding("database", Severity.ERROR, fact, remedy, fix=fix)
         return
-    file = sqlite_file()
-    if file is not None and not _can_be_written(file):
-        remedy = "give this user the right to write the file and its folder"
-        yield Finding("database", Severity.ERROR, f"{url} cannot be written", remedy)
+    try:
+        _write()
+    except DatabaseError as error:
+        yield Finding("database", Severity.ERROR, *fact_and_remedy(error))
+    except peewee.DatabaseError as error:
+        says = f"{url} cannot be written: {error}"
+        remedy = "give this user the right to write it, and an SQLite file's folder too"
+        yield Finding("database", Severity.ERROR, says, remedy)
     else:
         at = applied_migrations()[-1]
         yield Finding("database", Severity.OK, f"{url} is at migration {at}")
@@ -58,9 +60,23 @@ def _answers() -> bool:
     return True
 
 
-def _can_be_written(file: Path) -> bool:
-    """Whether this user may; SQLite keeps its log beside the file."""
-    return os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
+_PATIENCE_MS = 3_000
+"""How long another's lock on an SQLite file is waited for: the fleet's own take far less."""
+
+
+def _write() -> None:
+    """Write to the database, and change nothing. Raises DatabaseError or peewee.DatabaseError."""
+    if not is_sqlite():
+        with transaction():
+            Scan.update(fault=Scan.fault).where(Scan.id.is_null()).execute()
+        return
+    before = database.pragma("busy_timeout")
+    try:
+        database.pragma("busy_timeout", _PATIENCE_MS)
+        with transaction():
+            Scan.update(fault=Scan.fault).where(Scan.id.is_null()).execute()
+    finally:
+        database.pragma("busy_timeout", before)
 
 
 def _migration() -> Fix:

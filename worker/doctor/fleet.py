@@ -1,8 +1,11 @@
 """Checks of the running fleet: queues with their jobs, workers, programs and watched folders."""
 
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault
 
@@ -11,10 +14,12 @@ from rq.job import Job
 from rq.utils import as_text, str_to_date
 from rq.worker_registration import REDIS_WORKER_KEYS
 
+from db import settings
 from db.sql.path_text import shown
 from worker import dispatch
 from worker.doctor.findings import Check, Finding, Fix, Severity
 from worker.errors import BadInputError, FleetStartError, TopologyError
+from worker.host.memory import kernel_kills, memory_limit
 from worker.host.version import code_version
 from worker.phrases import counted, some, time_span
 from worker.queues import HELD, Place, rescue
@@ -66,8 +71,57 @@ def _down(process: ProcessInfo) -> Finding:
     )
 
 
+_AN_HOUR = timedelta(hours=1)
+_KILLED = re.compile(r"exited: (\S+) \(terminated by SIGKILL")
+_EXITED = re.compile(r"exited: (\S+) \(")
+_LINES = 5_000
+
+
+def _memory() -> Iterator[Finding]:
+    """Whether the kernel has killed processes of the fleet for want of memory in the last hour."""
+    since = f"{datetime.now() - _AN_HOUR:%Y-%m-%d %H:%M:%S}"  # as supervisord has it
+    recent = [line for line in last_lines(log_file("supervisord"), _LINES) if line >= since]
+    killed = Counter(found[1] for line in recent if (found := _KILLED.search(line)))
+    group = _group()
+    if not killed or not kernel_kills(group):
+        yield Finding("memory", Severity.OK, "no process was killed for want of memory lately")
+        return
+    limit = memory_limit(group)
+    of = f", which may use {limit / 2**20:,.0f} MiB" if limit else ""
+    yield Finding(
+        "memory",
+        Severity.ERROR,
+        f"the kernel killed processes of the fleet{of}, for want of memory: "
+        f"{counted(killed.total(), 'time')} in the last hour ({some(sorted(killed))})",
+        "give the fleet more memory, or have fewer processes and less `memory` in queues.toml",
+        killed.total(),
+    )
+
+
+def _group() -> str:
+    """A process of the control group that the fleet is in."""
+    try:
+        pid = (settings.run_dir() / "supervisord.pid").read_text().strip()
+    except OSError:
+        return "self"
+    return pid if Path(f"/proc/{pid}").exists() else "self"
+
+
+def _was_killed(name: str) -> bool:
+    """Whether SIGKILL was the last end of this process."""
+    ends = [
+        line
+        for line in last_lines(log_file("supervisord"), _LINES)
+        if (found := _EXITED.search(line)) and found[1] == name
+    ]
+    return bool(ends) and _KILLED.search(ends[-1]) is not None
+
+
 def _reason(process: ProcessInfo) -> str:
     """Why it does not run: the last it wrote, or what supervisord knows."""
+    if _was_killed(process.name):
+        of = "the kernel, for want of memory" if kernel_kills(_group()) else "SIGKILL"
+        return f"killed by {of}"
     last = list(last_lines(log_file(process.name), 1))
     return (last[0].strip() if last else "") or process.reason or "no reason given"
 
@@ -267,6 +321,7 @@ def _rescue(name: str) -> Fix:
 
 CHECKS_OF_REDIS = (Check(_QUEUES, _queues), Check("workers", _workers))
 CHECKS_OF_PROGRAMS = (
+    Check("memory", _memory),
     Check("supervisord", programs),
     Check(_PROGRAMS, _code),
     Check("watch", _watched),

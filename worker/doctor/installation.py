@@ -1,7 +1,9 @@
 """Checks of the installation: versions, queues.toml, settings, the data folder and the disks."""
 
 import configparser
+import os
 import platform
+import pwd
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ from db.settings import (
 from db.settings.retraining_rules import rules
 from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
 from worker.errors import BadInputError, TopologyError
+from worker.phrases import counted, some
 from worker.supervisor import watch_state, web_address
 from worker.topology import load
 
@@ -72,7 +75,7 @@ def _settings() -> Iterator[Finding]:
         yield Finding("settings", Severity.OK, "every setting can be used")
 
 
-_OWNERS = 0o700
+_OWNERS, _OTHERS = 0o700, 0o077
 
 
 def _permissions() -> Iterator[Finding]:
@@ -87,9 +90,13 @@ def _permissions() -> Iterator[Finding]:
 
 
 def _owners_alone(path: Path) -> Finding:
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if not mode & ~_OWNERS:
+    status = path.stat()
+    mode = stat.S_IMODE(status.st_mode)
+    if not mode & _OTHERS:
         return Finding("permissions", Severity.OK, f"{path} is its owner's alone")
+    if status.st_uid != os.geteuid() and not mode & stat.S_IRWXO:
+        says = f"{path} belongs to {_name_of(status.st_uid)} and its group, as volumes do"
+        return Finding("permissions", Severity.OK, says)
 
     def close() -> str:
         path.chmod(_OWNERS)
@@ -98,6 +105,59 @@ def _owners_alone(path: Path) -> Finding:
     command = f"chmod {_OWNERS:o} {path}"
     says = f"{path} is open to others ({mode:o})"
     return Finding("permissions", Severity.ERROR, says, command, fix=Fix(command, close))
+
+
+def _owners() -> Iterator[Finding]:
+    """Whether the fleet's user may use every file of the data folder: a run as root ends that."""
+    folder = settings.data_dir()
+    if not folder.is_dir():
+        return
+    owner = folder.stat().st_uid
+    strange = [path for path in _below(folder) if _is_strange(path, owner)]
+    if not strange:
+        yield Finding("owners", Severity.OK, f"every file in {folder} can be used by the fleet")
+        return
+    user = owner if os.geteuid() == 0 else os.geteuid()
+
+    def hand_over() -> str:
+        for path in strange:
+            os.chown(path, user, -1, follow_symlinks=False)
+        return f"{counted(len(strange), 'file')} in {folder} given to {_name_of(user)}"
+
+    whose = ", ".join(sorted({_name_of(path.lstat().st_uid) for path in strange}))
+    command = f"sudo chown -R {_name_of(user)} {folder}"
+    says = (
+        f"{counted(len(strange), 'file')} in {folder} belong to {whose}, and the fleet's user "
+        f"{_name_of(user)} may not write them ({some([path.name for path in strange])})"
+    )
+    fix = Fix(command, hand_over) if os.geteuid() == 0 else None
+    yield Finding("owners", Severity.ERROR, says, command, len(strange), fix=fix)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The files and folders below a folder, as far as they can be listed."""
+    for path, folders, files in os.walk(folder):
+        yield from (Path(path, name) for name in [*folders, *files])
+
+
+def _is_strange(path: Path, owner: int) -> bool:
+    """Whether the fleet's user may not write it.
+
+    Root may write all, but is not the fleet's user when the data folder is another's.
+    """
+    try:
+        if os.geteuid() == 0 and owner != 0:
+            return path.lstat().st_uid != owner
+        return not path.is_symlink() and not os.access(path, os.R_OK | os.W_OK)
+    except OSError:  # it has gone meanwhile
+        return False
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def _internet_server() -> Iterator[Finding]:
@@ -163,6 +223,7 @@ CHECKS = (
     Check("topology", _topology),
     Check("settings", _settings),
     Check("permissions", _permissions),
+    Check("owners", _owners),
     Check("supervisord.conf", _internet_server),
     Check("disk", _disks),
 )

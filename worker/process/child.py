@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from worker.host.lifeline import die_with_parent
+from worker.host.memory import OUT_OF_MEMORY, kernel_kills
 
 _LENGTH_BYTES = 8
 _READ_SIZE = 64 * 1024
@@ -59,6 +60,7 @@ class Child:
         self._ignored = frozenset(ignored)
         self._pipe = -1
         self._received = bytearray()
+        self._kills = 0
         self.pid = 0
         """The process at work; 0 when there is none."""
 
@@ -66,6 +68,7 @@ class Child:
         """Fork. No signal handler of the parent runs before the child's pid is kept."""
         parent = os.getpid()
         self._received.clear()
+        self._kills = kernel_kills()
         self._pipe, child_end = os.pipe()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
@@ -119,6 +122,12 @@ class Child:
             os.close(self._pipe)
             self._pipe = -1
         return exit_code
+
+    def cause_of_end(self, exit_code: int) -> str:
+        """What ended it, by what `stop` returned: SIGSEGV, exit 3, or memory."""
+        if exit_code == -signal.SIGKILL and kernel_kills() > self._kills:
+            return OUT_OF_MEMORY
+        return cause_of_end(exit_code)
 
     def _next_message(self) -> bytes | None:
         received = self._received

@@ -19,7 +19,7 @@ from rq.timeouts import JobTimeoutException
 from db import ledger
 from db.models import database
 from db.sql.connection import close_database
-from worker.process.child import Child, Send, cause_of_end
+from worker.process.child import Child, Send
 from worker.process.fleet_job import FleetJob
 from worker.process.time_limit import HARD_MARGIN, TimeLimit
 
@@ -75,7 +75,7 @@ class Horse:
             exit_code = self._child.stop()
         if message is not None:
             return _outcome(message)
-        return Died("timeout" if is_overdue else cause_of_end(exit_code or 0))
+        return Died("timeout" if is_overdue else self._child.cause_of_end(exit_code or 0))
 
     def kill(self) -> None:
         """End the child at once, with whatever it has forked into its group."""

@@ -23,6 +23,7 @@ from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
+from worker.host.memory import OUT_OF_MEMORY, kernel_kills
 from worker.process.requeue import Death, recover, settle_all
 from worker.redis.connection import connect, endure
 from worker.redis.holders import (
@@ -147,6 +148,8 @@ class Recovery:
         for each in holders(self._connection):
             if each.is_alive() is False:
                 cause = cause_of_exit(process_name_of(each.worker), each.pid)
+                if cause == signal.SIGKILL.name and kernel_kills() > self._kills:
+                    cause = OUT_OF_MEMORY
                 recover(self._connection, each, self._own, cause)
 
     def poll(self) -> None:
@@ -156,6 +159,7 @@ class Recovery:
         # What this process has claimed and could not finish.
         settle_all(self._connection, self._own, Death(self._own.worker, UNSEEN))
         self.of_this_place()
+        self._kills = kernel_kills()
         self._of_silent_places()
         enqueue_due(self._connection)
 

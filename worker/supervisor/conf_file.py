@@ -83,7 +83,7 @@ def _sections(
     yield "supervisorctl", {"serverurl": f"unix://{socket}"}
     yield _extension("supervisor", "supervisor.rpcinterface:make_main_rpcinterface")
     yield _extension("restarts", "worker.supervisor.restarts:make_restarts")
-    yield "supervisord", _supervisord(instance)
+    yield "supervisord", {**_supervisord(instance), **_limits(topology)}
     if instance.embedded_redis:
         yield "program:redis", _program(instance, "worker.redis.valkey", 10, REDIS_STOP)
     yield "eventlistener:recovery", _recovery(instance)
@@ -143,6 +143,25 @@ def _supervisord(instance: Instance) -> _Settings:
         "umask": "077",
         "environment": _environment(environment),
     }
+
+
+def _limits(topology: Topology) -> _Settings:
+    """What supervisord refuses to start without: its own numbers are for far larger fleets."""
+    processes = sum(program.most for program in topology.programs.values()) + _OWN_PROCESSES
+    return {
+        "minfds": _FILES + _FILES_EACH * processes,
+        "minprocs": _THREADS + _PROCESSES_EACH * processes,
+    }
+
+
+_OWN_PROCESSES = 5
+"""Redis, recovery, scheduler, web and watch."""
+_FILES, _FILES_EACH = 32, 4
+"""Files that supervisord has open, and those for a process: pipes and its log."""
+_THREADS, _PROCESSES_EACH = 24, 2
+"""Threads of the web UI and of Redis; a worker may have a child."""
+_LIMITS = ("minfds", "minprocs")
+"""Settings of supervisord that a running one needs no more."""
 
 
 def _worker(topology: Topology, instance: Instance, slot: Slot) -> _Settings:
@@ -268,6 +287,8 @@ def own_settings(text: str) -> dict[str, str]:
     """What a rendered text says of supervisord itself, its environment variable by variable."""
     body = dict(_SECTION.findall(text)).get("supervisord", "")
     lines = dict(line.split(" = ", 1) for line in body.splitlines())
+    for name in _LIMITS:
+        lines.pop(name, None)
     return lines | dict(_VARIABLE.findall(lines.pop("environment", "")))
 
 
