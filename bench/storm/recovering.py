@@ -106,7 +106,7 @@ def _pid_in(process: str) -> int:
     """The process that has the lock of a slot, or had it last."""
     number = "" if "-" in process else "-1"
     file = settings.run_dir() / "slots" / f"{process}{number}.lock"
-    return int(file.read_text() or 0)
+    return int((file.read_text().split() or ["0"])[0])
 
 
 def _children(pid: int) -> list[str]:
