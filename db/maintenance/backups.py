@@ -30,11 +30,12 @@ def backups_dir() -> Path:
 def kept() -> int:
     """How many are kept: FLEET_BACKUPS; 0 for none. Raises SettingError."""
     text = settings.value("FLEET_BACKUPS")
-    if not (text.isascii() and text.isdigit()):
+    count = settings.whole_number(text)
+    if count is None:
         raise SettingError(
             f"FLEET_BACKUPS is {text!r} — write how many backups to keep, or 0 for none"
         )
-    return int(text)
+    return count
 
 
 def existing() -> list[Path]:

@@ -54,11 +54,12 @@ def forget_missing_after() -> int | None:
     text = settings.value("FLEET_FORGET_MISSING_DAYS")
     if text.lower() == NEVER:
         return None
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    days = settings.whole_number(text)
+    if not days:
         raise SettingError(
             f"FLEET_FORGET_MISSING_DAYS is {text!r} — write a number of days from 1 on, or never"
         )
-    return int(text)
+    return days
 
 
 def forget_missing(days: int, roots: Sequence[str]) -> int:

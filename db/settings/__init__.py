@@ -245,6 +245,11 @@ def _at_home(path: str) -> Path:
         ) from error
 
 
+def expanded(path: str) -> Path:
+    """The path with the home folder in place of ~; as it is written for a user who is not known."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # Path's own raises RuntimeError
+
+
 def run_dir() -> Path:
     """The folder of sockets, process ids and logs, mode 0700."""
     return data_dir() / "run"
@@ -313,12 +318,22 @@ def set_mode(path: Path, mode: int) -> None:
             path.chmod(mode)
 
 
+_DIGITS = 5
+"""More days are beyond the calendar, and more of anything is a mistake."""
+
+
 def keep_logs_days() -> int:
     """For how many days old logs are kept: FLEET_KEEP_LOGS_DAYS. Raises SettingError."""
     text = value("FLEET_KEEP_LOGS_DAYS")
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    days = whole_number(text)
+    if not days:
         raise SettingError(f"FLEET_KEEP_LOGS_DAYS is {text!r} — write a number of days from 1 on")
-    return int(text)
+    return days
+
+
+def whole_number(text: str) -> int | None:
+    """The number of up to five digits that a text is; None for any other."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
 SHORTEST, LONGEST = 60.0, 120.0

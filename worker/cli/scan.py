@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
+from db import settings
 from db.scanning import scans
 from db.sql.connection import open_database
 from db.sql.path_text import shown, to_text
@@ -190,7 +190,7 @@ def _leave(stop: bool, started_here: bool) -> None:
 
 def _checked_root(path: str) -> str:
     """The absolute path of a folder that can be read, as text. Raises BadInputError."""
-    folder = Path(path).expanduser()
+    folder = settings.expanded(path)
     if not folder.exists():
         raise BadInputError(f"{path} does not exist — name the folder that holds the music")
     if not folder.is_dir():

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from db import settings
 from db.library import search, tracks
 from db.library.search import NamedTrack
 from db.library.tracks import TrackSummary
@@ -109,7 +109,7 @@ def _open() -> None:
 
 def _found(name: str) -> NamedTrack:
     """The one track that is called so. Raises BadInputError when it is none, or several."""
-    file = to_text(os.fsencode(os.path.realpath(Path(name).expanduser())))
+    file = to_text(os.fsencode(os.path.realpath(settings.expanded(name))))
     found = search.tracks_named(name, file)
     if not found:
         near = nearest(name, search.track_titles())

@@ -208,7 +208,7 @@ def _written_to() -> Iterator[Path]:
 
 def _disk(folder: Path) -> Finding:
     usage = shutil.disk_usage(folder)
-    share = usage.free / usage.total
+    share = usage.free / max(usage.total, 1)  # /proc has no size
     says = f"{folder} has {usage.free / 1024**2:,.0f} MiB free, {share:.0%} of its disk"
     remedy = "free some space there, or move FLEET_DATA_DIR to a larger disk"
     if usage.free < SCARCE_BYTES:

@@ -1,7 +1,6 @@
 """The settings of the watcher, and the state that the program `watch` publishes."""
 
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 from db import settings
@@ -80,7 +79,7 @@ def named_roots() -> list[str] | None:
         return None
     named = []
     for part in filter(None, map(str.strip, text.split(os.pathsep))):
-        folder = Path(part).expanduser()
+        folder = settings.expanded(part)
         if not folder.is_absolute():
             raise BadInputError(
                 f"FLEET_WATCH names {part!r}, which is no absolute path — write on, off, or "

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 
+from db import settings
 from worker.errors import TopologyError
 from worker.phrases import did_you_mean
 from worker.topology.jobs import FoundJob, find_jobs
@@ -193,7 +194,7 @@ def queues_file() -> Path:
     """The queues.toml that holds here: FLEET_QUEUES, the checkout's, or the installed one."""
     chosen = os.environ.get("FLEET_QUEUES")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return settings.expanded(chosen).absolute()
     checkout = CHECKOUT / "queues.toml"
     return checkout if checkout.exists() else Path(sys.prefix, "share/musicfleet/queues.toml")
 
