@@ -176,4 +176,4 @@ def test_a_process_says_which_musicfleet_it_runs(data_dir: Path) -> None:
     settings.prepare_data_dir()
     with hold_slot("web", 1):
         assert running_code("web", os.getpid()) == code_version()
-        assert running_code("web", os.getpid() + 1) == ""
+        assert running_code("web", os.getpid() + 1) is None

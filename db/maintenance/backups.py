@@ -12,12 +12,12 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from db import settings
 from db.errors import BackupError, SettingError
 from db.models import database, utc_now
-from db.sql.connection import is_sqlite, without_password
+from db.settings import urls
+from db.sql.connection import is_sqlite
 
 _NAME = re.compile(r"library-\d{8}-\d{6}\.(db|dump)")
 
@@ -103,17 +103,38 @@ def _dump_postgresql(target: Path) -> None:
             "FLEET_BACKUPS=0"
         )
     url = settings.database_url()
-    password = urlsplit(url).password
-    without = url.replace(f":{password}@", "@", 1) if password else url
+    variables, rest = _target_of(url)
     run = subprocess.run(
-        [program, "--format=custom", "--no-password", f"--file={target}", f"--dbname={without}"],
-        env=os.environ | ({"PGPASSWORD": unquote(password)} if password else {}),
+        [program, "--format=custom", "--no-password", f"--file={target}", f"--dbname={rest}"],
+        env=os.environ | variables,
         capture_output=True,
         text=True,
         check=False,
     )
     if run.returncode:
         lines = run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"]
+        says = urls.without_secrets(lines[-1], url)
+        raise BackupError(f"pg_dump of {urls.shown(url)} failed: {says} — see its message")
+
+
+def _target_of(url: str) -> tuple[dict[str, str], str]:
+    """What a URL says of a PostgreSQL: as the variables of libpq, and what has none, as text.
+
+    Raises BackupError for a secret that has none.
+    """
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415  # not with SQLite
+    from psycopg.pq import Conninfo  # noqa: PLC0415  # as above
+
+    variables = {
+        option.keyword.decode(): option.envvar.decode()
+        for option in Conninfo.get_defaults()
+        if option.envvar
+    }
+    given = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    rest = {name: value for name, value in given.items() if name not in variables}
+    if secret := [name for name in rest if re.search("password|secret|key$", name)]:
         raise BackupError(
-            f"pg_dump of {without_password(url)} failed: {lines[-1]} — see its message"
+            f"pg_dump can be given {', '.join(secret)} on its command line alone, which is open to "
+            "every user — back the database up where it runs, and set FLEET_BACKUPS=0"
         )
+    return {variables[name]: given[name] for name in given.keys() - rest}, make_conninfo(**rest)

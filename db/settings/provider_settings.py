@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from db.errors import SettingError
 from db.settings.providers import NAMES, PROVIDERS, SERVICES, Offers, Provider, offering, provider
+from db.settings.urls import shown
 
 _LONGEST_INTERVAL = 60.0
 
@@ -92,7 +93,7 @@ def other_urls() -> Mapping[str, str]:
             )
         if not _is_base_url(url):
             raise SettingError(
-                f"FLEET_PROVIDER_URLS gives {url!r} for {name} — "
+                f"FLEET_PROVIDER_URLS gives {shown(url)!r} for {name} — "
                 "write NAME=http://HOST:PORT/PATH, without a query or a password"
             )
         urls[name] = url.rstrip("/")

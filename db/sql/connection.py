@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import peewee
 
@@ -17,6 +17,7 @@ from db.errors import (
     DatabaseUnreachableError,
 )
 from db.models import database
+from db.settings import urls
 from db.settings.identity import identity
 
 _SQLITE_PRAGMAS = {
@@ -73,9 +74,10 @@ def open_database(url: str | None = None, *, create: bool = False) -> peewee.Dat
     except peewee.DatabaseError as error:
         refuse_locked(error)
         raise DatabaseUnreachableError(
-            f"the database {without_password(url)} does not open: {_first_line(error)} — "
+            f"the database {urls.shown(url)} does not open: "
+            f"{urls.without_secrets(_first_line(error), url)} — "
             "check FLEET_DATABASE_URL, the folder's permissions and that the server runs"
-        ) from error
+        ) from None  # what is shown of it may hold a password
     return opened
 
 
@@ -118,7 +120,7 @@ def transaction() -> Iterator[None]:
     except peewee.OperationalError as error:
         if _is_full(error):
             raise DatabaseFullError(
-                f"the disk of {without_password(settings.database_url())} is full — free some space"
+                f"the disk of {urls.shown(settings.database_url())} is full — free some space"
             ) from error
         refuse_locked(error)
         raise
@@ -155,14 +157,6 @@ def _command(pid: str) -> str:
         return "which has ended"
 
 
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return url.replace(f":{parts.password}@", ":***@")
-
-
 def _number(path: Path) -> tuple[int, int] | None:
     """What distinguishes a file from another of its name; None where there is none."""
     try:
@@ -190,7 +184,7 @@ def _gone(path: Path) -> DatabaseGoneError:
 
 
 def _for_url(url: str, create: bool) -> peewee.Database:
-    scheme = urlsplit(url).scheme
+    scheme = url.partition(":")[0] if urls.shown(url) != urls.UNREADABLE else ""
     if scheme == "sqlite":
         path = Path(url.removeprefix("sqlite:///"))
         if create:
@@ -204,7 +198,7 @@ def _for_url(url: str, create: bool) -> peewee.Database:
             url, prefer_psycopg3=True, connect_timeout=10, application_name="musicfleet"
         )
     raise BadDatabaseUrlError(
-        f"FLEET_DATABASE_URL is {without_password(url)!r} — "
+        f"FLEET_DATABASE_URL is {urls.shown(url)!r} — "
         "write postgresql://USER@HOST/DATABASE or sqlite:////absolute/path"
     )
 

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 import redis
 
+from db.settings.identity import remember
 from tests.doctor.complaints import complaint, complaints
 from worker import dispatch
 from worker.doctor.examination import examine, repair
 from worker.doctor.findings import Severity
+from worker.errors import BadInputError
+from worker.process.fleet_worker import FleetWorker
 from worker.redis.connection import connect
+from worker.redis.owner import LIBRARY
 from worker.redis.valkey import binary
 
 Start = Callable[..., None]
@@ -162,3 +166,33 @@ def own_address() -> str:
         except OSError:
             pytest.skip("this machine has no address but loopback")
         return str(probe.getsockname()[0])
+
+
+RESTRICTED = ("--user", "fleet", "on", ">secret", "~*", "&*", "+@all", "-@admin", "-@dangerous")
+"""As servers are let: neither INFO nor CONFIG, nor what lists clients and users."""
+
+
+def test_a_fleet_needs_neither_info_nor_config(server_with: Start) -> None:
+    server_with("redis://fleet:secret@127.0.0.1:{}", *RESTRICTED)
+    assert complaints("redis") == []
+    job_id = dispatch.enqueue("maintenance.cleanup_expired_tasks")
+    worker = FleetWorker("tests-1", ["maintenance"], dispatch.connection())
+    worker.work(burst=True, logging_level="ERROR")
+    assert dispatch.connection().hget(f"rq:job:{job_id}", "status") == b"finished"
+
+
+def test_a_cluster_is_refused_in_one_line(server_with: Start) -> None:
+    with pytest.raises(BadInputError, match=r"^Redis at redis://127\S+ is a cluster, .* — set "):
+        server_with(LOCAL, "--cluster-enabled", "yes")
+
+
+def test_a_redis_of_another_library_is_named_with_the_remedy(server: redis.Redis) -> None:
+    remember("a" * 32)
+    server.set(LIBRARY, "b" * 32 + " sqlite:////other/library.db on elsewhere")
+    dispatch.connection.cache_clear()
+    found = complaint("redis")
+    assert found.severity is Severity.ERROR
+    assert (
+        "belongs to the library bbbbbbbb (sqlite:////other/library.db on elsewhere)" in found.says
+    )
+    assert "another database number in FLEET_REDIS_URL" in found.remedy

@@ -9,7 +9,8 @@ from peewee import CompositeKey, Field, ModelIndex
 from db import settings
 from db.errors import DatabaseError, OldDatabaseError
 from db.models import TABLES, Scan, Table, database
-from db.sql.connection import is_sqlite, open_database, transaction, without_password
+from db.settings.urls import shown
+from db.sql.connection import is_sqlite, open_database, transaction
 from db.sql.schema import applied_migrations, check_schema, known_migrations
 from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
 from worker.errors import FleetStartError
@@ -22,7 +23,7 @@ def _connection() -> Iterator[Finding]:
 
     A connection that this thread has is used; otherwise one is opened, and stays open.
     """
-    url = without_password(settings.database_url())
+    url = shown(settings.database_url())
     try:
         _open()
         check_schema()

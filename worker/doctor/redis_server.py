@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import redis
+from redis.exceptions import NoPermissionError
 
 from worker import dispatch
 from worker.doctor.findings import Check, Finding, Fix, Severity
@@ -24,7 +25,11 @@ _PROTECTED_SINCE = 7
 
 def _server() -> Finding:
     """Which server answers. Raises RedisUnreachableError or redis.RedisError."""
-    server: Any = dispatch.connection().info("server")
+    connection = dispatch.connection()
+    try:
+        server: Any = connection.info("server")
+    except NoPermissionError:
+        return Finding("redis", Severity.OK, f"Redis answers at {shown_url()}")
     name = "Valkey" if "valkey_version" in server else "Redis"
     number = server.get("valkey_version", server["redis_version"])
     return Finding("redis", Severity.OK, f"{name} {number} answers at {shown_url()}")
@@ -33,7 +38,12 @@ def _server() -> Finding:
 def _durability() -> Iterator[Finding]:
     """Whether Redis loses jobs when its memory is full or it crashes, and how full it is."""
     connection = dispatch.connection()
-    info: Any = connection.info()
+    try:
+        info: Any = connection.info()
+    except NoPermissionError:
+        says = "this Redis does not show whether it keeps every job (INFO is forbidden)"
+        yield Finding("redis", Severity.OK, says)
+        return
     yield _setting(
         "maxmemory-policy",
         info.get("maxmemory_policy", "unknown"),

@@ -72,14 +72,17 @@ def hold_slot(program: str, number: int) -> Iterator[None]:
         yield
 
 
-def running_code(process_name: str, pid: int) -> str:
-    """Which musicfleet the process of this name and id runs; "" when it has not said so."""
+def running_code(process_name: str, pid: int) -> str | None:
+    """Which musicfleet the process of this name and id runs; "" for one that says nothing of it.
+
+    None for one that holds no slot, or not yet.
+    """
     try:
         slot = process_name if "-" in process_name else f"{process_name}-1"
         holder, _, version = _slot_file(slot).read_text().partition(" ")
     except OSError:
-        return ""
-    return version.strip() if holder.strip() == str(pid) else ""
+        return None
+    return version.strip() if holder.strip() == str(pid) else None
 
 
 def _slot_file(process_name: str) -> Path:

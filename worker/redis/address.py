@@ -1,13 +1,11 @@
 """The address of Redis. Light: this imports no Redis client."""
 
 import os
-import re
 from pathlib import Path
 from urllib.parse import quote
 
 from db import settings
-
-_PASSWORDS = re.compile(r"(?<=:)[^:@/]+(?=@)|(?<=[?&]password=)[^&]+")
+from db.settings.urls import shown
 
 
 def is_embedded() -> bool:
@@ -32,4 +30,4 @@ def redis_url() -> str:
 
 def shown_url() -> str:
     """`redis_url` as it may be shown: without a password."""
-    return _PASSWORDS.sub("***", redis_url())
+    return shown(redis_url())

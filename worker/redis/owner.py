@@ -26,7 +26,8 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 from db import settings
 from db.models import database
 from db.settings.identity import identity
-from db.sql.connection import sqlite_file, transaction, without_password
+from db.settings.urls import shown
+from db.sql.connection import sqlite_file, transaction
 from worker.errors import ForeignRedisError
 from worker.redis.address import shown_url
 from worker.redis.holders import HOLDERS, holders
@@ -183,7 +184,7 @@ def _seat() -> str:
 
 
 def _where() -> str:
-    return f"{without_password(settings.database_url())} on {socket.gethostname()}"
+    return f"{shown(settings.database_url())} on {socket.gethostname()}"
 
 
 def _is_ours(data: bytes) -> bool:

@@ -122,8 +122,8 @@ def _outdated() -> list[str]:
 def outdated_processes() -> list[str]:
     """The processes that were started by another musicfleet than the one that is installed."""
     running = [each for each in processes() if each.state == "RUNNING" and each.name != "redis"]
-    code = code_version()
-    return [each.name for each in running if running_code(each.name, each.pid or 0) != code]
+    known = {None, code_version()}
+    return [each.name for each in running if running_code(each.name, each.pid or 0) not in known]
 
 
 def _is_replaceable() -> bool:

@@ -1,0 +1,75 @@
+"""URLs of services as they may be shown: parsed and built again, without what may be secret.
+
+What cannot be parsed is not shown at all, for a password may be any part of it.
+"""
+
+import re
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+UNREADABLE = "a URL that cannot be read"
+_HIDDEN = "***"
+_PLAIN = frozenset(
+    {
+        *("application_name", "client_encoding", "connect_timeout", "db", "dbname", "host"),
+        *("port", "protocol", "sslmode", "target_session_attrs", "user"),
+    }
+)
+"""Parameters of a query whose values are no secret."""
+_NAMES = frozenset({"keepalives", "options", "passfile", "password", "sslpassword", "username"})
+"""Parameters whose names are none either; any other name may be a part of a password."""
+_HOST = r"(?:\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._~%-]*)(?::[0-9]{1,5})?"
+_HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")
+_LAST_PORT = 65_535
+_SHORTEST_SECRET = 3
+
+
+def shown(url: str) -> str:
+    """The URL without passwords; UNREADABLE for what is none."""
+    if url.startswith("sqlite:///"):
+        return url  # a path alone, whatever is in it
+    parts = _parts(url)
+    if parts is None:
+        return UNREADABLE
+    user, at, hosts = parts.netloc.rpartition("@")
+    if at:
+        name, colon, _ = user.partition(":")
+        # A name without a password is one only to PostgreSQL.
+        is_name = bool(colon) or parts.scheme.startswith("postgres")
+        user = (name if is_name else _HIDDEN) + (f":{_HIDDEN}" if colon else "")
+    query = "&".join(
+        f"{name if name in _PLAIN | _NAMES else _HIDDEN}={value if name in _PLAIN else _HIDDEN}"
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    )
+    return f"{parts.scheme}://{user}{at}{hosts}{parts.path}{'?' if query else ''}{query}"
+
+
+def without_secrets(text: str, url: str) -> str:
+    """What somebody else's message says, without what `shown` hides of the URL."""
+    parts = _parts(url)
+    if parts is None:
+        return "what it says is not shown"
+    user, _, _ = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    pairs = [pair for pair in parse_qsl(parts.query) if pair[0] not in _PLAIN]
+    words = [word for pair in pairs for word in pair if word not in _NAMES]
+    secrets = {url, user, password, *words, *([] if password else [name])}
+    for secret in sorted({*secrets, *map(unquote, secrets)}, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, _HIDDEN)
+    return text
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of a URL, each of which is what it should be; None when one is not."""
+    try:
+        parts = urlsplit(url)
+        parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError:
+        return None
+    hosts = parts.netloc.rpartition("@")[2]
+    is_url = url.startswith(f"{parts.scheme}://") and url.isprintable() and not parts.fragment
+    ports = map(int, re.findall(r":([0-9]+)(?=,|$)", hosts))
+    if not is_url or not _HOSTS.fullmatch(hosts) or any(port > _LAST_PORT for port in ports):
+        return None
+    # Behind an unescaped / or ? in a password there is the @ that should end it.
+    return None if "@" in parts.path + parts.query else parts
