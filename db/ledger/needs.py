@@ -193,7 +193,7 @@ def waiting() -> list[Waiting]:
             fn.MIN(LedgerRow.look_again_at),
             fn.MIN(LedgerRow.reason),
         )
-        .where(LedgerRow.cause.is_null(False), LedgerRow.state.in_(_DATED))
+        .where(LedgerRow.cause.is_null(False), LedgerRow.state.in_([*_DATED, State.NONE]))
         .group_by(LedgerRow.cause, LedgerRow.place)
         .order_by(SQL("items").desc(), LedgerRow.cause, LedgerRow.place)
     )

@@ -148,6 +148,7 @@ POLICIES: dict[Cause, Policy] = {
         "nothing: it is trained once ten tracks are analysed",
         woken_by=Waker.TRAINING,
         first=timedelta(days=1),
+        state=State.NONE,
         is_expected=True,
     ),
     Cause.FILE_GONE: Policy(
@@ -186,7 +187,7 @@ class Obstacle(NamedTuple):
     @property
     def is_of_item(self) -> bool:
         """Whether just the item is lacking, and nothing around it."""
-        return self.policy.state is not State.WAITING
+        return self.policy.state is State.FAILED
 
 
 _BY_ERROR = {number: cause for cause, policy in POLICIES.items() for number in policy.errors}

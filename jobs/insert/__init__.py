@@ -24,7 +24,7 @@ from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from db.sql.queries import ensure_rows, slices
-from jobs.records import PASSING, Grouping, TrackRecord, UnreadFile
+from jobs.records import PASSING, Grouping, ProblemCode, TrackRecord, UnreadFile
 from worker.dispatch import enqueue, enqueue_need, job
 
 
@@ -266,8 +266,9 @@ def _write_problems(batch: Batch) -> None:
             where = ledger.Quarantine(each.file.path, scans.READING, each.signal)
             problem_id = problems.problem_id(each.file.path, Stage.READING)
             ledger.quarantine_file(problem_id, where, each.message)
-    unreadable = tracks.ids_by_path([each.file.path for each in batch.unread])
-    tracks.mark_missing(sorted(unreadable.values()))
+    # A known file that cannot be opened just now is no less there: its track stays.
+    gone = [each.file.path for each in batch.unread if each.code is not ProblemCode.UNREADABLE]
+    tracks.mark_missing(sorted(tracks.ids_by_path(gone).values()))
 
 
 def _album_artists(

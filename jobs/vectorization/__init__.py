@@ -12,7 +12,7 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from db import ledger, settings
-from db.ledger import Attempt, Settled
+from db.ledger import Attempt, Cause, Obstacle, Settled
 from db.library import tracks
 from db.models import EntityType, Kind, State
 from db.similarity import vector_inputs, vectors
@@ -26,6 +26,7 @@ _LOCK = settings.redis_key("fleet:alone:vectorization.train")
 _LOCK_SECONDS = 120
 """After what time without a sign of progress a training counts as dead."""
 NO_MODEL = "no model yet: the first training starts when the first analyses are done"
+_WITHOUT_MODEL = Obstacle(Cause.NO_MODEL)
 NOTHING_KNOWN = (
     "it has no audio features, and its tags name no genre, mood or year that others have"
 )
@@ -36,13 +37,13 @@ NO_MEMBERS = "none of its tracks has a vector"
 def batch(track_ids: list[int]) -> None:
     """Compute the vectors of those of these tracks whose vector is to do in the ledger.
 
-    Without a model the job settles the needs, and the first training computes all vectors. Raises
+    Without a model the needs wait, and the first training computes all vectors. Raises
     WrongDimensionError.
     """
     attempt = ledger.lease(Kind.VECTOR, EntityType.TRACK, track_ids, current_attempt())
     leased, model = attempt.leased, vectors.current_model()
     if not leased or model is None:
-        _settle(attempt, None, dict.fromkeys(leased), NO_MODEL)
+        _settle(attempt, None, dict.fromkeys(leased))
         return
     from jobs.vectorization.model import (  # noqa: PLC0415  # NumPy, in the child alone
         Model,
@@ -128,7 +129,7 @@ def _batch_means(entity_type: EntityType, entity_ids: list[int]) -> None:
     attempt = ledger.lease(Kind.VECTOR, entity_type, entity_ids, current_attempt())
     leased, model = attempt.leased, vectors.current_model()
     if not leased or model is None:
-        _settle(attempt, None, dict.fromkeys(leased), NO_MODEL)
+        _settle(attempt, None, dict.fromkeys(leased))
         return
     from jobs.vectorization.model import mean_vectors  # noqa: PLC0415  # NumPy, in the child alone
 
@@ -138,11 +139,12 @@ def _batch_means(entity_type: EntityType, entity_ids: list[int]) -> None:
 
 
 def _settle(
-    attempt: Attempt, model: ModelVersion | None, found: dict[int, bytes | None], reason: str
+    attempt: Attempt, model: ModelVersion | None, found: dict[int, bytes | None], reason: str = ""
 ) -> None:
     """Write the vectors that are still leased, and `reason` for entities that can have none.
 
-    A model that was put in use in between has taken the leases, so that no other one writes.
+    Without a model they wait for one. A model that was put in use in between has taken the leases,
+    so that no other one writes.
     """
     entity_type = attempt.need.entity_type
     with attempt.settling() as mine:
@@ -152,6 +154,9 @@ def _settle(
             vectors.forget(entity_type, sorted(mine - made.keys()))
             if entity_type is EntityType.TRACK:
                 need_followers(sorted(mine))
+        if model is None:
+            attempt.settle(Settled.held_up(each, _WITHOUT_MODEL, NO_MODEL) for each in sorted(mine))
+            return
         attempt.settle(
             Settled(each, State.DONE) if each in made else Settled(each, State.NONE, reason)
             for each in sorted(mine)

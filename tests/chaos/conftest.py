@@ -11,6 +11,7 @@ from tests.chaos.chaos_fleet import ChaosFleet, chaos_fleet, tables
 from tests.chaos.recovery_times import RECORDED
 from tests.pipeline.in_process import scanned_into
 from tests.pipeline.tables import Content
+from tests.sums import check_sums
 
 SMALL_ALBUMS = 60
 
@@ -67,3 +68,5 @@ def fleet(running: ChaosFleet) -> Iterator[ChaosFleet]:
     open_database()
     yield running
     running.orders.withdraw()
+    open_database()
+    check_sums()

@@ -19,6 +19,7 @@ from tests.chaos.chaos_fleet import ChaosFleet, at_home, chaos_fleet, tables
 from tests.chaos.relay import Relay
 from tests.pipeline.in_process import scanned_into
 from tests.pipeline.tables import Content
+from tests.sums import check_sums
 from worker.host.locks import hold
 
 AWAY_SECONDS = 30
@@ -100,3 +101,4 @@ def test_a_scan_goes_on_when_redis_is_back(
         open_database()
         fleet.wait_until_done(scan)
         assert tables() == known
+        check_sums()
