@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import peewee
-from flask import Flask, Response, current_app, render_template, request, url_for
+from flask import Flask, Response, current_app, jsonify, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, IntegerConverter
 
@@ -39,7 +39,7 @@ from worker.supervisor.web_address import WebAddress
 
 log = logging.getLogger("web")
 
-Answer = tuple[str, int]
+Answer = tuple[str | Response, int]
 
 
 def _handle_faults(app: Flask) -> None:
@@ -72,7 +72,17 @@ def _unforeseen(error: Exception) -> Answer:
 
 
 def _render_fault(code: int, name: str, says: str, remedy: str) -> Answer:
+    """A page for people; for programs one line, or JSON where they asked for it."""
+    accepts = request.accept_mimetypes
+    if request.path.endswith(".json") or accepts.best_match(_FORMS) == "application/json":
+        return jsonify(error=name, says=says, remedy=remedy), code
+    if request.endpoint == "health.metrics" or not accepts.accept_html:
+        line = " — ".join(filter(None, (f"{name}: {says}", remedy)))
+        return Response(f"{line}\n", mimetype="text/plain"), code
     return render_template("fault.html", code=code, name=name, says=says, remedy=remedy), code
+
+
+_FORMS = ("text/html", "application/json")
 
 
 _HUES = 12

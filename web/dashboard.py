@@ -93,6 +93,7 @@ def source(name: str) -> str | None:
 
 PREFIX = "/rq"
 _BLUEPRINT = rq_dashboard.blueprint.name
+_OF_FILES = {f"{_BLUEPRINT}.static", f"{_BLUEPRINT}.favicon"}
 _REGISTRIES = {"queued", "scheduled", "deferred", "started", "finished", "failed", "canceled"}
 _MOST_JOBS = 200
 _MOST_PAGES = 100_000
@@ -231,7 +232,7 @@ def compact(queue_name: str) -> Response:
 
 def _check() -> AnyResponse | None:
     """Refuse what it would not survive, or should not do."""
-    if request.blueprint != _BLUEPRINT or request.endpoint == f"{_BLUEPRINT}.static":
+    if request.blueprint != _BLUEPRINT or request.endpoint in _OF_FILES:
         return None
     given = request.view_args or {}
     if request.endpoint == f"{_BLUEPRINT}.requeue_all" and request.method != "POST":

@@ -149,3 +149,23 @@ def test_no_page_of_it_fails_whatever_redis_holds(
             path = urls.build(rule.endpoint, given, method=method)
             answer = page.open(path, method=method)
             assert answer.status_code < 500, (method, path, answer.text[-400:])
+
+
+def test_without_redis_programs_are_answered_in_short_and_files_are_there(
+    page: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_REDIS_URL", "unix:///nowhere/redis.sock")
+    dispatch.connection.cache_clear()
+    for path in ("/rq/0/data/queues.json", "/rq/0/data/workers.json"):
+        answer = page.get(path)
+        assert (answer.status_code, answer.mimetype) == (503, "application/json")
+        assert "unix:///nowhere/redis.sock" in (answer.json or {})["says"]
+    answer = page.post(
+        "/rq/queue/insert/compact", headers={"Accept": "application/json, */*;q=0.01"}
+    )
+    assert (answer.status_code, answer.mimetype) == (503, "application/json")
+    answer = page.get("/metrics")
+    assert (answer.status_code, answer.mimetype) == (503, "text/plain")
+    assert answer.text.count("\n") == 1
+    assert page.get("/rq/").mimetype == "text/html"
+    assert page.get("/rq/favicon.ico").status_code == 200
