@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.complaints import complaint
+from tests.doctor.complaints import complaint, complaints
 from tests.doctor.supervised import ESSENTIAL, Supervise, until
 from tests.fleet.conftest import REPOSITORY
 from worker.doctor.findings import Severity
@@ -56,7 +56,8 @@ def test_a_child_that_the_kernel_killed_for_memory_died_of_memory(
     assert ended.stdout == "None memory\n", ended
     supervise(ESSENTIAL | {"covers-1": _KILLED}, "covers-1", "BACKOFF")
     until(lambda: any("SIGKILL" in line for line in last_lines(log_file("supervisord"), 100)))
-    assert "(killed by the kernel, for want of memory)" in complaint("programs").says
+    reasons = [each.says for each in complaints("programs") if "covers-1 is BACKOFF" in each.says]
+    assert "(killed by the kernel, for want of memory)" in reasons[0]
     found = complaint("memory")
     assert found.severity is Severity.ERROR
     assert "in the last hour (covers-1)" in found.says
