@@ -115,6 +115,19 @@ def open_among(need_: Need, entity_ids: Sequence[int], job_id: str) -> list[int]
     ]
 
 
+def states_among(need_: Need, entity_ids: Sequence[int]) -> dict[int, State]:
+    """How the need of each of these entities stands; without those for which it was never asked."""
+    return {
+        entity_id: State(state)
+        for ids in slices(entity_ids)
+        for entity_id, state in tuples(
+            LedgerRow.select(LedgerRow.entity_id, LedgerRow.state).where(
+                is_among(need_.kind, need_.entity_type, ids)
+            )
+        )
+    }
+
+
 def todo_among(need_: Need, entity_ids: Sequence[int]) -> list[int]:
     """Those of the entities whose need no attempt has begun to work on."""
     return [

@@ -226,22 +226,26 @@ def value(name: str) -> str:
 def data_dir() -> Path:
     """The absolute data folder; it need not exist yet. Raises SettingError."""
     chosen = os.environ.get("FLEET_DATA_DIR")
-    return _at_home(chosen) if chosen else default_data_dir()
+    return at_home(chosen, "FLEET_DATA_DIR") if chosen else default_data_dir()
 
 
 def default_data_dir() -> Path:
     """The data folder of the XDG base directory specification. Raises SettingError."""
-    return _at_home(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "musicfleet"
+    share = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return at_home(share, "FLEET_DATA_DIR") / "musicfleet"
 
 
-def _at_home(path: str) -> Path:
-    """The absolute path, "~" expanded. Raises SettingError where nobody knows what that is."""
+def at_home(path: str, setting: str) -> Path:
+    """The absolute path, "~" expanded. Raises SettingError where nobody knows what that is.
+
+    `setting` is where the path is from, or may be set.
+    """
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError as error:  # no HOME, and the user has no entry in /etc/passwd
         raise SettingError(
-            f"{path} begins with a home folder, and there is none: HOME is unset, and the system "
-            "knows no such user — set FLEET_DATA_DIR to an absolute path"
+            f"{path} begins with a home folder, and there is none: HOME is unset, or the system "
+            f"knows no such user — set {setting} to an absolute path"
         ) from error
 
 
@@ -309,6 +313,31 @@ def prepare_data_dir() -> Path:
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
     return data_dir()
+
+
+_LARGEST_TEXT = 1024 * 1024
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that somebody edits: small, and no pipe that is waited for.
+
+    Raises OSError, which names what is wrong with it.
+    """
+    # A pipe that nobody writes to would block the opening.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        what = "is a folder" if stat.S_ISDIR(mode) else "is a pipe or device, and no file"
+        raise OSError(errno.EINVAL, what, str(path))
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read(_LARGEST_TEXT + 1)
+    if len(data) > _LARGEST_TEXT:
+        raise OSError(errno.EFBIG, f"is larger than {_LARGEST_TEXT // 2**20} MiB", str(path))
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise OSError(errno.EILSEQ, f"is no UTF-8 (byte {error.start})", str(path)) from error
 
 
 def set_mode(path: Path, mode: int) -> None:

@@ -154,9 +154,9 @@ def test_a_dry_run_enqueues_and_asks_for_nothing(
 
 
 def test_a_dry_run_of_a_job_says_where_it_would_go(
-    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+    library: list[int], fleet: Fleet, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fleet("enqueue", PICTURES, "track_ids=[1]", "--dry-run") == ExitCode.OK
+    assert fleet("enqueue", PICTURES, f"track_ids={library}", "--dry-run") == ExitCode.OK
     assert f"Would enqueue {PICTURES} in {COVERS}" in capsys.readouterr().out
     assert queue_named(COVERS).count == 0
 
@@ -180,3 +180,77 @@ def test_a_job_without_rows_is_refused_with_those_that_have_some(
 ) -> None:
     assert fleet("enqueue", "scan.discovery", "--missing") == ExitCode.BAD_INPUT
     assert "these have: analysis, audio_analysis" in capsys.readouterr().err
+
+
+WRONG_CALLS = {
+    "a wrong name": (ALBUM_COVERS, "albums=[1]", "takes no albums — did you mean album_ids?"),
+    "a name too few": (ALBUM_COVERS, "", "needs album_ids — add album_ids to the arguments"),
+    "no list": (ALBUM_COVERS, "album_ids=1", "album_ids is 1: write 'album_ids=[1, 2]'"),
+    "no numbers": (ALBUM_COVERS, 'album_ids=["1"]', "write 'album_ids=[1, 2]'"),
+    "a list": ("audio_analysis.analyze_track", "track_id=[1]", "write track_id=1"),
+}
+
+
+@pytest.mark.parametrize(("job", "argument", "says"), WRONG_CALLS.values(), ids=WRONG_CALLS)
+def test_a_call_that_the_job_does_not_take_is_bad_usage(
+    queues: redis.Redis,
+    fleet: Fleet,
+    capsys: pytest.CaptureFixture[str],
+    job: str,
+    argument: str,
+    says: str,
+) -> None:
+    assert fleet("enqueue", job, *argument.split()) == ExitCode.USAGE
+    assert says in capsys.readouterr().err
+    assert enqueued() == {}
+
+
+@pytest.mark.parametrize(
+    ("job", "argument", "names"),
+    [
+        (ALBUM_COVERS, "album_ids=[1, 77, 78]", "there is no album 77, 78"),
+        ("covers.process_artist_images", "artist_id=5", "there is no artist 5"),
+        ("audio_analysis.analyze_track", f"track_id={2**70}", f"there is no track {2**70}"),
+        ("metadata.extract_batch", "chunk_id=-1", "there is no chunk -1"),
+    ],
+)
+def test_ids_of_nothing_are_refused(
+    library: list[int],
+    fleet: Fleet,
+    capsys: pytest.CaptureFixture[str],
+    job: str,
+    argument: str,
+    names: str,
+) -> None:
+    before = ledger.counts()
+    assert fleet("enqueue", job, argument) == ExitCode.BAD_INPUT
+    assert names in capsys.readouterr().err
+    assert ledger.counts() == before
+    assert enqueued() == {}
+
+
+def test_what_is_settled_is_left_out_unless_it_is_to_be_done_again(
+    library: list[int], fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done, none, open_, *_ = library
+    settle([done], State.DONE)
+    settle([none], State.NONE)
+    named = f"track_ids=[{done}, {none}]"
+    assert fleet("enqueue", TRACK_COVERS, named) == ExitCode.OK
+    said = capsys.readouterr().err
+    assert "Nothing to do: 2 of 2 tracks settled (1 done, 1 none); --again does that" in said
+    assert enqueued() == {}
+    assert fleet("enqueue", TRACK_COVERS, f"track_ids=[{done}, {open_}]") == ExitCode.OK
+    assert "1 of 2 tracks settled (1 done)" in capsys.readouterr().err
+    assert enqueued() == {TRACK_COVERS: [done, open_]}
+    assert fleet("enqueue", TRACK_COVERS, named, "--again") == ExitCode.OK
+    need = ledger.need_for(Kind.COVER, EntityType.TRACK)
+    states = ledger.states_among(need, library)
+    assert states == dict.fromkeys([done, none, open_], State.TODO)
+
+
+def test_again_is_refused_for_a_job_that_settles_nothing(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fleet("enqueue", "maintenance.reconcile", "--again") == ExitCode.USAGE
+    assert "maintenance.reconcile does not" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Each fault of a queues.toml is named with its place, its value, the reason and the remedy."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -210,6 +211,50 @@ def test_a_queue_that_cannot_be_read_causes_no_further_fault(
     assert told.count("\n") == 1
 
 
+def test_a_program_without_queues_hides_no_queue_that_nobody_consumes(
+    faults_of: FaultsOf, sound: str
+) -> None:
+    told = faults_of(sound.replace('queues = ["scan", "extract"]', "queues = []"))
+    assert "programs.reading.queues = []: is empty" in told
+    assert "queues.scan: no program consumes it" in told
+    assert "queues.extract: no program consumes it" in told
+
+
+def test_a_queue_without_jobs_hides_no_job_without_a_queue(faults_of: FaultsOf, sound: str) -> None:
+    told = faults_of(sound.replace('jobs = ["scan.discovery"]', "jobs = []"))
+    assert "queues.scan.jobs = []: is empty" in told
+    assert "the job scan.discovery (jobs/scan.py" in told
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path, jobs: Path) -> None:
+    os.mkfifo(tmp_path / "queues.toml")
+    with pytest.raises(TopologyError, match="is a pipe or device, and no file"):
+        load(tmp_path / "queues.toml", jobs)
+
+
+def test_a_folder_is_a_fault(tmp_path: Path, jobs: Path) -> None:
+    with pytest.raises(TopologyError, match="cannot be read: is a folder"):
+        load(tmp_path, jobs)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("#" * 1_100_000, "is larger than 1 MiB"),
+        ("a = " + "[" * 50_000, "nested too deeply"),
+        ("a = " + "1" * 10_000, "digits"),
+        ("a = '\0'", "TOML: "),
+    ],
+)
+def test_a_file_that_nobody_would_write_is_one_fault(
+    tmp_path: Path, jobs: Path, text: str, says: str
+) -> None:
+    (tmp_path / "queues.toml").write_text(text)
+    with pytest.raises(TopologyError, match=says) as raised:
+        load(tmp_path / "queues.toml", jobs)
+    assert str(raised.value).count("\n") == 1
+
+
 def test_a_file_that_is_not_there_is_a_fault(
     tmp_path: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,5 +266,5 @@ def test_a_file_that_is_not_there_is_a_fault(
 def test_a_file_that_is_no_text_is_a_fault(tmp_path: Path, jobs: Path) -> None:
     file = tmp_path / "queues.toml"
     file.write_bytes(b"# \xff")
-    with pytest.raises(TopologyError, match="byte 2: is no UTF-8"):
+    with pytest.raises(TopologyError, match=r"is no UTF-8 \(byte 2\)"):
         load(file, jobs)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from db import settings
 from worker.cli.output import print_json, print_line, print_table, say
 from worker.errors import ExitCode
 from worker.supervisor.conf_file import render
@@ -38,7 +39,7 @@ def check(context: click.Context, file: Path | None) -> None:
         f"programs {len(topology.programs)}, schedules {len(topology.schedules)})"
     )
     conf = topology.path.with_name("supervisord.conf")
-    if conf.exists() and conf.read_text(encoding="utf-8") != render(topology, COMMITTED):
+    if conf.exists() and settings.read_text(conf) != render(topology, COMMITTED):
         say(f"fleet: {conf} differs — run `fleet config write`")
         context.exit(ExitCode.DRIFT)
 
@@ -57,7 +58,7 @@ def write(context: click.Context, only_check: bool) -> None:
     topology = load()
     conf = topology.path.with_name("supervisord.conf")
     text = render(topology, COMMITTED)
-    present = conf.read_text(encoding="utf-8") if conf.exists() else ""
+    present = settings.read_text(conf) if conf.exists() else ""
     if not only_check:
         conf.write_text(text, encoding="utf-8")
         say(f"{conf} {'was already so' if present == text else 'written'}")

@@ -1,20 +1,22 @@
 """`fleet enqueue`: put a job, or what is left of a kind of work, in the queues that take it."""
 
 import json
+from collections import Counter
 from contextlib import nullcontext
 from typing import Any
 
 import click
 
 from db import ledger
-from db.models import State
+from db.models import Album, Artist, Scan, ScanChunk, State, Table, Track
 from db.sql.connection import open_database, transaction
+from db.sql.queries import slices, tuples
 from db.sql.schema import check_schema
 from worker import dispatch
 from worker.cli.output import print_line, say
 from worker.errors import BadInputError
-from worker.phrases import did_you_mean
-from worker.topology import load
+from worker.phrases import did_you_mean, some
+from worker.topology import call_faults, load
 
 _FAILED = (State.FAILED, State.WAITING, State.QUARANTINED)
 
@@ -23,7 +25,7 @@ _FAILED = (State.FAILED, State.WAITING, State.QUARANTINED)
     epilog="""\b
 Examples:
   fleet enqueue maintenance.cleanup_expired_tasks
-  fleet enqueue covers.process_album_covers 'album_ids=[12, 13]'
+  fleet enqueue covers.process_album_covers 'album_ids=[12, 13]' --again
   fleet enqueue covers --missing            every kind of work of the stage
   fleet enqueue cover --failed              one kind of work, for tracks and albums
   fleet enqueue covers.extract_embedded --all --dry-run
@@ -34,19 +36,26 @@ Examples:
 @click.option("--missing", "which", flag_value="missing", help="For entities whose work is to do.")
 @click.option("--failed", "which", flag_value="failed", help="For entities whose work failed.")
 @click.option("--all", "which", flag_value="all", help="For all entities, done or not.")
+@click.option("--again", is_flag=True, help="For entities that are named and settled, too.")
 @click.option(
     "-n", "--dry-run", is_flag=True, help="Show what the command would do, and change nothing."
 )
-def enqueue(work: str, arguments: tuple[str, ...], which: str | None, dry_run: bool) -> None:
+def enqueue(
+    work: str, arguments: tuple[str, ...], which: str | None, again: bool, dry_run: bool
+) -> None:
     """Enqueue a job in the queue that queues.toml routes it to, and print the job's id.
 
-    A VALUE is JSON, or else text. With --missing, --failed or --all the ledger supplies the
+    A VALUE is JSON, or else text. Arguments that the job does not take, and ids that do not exist,
+    are refused; of entities whose work is settled nothing is enqueued, except with --again. With
+    --missing, --failed or --all the ledger supplies the
     entities, and the first argument may also be a kind of work (cover, picture) or a stage
     (covers). Work that found nothing is settled, so --missing leaves it out.
     """
     topology = load()
-    if which and arguments:
-        raise click.UsageError(f"--{which} takes the ids from the ledger: leave out the arguments")
+    if which and (arguments or again):
+        raise click.UsageError(
+            f"--{which} takes the ids from the ledger: leave out the arguments, and --again"
+        )
     if which:
         _from_ledger(_needs(work), which, dry_run)
         return
@@ -56,10 +65,98 @@ def enqueue(work: str, arguments: tuple[str, ...], which: str | None, dry_run: b
         )
     queue = topology.route(work)
     call = _arguments(arguments)
+    if faults := call_faults(work, call):
+        told = "; ".join(f"{each.reason} — {each.remedy}" for each in faults)
+        raise click.UsageError(told)
+    if not _prepare(work, call, again=again, dry_run=dry_run):
+        return
     if dry_run:
         print_line(f"Would enqueue {work} in {queue.name} with {json.dumps(call)}")
     else:
         print_line(dispatch.enqueue(work, **call))
+
+
+_SETTLED = (State.DONE, State.NONE, State.FAILED, State.QUARANTINED)
+_ENTITIES: dict[str, type[Table]] = {
+    "track_id": Track,
+    "album_id": Album,
+    "artist_id": Artist,
+    "scan_id": Scan,
+    "chunk_id": ScanChunk,
+}
+"""What the argument of that name, or its plural, names by id."""
+_LARGEST_ID = 2**63 - 1
+
+
+def _prepare(work: str, call: dict[str, Any], *, again: bool, dry_run: bool) -> bool:
+    """Have the ledger ask for the entities that a call names; whether the job has any to do.
+
+    Raises click.UsageError for what are no ids, and BadInputError for ids of nothing.
+    """
+    named = {name: _ids_of(name, value) for name, value in call.items() if _entity(name)}
+    needs = [(need, ids) for need in ledger.NEEDS if (ids := _ids_for(need, work, named))]
+    if again and not needs:
+        raise click.UsageError(f"--again is for jobs that settle needs, and {work} does not")
+    if not named:
+        return True
+    open_database()
+    check_schema()
+    for name, ids in named.items():
+        _refuse_unknown(name, ids)
+    left = [_ask(need, ids, again=again, dry_run=dry_run) for need, ids in needs]
+    return any(left) or not needs
+
+
+def _entity(argument: str) -> type[Table] | None:
+    return _ENTITIES.get(argument.removesuffix("s"))
+
+
+def _ids_of(name: str, value: Any) -> list[int]:
+    """The ids that an argument holds."""
+    several = name.endswith("s")
+    ids = value if several else [value]
+    if value is None or (isinstance(ids, list) and all(type(each) is int for each in ids)):
+        return [] if value is None else list(ids)
+    example = f"'{name}=[1, 2]'" if several else f"{name}=1"
+    raise click.UsageError(f"{name} is {json.dumps(value)}: write {example}")
+
+
+def _ids_for(need: ledger.Need, work: str, named: dict[str, list[int]]) -> list[int]:
+    """The entities whose need this call settles; a job for one entity does it by that for many."""
+    if need.job == work:
+        return named.get(need.argument, [])
+    return named.get(f"{need.entity_type}_id", []) if need.job == f"{work}_batch" else []
+
+
+def _refuse_unknown(name: str, ids: list[int]) -> None:
+    entity: Any = _entity(name)
+    known = {
+        entity_id
+        for part in slices([each for each in ids if 0 < each <= _LARGEST_ID])
+        for (entity_id,) in tuples(entity.select(entity.id).where(entity.id.in_(list(part))))
+    }
+    unknown = [str(each) for each in ids if each not in known]
+    if unknown:
+        what = name.removesuffix("s").removesuffix("_id")
+        raise BadInputError(f"there is no {what} {some(unknown)} — name ids that the library has")
+
+
+def _ask(need: ledger.Need, ids: list[int], *, again: bool, dry_run: bool) -> int:
+    """Have the ledger ask for those that it does not ask for; how many there are to do."""
+    states = ledger.states_among(need, ids)
+    settled = [each for each in ids if states.get(each) in _SETTLED]
+    waiting = {None, State.WAITING}
+    asked = ids if again else [each for each in ids if states.get(each) in waiting]
+    if not dry_run:
+        with transaction():
+            ledger.need(need.kind, need.entity_type, asked)
+    if settled and not again:
+        counts = Counter(states[each] for each in settled)
+        how = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+        of = _many(len(ids), need.entity_type)
+        nothing = "Nothing to do: " if len(settled) == len(ids) else ""
+        say(f"{nothing}{len(settled):,} of {of} settled ({how}); --again does that once more.")
+    return len(ids) if again else len(ids) - len(settled)
 
 
 def _named(work: str) -> list[ledger.Need]:

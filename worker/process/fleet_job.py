@@ -47,6 +47,10 @@ log = logging.getLogger("fleet")
 _WITH_REASON = (State.FAILED, State.WAITING)
 
 
+_EXPLAINED = {State.FAILED, State.WAITING}
+"""States whose reasons the log gives."""
+
+
 class Tally:
     """What an attempt of a job has settled on the ledger, as its log has it."""
 

@@ -245,7 +245,7 @@ def path() -> Path:
 
 def read() -> str:
     """The text of the file; empty when there is none."""
-    return path().read_text(encoding="utf-8") if path().exists() else ""
+    return settings.read_text(path()) if path().exists() else ""
 
 
 def replace(text: str) -> None:

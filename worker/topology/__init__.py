@@ -4,6 +4,16 @@
 """
 
 from worker.topology.model import Execution, Program, Queue, Schedule, Slot, Topology
-from worker.topology.queues_toml import load, queues_file
+from worker.topology.queues_toml import call_faults, load, queues_file
 
-__all__ = ["Execution", "Program", "Queue", "Schedule", "Slot", "Topology", "load", "queues_file"]
+__all__ = [
+    "Execution",
+    "Program",
+    "Queue",
+    "Schedule",
+    "Slot",
+    "Topology",
+    "call_faults",
+    "load",
+    "queues_file",
+]

@@ -171,6 +171,12 @@ def _schedules(schedules: Entries, jobs: Mapping[str, FoundJob]) -> Iterator[Fau
             yield from _call(f"schedules.{name}.arguments", job, schedule.get("arguments", {}))
 
 
+def call_faults(job_name: str, arguments: Mapping[str, object]) -> list[Fault]:
+    """What is wrong with a call of this job, as its source declares it."""
+    found, _ = find_jobs(_jobs_folder())
+    return list(_call("the arguments", found[job_name], arguments))
+
+
 def _call(where: str, job: FoundJob, arguments: Mapping[str, object]) -> Iterator[Fault]:
     for name in arguments:
         if name not in job.parameters and not job.takes_any:
@@ -227,15 +233,17 @@ def _jobs_folder() -> Path:
 def _parsed(path: Path) -> dict[str, object]:
     """The content of the file. Raises TopologyError when it is not there or is not TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(settings.read_text(path))
     except OSError as error:
         named = "FLEET_QUEUES" if os.environ.get("FLEET_QUEUES") else "the file"
         fault = Fault(
-            named, f"cannot be read: {error.strerror}", "name a queues.toml that is there"
+            named, f"cannot be read: {error.strerror}", "name a queues.toml, a text file in UTF-8"
         )
-    except UnicodeDecodeError as error:
-        fault = Fault(f"byte {error.start}", "is no UTF-8", "save the file as UTF-8")
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        fault = Fault(
+            "TOML", "its tables are nested too deeply", "write [queues.NAME] and the like"
+        )
+    except ValueError as error:  # TOMLDecodeError, and numbers that are too long
         fault = Fault("TOML", str(error), "repair the line; the rest was not checked")
     raise TopologyError(str(path), [fault])
 

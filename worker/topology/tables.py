@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any, NamedTuple
 
 from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
@@ -38,7 +39,10 @@ _BYTES = {"M": 2**20, "G": 2**30}
 
 
 class UnfitError(Exception):
-    """A value that a key cannot hold: the reason and the remedy."""
+    """A value that a key cannot hold: the reason, the remedy, and what it names nevertheless.
+
+    With that the rules go on, so that its fault hides no other.
+    """
 
 
 def _text(value: object) -> str:
@@ -48,14 +52,17 @@ def _text(value: object) -> str:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+    if not isinstance(value, list):
         raise UnfitError("is no list of names", 'write ["one", "two"]')
+    known = tuple(dict.fromkeys(each for each in value if isinstance(each, str)))
+    if not all(isinstance(each, str) for each in value):
+        raise UnfitError("is no list of names", 'write ["one", "two"]', known)
     if not value:
-        raise UnfitError("is empty", "name at least one")
+        raise UnfitError("is empty", "name at least one", known)
     twice = sorted({each for each in value if value.count(each) > 1})
     if twice:
-        raise UnfitError(f"names {', '.join(twice)} twice", "name each once")
-    return tuple(value)
+        raise UnfitError(f"names {', '.join(twice)} twice", "name each once", known)
+    return known
 
 
 def _whole(least: int) -> Callable[[object], int]:
@@ -123,7 +130,7 @@ def _is_json(value: object) -> bool:
         return all(map(_is_json, value.values()))
     if isinstance(value, list):
         return all(map(_is_json, value))
-    return isinstance(value, str | int | float)
+    return isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
 
 
 class Key(NamedTuple):
@@ -183,7 +190,7 @@ def _read_entry(
     where: str, keys: Mapping[str, Key], table: object, faults: list[Fault]
 ) -> dict[str, Any]:
     if not isinstance(table, dict):
-        faults.append(Fault(f"{where} = {as_toml(table)}", "is no table", f"write [{where}]"))
+        faults.append(Fault(f"{where} = {_brief(table)}", "is no table", f"write [{where}]"))
         return {}
     for name in table:
         if name not in keys:
@@ -197,6 +204,16 @@ def _read_entry(
         try:
             values[name] = key.read(table[name])
         except UnfitError as error:
-            reason, remedy = error.args
-            faults.append(Fault(f"{where}.{name} = {as_toml(table[name])}", reason, remedy))
+            reason, remedy, *known = error.args
+            faults.append(Fault(f"{where}.{name} = {_brief(table[name])}", reason, remedy))
+            if known:
+                values[name] = known[0]
     return values
+
+
+_LONGEST_VALUE = 100
+
+
+def _brief(value: object) -> str:
+    text = as_toml(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
