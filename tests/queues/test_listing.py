@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import redis
-from rq import Worker
+from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -23,7 +23,11 @@ from tests.queues.conftest import (
 )
 from worker import dispatch
 from worker import queues as fleet_queues
+from worker.cli.fleet import run
+from worker.doctor.examination import examine
+from worker.doctor.findings import Severity
 from worker.errors import ExitCode
+from worker.queues import declared, known
 from worker.status import overview
 
 
@@ -165,3 +169,27 @@ def test_on_a_terminal_columns_in_which_nothing_is_are_left_out(
     assert "consumers" in without
     assert "paused" not in without
     assert "paused" in capsys.readouterr().out
+
+
+def test_queues_of_another_program_are_left_alone_and_named_once(
+    queues: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("emails", "reports"):
+        Queue(name, connection=queues).enqueue("shop.send", 1)  # pickled, as most programs do
+    strand(1)
+    before = snapshot(queues)
+    assert [name for name in known() if name not in declared()] == [OLD]
+    assert run(["queue", "clear", "--yes", "emails"]) == ExitCode.BAD_INPUT
+    found = [each for each in examine(quick=True) if "emails" in each.says]
+    assert [each.severity for each in found] == [Severity.OK]
+    assert "2 queues of other programs on this Redis left alone (emails, reports)" in found[0].says
+    assert snapshot(queues) == before
+    assert "emails" not in capsys.readouterr().out
+
+
+def test_a_worker_of_another_program_in_a_queue_of_ours_is_an_error(queues: redis.Redis) -> None:
+    queues.sadd("rq:workers:maintenance", "rq:worker:shop")
+    queues.hset("rq:worker:shop", "birth", "2026-01-01T00:00:00Z")
+    (found,) = (each for each in examine(quick=True) if "the worker shop" in each.says)
+    assert found.severity is Severity.ERROR
+    assert "FLEET_REDIS_PREFIX" in found.remedy

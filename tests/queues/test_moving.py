@@ -121,6 +121,7 @@ def test_jobs_that_are_routed_elsewhere_or_nowhere_stay_in_order_and_are_named(
 def test_a_function_that_is_no_job_of_the_fleet_stays_under_its_own_name(
     queues: redis.Redis,
 ) -> None:
+    strand(1)  # or it were another program's queue
     queue_named(OLD).enqueue("os.system", "true")
     outcome = fleet_queues.move(OLD, COVERS)
     assert outcome.kept == {Route("os.system", None): 1}

@@ -129,3 +129,25 @@ def test_a_file_of_redis_that_cannot_be_loaded_is_kept_aside(
     for file in sorted(kept.rglob("*"), reverse=True):
         file.unlink() if file.is_file() else file.rmdir()
     kept.rmdir()
+
+
+@pytest.mark.usefixtures("up")
+def test_a_data_folder_that_was_moved_is_gone_on_with_at_its_new_place(
+    fleet: FleetCommand, data_dir: Path
+) -> None:
+    moved = data_dir.rename(data_dir.with_name("moved"))
+    while any(each.state == "RUNNING" for each in _processes_at(moved) if each.name != "redis"):
+        os.sched_yield()
+    assert not data_dir.exists()
+    result = fleet("up", FLEET_DATA_DIR=str(moved))
+    assert result.returncode == ExitCode.OK, result.stderr
+    assert f"Its data folder was moved to {moved}" in result.stderr
+    assert fleet("down", FLEET_DATA_DIR=str(moved)).returncode == ExitCode.OK
+    assert not data_dir.exists()
+    moved.rename(data_dir)
+
+
+def _processes_at(folder: Path) -> list[control.ProcessInfo]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLEET_DATA_DIR", str(folder))
+        return control.processes()

@@ -22,7 +22,8 @@ from worker.errors import BadInputError, FleetStartError, TopologyError
 from worker.host.memory import kernel_kills, memory_limit
 from worker.host.version import code_version
 from worker.phrases import counted, some, time_span
-from worker.queues import HELD, Place, rescue
+from worker.queues import HELD, Place, rescue, strangers
+from worker.redis.owner import REMEDY, other_workers
 from worker.status.overview import QueueStatus
 from worker.status.overview import queues as statuses
 from worker.supervisor import watch_state
@@ -236,6 +237,17 @@ def _queues() -> Iterator[Finding]:
     yield from faults
     if not faults:
         yield Finding(_QUEUES, Severity.OK, "every queue that holds jobs is consumed in time")
+    yield from _strangers(topology)
+
+
+def _strangers(topology: Topology) -> Iterator[Finding]:
+    """Other programs on this Redis: left alone, unless they take what is in queues of ours."""
+    if others := strangers():
+        says = f"{counted(len(others), 'queue')} of other programs on this Redis left alone"
+        yield Finding(_QUEUES, Severity.OK, f"{says} ({some(sorted(others))})", count=len(others))
+    for worker, queue in other_workers(dispatch.connection(), topology.queues).items():
+        says = f"the worker {worker} of another program takes the jobs of {queue}, and fails them"
+        yield Finding(_QUEUES, Severity.ERROR, says, REMEDY)
 
 
 def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ job and doubles none; what was not reached stays where it was, and the same call
 """
 
 from worker.queues.admin import clear, move, pause, paused, rescue, resume, retry
-from worker.queues.contents import HELD, Place, declared, known, required, sizes
+from worker.queues.contents import HELD, Place, declared, known, required, sizes, strangers
 from worker.queues.transfer import Outcome, Route
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "resume",
     "retry",
     "sizes",
+    "strangers",
 ]

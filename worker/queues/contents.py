@@ -17,6 +17,7 @@ from rq.utils import as_text
 from worker import dispatch
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean
+from worker.redis import owner
 
 _PREFIX = Queue.redis_queue_namespace_prefix
 
@@ -60,10 +61,32 @@ def declared() -> list[str]:
 
 
 def known() -> list[str]:
-    """The declared names, then those of other queues that Redis has seen, in order."""
+    """The declared names, then those of other queues of the fleet that Redis has seen, in order."""
+    others = strangers()
+    return [*declared(), *(name for name in _undeclared() if name not in others)]
+
+
+def strangers() -> dict[str, str]:
+    """The queues of other programs on this Redis, each with what a job there says it does."""
+    names, client = _undeclared(), dispatch.connection()
+    samples: dict[str, list[bytes]] = {}
+    with client.pipeline(transaction=False) as pipeline:
+        for name in names:
+            for place in Place:
+                first = pipeline.lrange if place is Place.WAITING else pipeline.zrange
+                first(place.key(name), 0, owner.SAMPLE - 1)
+        answers = iter(pipeline.execute(raise_on_error=False))
+    for name in names:
+        read = [next(answers) for _ in Place]
+        samples[name] = [each for ids in read if isinstance(ids, list) for each in ids]
+    return owner.strangers(client, samples)
+
+
+def _undeclared() -> list[str]:
+    """The names of the queues that Redis has seen and queues.toml does not declare, in order."""
     keys = (as_text(key) for key in dispatch.connection().smembers(Queue.redis_queues_keys))
     seen = {key.removeprefix(_PREFIX) for key in keys if key.startswith(_PREFIX)}
-    return [*declared(), *sorted(seen.difference(declared()))]
+    return sorted(seen.difference(declared()))
 
 
 def required(name: str, among: Container[str] | None = None) -> None:

@@ -35,11 +35,14 @@ from worker.redis.holders import HOLDERS, holders
 LIBRARY = settings.redis_key("fleet:library")
 _SEAT = settings.redis_key("fleet:seat")
 _SEAT_SECONDS = 60
-_SAMPLE = 10
+SAMPLE = 10
 """Jobs of a queue that are read to find out whose it is."""
 _OURS = b'["jobs.'
 """How the payload of each job of ours begins."""
-_REMEDY = (
+_THEIRS = re.compile(rb'\x80[\x02-\x05].|\["[\w.]+"', re.DOTALL)
+"""How another program's does: pickled, as RQ has it, or as JSON. Anything else is damaged."""
+_MOST_READ = 200
+REMEDY = (
     "give this fleet another database number in FLEET_REDIS_URL (redis://HOST/1), or a "
     "FLEET_REDIS_PREFIX of its own"
 )
@@ -63,7 +66,7 @@ def foreign(owner: str) -> ForeignRedisError:
     library, _, where = owner.partition(" ")
     return ForeignRedisError(
         f"Redis at {shown_url()} belongs to the library {library[:8]} ({where or 'of another'}), "
-        f"not to {identity().library[:8]} ({_where()}) — {_REMEDY}"
+        f"not to {identity().library[:8]} ({_where()}) — {REMEDY}"
     )
 
 
@@ -75,6 +78,7 @@ def claim(connection: redis.Redis, queues: Collection[str]) -> None:
     """
     refuse_foreign(connection)
     if _owner(connection) is None:
+        refuse_other_workers(connection, queues)
         _refuse_strangers(connection, queues)
         connection.delete(LIBRARY)  # what is no text
         connection.set(LIBRARY, mark(), nx=True)
@@ -86,7 +90,7 @@ def claim(connection: redis.Redis, queues: Collection[str]) -> None:
     if present.partition(" ")[0] != _seat():
         raise ForeignRedisError(
             f"Redis at {shown_url()} is used by the fleet of another copy of this library "
-            f"({present.partition(' ')[2]}; this is {_where()}) — stop that one, or {_REMEDY} and "
+            f"({present.partition(' ')[2]}; this is {_where()}) — stop that one, or {REMEDY} and "
             "empty the table library_identity of the copy"
         )
     connection.set(_SEAT, seat, ex=_SEAT_SECONDS)
@@ -125,37 +129,46 @@ def strangers(connection: redis.Redis, samples: Mapping[str, Sequence[bytes]]) -
     for (name, _), answer in zip(asked, answers, strict=True):
         if isinstance(answer, Exception) or answer[0] is None:
             continue
-        if _is_ours(answer[0]):
+        payload = _beginning(answer[0])
+        if payload.startswith(_OURS):
             ours.add(name)
-        else:
+        elif _THEIRS.match(payload):
             theirs.setdefault(name, _shown(answer[1] or b"an unknown job"))
     return {name: says for name, says in theirs.items() if name not in ours}
+
+
+def other_workers(connection: redis.Redis, queues: Collection[str]) -> dict[str, str]:
+    """The workers of other programs that take jobs of these queues, each with the queue."""
+    found = {}
+    for name in queues:
+        for key in connection.smembers(WORKERS_BY_QUEUE_KEY % name):
+            if connection.hexists(key, "birth") and not connection.hexists(key, "topology"):
+                found[as_text(key).removeprefix(Worker.redis_worker_namespace_prefix)] = name
+    return found
+
+
+def refuse_other_workers(connection: redis.Redis, queues: Collection[str]) -> None:
+    """Raise ForeignRedisError when a worker of another program takes jobs of these queues."""
+    for worker, name in other_workers(connection, queues).items():
+        raise ForeignRedisError(
+            f"the worker {worker} of another program takes the jobs of the queue {name} of Redis "
+            f"at {shown_url()} — {REMEDY}"
+        )
 
 
 def _refuse_strangers(connection: redis.Redis, queues: Collection[str]) -> None:
     """Raise ForeignRedisError when another program uses a queue of these names."""
     with connection.pipeline(transaction=False) as pipeline:
         for name in queues:
-            pipeline.lrange(Queue.redis_queue_namespace_prefix + name, 0, _SAMPLE - 1)
-            pipeline.smembers(WORKERS_BY_QUEUE_KEY % name)
+            pipeline.lrange(Queue.redis_queue_namespace_prefix + name, 0, SAMPLE - 1)
         answers: list[Any] = pipeline.execute(raise_on_error=False)
-    jobs = dict(zip(queues, answers[::2], strict=True))
-    found = strangers(
-        connection, {name: ids for name, ids in jobs.items() if not isinstance(ids, Exception)}
-    )
-    for name, says in found.items():
+    jobs = dict(zip(queues, answers, strict=True))
+    samples = {name: ids for name, ids in jobs.items() if isinstance(ids, list)}
+    for name, says in strangers(connection, samples).items():
         raise ForeignRedisError(
             f"the queue {name} of Redis at {shown_url()} holds jobs of another program ({says}), "
-            f"which this fleet would fail — {_REMEDY}"
+            f"which this fleet would fail — {REMEDY}"
         )
-    for name, keys in zip(queues, answers[1::2], strict=True):
-        for key in [] if isinstance(keys, Exception) else keys:
-            if connection.hexists(key, "birth") and not connection.hexists(key, "topology"):
-                worker = as_text(key).removeprefix(Worker.redis_worker_namespace_prefix)
-                raise ForeignRedisError(
-                    f"the worker {worker} of another program takes the jobs of the queue {name} "
-                    f"of Redis at {shown_url()} — {_REMEDY}"
-                )
 
 
 def _owner(connection: redis.Redis) -> str | None:
@@ -187,12 +200,12 @@ def _where() -> str:
     return f"{shown(settings.database_url())} on {socket.gethostname()}"
 
 
-def _is_ours(data: bytes) -> bool:
-    """Whether a job's payload is a call of the package `jobs`; nothing is unpickled."""
+def _beginning(data: bytes) -> bytes:
+    """How a job's payload begins; nothing is unpickled."""
     try:
-        return zlib.decompressobj().decompress(data, len(_OURS)) == _OURS
+        return zlib.decompressobj().decompress(data, _MOST_READ)
     except zlib.error:
-        return data.startswith(_OURS)
+        return data[:_MOST_READ]
 
 
 def _shown(description: bytes) -> str:

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
 from db import settings
@@ -300,6 +301,13 @@ def is_own(pid: int) -> bool:
     arguments = command_line(pid)
     files = {os.path.realpath(each.removeprefix("--configuration=")) for each in arguments}
     return not arguments or os.path.realpath(path()) in files
+
+
+def is_moved(pid: int) -> bool:
+    """Whether the file that this supervisord was started with is where it was no more."""
+    arguments = command_line(pid)
+    files = [after for before, after in pairwise(arguments) if before == "--configuration"]
+    return any(not Path(each).exists() for each in files)
 
 
 def command_line(pid: int) -> list[str]:

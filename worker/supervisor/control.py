@@ -19,7 +19,7 @@ from worker.phrases import some
 from worker.redis import valkey
 from worker.redis.address import is_embedded
 from worker.redis.connection import connect
-from worker.redis.owner import claim, succeed
+from worker.redis.owner import claim, refuse_other_workers, succeed
 from worker.supervisor import conf_file
 from worker.supervisor.conf_file import render
 from worker.supervisor.instance import Instance, this_instance
@@ -112,6 +112,9 @@ def _outdated() -> list[str]:
         faults = [str(error).partition(" — ")[0].capitalize()]
     finally:
         close_database()
+    with supervisord() as rpc:
+        if conf_file.is_moved(rpc.getPID()):
+            faults.append(f"Its data folder was moved to {settings.data_dir()}")
     if old := outdated_processes():
         faults.append(
             f"{len(old)} of its processes ({some(old)}) run another musicfleet than is installed"
@@ -130,7 +133,8 @@ def _is_replaceable() -> bool:
     """Whether the supervisord that runs was started by `fleet up`, and not as a container's."""
     with supervisord() as rpc:
         pid = rpc.getPID()
-    return conf_file.is_own(pid) and "--nodaemon" not in conf_file.command_line(pid)
+    own = conf_file.is_own(pid) or conf_file.is_moved(pid)
+    return own and "--nodaemon" not in conf_file.command_line(pid)
 
 
 def _restart_programs(topology: Topology, say: Say) -> None:
@@ -170,6 +174,7 @@ def _migrate(topology: Topology, say: Say) -> None:
                 for name in topology.queues:
                     queues.clear(name)
             claim(client, topology.queues)
+            refuse_other_workers(client, topology.queues)
     elif is_another and valkey.data_folder().exists():
         valkey.set_aside(f"of-{before[:8]}")
     close_database()
