@@ -12,14 +12,14 @@ from db import ledger
 from db.enrichment import enrichment_needs, facts, tagged_entities
 from db.enrichment.facts import CREDITS, IDENTITY, MATCH, FactSource, FactValue
 from db.enrichment.tagged_entities import TaggedAlbum, TaggedArtist, TaggedTrack
-from db.ledger import Attempt, Settled
+from db.ledger import Attempt, Obstacle, Settled
 from db.models import EntityType, Kind, State, utc_now
 from db.settings import provider_settings
 from jobs.enrichment import album_identity, artist_identity, track_identity
 from jobs.enrichment.album_identity import MatchedRelease
 from jobs.enrichment.identity import CERTAIN, Identity, Unknown
 from jobs.enrichment.similarity import Pair
-from jobs.providers.errors import ProviderError, UnavailableError
+from jobs.providers.errors import FileAwayError, ProviderError, UnavailableError
 from jobs.providers.musicbrainz_answers import Artist, Credit, Recording
 from jobs.providers.provider import KnownArtist, mbid
 from jobs.providers.registry import FactSources, opened_for_facts
@@ -43,6 +43,8 @@ class Outcome:
     """Why it is not known who or what is meant."""
     faults: list[str] = field(default_factory=list)
     """Who could not be asked, so that the need stays open."""
+    held_up: Obstacle | None = None
+    """What kept its file from being read, so that the need waits for that."""
     tracks: Sequence[int] = ()
     """Of an album: all its tracks."""
     track_facts: dict[int, list[FactValue]] = field(default_factory=dict)
@@ -80,6 +82,10 @@ def write(outcome: Outcome, attempt: Attempt) -> None:
             return
         for source, said in outcome.facts:
             facts.replace_facts(entity_type, entity_id, source, said)
+        if outcome.held_up is not None:
+            reason = "; ".join(outcome.faults)
+            held_up = Settled.held_up(entity_id, outcome.held_up, reason, outcome.asked)
+            attempt.settle([held_up])
         if outcome.faults:
             return
         attempt.settle([outcome.settled()])
@@ -143,7 +149,7 @@ def enrich(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
             for entity in tagged_entities.tagged(entity_type, [entity_id]):
                 _enrich_one(outcome, entity, sources)
             write(outcome, attempt)
-            if outcome.faults:
+            if outcome.faults and outcome.held_up is None:
                 faults[entity_id] = "; ".join(outcome.faults)
     facts.drop_overdue_answers()
     if faults:
@@ -157,6 +163,9 @@ def _enrich_one(outcome: Outcome, entity: Any, sources: FactSources) -> None:
     """Fetch the facts on one entity; an unavailable provider is a fault of its outcome."""
     try:
         _ENRICH[outcome.entity_type](outcome, entity, sources)
+    except FileAwayError as error:
+        outcome.faults.append(str(error))
+        outcome.held_up = error.obstacle
     except ProviderError as error:
         outcome.faults.append(str(error))
 

@@ -12,15 +12,17 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from typing import Any, NamedTuple
 
+from db.scanning import roots
 from db.settings import provider_settings
 from db.sql.path_text import shown, to_bytes
 from jobs.providers.answers import CachedCaller
 from jobs.providers.caller import Caller, Callers
-from jobs.providers.errors import BadFingerprintError, RefusedError, StumbledError
+from jobs.providers.errors import BadFingerprintError, FileAwayError, RefusedError, StumbledError
 from jobs.providers.provider import entries, mbid
 
 FPCALC = "fpcalc"
@@ -52,7 +54,7 @@ class AcoustId:
     def lookup(self, path: str) -> list[Match]:
         """The recordings that a file sounds like, the likeliest first.
 
-        Raises BadFingerprintError, UnavailableError or RefusedError.
+        Raises BadFingerprintError, FileAwayError, UnavailableError or RefusedError.
         """
         duration, fingerprint = _fingerprint(path)
         asked = {
@@ -69,6 +71,7 @@ class AcoustId:
 
 def _fingerprint(path: str) -> tuple[int, str]:
     """The seconds and the fingerprint of a file."""
+    _check_file(path)
     program, name = shutil.which(FPCALC), shown(path)
     if program is None:
         raise BadFingerprintError(
@@ -83,6 +86,16 @@ def _fingerprint(path: str) -> tuple[int, str]:
         return round(made["duration"]), str(made["fingerprint"])
     except (OSError, subprocess.TimeoutExpired, ValueError, TypeError, KeyError) as error:
         raise BadFingerprintError(f"AcoustID: fpcalc makes nothing of {name}: {error}") from error
+
+
+def _check_file(path: str) -> None:
+    """Raises FileAwayError when the surroundings keep a file from being read."""
+    try:
+        os.close(os.open(to_bytes(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    except OSError as error:
+        found = roots.obstacle(path, error.errno)
+        if found is not None and not found.is_of_item:
+            raise FileAwayError(found, f"{shown(path)}: {error.strerror}") from error
 
 
 def _kept(body: Any) -> list[list[Any]]:

@@ -3,6 +3,7 @@
 JobError
 └── ProviderError
     ├── UnavailableError      a service cannot be asked just now; it may be later
+    │   ├── FileAwayError     the file it is asked of cannot be read just now
     │   └── StumbledError     it was asked, and failed: worth another try at once
     ├── RefusedError          it does not serve us: a wrong key, mostly
     ├── NothingThereError     it says that there is nothing
@@ -22,6 +23,14 @@ class UnavailableError(ProviderError):
     """A service cannot be asked just now."""
 
     obstacle = Obstacle(Cause.PROVIDER_AWAY)
+
+
+class FileAwayError(UnavailableError):
+    """A file of which a service is to be asked cannot be read just now."""
+
+    def __init__(self, obstacle: Obstacle, message: str) -> None:
+        super().__init__(message)
+        self.obstacle = obstacle
 
 
 class StumbledError(UnavailableError):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from db.models import EntityType, State
+from db.ledger import Cause
+from db.models import EntityType, Scan, State, Track
 from db.sql.path_text import to_bytes, to_text
 from tests.enrichment.conftest import Has
 from tests.enrichment.library import RELEASE, enrich_track, said, standing, track
@@ -166,6 +167,24 @@ def test_a_file_that_fpcalc_cannot_decode_is_searched_for(
     musicbrainz("recording", mb_found("recordings", SONG))
     musicbrainz(RECORDING, SONG)
     assert enrich_track(track("First Light", 200.0)).state == State.DONE
+
+
+def test_a_track_whose_root_is_away_waits_for_it_and_asks_nobody(
+    server: WebServer,
+    musicbrainz: Has,
+    turn_on: TurnOn,
+    install_fpcalc: Install,
+    tmp_path: Path,
+) -> None:
+    turn_on("musicbrainz", "acoustid")
+    install_fpcalc(json.dumps({"duration": 200.4, "fingerprint": FINGERPRINT}))
+    Scan.create(root=str(tmp_path / "away"))
+    track_id = track("First Light", 200.0)
+    Track.update(path=str(tmp_path / "away" / "1.flac")).execute()
+    row = enrich_track(track_id)
+    assert (row.state, row.cause) == (State.WAITING, Cause.ROOT_AWAY)
+    assert row.place == str(tmp_path / "away")
+    assert server.asked == []
 
 
 def test_without_fpcalc_it_is_told_what_is_missing(

@@ -1,10 +1,12 @@
 """What the surroundings keep from being done keeps what it shows, waits, and is woken."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import redis
+from click.testing import CliRunner
 
 from db import ledger
 from db.ledger import Cause
@@ -13,11 +15,14 @@ from db.models import Scan as ScanRow
 from db.scanning import problems, scans
 from db.scanning.library_files import Scope
 from jobs.maintenance import reconcile
+from tests.doctor.complaints import complaints
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan
 from tests.pipeline.in_process import work_off
 from tests.pipeline.tables import Content, content
 from worker import dispatch
+from worker.cli.problems import problems as problems_command
+from worker.cli.status import status as status_command
 from worker.process.fleet_worker import FleetWorker
 
 STAGES = ["scan", "extract", "batch", "insert"]
@@ -107,6 +112,29 @@ def test_a_root_that_is_away_before_covers_and_analysis_ran_makes_them_wait_and_
     assert waiting() == []
     assert states() <= {State.DONE, State.NONE}
     assert {entity_type for entity_type, *_ in content()["covers"]} == {"track", "album", "artist"}
+
+
+def test_every_report_has_one_line_for_what_is_away(
+    scan: Scan, queues: redis.Redis, music: Path
+) -> None:
+    scan()
+    music.rename(music.with_name(HIDDEN))
+    needs_again()
+    work_off(queues)
+    root = str(music.resolve())
+    [away] = [each for each in ledger.waiting() if each.obstacle.cause is Cause.ROOT_AWAY]
+    assert away.text == f"root {root} is away: {away.items} items wait"
+    assert [each.says for each in complaints("ledger")] == [away.text]
+    run = CliRunner()
+    [_, line] = run.invoke(problems_command, []).stdout.splitlines()
+    assert line == f"{root}\tsurroundings\troot-away\t{away.text} — {away.obstacle.remedy}"
+    assert line in run.invoke(problems_command, [str(music.parent)]).stdout
+    assert line not in run.invoke(problems_command, ["/usr"]).stdout
+    shown_lines = run.invoke(status_command, []).stdout.splitlines()
+    assert away.text in shown_lines
+    states_of = json.loads(run.invoke(status_command, ["--json"]).stdout)
+    assert sum(each["waiting"] for each in states_of["work"]) == away.items
+    assert away.as_json() in states_of["waiting"]
 
 
 def test_a_scan_of_a_part_that_sees_the_root_wakes_all_that_waits_for_it(

@@ -5,6 +5,8 @@ import redis
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from db.ledger import Cause
+from db.models import Kind, LedgerRow, State, database, utc_now
 from tests.pipeline.in_process import work_off
 from tests.web.conftest import PageFleet
 from worker import dispatch
@@ -49,6 +51,17 @@ def test_jobs_that_were_done_and_failed_are_counted_with_their_seconds(
     assert found["musicfleet_jobs_failed_total", CLEANUP] == 2
     assert found["musicfleet_job_seconds_total", CLEANUP] > 0
     assert ("musicfleet_jobs_done_total", CLEANUP) not in before
+
+
+def test_what_waits_for_its_surroundings_is_one_line(page: FlaskClient) -> None:
+    with database.connection_context():
+        rows = LedgerRow.update(
+            state=State.WAITING, cause=Cause.ROOT_AWAY, place="/music", look_again_at=utc_now()
+        )
+        count = rows.where(LedgerRow.kind == Kind.COVER).execute()
+    assert f"root /music is away: {count} items wait" in page.get("/problems").text
+    assert f"root /music is away: {count} items wait" in page.get("/health").text
+    assert ">Waiting</th>" in page.get("/queues").text
 
 
 def test_recoveries_are_told_by_queue(page: FlaskClient, queues: redis.Redis) -> None:

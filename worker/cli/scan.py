@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import click
 
-from db import settings
+from db import ledger, settings
 from db.scanning import scans
 from db.sql.connection import open_database
 from db.sql.path_text import shown, to_text
@@ -224,6 +224,9 @@ def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
         print_json(asdict(summary))
     else:
         print_summary(summary)
+    for each in ledger.waiting():
+        if not each.obstacle.policy.is_expected:
+            say(f"{each.text} — {each.obstacle.remedy}")
     if last.fault:
         raise BadInputError(last.fault)
     return ExitCode.PROBLEMS if summary.unreadable else ExitCode.OK
