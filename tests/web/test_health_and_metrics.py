@@ -5,8 +5,9 @@ import redis
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from db import ledger
 from db.ledger import Cause
-from db.models import Kind, LedgerRow, State, database, utc_now
+from db.models import Album, EntityType, Kind, LedgerRow, State, Track, database, utc_now
 from tests.pipeline.in_process import work_off
 from tests.web.conftest import PageFleet
 from worker import dispatch
@@ -62,6 +63,22 @@ def test_what_waits_for_its_surroundings_is_one_line(page: FlaskClient) -> None:
     assert f"root /music is away: {count} items wait" in page.get("/problems").text
     assert f"root /music is away: {count} items wait" in page.get("/health").text
     assert ">Waiting</th>" in page.get("/queues").text
+
+
+@pytest.mark.parametrize("state", State)
+def test_pages_say_how_each_need_stands(page: FlaskClient, state: State) -> None:
+    with database.connection_context():
+        LedgerRow.update(state=state, reason=f"because {state}").execute()
+        for need in (Kind.ENRICHMENT, Kind.REMOTE):
+            ledger.need(need, EntityType.ALBUM, [Album.get().id])
+        LedgerRow.update(state=state, reason=f"because {state}").execute()
+        album, track = Album.get().id, Track.get().id
+    for address in (f"/albums/{album}", f"/tracks/{track}"):
+        answer = page.get(address)
+        assert answer.status_code == 200
+        said = (f": because {state}" in answer.text, state is not State.DONE)
+        assert said[0] == said[1], address
+        assert "> : because" not in " ".join(answer.text.split())
 
 
 def test_recoveries_are_told_by_queue(page: FlaskClient, queues: redis.Redis) -> None:
