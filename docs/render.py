@@ -34,8 +34,6 @@ FILES = (
     "docs/operating.md",
     "docs/developing.md",
 )
-BY_HAND = "nothing but a person: `fleet enqueue {}`"
-"""What enqueues a job for which docs/jobs.toml, the ledger and the schedules name nothing."""
 
 
 def queues() -> str:
@@ -81,14 +79,14 @@ def jobs() -> str:
 
 
 def by_hand() -> str:
-    """The jobs that only a person enqueues, with the first line of their docstring."""
+    """The jobs that only a person enqueues: the first line of their docstring, and who does."""
     topology, written = _topology(), written_jobs()
     rows = (
-        (f"`{job}`", _docstring(job).partition("\n")[0])
+        (f"`{job}`", _docstring(job).partition("\n")[0], written[job]["person"])
         for job in topology.routes
-        if not list(_sources(topology, job, written[job]))
+        if "person" in written[job]
     )
-    return _table(("job", "what it does"), rows)
+    return _table(("job", "what it does", "for somebody"), rows)
 
 
 def packages() -> str:
@@ -168,17 +166,19 @@ def _job(topology: Topology, job: str, written: dict[str, str]) -> str:
         "",
         _docstring(job),
         "",
-        f"- **Enqueued by** {'; '.join(_sources(topology, job, written)) or BY_HAND.format(job)}.",
+        f"- **Enqueued by** {'; '.join(sources(topology, job, written))}.",
         f"- **Leaves** {written['leaves']}.",
         f"- **Seen in** {written['seen']}.",
     ]
     return "\n".join(lines)
 
 
-def _sources(topology: Topology, job: str, written: dict[str, str]) -> Iterator[str]:
-    """What enqueues a job, but for a person."""
+def sources(topology: Topology, job: str, written: dict[str, str]) -> Iterator[str]:
+    """What enqueues a job: another job or a command, a person, needs of the ledger, schedules."""
     if "from" in written:
         yield written["from"]
+    if "person" in written:
+        yield f"nothing but a person, {written['person']}: `fleet enqueue {job}`"
     needs = [need for need in NEEDS if need.job == job]
     if needs:
         kinds = " and ".join(sorted({f"`{need.kind}`" for need in needs}))

@@ -87,6 +87,7 @@ def maintenance() -> str:
     return render_template(
         "maintenance.html",
         runs=maintenance_runs.last_runs(),
+        model=overview.model_text(model) if (model := overview.model()) else None,
         report=report,
         earlier={each.name: each for each in before.queues} if before else {},
         library_before=before.library if before else {},

@@ -45,7 +45,7 @@ def recorded_run(job: str, *, only_changes: bool = False) -> Iterator[RunResult]
     """Record what is done inside as a run of this job, the error that ends it included.
 
     With `only_changes` a run that changed nothing takes the place of the one before, when that
-    changed nothing either: for what runs every minute.
+    changed nothing either and says the same: for what runs every minute.
     """
     done, started_at, begun = RunResult({}, []), utc_now(), time.monotonic()
     fault = None
@@ -57,7 +57,7 @@ def recorded_run(job: str, *, only_changes: bool = False) -> Iterator[RunResult]
     finally:
         changes = {what: count for what, count in done.changes.items() if count}
         run = Run(job, started_at, time.monotonic() - begun, changes, done.notes, fault)
-        _write(run, in_place=only_changes and _is_idle(run))
+        _write(run, in_place=only_changes and not (run.changes or run.fault))
 
 
 def last_runs() -> list[Run]:
@@ -77,7 +77,7 @@ def _write(run: Run, *, in_place: bool) -> None:
     with transaction():
         rows = MaintenanceRun.select().where(MaintenanceRun.job == run.job)
         newest_first = list(rows.order_by(MaintenanceRun.id.desc()).limit(KEPT))
-        if in_place and newest_first and _is_idle(_run(newest_first[0])):
+        if in_place and newest_first and _is_same(run, _run(newest_first[0])):
             MaintenanceRun.delete().where(MaintenanceRun.id == newest_first[0].id).execute()
         elif len(newest_first) == KEPT:
             too_old = (MaintenanceRun.job == run.job) & (MaintenanceRun.id <= newest_first[-1].id)
@@ -85,8 +85,9 @@ def _write(run: Run, *, in_place: bool) -> None:
         MaintenanceRun.create(**run._asdict())
 
 
-def _is_idle(run: Run) -> bool:
-    return not (run.changes or run.notes or run.fault)
+def _is_same(run: Run, before: Run) -> bool:
+    """Whether a run that changed nothing says what the one before says."""
+    return (run.changes, run.notes, run.fault) == (before.changes, before.notes, before.fault)
 
 
 def _run(row: MaintenanceRun) -> Run:

@@ -1,5 +1,6 @@
 """Measurements of models, and the status of the model in use: version, age, health, retraining."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -175,6 +176,18 @@ class ModelStatus(NamedTuple):
         """Why a training is due, or why none is."""
         return self.retrain or (self.check.reason if self.check else "not checked yet")
 
+    @property
+    def new_genres(self) -> list[str]:
+        """The genres that were noticed since the training, oldest first."""
+        return _names(self.check.new_genres) if self.check else []
+
+    @property
+    def new_tags(self) -> list[str]:
+        """The other words of tags that were noticed since, oldest first: moods, decades, sounds."""
+        genres = set(map(tuple, self.check.new_genres)) if self.check else set()
+        rest = [each for each in self.check.new_tags if each not in genres] if self.check else []
+        return _names(rest)
+
     def as_json(self) -> dict[str, Any]:
         """For machines."""
         health = self.health
@@ -194,7 +207,14 @@ class ModelStatus(NamedTuple):
             },
             "retrain": self.retrain is not None,
             "reason": self.reason,
+            "new_genres": self.new_genres,
+            "new_tags": self.new_tags,
         }
+
+
+def _names(dated: Sequence[tuple[str, str]]) -> list[str]:
+    """The words without their kind, in the order in which they were first seen."""
+    return [word.partition(":")[2] or word for word, _ in sorted(dated, key=lambda each: each[1])]
 
 
 def model_status(now: datetime) -> ModelStatus | None:

@@ -82,12 +82,15 @@ def diagnostic_missing_fields() -> dict[str, int]:
 def rebalance_queues() -> str | None:
     """Move worker processes to the programs whose jobs wait, and back, as queues.toml allows.
 
-    The run records each move and its reason. Returns why this fleet cannot be rebalanced; None when
-    it can. Raises FleetStartError or FleetStopError when a process does not start or end.
+    The run records each move and its reason, or why none can be made. Returns why this fleet cannot
+    be rebalanced; None when it can. Raises FleetStartError or FleetStopError when a process does
+    not start or end.
     """
     with recorded_run("maintenance.rebalance_queues", only_changes=True) as done:
         outcome = rebalance()
         done.notes.extend(outcome.moved)
+        if outcome.refused:
+            done.notes.append(f"nothing can be moved: {outcome.refused}")
         done.changes["processes moved"] = len(outcome.moved)
     return outcome.refused or None
 

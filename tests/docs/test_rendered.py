@@ -52,12 +52,47 @@ def test_what_a_job_leaves_is_in_tables_that_exist(tables: ModuleType) -> None:
     known = {table._meta.table_name for table in TABLES} | columns
     known |= load(ROOT / "queues.toml").routes.keys()
     for job, written in tables.written_jobs().items():
-        assert written.keys() <= {"from", "leaves", "seen"}, job
+        assert written.keys() <= {"from", "person", "leaves", "seen"}, job
         assert set(re.findall(r"`([a-z_]+(?:\.[a-z_]+)?)`", written["leaves"])) <= known, job
 
 
 def test_the_page_of_jobs_describes_each_job_and_no_other(tables: ModuleType) -> None:
     assert tables.written_jobs().keys() == load(ROOT / "queues.toml").routes.keys()
+
+
+@pytest.mark.parametrize("job", load(ROOT / "queues.toml").routes)
+def test_somebody_is_named_who_enqueues_the_job(tables: ModuleType, job: str) -> None:
+    topology, written = load(ROOT / "queues.toml"), tables.written_jobs()[job]
+    sources = list(tables.sources(topology, job, written))
+    assert sources, (
+        f"name a schedule in queues.toml, or `from` or `person` in docs/jobs.toml: {job}"
+    )
+    assert "person" not in written or len(sources) == 1, "others enqueue it too: leave out `person`"
+    named = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", written.get("from", "")))
+    assert named <= topology.routes.keys() | {"queues.toml"}
+
+
+@pytest.mark.parametrize("job", load(ROOT / "queues.toml").routes)
+def test_what_the_job_leaves_is_shown_somewhere(tables: ModuleType, job: str) -> None:
+    written = tables.written_jobs()[job]
+    assert written["leaves"].strip()
+    commands = re.findall(r"`fleet ([a-z-]+)", written["seen"])
+    assert set(commands) <= COMMANDS.keys()
+    pages = set(re.findall(r"[Pp]ages? \*([A-Za-z]+)\*", written["seen"]))
+    assert pages <= shown_pages()
+    assert commands or pages or _ELSEWHERE.search(written["seen"]), written["seen"]
+
+
+_ELSEWHERE = re.compile(r"\bpages?\b|\bplaceholder\b")
+"""The page of one album, artist, track or job, and what is in any page."""
+
+
+def shown_pages() -> set[str]:
+    """The titles of the pages of the web UI."""
+    folder = ROOT / "web/templates"
+    texts = [file.read_text(encoding="utf-8") for file in folder.glob("*.html")]
+    titles = {title for text in texts for title in re.findall(r"title %}([A-Z][a-z]+){%", text)}
+    return titles | set(re.findall(r"'([A-Z][a-z]+)'", (folder / "base.html").read_text()))
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

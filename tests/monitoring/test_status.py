@@ -1,14 +1,17 @@
 """What `fleet status` shows of the model."""
 
 import json
+import threading
 from datetime import timedelta
 
 import pytest
 
-from db.models import VectorModel, utc_now
+from db.models import Genre, Track, TrackGenre, VectorModel, utc_now
 from jobs import vectorization
 from jobs.monitoring import check_model_health, monitor_tag_changes
 from tests.monitoring.conftest import Library
+from tests.web.conftest import ADDRESS, client_of
+from web.app import create_app
 from worker.cli.fleet import run
 
 Output = pytest.CaptureFixture[str]
@@ -57,3 +60,18 @@ def test_what_was_found_of_the_model_before_is_not_told_of_the_next(
     monitor_tag_changes()
     vectorization.train("again")
     assert "a training is not due: not checked yet" in told(capsys)
+
+
+def test_genres_and_tags_that_were_noticed_are_shown(library: Library, capsys: Output) -> None:
+    library.fill()
+    vectorization.train("test")
+    track = Track.get()
+    genre = Genre.create(name="Zouk Nouveau")
+    TrackGenre.create(track=track, position=9, genre=genre)
+    Track.update(moods=["Wistful"]).where(Track.id == track.id).execute()
+    monitor_tag_changes()
+    shown = told(capsys)
+    assert "; new genres: zouk nouveau" in shown
+    assert "; new tags: wistful" in shown
+    page = client_of(create_app(ADDRESS, "", threading.Event()))
+    assert "new genres: zouk nouveau" in page.get("/maintenance").text

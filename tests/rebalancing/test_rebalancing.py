@@ -15,6 +15,7 @@ from db.sql.connection import close_database, open_database
 from tests.fleet.conftest import REPOSITORY, FleetCommand, new_fleet
 from worker import dispatch, queues
 from worker.cli.fleet import run
+from worker.doctor.examination import examine
 from worker.doctor.findings import Severity
 from worker.doctor.fleet import programs
 from worker.maintenance.rebalance import DWELL, rebalance
@@ -225,3 +226,26 @@ def test_an_edit_that_the_fleet_has_not_taken_up_is_waited_for(fleet: FleetComma
     outcome = rebalance(later)
     file.write_text(text)
     assert (outcome.moved, "`fleet reload` first" in outcome.refused) == ([], True)
+
+
+def test_why_nothing_can_be_moved_is_shown_by_scale_doctor_and_status(
+    fleet: FleetCommand, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path(fleet.environment["FLEET_QUEUES"])
+    text = file.read_text()
+    file.write_text(text.replace('"5m"', '"6m"'))
+    try:
+        for _ in range(2):
+            dispatch.wait_for(dispatch.enqueue(JOB))
+        assert run(["scale"]) == 0
+        said = capsys.readouterr().err
+        (found,) = [each for each in examine() if each.check == "rebalancing"]
+        assert run(["status"]) == 0
+        table = capsys.readouterr().out
+    finally:
+        file.write_text(text)
+    assert "Worker rebalancing can move nothing: the fleet runs by an earlier version" in said
+    assert (found.severity, found.remedy) == (Severity.WARNING, "`fleet reload` first")
+    assert "nothing can be moved: the fleet runs by an earlier version" in table
+    said_once = [note for each in history(JOB) for note in each.notes if "can be moved" in note]
+    assert len(said_once) == 1  # the second run says the same

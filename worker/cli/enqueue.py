@@ -66,8 +66,7 @@ def enqueue(
     queue = topology.route(work)
     call = _arguments(arguments)
     if faults := call_faults(work, call):
-        told = "; ".join(f"{each.reason} — {each.remedy}" for each in faults)
-        raise click.UsageError(told)
+        raise click.UsageError("; ".join(f"{each.reason} — {each.remedy}" for each in faults))
     if not _prepare(work, call, again=again, dry_run=dry_run):
         return
     if dry_run:

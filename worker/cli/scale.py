@@ -3,6 +3,7 @@
 import click
 
 from worker.cli.output import agreed, changes_something, print_line, print_table, say
+from worker.maintenance.rebalance import refusal
 from worker.supervisor import conf_file
 from worker.supervisor.plan import Change, process_counts, require_up
 from worker.supervisor.rollout import apply
@@ -74,6 +75,8 @@ def _list() -> None:
         said = f"{program.processes}{bounds}"
         rows.append([program.name, str(counts[program.name]), said, " ".join(program.queues)])
     print_table(rows)
+    if reason := refusal():
+        say(f"Worker rebalancing can move nothing: {reason}")
 
 
 @click.command(

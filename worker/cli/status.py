@@ -9,7 +9,6 @@ import click
 from db import ledger
 from db.maintenance.maintenance_runs import Run, last_runs
 from db.models import utc_now
-from db.similarity.model_health import ModelStatus
 from db.sql.connection import open_database
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
@@ -95,7 +94,7 @@ def _print() -> None:
         if work.settled < work.tracks:
             print_line(f"{work.kind.capitalize()}: {work.text}")
     if model := fleet_status.model():
-        print_line(_of_model(model))
+        print_line(fleet_status.model_text(model))
     if not control.is_up():
         say("The fleet is not up: `fleet up` starts it.")
     print_queues(fleet_status.queues())
@@ -124,12 +123,3 @@ def _of_run(run: Run) -> list[str]:
     ago = (utc_now() - run.started_at).total_seconds()
     name = run.job.removeprefix("maintenance.")
     return [name, f"{time_span(ago)} ago", f"{run.seconds:.1f} s", run.text]
-
-
-def _of_model(model: ModelStatus) -> str:
-    health = model.health.verdict.value if model.health else "not measured yet"
-    due = "is due" if model.retrain else "is not due"
-    return (
-        f"Similarity model {model.model.id}, {time_span(model.age)} old, health: {health}; a "
-        f"training {due}: {model.reason}"
-    )

@@ -21,6 +21,7 @@ from worker.doctor.findings import Check, Finding, Fix, Severity
 from worker.errors import BadInputError, FleetStartError, TopologyError
 from worker.host.memory import kernel_kills, memory_limit
 from worker.host.version import code_version
+from worker.maintenance.rebalance import refusal
 from worker.phrases import counted, some, time_span
 from worker.queues import HELD, Place, rescue, strangers
 from worker.redis.owner import REMEDY, other_workers
@@ -146,6 +147,18 @@ def _absent(name: str) -> Finding:
         f"supervisord does not know {name}: {_ESSENTIAL[name]}",
         "run `fleet down`, then `fleet up`",
     )
+
+
+def _rebalancing() -> Iterator[Finding]:
+    """Whether worker rebalancing may move processes of the fleet that is up."""
+    if _topology() is None or not is_up():
+        return
+    reason, _, remedy = refusal().partition(" — ")
+    if reason:
+        says = f"worker rebalancing can move nothing: {reason}"
+        yield Finding("rebalancing", Severity.WARNING, says, remedy)
+    else:
+        yield Finding("rebalancing", Severity.OK, "worker rebalancing may move processes")
 
 
 def _watched() -> Iterator[Finding]:
@@ -336,5 +349,6 @@ CHECKS_OF_PROGRAMS = (
     Check("memory", _memory),
     Check("supervisord", programs),
     Check(_PROGRAMS, _code),
+    Check("rebalancing", _rebalancing),
     Check("watch", _watched),
 )

@@ -263,13 +263,28 @@ def rebalance(now: Callable[[], float] = time.time) -> Outcome:
     `fleet` goes on changing the fleet.
     """
     topology = load()
-    if not any(program.is_elastic for program in topology.programs.values()):
+    if not _is_elastic(topology):
         return Outcome([])
     try:
         return Outcome(_rebalance(topology, now()))
     except BadInputError as error:
         _log.warning("nothing is rebalanced: %s", error)
         return Outcome([], str(error))
+
+
+def refusal() -> str:
+    """Why no process can be moved in the fleet that is up; empty when one can, or none is to."""
+    topology = load()
+    try:
+        if _is_elastic(topology):
+            _planned(topology, own_text(topology), [])
+    except BadInputError as error:
+        return str(error)
+    return ""
+
+
+def _is_elastic(topology: Topology) -> bool:
+    return any(program.is_elastic for program in topology.programs.values())
 
 
 def _rebalance(topology: Topology, now: float) -> list[str]:

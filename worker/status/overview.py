@@ -20,6 +20,7 @@ from db.scanning import scans
 from db.similarity import model_health
 from db.similarity.model_health import ModelStatus
 from worker import dispatch
+from worker.phrases import some, time_span
 from worker.process.job_counts import job_counts
 from worker.process.requeue import RECOVERED
 from worker.queues import Place, known, paused, sizes
@@ -162,6 +163,20 @@ def running_scans() -> list[RunningScan]:
 def model() -> ModelStatus | None:
     """How the model that makes vectors stands; None while there is none."""
     return model_health.model_status(utc_now())
+
+
+def model_text(status: ModelStatus) -> str:
+    """The model in words: its age and health, whether a training is due, what is new since."""
+    health = status.health.verdict.value if status.health else "not measured yet"
+    due = "is due" if status.retrain else "is not due"
+    text = (
+        f"Similarity model {status.model.id}, {time_span(status.age)} old, health: {health}; a "
+        f"training {due}: {status.reason}"
+    )
+    for what, names in (("genres", status.new_genres), ("tags", status.new_tags)):
+        if names:
+            text += f"; new {what}: {some(names)}"
+    return text
 
 
 def totals() -> statistics.Totals:
