@@ -16,7 +16,7 @@ from worker import dispatch
 from worker.cli.fleet import run
 from worker.errors import ExitCode
 
-NAMES = [each.name for each in SETTINGS if each.name not in {"FLEET_DEBUG", "FLEET_DATABASE_URL"}]
+NAMES = [each.name for each in SETTINGS if each.name != "FLEET_DEBUG"]
 COMMANDS = [
     ["status"],
     ["config", "check"],
@@ -86,6 +86,9 @@ def test_every_setting_is_accepted_or_refused_whatever_it_is(
     @example("FLEET_QUEUES", "~nobody-there/x", ["config", "check"])
     @example("FLEET_WATCH", "~nobody-there/x", ["watch"])
     @example("FLEET_BACKUPS", "1" * 5000, ["status"])
+    @example("FLEET_DATABASE_URL", "sqlite:////proc/1/x.db", ["status"])
+    @example("FLEET_DATABASE_URL", "http://[", ["status"])
+    @example("FLEET_REDIS_URL", "redis://[", ["status"])
     @example("FLEET_WEB_TRUSTED_PROXIES", "::/129", ["web", "--where"])
     def use(name: str, value: str, command: list[str]) -> None:
         for arguments in (command, ["doctor", "--quick"]):

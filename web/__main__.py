@@ -201,6 +201,8 @@ def _run(listener: socket.socket, address: WebAddress, supervised: bool) -> None
         signal.signal(number, stop)
     signal.signal(signal.SIGHUP, _reload)
     log.info("listening at %s", address.url)
+    if not web_address.password():
+        log.info("%s", web_address.OPEN_TO_USERS)
     if supervised:
         web_address.STATE_FILE.publish([address.url, ""])
     try:

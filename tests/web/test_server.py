@@ -31,9 +31,9 @@ class Server(NamedTuple):
     host: str
     port: int
 
-    def connect(self) -> socket.socket:
-        """A connection; reading from it ends after twenty seconds."""
-        return socket.create_connection((self.host, self.port), timeout=20)
+    def connect(self, source: str = "127.0.0.1") -> socket.socket:
+        """A connection from an address; reading from it ends after twenty seconds."""
+        return socket.create_connection((self.host, self.port), 20, (source, 0))
 
     def status(self, path: str = "/login") -> int:
         """The status of the answer to a GET, on a connection of its own."""
@@ -88,13 +88,14 @@ def is_ended(connection: socket.socket) -> bool:
     return True
 
 
+@pytest.mark.parametrize("addresses", [1, 4])
 @pytest.mark.parametrize("sent", [b"", b"GET", BEGUN, BODY], ids=["idle", "half", "header", "body"])
 def test_connections_that_send_no_whole_request_make_it_deaf_to_nobody(
-    server: Server, sent: bytes
+    server: Server, sent: bytes, addresses: int
 ) -> None:
     with ExitStack() as stack:
-        for _ in range(400):
-            connection = stack.enter_context(server.connect())
+        for number in range(400):
+            connection = stack.enter_context(server.connect(f"127.0.0.{1 + number % addresses}"))
             if sent:
                 connection.sendall(sent)
         begun = time.monotonic()
