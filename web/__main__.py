@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from contextlib import nullcontext
+from resource import RLIMIT_NOFILE, getrlimit
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -46,8 +47,9 @@ _RETRY = 2.0
 _MOST_BODY = 64 * 1024
 _MOST_HEADERS = 16 * 1024
 _CONNECTIONS = 200
-_FROM_ONE = 100
-"""Open connections in all, and from one address."""
+"""Open connections in all; half of them may be from one address."""
+_FILES = 100
+"""What is open beside them at most: the database in each thread, Redis, sockets."""
 _COMPLETE = 10.0
 """Seconds for a request to arrive, from the first connection or the first byte on."""
 _IDLE = 75.0
@@ -135,6 +137,7 @@ class _Server(TcpWSGIServer):
 
     channel_class = _Connection
     active_channels: dict[int, _Connection]  # type: ignore[assignment]  # the stub is wrong
+    _most = max(_CONNECTIONS // 10, min(_CONNECTIONS, getrlimit(RLIMIT_NOFILE)[0] - _FILES))
 
     def handle_accept(self) -> None:
         """Take a connection; with too many, end the one that has waited longest for a request."""
@@ -142,8 +145,8 @@ class _Server(TcpWSGIServer):
         open_ones = [each for each in self.active_channels.values() if not each.will_close]
         if open_ones:
             host = open_ones[-1].addr[0]
-            self._end_one([each for each in open_ones if each.addr[0] == host], _FROM_ONE)
-            self._end_one(open_ones, _CONNECTIONS)
+            self._end_one([each for each in open_ones if each.addr[0] == host], self._most // 2)
+            self._end_one(open_ones, self._most)
 
     @staticmethod
     def _end_one(among: list[_Connection], most: int) -> None:

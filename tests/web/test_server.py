@@ -49,17 +49,22 @@ def server(
     """A web UI with a library in a process of its own, for all tests of this module."""
     data = tmp_path_factory.mktemp("data")
     shutil.copytree(scanned, data, dirs_exist_ok=True)
+    few_files = ("prlimit", "--nofile=256:256")
     environment = {
         "PATH": os.environ["PATH"],
         "FLEET_DATA_DIR": str(data),
         "FLEET_REDIS_URL": valkey,
         "FLEET_WEB": "127.0.0.1:0",
         "FLEET_WEB_PASSWORD": PASSWORD,
+        "FLEET_WEB_TRUSTED_PROXIES": "127.0.0.1",
     }
     log = data / "web.log"
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "web"], env=environment, cwd=REPOSITORY, stderr=stderr
+            [*few_files, sys.executable, "-m", "web"],
+            env=environment,
+            cwd=REPOSITORY,
+            stderr=stderr,
         )
     while "listening at" not in log.read_text():
         assert process.poll() is None, log.read_text()
