@@ -184,3 +184,10 @@ def test_every_program_reads_the_prefix_before_rq_does(program: str) -> None:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert ended.stdout.strip() == "attic:rq"
+
+
+def test_a_fleet_keeps_its_seat_when_its_host_is_renamed(
+    own: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "renamed")
+    claim(own, NAMES)

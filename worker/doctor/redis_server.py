@@ -18,7 +18,7 @@ MOST_SKEW = 10.0
 """Seconds by which this machine's time may differ from that of Redis: leases and ages use both."""
 LOW_SHARE = 0.80
 SCARCE_SHARE = 0.95
-_EVERYWHERE = ("", "*")
+_EVERYWHERE = ("", "*", "::*")
 _PROTECTED_SINCE = 7
 """The major version of Redis from which protected mode holds whatever `bind` says."""
 

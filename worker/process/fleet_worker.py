@@ -14,7 +14,7 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 from rq import Queue, SimpleWorker, worker_registration
-from rq.exceptions import NoSuchJobError, StopRequested
+from rq.exceptions import StopRequested
 from rq.executions import Execution as RqExecution
 from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
@@ -25,13 +25,7 @@ from db.errors import DatabaseGoneError
 from db.models import database
 from db.sql.schema import known_migrations
 from worker import dispatch
-from worker.errors import (
-    ForeignRedisError,
-    JobStoppedError,
-    TamperedJobError,
-    TopologyError,
-    WorkerError,
-)
+from worker.errors import ForeignRedisError, JobStoppedError, TopologyError, WorkerError
 from worker.host.version import code_version
 from worker.process.endings import JobRecords, last_line
 from worker.process.fleet_job import FleetJob
@@ -40,16 +34,16 @@ from worker.process.job_counts import count_attempt
 from worker.process.requeue import (
     Death,
     end_where_gone,
-    fail_unreadable,
     log_ends,
     put_back,
-    recover,
+    read_taken,
     settle_all,
+    take_over,
 )
 from worker.process.take import DependentsWaitError, Taken, Taker
 from worker.process.time_limit import TimeLimit
 from worker.redis.connection import connect
-from worker.redis.holders import beat, holders, register, this_process, unregister
+from worker.redis.holders import beat, register, this_process, unregister
 from worker.topology import Execution
 
 WORKER_TTL = 60
@@ -102,10 +96,7 @@ class FleetWorker(SimpleWorker):
 
     def register_birth(self) -> None:
         """Take over the slot: its last holder is dead, this process has the slot's lock."""
-        register(self.connection, self.holder)
-        for each in holders(self.connection):
-            if each.worker == self.name and each.token != self.holder.token:
-                recover(self.connection, each, self.holder, "unseen")
+        take_over(self.connection, self.holder)
         self.connection.delete(self.executions_key)
         # Not deleted: RQ's maintenance takes a worker out of its sets when its key is missing.
         self.connection.hset(self.key, "death", utcformat(now()))
@@ -122,11 +113,7 @@ class FleetWorker(SimpleWorker):
         super().register_death()
 
     def _publish_topology(self) -> None:
-        """Say by which queues.toml this worker goes, and which musicfleet it is.
-
-        `rq info` and the dashboard show no queue, and no worker of it, that is not registered with
-        RQ.
-        """
+        """Say by which queues.toml and which musicfleet this worker goes, and to RQ its queues."""
         said = ("version", code_version(), "migration", known_migrations()[-1])
         self.connection.hset(self.key, items=["topology", dispatch.topology().digest, *said])
         self.connection.sadd(Queue.redis_queues_keys, *self.queue_keys())
@@ -214,13 +201,12 @@ class FleetWorker(SimpleWorker):
                 self._interruptibly(partial(self._taker.wait, _BEAT, nap))
                 nap = min(nap * 2, _LONGEST_NAP)
             except DependentsWaitError:
-                self._enqueue_dependents()
+                if self._last is not None:
+                    self._last[1].enqueue_dependents(self._last[0])
             except (ForeignRedisError, DatabaseGoneError) as error:
                 sys.exit(f"{self.name}: {error}")
             except (redis.ConnectionError, redis.TimeoutError) as error:
-                self.log.error(
-                    "%s: Redis does not answer (%s); again in %.0f s", self.name, error, wait
-                )
+                self.log.error("Redis does not answer (%s); again in %.0f s", error, wait)
                 self._interruptibly(partial(time.sleep, wait))
                 wait = min(wait * 2, _LONGEST_WAIT)
 
@@ -234,21 +220,10 @@ class FleetWorker(SimpleWorker):
         finally:
             self._waiting = False
 
-    def _enqueue_dependents(self) -> None:
-        if self._last is not None:
-            job, queue = self._last
-            queue.enqueue_dependents(job)
-
     def _read(self, taken: Taken) -> FleetJob | None:
         """The job that was taken; None when there is nothing to run. It is off the list then."""
-        try:
-            job = FleetJob.of_taken(taken, self.holder, self.connection)
-        except NoSuchJobError:
-            self.log.warning("%s: the job %s is gone", self.name, taken.job_id)
-            self.connection.lrem(self.holder.taken_key, 1, taken.job_id)
-            return None
-        except TamperedJobError as error:
-            fail_unreadable(self.connection, self.holder, taken.job_id, error, taken.execution_id)
+        job = read_taken(self.connection, self.holder, taken)
+        if job is None:
             return None
         job.redis_server_version = self.get_redis_server_version()
         execution = RqExecution(taken.execution_id, job.id, self.connection, self.name)

@@ -24,7 +24,8 @@ from worker.errors import TamperedJobError
 from worker.phrases import counted
 from worker.process.endings import Half, Isolated, JobRecords
 from worker.process.fleet_job import FleetJob, log
-from worker.redis.holders import Holder, unregister
+from worker.process.take import Taken
+from worker.redis.holders import Holder, holders, register, unregister
 
 _NO_QUEUE = "unreadable"
 
@@ -97,6 +98,26 @@ def recover(connection: redis.Redis, dead: Holder, own: Holder, signal: str) -> 
     unregister(connection, dead)
     _forget_worker(connection, dead)
     return waiting
+
+
+def take_over(connection: redis.Redis, own: Holder) -> None:
+    """Register this process, and put back what dead ones held that had its name."""
+    register(connection, own)
+    for each in holders(connection):
+        if each.worker == own.worker and each.token != own.token:
+            recover(connection, each, own, "unseen")
+
+
+def read_taken(connection: redis.Redis, own: Holder, taken: Taken) -> FleetJob | None:
+    """The job that was taken; None, and off the own list, when there is nothing to run."""
+    try:
+        return FleetJob.of_taken(taken, own, connection)
+    except NoSuchJobError:
+        log.warning("%s: the job %s is gone", own.worker, taken.job_id)
+        connection.lrem(own.taken_key, 1, taken.job_id)
+    except TamperedJobError as error:
+        fail_unreadable(connection, own, taken.job_id, error, taken.execution_id)
+    return None
 
 
 def claim(connection: redis.Redis, job_id: str, dead: Holder, own: Holder) -> bool:

@@ -185,7 +185,7 @@ def _seat() -> str:
     file = sqlite_file()
     if file is not None:
         status = file.stat()
-        return f"{socket.gethostname()}:{status.st_dev}:{status.st_ino}"
+        return f"file:{status.st_dev}:{status.st_ino}"
     query = "SELECT oid FROM pg_database WHERE datname = current_database()"
     (oid,) = database.execute_sql(query).fetchone()
     with suppress(peewee.DatabaseError), transaction():  # some servers do not let everybody ask

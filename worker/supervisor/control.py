@@ -59,20 +59,27 @@ def start(say: Say = lambda _: None) -> bool:
                     _revive()
                     wait_until_ready(say)
                 return False
-            if not _is_replaceable():
+            if _is_replaceable():
+                _stop(say)
+                _start(topology, say)
+            else:
                 _restart_programs(topology, say)
-                return True
-            _stop(say)
-        end_all(WARM_SECONDS)
-        _launch(_prepare(topology, say))
-        try:
-            wait_until_ready(say)
-        except FleetStartError:
-            _stop(say)
-            raise
+        else:
+            _start(topology, say)
     for folder in [each for each in valkey.kept_aside() if each not in aside]:
         say(f"The former data of Redis is kept as {folder}; what is to be done is enqueued again.")
     return True
+
+
+def _start(topology: Topology, say: Say) -> None:
+    """Start a fleet that is not up; one that does not become ready is stopped again."""
+    end_all(WARM_SECONDS)
+    _launch(_prepare(topology, say))
+    try:
+        wait_until_ready(say)
+    except FleetStartError:
+        _stop(say)
+        raise
 
 
 def run_in_foreground(say: Say = lambda _: None) -> NoReturn:
