@@ -47,7 +47,11 @@ RQ_3_0: dict[type, tuple[type, dict[str, str]]] = {
     ),
     FleetJob: (
         Job,
-        {"restore": "self raw_data", "save": "self pipeline include_meta include_result"},
+        {
+            "perform": "self",
+            "restore": "self raw_data",
+            "save": "self pipeline include_meta include_result",
+        },
     ),
     TimeLimit: (
         UnixSignalDeathPenalty,
