@@ -191,7 +191,11 @@ _BLUEPRINTS = (
     scans,
     health,
 )
-_NO_DATABASE = (None, "static", "rq_dashboard.static")
+_NO_DATABASE = {
+    *(None, "static", "rq_dashboard.static", "rq_dashboard.favicon"),
+    *("login.form", "login.enter", "login.leave", "health.healthz"),
+}
+"""What needs none, so that a database that does not answer holds up no thread for strangers."""
 
 
 class IdConverter(IntegerConverter):

@@ -3,8 +3,19 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, url_for
+import peewee
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    redirect,
+    render_template,
+    url_for,
+)
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -12,6 +23,7 @@ from prometheus_client.registry import Collector
 from werkzeug.wrappers import Response as BaseResponse
 
 from db.maintenance import health_reports, maintenance_runs
+from db.models import database
 from db.scanning import problems
 from web.login import is_in
 from web.pager import paging
@@ -38,15 +50,22 @@ class Examination:
         self._at = float("-inf")
 
     def findings(self) -> list[Finding]:
-        """The findings of the last seconds, the worst first."""
-        if self._lock.acquire(blocking=not self._findings):  # or another request renews them now
+        """The findings of the last seconds, the worst first; 503 before the first are there.
+
+        One request at a time examines, so that strangers hold up no more than one thread.
+        """
+        if self._lock.acquire(blocking=False):  # or another request renews them now
             try:
                 if time.monotonic() - self._at > _FRESH:
+                    with suppress(peewee.PeeweeException):  # it is the doctor who says why
+                        database.connect(reuse_if_open=True)
                     found = list(examine(quick=True))
                     self._findings = sorted(found, key=lambda each: _ORDER.index(each.severity))
                     self._at = time.monotonic()
             finally:
                 self._lock.release()
+        if not self._findings:
+            abort(503, "The first examination is under way: ask again in a moment.")
         return self._findings
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ class Server(NamedTuple):
     process: "subprocess.Popen[bytes]"
     host: str
     port: int
+    database: Path
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
         """A connection from an address; reading from it ends after twenty seconds."""
@@ -72,7 +74,7 @@ def server(
     parts = urlsplit(log.read_text().split()[-1])
     assert parts.hostname
     assert parts.port
-    yield Server(process, parts.hostname, parts.port)
+    yield Server(process, parts.hostname, parts.port, data / "library.db")
     process.terminate()
     process.wait(10)
     faults = ("Traceback", "uncaptured", "unforeseen")
@@ -335,3 +337,16 @@ def test_no_request_ends_in_a_fault_or_blocks_what_comes_after(server: Server, i
     ask()
     assert server.process.poll() is None
     assert [server.status() for _ in range(20)] == [200] * 20
+
+
+def test_the_login_needs_no_database_and_health_checks_hold_one_thread(server: Server) -> None:
+    with ExitStack() as stack:
+        locker = stack.enter_context(closing(sqlite3.connect(server.database)))
+        locker.execute("PRAGMA locking_mode = EXCLUSIVE")
+        locker.execute("BEGIN EXCLUSIVE")
+        for _ in range(30):
+            connection = stack.enter_context(server.connect())
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        begun = time.monotonic()
+        assert [server.status() for _ in range(3)] == [200] * 3
+        assert time.monotonic() - begun < 2
