@@ -302,15 +302,28 @@ def _need(
 
 def _of_vectors(changes: vector_inputs.VectorChanges) -> Needs:
     """Of tracks that have a vector, or can have none: the analysis asks for those of others."""
+    members = tracks.in_albums(sorted(changes.albums)).values()
+    of_albums = tracks.artists_of([track_id for each in members for track_id in each])
     changed = {
         EntityType.TRACK: changes.tracks,
         EntityType.ALBUM: changes.albums,
-        EntityType.ARTIST: changes.artists,
+        EntityType.ARTIST: changes.artists | of_albums,
     }
     return {
-        (Kind.VECTOR, entity_type): ledger.with_row(Kind.VECTOR, entity_type, sorted(ids))
+        (Kind.VECTOR, entity_type): _with_vectors(entity_type, sorted(ids))
         for entity_type, ids in changed.items()
     }
+
+
+def _with_vectors(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
+    """Those that have a vector or can have none, and those that tracks with a vector came to."""
+    asked = set(ledger.with_row(Kind.VECTOR, entity_type, ids))
+    if entity_type is not EntityType.TRACK:
+        members = vector_inputs.members(entity_type, [each for each in ids if each not in asked])
+        tracks_of = sorted({track_id for each in members.values() for track_id in each})
+        known = set(ledger.with_row(Kind.VECTOR, EntityType.TRACK, tracks_of))
+        asked |= {entity_id for entity_id, each in members.items() if each & known}
+    return sorted(asked)
 
 
 def _enrich_again(changes: tagged_entities.ChangedIdentities, credited: NamedArtists) -> None:

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from db import ledger
-from db.models import EntityType, Image, Kind, LedgerRow, State, Track
+from db.models import Album, EntityType, Image, Kind, LedgerRow, State, Track
 from db.models import database as connection
 from db.sql.connection import transaction
 from jobs import audio_analysis, vectorization
@@ -117,6 +117,21 @@ def test_rows_and_entities_add_up_when_files_come_go_and_move(
     (library / "2").rename(library / "moved")
     scan()
     assert {each.missing_since is None for each in Track.select()} == {True, False}
+    check_sums()
+
+
+def test_an_album_that_tracks_with_vectors_are_regrouped_into_needs_one(
+    scan: Scan, library: Path, queues: redis.Redis
+) -> None:
+    for number in (1, 2):
+        file = library / "Mixed" / f"{number}.mp3"
+        write_track(file, title=f"Song {number}", artist="A", album="Mixed")
+    scan()
+    settle_what_takes_long()
+    [before] = Album.select()
+    write_track(library / "Mixed" / "2.mp3", title="Song 2", artist="B", album="Mixed")
+    scan()
+    assert [each.id for each in Album.select()] != [before.id]
     check_sums()
 
 
