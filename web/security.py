@@ -6,6 +6,7 @@ that a stranger's DNS points to it (DNS rebinding). With one, the session's cook
 name.
 """
 
+import logging
 import re
 import secrets
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,8 @@ from worker.supervisor.web_address import Network, WebAddress
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger("web")
 
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -75,6 +78,7 @@ class _Door:
     def __init__(self, app: "WSGIApplication", proxies: Sequence[Network]) -> None:
         self._app = app
         self._proxies = proxies
+        self._has_warned = False
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -95,6 +99,13 @@ class _Door:
             if scheme in {"http", "https"}:
                 environ["wsgi.url_scheme"] = scheme
             sender = self._sender(environ.get("HTTP_X_FORWARDED_FOR", ""), sender)
+        elif "HTTP_X_FORWARDED_FOR" in environ and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "%s says that it sends on requests of others, and is not believed: if it is your "
+                "proxy, name it in FLEET_WEB_TRUSTED_PROXIES",
+                sender,
+            )
         environ["REMOTE_ADDR"] = str(web_address.plain_address(sender) or sender)
 
     def _sender(self, forwarded: str, proxy: str) -> str:

@@ -202,7 +202,9 @@ def test_behind_a_trusted_proxy_senders_are_distinguished(behind_proxy: FlaskCli
         assert answer.status_code == 303, sender
 
 
-def test_another_proxy_is_not_believed(behind_proxy: FlaskClient) -> None:
+def test_another_proxy_is_not_believed(
+    behind_proxy: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
     wrong = {"password": "wrong"}
     for number in range(FREE + 1):
         sent = through("10.2.0.1", f"192.0.2.{number}", "http")
@@ -212,6 +214,7 @@ def test_another_proxy_is_not_believed(behind_proxy: FlaskClient) -> None:
     answer = behind_proxy.post("/login", data=wrong, **through("10.2.0.1", "192.0.2.1"))
     assert answer.status_code == 403
     assert "FLEET_WEB_TRUSTED_PROXIES" in answer.text
+    assert caplog.text.count("10.2.0.1 says that it sends on requests of others") == 1
 
 
 def test_behind_tls_cookies_go_by_tls_alone_and_only_its_origin_counts(
