@@ -18,6 +18,7 @@ from av.container import InputContainer
 
 from db.sql import path_text
 from jobs.audio_analysis.spectrum import Array, Excerpt
+from jobs.content import opened
 from jobs.errors import UnreadableFileError
 from jobs.records import ProblemCode
 
@@ -60,7 +61,7 @@ def decode(wanted: ExcerptRequest) -> Excerpt:
     Raises UnreadableFileError, which says what each decoder said.
     """
     try:
-        with open(path_text.to_bytes(wanted.path), "rb") as file:
+        with open(opened(path_text.to_bytes(wanted.path)), "rb") as file:
             if not file.read(1):
                 raise UnreadableFileError(ProblemCode.EMPTY, "the file is empty")
     except FileNotFoundError as error:
@@ -175,7 +176,7 @@ def _soundfile_blocks(file: soundfile.SoundFile, length: int, rate: int) -> Iter
 
 def _by_pyav(wanted: ExcerptRequest, middle: bool) -> Excerpt:
     with (
-        open(path_text.to_bytes(wanted.path), "rb") as file,
+        open(opened(path_text.to_bytes(wanted.path)), "rb") as file,
         av.open(file, "r", **_LENIENT) as container,
     ):
         if not container.streams.audio:

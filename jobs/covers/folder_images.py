@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from db.scanning import roots
 from db.settings.cover_orders import EXTENSIONS, NEVER_FRONT
 from db.sql.path_text import is_under, to_bytes, to_text
+from jobs.content import NotAFileError, opened
 from jobs.covers.errors import Fault
 from jobs.covers.store import MAX_PICTURE_BYTES
 from jobs.records import ProblemCode
@@ -100,9 +100,6 @@ def _number(rest: str, *, numbered_only: bool) -> int | None:
     return int(digits[0]) if digits else UNNUMBERED
 
 
-_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-
-
 class Folder(NamedTuple):
     """A folder whose pictures may be an album's."""
 
@@ -162,18 +159,17 @@ def read(path: str, root: str) -> bytes | Fault:
     the file that was opened, so nothing can be exchanged in between.
     """
     try:
-        descriptor = os.open(to_bytes(path), _OPEN)
+        descriptor = opened(to_bytes(path))
         with open(descriptor, "rb") as file:
-            opened = os.readlink(f"/proc/self/fd/{descriptor}".encode())  # noqa: PTH115  # bytes
-            if not is_under(to_text(opened), to_text(os.path.realpath(to_bytes(root)))):
+            real = os.readlink(f"/proc/self/fd/{descriptor}".encode())  # noqa: PTH115  # bytes
+            if not is_under(to_text(real), to_text(os.path.realpath(to_bytes(root)))):
                 return Fault(
                     ProblemCode.UNREADABLE,
                     "the link leads out of the library — put the picture itself there",
                 )
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                return Fault(ProblemCode.UNREADABLE, "this is no file — remove it")
             data = file.read(MAX_PICTURE_BYTES + 1)
+    except NotAFileError as error:
+        return Fault(ProblemCode.UNREADABLE, f"{error.strerror} — remove it")
     except OSError as error:
         message = f"the file cannot be read: {error.strerror or error}"
         found = roots.obstacle(path, error.errno)

@@ -15,7 +15,7 @@ from mutagen.id3 import BitPaddedInt
 from db.scanning.library_files import UNREADABLE_EXTENSIONS
 from db.sql import path_text
 from jobs.bounded import FailureKind, ItemFailure, Value, run_bounded
-from jobs.content import content_id
+from jobs.content import content_id, opened
 from jobs.errors import UnreadableFileError
 from jobs.metadata import asf, chunk_formats, mp4, streams, xiph
 from jobs.metadata.contents import Contents, Picture, Reader
@@ -124,7 +124,7 @@ class _SizedReader(io.BufferedReader):
 def _opened(path: str) -> Iterator[BinaryIO]:
     """The file, and what fails with it as UnreadableFileError."""
     try:
-        with _SizedReader(io.FileIO(path_text.to_bytes(path))) as file:
+        with _SizedReader(io.FileIO(opened(path_text.to_bytes(path)))) as file:
             yield file
     except FileNotFoundError as error:
         raise UnreadableFileError(ProblemCode.VANISHED, "the file is no longer there") from error

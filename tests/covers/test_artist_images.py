@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -262,6 +263,57 @@ def test_an_nfo_behind_a_link_out_of_the_root_is_not_read(library: Library) -> N
     see(link)
     work(library)
     assert shows(library) is None
+
+
+@pytest.mark.parametrize(
+    ("nfo", "role"),
+    [
+        (b"<artist><name>A & B &nbsp;</name><thumb>p.jpg</thumb></artist>", "front"),
+        (b"\xef\xbb\xbf<artist><thumb>p.jpg</thumb></artist>\nhttps://example.org", "front"),
+        (b"<artist><THUMB aspect='thumb' preview='x'> p.jpg\n</THUMB><unclosed>", "front"),
+        (b"<artist><fanart><thumb>p.jpg</thumb></fanart></artist>", "fanart"),
+        (b"<artist><thumb aspect='clearlogo'>p.jpg</thumb></artist>", "logo"),
+        (b"<artist><name>\xff</name><thumb>./p.jpg</thumb></artist>", "front"),
+    ],
+)
+@ON_SQLITE
+def test_an_nfo_is_read_as_people_write_it(library: Library, nfo: bytes, role: str) -> None:
+    write_album(library, "Somebody/First")
+    write_file(library, "Somebody/p.jpg", RED)
+    write_file(library, "Somebody/artist.nfo", nfo)
+    work(library)
+    assert cover(role=role) is not None
+
+
+LARGE = 256 * 1024
+
+
+@pytest.mark.parametrize(
+    "nfo",
+    [
+        b"<fanart " * (LARGE // 8),
+        b"<fanart>" * (LARGE // 8),
+        b"<thumb>" * (LARGE // 7),
+        b"<a><thumb " + b"x" * LARGE,
+        b"<a>" + b"&amp;" * (LARGE // 5),
+        b"<!DOCTYPE a [<!ENTITY x 'y'>]><a><thumb>p.jpg</thumb></a>",
+        b"<!DOCTYPE a [<!ENTITY b '" + b"c" * 10**5 + b"'>]><a>" + b"&b;" * 50_000,
+        b"",
+        b"\0" * LARGE,
+    ],
+    ids=range(9),
+)
+@ON_SQLITE
+def test_no_nfo_takes_long_or_costs_other_artists(library: Library, nfo: bytes) -> None:
+    write_album(library, "Somebody/First")
+    write_file(library, "Somebody/p.jpg", RED)
+    write_file(library, "Somebody/artist.nfo", nfo)
+    write_album(library, "Other/First", "Other")
+    write_file(library, "Other/artist.jpg", BLUE)
+    begun = time.monotonic()
+    work(library)
+    assert time.monotonic() - begun < 5
+    assert (shows(library), shows(library, "Other")) == (None, BLUE)
 
 
 @pytest.mark.parametrize("size", [(100, 100), (800, 200)])
