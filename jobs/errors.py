@@ -5,6 +5,8 @@ JobError
   HeldUpError             the surroundings are in the way
   NoSuchEntityError       a job names no track, album or artist that there is
   NoSuchScanError         a discovery names no scan that there is
+  RefusedRootError        a folder that is no library
+  ScanEndedError          a scan was cancelled or superseded while it walked
 """
 
 from db.ledger import Obstacle
@@ -40,3 +42,11 @@ class NoSuchEntityError(JobError):
 
 class NoSuchScanError(JobError):
     """No scan has this id; `fleet scan PATH` starts one."""
+
+
+class RefusedRootError(JobError):
+    """A folder that is not scanned; the message says why, and what to name instead."""
+
+
+class ScanEndedError(JobError):
+    """The scan that a job walks for was cancelled, or superseded, meanwhile."""

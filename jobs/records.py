@@ -8,8 +8,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from db.scanning import scans
 from jobs.json_record import Record
 from jobs.tags import Tags
+from worker.dispatch import MAX_JOB_BYTES, enqueue
+from worker.errors import JobTooLargeError
+
+MOST_RECORD_BYTES = MAX_JOB_BYTES // 4
+"""Of one file's record as JSON. What grouping adds to it fits into its job too."""
 
 
 class ProblemCode(StrEnum):
@@ -26,6 +32,7 @@ class ProblemCode(StrEnum):
     CRASHED = "crashed"
     BAD_PICTURE = "bad-picture"
     PICTURE_TOO_LARGE = "picture-too-large"
+    TAGS_TOO_LARGE = "tags-too-large"
 
 
 PASSING = {ProblemCode.UNREADABLE, ProblemCode.VANISHED}
@@ -132,3 +139,20 @@ class Grouping(Record):
     """The album key of each path that was read; None for a track without an album."""
     regrouped: dict[str, str | None] = field(default_factory=dict)
     """The album key of each track, by its id as text, that was not read but changes its album."""
+    unfinished: bool = False
+    """Whether more tracks of these folders change their album than a job can hold."""
+
+
+def pass_on(job: str, chunk_id: int, **records: Any) -> None:
+    """Enqueue the next job of a chunk; one that is too large has its chunk cut in two instead.
+
+    Both halves begin again at extraction. Raises JobTooLargeError when there is nothing to cut.
+    """
+    try:
+        enqueue(job, chunk_id=chunk_id, **records)
+    except JobTooLargeError:
+        parts = scans.split_chunk(chunk_id)
+        if len(parts) == 1:
+            raise
+        for part in parts:
+            enqueue(scans.READING, chunk_id=part.chunk_id)

@@ -22,6 +22,8 @@ class Kind(Enum):
 
     TEXT = auto()
     TEXTS = auto()
+    NAMES = auto()
+    """Texts that have rows of their own: artists, genres, moods."""
     POSITION = auto()
     """A number, or a number and the total: 3/11."""
     TOTAL = auto()
@@ -41,7 +43,7 @@ class Kind(Enum):
 
 
 _EMPTY: dict[Kind, Any] = {Kind.FLAG: False, Kind.ANY_TEXT: False}
-_LISTS = {Kind.TEXTS, Kind.IDS}
+_LISTS = {Kind.TEXTS, Kind.NAMES, Kind.IDS}
 
 
 def tag(kind: Kind, **names: tuple[str, ...]) -> Any:
@@ -67,7 +69,7 @@ class Tags(Record):
         Kind.TEXT, free=("title",), id3=("TIT2",), mp4=("\xa9nam",), info=("INAM",)
     )
     artists: list[str] = tag(
-        Kind.TEXTS,
+        Kind.NAMES,
         free=("artists", "artist"),
         id3=("TXXX:artists", "TPE1"),
         mp4=("\xa9ART",),
@@ -83,7 +85,7 @@ class Tags(Record):
         info=("IPRD",),
     )
     album_artists: list[str] = tag(
-        Kind.TEXTS,
+        Kind.NAMES,
         free=("albumartists", "albumartist"),
         id3=("TXXX:albumartists", "TPE2"),
         mp4=("aART",),
@@ -126,7 +128,7 @@ class Tags(Record):
         asf=("wmoriginalreleasetime", "wmoriginalreleaseyear"),
     )
     genres: list[str] = tag(
-        Kind.TEXTS,
+        Kind.NAMES,
         free=("genre",),
         id3=("TCON",),
         mp4=("\xa9gen",),
@@ -141,7 +143,7 @@ class Tags(Record):
         asf=("wmcomposer",),
         info=("IMUS",),
     )
-    moods: list[str] = tag(Kind.TEXTS, free=("mood",), id3=("TMOO",), asf=("wmmood",))
+    moods: list[str] = tag(Kind.NAMES, free=("mood",), id3=("TMOO",), asf=("wmmood",))
     bpm: float | None = tag(
         Kind.BEATS, free=("bpm", "tempo"), id3=("TBPM",), mp4=("tmpo",), asf=("wmbeatsperminute",)
     )

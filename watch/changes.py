@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
-from db.library.albums import album_folder, is_disc_folder
-from db.scanning.library_files import IGNORE_FILES, Scope, is_hidden, is_of_interest
+from db.scanning.library_files import (
+    IGNORE_FILES,
+    Scope,
+    album_folder,
+    is_disc_folder,
+    is_hidden,
+    is_of_interest,
+)
 from db.sql.path_text import is_under, to_bytes, to_text
 
 

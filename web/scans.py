@@ -23,6 +23,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from db.models import database
 from db.scanning import scans
+from db.scanning.library_files import left_out_text
 from db.sql.path_text import shown
 from worker import dispatch
 from worker.errors import WorkerError
@@ -92,6 +93,7 @@ def page() -> str:
     return render_template(
         "scans.html",
         scans=scans.latest(_LATEST),
+        left_out_text=left_out_text,
         roots=[root for root in scans.roots() if root not in unfinished],
         progress=_shared.poll(),
     )
@@ -112,6 +114,16 @@ def again() -> AnyResponse:
         abort(404, "No scan of this folder has finished: use `fleet scan`.")
     if scans.unfinished(root) is None:
         dispatch.enqueue(scans.DISCOVERY, scan_id=scans.start(root, deep=False))
+    return redirect(url_for("scans.page"), 303)
+
+
+@bp.post("/scans/cancel")
+def cancel() -> AnyResponse:
+    """Cancel a running scan; one that has ended meanwhile is left as it is."""
+    scan_id = request.form.get("scan", "")
+    if not scan_id.isascii() or not scan_id.isdigit() or scans.get(int(scan_id[:18])) is None:
+        abort(404, "There is no such scan.")
+    scans.end_early(int(scan_id))
     return redirect(url_for("scans.page"), 303)
 
 

@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 9, "What was named does not exist or cannot be used."
     FILES = 10, "A file or folder could not be read or written."
     UNSOUND = 11, "`fleet doctor` found errors; with warnings alone it ends with 3."
+    CANCELLED = 12, "The scan was cancelled, by `fleet scan --cancel` or in the web UI."
     INTERRUPTED = 130, "Interrupted by Ctrl-C; what was enqueued stays enqueued."
 
 
@@ -87,6 +88,12 @@ class JobFailedError(WorkerError):
 
 class FleetStoppedShortError(WorkerError):
     """Work is left that no queue holds."""
+
+
+class ScanCancelledError(WorkerError):
+    """The scan that was waited for was cancelled."""
+
+    exit_code = ExitCode.CANCELLED
 
 
 class BadInputError(WorkerError):

@@ -1,40 +1,11 @@
-"""Albums: the folders that belong together, keys, and columns that follow from the tracks."""
+"""Albums: their artists, and columns that follow from the tracks."""
 
-import posixpath
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from db.models import Album, AlbumArtist, Track
-from db.sql.path_text import is_under
 from db.sql.queries import slices
-
-_DISC = re.compile(
-    r"(?:cd|dis[ck]|disque|dvd|sacd|lp)[\s._#-]*\d{1,3}(?!\d)(?:\b|_)", re.IGNORECASE
-)
-
-
-def is_disc_folder(folder: str) -> bool:
-    """Whether the folder's name is that of one disc: "CD1", "Disc 2 - Live", "disk_03"."""
-    return bool(_DISC.match(posixpath.basename(folder)))
-
-
-def group_folder(folder: str) -> str:
-    """The folder that stands for an album's place: a disc folder's parent, else the folder."""
-    return posixpath.dirname(folder) if is_disc_folder(folder) else folder
-
-
-def folder_of(path: str) -> str:
-    """The folder that holds a file."""
-    return posixpath.dirname(path)
-
-
-def album_folder(root: str, folder: str) -> str:
-    """The folder that stands for an album's place; the root itself when that lies outside."""
-    group = group_folder(folder)
-    return group if is_under(group, root) else folder
-
 
 T = TypeVar("T")
 

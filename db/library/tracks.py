@@ -90,6 +90,7 @@ def present_in(group_folders: Sequence[str]) -> Iterator[Track]:
                 Track.album_artist_names,
                 Track.compilation,
                 Track.musicbrainz_release_id,
+                Album.id,
                 Album.key,
             )
             .join(Album, JOIN.LEFT_OUTER)

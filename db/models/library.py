@@ -59,7 +59,7 @@ class Track(Table):
     path = TextField(unique=True)
     folder = TextField(index=True)
     group_folder = TextField(index=True)
-    """The folder that stands for the album's place; see `db.library.albums`."""
+    """The folder that stands for the album's place; see `db.scanning.library_files`."""
     album = ForeignKeyField(Album, null=True, backref="tracks", on_delete="SET NULL")
     album_id: int | None
     title = TextField(null=True)

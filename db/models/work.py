@@ -79,6 +79,10 @@ class Scan(Table):
     changed = IntegerField(default=0)
     moved = IntegerField(default=0)
     unreadable = IntegerField(default=0)
+    pictures = IntegerField(default=0)
+    """The picture files that it found."""
+    left_out = JSONField(default=dict)
+    """How many files and folders it did not take, by the reason; see `jobs.scan.tree_walk`."""
 
     class Meta:
         table_name = "scans"

@@ -1,16 +1,19 @@
-"""Which files and folders of a library a scan takes: by their names, and by its scope."""
+"""Which files and folders of a library a scan takes, and which folders belong together."""
 
 import os
 import posixpath
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import Expression, Field
 
 from db.settings import cover_orders
+from db.sql.path_text import is_under, shown
 from db.sql.queries import below, slices
 
 READABLE_EXTENSIONS = frozenset(
@@ -78,6 +81,77 @@ def extension_of(path: bytes) -> str:
     return os.path.splitext(path)[1][1:].lower().decode("ascii", "replace")
 
 
+_DISC = re.compile(
+    r"(?:cd|dis[ck]|disque|dvd|sacd|lp)[\s._#-]*\d{1,3}(?!\d)(?:\b|_)", re.IGNORECASE
+)
+
+
+def is_disc_folder(folder: str) -> bool:
+    """Whether the folder's name is that of one disc: "CD1", "Disc 2 - Live", "disk_03"."""
+    return bool(_DISC.match(posixpath.basename(folder)))
+
+
+def group_folder(folder: str) -> str:
+    """The folder that stands for an album's place: a disc folder's parent, else the folder."""
+    return posixpath.dirname(folder) if is_disc_folder(folder) else folder
+
+
+def folder_of(path: str) -> str:
+    """The folder that holds a file."""
+    return posixpath.dirname(path)
+
+
+def album_folder(root: str, folder: str) -> str:
+    """The folder that stands for an album's place; the root itself when that lies outside."""
+    group = group_folder(folder)
+    return group if is_under(group, root) else folder
+
+
+class LeftOut(StrEnum):
+    """Why a scan does not take an entry of a folder. A folder counts as one, whatever is in it."""
+
+    OTHER = "other"
+    HIDDEN = "hidden"
+    IGNORED = "ignored"
+    LINK = "link"
+    NO_FILE = "no-file"
+    LONG_PATH = "long-path"
+
+
+_MEANINGS: dict[str, str] = {
+    LeftOut.OTHER: "neither music nor pictures",
+    LeftOut.HIDDEN: "hidden",
+    LeftOut.IGNORED: "by .nomedia or .ndignore",
+    LeftOut.LINK: "links that lead out, to nothing or to what is found anyway",
+    LeftOut.NO_FILE: "pipes, sockets or devices",
+    LeftOut.LONG_PATH: "with a path that is too long",
+}
+
+
+def left_out_text(counts: Mapping[str, int]) -> str:
+    """How many entries were left out, and why, the most first; "" for none."""
+    ordered = sorted(counts.items(), key=lambda each: -each[1])
+    return ", ".join(f"{count:,} {_MEANINGS[reason]}" for reason, count in ordered if count)
+
+
+_OF_THE_SYSTEM = ("/proc", "/sys")
+
+
+def refused_root(root: str, data_dir: str) -> str | None:
+    """Why a folder is not scanned, and what to name instead; None for one that may be.
+
+    A folder may hold the data folder, which a scan leaves out, but is not to be it or lie in it.
+    """
+    if root in {"/", "/dev"} or any(is_under(root, each) for each in _OF_THE_SYSTEM):
+        return f"{shown(root)} belongs to the system — name the folder that holds the music"
+    if is_under(root, data_dir):
+        return (
+            f"{shown(root)} is, or is in, the fleet's own data folder — "
+            "name the folder that holds the music"
+        )
+    return None
+
+
 _TREES = 50
 """How many trees one statement asks for: each takes a term of its own."""
 
@@ -118,3 +192,105 @@ class Scope:
     def of(cls, folders: Iterable[str], trees: Iterable[str]) -> "Scope":
         """The scope of these paths."""
         return cls(frozenset(folders), frozenset(trees))
+
+
+class _Pattern(NamedTuple):
+    """A line of an .ndignore."""
+
+    matcher: re.Pattern[str]
+    hides: bool
+    """False for a line that begins with "!"."""
+    folders_only: bool
+    by_name: bool
+    """Whether it says no folder, and holds for every name below."""
+
+
+@dataclass(frozen=True)
+class IgnoreRules:
+    """The patterns of one .ndignore and the folder that they are relative to."""
+
+    folder: bytes
+    patterns: list[_Pattern]
+    """The last first: the last that fits decides."""
+
+    @classmethod
+    def of(cls, folder: bytes, lines: Sequence[str]) -> "IgnoreRules":
+        """The rules of these lines, none of them empty or a comment."""
+        return cls(folder, [_pattern(line) for line in reversed(lines)])
+
+    def hide(self, path: bytes, is_folder: bool) -> bool:
+        """Whether they hide this path below their folder."""
+        relative = os.fsdecode(path[len(self.folder.rstrip(b"/")) + 1 :])
+        name = relative.rpartition("/")[2]
+        for each in self.patterns:
+            if each.folders_only and not is_folder:
+                continue
+            if each.matcher.fullmatch(name if each.by_name else relative):
+                return each.hides
+        return False
+
+
+def _pattern(line: str) -> _Pattern:
+    """A line as in .gitignore. Matching takes time by the length of name and pattern alone."""
+    hides = not line.startswith("!")
+    glob = line if hides else line[1:]
+    folders_only = glob.endswith("/")
+    parts = glob.strip("/").split("/")
+    by_name = "/" not in glob.rstrip("/")
+    text = _segment(parts[0]) if by_name else _path(parts)
+    return _Pattern(re.compile(text, re.DOTALL), hides, folders_only, by_name)
+
+
+def _path(parts: list[str]) -> str:
+    """The expression for the parts of a path, among which `**` stands for any folders.
+
+    What stands between two `**` is found at its first place and not tried elsewhere: it is the
+    best place for what follows.
+    """
+    runs: list[list[str]] = [[]]
+    for part in parts:
+        if part == "**":
+            runs.append([])
+        else:
+            runs[-1].append(_segment(part))
+    first, *others = ("/".join(run) for run in runs)
+    if not others:
+        return first
+    between = "".join(f"(?>(?:[^/]+/)*?{run}/)" for run in others[:-1] if run)
+    end = f"(?:[^/]+/)*{others[-1]}" if others[-1] else ".+"
+    return (f"{first}/" if first else "") + between + end
+
+
+def _segment(glob: str) -> str:
+    """The expression for a name; as with `**`, what stands between two `*` is never tried twice."""
+    runs = [""]
+    for sign in _SIGN.findall(glob):
+        if sign == "*":
+            runs.append("")
+        else:
+            runs[-1] += _character(sign)
+    first, *others = runs
+    if not others:
+        return first
+    between = "".join(f"(?>[^/]*?{run})" for run in others[:-1] if run)
+    return f"{first}{between}[^/]*{others[-1]}"
+
+
+_SIGN = re.compile(r"\\.|\[[!^]?\]?[^\]]*\]|.", re.DOTALL)
+
+
+def _character(sign: str) -> str:
+    """The expression for one character of a name."""
+    if sign == "?":
+        return "[^/]"
+    if len(sign) > 2 and sign.startswith("["):
+        negated = sign[1] in "!^"
+        inside = re.sub(r"\W", lambda each: "\\" + each[0], sign[1 + negated : -1])
+        inside = re.sub(r"(\\?.)\\-(\\?.)", r"\1-\2", inside, flags=re.DOTALL)  # ranges
+        expression = f"(?!/)[{'^' * negated}{inside}]"
+        try:
+            re.compile(expression)
+        except re.error:  # a range from z to a
+            return re.escape(sign)
+        return expression
+    return re.escape(sign[1] if len(sign) == 2 and sign[0] == "\\" else sign)

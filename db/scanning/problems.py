@@ -1,5 +1,6 @@
 """Problems: files that cost only themselves, each with its reason."""
 
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -121,6 +122,11 @@ def of_surroundings(folder: str | None = None) -> list[Problem]:
 
 def _concerns(place: str, folder: str) -> bool:
     return is_under(place, folder) or is_under(folder, place)
+
+
+def stages_below(root: str) -> Counter[str]:
+    """How many problems each stage has below `root`."""
+    return Counter(problem.stage for problem in listed(root))
 
 
 def count() -> int:

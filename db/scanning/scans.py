@@ -4,15 +4,14 @@ A chunk carries files from discovery to the tables. It is done in the transactio
 them, so a scan's progress is exact, whatever is repeated or killed.
 """
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from peewee import fn
 
 from db.models import Scan, ScanChunk, utc_now
-from db.scanning.library_files import Scope
+from db.scanning.library_files import Scope, folder_of, group_folder
 from db.sql.connection import transaction
 from db.sql.path_text import is_under
 from db.sql.queries import slices, tuples
@@ -21,7 +20,11 @@ DISCOVERY = "scan.discovery"
 """The job that walks a scan's root and makes its chunks."""
 READING = "metadata.extract_batch"
 """The first job of a chunk: whatever its state, the chunk can be restarted with this job."""
+CANCELLED = "cancelled"
+"""The `fault` of a scan that was."""
 _KEEP_PARTS = timedelta(days=1)
+_FOLDERS = 50
+"""How many folders a chunk regroups at most."""
 
 
 class Counts(NamedTuple):
@@ -37,11 +40,36 @@ def start(root: str, *, deep: bool) -> int:
     """Begin a scan of `root` and return its id; an unfinished older one of that root is ended."""
     with transaction():
         older = Scan.select(Scan.id).where(Scan.root == root, Scan.finished_at.is_null())
-        ScanChunk.delete().where(ScanChunk.scan.in_(older)).execute()
-        Scan.update(finished_at=utc_now(), fault="superseded by a later scan").where(
-            Scan.root == root, Scan.finished_at.is_null()
-        ).execute()
+        for (scan_id,) in list(tuples(older)):
+            end_early(scan_id, "superseded by a later scan")
         return int(Scan.create(root=root, deep=deep).id)
+
+
+def end_early(scan_id: int, fault: str = CANCELLED) -> bool:
+    """End a scan before its time, by default as cancelled, and say whether it was running.
+
+    Its chunks go, and jobs that have one find nothing to do. What was written stays, and nothing is
+    judged missing that was not yet. What was moved, marked missing or split is written already, and
+    no later scan would notice: one more chunk regroups these folders, though the scan has ended.
+    """
+    with transaction():
+        if not hold(scan_id):
+            return False
+        owed: set[str] = set()
+        for chunk in open_chunks(scan_id):
+            owed.update(chunk.regroup, filter(None, [chunk.split_folder]))
+        open_ = (ScanChunk.scan == scan_id) & ScanChunk.done_at.is_null()
+        ScanChunk.update(done_at=utc_now(), files=[]).where(open_).execute()
+        add_regrouping(scan_id, sorted(owed))
+        Scan.update(finished_at=utc_now(), fault=fault).where(Scan.id == scan_id).execute()
+        return True
+
+
+def hold(scan_id: int) -> bool:
+    """Whether a scan has not ended; then it cannot before this transaction has."""
+    return bool(
+        Scan.update(root=Scan.root).where(Scan.id == scan_id, Scan.finished_at.is_null()).execute()
+    )
 
 
 def start_unless_running(root: str, scope: Scope | None) -> int | None:
@@ -101,15 +129,29 @@ def roots() -> list[str]:
     return sorted(root for (root,) in tuples(query))
 
 
-def record_walk(scan_id: int, *, found: int, unchanged: int, missing: int | None = None) -> None:
-    """Write how far the walk over the root has come; `missing` is known when it is over."""
-    columns: dict[str, Any] = {"found": found, "unchanged": unchanged}
+def record_walk(  # noqa: PLR0913  # each is a column
+    scan_id: int,
+    *,
+    found: int,
+    unchanged: int,
+    pictures: int = 0,
+    left_out: Mapping[str, int] | None = None,
+    missing: int | None = None,
+) -> bool:
+    """Write how far the walk over the root has come, and return whether the scan still runs.
+
+    `missing` is known when the walk is over.
+    """
+    columns: dict[str, Any] = {"found": found, "unchanged": unchanged, "pictures": pictures}
+    columns["left_out"] = dict(left_out or {})
     if missing is not None:
         columns |= {"missing": missing, "walked_at": utc_now()}
+    here = (Scan.id == scan_id) & Scan.finished_at.is_null()
     with transaction():
-        Scan.update(**columns).where(Scan.id == scan_id).execute()
-        if missing is not None:
+        is_running = bool(Scan.update(**columns).where(here).execute())
+        if is_running and missing is not None:
             finish_if_complete(scan_id)
+    return is_running
 
 
 def add_chunk(
@@ -127,6 +169,11 @@ def add_chunk(
         file_count=len(files),
     )
     return int(chunk.id)
+
+
+def add_regrouping(scan_id: int, folders: Sequence[str]) -> list[int]:
+    """Write chunks that regroup these folders, in a transaction; return their ids."""
+    return [add_chunk(scan_id, regroup=part) for part in slices(folders, _FOLDERS)]
 
 
 def open_chunk(chunk_id: int) -> ScanChunk | None:
@@ -151,24 +198,36 @@ class Part(NamedTuple):
 
 
 def split_chunk(chunk_id: int) -> list[Part]:
-    """Make two chunks of an open one, and return both; it alone when it has one file.
+    """Make two chunks of an open one, and return both; it alone when there is nothing to cut.
 
-    It is cut where the folder changes, as near to the middle as there is such a place, so that an
-    album stays together.
+    It is cut where the group folder changes, as near to the middle as there is such a place, so
+    that an album stays together. Both halves of a group folder that was cut itself name it as
+    split. A chunk without files is cut among the folders that it regroups.
     """
     with transaction():
         chunk = open_chunk(chunk_id)
         if chunk is None:
             return []
-        cut = _cut([os.path.dirname(file["path"]) for file in chunk.files])
+        groups = [group_folder(folder_of(file["path"])) for file in chunk.files]
+        cut = _cut(groups)
         if not cut:
-            return [Part(chunk_id, len(chunk.files))]
+            return _split_regrouping(chunk)
         rest = chunk.files[cut:]
-        ScanChunk.update(files=chunk.files[:cut], file_count=cut).where(
-            ScanChunk.id == chunk_id
-        ).execute()
-        rest_id = add_chunk(chunk.scan_id, rest, chunk.regroup, chunk.split_folder)
+        split_folder = groups[cut] if groups[cut] == groups[cut - 1] else chunk.split_folder
+        ScanChunk.update(
+            files=chunk.files[:cut], file_count=cut, regroup=[], split_folder=split_folder
+        ).where(ScanChunk.id == chunk_id).execute()
+        rest_id = add_chunk(chunk.scan_id, rest, chunk.regroup, split_folder)
         return [Part(chunk_id, cut), Part(rest_id, len(rest))]
+
+
+def _split_regrouping(chunk: ScanChunk) -> list[Part]:
+    whole = Part(chunk.id, len(chunk.files))
+    kept = len(chunk.regroup) // 2
+    if chunk.files or not kept:
+        return [whole]
+    ScanChunk.update(regroup=chunk.regroup[:kept]).where(ScanChunk.id == chunk.id).execute()
+    return [whole, Part(add_chunk(chunk.scan_id, regroup=chunk.regroup[kept:]), 0)]
 
 
 def _cut(folders: Sequence[str]) -> int:
@@ -196,10 +255,8 @@ def due_jobs() -> dict[tuple[str, str], list[int]]:
     """
     unwalked = Scan.select(Scan.id).where(Scan.finished_at.is_null(), Scan.walked_at.is_null())
     chunks = (
-        ScanChunk.select(ScanChunk.id)
-        .join(Scan)
-        .where(
-            Scan.finished_at.is_null(),
+        # Whether its scan has ended or not: what one that ended early owes is to be done.
+        ScanChunk.select(ScanChunk.id).where(
             ScanChunk.done_at.is_null(),
             ScanChunk.again_at.is_null() | (ScanChunk.again_at <= utc_now()),
         )
@@ -210,11 +267,11 @@ def due_jobs() -> dict[tuple[str, str], list[int]]:
     }
 
 
-def close_chunk(chunk: ScanChunk, counts: Counts) -> int | None:
+def close_chunk(chunk: ScanChunk, counts: Counts, regroup: Sequence[str] = ()) -> int | None:
     """Mark a chunk done and count its files. Call it in the transaction that writes them.
 
     Returns the id of a chunk that is to follow: the one that regroups a folder which was too
-    large for one chunk, once the last of its parts is done.
+    large for one chunk, once the last of its parts is done, and the folders of `regroup`.
     """
     Scan.update(
         new=Scan.new + counts.new,
@@ -223,14 +280,17 @@ def close_chunk(chunk: ScanChunk, counts: Counts) -> int | None:
         unreadable=Scan.unreadable + counts.unreadable,
     ).where(Scan.id == chunk.scan_id).execute()  # also locks the scan against a twin
     ScanChunk.update(done_at=utc_now(), files=[]).where(ScanChunk.id == chunk.id).execute()
-    follower = _regroup_chunk(chunk)
+    folders = sorted({*regroup, *_split_and_done(chunk)})
+    follower = add_chunk(chunk.scan_id, regroup=folders) if folders else None
     finish_if_complete(chunk.scan_id)
     return follower
 
 
 def fail(scan_id: int, fault: str) -> None:
-    """End a scan without a result."""
-    Scan.update(fault=fault, finished_at=utc_now()).where(Scan.id == scan_id).execute()
+    """End a scan without a result. One that was walked to its end has one, and goes on."""
+    Scan.update(fault=fault, finished_at=utc_now()).where(
+        Scan.id == scan_id, Scan.walked_at.is_null(), Scan.finished_at.is_null()
+    ).execute()
 
 
 def finish_if_complete(scan_id: int) -> None:
@@ -253,13 +313,19 @@ class Dropped(NamedTuple):
 
 
 def drop_ended() -> Dropped:
-    """Delete the chunks of ended scans, and the scans of parts that ended a day ago or more.
+    """Delete the done chunks of ended scans, and the scans of parts that ended a day ago or more.
 
     A folder that is watched has many of those, and its history would show nothing else.
     """
     ended = Scan.select(Scan.id).where(Scan.finished_at.is_null(False))
-    chunks = int(ScanChunk.delete().where(ScanChunk.scan.in_(ended)).execute())
-    old_part = Scan.scope.is_null(False) & (Scan.finished_at < utc_now() - _KEEP_PARTS)
+    done = ScanChunk.done_at.is_null(False)
+    chunks = int(ScanChunk.delete().where(ScanChunk.scan.in_(ended), done).execute())
+    kept = ScanChunk.select(ScanChunk.scan)
+    old_part = (
+        Scan.scope.is_null(False)
+        & (Scan.finished_at < utc_now() - _KEEP_PARTS)
+        & Scan.id.not_in(kept)
+    )
     old = [scan_id for (scan_id,) in tuples(Scan.select(Scan.id).where(old_part))]
     for ids in slices(old):
         with transaction():
@@ -268,17 +334,16 @@ def drop_ended() -> Dropped:
     return Dropped(chunks, len(old))
 
 
-def _regroup_chunk(chunk: ScanChunk) -> int | None:
+def _split_and_done(chunk: ScanChunk) -> list[str]:
+    """The folder of which this chunk was the last part."""
     if chunk.split_folder is None:
-        return None
+        return []
     others = ScanChunk.select().where(
         ScanChunk.scan == chunk.scan_id,
         ScanChunk.split_folder == chunk.split_folder,
         ScanChunk.done_at.is_null(),
     )
-    if others.exists():
-        return None
-    return add_chunk(chunk.scan_id, regroup=[chunk.split_folder])
+    return [] if others.exists() else [chunk.split_folder]
 
 
 class ChunkCounts(NamedTuple):

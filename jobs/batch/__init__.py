@@ -1,15 +1,20 @@
 """Entity grouping: assigns the tracks of a chunk, and their siblings, to albums."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from db.library import tracks
-from db.library.albums import folder_of, group_folder
 from db.library.artists import credits_of
 from db.models import EntityType
 from db.scanning import scans
-from jobs.batch.album_groups import Grouped, group
-from jobs.records import Grouping
-from worker.dispatch import enqueue, job
+from db.scanning.library_files import folder_of, group_folder
+from jobs.batch.album_groups import Albums, Grouped, group
+from jobs.records import Grouping, pass_on
+from worker.dispatch import MAX_JOB_BYTES, job
+
+_MOST_GROUPING_BYTES = MAX_JOB_BYTES // 4
+"""Of what a job says of tracks that were not read; another chunk says the rest."""
 
 
 @job
@@ -31,18 +36,10 @@ def process_entities(
     }
     known = _known_siblings(sorted(folders | set(regroup)), records, gone)
     albums = group([*new, *(sibling.grouped for sibling in known)])
-    grouping = Grouping(
-        album_artists=albums.artists,
-        keys={track.path: albums.keys[track.path] for track in new},
-        regrouped={
-            str(sibling.track_id): albums.keys[sibling.grouped.path]
-            for sibling in known
-            if albums.keys[sibling.grouped.path] != sibling.album_key
-        },
-    )
-    enqueue(
+    grouping = _grouping(albums, [track.path for track in new], known)
+    pass_on(
         "insert.direct_batch",
-        chunk_id=chunk_id,
+        chunk_id,
         records=records,
         unread=unread,
         grouping=grouping.as_json(),
@@ -50,11 +47,33 @@ def process_entities(
     return {"grouped": len(new), "regrouped": len(grouping.regrouped)}
 
 
-class _Sibling:
-    """A known track, as grouping sees it, with the album it has now."""
+def _grouping(albums: Albums, new: Sequence[str], known: Sequence["_Sibling"]) -> Grouping:
+    """The albums of the new paths, and as much as a job can hold of what changes for siblings."""
+    keys = {path: albums.keys[path] for path in new}
+    said = set(keys.values())
+    regrouped: dict[str, str | None] = {}
+    left = _MOST_GROUPING_BYTES
+    for sibling in known:
+        key = albums.keys[sibling.grouped.path]
+        moves = key != sibling.album_key
+        if not moves and (key in said or key is None or sibling.credited == albums.artists[key]):
+            continue
+        if moves:
+            regrouped[str(sibling.track_id)] = key
+        said.add(key)
+        left -= len(json.dumps([sibling.track_id, key, key, albums.artists.get(key or "")]))
+        if left < 0:
+            break
+    artists = {key: albums.artists[key] for key in said if key is not None}
+    return Grouping(artists, keys, regrouped, unfinished=left < 0)
 
-    def __init__(self, track: Any, artists: list[str]) -> None:
+
+class _Sibling:
+    """A known track, as grouping sees it, with the album it has now and that album's artists."""
+
+    def __init__(self, track: Any, artists: list[str], credited: list[str]) -> None:
         self.track_id: int = track.id
+        self.credited = credited
         self.album_key: str | None = track.album.key if track.album_id else None
         self.grouped = Grouped(
             path=track.path,
@@ -73,10 +92,18 @@ def _known_siblings(
     """The present tracks of these folders that the chunk itself does not replace."""
     replaced = {each["file"]["path"] for each in records} | set(gone)
     known = [track for track in tracks.present_in(folders) if track.path not in replaced]
-    credited = credits_of(EntityType.TRACK, [track.id for track in known])
+    artists = _names(EntityType.TRACK, [track.id for track in known])
+    albums = sorted({track.album_id for track in known if track.album_id is not None})
+    of_albums = _names(EntityType.ALBUM, albums)
     return [
-        _Sibling(track, [credit.name for credit in credited.get(track.id, ())]) for track in known
+        _Sibling(track, artists.get(track.id, []), of_albums.get(track.album_id or 0, []))
+        for track in known
     ]
+
+
+def _names(entity_type: EntityType, ids: Sequence[int]) -> dict[int, list[str]]:
+    credited = credits_of(entity_type, ids)
+    return {each: [credit.name for credit in credits] for each, credits in credited.items()}
 
 
 def _grouped(record: dict[str, Any]) -> Grouped:

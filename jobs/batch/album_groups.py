@@ -1,7 +1,7 @@
 """Which album a track belongs to: natural keys from tags and folders, independent of any order.
 
 The key is the MusicBrainz release id where there is one; else album artist + album title + the
-group folder (`db.library.albums`), so that two editions in two folders stay two albums. The
+group folder (`db.scanning.library_files`), so that two editions in two folders stay two albums. The
 release date is no part of it. What one track lacks, its siblings (same group folder, same album
 title) say: the release id when they agree on one, and the album artist.
 """
@@ -10,10 +10,12 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from db.library.albums import plurality
 
 VARIOUS_ARTISTS = "Various Artists"
+_MOST_KEY_BYTES = 2_000
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,15 @@ def _key(track: Grouped, artists: Sequence[str], only_release: str | None) -> st
         return None
     if only_release:
         return f"release:{only_release}"
-    return "\n".join((track.group_folder, _folded(track.album_title), *map(_folded, artists)))
+    return _bounded(
+        "\n".join((track.group_folder, _folded(track.album_title), *map(_folded, artists)))
+    )
+
+
+def _bounded(key: str) -> str:
+    """The key; the digest of one that is too long for an index of PostgreSQL."""
+    data = key.encode()
+    return key if len(data) <= _MOST_KEY_BYTES else f"digest:{sha256(data).hexdigest()}"
 
 
 def _only_release(siblings: Sequence[Grouped]) -> str | None:

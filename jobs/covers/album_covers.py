@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from db.artwork import covers
 from db.artwork.covers import CHOSEN, EmbeddedIn, TrackPlace
 from db.ledger import Obstacle, Settled
-from db.library.albums import folder_of, is_disc_folder
 from db.models import EntityType, Role, State
 from db.scanning import roots
+from db.scanning.library_files import folder_of, is_disc_folder
 from db.settings.cover_orders import DISC_SUBTITLE, EMBEDDED, EXTERNAL, album_order, disc_order
 from db.sql.path_text import shown, to_text
 from jobs.covers import folder_images

@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 from db.artwork import covers
 from db.artwork.covers import TrackPlace
-from db.library.albums import group_folder
 from db.library.artists import (
     KnownArtist,
     albums_led_by,
@@ -29,6 +28,7 @@ from db.library.artists import (
     with_music,
 )
 from db.scanning import scans
+from db.scanning.library_files import group_folder
 from db.sql.path_text import is_under
 from jobs.covers.folder_images import Folder, plain
 from jobs.covers.sources import ARTIST_IMAGE_FOLDERS

@@ -8,7 +8,6 @@ from typing import Any
 from db import ledger
 from db.enrichment import tagged_entities
 from db.library import albums, audio_features, tracks
-from db.library.albums import folder_of, group_folder
 from db.library.artists import (
     ArtistFacts,
     NamedArtists,
@@ -20,6 +19,7 @@ from db.library.artists import (
 from db.maintenance import removal
 from db.models import Album, EntityType, Genre, Image, Kind, ScanChunk
 from db.scanning import problems, scans
+from db.scanning.library_files import folder_of, group_folder
 from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
@@ -170,7 +170,8 @@ def _write(batch: Batch, chunk: ScanChunk) -> Written:
     needs = _need(batch.tracks, track_ids, touched - gone, of_artists | _of_vectors(changes))
     tagged_now = tagged_entities.identity_tags(sorted({*before, *track_ids.values()}))
     _enrich_again(tagged_entities.changed_identities(tagged, tagged_now), credited)
-    follower = scans.close_chunk(chunk, _counts(batch))
+    again = {*folders, *chunk.regroup} if batch.grouping.unfinished else ()
+    follower = scans.close_chunk(chunk, _counts(batch), sorted(again))
     return Written(needs, follower)
 
 

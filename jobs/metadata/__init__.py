@@ -1,31 +1,56 @@
 """Metadata: the tags of the files of a chunk, and facts from the web."""
 
+import json
+
 from db.models import EntityType
 from db.scanning import roots, scans
 from jobs.metadata.reader import read_files
-from jobs.records import PASSING, FoundFile, TrackRecord, UnreadFile
-from worker.dispatch import enqueue, job
+from jobs.records import (
+    MOST_RECORD_BYTES,
+    PASSING,
+    FoundFile,
+    ProblemCode,
+    TrackRecord,
+    UnreadFile,
+    pass_on,
+)
+from worker.dispatch import job
 
 
 @job
 def extract_batch(chunk_id: int) -> dict[str, int] | None:
     """Read the files of a chunk, and pass their records on to be grouped; return how many.
 
-    A file that cannot be read becomes an `UnreadFile`. The job skips a chunk that is done. When the
-    scan's root has gone away it ends the scan with that fault; the next scan finds the files again.
+    A file that cannot be read becomes an `UnreadFile`. The job skips a chunk that is done, and cuts
+    one in two whose records are too large for a job. When the scan's root has gone away it ends the
+    scan with that fault; the next scan finds the files again.
     """
     chunk = scans.open_chunk(chunk_id)
     if chunk is None:
         return None
-    outcomes = list(read_files([FoundFile.from_json(file) for file in chunk.files]))
+    outcomes = list(map(_bounded, read_files([FoundFile.from_json(file) for file in chunk.files])))
     failed = [each for each in outcomes if isinstance(each, UnreadFile)]
     if any(each.code in PASSING for each in failed) and (obstacle := roots.away(chunk.scan.root)):
-        scans.fail(chunk.scan_id, f"{obstacle.text}; what is known of it stays as it is")
+        fault = f"{obstacle.text}; what is known of it stays as it is"
+        scans.end_early(chunk.scan_id, fault)
         return None
     records = [each.as_json() for each in outcomes if isinstance(each, TrackRecord)]
     unread = [each.as_json() for each in failed]
-    enqueue("batch.process_entities", chunk_id=chunk_id, records=records, unread=unread)
+    pass_on("batch.process_entities", chunk_id, records=records, unread=unread)
     return {"read": len(records), "unreadable": len(unread)}
+
+
+def _bounded(outcome: TrackRecord | UnreadFile) -> TrackRecord | UnreadFile:
+    """The outcome; a problem in place of a record that is larger than a job can be."""
+    if isinstance(outcome, UnreadFile):
+        return outcome
+    size = len(json.dumps(outcome.as_json()))
+    if size <= MOST_RECORD_BYTES:
+        return outcome
+    message = (
+        f"its tags hold {size:,} bytes of text, more than {MOST_RECORD_BYTES:,} — shorten them"
+    )
+    return UnreadFile(outcome.file, ProblemCode.TAGS_TOO_LARGE, message)
 
 
 @job

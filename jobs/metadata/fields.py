@@ -67,6 +67,7 @@ def _id(values: list[str]) -> str | None:
 _CONVERTERS: dict[Kind, Callable[[list[str]], Any]] = {
     Kind.TEXT: text.first,
     Kind.TEXTS: text.several,
+    Kind.NAMES: text.names,
     Kind.POSITION: text.number_and_total,
     Kind.TOTAL: _total,
     Kind.DATE: text.date,

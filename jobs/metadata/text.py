@@ -11,6 +11,8 @@ MAX_VALUES = 200
 """Further values of a field are left out."""
 MAX_FIELD_CHARACTERS = 20_000
 """Of all values of a field together; the values from the first that exceeds it are left out."""
+MAX_NAME_CHARACTERS = 500
+"""A longer name is cut to this: names have an index, whose entries PostgreSQL limits."""
 
 _MAX_NUMBER = 2**31 - 1
 _OUTER = "\0\ufeff\ufffe"
@@ -48,6 +50,11 @@ def several(values: Iterable[str]) -> list[str]:
         if text:
             kept.append(text)
     return kept
+
+
+def names(values: Iterable[str]) -> list[str]:
+    """As `several`, each value at most MAX_NAME_CHARACTERS long."""
+    return [value[:MAX_NAME_CHARACTERS].rstrip() for value in several(values)]
 
 
 def first(values: Iterable[str]) -> str | None:

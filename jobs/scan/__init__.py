@@ -2,19 +2,17 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from db import ledger, settings
 from db.models import Scan
-from db.scanning import problems, roots, scans
-from db.scanning.library_files import Scope
-from db.scanning.problems import FileProblem
+from db.scanning import roots, scans
+from db.scanning.library_files import Scope, refused_root
 from db.sql.path_text import to_bytes, to_text
-from jobs.errors import NoSuchScanError
-from jobs.records import ProblemCode
-from jobs.scan import diff
+from jobs.errors import NoSuchScanError, RefusedRootError, ScanEndedError
 from jobs.scan.chunks import Sender
-from jobs.scan.diff import end_walk, preview
+from jobs.scan.diff import Comparison, compare, end_walk, preview, walked
 from jobs.scan.tree_walk import FolderGroup, Walk
 from worker.dispatch import enqueue, job
 
@@ -33,24 +31,21 @@ def discovery(
 
     The job marks tracks missing whose file is gone, unless the root is absent or holds no audio
     file at all: then the disk is not mounted, and the scan ends with that fault. A scan of a part
-    of the root (`db.scanning.library_files`) changes nothing outside of it. Raises NoSuchScanError.
+    of the root (`db.scanning.library_files`) changes nothing outside of it. Raises NoSuchScanError,
+    and RefusedRootError for the root of the machine or the data folder.
     """
     if dry_run and root is not None:
         return preview(root, deep=deep)
     if scan_id is None:
-        if root is None:
-            raise NoSuchScanError(
-                "scan.discovery needs a root or a scan_id — run `fleet scan PATH`"
-            )
-        new_id = scans.start(to_text(os.path.realpath(to_bytes(root))), deep=deep)
-        enqueue(scans.DISCOVERY, scan_id=new_id)
+        enqueue(scans.DISCOVERY, scan_id=scans.start(_real_root(root), deep=deep))
         return None
     scan = scans.get(scan_id)
     if scan is None:
         raise NoSuchScanError(f"there is no scan {scan_id} — run `fleet scan PATH`")
     if scan.finished_at is None and scan.walked_at is None:
         _wake(scan)
-        _discover(scan)
+        with suppress(ScanEndedError):  # it was cancelled, or another scan took its place
+            _discover(scan)
     return None
 
 
@@ -66,27 +61,39 @@ def _wake(scan: Scan) -> None:
         enqueue_missing()
 
 
+def _real_root(root: str | None) -> str:
+    if root is None:
+        raise NoSuchScanError("scan.discovery needs a root or a scan_id — run `fleet scan PATH`")
+    real = to_text(os.path.realpath(to_bytes(root)))
+    if refusal := refused_root(real, to_text(os.fsencode(settings.data_dir()))):
+        raise RefusedRootError(refusal)
+    return real
+
+
 def _discover(scan: Scan) -> None:
     root, path = scan.root, to_bytes(scan.root)
     if not os.path.isdir(path):
         return scans.fail(scan.id, f"{root} is not there; its rows stay as they are")
     walk, groups, scope = _walk(scan)
-    comparison = diff.compare(root, deep=scan.deep, scope=scope)
+    comparison = compare(root, deep=scan.deep, scope=scope)
     sender = Sender(scan.id, has_tracks=comparison.known > 0 or scope is not None)
     sender.resume()
     for number, group in enumerate(groups):
         files = comparison.files_to_read(group)
         sent = sender.add(group.folder, files, comparison.changed_images(group))
         if sent or number % _HEARTBEAT_FOLDERS == 0:
-            scans.record_walk(scan.id, found=comparison.found, unchanged=comparison.unchanged)
+            _record(scan, comparison, walk)
     if not comparison.found and (scope is None or not _holds_audio(path, walk.data_dir)):
         return scans.fail(scan.id, _nothing_found(root, comparison.known, walk))
     if why := roots.absence(root):  # it went while it was walked
         return scans.fail(scan.id, f"{root}: {why} What is known of it stays as it is")
-    missing = end_walk(sender, comparison, walk)
-    _list_unreadable_folders(root, walk, scope)
-    found, unchanged = comparison.found, comparison.unchanged
-    return scans.record_walk(scan.id, found=found, unchanged=unchanged, missing=missing)
+    return end_walk(sender, comparison, walk, scope)
+
+
+def _record(scan: Scan, comparison: Comparison, walk: Walk) -> None:
+    """Write how far the walk has come. Raises ScanEndedError."""
+    if not scans.record_walk(scan.id, **walked(comparison, walk)):
+        raise ScanEndedError(f"scan {scan.id} was ended meanwhile")
 
 
 def _walk(scan: Scan) -> tuple[Walk, Iterable[FolderGroup], Scope | None]:
@@ -111,16 +118,3 @@ def _nothing_found(root: str, known: int, walk: Walk) -> str:
         return f"{root} cannot be listed: {walk.unreadable[root]} — give this user the right to"
     kept = f"; its {known:,} known tracks stay as they are" if known else ""
     return f"{root} holds no audio file{kept} — is the disk mounted?"
-
-
-def _list_unreadable_folders(root: str, walk: Walk, scope: Scope | None) -> None:
-    """Record a problem for each folder that could not be listed, and delete those of others."""
-    stage = problems.Stage.SCAN
-    known = problems.known_files(root, stage, scope)
-    problems.clear([path for path in known if path not in walk.unreadable], stage)
-    problems.record(
-        [
-            FileProblem(path, stage, ProblemCode.UNREADABLE, f"cannot be listed: {reason}")
-            for path, reason in walk.unreadable.items()
-        ]
-    )

@@ -4,24 +4,25 @@ A picture file may show the artists that its folder and its name stand for.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from db import ledger
 from db.artwork import picture_files
 from db.artwork.picture_files import SeenImage
 from db.library import tracks
-from db.library.albums import group_folder
 from db.library.artists import alone_below, known_artists, known_artists_after
 from db.models import EntityType, Kind
 from db.scanning import scans
-from db.scanning.library_files import ARTIST_NFO
+from db.scanning.library_files import ARTIST_NFO, group_folder
 from db.settings.cover_orders import IN_ALBUMS, album_order, artist_order
 from db.sql.connection import transaction
 from db.sql.queries import slices
 from jobs.covers.folder_images import cover_name, picture_stem, plain
 from jobs.covers.own_folders import names_of
 from jobs.covers.sources import ARTIST_ROLES
+from jobs.errors import ScanEndedError
 from jobs.records import FoundFile
 from worker.dispatch import enqueue, enqueue_need
 
@@ -85,7 +86,7 @@ class Sender:
     """Collects the files of whole folder groups and sends them when there are enough.
 
     What a chunk's transaction writes is written before its job is enqueued, so that no job runs
-    ahead of the rows it needs.
+    ahead of the rows it needs. Sending raises ScanEndedError when the scan was ended meanwhile.
     """
 
     def __init__(self, scan_id: int, *, has_tracks: bool) -> None:
@@ -95,6 +96,10 @@ class Sender:
         self._files: list[FoundFile] = []
         self._images: list[SeenImage] = []
         self._on_their_way: set[str] = set()
+        self._chunks: list[int] = []
+        """Written, and to be enqueued after the commit, as what is `_needed`."""
+        self._needed = _Needed([], [])
+        self._is_committing = False
 
     def resume(self) -> None:
         """Enqueue again the chunks of an interrupted attempt, and send nothing of them twice."""
@@ -108,8 +113,9 @@ class Sender:
         files = [file for file in files if file.path not in self._on_their_way]
         if len(files) > _LARGEST_FOLDER:
             self.flush()
-            for part in slices(files, CHUNK_FILES):
-                self._send(part, split_folder=folder)
+            with self.commit():
+                for part in slices(files, CHUNK_FILES):
+                    self._write(part, split_folder=folder)
             return True
         self._files += files
         if len(self._files) < CHUNK_FILES and len(self._images) < CHUNK_FILES:
@@ -119,53 +125,63 @@ class Sender:
 
     def flush(self) -> None:
         """Send what was collected."""
-        files, self._files = self._files, []
-        if files or self._images:
-            self._send(files)
+        with self.commit():
+            files, self._files = self._files, []
+            if files or self._images:
+                self._write(files)
 
     def regroup(self, folders: Sequence[str]) -> None:
         """Have the tracks of these group folders regrouped, though none of them is read."""
-        for part in slices(folders, CHUNK_FILES):
-            self._send([], regroup=part)
+        with self.commit():
+            self._chunks += scans.add_regrouping(self.scan_id, folders)
 
     def forget_images(self, gone: Sequence[SeenImage]) -> None:
         """Drop picture files that are gone, and have the covers of their albums chosen again."""
-        with transaction():
+        with self.commit():
             picture_files.drop_folder_images([image.path for image in gone])
-            needed = self._need_pictures(gone)
-        _enqueue_needs(needed)
+            self._need_pictures(gone)
 
-    def _send(
-        self,
-        files: Sequence[FoundFile],
-        regroup: Sequence[str] = (),
-        split_folder: str | None = None,
-    ) -> None:
-        images, self._images = self._images, []
-        chunk_id = None
+    @contextmanager
+    def commit(self) -> Iterator[None]:
+        """All that is sent within is written in one transaction, and enqueued after it."""
+        if self._is_committing:
+            yield
+            return
         with transaction():
-            picture_files.record_folder_images(images)
-            needed = self._need_pictures(images)
-            if files or regroup:
-                found = [file.as_json() for file in files]
-                chunk_id = scans.add_chunk(self.scan_id, found, regroup, split_folder)
-        if chunk_id is not None:
-            enqueue(scans.READING, chunk_id=chunk_id)
-        _enqueue_needs(needed)
+            if not scans.hold(self.scan_id):
+                raise ScanEndedError(f"scan {self.scan_id} was ended meanwhile")
+            self._is_committing = True
+            try:
+                yield
+            finally:
+                self._is_committing = False
+        self._enqueue()
 
-    def _need_pictures(self, images: Sequence[SeenImage]) -> "_Needed":
+    def _enqueue(self) -> None:
+        chunks, self._chunks = self._chunks, []
+        needed, self._needed = self._needed, _Needed([], [])
+        for chunk_id in chunks:
+            enqueue(scans.READING, chunk_id=chunk_id)
+        enqueue_need(ledger.need_for(Kind.COVER, EntityType.ALBUM), needed.albums)
+        enqueue_need(ledger.need_for(Kind.PICTURE, EntityType.ARTIST), needed.artists)
+
+    def _write(self, files: Sequence[FoundFile], split_folder: str | None = None) -> None:
+        images, self._images = self._images, []
+        picture_files.record_folder_images(images)
+        self._need_pictures(images)
+        if files:
+            found = [file.as_json() for file in files]
+            self._chunks.append(scans.add_chunk(self.scan_id, found, split_folder=split_folder))
+
+    def _need_pictures(self, images: Sequence[SeenImage]) -> None:
         """Have the pictures of what these picture files may show chosen again."""
         folders = sorted({group_folder(image.folder) for image in images})
         albums = ledger.need(Kind.COVER, EntityType.ALBUM, tracks.albums_in(folders))
         artists = ledger.need(Kind.PICTURE, EntityType.ARTIST, self._artists.of(images))
-        return _Needed(albums, artists)
+        self._needed.albums.extend(albums)
+        self._needed.artists.extend(artists)
 
 
 class _Needed(NamedTuple):
     albums: list[int]
     artists: list[int]
-
-
-def _enqueue_needs(needed: _Needed) -> None:
-    enqueue_need(ledger.need_for(Kind.COVER, EntityType.ALBUM), needed.albums)
-    enqueue_need(ledger.need_for(Kind.PICTURE, EntityType.ARTIST), needed.artists)

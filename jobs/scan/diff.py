@@ -13,16 +13,14 @@ from db import settings
 from db.artwork import picture_files
 from db.artwork.picture_files import SeenImage
 from db.library import tracks
-from db.library.albums import folder_of, group_folder
-from db.scanning import problems
-from db.scanning.library_files import Scope
-from db.scanning.problems import Stage
-from db.sql.connection import transaction
-from db.sql.path_text import is_under, to_bytes
+from db.scanning import problems, scans
+from db.scanning.library_files import Scope, folder_of, group_folder
+from db.scanning.problems import FileProblem, Stage
+from db.sql.path_text import is_under, to_bytes, to_text
 from jobs.content import content_id_of
-from jobs.records import FoundFile
+from jobs.records import FoundFile, ProblemCode
 from jobs.scan.chunks import Sender
-from jobs.scan.tree_walk import FolderGroup, SeenFile, Walk
+from jobs.scan.tree_walk import FolderGroup, SeenFile, Walk, recordable
 
 
 @dataclass
@@ -145,24 +143,30 @@ def _content_id(file: FoundFile) -> str:
         return ""  # reading it will say what is wrong
 
 
-def end_walk(sender: Sender, comparison: Comparison, walk: Walk) -> int:
-    """Send the files held back, mark tracks missing whose file is gone, and return how many."""
+def end_walk(sender: Sender, comparison: Comparison, walk: Walk, scope: Scope | None) -> None:
+    """Send the files held back, mark tracks missing whose file is gone, and end the walk.
+
+    All of it is one commit: what was marked or moved without its chunks would stay grouped as it
+    was, and no later scan would notice.
+    """
     gone = vanished(comparison, walk.unreadable)
     candidates = {track.id: track for track in tracks.gone_files(gone)}
     moved = recognise_moved(comparison.held_back, candidates.values())
     new = with_tracks(comparison.held_back, moved)
     missing = sorted(set(gone) - {track.id for track in moved.values()})
-    with transaction():
+    left = [*moved.values(), *(candidates[track_id] for track_id in missing)]
+    with sender.commit():
         tracks.mark_missing(missing)
         tracks.move(_moved_file(path, track.id) for path, track in moved.items())
-    for folder, files in _by_group(new).items():
-        sender.add(folder, files, [])
-    sender.flush()
-    left = [*moved.values(), *(candidates[track_id] for track_id in missing)]
-    sender.regroup(sorted({track.group_folder for track in left}))
-    problems.clear([track.path for track in left], Stage.COVER)
-    _forget_the_rest(sender, comparison, walk)
-    return len(missing)
+        for folder, files in _by_group(new).items():
+            sender.add(folder, files, [])
+        sender.flush()
+        sender.regroup(sorted({track.group_folder for track in left}))
+        for stage in (Stage.COVER, Stage.ANALYSIS):
+            problems.clear([track.path for track in left], stage)
+        _forget_the_rest(sender, comparison, walk)
+        _list_faults(to_text(walk.root), walk, scope)
+        scans.record_walk(sender.scan_id, **walked(comparison, walk), missing=len(missing))
 
 
 def _forget_the_rest(sender: Sender, comparison: Comparison, walk: Walk) -> None:
@@ -171,6 +175,33 @@ def _forget_the_rest(sender: Sender, comparison: Comparison, walk: Walk) -> None
     sender.forget_images([comparison.images[path] for path in images])
     problems.clear(images, Stage.COVER)
     problems.clear(not_found(comparison.unreadable, walk.unreadable), Stage.READING)
+
+
+def walked(comparison: Comparison, walk: Walk) -> dict[str, Any]:
+    """How far the walk has come, as `scans.record_walk` takes it."""
+    return {
+        "found": comparison.found,
+        "unchanged": comparison.unchanged,
+        "pictures": walk.pictures,
+        "left_out": walk.left_out,
+    }
+
+
+def _list_faults(root: str, walk: Walk, scope: Scope | None) -> None:
+    """Record a problem for each folder that could not be listed, and delete those of others."""
+    faults = {
+        **{path: f"cannot be listed: {reason}" for path, reason in walk.unreadable.items()},
+        **walk.remarks,
+    }
+    faults = {recordable(path): message for path, message in faults.items()}
+    known = problems.known_files(root, Stage.SCAN, scope)
+    problems.clear([path for path in known if path not in faults], Stage.SCAN)
+    problems.record(
+        [
+            FileProblem(path, Stage.SCAN, ProblemCode.UNREADABLE, message)
+            for path, message in faults.items()
+        ]
+    )
 
 
 def _moved_file(path: str, track_id: int) -> tracks.Move:
@@ -204,4 +235,6 @@ def preview(root: str, *, deep: bool) -> dict[str, Any]:
             "missing": len(set(gone) - {track.id for track in moved.values()}),
             "unchanged": comparison.unchanged,
         },
+        "pictures": walk.pictures,
+        "left_out": dict(walk.left_out),
     }

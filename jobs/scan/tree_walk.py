@@ -1,32 +1,40 @@
 """Walk a root, or a part of it: folder group by folder group, and only the library's own.
 
-A group is a folder with its disc folders (`db.library.albums`), so that the files of one album are
-found together. Skipped are hidden folders and files (one leading dot), folders with a `.nomedia` or
-an `.ndignore` (one with patterns hides what they match, as in .gitignore), the litter of NAS
-systems, and the fleet's own data folder. A symbolic link is followed only when it stays inside the
-root and nothing else leads there: no file is found twice, no loop is entered.
+A group is a folder with its disc folders (`db.scanning.library_files`), so that the files of one
+album are found together. Skipped are hidden folders and files (one leading dot), folders with a
+`.nomedia` or an `.ndignore` (one with patterns hides what they match, as in .gitignore), the litter
+of NAS systems, and the fleet's own data folder. A symbolic link is followed only when it stays
+inside the root and nothing else leads there: no file is found twice, no loop is entered.
 """
 
 import os
+import stat
+from collections import Counter
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-import pathspec
-
-from db.library.albums import album_folder, folder_of, is_disc_folder
 from db.scanning.library_files import (
     AUDIO_EXTENSIONS,
     IGNORE_FILES,
     KNOWN_EXTENSIONS,
+    IgnoreRules,
+    LeftOut,
     Scope,
+    album_folder,
     extension_of,
+    folder_of,
     is_artist_nfo,
+    is_disc_folder,
     is_hidden,
 )
 from db.settings.cover_orders import EXTENSIONS
 from db.sql.path_text import is_under, to_bytes, to_text
+from jobs.content import NotAFileError, read_small
 
 _LONGEST_IGNORE_FILE = 64 * 1024
+_LONGEST_PATH = 2_500
+"""Bytes of UTF-8 of a path as text: an index of PostgreSQL takes no longer one."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +57,6 @@ class FolderGroup:
     """Picture files, and an artist.nfo, which may name some."""
 
 
-@dataclass
-class _Rules:
-    """The patterns of one .ndignore and the folder that they are relative to."""
-
-    folder: bytes
-    patterns: pathspec.GitIgnoreSpec
-
-    def hide(self, path: bytes, is_folder: bool) -> bool:
-        relative = os.fsdecode(os.path.relpath(path, self.folder)) + ("/" if is_folder else "")
-        return self.patterns.match_file(relative)
-
-
 class Walk:
     """One walk over a root. `unreadable` holds afterwards the folders that could not be listed."""
 
@@ -75,10 +71,16 @@ class Walk:
         """By their real paths: inodes are not to be trusted on every network share."""
         self._followed: set[bytes] = set()
         """The files that links led to."""
-        self._links: list[tuple[bytes, list[_Rules]]] = []
-        self._rules_above: dict[bytes, list[_Rules] | None] = {}
+        self._links: list[tuple[bytes, list[IgnoreRules]]] = []
+        self._rules_above: dict[bytes, list[IgnoreRules] | None] = {}
         self.listed: set[str] = set()
         """The folders whose files were found."""
+        self.left_out: Counter[str] = Counter()
+        """How many entries were not taken, by the `LeftOut` that says why."""
+        self.pictures = 0
+        """How many picture files were found."""
+        self.remarks: dict[str, str] = {}
+        """What is wrong with a file or folder that costs nothing else."""
 
     def groups(self) -> Iterator[FolderGroup]:
         """Every folder group below the root that holds audio or pictures, in the order of names."""
@@ -138,38 +140,83 @@ class Walk:
         """Whether links wait to be followed."""
         return bool(self._links)
 
-    def _rules_at(self, folder: bytes) -> list[_Rules] | None:
+    def _rules_at(self, folder: bytes) -> list[IgnoreRules] | None:
         """The rules that hold for what is called so, from the folders above; None: it is hidden."""
         if folder == self.root:
             return []
-        above, name = os.path.split(folder)
-        rules = self._rules_below(above)
-        if rules is None or is_hidden(name):
+        return self._rules_for(folder, self._rules_below(os.path.dirname(folder)))
+
+    def _rules_for(
+        self, folder: bytes, rules: list[IgnoreRules] | None
+    ) -> list[IgnoreRules] | None:
+        """As `_rules_at`, given the rules for what lies in the folder above."""
+        if rules is None or is_hidden(os.path.basename(folder)):
             return None
         if os.path.islink(folder):  # noqa: PTH114  # bytes
             self._links.append((folder, rules))
             return None
         return None if any(rule.hide(folder, True) for rule in rules) else rules
 
-    def _rules_below(self, folder: bytes) -> list[_Rules] | None:
+    def _rules_below(self, folder: bytes) -> list[IgnoreRules] | None:
         """The rules for what lies in a folder; None when all of it is hidden, or not there."""
-        if folder not in self._rules_above:
-            self._rules_above[folder] = None
-            rules = self._rules_at(folder)
-            if rules is not None and os.path.realpath(folder) != self.data_dir:
-                own = self._own_rules_of(folder)
-                self._rules_above[folder] = None if own is None else rules + own
+        unknown = []
+        above = folder
+        while above not in self._rules_above:
+            unknown.append(above)
+            if above == self.root:
+                break
+            above = os.path.dirname(above)
+        for each in reversed(unknown):
+            rules: list[IgnoreRules] | None = []
+            if each != self.root:
+                rules = self._rules_for(each, self._rules_above[os.path.dirname(each)])
+            if rules is not None and os.path.realpath(each) != self.data_dir:
+                own = self._own_rules_of(each)
+                rules = None if own is None else rules + own
+            else:
+                rules = None
+            self._rules_above[each] = rules
         return self._rules_above[folder]
 
-    def _own_rules_of(self, folder: bytes) -> list[_Rules] | None:
+    def _own_rules_of(self, folder: bytes) -> list[IgnoreRules] | None:
         present = [name for name in IGNORE_FILES if os.path.lexists(os.path.join(folder, name))]
         try:
-            return _own_rules(folder, present)
+            return self._own_rules(folder, present)
         except OSError as error:
             self.unreadable[to_text(folder)] = error.strerror or str(error)
             return None
 
-    def _walk(self, folder: bytes, rules: list[_Rules]) -> Iterator[FolderGroup]:
+    def _own_rules(self, folder: bytes, names: Collection[bytes]) -> list[IgnoreRules] | None:
+        """The rules of the ignore files among a folder's names; None when they hide all of it."""
+        rules = []
+        for name in IGNORE_FILES:
+            if name in names:
+                lines = self._lines(os.path.join(folder, name))
+                if lines is None:
+                    continue
+                if not lines:
+                    return None
+                rules.append(IgnoreRules.of(folder, lines))
+        return rules
+
+    def _lines(self, path: bytes) -> list[str] | None:
+        """The patterns of an ignore file, [] for an empty one; None for what is no file."""
+        try:
+            data, whole = read_small(path, _LONGEST_IGNORE_FILE)
+        except NotAFileError as error:
+            self.remarks[to_text(path)] = f"{error.strerror}, so it hides nothing — remove it"
+            return None
+        except FileNotFoundError:
+            return None  # a dangling link, or it went
+        if not whole:
+            data = data[: data.rfind(b"\n") + 1]
+            self.remarks[to_text(path)] = (
+                f"only its first {_LONGEST_IGNORE_FILE:,} bytes count — write fewer patterns"
+            )
+        lines = (line.strip() for line in data.decode("utf-8", "replace").splitlines())
+        return [line for line in lines if line and not line.startswith("#")]
+
+    def _walk(self, folder: bytes, rules: list[IgnoreRules]) -> Iterator[FolderGroup]:
         stack = [(folder, rules)]
         while stack:
             group, below = self._group(*stack.pop())
@@ -178,8 +225,8 @@ class Walk:
             stack += reversed(below)
 
     def _group(
-        self, folder: bytes, rules: list[_Rules]
-    ) -> tuple[FolderGroup, list[tuple[bytes, list[_Rules]]]]:
+        self, folder: bytes, rules: list[IgnoreRules]
+    ) -> tuple[FolderGroup, list[tuple[bytes, list[IgnoreRules]]]]:
         """The group of a folder, and the folders below that are no part of it."""
         group = FolderGroup(to_text(folder))
         below = self._list(folder, rules, group)
@@ -190,8 +237,8 @@ class Walk:
         return group, others
 
     def _list(
-        self, folder: bytes, rules: list[_Rules], group: FolderGroup
-    ) -> list[tuple[bytes, list[_Rules]]]:
+        self, folder: bytes, rules: list[IgnoreRules], group: FolderGroup
+    ) -> list[tuple[bytes, list[IgnoreRules]]]:
         """Add a folder's files to the group and return the folders below it with their rules."""
         try:
             entries, own = self._entries(folder)
@@ -199,24 +246,29 @@ class Walk:
             self.unreadable[to_text(folder)] = error.strerror or str(error)
             return []
         if own is None:
+            self.left_out[LeftOut.IGNORED] += 1
             return []
         self.listed.add(to_text(folder))
         rules = rules + own
         below = []
         for entry in entries:
             if is_hidden(entry.name):
-                continue
-            if entry.is_symlink():
+                self.left_out[LeftOut.HIDDEN] += 1
+            elif entry.is_symlink():
                 self._links.append((entry.path, rules))
             elif entry.is_dir(follow_symlinks=False):
-                if not any(rule.hide(entry.path, True) for rule in rules):
+                if any(rule.hide(entry.path, True) for rule in rules):
+                    self.left_out[LeftOut.IGNORED] += 1
+                else:
                     below.append((entry.path, rules))
             elif entry.is_file(follow_symlinks=False):
                 self._add_entry(entry, rules, group)
+            else:
+                self.left_out[LeftOut.NO_FILE] += 1
         return below
 
     def _add_entry(
-        self, entry: os.DirEntry[bytes], rules: list[_Rules], group: FolderGroup
+        self, entry: os.DirEntry[bytes], rules: list[IgnoreRules], group: FolderGroup
     ) -> None:
         try:
             self._add_file(entry.path, entry.stat(follow_symlinks=False), rules, group)
@@ -225,7 +277,7 @@ class Walk:
         except OSError as error:
             self.unreadable[to_text(entry.path)] = error.strerror or str(error)
 
-    def _entries(self, folder: bytes) -> tuple[list[os.DirEntry[bytes]], list[_Rules] | None]:
+    def _entries(self, folder: bytes) -> tuple[list[os.DirEntry[bytes]], list[IgnoreRules] | None]:
         """A folder's entries by name and its own rules; None for rules when all of it is hidden."""
         real = os.path.realpath(folder)
         if real in self._seen_folders or real == self.data_dir:
@@ -233,11 +285,11 @@ class Walk:
         self._seen_folders.add(real)
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
-        own = _own_rules(folder, {entry.name for entry in entries})
+        own = self._own_rules(folder, {entry.name for entry in entries})
         return ([], None) if own is None else (entries, own)
 
     def _add_file(
-        self, path: bytes, status: os.stat_result, rules: list[_Rules], group: FolderGroup
+        self, path: bytes, status: os.stat_result, rules: list[IgnoreRules], group: FolderGroup
     ) -> None:
         extension = extension_of(path)
         if extension in AUDIO_EXTENSIONS:
@@ -245,23 +297,38 @@ class Walk:
         elif extension in EXTENSIONS or is_artist_nfo(path):
             kind = group.images
         else:
+            self.left_out[LeftOut.OTHER] += 1
             return
+        text = to_text(path)
         if any(rule.hide(path, False) for rule in rules):
-            return
-        kind.append(SeenFile(to_text(path), status.st_size, status.st_mtime_ns))
+            self.left_out[LeftOut.IGNORED] += 1
+        elif len(text) > _LONGEST_PATH // 4 and len(text.encode()) > _LONGEST_PATH:
+            self._leave_out_long(text)
+        else:
+            self.pictures += kind is group.images
+            kind.append(SeenFile(text, status.st_size, status.st_mtime_ns))
 
-    def _follow(self, link: bytes, rules: list[_Rules]) -> Iterator[FolderGroup]:
+    def _leave_out_long(self, path: str) -> None:
+        self.left_out[LeftOut.LONG_PATH] += 1
+        folder = recordable(path)
+        self.remarks[folder] = (
+            f"a path below it has more than {_LONGEST_PATH:,} bytes, and is left out — shorten it"
+        )
+
+    def _follow(self, link: bytes, rules: list[IgnoreRules]) -> Iterator[FolderGroup]:
         target = os.path.realpath(link)
         inside = target.startswith(self._real_root.rstrip(b"/") + b"/")
-        if not inside or any(rule.hide(link, False) for rule in rules):
-            return
-        try:
-            status = os.stat(target)
-        except OSError:
-            return  # a dangling link holds no music
-        if os.path.isdir(target):
+        status = None
+        if inside and not any(rule.hide(link, False) for rule in rules):
+            with suppress(OSError):  # a dangling link holds no music
+                status = os.stat(target)
+        if status is None or self._is_found(target) or target in self._seen_folders:
+            self.left_out[LeftOut.LINK] += 1
+        elif stat.S_ISDIR(status.st_mode):
             yield from self._walk(link, rules)
-        elif not self._is_found(target):
+        elif not stat.S_ISREG(status.st_mode):
+            self.left_out[LeftOut.NO_FILE] += 1
+        else:
             self._followed.add(target)
             group = FolderGroup(to_text(os.path.dirname(link)))
             self._add_file(link, status, rules, group)
@@ -275,21 +342,8 @@ class Walk:
         return file in self._followed or (listed and extension_of(name) in KNOWN_EXTENSIONS)
 
 
-def _own_rules(folder: bytes, names: Collection[bytes]) -> list[_Rules] | None:
-    """The rules of the ignore files among a folder's names; None when they hide all of it."""
-    rules = []
-    for name in IGNORE_FILES:
-        if name in names:
-            patterns = _patterns(os.path.join(folder, name))
-            if not patterns:
-                return None
-            rules.append(_Rules(folder, pathspec.GitIgnoreSpec.from_lines(patterns)))
-    return rules
-
-
-def _patterns(path: bytes) -> list[str]:
-    """The patterns of an ignore file; none when it is empty or holds only comments."""
-    with open(path, "rb") as file:
-        text = file.read(_LONGEST_IGNORE_FILE).decode("utf-8", "replace")
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def recordable(path: str) -> str:
+    """The path, or the nearest folder above it whose path is no longer than a column takes."""
+    while len(path.encode()) > _LONGEST_PATH:
+        path = folder_of(path)
+    return path

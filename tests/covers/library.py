@@ -12,7 +12,6 @@ from PIL import Image as Pillow
 
 from db import ledger, settings
 from db.library import tracks
-from db.library.albums import folder_of, group_folder
 from db.models import (
     Album,
     Cover,
@@ -25,6 +24,7 @@ from db.models import (
     State,
     Track,
 )
+from db.scanning.library_files import folder_of, group_folder
 from db.sql.connection import transaction
 from db.sql.path_text import to_bytes, to_text
 from jobs import covers

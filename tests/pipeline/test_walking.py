@@ -1,10 +1,15 @@
 """Discovery finds the library's files, each once, whatever their names, and nothing else."""
 
 import os
+import socket
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from db.scanning.library_files import IgnoreRules, LeftOut, Scope
 from db.sql.path_text import to_bytes, to_text
 from jobs.scan.tree_walk import Walk
 
@@ -127,3 +132,138 @@ def test_disc_folders_belong_to_the_group_of_their_parent(tmp_path: Path) -> Non
     groups = {group.folder: len(group.audio) for group in walk.groups()}
     album = to_text(os.fsencode(tmp_path / "Album"))
     assert groups == {album: 4, f"{album}/Discovery": 1}
+
+
+def walked(root: Path) -> Walk:
+    walk = Walk(os.fsencode(root), b"/nonexistent")
+    for _ in walk.groups():
+        pass
+    return walk
+
+
+@pytest.mark.parametrize("marker", [".ndignore", ".nomedia"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "socket", "device"])
+def test_an_ignore_file_that_is_no_file_is_reported_and_hides_nothing(
+    tmp_path: Path, marker: str, kind: str
+) -> None:
+    touch(tmp_path / "a.mp3")
+    place = tmp_path / marker
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(place))
+    else:
+        place.symlink_to("/dev/zero")
+    assert found(tmp_path) == ["a.mp3"]
+    remark = "so it hides nothing — remove it"
+    assert walked(tmp_path).remarks[f"{tmp_path}/{marker}"].endswith(remark)
+
+
+def test_what_is_named_like_music_and_is_no_file_is_left_out(tmp_path: Path) -> None:
+    touch(tmp_path / "a.mp3")
+    os.mkfifo(tmp_path / "song.mp3")
+    os.mkfifo(tmp_path / "cover.jpg")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link.mp3").symlink_to("pipe")
+    (tmp_path / "folder.mp3").mkdir()
+    assert found(tmp_path) == ["a.mp3"]
+    assert walked(tmp_path).left_out == {LeftOut.NO_FILE: 4}
+
+
+def test_an_ignore_file_counts_up_to_a_length_and_is_reported(tmp_path: Path) -> None:
+    touch(tmp_path / "a.mp3", tmp_path / "last.mp3", tmp_path / "zero.mp3")
+    (tmp_path / ".ndignore").write_text("a.mp3\n" + "none\n" * 20_000 + "zero*\n")
+    assert found(tmp_path) == ["last.mp3", "zero.mp3"]
+    assert "only its first 65,536 bytes count" in walked(tmp_path).remarks[f"{tmp_path}/.ndignore"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hidden", "shown"),
+    [
+        ("demo*", ["demo", "x/demo.mp3"], ["a demo"]),
+        ("/demo*", ["demo.mp3"], ["x/demo.mp3"]),
+        ("a/*.mp3", ["a/b.mp3"], ["a/b/c.mp3", "x/a/b.mp3"]),
+        ("a/**/z", ["a/z", "a/b/z", "a/b/c/z"], ["z", "b/z"]),
+        ("**/live/*", ["live/1", "x/y/live/1"], ["live", "x"]),
+        ("a/**", ["a/b", "a/b/c"], ["a", "b"]),
+        ("?.mp3", ["a.mp3", "x/b.mp3"], ["ab.mp3"]),
+        ("[ab].mp3", ["a.mp3"], ["c.mp3"]),
+        ("[!ab].mp3", ["c.mp3"], ["a.mp3"]),
+        ("[z-a].mp3", ["[z-a].mp3"], ["b.mp3"]),
+        ("\\*.mp3", ["*.mp3"], ["a.mp3"]),
+        ("\\!a", ["!a"], ["a"]),
+        ("a*b*c", ["abc", "axxbxxbc"], ["ab", "acb"]),
+        ("[", ["["], ["a"]),
+    ],
+)
+def test_patterns_mean_what_they_mean_in_a_gitignore(
+    pattern: str, hidden: list[str], shown: list[str]
+) -> None:
+    rules = IgnoreRules.of(b"/r", [pattern])
+    assert [name for name in hidden + shown if rules.hide(b"/r/" + name.encode(), False)] == hidden
+
+
+def test_the_last_pattern_that_fits_decides() -> None:
+    rules = IgnoreRules.of(b"/r", ["*.mp3", "!keep*", "keep no*"])
+    names = [b"/r/a.mp3", b"/r/keep.mp3", b"/r/keep no.mp3"]
+    assert [rules.hide(name, False) for name in names] == [True, False, True]
+
+
+@pytest.mark.parametrize("pattern", ["a*a*a*a*a*a*a*a*b", "*a" * 100 + "*b", "**/a*/" * 20 + "b"])
+def test_no_pattern_takes_long(pattern: str) -> None:
+    rules, begun = IgnoreRules.of(b"/r", [pattern]), time.monotonic()
+    for name in ("a" * 255, "aaa/" * 900 + "c"):
+        assert not rules.hide(b"/r/" + name.encode(), False)
+    assert time.monotonic() - begun < 1
+
+
+@given(
+    patterns=st.lists(st.text("ab*?[]!^\\/-. é\n", min_size=1, max_size=40), min_size=1, max_size=5)
+)
+@settings(max_examples=200)
+def test_any_text_is_a_pattern(patterns: list[str]) -> None:
+    rules, begun = IgnoreRules.of(b"/r", patterns), time.monotonic()
+    for name in (b"/r/a", b"/r/" + b"ab/" * 300 + b"a", b"/r/" + b"a" * 255, b"/r/\xff\n"):
+        rules.hide(name, is_folder=True)
+    assert time.monotonic() - begun < 1
+
+
+def test_what_a_scan_leaves_out_is_counted_by_its_reason(tmp_path: Path) -> None:
+    touch(tmp_path / "a.mp3", tmp_path / "cover.jpg", tmp_path / "a.cue", tmp_path / "a.log")
+    touch(tmp_path / ".hidden" / "b.mp3", tmp_path / "._a.mp3", tmp_path / "demo.mp3")
+    touch(tmp_path / "quiet" / "c.mp3")
+    (tmp_path / "quiet" / ".nomedia").touch()
+    (tmp_path / ".ndignore").write_text("demo*")
+    (tmp_path / "out.mp3").symlink_to("/etc/hostname")
+    (tmp_path / "dangling.mp3").symlink_to("nowhere")
+    (tmp_path / "again.mp3").symlink_to("a.mp3")
+    walk = walked(tmp_path)
+    hidden = 3  # .hidden, ._a.mp3, .ndignore
+    assert walk.left_out == {"other": 2, "hidden": hidden, "ignored": 2, "link": 3}
+    assert walk.pictures == 1
+
+
+def test_a_path_that_no_database_takes_is_left_out_and_reported(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(15):  # by descriptors, for the whole path is too long for a call
+        os.mkdir("長" * 80, dir_fd=folder)
+        folder = os.open("長" * 80, os.O_RDONLY, dir_fd=folder)
+        os.close(os.open("a.mp3", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    walk = walked(tmp_path)
+    assert walk.left_out[LeftOut.LONG_PATH] > 3
+    (folder_path,) = walk.remarks
+    assert len(folder_path.encode()) <= 2_500
+
+
+def test_a_part_may_be_as_deep_as_linux_allows(tmp_path: Path) -> None:
+    deep = str(tmp_path)
+    for _ in range(1_000):
+        deep += "/d"
+        Path(deep).mkdir()
+    os.close(os.open(f"{deep}/a.mp3", os.O_CREAT))
+    walk = Walk(os.fsencode(tmp_path), b"/nonexistent")
+    (group,) = walk.groups_in(Scope.of([deep], []))
+    assert [file.path for file in group.audio] == [f"{deep}/a.mp3"]

@@ -12,12 +12,18 @@ import click
 
 from db import ledger, settings
 from db.scanning import scans
+from db.scanning.library_files import left_out_text, refused_root
 from db.sql.connection import open_database
-from db.sql.path_text import shown, to_text
+from db.sql.path_text import is_under, shown, to_text
 from db.sql.schema import check_schema
 from worker import dispatch
 from worker.cli.output import print_json, print_line, say
-from worker.errors import BadInputError, ExitCode, FleetStoppedShortError
+from worker.errors import (
+    BadInputError,
+    ExitCode,
+    FleetStoppedShortError,
+    ScanCancelledError,
+)
 from worker.redis.connection import endure
 from worker.status.scan_progress import Follower, ScanProgress, Stage, Summary
 from worker.supervisor import control
@@ -30,6 +36,8 @@ def print_summary(summary: Summary) -> None:
         f"  files    {summary.found:,} found: {summary.new:,} new, {summary.changed:,} changed, "
         f"{summary.moved:,} moved, {summary.missing:,} missing, {summary.unreadable:,} unreadable"
     )
+    if left_out := left_out_text(summary.left_out):
+        print_line(f"  left out {left_out}")
     print_line(
         f"  library  {summary.tracks:,} tracks, {summary.albums:,} albums, "
         f"{summary.artists:,} artists"
@@ -37,8 +45,10 @@ def print_summary(summary: Summary) -> None:
     for entity_type, sources in summary.covers.items():
         by_source = ", ".join(f"{count:,} {source}" for source, count in sources.items())
         print_line(f"  covers   {sum(sources.values()):,} {entity_type}s: {by_source}")
-    if summary.unreadable:
-        print_line("  Unreadable files and why: fleet problems")
+    if summary.bad_pictures:
+        print_line(f"  {summary.bad_pictures:,} pictures cannot be used")
+    if summary.unreadable or summary.bad_pictures:
+        print_line("  Which files, and why: fleet problems")
 
 
 Show = Callable[[Sequence[Stage]], None]
@@ -143,14 +153,16 @@ Examples:
   fleet scan --deep ~/Music          read every file again
   fleet scan --dry-run ~/Music       show what a scan would find
   fleet scan --json ~/Music | jq .covers
+  fleet scan --cancel ~/Music        end a scan that is running
 """
 
 
 @click.command(epilog=EPILOG)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="PATH...")
 @click.option("--deep", is_flag=True, help="Read every file again, changed or not.")
 @click.option("--dry-run", is_flag=True, help="Show what a scan would find, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
+@click.option("--cancel", is_flag=True, help="End the running scans of PATH, or all of them.")
 @click.option("--stop", is_flag=True, help="Stop the fleet after the scan.")
 @click.pass_context
 def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
@@ -159,13 +171,21 @@ def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
     deep: bool,
     dry_run: bool,
     as_json: bool,
+    cancel: bool,
     stop: bool,
 ) -> None:
     """Add folders of music to the library, or update them: tags, artists, albums, covers.
 
     Starts the fleet when it is not up. A second scan reads only new and changed files. Ends with 0,
-    or with 3 when musicfleet could not read some files: see `fleet problems`.
+    or with 3 when musicfleet could not read some music: see `fleet problems`.
+
+    What a cancelled scan has taken in stays, and it judges no file missing.
     """
+    if cancel:
+        _cancel(paths)
+        return
+    if not paths:
+        raise click.UsageError("name the folder that holds the music: fleet scan PATH")
     roots = [_checked_root(path) for path in paths]
     started_here = control.start(say)
     open_database()
@@ -178,6 +198,27 @@ def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
         if code != ExitCode.INTERRUPTED:
             _leave(stop, started_here)
     context.exit(code)
+
+
+def _cancel(paths: Sequence[str]) -> None:
+    """Cancel the scans of these folders and of those below them; without a path all of them."""
+    open_database()
+    check_schema()
+    wanted = [to_text(os.fsencode(os.path.realpath(Path(path).expanduser()))) for path in paths]
+    running = scans.all_unfinished()
+    for root in wanted:
+        if not any(is_under(scan.root, root) for scan in running):
+            raise BadInputError(
+                f"no scan of {shown(root)} is running — `fleet status` lists those that are"
+            )
+    chosen = [
+        scan for scan in running if not paths or any(is_under(scan.root, root) for root in wanted)
+    ]
+    for scan in chosen:
+        if scans.end_early(scan.id):
+            print_line(f"Cancelled the scan of {shown(scan.root)}. What it took in stays.")
+    if not chosen:
+        say("No scan is running.")
 
 
 def _leave(stop: bool, started_here: bool) -> None:
@@ -200,6 +241,10 @@ def _checked_root(path: str) -> str:
             f"{path} may not be read — give this user the right to, e.g. chmod o+rx"
         )
     real = os.path.realpath(folder)
+    if refusal := refused_root(
+        to_text(os.fsencode(real)), to_text(os.fsencode(settings.data_dir()))
+    ):
+        raise BadInputError(refusal)
     if not os.listdir(real):
         raise BadInputError(f"{path} is empty — is its disk mounted?")
     return to_text(os.fsencode(real))
@@ -217,6 +262,8 @@ def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
             raise
         say("The scan continues: `fleet status --watch` shows it, `fleet down` stops it.")
         return ExitCode.INTERRUPTED
+    if last.fault == scans.CANCELLED:
+        raise ScanCancelledError("the scan was cancelled; what it took in stays — scan again")
     summary = follower.summary(time.monotonic() - begun)
     if last.fault and not summary.found:
         raise BadInputError(last.fault)
@@ -268,7 +315,7 @@ def _follow(follower: Follower) -> ScanProgress:
             begun = time.monotonic()
             progress = follower.poll()
             show(progress.stages)
-            if progress.finished:
+            if progress.finished or progress.fault == scans.CANCELLED:
                 if progress.given_up and (failure := follower.failure()):
                     raise FleetStoppedShortError(_failed(failure))
                 return progress

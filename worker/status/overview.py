@@ -82,6 +82,7 @@ class SummedWork(WorkStatus):
 class RunningScan:
     """A scan that has not ended."""
 
+    id: int
     root: str
     found: int
     written: int
@@ -155,7 +156,7 @@ def summed_work() -> list[SummedWork]:
 def running_scans() -> list[RunningScan]:
     """The scans that have not ended."""
     return [
-        RunningScan(scan.root, scan.found, scans.chunk_counts([scan.id]).files_done)
+        RunningScan(scan.id, scan.root, scan.found, scans.chunk_counts([scan.id]).files_done)
         for scan in scans.all_unfinished()
     ]
 

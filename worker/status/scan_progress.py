@@ -65,6 +65,11 @@ class Summary:
     moved: int = 0
     missing: int = 0
     unreadable: int = 0
+    """Audio files that could not be read, and folders that could not be listed."""
+    bad_pictures: int = 0
+    pictures: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    """How many files and folders were not taken, by the reason."""
     albums: int = 0
     artists: int = 0
     tracks: int = 0
@@ -104,6 +109,8 @@ class Follower:
         """What came of the scans, and what the library holds now."""
         rows = [scan for scan in map(scans.get, self.scan_ids) if scan is not None]
         totals = statistics.library_totals()
+        stages = sum((problems.stages_below(scan.root) for scan in rows), Counter[str]())
+        left_out = sum((Counter(scan.left_out) for scan in rows), Counter[str]())
         return Summary(
             roots=[scan.root for scan in rows],
             found=sum(scan.found for scan in rows),
@@ -111,7 +118,10 @@ class Follower:
             changed=sum(scan.changed for scan in rows),
             moved=sum(scan.moved for scan in rows),
             missing=sum(scan.missing for scan in rows),
-            unreadable=sum(len(problems.listed(scan.root)) for scan in rows),
+            unreadable=stages[problems.Stage.READING] + stages[problems.Stage.SCAN],
+            bad_pictures=stages[problems.Stage.COVER],
+            pictures=sum(scan.pictures for scan in rows),
+            left_out=dict(left_out),
             albums=totals.albums,
             artists=totals.artists,
             tracks=totals.tracks,
