@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from db.ledger import Cause, Obstacle, obstacle_of
+from db.sql.path_text import readable
 from worker.process.child import Child, Send, cause_of_end
 
 ATTEMPTS = 3
@@ -134,5 +135,5 @@ def _attempt(function: Callable[[Item], Any], item: Item) -> bytes:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  # any exception belongs to the item, and is reported
-        message = f"{type(error).__name__}: {error}"
+        message = readable(f"{type(error).__name__}: {error}")
         return json.dumps({"error": message, "obstacle": obstacle_of(error)}).encode()

@@ -11,8 +11,7 @@ from typing import Any, Self
 from db.scanning import scans
 from jobs.json_record import Record
 from jobs.tags import Tags
-from worker.dispatch import MAX_JOB_BYTES, enqueue
-from worker.errors import JobTooLargeError
+from worker.dispatch import MAX_JOB_BYTES, enqueue, enqueue_if_small
 
 MOST_RECORD_BYTES = MAX_JOB_BYTES // 4
 """Of one file's record as JSON. What grouping adds to it fits into its job too."""
@@ -146,13 +145,8 @@ class Grouping(Record):
 def pass_on(job: str, chunk_id: int, **records: Any) -> None:
     """Enqueue the next job of a chunk; one that is too large has its chunk cut in two instead.
 
-    Both halves begin again at extraction. Raises JobTooLargeError when there is nothing to cut.
+    Both halves begin again at extraction. A single file is never too large: see MOST_RECORD_BYTES.
     """
-    try:
-        enqueue(job, chunk_id=chunk_id, **records)
-    except JobTooLargeError:
-        parts = scans.split_chunk(chunk_id)
-        if len(parts) == 1:
-            raise
-        for part in parts:
+    if not enqueue_if_small(job, chunk_id=chunk_id, **records):
+        for part in scans.split_chunk(chunk_id):
             enqueue(scans.READING, chunk_id=part.chunk_id)

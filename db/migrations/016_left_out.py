@@ -6,7 +6,7 @@ from peewee_migrate import Migrator
 
 def migrate(migrator: Migrator, database: pw.Database, *, fake=False):
     migrator.add_fields(
-        "scans", pictures=pw.IntegerField(default=0), left_out=pw.JSONField(default=dict)
+        "scans", pictures=pw.IntegerField(null=True), left_out=pw.JSONField(null=True)
     )
 
 

@@ -79,10 +79,10 @@ class Scan(Table):
     changed = IntegerField(default=0)
     moved = IntegerField(default=0)
     unreadable = IntegerField(default=0)
-    pictures = IntegerField(default=0)
-    """The picture files that it found."""
-    left_out = JSONField(default=dict)
-    """How many files and folders it did not take, by the reason; see `jobs.scan.tree_walk`."""
+    pictures = IntegerField(null=True)
+    """The picture files that it found; None of a scan before these were counted."""
+    left_out = JSONField(null=True)
+    """How many files and folders it did not take, by `db.scanning.library_files.LeftOut`."""
 
     class Meta:
         table_name = "scans"

@@ -128,9 +128,9 @@ _MEANINGS: dict[str, str] = {
 }
 
 
-def left_out_text(counts: Mapping[str, int]) -> str:
+def left_out_text(counts: Mapping[str, int] | None) -> str:
     """How many entries were left out, and why, the most first; "" for none."""
-    ordered = sorted(counts.items(), key=lambda each: -each[1])
+    ordered = sorted((counts or {}).items(), key=lambda each: -each[1])
     return ", ".join(f"{count:,} {_MEANINGS[reason]}" for reason, count in ordered if count)
 
 

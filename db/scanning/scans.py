@@ -4,6 +4,7 @@ A chunk carries files from discovery to the tables. It is done in the transactio
 them, so a scan's progress is exact, whatever is repeated or killed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -127,6 +128,17 @@ def roots() -> list[str]:
     """Every root that was ever scanned with a result, by name."""
     query = Scan.select(Scan.root).where(Scan.fault.is_null()).distinct()
     return sorted(root for (root,) in tuples(query))
+
+
+def left_out() -> Counter[str]:
+    """How many entries the last whole scan of each root left out, by the reason."""
+    last = (
+        Scan.select(fn.MAX(Scan.id))
+        .where(Scan.scope.is_null(), Scan.fault.is_null(), Scan.walked_at.is_null(False))
+        .group_by(Scan.root)
+    )
+    scans = Scan.select(Scan.left_out).where(Scan.id.in_(last))
+    return sum((Counter(scan.left_out or {}) for scan in scans), Counter())
 
 
 def record_walk(  # noqa: PLR0913  # each is a column

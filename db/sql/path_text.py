@@ -1,11 +1,13 @@
 """File names as text, and back, without loss; and text of others made safe to show."""
 
+import ast
 import os
 import re
 import unicodedata
 
 _OFFSET = 0xF700
 _PRIVATE = re.compile("[\uf780-\uf7ff]")
+_BYTES = re.compile(r"""\bb'(?:[^'\\]|\\.)*'|\bb"(?:[^"\\]|\\.)*\"""")
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
 _JOINERS = "\u200c\u200d"
 """They are written in Persian, and within emoji."""
@@ -43,6 +45,11 @@ def visible(text: str) -> str:
 
 def _is_harmless(char: str) -> bool:
     return char.isprintable() or char in _JOINERS or unicodedata.category(char) == "Zs"
+
+
+def readable(message: str) -> str:
+    """A message of Python's, in which paths that were bytes stand as `shown` has them."""
+    return _BYTES.sub(lambda each: shown(to_text(ast.literal_eval(each[0]))), message)
 
 
 def is_under(path: str, root: str) -> bool:

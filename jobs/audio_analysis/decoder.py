@@ -120,7 +120,7 @@ def _check_readable(path: str) -> None:
 def _message_of(error: Exception) -> str:
     """What a decoder says is wrong, without the path that some put before it."""
     said = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
-    return str(said) or type(error).__name__
+    return path_text.readable(str(said)) or type(error).__name__
 
 
 def by_soundfile(wanted: ExcerptRequest) -> Excerpt:

@@ -23,6 +23,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.ledger import cause_of
+from db.sql.path_text import readable
 from jobs.covers.errors import Fault
 from jobs.covers.store import THUMBNAIL_SIZE
 from jobs.metadata.contents import mime_of
@@ -208,7 +209,7 @@ def decode(path: Path, size: int = THUMBNAIL_SIZE) -> Decoded | Fault:
             except _DAMAGE as error:
                 if isinstance(error, OSError) and cause_of(error.errno) is not None:
                     raise  # the disk, and not the picture
-                return Fault(ProblemCode.BAD_PICTURE, str(error) or type(error).__name__)
+                return Fault(ProblemCode.BAD_PICTURE, readable(str(error)) or type(error).__name__)
 
 
 def fitted(width: int, height: int, size: int = THUMBNAIL_SIZE) -> tuple[int, int]:

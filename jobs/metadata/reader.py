@@ -149,7 +149,8 @@ def _contents(file: BinaryIO, size: int, extension: str) -> Contents:
         if _out_of_memory(error):
             message = f"reading it as {container} needs more memory than is allowed"
             raise UnreadableFileError(ProblemCode.TOO_MUCH_MEMORY, message) from error
-        message = f"damaged {container} file: {cleaned(str(error)) or type(error).__name__}"
+        said = cleaned(path_text.readable(str(error))) or type(error).__name__
+        message = f"damaged {container} file: {said}"
         raise UnreadableFileError(ProblemCode.DAMAGED, message) from error
 
 

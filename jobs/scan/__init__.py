@@ -65,13 +65,19 @@ def _real_root(root: str | None) -> str:
     if root is None:
         raise NoSuchScanError("scan.discovery needs a root or a scan_id — run `fleet scan PATH`")
     real = to_text(os.path.realpath(to_bytes(root)))
-    if refusal := refused_root(real, to_text(os.fsencode(settings.data_dir()))):
+    if refusal := _refusal(real):
         raise RefusedRootError(refusal)
     return real
 
 
+def _refusal(root: str) -> str | None:
+    return refused_root(root, to_text(os.path.realpath(os.fsencode(settings.data_dir()))))
+
+
 def _discover(scan: Scan) -> None:
     root, path = scan.root, to_bytes(scan.root)
+    if refusal := _refusal(root):
+        return scans.fail(scan.id, refusal)
     if not os.path.isdir(path):
         return scans.fail(scan.id, f"{root} is not there; its rows stay as they are")
     walk, groups, scope = _walk(scan)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from db.models import Cluster, EntityType
+from db.models import Cluster, EntityType, Track
 from db.similarity import clusters
 from jobs import gmm
 from tests.clusters.groups import add_artist, add_tracks, hear, new_model
@@ -43,6 +43,16 @@ def test_export_writes_playlists_and_nothing_of_others(database: str, tmp_path: 
     assert [each.name for each in tmp_path.rglob("*away*")] == ["away.m3u8"]
     text = "".join(each.read_text() for each in made)
     assert all(f"#EXTINF:61,Song {each}\n/music/{each}.mp3\n" in text for each in range(1, 61))
+
+
+def test_a_path_with_a_line_break_is_written_as_a_uri_and_named(
+    tracks: clusters.ClusterInUse, tmp_path: Path
+) -> None:
+    Track.update(path="/music/a\nb #1 é.mp3").where(Track.path == "/music/1.mp3").execute()
+    done = CliRunner().invoke(cluster, ["export", str(tmp_path)], catch_exceptions=False)
+    text = "".join(each.read_text() for each in tmp_path.iterdir())
+    assert "\nfile:///music/a%0Ab%20%231%20%C3%A9.mp3\n" in text
+    assert "1 of 60 files have a line break in their name" in done.stderr.replace("\n", " ")
 
 
 def test_the_list_tells_what_is_waited_for(database: str) -> None:

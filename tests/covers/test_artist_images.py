@@ -1,6 +1,7 @@
 """Which picture an artist shows, and whose a picture that lies above albums is."""
 
 import os
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -314,6 +315,35 @@ def test_no_nfo_takes_long_or_costs_other_artists(library: Library, nfo: bytes) 
     work(library)
     assert time.monotonic() - begun < 5
     assert (shows(library), shows(library, "Other")) == (None, BLUE)
+
+
+PIECES = (
+    *("<artist>", "</artist>", "<thumb>", "</thumb>", "<fanart>", "</fanart>", "<thumb aspect='"),
+    *("'>", "<![CDATA[", "]]>", "<!--", "-->", "<?xml version='1.0' encoding='x'?>", "&#0;", "&a;"),
+    *(
+        "p.jpg",
+        "../../p.jpg",
+        "/etc/p.jpg",
+        "\0",
+        "\ud7ff",
+        "\n",
+        "<!DOCTYPE a>",
+        "xmlns:a='b' <a:b>",
+    ),
+)
+
+
+@ON_SQLITE
+def test_any_text_in_an_nfo_is_survived(library: Library) -> None:
+    pick = random.Random(13)
+    for number in range(60):
+        write_album(library, f"Artist {number}/First", f"Artist {number}")
+        write_file(library, f"Artist {number}/p.jpg", RED)
+        text = "".join(pick.choices(PIECES, k=pick.randrange(1, 60))).encode()
+        write_file(library, f"Artist {number}/artist.nfo", text[: pick.randrange(len(text) + 1)])
+    work(library)
+    ended = {state(library, Kind.COVER, f"Artist {number}") for number in range(60)}
+    assert ended <= {State.DONE, State.NONE}
 
 
 @pytest.mark.parametrize("size", [(100, 100), (800, 200)])

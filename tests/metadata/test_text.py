@@ -1,5 +1,6 @@
 """Text of tags fit for the database, and the numbers and dates in it."""
 
+import json
 import re
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.metadata import text
+from jobs.metadata.fields import tags_of
+from jobs.tags import kinds
 
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=60)
 
@@ -91,6 +94,19 @@ def test_numbers(written: str, number: float | None) -> None:
 )
 def test_dates(written: str, date: str | None) -> None:
     assert text.date([written]) == date
+
+
+LONG_TEXT = st.builds(str.__mul__, ANY_TEXT, st.integers(1, 800))
+
+
+@given(st.dictionaries(st.sampled_from(sorted(kinds())), st.lists(LONG_TEXT, max_size=5)))
+def test_any_values_make_tags_that_a_job_and_both_databases_take(raw: dict[str, list[str]]) -> None:
+    tags = tags_of(raw)
+    written = json.dumps(tags.as_json(), ensure_ascii=False)
+    assert "\\u0000" not in written
+    written.encode("utf-8")
+    for name in (*tags.artists, *tags.album_artists, *tags.genres, *tags.moods):
+        assert 0 < len(name.encode()) <= 2_000
 
 
 @given(st.dates())

@@ -60,8 +60,9 @@ def work_until_ended(stop: Stop) -> bool:
 
 
 def _work_one(queue: str, stop: Stop) -> bool:
-    job_id = dispatch.queue(queue).pop_job_id()
-    job = dispatch.queue(queue).fetch_job(job_id) if job_id else None
+    waiting = dispatch.queue(queue)
+    job_id = dispatch.connection().lpop(waiting.key)
+    job = waiting.fetch_job(job_id.decode()) if isinstance(job_id, bytes) else None
     if job is None:
         return False
     module, _, function = str(job.func_name).rpartition(".")
@@ -75,9 +76,10 @@ def change(library: Path, number: int) -> None:
     """Change the library in every way that a scan notices."""
     album = library / "Artist" / "Album"
     kept = [f"{number}-{each}.flac" for each in range(4)]
+    front = picture("red", (300 + number, 300))
     for each, name in enumerate(kept):
         artist = "A" if each < 2 else "B"
-        write_track(album / name, [picture("red")], pitch=300 + each, title=name, artist=artist)
+        write_track(album / name, [front], pitch=300 + each, title=name, artist=artist)
     for file in album.glob("*.flac"):
         if file.name not in kept[1:]:  # what was there before, and one of A
             file.unlink()

@@ -1,10 +1,12 @@
 """A scan that is superseded, cancelled or interrupted leaves nothing grouped wrongly."""
 
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 import redis
+from click.testing import CliRunner
 
 from db.models import Problem, ScanChunk, Track
 from db.models import Scan as ScanRow
@@ -19,6 +21,9 @@ from tests.pipeline.in_process import work_off
 from tests.pipeline.tables import content
 from tests.pipeline.test_rescan import fresh
 from worker import dispatch
+from worker.cli.scan import scan as scan_command
+from worker.errors import BadInputError
+from worker.status.scan_progress import Follower
 
 
 @pytest.fixture
@@ -107,6 +112,34 @@ def test_a_scan_that_is_cancelled_while_it_walks_stops(
     assert Track.select().count() == 120
 
 
+def test_the_command_cancels_running_scans_by_their_folder(
+    library: Path, database: str, queues: redis.Redis
+) -> None:
+    ids = [scans.start(f"{library}/{name}", deep=False) for name in ("a", "b", "c")]
+    (library / "a").mkdir()
+    with chdir(library):
+        done = CliRunner().invoke(scan_command, ["--cancel", "a"], catch_exceptions=False)
+    assert done.output.startswith(f"Cancelled the scan of {library}/a.")
+    assert [scan.id for scan in scans.all_unfinished()] == ids[1:]
+    with pytest.raises(BadInputError, match="/a is running"):
+        CliRunner().invoke(scan_command, ["--cancel", f"{library}/a"], catch_exceptions=False)
+    CliRunner().invoke(scan_command, ["--cancel"], catch_exceptions=False)
+    assert scans.all_unfinished() == []
+    done = CliRunner().invoke(scan_command, ["--cancel"], catch_exceptions=False)
+    assert (done.exit_code, done.stderr.strip()) == (0, "No scan is running.")
+
+
+def test_only_music_counts_as_unreadable(library: Path, scan: Scan) -> None:
+    write_track(library / "a" / "1.flac", title="A", artist="A", album="A")
+    (library / "a" / "cover.jpg").write_bytes(b"no picture")
+    (library / "a" / "2.flac").write_bytes(b"no music")
+    (library / "a" / "notes.txt").touch()
+    scan()
+    summary = Follower([ScanRow.get().id]).summary(1.0)
+    assert (summary.unreadable, summary.bad_pictures, summary.found) == (1, 1, 2)
+    assert (summary.pictures, summary.left_out) == (1, {"other": 1})
+
+
 @pytest.mark.parametrize("root", ["/", "/proc", "/sys/fs", "/dev"])
 def test_a_root_of_the_system_is_refused(root: str) -> None:
     assert "name the folder that holds the music" in (refused_root(root, "/data") or "")
@@ -122,6 +155,8 @@ def test_a_discovery_of_everything_is_refused(database: str, queues: redis.Redis
     with pytest.raises(RefusedRootError, match="belongs to the system"):
         discovery(root="/")
     assert ScanRow.select().count() == 0
+    discovery(scan_id=scans.start("/", deep=False))  # whoever began it
+    assert ScanRow.get().fault.startswith("/ belongs to the system")
 
 
 def test_a_scan_counts_what_it_left_out_and_the_sum_is_what_it_saw(
@@ -136,5 +171,6 @@ def test_a_scan_counts_what_it_left_out_and_the_sum_is_what_it_saw(
     row = ScanRow.get()
     assert row.left_out == {"other": 2, "hidden": 2, "link": 1}
     assert (row.found, row.pictures) == (1, 1)
+    assert scans.left_out() == row.left_out
     (problem,) = Problem.select().where(Problem.stage == "scan")
     assert problem.path == f"{library}/.ndignore"

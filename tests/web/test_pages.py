@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from db.errors import BackupError
 from db.maintenance.maintenance_runs import recorded_run
 from db.models import Album, Artist, Genre, HealthReport, Track
+from db.scanning import scans
 from jobs.maintenance import archive_old_logs, generate_daily_health_report
 from tests.web.conftest import SCRIPT, TAG
 from worker import dispatch
@@ -178,6 +179,19 @@ def test_a_folder_is_scanned_again_once_at_a_time(page: FlaskClient, scanned: Pa
     for _ in range(2):
         assert page.post("/scans", data={"root": root}).status_code == 303
     assert dispatch.queue("scan").count == 1
+
+
+def test_a_running_scan_is_cancelled_by_its_button(page: FlaskClient) -> None:
+    scan_id = scans.start("/music/wrong", deep=False)
+    (shown,) = re.findall(r'name="scan" value="(\d+)"', page.get("/scans").text)
+    assert page.post("/scans/cancel", data={"scan": shown}).status_code == 303
+    assert [scan.id for scan in scans.latest(1) if scan.fault == "cancelled"] == [scan_id]
+    assert page.post("/scans/cancel", data={"scan": shown}).status_code == 303
+
+
+@pytest.mark.parametrize("scan", ["", "0", "-1", "x", "9" * 400, "\u0663"])
+def test_a_scan_that_there_is_not_cannot_be_cancelled(page: FlaskClient, scan: str) -> None:
+    assert page.post("/scans/cancel", data={"scan": scan}).status_code == 404
 
 
 @pytest.mark.parametrize("root", ["/", "/etc", "", "..", "x" * 9999])

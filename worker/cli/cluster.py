@@ -14,7 +14,7 @@ from db.similarity.clusters import ClusterInUse, ClusterState
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
 from worker.cli import playlists
-from worker.cli.output import print_json, print_line, print_playlist, print_table, say
+from worker.cli.output import print_json, print_line, print_table, say
 from worker.errors import BadInputError
 from worker.phrases import nearest
 
@@ -76,7 +76,7 @@ def show(name: str, as_json: bool, m3u: bool) -> None:
     kind, members = EntityType(found.entity_type), clusters.members(found)
     ids = [each.entity_id for each in members]
     if m3u:
-        print_playlist(playlists.playlist(cluster_terms.listed_tracks(kind, ids)))
+        playlists.print_tracks(cluster_terms.listed_tracks(kind, ids))
         return
     names = _names(kind, ids)
     rows = [each for each in members if each.entity_id in names]
@@ -114,9 +114,11 @@ def export(folder: Path) -> None:
         file = folder / playlists.file_name(each.name)
         if file in written:
             file = folder / playlists.file_name(f"{each.name[:60]} ({each.id})")
-        text = playlists.playlist(cluster_terms.listed_tracks(EntityType.TRACK, ids))
-        if _write(file, text):
+        listed = cluster_terms.listed_tracks(EntityType.TRACK, ids)
+        if _write(file, playlists.playlist(listed)):
             written.add(file)
+            if remark := playlists.remark(listed):
+                say(f"{file.name}: {remark}")
         else:
             say(f"{file} is not of musicfleet and was left alone — move it away")
     for file in folder.glob("*.m3u8"):

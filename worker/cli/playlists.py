@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from db.similarity.cluster_terms import ListedTrack
 from db.sql.path_text import shown, to_bytes, visible
+from worker.cli.output import print_playlist, say
 
 MARK = b"#EXTM3U\n# by musicfleet\n"
 """How a file of ours begins; no other is ever replaced."""
@@ -13,17 +15,42 @@ _UNSAFE = re.compile(r'[/\\:*?"<>|]')
 
 
 def playlist(tracks: Sequence[ListedTrack]) -> bytes:
-    """The text of a playlist, with the paths as the files are named."""
+    """The text of a playlist, with the paths as the files are named.
+
+    One with a line break is a file: URI, for no line can hold it.
+    """
     parts = [MARK]
     for track in tracks:
         path = to_bytes(track.path)
-        if b"\n" in path or b"\r" in path:  # no line of a playlist can hold it
-            continue
+        if _breaks_lines(track):
+            path = f"file://{quote(path)}".encode()
         title = " - ".join(filter(None, (track.artist, track.title)))
         title = visible(" ".join((title or os.path.basename(shown(track.path))).split()))
         seconds = -1 if track.duration is None else round(track.duration)
         parts += [f"#EXTINF:{seconds},{title}\n".encode("utf-8", "replace"), path, b"\n"]
     return b"".join(parts)
+
+
+def remark(tracks: Sequence[ListedTrack]) -> str:
+    """What people are to know of a playlist of these tracks; "" for nothing."""
+    count = sum(map(_breaks_lines, tracks))
+    if not count:
+        return ""
+    return (
+        f"{count:,} of {len(tracks):,} files have a line break in their name and are written as "
+        "file: URIs — rename them for players that take none"
+    )
+
+
+def print_tracks(tracks: Sequence[ListedTrack]) -> None:
+    """Print a playlist of these tracks, and what is to know of it on stderr."""
+    print_playlist(playlist(tracks))
+    if said := remark(tracks):
+        say(said)
+
+
+def _breaks_lines(track: ListedTrack) -> bool:
+    return "\n" in track.path or "\r" in track.path
 
 
 def file_name(name: str) -> str:

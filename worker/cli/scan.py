@@ -242,7 +242,7 @@ def _checked_root(path: str) -> str:
         )
     real = os.path.realpath(folder)
     if refusal := refused_root(
-        to_text(os.fsencode(real)), to_text(os.fsencode(settings.data_dir()))
+        to_text(os.fsencode(real)), to_text(os.path.realpath(os.fsencode(settings.data_dir())))
     ):
         raise BadInputError(refusal)
     if not os.listdir(real):

@@ -17,7 +17,7 @@ from db.sql.connection import open_database
 from db.sql.path_text import shown, to_text, visible
 from db.sql.schema import check_schema
 from worker.cli import playlists
-from worker.cli.output import print_json, print_playlist, print_table, say
+from worker.cli.output import print_json, print_table, say
 from worker.errors import BadInputError
 from worker.phrases import nearest
 
@@ -132,7 +132,7 @@ def _write(found: Sequence[Neighbour], form: str | None) -> None:
             said = {"artists": artists, "similarity": round(neighbour.similarity, 4)}
             print_json(track._asdict() | said)
     elif form == "m3u":
-        print_playlist(playlists.playlist(cluster_terms.listed_tracks(EntityType.TRACK, ids)))
+        playlists.print_tracks(cluster_terms.listed_tracks(EntityType.TRACK, ids))
     elif rows:
         cells = [_cells(*row) for row in rows]
         print_table([["similarity", "artist", "title", "album", "bpm", "key", "path"], *cells])

@@ -9,6 +9,8 @@ import click
 from db import ledger
 from db.maintenance.maintenance_runs import Run, last_runs
 from db.models import utc_now
+from db.scanning import scans
+from db.scanning.library_files import left_out_text
 from db.sql.connection import open_database
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
@@ -71,6 +73,7 @@ def _everything() -> dict[str, Any]:
         "up": control.is_up(),
         "redis": shown_url(),
         "library": fleet_status.totals()._asdict(),
+        "left_out": scans.left_out(),
         "scans": [asdict(each) for each in fleet_status.running_scans()],
         "work": [asdict(each) for each in fleet_status.summed_work()],
         "waiting": [each.as_json() for each in ledger.waiting()],
@@ -87,6 +90,8 @@ def _print() -> None:
     print_line(
         f"{totals.tracks:,} tracks{missing}, {totals.albums:,} albums, {totals.artists:,} artists"
     )
+    if left_out := left_out_text(scans.left_out()):
+        print_line(f"Left out: {left_out}")
     for scan in fleet_status.running_scans():
         print_line(f"Scanning {shown(scan.root)}: {scan.found:,} found, {scan.written:,} written")
     _print_work()

@@ -149,6 +149,15 @@ def enqueue(job_name: str, **arguments: Any) -> str:
     return queue(new.origin).enqueue_job(new).id
 
 
+def enqueue_if_small(job_name: str, **arguments: Any) -> bool:
+    """As `enqueue`, and say whether the job is small enough to be enqueued."""
+    try:
+        enqueue(job_name, **arguments)
+    except JobTooLargeError:
+        return False
+    return True
+
+
 def enqueue_need(need: "Need", entity_ids: Sequence[int]) -> list[str]:
     """Enqueue the jobs that do what these entities need, and return the ids of the jobs.
 

@@ -18,6 +18,7 @@ from db.models import ScanChunk, database
 from db.scanning import problems, scans
 from db.scanning.problems import FileProblem, Stage
 from db.sql.connection import close_database, transaction
+from db.sql.path_text import readable
 from worker import dispatch
 from worker.process.fleet_job import FleetJob
 
@@ -84,7 +85,7 @@ class JobRecords:
 def last_line(traceback: str) -> str:
     """The message of an exception, from its traceback."""
     lines = traceback.strip().splitlines() or ["no reason recorded"]
-    return _EXCEPTION_CLASS.sub("", lines[-1])
+    return readable(_EXCEPTION_CLASS.sub("", lines[-1]))
 
 
 def _isolate_ids(need: ledger.Need, job: FleetJob, signal: str) -> Isolated:

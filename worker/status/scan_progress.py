@@ -110,7 +110,7 @@ class Follower:
         rows = [scan for scan in map(scans.get, self.scan_ids) if scan is not None]
         totals = statistics.library_totals()
         stages = sum((problems.stages_below(scan.root) for scan in rows), Counter[str]())
-        left_out = sum((Counter(scan.left_out) for scan in rows), Counter[str]())
+        left_out = sum((Counter(scan.left_out or {}) for scan in rows), Counter[str]())
         return Summary(
             roots=[scan.root for scan in rows],
             found=sum(scan.found for scan in rows),
@@ -120,7 +120,7 @@ class Follower:
             missing=sum(scan.missing for scan in rows),
             unreadable=stages[problems.Stage.READING] + stages[problems.Stage.SCAN],
             bad_pictures=stages[problems.Stage.COVER],
-            pictures=sum(scan.pictures for scan in rows),
+            pictures=sum(scan.pictures or 0 for scan in rows),
             left_out=dict(left_out),
             albums=totals.albums,
             artists=totals.artists,
