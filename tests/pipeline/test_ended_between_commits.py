@@ -74,17 +74,18 @@ def _work_one(queue: str, stop: Stop) -> bool:
 
 def change(library: Path, number: int) -> None:
     """Change the library in every way that a scan notices."""
-    album = library / "Artist" / "Album"
+    album = library / "A" / "Album"
     kept = [f"{number}-{each}.flac" for each in range(4)]
     front = picture("red", (300 + number, 300))
     for each, name in enumerate(kept):
         artist = "A" if each < 2 else "B"
-        write_track(album / name, [front], pitch=300 + each, title=name, artist=artist)
+        tags = {"title": name, "artist": artist, "album": "Album"}
+        write_track(album / name, [front], pitch=300 + each, **tags)
     for file in album.glob("*.flac"):
         if file.name not in kept[1:]:  # what was there before, and one of A
             file.unlink()
     (album / "cover.jpg").write_bytes(picture("blue", (300 + number, 300 + number)))
-    (library / "Artist" / "artist.jpg").write_bytes(picture("white", (300, 300 + number)))
+    (library / "A" / "artist.jpg").write_bytes(picture("white", (300, 300 + number)))
     moved = library / f"Other {number - 1}"
     if moved.exists():
         moved.rename(library / f"Other {number}")
