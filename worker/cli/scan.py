@@ -204,7 +204,7 @@ def _cancel(paths: Sequence[str]) -> None:
     """Cancel the scans of these folders and of those below them; without a path all of them."""
     open_database()
     check_schema()
-    wanted = [to_text(os.fsencode(os.path.realpath(Path(path).expanduser()))) for path in paths]
+    wanted = [to_text(os.fsencode(os.path.realpath(settings.expanded(path)))) for path in paths]
     running = scans.all_unfinished()
     for root in wanted:
         if not any(is_under(scan.root, root) for scan in running):
