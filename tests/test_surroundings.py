@@ -110,6 +110,14 @@ def test_errors_of_the_item_have_no_cause(album: int) -> None:
         assert roots.obstacle(f"{MUSIC}/A/1.flac", number) is None
     for error in (ValueError("damaged"), OSError("image file is truncated"), LookupError()):
         assert ledger.obstacle_of(error) is None
+    assert ledger.obstacle_of(ConnectionResetError(errno.ECONNRESET, "reset by peer")) is None
+
+
+@ON_SQLITE
+def test_what_lies_in_the_data_folder_is_one_place(album: int, data_dir: Path) -> None:
+    for name in ("library.db", "images/originals/ab/cd/abcd"):
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(data_dir / name))
+        assert ledger.obstacle_of(error) == Obstacle(Cause.NO_SPACE, str(data_dir))
 
 
 @ON_SQLITE

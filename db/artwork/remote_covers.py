@@ -14,9 +14,6 @@ from db.models import (
     Artist,
     Cover,
     EntityType,
-    Kind,
-    LedgerRow,
-    State,
     Track,
 )
 from db.sql.queries import slices, tuples
@@ -42,20 +39,6 @@ class WantedArtist(NamedTuple):
     name: str
     musicbrainz_id: str | None
     """Unchecked."""
-
-
-def unasked(entity_type: EntityType, most: int) -> list[int]:
-    """Albums or artists that show nothing, and of whom the web was never asked, oldest first."""
-    asked_of = LedgerRow.select(LedgerRow.entity_id).where(
-        LedgerRow.kind == Kind.REMOTE, LedgerRow.entity_type == entity_type
-    )
-    query = LedgerRow.select(LedgerRow.entity_id).where(
-        LedgerRow.kind == Kind.COVER,
-        LedgerRow.entity_type == entity_type,
-        LedgerRow.state == State.NONE,
-        LedgerRow.entity_id.not_in(asked_of),
-    )
-    return [entity_id for (entity_id,) in tuples(query.order_by(LedgerRow.id).limit(most))]
 
 
 def albums(album_ids: Sequence[int]) -> dict[int, WantedAlbum]:

@@ -19,7 +19,7 @@ from db import settings
 from db.errors import DatabaseFullError, DatabaseUnreachableError
 from db.models import State
 from db.sql.connection import is_sqlite
-from db.sql.path_text import shown, to_text
+from db.sql.path_text import is_under, shown, to_text
 
 
 class Cause(StrEnum):
@@ -73,6 +73,7 @@ class Policy(NamedTuple):
 
 
 _HOUR = timedelta(hours=1)
+_SOME_HOURS = timedelta(hours=4)
 _PLACE = Waker.SCAN_OF_PLACE
 _SHARE_ERRORS = frozenset(
     (
@@ -83,13 +84,17 @@ _SHARE_ERRORS = frozenset(
 )
 POLICIES: dict[Cause, Policy] = {
     Cause.ROOT_AWAY: Policy(
-        "root {place} is away", "mount its disk, then `fleet scan {place}`", woken_by=_PLACE
+        "root {place} is away",
+        "mount its disk, then `fleet scan {place}`",
+        woken_by=_PLACE,
+        longest=_SOME_HOURS,
     ),
     Cause.SHARE_AWAY: Policy(
         "the share of {place} does not answer",
         "mount it again, then `fleet scan {place}`",
         _SHARE_ERRORS,
         _PLACE,
+        longest=_SOME_HOURS,
     ),
     Cause.READ_ERROR: Policy(
         "the disk of {place} has read errors",
@@ -161,6 +166,9 @@ POLICIES: dict[Cause, Policy] = {
 }
 
 
+_SOMEWHERE = "a folder that is not named"
+
+
 class Obstacle(NamedTuple):
     """A cause at a place."""
 
@@ -177,12 +185,12 @@ class Obstacle(NamedTuple):
     @property
     def text(self) -> str:
         """For people: "root /music is away"."""
-        return self.policy.says.format(place=shown(self.place))
+        return self.policy.says.format(place=shown(self.place) or _SOMEWHERE)
 
     @property
     def remedy(self) -> str:
         """What to do about it."""
-        return self.policy.remedy.format(place=shown(self.place))
+        return self.policy.remedy.format(place=shown(self.place) or _SOMEWHERE)
 
     @property
     def is_of_item(self) -> bool:
@@ -214,9 +222,12 @@ def obstacle_of(error: BaseException) -> Obstacle | None:
         return Obstacle(Cause.NO_SPACE, to_text(bytes(settings.data_dir())))
     if _is_of_database(error):
         return Obstacle(Cause.DATABASE_AWAY)
-    if isinstance(error, OSError) and (cause := cause_of(error.errno)) is not None:
-        return Obstacle(cause, _folder(error.filename))
-    return None
+    cause = cause_of(error.errno) if isinstance(error, OSError) else None
+    if cause is None or not isinstance(error, OSError):
+        return None
+    place = _folder(error.filename)
+    is_of_socket = cause is Cause.SHARE_AWAY and not place
+    return None if is_of_socket else Obstacle(cause, place)
 
 
 def _is_of_database(error: BaseException) -> bool:
@@ -229,7 +240,8 @@ def _is_of_database(error: BaseException) -> bool:
 
 
 def _folder(name: object) -> str:
-    """The folder of a file that an error names."""
+    """The folder of a file that an error names; the data folder for all that lies in it."""
     if not isinstance(name, str | bytes):
         return ""
-    return posixpath.dirname(to_text(os.fsencode(name)))
+    path, data_dir = to_text(os.fsencode(name)), to_text(bytes(settings.data_dir()))
+    return data_dir if is_under(path, data_dir) else posixpath.dirname(path)

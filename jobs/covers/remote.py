@@ -6,7 +6,6 @@ Nothing is needed while no provider is turned on. `jobs.covers.remote_search` do
 from collections.abc import Sequence
 
 from db import ledger
-from db.artwork import remote_covers
 from db.models import EntityType, Kind
 from db.settings import provider_settings
 from db.settings.cover_orders import EXTERNAL, album_order, artist_order
@@ -27,12 +26,13 @@ def need_searches(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
 
 
 def need_unasked_searches() -> None:
-    """Do the same for all without a cover, once a provider is on; reconciliation enqueues them."""
+    """Do the same for all without a cover, once a provider is on; reconciliation enqueues them.
+
+    Raises SettingError.
+    """
     if not provider_settings.any_on():
         return
-    for entity_type, order in (
-        (EntityType.ALBUM, album_order()),
-        (EntityType.ARTIST, artist_order()),
-    ):
-        if EXTERNAL in order:
-            ledger.need(Kind.REMOTE, entity_type, remote_covers.unasked(entity_type, _MOST))
+    for entity_type, order in ((EntityType.ALBUM, album_order), (EntityType.ARTIST, artist_order)):
+        if EXTERNAL in order():
+            need = ledger.need_for(Kind.REMOTE, entity_type)
+            ledger.need(need.kind, entity_type, ledger.never_asked(need)[:_MOST])
