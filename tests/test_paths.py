@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.sql.path_text import is_under, shown, to_bytes, to_text
+from db.sql.path_text import is_under, readable, shown, to_bytes, to_text
 
 
 @given(st.binary(max_size=60))
@@ -24,6 +24,12 @@ def test_ordinary_names_are_their_own_text() -> None:
 
 def test_what_people_are_shown_has_no_control_characters() -> None:
     assert shown(to_text(b"a\n\x1b[31m\xff")) == r"a\n\x1b[31m\xff"
+
+
+def test_a_message_names_paths_as_text() -> None:
+    message = str(PermissionError(13, "Permission denied", b"/music/J\xc3\xb3ga\n'\xff"))
+    assert readable(message) == r"[Errno 13] Permission denied: /music/Jóga\n'\xff"
+    assert readable("verb'x' b'unended and b\"") == "verb'x' b'unended and b\""
 
 
 def test_a_sibling_that_begins_like_the_root_is_not_under_it() -> None:

@@ -7,6 +7,7 @@ for it costs more than everything else (100,000 titles: 0.2 s).
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from peewee import Expression, Field, Function, ModelSelect, fn
@@ -28,6 +29,16 @@ def slices(items: Sequence[T], size: int = ROWS) -> Iterator[Sequence[T]]:
     """The items in order, at most `size` at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+_MOST_INDEXED = 2_000
+"""Bytes of UTF-8; an entry of PostgreSQL's indexes has at most 2,704."""
+
+
+def indexable(text: str) -> str:
+    """The text; its digest when an index cannot take it, for what only has to be the same again."""
+    data = text.encode()
+    return text if len(data) <= _MOST_INDEXED else f"digest:{sha256(data).hexdigest()}"
 
 
 def ensure_rows(field: "Field[Any]", values: Iterable[str]) -> dict[str, int]:

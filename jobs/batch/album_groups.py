@@ -10,12 +10,11 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from db.library.albums import plurality
+from db.sql.queries import indexable
 
 VARIOUS_ARTISTS = "Various Artists"
-_MOST_KEY_BYTES = 2_000
 
 
 @dataclass(frozen=True)
@@ -69,15 +68,9 @@ def _key(track: Grouped, artists: Sequence[str], only_release: str | None) -> st
         return None
     if only_release:
         return f"release:{only_release}"
-    return _bounded(
+    return indexable(
         "\n".join((track.group_folder, _folded(track.album_title), *map(_folded, artists)))
     )
-
-
-def _bounded(key: str) -> str:
-    """The key; the digest of one that is too long for an index of PostgreSQL."""
-    data = key.encode()
-    return key if len(data) <= _MOST_KEY_BYTES else f"digest:{sha256(data).hexdigest()}"
 
 
 def _only_release(siblings: Sequence[Grouped]) -> str | None:

@@ -11,6 +11,7 @@ from redis.exceptions import LockError, LockNotOwnedError
 
 from db import settings
 from db.enrichment import facts
+from db.sql.queries import indexable
 from jobs.providers.caller import Caller
 from jobs.providers.errors import UnavailableError
 from jobs.providers.provider import Offer, PictureProvider, Question
@@ -89,6 +90,7 @@ def _once(
     provider: str, question: str, ask: Callable[[], dict[str, Any] | None]
 ) -> facts.StoredAnswer:
     """What is remembered, or else answered. Of several who ask the same, one does."""
+    question = indexable(question)
     known = facts.stored_answer(provider, question)
     if known is not None:
         return known

@@ -230,10 +230,12 @@ class Walk:
         """The group of a folder, and the folders below that are no part of it."""
         group = FolderGroup(to_text(folder))
         below = self._list(folder, rules, group)
-        discs = [each for each in below if is_disc_folder(to_text(each[0]))]
-        others = [each for each in below if each not in discs]
-        for disc, disc_rules in discs:
-            others += self._list(disc, disc_rules, group)
+        others = []
+        for path, rules_there in below:
+            if is_disc_folder(to_text(path)):
+                others += self._list(path, rules_there, group)
+            else:
+                others.append((path, rules_there))
         return group, others
 
     def _list(

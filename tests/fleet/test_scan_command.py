@@ -128,6 +128,22 @@ def test_ctrl_c_leaves_the_work_to_the_fleet(
     assert query(fleet, "SELECT COUNT(*) FROM tracks") == [(403,)]
 
 
+def test_a_scan_that_is_cancelled_ends_for_all_who_wait_for_it(
+    fleet: FleetCommand, music: Path
+) -> None:
+    fleet("queue", "pause", "extract")
+    try:
+        scan = fleet.start("scan", "--deep", str(music))
+        wait_for(fleet, "SELECT * FROM scans WHERE finished_at IS NULL AND walked_at NOT NULL")
+        assert fleet("scan", "--cancel", str(music)).returncode == ExitCode.OK
+        _, talk = scan.communicate(timeout=20)
+    finally:
+        fleet("queue", "resume", "extract")
+    assert scan.returncode == ExitCode.CANCELLED
+    assert "the scan was cancelled; what it took in stays" in talk
+    assert query(fleet, "SELECT COUNT(*) FROM tracks WHERE missing_since IS NULL") == [(403,)]
+
+
 def test_a_scan_whose_covers_nobody_makes_any_more_says_so_and_ends(
     fleet: FleetCommand, music: Path
 ) -> None:
