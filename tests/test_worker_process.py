@@ -175,7 +175,7 @@ def test_a_recovery_that_dies_itself_is_recovered(worker: FleetWorker) -> None:
     first = die(worker)
     claimer = replace(worker.holder, pid=2**22 + 2)
     register(worker.connection, claimer)
-    claim(worker.connection, job_id, first, claimer)
+    claim(worker.connection, job_id.encode(), first, claimer)
     assert recover(worker.connection, claimer, worker.holder, "SIGKILL") == 1
     assert dispatch.queue("maintenance").get_job_ids() == [job_id]
 
@@ -266,13 +266,18 @@ def test_a_job_that_is_no_hash_fails_alone(worker: FleetWorker) -> None:
 
 
 def test_a_job_that_begins_leaves_in_redis_what_rqs_own_worker_leaves(worker: FleetWorker) -> None:
+    worker.register_birth()
     dispatch.enqueue(CLEANUP)
     ours = begun_keys(worker.connection, lambda: begin(worker))
     worker.connection.flushall()
     dispatch.enqueue(CLEANUP)
     stock = SimpleWorker(
-        ["maintenance"], name=worker.name, connection=worker.connection, serializer=JSONSerializer
+        ["insert", "maintenance"],
+        name=worker.name,
+        connection=worker.connection,
+        serializer=JSONSerializer,
     )
+    stock.register_birth()
 
     def begin_stock() -> None:
         taken = stock.dequeue_job_and_maintain_ttl(1)
@@ -281,7 +286,7 @@ def test_a_job_that_begins_leaves_in_redis_what_rqs_own_worker_leaves(worker: Fl
         stock.prepare_job_execution(taken[0])
 
     theirs = begun_keys(worker.connection, begin_stock)
-    added = {"holder", "attempt"}
+    added = {"holder", "attempt", "topology", "migration"}
     assert {key: fields - added for key, fields in ours.items()} == theirs
 
 
@@ -291,7 +296,7 @@ def begun_keys(connection: redis.Redis, begin: Callable[[], object]) -> dict[str
     found: dict[str, set[str]] = {}
     for key in connection.keys("rq:*"):
         name = re.sub(r"[0-9a-f-]{32,36}", "ID", key.decode())
-        if name.startswith(("rq:clean", "rq:queue", "rq:group")):
+        if name.startswith(("rq:clean", "rq:queue", "rq:group", "rq:workers")):
             continue
         is_hash = connection.type(key) == b"hash"
         found[name] = {f.decode() for f in connection.hkeys(key)} if is_hash else set()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
-from peewee import Expression, fn
+from peewee import Case, Expression, fn
 
 from db.ledger.needs import Need, need_for
 from db.ledger.states import ENTITIES, is_among
@@ -160,9 +160,12 @@ def lease(
     lasts = timedelta(seconds=need.lease_seconds if seconds is None else seconds)
     with transaction():
         now = utc_now()
-        free = (LedgerRow.state == State.TODO) | (
-            (LedgerRow.state == State.LEASED)
-            & ((LedgerRow.lease == job_id) | (LedgerRow.leased_until < now))
+        # By a job that was put back as it was: that was no attempt.
+        again = (LedgerRow.state == State.LEASED) & (LedgerRow.lease == job_id)
+        free = (
+            (LedgerRow.state == State.TODO)
+            | again
+            | ((LedgerRow.state == State.LEASED) & (LedgerRow.leased_until < now))
         )
         for ids in slices(entity_ids):
             LedgerRow.update(
@@ -170,7 +173,7 @@ def lease(
                 lease=job_id,
                 lease_attempt=number,
                 leased_until=now + lasts,
-                attempt=LedgerRow.attempt + 1,
+                attempt=Case(None, [(again, LedgerRow.attempt)], LedgerRow.attempt + 1),
             ).where(is_among(kind, entity_type, ids), free).execute()
         return Attempt(need, holder, _existing(need, _leased(need, entity_ids, holder, lock=False)))
 

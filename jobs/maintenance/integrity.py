@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import redis
+
 from db import ledger, settings
 from db.artwork import image_files, images
 from db.maintenance import database_integrity, removal
@@ -107,7 +109,10 @@ def _check_pictures(done: RunResult) -> None:
 def _shards(total: int) -> Iterator[str]:
     """Those whose turn it is."""
     count = min(_SHARDS, max(1, _SHARDS * AT_ONCE // total))
-    after = int(connection().incrby(_TURN, count))
+    try:
+        after = int(connection().incrby(_TURN, count))
+    except redis.ResponseError:  # what is there is no number
+        connection().set(_TURN, after := count)
     return (f"{number % _SHARDS:02x}" for number in range(after - count, after))
 
 

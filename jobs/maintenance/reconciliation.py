@@ -16,7 +16,7 @@ from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.vectorization import first_model
-from worker.dispatch import HeldJob, connection, enqueue, enqueue_need, held_jobs
+from worker.dispatch import HeldJob, connection, enqueue, enqueue_need, held_ids, held_jobs
 
 _MOST = 20_000
 """Entities of a kind that one run reads, the oldest ones; the next run reads the next."""
@@ -54,8 +54,8 @@ def enqueue_missing() -> dict[str, int]:
 def _release_lost_leases() -> None:
     """Release the leases of jobs that no process holds: they were lost, with Redis or otherwise."""
     leasing = ledger.leasing_jobs()
-    held = {job.id for job in held_jobs()} if leasing else set()
-    for job_id in leasing - held:
+    held = held_ids() if leasing else []
+    for job_id in leasing.difference(held):
         ledger.release(job_id)
 
 

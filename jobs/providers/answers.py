@@ -9,13 +9,12 @@ from urllib.parse import urlencode
 
 from redis.exceptions import LockError, LockNotOwnedError
 
-from db import settings
 from db.enrichment import facts
 from db.sql.queries import indexable
 from jobs.providers.caller import Caller
 from jobs.providers.errors import UnavailableError
 from jobs.providers.provider import Offer, PictureProvider, Question
-from worker.dispatch import connection
+from worker.dispatch import lock_of
 
 _OFFERS = "offers"
 _BODY = "body"
@@ -118,9 +117,7 @@ def _storable(value: Any) -> Any:
 def _alone(provider: str, question: str) -> Iterator[None]:
     """Wait until no process of the fleet sends this request, and keep others from it."""
     digest = hashlib.sha256(question.encode()).hexdigest()[:32]
-    lock = connection().lock(
-        settings.redis_key(f"fleet:asking:{provider}:{digest}"), timeout=_LONGEST_ASKING
-    )
+    lock = lock_of(f"asking:{provider}:{digest}", _LONGEST_ASKING)
     if not lock.acquire(blocking_timeout=_LONGEST_ASKING):
         raise UnavailableError(f"{provider} has the same request pending, and does not answer")
     try:

@@ -22,35 +22,60 @@ FAILURES = 5
 """Failures in a row that open a breaker."""
 OPEN_SECONDS = 60.0
 """How long a breaker stays open."""
-_TAKE = """
+_SOUND = """
+-- What is no number counts as 0, and a lock without an end is nobody's.
+local function number(key)
+    local text = redis.pcall('GET', key)
+    return type(text) == 'string' and tonumber(text) or 0
+end
+local function release_lost(key)
+    if redis.call('PTTL', key) == -1 then redis.call('DEL', key) end
+end
+"""
+_TAKE = (
+    _SOUND
+    + """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local wait = tonumber(redis.call('GET', KEYS[1]) or '0') - now
-if wait > 0 then return wait end
+local wait = number(KEYS[1]) - now
+if wait > 0 and wait <= tonumber(ARGV[2]) then return wait end
+release_lost(KEYS[2])
 if redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[1]) then return 0 end
 return -1
 """
-_REST = """
+)
+_REST = (
+    _SOUND
+    + """
 local time = redis.call('TIME')
 local rest = tonumber(ARGV[1])
 local until_ = time[1] * 1000 + math.floor(time[2] / 1000) + rest
-if until_ > tonumber(redis.call('GET', KEYS[1]) or '0') then
+local before = number(KEYS[1])
+if until_ > before or before > until_ + tonumber(ARGV[2]) then
     redis.call('SET', KEYS[1], string.format('%.0f', until_), 'PX', string.format('%.0f', rest + 1))
 end
 """
-_ADMIT = """
+)
+_ADMIT = (
+    _SOUND
+    + """
 local open = redis.call('PTTL', KEYS[2])
-if open > 0 then return open end
-if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then return 0 end
+if open > 0 and open <= tonumber(ARGV[3]) then return open end
+if number(KEYS[1]) < tonumber(ARGV[1]) then return 0 end
+release_lost(KEYS[3])
 if redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[2]) then return 0 end
 return math.max(redis.call('PTTL', KEYS[3]), 1)
 """
-_FAIL = """
-local failures = redis.call('INCR', KEYS[1])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
+)
+_FAIL = (
+    _SOUND
+    + """
+local failures = math.max(0, math.min(number(KEYS[1]), 1e6)) + 1
+redis.call('SET', KEYS[1], string.format('%.0f', failures), 'EX', ARGV[3])
 redis.call('DEL', KEYS[3])
 if failures >= tonumber(ARGV[1]) then redis.call('SET', KEYS[2], '1', 'PX', ARGV[2]) end
 """
+)
 _MS = 1000
 _POLL_SECONDS = 0.05
 """How often a process checks whether another's turn is over; a tenth of the interval when that is
@@ -97,12 +122,14 @@ class Pace:
 
     def rest(self, seconds: float) -> None:
         """Pause the service for so long: no process has a turn before."""
-        self._rest(keys=[self._next], args=[round(min(seconds, MOST_REST) * _MS)])
+        most = round(MOST_REST * _MS)
+        self._rest(keys=[self._next], args=[round(min(seconds, MOST_REST) * _MS), most])
 
     def _wait(self) -> None:
         ends = time.monotonic() + self._most_wait
+        arguments = [round(LONGEST_TURN * _MS), round(MOST_REST * _MS)]
         while True:
-            wait = int(self._take(keys=[self._next, self._held], args=[round(LONGEST_TURN * _MS)]))
+            wait = int(self._take(keys=[self._next, self._held], args=arguments))
             if not wait:
                 return
             seconds = self._poll_seconds if wait == _HELD else wait / _MS
@@ -134,7 +161,8 @@ class Breaker:
 
     def admit(self) -> None:
         """Let this request through, or raise UnavailableError."""
-        wait = int(self._admit(keys=self._keys, args=[FAILURES, round(_PROBE_SECONDS * _MS)]))
+        arguments = [FAILURES, round(_PROBE_SECONDS * _MS), round(MOST_REST * _MS)]
+        wait = int(self._admit(keys=self._keys, args=arguments))
         if wait:
             raise UnavailableError(
                 f"{self._name} failed {FAILURES} times in a row and gets no request for another "

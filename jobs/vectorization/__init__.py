@@ -11,7 +11,7 @@ from typing import Any
 from redis.exceptions import LockError
 from redis.lock import Lock
 
-from db import ledger, settings
+from db import ledger
 from db.ledger import Attempt, Cause, Obstacle, Settled
 from db.library import tracks
 from db.models import EntityType, Kind, State
@@ -20,9 +20,8 @@ from db.similarity.vectors import ModelVersion
 from db.sql.connection import transaction
 from db.sql.queries import slices
 from jobs.entities import check_exists
-from worker.dispatch import connection, current_attempt, enqueue, job
+from worker.dispatch import current_attempt, enqueue, job, lock_of
 
-_LOCK = settings.redis_key("fleet:alone:vectorization.train")
 _LOCK_SECONDS = 120
 """After what time without a sign of progress a training counts as dead."""
 NO_MODEL = "no model yet: the first training starts when the first analyses are done"
@@ -87,7 +86,7 @@ def train(reason: str = "asked for") -> int | None:
     """
     from jobs.vectorization.trainer import train as train_model  # noqa: PLC0415  # scikit-learn
 
-    lock = connection().lock(_LOCK, timeout=_LOCK_SECONDS)
+    lock = lock_of("alone:vectorization.train", _LOCK_SECONDS)
     lock.acquire()
     try:
         version = train_model(reason, partway=lambda: _hold_on(lock))

@@ -16,6 +16,7 @@ from tests.chaos.chaos_fleet import ChaosFleet, wait_for
 from worker import dispatch
 from worker.process.fleet_job import FleetJob
 from worker.process.fleet_worker import FleetWorker
+from worker.process.slot_worker import SlotWorker
 from worker.process.time_limit import TimeLimit
 from worker.redis.address import redis_url
 from worker.topology.slots import slot_name
@@ -26,7 +27,6 @@ RQ_3_0: dict[type, tuple[type, dict[str, str]]] = {
         {
             "_finalize_failure": "self job queue execution exc_info",
             "_install_signal_handlers": "self",
-            "_set_ip_address": "self connection",
             "_shutdown": "self",
             "check_for_suspension": "self burst",
             "cleanup_execution": "self job pipeline execution",
@@ -36,13 +36,23 @@ RQ_3_0: dict[type, tuple[type, dict[str, str]]] = {
             "handle_job_failure": "self job queue started_job_registry exc_string execution",
             "handle_job_success": "self job queue started_job_registry execution",
             "handle_warm_shutdown_request": "self",
-            "heartbeat": "self timeout pipeline",
             "kill_horse": "self sig",
             "prepare_execution": "self job",
             "prepare_job_execution": "self job remove_from_intermediate_queue",
             "register_birth": "self",
             "register_death": "self",
             "request_force_stop": "self signum frame",
+        },
+    ),
+    SlotWorker: (
+        SimpleWorker,
+        {
+            "_set_ip_address": "self connection",
+            "clean_registries": "self",
+            "handle_payload": "self message",
+            "heartbeat": "self timeout pipeline",
+            "register_birth": "self",
+            "register_death": "self",
         },
     ),
     FleetJob: (

@@ -3,7 +3,10 @@
 Jobs use this module too: `job` marks them, `current_attempt` names the attempt that runs.
 """
 
+import json
+import re
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -12,16 +15,16 @@ from uuid import uuid4
 
 import redis
 from redis.exceptions import LockError
+from redis.lock import Lock
 from rq import Queue, Retry, get_current_job
-from rq.exceptions import DeserializationError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
-from rq.utils import as_text
 
 from db import settings
 from db.sql.queries import slices
 from worker.errors import JobFailedError, JobTooLargeError
 from worker.redis.connection import connect
+from worker.redis.entries import ids, wrong_keys
 from worker.redis.holders import holders
 from worker.redis.owner import refuse_foreign
 from worker.topology import Topology, load
@@ -90,8 +93,8 @@ class HeldJob(NamedTuple):
     arguments: dict[str, Any]
 
 
-def held_jobs(job_name: str | None = None) -> Iterator[HeldJob]:
-    """Every job that a queue or a worker holds; with a name those of that name alone."""
+def held_ids(job_name: str | None = None) -> list[str]:
+    """The ids of all jobs that a queue or a worker holds; with a name, of those in its queue."""
     client = connection()
     searched = queues() if job_name is None else [queue(topology().route(job_name).name)]
     with client.pipeline() as pipeline:  # one moment: no job is missed on its way to a worker
@@ -101,19 +104,62 @@ def held_jobs(job_name: str | None = None) -> Iterator[HeldJob]:
             pipeline.zrange(each.deferred_job_registry.key, 0, -1)
         for holder in holders(client):
             pipeline.lrange(holder.taken_key, 0, -1)
-        ids = [as_text(job_id) for answer in pipeline.execute() for job_id in answer]
-    for part in slices(ids, _CALLS_AT_ONCE):
-        for held in Job.fetch_many(part, connection=client, serializer=JSONSerializer):
-            found = _held(held) if held is not None else None
+        answers = pipeline.execute(raise_on_error=False)
+    return ids(entry for answer in answers if isinstance(answer, list) for entry in answer)
+
+
+def held_jobs(job_name: str | None = None) -> Iterator[HeldJob]:
+    """Every job that a queue or a worker holds; with a name those of that name alone."""
+    client = connection()
+    script = client.register_script(_READ_HELD)
+    for part in slices(held_ids(job_name), _CALLS_AT_ONCE):
+        keys = [Job.key_for(each) for each in part]
+        answers: Any = script(keys=keys, args=[_LONGEST_READ])
+        for job_id, call in zip(part, answers, strict=True):
+            found = None if call is None else _held(job_id, call)
             if found is not None and job_name in {None, found.name}:
                 yield found
 
 
-def _held(job: Job) -> HeldJob:
+_LONGEST_READ = 4096
+"""Bytes of a call that is read whole: longer ones carry the records of a chunk's tracks."""
+_READ_HELD = """
+-- KEYS: jobs. ARGV: the most bytes of a call that is read though the description names a chunk
+local calls = {}
+for i, key in ipairs(KEYS) do
+    calls[i] = false
+    if redis.call('TYPE', key).ok == 'hash' then
+        local description = redis.call('HGET', key, 'description') or ''
+        if redis.call('HSTRLEN', key, 'data') <= tonumber(ARGV[1])
+            or not string.find(description, '^[%w_.]+%(chunk_id=%d+,') then
+            calls[i] = redis.call('HGET', key, 'data')
+        else
+            calls[i] = description
+        end
+    end
+end
+return calls
+"""
+_OF_CHUNK = re.compile(rb"([\w.]+)\(chunk_id=(\d{1,18}),")
+
+
+def _held(job_id: str, call: bytes) -> HeldJob:
+    """What a job calls; of one that carries records, the chunk that they are of."""
+    if found := _OF_CHUNK.match(call):
+        return HeldJob(job_id, found[1].decode(), {"chunk_id": int(found[2])})
     try:
-        return HeldJob(job.id, str(job.func_name).removeprefix(_PACKAGE), dict(job.kwargs))
-    except (DeserializationError, TypeError, ValueError):
-        return HeldJob(job.id, "", {})
+        name, _, _, arguments = json.loads(zlib.decompress(call))
+        return HeldJob(job_id, str(name).removeprefix(_PACKAGE), dict(arguments))
+    except (ValueError, TypeError, RecursionError, zlib.error):
+        return HeldJob(job_id, "", {})
+
+
+def lock_of(name: str, seconds: float) -> Lock:
+    """A lock of the whole fleet, not taken yet, that ends by itself after so many seconds."""
+    key = settings.redis_key(f"fleet:{name}")
+    if connection().ttl(key) == -1:  # somebody else's: it would never end
+        connection().delete(key)
+    return Lock(connection(), key, timeout=seconds)
 
 
 @contextmanager
@@ -122,10 +168,8 @@ def alone(name: str, seconds: int = 120) -> Iterator[bool]:
 
     A process that dies at it keeps the others away for so many seconds at most.
     """
-    lock = connection().lock(
-        settings.redis_key(f"fleet:alone:{name}"), timeout=seconds, blocking=False
-    )
-    is_mine = bool(lock.acquire())
+    lock = lock_of(f"alone:{name}", seconds)
+    is_mine = bool(lock.acquire(blocking=False))
     try:
         yield is_mine
     finally:
@@ -146,7 +190,14 @@ def enqueue(job_name: str, **arguments: Any) -> str:
     JobTooLargeError beyond MAX_JOB_BYTES, and RedisUnreachableError.
     """
     new = create(job_name, arguments)
-    return queue(new.origin).enqueue_job(new).id
+    target = queue(new.origin)
+    try:
+        return target.enqueue_job(new).id
+    except redis.ResponseError as error:
+        if "WRONGTYPE" not in str(error):
+            raise
+    wrong_keys(connection(), topology().queues, set_aside=True)
+    return target.enqueue_job(new).id
 
 
 def enqueue_if_small(job_name: str, **arguments: Any) -> bool:

@@ -4,14 +4,13 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault
 
 from rq import Worker
 from rq.job import Job
-from rq.utils import as_text, str_to_date
 from rq.worker_registration import REDIS_WORKER_KEYS
 
 from db import settings
@@ -23,7 +22,10 @@ from worker.host.memory import kernel_kills, memory_limit
 from worker.host.version import code_version
 from worker.maintenance.rebalance import refusal
 from worker.phrases import counted, some, time_span
-from worker.queues import HELD, Place, rescue, strangers
+from worker.process.unreadable import UNREADABLE, set_entries_aside, unreadable
+from worker.queues import HELD, Place, known, rescue, sizes, strangers
+from worker.redis.entries import ASIDE, as_moment, as_shown, ids, utf8, wrong_keys
+from worker.redis.holders import this_process
 from worker.redis.owner import REMEDY, other_workers
 from worker.status.overview import QueueStatus
 from worker.status.overview import queues as statuses
@@ -32,6 +34,7 @@ from worker.supervisor.control import outdated_processes
 from worker.supervisor.logs import last_lines, log_file
 from worker.supervisor.rpc import ProcessInfo, is_up, processes, supervisord
 from worker.topology import Topology, load
+from worker.topology.slots import registered_name
 
 _PROGRAMS = "programs"
 _ESSENTIAL = {
@@ -221,15 +224,15 @@ def _code() -> Iterator[Finding]:
 def _digests() -> dict[str, str]:
     """The digest of the topology of each registered worker; "" for one that has none."""
     connection = dispatch.connection()
-    keys = sorted(as_text(key) for key in connection.smembers(_WORKERS))
+    keys = sorted(utf8(connection.smembers(_WORKERS)))
     with connection.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.hmget(key, "birth", "topology")
-        answers: list[Any] = pipeline.execute()
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
     return {
-        key.removeprefix(_PREFIX): as_text(digest or b"")
-        for key, (birth, digest) in zip(keys, answers, strict=True)
-        if birth is not None  # else its heartbeats have ended
+        key.removeprefix(_PREFIX): as_shown(answer[1] or b"")
+        for key, answer in zip(keys, answers, strict=True)
+        if isinstance(answer, list) and answer[0] is not None  # else its heartbeats have ended
     }
 
 
@@ -313,19 +316,19 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
 def _age(status: QueueStatus) -> float | None:
     """For how many seconds the queue has held its oldest job, by the first ones."""
     created = [moment for place in HELD if (moment := _created(status.name, place)) is not None]
-    ages = [(datetime.now(UTC) - moment).total_seconds() for moment in created]
+    ages = [time.time() - moment for moment in created]
     return max([*ages, *([] if status.oldest is None else [status.oldest])], default=None)
 
 
-def _created(queue: str, place: Place) -> datetime | None:
-    """When the first job of a place was made."""
+def _created(queue: str, place: Place) -> float | None:
+    """When the first job of a place was made, in seconds since 1970."""
     connection = dispatch.connection()
-    reads = connection.lrange if place is Place.WAITING else connection.zrange
-    ids: Any = reads(place.key(queue), 0, 0)
-    for raw_id in ids:
-        created = connection.hget(Job.key_for(as_text(raw_id)), "created_at")
-        if isinstance(created, bytes):
-            return str_to_date(created)
+    with connection.pipeline(transaction=False) as pipeline:
+        (pipeline.lrange if place is Place.WAITING else pipeline.zrange)(place.key(queue), 0, 0)
+        (found,) = pipeline.execute(raise_on_error=False)
+    for job_id in ids(found) if isinstance(found, list) else []:
+        if connection.type(Job.key_for(job_id)) == b"hash":
+            return as_moment(connection.hget(Job.key_for(job_id), "created_at"))
     return None
 
 
@@ -344,7 +347,45 @@ def _rescue(name: str) -> Fix:
     return Fix(f"move the jobs of {name} to the queues that take them today", bring)
 
 
-CHECKS_OF_REDIS = (Check(_QUEUES, _queues), Check("workers", _workers))
+_ENTRIES = "entries"
+
+
+def _entries() -> Iterator[Finding]:
+    """What stands in Redis and no enqueue of ours can have written, and what was set aside."""
+    connection, names = dispatch.connection(), known()
+    faults = dict.fromkeys(wrong_keys(connection, names), "it is of another type than it should be")
+    for name in names:
+        faults |= unreadable(connection, name)
+    if faults:
+        items = [f"{entry}: {fault}" for entry, fault in faults.items()]
+        yield Finding(
+            _ENTRIES,
+            Severity.WARNING,
+            f"{counted(len(faults), 'entry')} of Redis that the fleet has not written "
+            f"({some(items)})",
+            "run `fleet doctor --fix`, which sets them aside, and see who else uses this Redis",
+            len(faults),
+            fix=Fix(f"set {counted(len(faults), 'entry')} aside", _set_aside),
+        )
+    else:
+        aside = [as_shown(key) for key in connection.scan_iter(f"{ASIDE}*", count=1000)]
+        failed = sizes([UNREADABLE])[UNREADABLE][Place.FAILED]
+        shown = f"; set aside: {some(aside)}" if aside else ""
+        shown += f"; {counted(failed, 'job')} that could not be read failed" if failed else ""
+        yield Finding(_ENTRIES, Severity.OK, f"every entry of the queues can be read{shown}")
+
+
+def _set_aside() -> str:
+    own = this_process(registered_name("doctor"))
+    count = set_entries_aside(dispatch.connection(), known(), own, deep=True)
+    return f"{counted(count, 'entry')} set aside; jobs among them are listed as failed"
+
+
+CHECKS_OF_REDIS = (
+    Check(_QUEUES, _queues),
+    Check("workers", _workers),
+    Check(_ENTRIES, _entries, is_slow=True),
+)
 CHECKS_OF_PROGRAMS = (
     Check("memory", _memory),
     Check("supervisord", programs),

@@ -15,12 +15,11 @@ from typing import NamedTuple
 
 from rq import get_current_job
 from rq.job import Job
-from rq.serializers import JSONSerializer
-from rq.utils import as_text
 
 from worker import dispatch
 from worker.errors import BadInputError
 from worker.phrases import time_span
+from worker.redis.entries import as_moment, ids
 from worker.redis.holders import holders
 from worker.status.overview import QueueStatus, queue_statuses
 from worker.supervisor import conf_file
@@ -221,10 +220,12 @@ def _begun(names: Iterable[str]) -> dict[str, float]:
     for holder in holders(connection):
         if holder.worker not in by_worker or holder.is_alive() is False:
             continue
-        ids = [as_text(job_id) for job_id in connection.lrange(holder.taken_key, 0, -1)]
-        for job in Job.fetch_many(ids, connection=connection, serializer=JSONSerializer):
-            if job is not None and job.started_at is not None:
-                begun[by_worker[holder.worker]] = job.started_at.timestamp()
+        entries: list[bytes] = connection.lrange(holder.taken_key, 0, -1)  # type: ignore[assignment]
+        for job_id in ids(entries):
+            if connection.type(Job.key_for(job_id)) == b"hash":
+                started = as_moment(connection.hget(Job.key_for(job_id), "started_at"))
+                if started is not None:
+                    begun[by_worker[holder.worker]] = started
     return begun
 
 

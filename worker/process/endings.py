@@ -1,18 +1,21 @@
 """What the database records when a job ends badly, so that nothing waits for it.
 
-There are three such ends: a failure that is retried releases its leases; a failure for good
-records its reason; a job that keeps killing its processes is split until the one item that does it
-is alone, and that is quarantined.
+What is at fault decides it (`Fault`). A failure that is retried releases its leases. A batch that
+fails for good is split until the one item that does it is alone, and that failed, with its reason;
+so is one that keeps killing its processes, and then that item is quarantined.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any, NamedTuple
 
+import peewee
 from rq.job import Job
 
 from db import ledger
+from db.errors import DatabaseError, DatabaseFullError, DatabaseUnreachableError, SettingError
 from db.library import tracks
 from db.models import ScanChunk, database
 from db.scanning import problems, scans
@@ -20,13 +23,64 @@ from db.scanning.problems import FileProblem, Stage
 from db.sql.connection import close_database, transaction
 from db.sql.path_text import readable
 from worker import dispatch
+from worker.errors import JobTooLargeError, RedisUnreachableError, WorkerError
 from worker.process.fleet_job import FleetJob
+from worker.redis.connection import is_away
 
 CHUNK = "chunk_id"
 """The argument of those jobs whose batch is a chunk of a scan."""
 _EXCEPTION_CLASS = re.compile(r"^(\w+\.)+\w+: ")
 """What a traceback puts before the message of an exception that is not Python's own."""
 _CODE = "crashed"
+
+
+class Fault(Enum):
+    """What is at fault when a job fails, and so what is done about it."""
+
+    ITEM = "item"
+    """What it works on: it is tried again, then split until the one that does it is alone."""
+    SURROUNDINGS = "surroundings"
+    """The disk, the network, the installation: it is tried again, then left until a later time."""
+    STORES = "stores"
+    """Redis or the database: it waits, and nothing is counted."""
+
+
+_AWAY_SQLITE = ("BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY", "PROTOCOL", "NOMEM")
+"""How SQLite's names of its errors begin, after SQLITE_, when no statement is at fault."""
+_AWAY_POSTGRES = ("08", "25006", "40", "53", "55P03", "57P")
+"""How PostgreSQL's codes begin then: connection, read-only, deadlock, resources, lock, shutdown."""
+
+
+def fault_of(error: BaseException) -> Fault:
+    """What is at fault, by an exception and those that it came from."""
+    chain, each = [error], error
+    while (before := each.__cause__ or each.__context__) is not None and before not in chain:
+        chain.append(each := before)
+    if any(_is_store_away(each) for each in chain):
+        return Fault.STORES
+    return Fault.SURROUNDINGS if any(map(_is_of_surroundings, chain)) else Fault.ITEM
+
+
+def _is_store_away(error: BaseException) -> bool:
+    if isinstance(error, RedisUnreachableError | DatabaseUnreachableError | DatabaseFullError):
+        return True
+    if (name := getattr(error, "sqlite_errorname", None)) is not None:
+        return str(name).removeprefix("SQLITE_").startswith(_AWAY_SQLITE)
+    if hasattr(error, "sqlstate"):  # psycopg's, which is not always installed
+        code = error.sqlstate
+        return type(error).__name__ == "OperationalError" if code is None else _is_passing(code)
+    return is_away(error) or isinstance(error, peewee.InterfaceError)
+
+
+def _is_passing(code: object) -> bool:
+    return str(code).startswith(_AWAY_POSTGRES)
+
+
+def _is_of_surroundings(error: BaseException) -> bool:
+    obstacle = ledger.obstacle_of(error)
+    if obstacle is not None or isinstance(error, OSError | JobTooLargeError):
+        return obstacle is not None and not obstacle.is_of_item
+    return isinstance(error, WorkerError | DatabaseError | SettingError | ImportError)
 
 
 class Half(NamedTuple):
@@ -60,10 +114,26 @@ class JobRecords:
         job, reason = self._job, last_line(traceback)
         with _connected():
             ledger.give_up(job.id, reason, again=again, obstacle=job.obstacle)
-            if CHUNK in job.kwargs:
-                scans.give_up_chunk(job.kwargs[CHUNK], ledger.backoff)
+            chunk_id, scan_id = _number(job, CHUNK), _number(job, "scan_id")
+            if chunk_id is not None:
+                scans.give_up_chunk(chunk_id, ledger.backoff)
             elif job.job_name == scans.DISCOVERY:
-                _fail_scan(job.kwargs, reason)
+                _fail_scan(job, scan_id, reason)
+
+    def split(self, reason: str) -> Isolated | None:
+        """Split the batch of a job that failed for good; None: it has one item, or is no batch.
+
+        But a chunk of one file is closed, and the file a problem: no scan waits for it.
+        """
+        with _connected():
+            parts = _halves(self._job) or []
+            if len(parts) > 1:
+                return Isolated(parts)
+            chunk_id = _number(self._job, CHUNK)
+            with transaction():
+                chunk = None if chunk_id is None else scans.open_chunk(chunk_id)
+                where = _quarantine_chunk(chunk, self._job, reason, reason) if chunk else None
+        return None if where is None else Isolated([], where)
 
     def isolate(self, signal: str) -> Isolated | None:
         """Split the batch, or quarantine the one item that is left of it; None: it has no batch.
@@ -71,52 +141,92 @@ class JobRecords:
         Neither loses anything when it is interrupted and repeated.
         """
         job = self._job
-        need = ledger.need_of(job.job_name, job.kwargs)
         with _connected():
-            if need is not None:
-                return _isolate_ids(need, job, signal)
-            if CHUNK in job.kwargs:
-                return _isolate_chunk(job, signal)
+            parts = _halves(job)
+            if parts is not None and len(parts) != 1:
+                return Isolated(parts)
+            if items := _items(job):
+                return Isolated([], _quarantine_item(*items[0], job, signal))
+            chunk_id = _number(job, CHUNK)
+            if chunk_id is not None:
+                with transaction():
+                    chunk = scans.open_chunk(chunk_id)
+                    reason = _reason(signal)
+                    where = _quarantine_chunk(chunk, job, signal, reason) if chunk else None
+                return Isolated([], where)
             if job.job_name == scans.DISCOVERY:
-                _fail_scan(job.kwargs, f"its processes ended by {signal}, again and again")
+                reason = f"its processes ended by {signal}, again and again"
+                _fail_scan(job, _number(job, "scan_id"), reason)
         return None
 
 
 def last_line(traceback: str) -> str:
-    """The message of an exception, from its traceback."""
+    """The message of an exception, its first line, from its traceback."""
     lines = traceback.strip().splitlines() or ["no reason recorded"]
-    return readable(_EXCEPTION_CLASS.sub("", lines[-1]))
+    calls = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    message = lines[calls[-1] + 1 :] if calls else []
+    return readable(_EXCEPTION_CLASS.sub("", message[0] if message else lines[-1]))
 
 
-def _isolate_ids(need: ledger.Need, job: FleetJob, signal: str) -> Isolated:
-    ids = ledger.open_among(need, job.kwargs[need.argument], job.id)
-    ledger.release(job.id)
-    if len(ids) > 1:
-        parts = ids[: len(ids) // 2], ids[len(ids) // 2 :]
-        return Isolated(
-            [Half(dispatch.create(job.job_name, {need.argument: p}), len(p)) for p in parts]
-        )
-    if not ids:
-        return Isolated([])
-    path = tracks.place_of(need.entity_type, ids[0])
+def _number(job: FleetJob, name: str) -> int | None:
+    """An argument that is an id; None when there is none, or it can be none."""
+    value = job.kwargs.get(name)
+    return value if _is_row_id(value) else None
+
+
+def _is_row_id(value: object) -> bool:
+    return type(value) is int and 0 < value < 2**63
+
+
+Item = tuple[ledger.Need, int]
+
+
+def _items(job: FleetJob) -> list[Item]:
+    """The entities that are still to be done of those that a job was given, each with its need."""
+    found: list[Item] = []
+    for need in ledger.NEEDS:
+        given = job.kwargs.get(need.argument) if need.job == job.job_name else None
+        ids = [each for each in given if _is_row_id(each)] if isinstance(given, list) else []
+        found += [(need, each) for each in ledger.open_among(need, ids, job.id)]
+    return found
+
+
+def _halves(job: FleetJob) -> list[Half] | None:
+    """The jobs that take a batch's place: two, or one where it has one item; None: it is no batch.
+
+    None of them is enqueued. What the job leased is free for them when they are two.
+    """
+    chunk_id = _number(job, CHUNK)
+    if chunk_id is not None:
+        return [
+            Half(dispatch.create(scans.READING, {CHUNK: part.chunk_id}), part.files)
+            for part in scans.split_chunk(chunk_id)
+        ]
+    if not any(need.job == job.job_name for need in ledger.NEEDS):
+        return None
+    items = _items(job)
+    if len(items) != 1:  # one alone is still the job's, which fails with it
+        ledger.release(job.id)
+    middle = (len(items) + 1) // 2
+    return [_half(job.job_name, part) for part in (items[:middle], items[middle:]) if part]
+
+
+def _half(name: str, items: Sequence[Item]) -> Half:
+    arguments: dict[str, list[int]] = {}
+    for need, entity_id in items:
+        arguments.setdefault(need.argument, []).append(entity_id)
+    return Half(dispatch.create(name, arguments), len(items))
+
+
+def _quarantine_item(need: ledger.Need, entity_id: int, job: FleetJob, signal: str) -> str:
+    path = tracks.place_of(need.entity_type, entity_id)
     with transaction():
         where = ledger.Quarantine(path, job.job_name, signal)
-        ledger.quarantine(need, ids[0], where, _reason(signal))
-    return Isolated([], path)
+        ledger.quarantine(need, entity_id, where, _reason(signal))
+    return path
 
 
-def _isolate_chunk(job: FleetJob, signal: str) -> Isolated:
-    parts = scans.split_chunk(job.kwargs[CHUNK])
-    if len(parts) == 1:
-        with transaction():
-            chunk = scans.open_chunk(parts[0].chunk_id)
-            return Isolated([], _quarantine_chunk(chunk, job, signal) if chunk else None)
-    return Isolated(
-        [Half(dispatch.create(scans.READING, {CHUNK: part.chunk_id}), part.files) for part in parts]
-    )
-
-
-def _quarantine_chunk(chunk: ScanChunk, job: FleetJob, signal: str) -> str:
+def _quarantine_chunk(chunk: ScanChunk, job: FleetJob, cause: str, reason: str) -> str:
     """File the chunk's one file, or the folder that it was to regroup, and close it."""
     file: dict[str, Any] = chunk.files[0] if chunk.files else {"path": "; ".join(chunk.regroup)}
     problems.record(
@@ -125,24 +235,23 @@ def _quarantine_chunk(chunk: ScanChunk, job: FleetJob, signal: str) -> str:
                 file["path"],
                 Stage.READING,
                 _CODE,
-                _reason(signal),
+                reason,
                 file.get("size"),
                 file.get("mtime_ns"),
             )
         ]
     )
-    where = ledger.Quarantine(file["path"], job.job_name, signal)
+    where = ledger.Quarantine(file["path"], job.job_name, cause)
     problem_id = problems.problem_id(file["path"], Stage.READING)
-    ledger.quarantine_file(problem_id, where, _reason(signal))
+    ledger.quarantine_file(problem_id, where, reason)
     tracks.mark_missing(sorted(tracks.ids_by_path([file["path"]]).values()))
     scans.close_chunk(chunk, scans.Counts(unreadable=1))
     return str(file["path"])
 
 
-def _fail_scan(arguments: dict[str, Any], reason: str) -> None:
-    scan_id = arguments.get("scan_id")
+def _fail_scan(job: FleetJob, scan_id: int | None, reason: str) -> None:
     if scan_id is None:
-        scan = scans.unfinished(str(arguments.get("root")))
+        scan = scans.unfinished(str(job.kwargs.get("root")))
         scan_id = scan.id if scan else None
     if scan_id is not None:
         scans.fail(scan_id, reason)

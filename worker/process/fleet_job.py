@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -22,12 +23,15 @@ from worker import dispatch
 from worker.errors import ForbiddenJobError, TamperedJobError
 from worker.phrases import counted
 from worker.process.take import Taken
+from worker.redis.entries import NO_ID, as_id, as_shown, ids
 from worker.redis.holders import Holder
 
 PREFIX = "jobs."
 _ZLIB = b"\x78"  # its first byte; a JSON payload begins with a bracket
 _UNREADABLE = (
     ValueError,
+    OverflowError,
+    RecursionError,
     TypeError,
     LookupError,
     AttributeError,
@@ -37,7 +41,17 @@ _UNREADABLE = (
     TimeoutFormatError,
 )
 """What RQ raises on fields that it has not written."""
-_FOREIGN_CODE = (b"success_callback_name", b"failure_callback_name", b"stopped_callback_name")
+_FIELDS = frozenset(
+    b"""allow_dependency_failures created_at data dependency_id dependency_ids description ended_at
+    enqueue_at_front enqueued_at exc_info failure_ttl last_heartbeat meta number_of_retries origin
+    result result_ttl retries_left retry_intervals started_at status timeout worker_name""".split()
+)
+"""Those of RQ's fields that jobs of the fleet have. Not: callbacks, webhooks, repetitions."""
+_COUNTS = (b"timeout", b"attempt", b"deaths")
+"""Those that a worker's script counts with."""
+_LONGEST_WAIT = 366 * 24 * 3600
+"""Seconds. No timeout is longer, no wait for a retry, and no time that an ended job is kept."""
+_MOST_COUNTED = 10_000
 
 _LONGEST_LINE, _LONGEST_REASON = 1_000, 200
 _REASONS = 3
@@ -115,21 +129,21 @@ class FleetJob(Job):
 
         Raises TamperedJobError for what no enqueue of ours has written.
         """
-        known = {name: raw_data[name] for name in raw_data if name not in _FOREIGN_CODE}
-        known.pop(b"webhooks", None)
+        known = {name: text for name, text in raw_data.items() if name in _FIELDS}
         try:
-            if b"data" in raw_data:
-                known[b"data"] = _inflated(raw_data[b"data"])
+            for name in _COUNTS:
+                if not re.fullmatch(rb"\d{0,9}", raw_data.get(name, b"")):
+                    raise ValueError(f"its {name.decode()} is {as_shown(raw_data[name])}")
+            for name in known.keys() & {b"data", b"exc_info"}:
+                known[name] = _inflated(known[name])
             super().restore(known)
-            self.attempt = int(raw_data.get(b"attempt", 0))
-            self.deaths = int(raw_data.get(b"deaths", 0))
+            self.attempt = int(raw_data.get(b"attempt") or 0)
+            self.deaths = int(raw_data.get(b"deaths") or 0)
             self.holder = as_text(raw_data.get(b"holder", b""))
             self._check_types()
+            self._check_numbers()
         except _UNREADABLE as error:
-            raise TamperedJobError(
-                f"the job {self.id} cannot be read ({type(error).__name__}: {str(error)[:200]}) — "
-                "somebody else wrote to Redis; delete it"
-            ) from error
+            raise no_job(self.id, f"{type(error).__name__}: {str(error)[:200]}") from error
 
     @classmethod
     def of_taken(cls, taken: Taken, holder: Holder, connection: redis.Redis) -> Self:
@@ -137,9 +151,10 @@ class FleetJob(Job):
 
         Raises rq.exceptions.NoSuchJobError or TamperedJobError.
         """
-        job = cls(taken.job_id, connection=connection, serializer=JSONSerializer)
-        if taken.fields is None:
-            raise TamperedJobError(f"the job {job.id} is larger than a job may be — delete it")
+        job_id = as_id(taken.entry)
+        if taken.fault or job_id is None:
+            raise no_job(taken.entry, taken.fault or NO_ID)
+        job = cls(job_id, connection=connection, serializer=JSONSerializer)
         if not taken.fields:
             raise NoSuchJobError
         job.restore(taken.fields)
@@ -224,6 +239,28 @@ class FleetJob(Job):
         named, listed = isinstance(self.func_name, str), isinstance(self.args, list | tuple)
         if not named or not listed or not isinstance(self.kwargs, dict):
             raise TypeError("the payload is no [function, null, [], {arguments}]")
+        if not isinstance(self._dependency_ids, list) or len(ids(self._dependency_ids)) < len(
+            self._dependency_ids
+        ):
+            raise TypeError("its dependencies are no ids of jobs")
+
+    def _check_numbers(self) -> None:
+        """Raise ValueError or TypeError for a number that somebody would stumble over later."""
+        waits = self.retry_intervals or []
+        seconds = [self.timeout or 0, max(0, self.failure_ttl or 0), max(0, self.result_ttl or 0)]
+        counts = [self.attempt, self.deaths, self.retries_left or 0, self.number_of_retries or 0]
+        if not all(0 <= each <= _LONGEST_WAIT for each in [*seconds, *waits]):
+            raise ValueError("it has a time that is no number of seconds below a year")
+        if not all(0 <= each <= _MOST_COUNTED for each in counts):
+            raise ValueError("it has a count that no job reaches")
+
+
+def no_job(entry: bytes | str, fault: str) -> TamperedJobError:
+    """The error of an entry that no enqueue of ours has written."""
+    return TamperedJobError(
+        f"the job {as_shown(entry)} cannot be read ({as_shown(fault)}) — "
+        "somebody else wrote to Redis; delete it"
+    )
 
 
 def _shown(name: str, value: Any) -> str:

@@ -13,54 +13,40 @@ from typing import Any
 
 import redis
 from redis.client import Pipeline
-from rq import Queue, SimpleWorker, worker_registration
+from rq import Queue
 from rq.exceptions import StopRequested
 from rq.executions import Execution as RqExecution
-from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
-from rq.utils import now, utcformat
+from rq.utils import now
 from rq.worker import WorkerStatus
 
 from db.errors import DatabaseGoneError
 from db.models import database
-from db.sql.schema import known_migrations
+from db.sql.connection import close_database
 from worker import dispatch
 from worker.errors import ForeignRedisError, JobStoppedError, TopologyError, WorkerError
-from worker.host.version import code_version
-from worker.process.endings import JobRecords, last_line
+from worker.process.endings import Fault, JobRecords, fault_of, last_line
 from worker.process.fleet_job import FleetJob
 from worker.process.horse import Died, Horse, Raised
 from worker.process.job_counts import count_attempt
-from worker.process.requeue import (
-    Death,
-    end_where_gone,
-    log_ends,
-    put_back,
-    read_taken,
-    settle_all,
-    take_over,
-)
+from worker.process.requeue import Death, end_where_gone, put_back, read_taken, split
+from worker.process.slot_worker import BEAT, SlotWorker
 from worker.process.take import DependentsWaitError, Taken, Taker
 from worker.process.time_limit import TimeLimit
-from worker.redis.connection import connect
-from worker.redis.holders import beat, register, this_process, unregister
+from worker.redis.connection import connect, endure, impatient
 from worker.topology import Execution
 
-WORKER_TTL = 60
-"""Seconds without a heartbeat after which an idle worker's key expires."""
 GRACE = 5.0
 """Seconds that a stopping worker gives its job to finish before it puts the job back."""
-_BEAT = 5.0
 _SHORTEST_NAP, _LONGEST_NAP = 0.02, 0.25
 _LONGEST_WAIT = 5.0
+_LONGEST_NAP_AFTER_REFUSAL = 30.0
 
 
-class FleetWorker(SimpleWorker):
+class FleetWorker(SlotWorker):
     """One worker slot."""
 
-    job_class = FleetJob
     death_penalty_class = TimeLimit
-    log_result_lifespan = False
 
     def __init__(
         self,
@@ -71,52 +57,26 @@ class FleetWorker(SimpleWorker):
         execution: Execution = Execution.IN_PROCESS,
         memory: int | None = None,
     ) -> None:
-        super().__init__(
-            queues,
-            name=slot,
-            connection=connection,
-            serializer=JSONSerializer,
-            worker_ttl=WORKER_TTL,
-        )
-        self.holder = this_process(slot)
+        super().__init__(slot, queues, connection)
         self._taker = Taker(connection, self.holder, self.queue_keys())
         self._horse = Horse(memory, self._beat) if execution is Execution.FORKED else None
-        self._running = self._waiting = False
+        self._waiting = False
+        self._fault = Fault.ITEM
+        self._naps = 0
         self._last: tuple[FleetJob, Queue] | None = None
-        self._beaten = float("-inf")
-
-    def _set_ip_address(self, connection: redis.Redis) -> None:
-        """A socket has no address, and asking for it fails where its path holds a blank."""
-        if "path" in connection.connection_pool.connection_kwargs:
-            self.ip_address = "unknown"
-        else:
-            super()._set_ip_address(connection)
-
-    # Birth and death
 
     def register_birth(self) -> None:
-        """Take over the slot: its last holder is dead, this process has the slot's lock."""
-        take_over(self.connection, self.holder)
-        self.connection.delete(self.executions_key)
-        # Not deleted: RQ's maintenance takes a worker out of its sets when its key is missing.
-        self.connection.hset(self.key, "death", utcformat(now()))
+        """Take over the slot, and beat from then on."""
         super().register_birth()
-        self._publish_topology()
+        if self._horse is None:  # which beats while it waits for its child
+            self._beat_while_busy()
 
     def register_death(self) -> None:
-        """Leave the slot: nothing stays on this worker's list, whoever comes next, if anyone."""
+        """Leave the slot, and the end of the last job recorded."""
         # RQ's maintenance finds dependents; with another owner of Redis nothing is ours there.
         with suppress(DependentsWaitError, ForeignRedisError):
             self._taker.flush()
-        settle_all(self.connection, self.holder)
-        unregister(self.connection, self.holder)
         super().register_death()
-
-    def _publish_topology(self) -> None:
-        """Say by which queues.toml and which musicfleet this worker goes, and to RQ its queues."""
-        said = ("version", code_version(), "migration", known_migrations()[-1])
-        self.connection.hset(self.key, items=["topology", dispatch.topology().digest, *said])
-        self.connection.sadd(Queue.redis_queues_keys, *self.queue_keys())
 
     # Signals
 
@@ -188,6 +148,7 @@ class FleetWorker(SimpleWorker):
             try:
                 taken = self._taker.take()
                 wait = 1.0
+                self._beat_sometimes()
                 if taken is not None and (job := self._read(taken)) is not None:
                     self._last = job, self._queue_of(job)
                     return self._last
@@ -197,16 +158,17 @@ class FleetWorker(SimpleWorker):
                 if timeout is None or (max_idle_time is not None and idle >= max_idle_time):
                     return None
                 self._show_suspension()
-                self._beat_sometimes()
-                self._interruptibly(partial(self._taker.wait, _BEAT, nap))
+                if self.should_run_maintenance_tasks:
+                    self.run_maintenance_tasks()
+                self._interruptibly(partial(self._taker.wait, BEAT, nap))
                 nap = min(nap * 2, _LONGEST_NAP)
             except DependentsWaitError:
                 if self._last is not None:
-                    self._last[1].enqueue_dependents(self._last[0])
+                    self._enqueue_dependents_safely(self._last[1], self._last[0])
             except (ForeignRedisError, DatabaseGoneError) as error:
                 sys.exit(f"{self.name}: {error}")
-            except (redis.ConnectionError, redis.TimeoutError) as error:
-                self.log.error("Redis does not answer (%s); again in %.0f s", error, wait)
+            except redis.RedisError as error:
+                self.log.error("Redis: %s; again in %.0f s", error, wait)
                 self._interruptibly(partial(time.sleep, wait))
                 wait = min(wait * 2, _LONGEST_WAIT)
 
@@ -243,49 +205,26 @@ class FleetWorker(SimpleWorker):
         if self.get_state() != state:
             self.set_state(state)
 
-    # Heartbeats
-
-    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """As RQ's; but one that nobody timed, after each job, is left to the next that is due."""
-        if timeout is not None or pipeline is not None:
-            super().heartbeat(timeout, pipeline)
-
-    def _beat_sometimes(self) -> None:
-        if time.monotonic() - self._beaten > _BEAT:
-            self._beat()
-            if self.should_run_maintenance_tasks:
-                self.run_maintenance_tasks()
-
-    def _beat(self) -> None:
-        """Say that this worker lives; register again whatever Redis forgot of it."""
-        if not self.connection.hexists(self.key, "pid"):
-            self.connection.delete(self.key)
-            SimpleWorker.register_birth(self)
-            self.set_state(self.get_state())
-        # Maintenance may have done so just before.
-        worker_registration.register(self)
-        register(self.connection, self.holder)
-        beat(self.connection)
-        self._publish_topology()
-        log_ends(self.connection, self.name)
-        super().heartbeat()
-        self._beaten = time.monotonic()
-
     # Running
 
     def execute_job(self, job: FleetJob, queue: Queue) -> None:
         """Run a job where its program says. RQ's record and the own list change together."""
         execution = self.prepare_execution(job)
         job.log_start()
-        self._running = True
+        self._running, self._fault = True, Fault.ITEM
         try:
             if self._horse:
                 self._run_forked(self._horse, job, queue, execution)
             else:
-                database.connect(reuse_if_open=True)
-                self.perform_job(job, queue, execution)
+                with impatient(self.connection):
+                    database.connect(reuse_if_open=True)
+                    self.perform_job(job, queue, execution)
         except JobStoppedError:  # it came too late to find a job
             self._stopped_job_id = None
+        except Exception as error:
+            if fault_of(error) is not Fault.STORES:
+                raise
+            self._put_back_and_wait(job, execution, last_line(str(error)))
         finally:
             self._running = False
 
@@ -300,6 +239,7 @@ class FleetWorker(SimpleWorker):
             ended = outcome if isinstance(outcome, Raised) else Raised("stopped")
             job.obstacle, text = ended.obstacle, ended.traceback
             self.log.error("%s: %s failed\n%s", self.name, job.description, text)
+            self._fault = ended.fault
             self.handle_job_failure(job, queue, exc_string=text, execution=execution)
         else:
             self._finalize_success(job, queue, execution, outcome.value)
@@ -346,6 +286,7 @@ class FleetWorker(SimpleWorker):
             super().cleanup_execution(job, pipeline, execution)
             self.set_state(WorkerStatus.IDLE, pipeline)
             self._taker.end(job.id, pipeline)
+        self._naps = 0
         job.log_success(job._result)
 
     def cleanup_execution(
@@ -363,19 +304,43 @@ class FleetWorker(SimpleWorker):
         exc_string: str = "",
         execution: RqExecution | None = None,
     ) -> None:
-        """Record a failure; what the job leased is free again, or failed with it for good."""
+        """Record a failure: what the job leased is free again, or failed with it for good.
+
+        That Redis or the database is away is no failure of the job, which waits for them.
+        """
+        endure(self.connection)
         end_where_gone(job, self.holder)
         stopped = self._stopped_job_id == job.id
+        if self._fault is Fault.STORES and not stopped and execution is not None:
+            return self._put_back_and_wait(job, execution, last_line(exc_string))
         if job.should_retry and not stopped:
             JobRecords(job).release()
+        elif self._fault is Fault.ITEM and not stopped and split(job, self.holder, exc_string):
+            return self._count_failure(job, execution)
         else:
             JobRecords(job).give_up(exc_string, again=not stopped)
         job.log_failure(last_line(exc_string), stopped=stopped)
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
+        return self._count_failure(job, execution)
+
+    def _count_failure(self, job: FleetJob, execution: RqExecution | None) -> None:
+        if execution is not None:
+            self.executions.pop(execution.id, None)
         with self.connection.pipeline() as pipeline:
             count_attempt(pipeline, job, done=False)
-            pipeline.execute()
+            pipeline.execute(raise_on_error=False)
+        self._naps = 0
         self.set_state(WorkerStatus.IDLE)
+
+    def _put_back_and_wait(self, job: FleetJob, execution: RqExecution, reason: str) -> None:
+        """Put a job back as it was, and give what it needs some time to come back."""
+        self.executions.pop(execution.id, None)
+        close_database()  # the server may have cut the connection
+        nap = min(2.0**self._naps, _LONGEST_NAP_AFTER_REFUSAL)
+        self._naps += 1
+        put_back(job, self.holder, None, f"put back: {reason}; again in {nap:.0f} s")
+        self.set_state(WorkerStatus.IDLE)
+        self._interruptibly(partial(time.sleep, nap))
 
     def _finalize_failure(
         self,
@@ -386,6 +351,8 @@ class FleetWorker(SimpleWorker):
     ) -> None:
         """Take time and memory that ran out for what they are: deaths of the attempt."""
         self._running = False
+        if exc_info[1] is not None:
+            self._fault = fault_of(exc_info[1])
         if isinstance(exc_info[1], JobTimeoutException | MemoryError):
             self.log.error("%s: %s", self.name, job.description, exc_info=exc_info[1])
             timeout = isinstance(exc_info[1], JobTimeoutException)

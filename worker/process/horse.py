@@ -20,8 +20,10 @@ from db import ledger
 from db.models import database
 from db.sql.connection import close_database
 from worker.process.child import Child, Send
+from worker.process.endings import Fault, fault_of
 from worker.process.fleet_job import FleetJob
 from worker.process.time_limit import HARD_MARGIN, TimeLimit
+from worker.redis.connection import impatient
 
 _BEAT_SECONDS = 10.0
 
@@ -35,9 +37,10 @@ class Returned:
 
 @dataclass(frozen=True)
 class Raised:
-    """The job raised; `traceback` is the text of it."""
+    """The job raised; `traceback` is the text of it, and `cause` what is at fault."""
 
     traceback: str
+    fault: Fault = Fault.ITEM
     obstacle: ledger.Obstacle | None = None
     """What in the surroundings it was that the job raised for, if it was that."""
 
@@ -107,7 +110,8 @@ def _outcome(message: dict[str, Any]) -> Returned | Raised | Died:
     if "raised" not in message:
         return Returned(message["returned"])
     cause, place = message["obstacle"] or (None, "")
-    return Raised(message["raised"], ledger.Obstacle(ledger.Cause(cause), place) if cause else None)
+    obstacle = ledger.Obstacle(ledger.Cause(cause), place) if cause else None
+    return Raised(message["raised"], Fault(message["fault"]), obstacle)
 
 
 def _import(job: FleetJob) -> None:
@@ -131,7 +135,7 @@ def _performed(job: FleetJob) -> dict[str, Any]:
     """What became of the job, as JSON."""
     try:
         database.connect(reuse_if_open=True)
-        with TimeLimit(job.timeout, JobTimeoutException, job_id=job.id):
+        with impatient(job.connection), TimeLimit(job.timeout, JobTimeoutException, job_id=job.id):
             value = job.perform()
         close_database()
         json.dumps(value)  # what cannot be reported is the job's failure, not the process's
@@ -139,6 +143,7 @@ def _performed(job: FleetJob) -> dict[str, Any]:
         return {"died": "timeout"}
     except MemoryError:
         return {"died": "memory"}
-    except BaseException:  # noqa: BLE001  # a panic of compiled code is no Exception
-        return {"raised": traceback.format_exc(), "obstacle": job.obstacle}
+    except BaseException as error:  # noqa: BLE001  # a panic of compiled code is no Exception
+        raised = traceback.format_exc()
+        return {"raised": raised, "fault": fault_of(error).value, "obstacle": job.obstacle}
     return {"returned": value}

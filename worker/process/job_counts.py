@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import redis
 from redis.client import Pipeline
-from rq.utils import as_text
 
 from db import settings
 from worker import dispatch
 from worker.process.fleet_job import FleetJob
+from worker.redis.entries import as_number, as_shown
 
 _DONE, _FAILED, _SECONDS = map(settings.redis_key, ("fleet:done", "fleet:failed", "fleet:seconds"))
 _UNROUTED = "other"
@@ -45,8 +45,10 @@ def job_counts(connection: redis.Redis) -> dict[str, JobCount]:
             pipeline.hgetall(key)
         done, failed, seconds = pipeline.execute()
     return {
-        as_text(name): JobCount(
-            int(done.get(name, 0)), int(failed.get(name, 0)), float(seconds.get(name, 0))
+        as_shown(name): JobCount(
+            int(as_number(done.get(name))),
+            int(as_number(failed.get(name))),
+            as_number(seconds.get(name)),
         )
         for name in sorted({*done, *failed})
     }

@@ -1,4 +1,4 @@
-"""Requeuing the jobs of a process that ended or stops; a job that cannot be read fails alone."""
+"""Requeuing the jobs of a process that ended or stops, and the parts of a batch that failed."""
 
 import json
 import sys
@@ -12,9 +12,8 @@ from rq.defaults import RQ_KEY_PREFIX
 from rq.exceptions import NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job, JobStatus
-from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
-from rq.utils import as_text, current_timestamp, now, utcformat
+from rq.utils import now, utcformat
 
 from db import settings
 from db.errors import DatabaseGoneError
@@ -22,41 +21,47 @@ from db.sql.connection import check_file
 from worker import dispatch
 from worker.errors import TamperedJobError
 from worker.phrases import counted
-from worker.process.endings import Half, Isolated, JobRecords
+from worker.process.endings import Half, Isolated, JobRecords, last_line
 from worker.process.fleet_job import FleetJob, log
 from worker.process.take import Taken
-from worker.redis.holders import Holder, holders, register, unregister
+from worker.process.unreadable import fail_unreadable, job_of
+from worker.redis.connection import is_away
+from worker.redis.entries import as_shown, wrong_keys
+from worker.redis.holders import TAKEN, Holder, holders, register, unregister
 
-_NO_QUEUE = "unreadable"
+_UNHELD = """
+-- KEYS: the running jobs of a queue, the queue. ARGV: prefix of the keys of jobs, and of lists of
+-- processes
+local count = 0
+for _, entry in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+    local id = string.match(entry, '^([%w_-]+):')
+    local job = ARGV[1] .. (id or '')
+    local found = id and redis.call('TYPE', job).ok == 'hash'
+        and redis.call('HMGET', job, 'status', 'holder')
+    local runs = found and found[1] == 'started'
+    local taken = runs and found[2] and ARGV[2] .. found[2]
+    local held = taken and redis.call('TYPE', taken).ok == 'list' and redis.call('LPOS', taken, id)
+    if not runs or (taken and not held) then
+        redis.call('ZREM', KEYS[1], entry)
+        count = count + 1
+        if runs then
+            redis.call('HSET', job, 'status', 'queued')
+            redis.call('LPUSH', KEYS[2], id)
+        end
+    end
+end
+return count
+"""
 
 
-def fail_unreadable(
-    connection: redis.Redis,
-    own: Holder,
-    job_id: str,
-    error: TamperedJobError,
-    execution_id: str = "",
-) -> None:
-    """Take such a job off the own list and file it as failed, without reading more of it."""
-    key = f"{RQ_KEY_PREFIX}:job:{job_id}"
-    if connection.type(key) != b"hash":
-        connection.delete(key)
-    raw: Any = connection.hget(key, "origin")
-    origin = (raw or b"").decode("utf-8", "replace")
-    name = origin if origin in dispatch.topology().queues else _NO_QUEUE
-    failed = FailedJobRegistry(name, connection=connection)
-    with connection.pipeline() as pipeline:
-        pipeline.lrem(own.taken_key, 1, job_id)
-        composite = f"{job_id}:{execution_id}"
-        pipeline.delete(f"{RQ_KEY_PREFIX}:execution:{composite}")
-        pipeline.zrem(f"{RQ_KEY_PREFIX}:wip:{origin}", composite)
-        pipeline.srem(f"{RQ_KEY_PREFIX}:worker:{own.worker}:executions", composite)
-        pipeline.hset(key, mapping={"status": JobStatus.FAILED.value, "exc_info": str(error)})
-        pipeline.expire(key, dispatch.FAILED_JOB_TTL)
-        pipeline.sadd(Queue.redis_queues_keys, f"{Queue.redis_queue_namespace_prefix}{name}")
-        pipeline.zadd(failed.key, {job_id: current_timestamp() + dispatch.FAILED_JOB_TTL})
-        pipeline.execute()
-    log.error("%s", error)
+def put_unheld_back(connection: redis.Redis, name: str) -> int:
+    """Put back what is listed as running in this queue and no process holds; how many entries.
+
+    What RQ's own worker runs has no holder of ours, and is left to RQ.
+    """
+    script = connection.register_script(_UNHELD)
+    keys = [f"{RQ_KEY_PREFIX}:wip:{name}", f"{RQ_KEY_PREFIX}:queue:{name}"]
+    return int(script(keys=keys, args=[f"{RQ_KEY_PREFIX}:job:", TAKEN]))
 
 
 MOST_DEATHS = 3
@@ -64,14 +69,15 @@ MOST_DEATHS = 3
 RECOVERED = settings.redis_key("fleet:recovered")
 RECOVERIES = settings.redis_key("fleet:recoveries")
 _RECOVERIES_KEPT = 1000
-_ENDS = "fleet:ends:"
+ENDS = settings.redis_key("fleet:ends:")
 _ENDS_TTL = 24 * 3600
 
 _CLAIM = """
 -- KEYS: the dead's list, the own list, the job. ARGV: the job's id, the dead's token, the own
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
 redis.call('RPUSH', KEYS[2], ARGV[1])
-if redis.call('HGET', KEYS[3], 'holder') == ARGV[2] then
+local is_hash = redis.call('TYPE', KEYS[3]).ok == 'hash'
+if is_hash and redis.call('HGET', KEYS[3], 'holder') == ARGV[2] then
     redis.call('HSET', KEYS[3], 'holder', ARGV[3])
 end
 return 1
@@ -91,10 +97,9 @@ def recover(connection: redis.Redis, dead: Holder, own: Holder, signal: str) -> 
     `own` is the process that does it.
     """
     waiting = 0
-    for raw_id in connection.lrange(dead.taken_key, 0, -1):
-        job_id = as_text(raw_id)
-        if claim(connection, job_id, dead, own):
-            waiting += _settle(connection, job_id, own, Death(dead.worker, signal))
+    for entry in _taken(connection, dead):
+        if claim(connection, entry, dead, own):
+            waiting += _settle(connection, entry, own, Death(dead.worker, signal))
     unregister(connection, dead)
     _forget_worker(connection, dead)
     return waiting
@@ -113,34 +118,44 @@ def read_taken(connection: redis.Redis, own: Holder, taken: Taken) -> FleetJob |
     try:
         return FleetJob.of_taken(taken, own, connection)
     except NoSuchJobError:
-        log.warning("%s: the job %s is gone", own.worker, taken.job_id)
-        connection.lrem(own.taken_key, 1, taken.job_id)
+        log.warning("%s: the job %s is gone", own.worker, as_shown(taken.entry))
+        connection.lrem(own.taken_key, 1, taken.entry)  # type: ignore[arg-type]
     except TamperedJobError as error:
-        fail_unreadable(connection, own, taken.job_id, error, taken.execution_id)
+        fail_unreadable(connection, own, taken.entry, error, taken.execution_id)
     return None
 
 
-def claim(connection: redis.Redis, job_id: str, dead: Holder, own: Holder) -> bool:
+def claim(connection: redis.Redis, entry: bytes, dead: Holder, own: Holder) -> bool:
     """Take a job of a dead process's list on the own; False when another was faster."""
-    keys = [dead.taken_key, own.taken_key, f"{RQ_KEY_PREFIX}:job:{job_id}"]
+    job_key = b"%s:job:%s" % (RQ_KEY_PREFIX.encode(), entry)
+    keys: list[bytes | str] = [dead.taken_key, own.taken_key, job_key]
     script = connection.register_script(_CLAIM)
-    return bool(script(keys=keys, args=[job_id, dead.token, own.token]))
+    return bool(script(keys=keys, args=[entry, dead.token, own.token]))
+
+
+def _taken(connection: redis.Redis, holder: Holder) -> list[bytes]:
+    """What stands on a process's list, which is set aside when it is none."""
+    wrong_keys(connection, (), more={holder.taken_key: "list"}, set_aside=True)
+    entries: list[bytes] = connection.lrange(holder.taken_key, 0, -1)  # type: ignore[assignment]
+    return entries
 
 
 def settle_all(connection: redis.Redis, own: Holder, death: Death | None = None) -> None:
     """Put back all jobs on the own list; with a `death` the running ones count as ended by it."""
-    for raw_id in connection.lrange(own.taken_key, 0, -1):
-        _settle(connection, as_text(raw_id), own, death)
+    for entry in _taken(connection, own):
+        _settle(connection, entry, own, death)
 
 
-def put_back(job: FleetJob, own: Holder, death: Death | None) -> bool:
+def put_back(
+    job: FleetJob, own: Holder, death: Death | None, why: str = "put back: its worker stops"
+) -> bool:
     """Return a job on the own list to the front of its queue; whether it waits there.
 
     With a death that is counted, and a job that has had too many is split, or fails.
     """
     deaths = job.deaths + (death is not None)
     began = job.get_status(refresh=False) == JobStatus.STARTED
-    line = job.end_line(_of_death(death, deaths) if death else "put back: its worker stops")
+    line = job.end_line(_of_death(death, deaths) if death else why)
     if death is not None and deaths >= MOST_DEATHS:
         _end(job, own, death)
         return False
@@ -160,9 +175,9 @@ def put_back(job: FleetJob, own: Holder, death: Death | None) -> bool:
 
 def log_ends(connection: redis.Redis, worker: str) -> None:
     """Write to the log of a worker how jobs ended that it had begun, and others put back."""
-    lines: Any = connection.lpop(f"{_ENDS}{worker}", _RECOVERIES_KEPT)
+    lines: Any = connection.lpop(f"{ENDS}{worker}", _RECOVERIES_KEPT)
     for line in lines or ():
-        log.warning("%s", as_text(line))
+        log.warning("%s", line.decode("utf-8", "backslashreplace"))
 
 
 def end_where_gone(job: FleetJob, own: Holder) -> None:
@@ -174,25 +189,34 @@ def end_where_gone(job: FleetJob, own: Holder) -> None:
         sys.exit(f"{own.worker}: {error}")
 
 
-def _settle(connection: redis.Redis, job_id: str, own: Holder, death: Death | None) -> bool:
-    """Put back a job of the own list if it was taken and not ended; whether it waits again."""
+def _settle(connection: redis.Redis, entry: bytes, own: Holder, death: Death | None) -> bool:
+    """Put back a job of the own list if it was taken and not ended; whether it waits again.
+
+    One that cannot be, whatever is wrong with it, fails alone: those behind it are not to wait.
+    """
     try:
-        job = FleetJob(job_id, connection=connection, serializer=JSONSerializer)
-        job.refresh()  # type: ignore[no-untyped-call]
+        return _settle_job(connection, job_of(connection, entry), own, death)
     except NoSuchJobError:
-        connection.lrem(own.taken_key, 1, job_id)
-        return False
+        connection.lrem(own.taken_key, 1, entry)  # type: ignore[arg-type]
     except TamperedJobError as error:
-        fail_unreadable(connection, own, job_id, error)
-        return False
+        fail_unreadable(connection, own, entry, error)
+    except redis.ResponseError as error:
+        if is_away(error):
+            raise
+        fault = TamperedJobError(f"the job {as_shown(entry)} cannot be put back: {error}")
+        fail_unreadable(connection, own, entry, fault)
+    return False
+
+
+def _settle_job(connection: redis.Redis, job: FleetJob, own: Holder, death: Death | None) -> bool:
     status = job.get_status(refresh=False)
     if status == JobStatus.STARTED and job.holder == own.token:
         if death is not None and _is_overdue(job):
             death = death._replace(signal="timeout")
         return put_back(job, own, death)
-    if status == JobStatus.QUEUED and connection.lpos(_queue_of(job).key, job_id) is None:
+    if status == JobStatus.QUEUED and connection.lpos(_queue_of(job).key, job.id) is None:
         return put_back(job, own, None)  # taken, and not begun
-    connection.lrem(own.taken_key, 1, job_id)
+    connection.lrem(own.taken_key, 1, job.id)
     return False
 
 
@@ -200,6 +224,26 @@ def _is_overdue(job: FleetJob) -> bool:
     """Whether the attempt had used up its time, and was ended for that."""
     begun, limit = job.started_at, float(job.timeout or 0)
     return begun is not None and limit > 0 and (now() - begun).total_seconds() >= limit
+
+
+def split(job: FleetJob, own: Holder, traceback: str) -> bool:
+    """Have its halves take the place of a batch that failed for good; False: it is no batch."""
+    isolated = JobRecords(job).split(last_line(traceback))
+    if isolated is None:
+        return False
+    with job.connection.pipeline() as pipeline:
+        _drop_executions(job, pipeline)
+        pipeline.lrem(own.taken_key, 1, job.id)
+        for half in isolated.halves:
+            _enqueue_half(half, pipeline)
+        if isolated.halves:
+            job.delete(pipeline=pipeline)
+        else:
+            job.set_status(JobStatus.FAILED, pipeline=pipeline)
+            job._handle_failure(traceback, pipeline=pipeline, worker_name=own.worker)
+        pipeline.execute()
+    log.error("%s", job.end_line(_became(f"failed: {last_line(traceback)}", isolated)))
+    return True
 
 
 def _end(job: FleetJob, own: Holder, death: Death) -> None:
@@ -210,7 +254,8 @@ def _end(job: FleetJob, own: Holder, death: Death) -> None:
         _drop_executions(job, pipeline)
         pipeline.lrem(own.taken_key, 1, job.id)
         _record(job, death, pipeline)
-        _log(job.end_line(_of_last_death(death, isolated)), death, own, pipeline)
+        what = f"died in {death.worker} by {death.signal} once more"
+        _log(job.end_line(_became(what, isolated)), death, own, pipeline)
         for half in halves:
             _enqueue_half(half, pipeline)
         if halves:
@@ -224,8 +269,8 @@ def _of_death(death: Death, deaths: int) -> str:
     return f"died in {death.worker} by {death.signal}, {deaths} of {MOST_DEATHS} deaths; put back"
 
 
-def _of_last_death(death: Death, isolated: Isolated | None) -> str:
-    what = f"died in {death.worker} by {death.signal} once more"
+def _became(what: str, isolated: Isolated | None) -> str:
+    """What happened, and what became of the batch: its halves, or what is left alone."""
     if isolated and isolated.halves:
         parts = " and ".join(counted(half.items, "item") for half in isolated.halves)
         return f"{what}; cut into {parts}"
@@ -238,12 +283,14 @@ def _log(line: str, death: Death, own: Holder, pipeline: Pipeline) -> None:
     """Write an end to the log of this process and, in time, to that of the worker it was in."""
     log.warning("%s", line)
     if death.worker != own.worker:
-        pipeline.rpush(f"{_ENDS}{death.worker}", line)
-        pipeline.expire(f"{_ENDS}{death.worker}", _ENDS_TTL)
+        pipeline.rpush(f"{ENDS}{death.worker}", line)
+        pipeline.expire(f"{ENDS}{death.worker}", _ENDS_TTL)
 
 
 def _enqueue_half(half: Half, pipeline: Pipeline) -> None:
-    """One death more splits it again, for it may kill; but a single item is tried again."""
+    """One death or failure more splits it again; but a single item is tried again."""
+    if half.items > 1:
+        half.job.retries_left = 0
     _queue_of(half.job)._enqueue_job(half.job, pipeline=pipeline, at_front=True)
     if half.items > 1:
         pipeline.hset(half.job.key, "deaths", MOST_DEATHS - 1)
@@ -268,7 +315,11 @@ def _record(job: FleetJob, death: Death, pipeline: Pipeline) -> None:
 
 
 def _drop_executions(job: FleetJob, pipeline: Pipeline) -> None:
-    for execution_id in job.execution_registry.get_execution_ids():
+    """Forget the job's executions: those of its own list, which expires, and of its queue's."""
+    running: list[bytes] = job.connection.zrange(job.started_job_registry.key, 0, -1)  # type: ignore[assignment]
+    own = f"{job.id}:".encode()
+    known = {each.removeprefix(own).decode() for each in running if each.startswith(own)}
+    for execution_id in known.union(job.execution_registry.get_execution_ids()):
         execution = Execution(
             execution_id, job.id, job.connection, worker_name=job.worker_name or ""
         )
@@ -278,18 +329,24 @@ def _drop_executions(job: FleetJob, pipeline: Pipeline) -> None:
 def _forget_worker(connection: redis.Redis, dead: Holder) -> None:
     """Drop RQ's entry of a worker that is dead, unless a successor has the name already."""
     key = f"{RQ_KEY_PREFIX}:worker:{dead.worker}"
+    wrong_keys(connection, (), more={key: "hash"}, set_aside=True)
     with connection.pipeline() as pipeline, suppress(redis.WatchError):  # the successor came
         pipeline.watch(key)  # type: ignore[no-untyped-call]
-        pid, queues = pipeline.hmget(key, "pid", "queues")
-        if pid is None or int(pid) != dead.pid:
+        found: Any = pipeline.hmget(key, "pid", "queues")
+        pid, queues = found
+        if pid != str(dead.pid).encode():
             return
         pipeline.multi()
         pipeline.srem(f"{RQ_KEY_PREFIX}:workers", key)
-        for name in as_text(queues or b"").split(","):
-            pipeline.srem(f"{RQ_KEY_PREFIX}:workers:{name}", key)
+        for name in (queues or b"").split(b","):
+            pipeline.srem(b"%s:workers:%s" % (RQ_KEY_PREFIX.encode(), name), key)
         pipeline.delete(key)
-        pipeline.execute()
+        pipeline.execute(raise_on_error=False)
 
 
 def _queue_of(job: Job) -> Queue:
-    return Queue(job.origin, connection=job.connection, serializer=JSONSerializer)
+    """The queue that a job came from, or where its name is routed when that is no queue."""
+    topology, name = dispatch.topology(), job.origin
+    if name not in topology.queues and isinstance(job, FleetJob):
+        name = topology.routes.get(job.job_name, name)
+    return Queue(name, connection=job.connection, serializer=JSONSerializer)

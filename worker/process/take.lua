@@ -1,20 +1,35 @@
+#!lua flags=allow-oom
 -- Ends the taker's last job, and takes and begins the next one: one atomic step, one round trip.
+--
+-- It checks before it writes, for an error in the middle of a script leaves half of it written. It
+-- runs in a Redis whose memory is full too, for what takes jobs out is what empties it.
 --
 -- KEYS  1 the taker's list   2 the paused set   3 the flag of `rq suspend`   4 all holders
 --       5 the library that Redis belongs to   6… the queues, in order
 -- ARGV  1 prefix of RQ's keys   2 most bytes and 3 most fields of a job's hash
 --       4 the execution's id   5 now, as a number and 6 as text   7 the worker   8 the holder's token
---       9 the holder as JSON   10 the library of the taker, or empty   11 the id of the job that has
---       ended, or empty   12… the commands that record its end, each after the number of its words
+--       9 the holder as JSON   10 the library of the taker, or empty   11 what is put before a key
+--       that is set aside, and 12 its seconds   13 the id of the job that has ended, or empty   14…
+--       the commands that record its end, each after the number of its words
 --
--- Answers {id, fields of the job's hash}, {id} for what is no hash or too large a one; 0 when there
--- is no job, 1 when there is none but a queue is paused, 2 when all are suspended; 3 when others wait
--- for the job that has ended, and none was taken; 4 when Redis belongs to another library.
+-- Answers {id, fields of the job's hash}, {id, what is wrong with it} for one that cannot be begun; 0
+-- when there is no job, 1 when there is none but a queue is paused, 2 when all are suspended; 3 when
+-- others wait for the job that has ended, and none was taken; 4 when Redis belongs to another library.
 --
 -- What is written at the beginning of a job is what RQ 3 writes (Execution.create,
--- Job.prepare_for_execution, Worker.heartbeat); the fields `holder` and `attempt` are ours.
+-- Job.prepare_for_execution, Worker.heartbeat), but that its entry among the running jobs does not
+-- expire: who lives is for the recovery to judge. The fields `holder` and `attempt` are ours.
 
 local prefix, margin = ARGV[1], 60
+
+-- Sets a key aside that is of another type than belongs there.
+local function sound(key, kind)
+    local found = redis.call('TYPE', key).ok
+    if found ~= kind and found ~= 'none' then
+        redis.call('RENAME', key, ARGV[11] .. key)
+        redis.call('EXPIRE', ARGV[11] .. key, ARGV[12])
+    end
+end
 
 local function is_foreign()
     if ARGV[10] == '' then return false end
@@ -28,37 +43,57 @@ end
 
 local function end_last()
     -- Not on the list any more: it was recorded before, or somebody took the taker for dead.
-    if ARGV[11] == '' or redis.call('LREM', KEYS[1], 1, ARGV[11]) == 0 then return false end
-    local i = 12
+    if ARGV[13] == '' or redis.call('LREM', KEYS[1], 1, ARGV[13]) == 0 then return false end
+    local i = 14
     while i <= #ARGV do
         local last = i + tonumber(ARGV[i])
-        redis.call(unpack(ARGV, i + 1, last))
+        redis.pcall(unpack(ARGV, i + 1, last)) -- one that fails, on a counter of text, stays alone
         i = last + 1
     end
-    return redis.call('EXISTS', prefix .. 'job:' .. ARGV[11] .. ':dependents') == 1
+    return redis.call('EXISTS', prefix .. 'job:' .. ARGV[13] .. ':dependents') == 1
 end
 
-local function begin(id, job, fields)
-    local values = {}
-    for i = 1, #fields, 2 do values[fields[i]] = fields[i + 1] end
+local function is_count(text, digits)
+    return not text or text == '' or (#text <= digits and string.find(text, '^%d+$') ~= nil)
+end
+
+local function fault(values)
+    for name, digits in pairs({timeout = 7, attempt = 9, deaths = 4}) do
+        if not is_count(values[name], digits) then
+            return 'its ' .. name .. ' is ' .. string.sub(values[name], 1, 40)
+        end
+    end
+    if #(values.origin or '') > 200 or string.find(values.origin or '', '[^ -~]') then
+        return 'its origin is no name of a queue'
+    end
+end
+
+local function begin(id, job, values)
     local composite = id .. ':' .. ARGV[4]
     local execution = prefix .. 'execution:' .. composite
     if redis.call('EXISTS', execution) == 1 then return end -- begun, and the answer was lost
-    redis.call('HSET', KEYS[4], ARGV[8], ARGV[9]) -- Redis may have been wiped since it was written
     local ttl = (tonumber(values.timeout or '') or 0) + margin
-    local expiry = math.floor(tonumber(ARGV[5])) + ttl
     local executions = prefix .. 'executions:' .. id
     local worker = prefix .. 'worker:' .. ARGV[7]
+    local running = prefix .. 'wip:' .. (values.origin or '')
+    sound(KEYS[4], 'hash')
+    sound(executions, 'zset')
+    sound(running, 'zset')
+    sound(worker, 'hash')
+    sound(worker .. ':executions', 'set')
+    redis.call('HSET', KEYS[4], ARGV[8], ARGV[9]) -- Redis may have been wiped since it was written
     redis.call('HSET', execution, 'id', ARGV[4], 'job_id', id, 'created_at', ARGV[5],
         'last_heartbeat', ARGV[5], 'worker_name', ARGV[7])
     redis.call('EXPIRE', execution, ttl)
-    redis.call('ZADD', executions, expiry + 60, ARGV[4])
+    redis.call('ZADD', executions, math.floor(tonumber(ARGV[5])) + ttl + 60, ARGV[4])
     redis.call('EXPIRE', executions, ttl + 60)
-    redis.call('ZADD', prefix .. 'wip:' .. (values.origin or ''), expiry, composite)
+    redis.call('ZADD', running, '+inf', composite)
     redis.call('SADD', worker .. ':executions', composite)
     redis.call('EXPIRE', worker .. ':executions', ttl + 60)
-    redis.call('HSET', worker, 'state', 'busy', 'last_heartbeat', ARGV[6])
-    redis.call('EXPIRE', worker, ttl)
+    if redis.call('HEXISTS', worker, 'pid') == 1 then -- else half an entry: the next beat writes it
+        redis.call('HSET', worker, 'state', 'busy', 'last_heartbeat', ARGV[6])
+        redis.call('EXPIRE', worker, ttl)
+    end
     redis.call('HSET', job, 'last_heartbeat', ARGV[6], 'status', 'started', 'started_at', ARGV[6],
         'worker_name', ARGV[7], 'holder', ARGV[8])
     redis.call('PERSIST', job)
@@ -66,25 +101,35 @@ local function begin(id, job, fields)
 end
 
 local function hand_over(id)
+    if #id > 200 or not string.find(id, '^[%w_-]+$') then return {id, 'that is no id of a job'} end
     local job = prefix .. 'job:' .. id
     local kind = redis.call('TYPE', job).ok
-    if kind ~= 'hash' and kind ~= 'none' then return {id} end
-    if redis.call('HLEN', job) > tonumber(ARGV[3]) then return {id} end
-    local fields, size = redis.call('HGETALL', job), 0
-    for _, each in ipairs(fields) do size = size + #each end
-    if size > tonumber(ARGV[2]) then return {id} end
-    if size > 0 then begin(id, job, fields) end
+    if kind == 'none' then return {id, {}} end
+    if kind ~= 'hash' then return {id, 'it is a ' .. kind} end
+    if redis.call('HLEN', job) > tonumber(ARGV[3]) then return {id, 'it has too many fields'} end
+    local fields, size, values = redis.call('HGETALL', job), 0, {}
+    for i = 1, #fields, 2 do
+        size = size + #fields[i] + #fields[i + 1]
+        values[fields[i]] = fields[i + 1]
+    end
+    if size > tonumber(ARGV[2]) then return {id, 'it is larger than a job may be'} end
+    local wrong = fault(values)
+    if wrong then return {id, wrong} end
+    begin(id, job, values)
     return {id, fields}
 end
 
 if is_foreign() then return 4 end
+sound(KEYS[1], 'list')
 if end_last() then return 3 end
 -- What the taker holds already was handed over by an answer that it did not get.
 local held = redis.call('LINDEX', KEYS[1], 0)
 if held then return hand_over(held) end
 if redis.call('EXISTS', KEYS[3]) == 1 then return 2 end
 local paused = 0
+sound(KEYS[2], 'set')
 for i = 6, #KEYS do
+    sound(KEYS[i], 'list')
     if redis.call('SISMEMBER', KEYS[2], string.sub(KEYS[i], #prefix + #'queue:' + 1)) == 1 then
         paused = 1
     else

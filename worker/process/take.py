@@ -19,12 +19,13 @@ import redis
 from redis.client import Pipeline
 from rq.defaults import RQ_KEY_PREFIX
 from rq.suspension import WORKERS_SUSPENDED
-from rq.utils import as_text, now, utcformat
+from rq.utils import now, utcformat
 
 from db import settings
 from db.sql.connection import check_file
 from worker.dispatch import MAX_JOB_BYTES
 from worker.redis import owner
+from worker.redis.entries import ASIDE, KEPT_SECONDS, as_shown
 from worker.redis.holders import HOLDERS, Holder
 
 PAUSED = settings.redis_key("fleet:paused")
@@ -32,15 +33,20 @@ _LARGEST_HASH = 4 * MAX_JOB_BYTES
 _MOST_FIELDS = 100
 _SCRIPT = Path(__file__).with_suffix(".lua").read_text(encoding="utf-8")
 _IS_PAUSED, _IS_SUSPENDED, _HAS_DEPENDENTS, _IS_FOREIGN = 1, 2, 3, 4
+_NO_FLAGS = "Error compiling script"
+"""What Redis 6.2 says of a first line with flags, which it has none of."""
 
 
 class Taken(NamedTuple):
-    """A job that was taken and begun."""
+    """An entry that was taken: a job that was begun, or what can be none."""
 
-    job_id: str
-    fields: dict[bytes, bytes] | None
-    """Its hash as it was before; None when it is none, or larger than a job may be."""
+    entry: bytes
+    """The id of the job, if it is one."""
+    fields: dict[bytes, bytes]
+    """Its hash as it was before; empty when it is gone, or cannot be begun."""
     execution_id: str
+    fault: str = ""
+    """Why it was not begun; empty when it was, or is gone."""
 
 
 class DependentsWaitError(Exception):
@@ -97,13 +103,13 @@ class Taker:
 
     def _step(self, queue_keys: Sequence[str]) -> Taken | None:
         execution_id = uuid4().hex
-        answer = self._script(
+        answer = self._run(
             keys=[*self._own_keys, *queue_keys],
             args=[
                 *(f"{RQ_KEY_PREFIX}:", _LARGEST_HASH, _MOST_FIELDS),
                 *(execution_id, time.time(), utcformat(now())),
                 *(self._holder.worker, self._holder.token, self._holder.as_json()),
-                self._mark,
+                *(self._mark, ASIDE, KEPT_SECONDS),
                 *self._ending,
             ],
         )
@@ -115,9 +121,17 @@ class Taker:
             if answer == _IS_FOREIGN:
                 owner.refuse_foreign(self._connection)
             return None
-        raw_id, *fields = answer
-        if not fields:
-            return Taken(as_text(raw_id), None, execution_id)
-        flat = fields[0]
-        known = dict(zip(flat[::2], flat[1::2], strict=True))
-        return Taken(as_text(raw_id), known, execution_id)
+        entry, found = answer
+        if isinstance(found, bytes):
+            return Taken(entry, {}, execution_id, as_shown(found))
+        known = dict(zip(found[::2], found[1::2], strict=True))
+        return Taken(entry, known, execution_id)
+
+    def _run(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        try:
+            return self._script(keys=keys, args=args)
+        except redis.ResponseError as error:
+            if _NO_FLAGS not in str(error):
+                raise
+        self._script = self._connection.register_script(_SCRIPT.partition("\n")[2])
+        return self._script(keys=keys, args=args)

@@ -13,18 +13,22 @@ from rq.registry import (
     CanceledJobRegistry,
     FailedJobRegistry,
     FinishedJobRegistry,
-    StartedJobRegistry,
 )
-from rq.utils import as_text, utcformat
+from rq.utils import utcformat
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY, clean_worker_registry
 
 from db.sql.queries import slices
 from worker import dispatch
 from worker.errors import BadInputError
+from worker.process.requeue import put_unheld_back
 from worker.process.take import PAUSED
+from worker.process.unreadable import set_entries_aside
 from worker.queues.contents import HELD, WINDOW, Place, declared, required, sizes
 from worker.queues.transfer import Change, Entry, Outcome, Transfer, terms
+from worker.redis.entries import ids, utf8
+from worker.redis.holders import this_process
 from worker.topology import Queue
+from worker.topology.slots import slot_name
 
 
 def pause(name: str) -> bool:
@@ -47,7 +51,7 @@ def resume(name: str) -> bool:
 
 def paused() -> set[str]:
     """The names of the queues that are paused."""
-    return {as_text(name) for name in dispatch.connection().smembers(PAUSED)}
+    return set(utf8(dispatch.connection().smembers(PAUSED)))
 
 
 _CLEAR = """
@@ -167,17 +171,18 @@ def drop_expired() -> dict[str, int]:
     """Drop what RQ keeps beyond its time, or of what is gone; how many entries, by what they were.
 
     Work that waits stays. A job that ended goes from its list when its time is over, or its hash is
-    gone; one that was begun by a worker that is long gone fails, as RQ has it.
+    gone; one that is listed as running, and that no process holds, waits again; what is no id of a
+    job is filed as a failed one.
     """
-    dropped = {"ended jobs": 0, "begun jobs": 0, "dead workers": 0}
+    dropped = {"ended jobs": 0, "begun jobs": 0, "dead workers": 0, "entries that are no jobs": 0}
+    own = this_process(slot_name("maintenance", 1))
     for queue in dispatch.queues():
+        client, name = queue.connection, queue.name
+        dropped["entries that are no jobs"] += set_entries_aside(client, [name], own)
         for registry_class in _EXPIRING:
             registry = registry_class(queue=queue)
             dropped["ended jobs"] += _drop_ended(registry)
-        started = StartedJobRegistry(queue=queue)
-        begun = started.get_job_count(cleanup=False)
-        started.cleanup()
-        dropped["begun jobs"] += max(0, begun - started.get_job_count(cleanup=False))
+        dropped["begun jobs"] += put_unheld_back(client, name)
         workers = WORKERS_BY_QUEUE_KEY % queue.name
         known = queue.connection.scard(workers)
         clean_worker_registry(queue)
@@ -192,8 +197,7 @@ def _drop_ended(registry: BaseRegistry) -> int:
     over = int(client.zcount(key, 0, time.time()))
     registry.cleanup()
     members: list[bytes] = client.zrange(key, 0, -1)  # type: ignore[assignment]
-    ids = [as_text(each) for each in members]
-    gone = [each for part in slices(ids, WINDOW) for each in _without_job(client, part)]
+    gone = [each for part in slices(ids(members), WINDOW) for each in _without_job(client, part)]
     for part in slices(gone, WINDOW):
         client.zrem(key, *part)
     return over + len(gone)
@@ -201,7 +205,7 @@ def _drop_ended(registry: BaseRegistry) -> int:
 
 def _drop_executions(client: redis.Redis) -> int:
     """What is kept of the executions of jobs that are gone."""
-    keys = [as_text(key) for key in client.scan_iter(f"{_EXECUTIONS}*", count=WINDOW)]
+    keys = utf8(client.scan_iter(f"{_EXECUTIONS}*", count=WINDOW))
     dropped = 0
     for part in slices(keys, WINDOW):
         gone = _without_job(client, [key.removeprefix(_EXECUTIONS) for key in part])

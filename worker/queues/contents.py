@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from enum import StrEnum
 
+import redis
 from rq import Queue
 from rq.registry import (
     DeferredJobRegistry,
@@ -12,12 +13,12 @@ from rq.registry import (
     ScheduledJobRegistry,
     StartedJobRegistry,
 )
-from rq.utils import as_text
 
 from worker import dispatch
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean
 from worker.redis import owner
+from worker.redis.entries import utf8
 
 _PREFIX = Queue.redis_queue_namespace_prefix
 
@@ -84,7 +85,7 @@ def strangers() -> dict[str, str]:
 
 def _undeclared() -> list[str]:
     """The names of the queues that Redis has seen and queues.toml does not declare, in order."""
-    keys = (as_text(key) for key in dispatch.connection().smembers(Queue.redis_queues_keys))
+    keys = utf8(dispatch.connection().smembers(Queue.redis_queues_keys))
     seen = {key.removeprefix(_PREFIX) for key in keys if key.startswith(_PREFIX)}
     return sorted(seen.difference(declared()))
 
@@ -107,5 +108,12 @@ def sizes(names: Sequence[str]) -> dict[str, Counter[Place]]:
             for place in Place:
                 count = pipeline.llen if place is Place.WAITING else pipeline.zcard
                 count(place.key(name))
-        counts = iter(pipeline.execute())
-    return {name: Counter({place: next(counts) for place in Place}) for name in names}
+        counts = iter(pipeline.execute(raise_on_error=False))
+    return {name: Counter({place: _count(next(counts)) for place in Place}) for name in names}
+
+
+def _count(answer: object) -> int:
+    """A number of jobs; 0 for a place that is of another type than it should be."""
+    if isinstance(answer, redis.RedisError) and "WRONGTYPE" not in str(answer):
+        raise answer
+    return answer if isinstance(answer, int) else 0

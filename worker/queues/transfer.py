@@ -15,6 +15,7 @@ from worker import dispatch
 from worker.errors import TamperedJobError
 from worker.process.fleet_job import FleetJob
 from worker.queues.contents import WINDOW, Place
+from worker.redis.entries import NO_ID, as_id, as_shown
 from worker.topology import Queue
 
 _ANSWER_BYTES = 8 * dispatch.MAX_JOB_BYTES
@@ -31,6 +32,8 @@ local function read(key)
     return redis.call('HMGET', key, 'data', 'status'), size
 end
 local jobs, total = {}, 0
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= (ARGV[1] == 'LRANGE' and 'list' or 'zset') then return jobs end
 for i, id in ipairs(redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[2] + ARGV[3] - 1)) do
     local fields, size = read(ARGV[4] .. id)
     jobs[i] = {id, fields}
@@ -68,11 +71,10 @@ def _read(queue: str, place: Place, first: int) -> list[Entry]:
 
 
 def _entry(raw_id: bytes, fields: Sequence[bytes | None] | None) -> Entry:
-    try:
-        job_id = raw_id.decode()
-        job = FleetJob(job_id, connection=dispatch.connection(), serializer=JSONSerializer)
-    except ValueError:
-        return Entry(raw_id.decode(errors="backslashreplace"), None, "that is no id of a job")
+    job_id = as_id(raw_id)
+    if job_id is None:
+        return Entry(as_shown(raw_id), None, NO_ID)
+    job = FleetJob(job_id, connection=dispatch.connection(), serializer=JSONSerializer)
     if fields is None:
         return Entry(job_id, None, "it is larger than a job may be")
     if not fields:

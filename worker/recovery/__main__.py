@@ -26,6 +26,7 @@ from worker.host.log import log_to_stderr
 from worker.host.memory import OUT_OF_MEMORY, kernel_kills
 from worker.process.requeue import Death, recover, settle_all
 from worker.redis.connection import connect, endure
+from worker.redis.entries import wrong_keys
 from worker.redis.holders import (
     beat,
     beats,
@@ -40,23 +41,30 @@ from worker.topology.slots import process_name_of, registered_name
 
 _MOVE_DUE = """
 -- KEYS: the registry, the queue. ARGV: now as a number, now as text, prefix of job keys
-local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 1000)
-for _, id in ipairs(ids) do
-    redis.call('ZREM', KEYS[1], id)
-    local job = ARGV[3] .. id
-    if redis.call('EXISTS', job) == 1 then
-        redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[2])
-        redis.call('RPUSH', KEYS[2], id)
+-- the moment after which nothing is scheduled
+local function move(first, last)
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], first, last, 'LIMIT', 0, 1000)) do
+        redis.call('ZREM', KEYS[1], id)
+        local job = ARGV[3] .. id
+        local kind = redis.call('TYPE', job).ok
+        if kind == 'hash' then
+            redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[2])
+        end
+        if kind ~= 'none' then redis.call('RPUSH', KEYS[2], id) end
     end
 end
-return #ids
+move('-inf', ARGV[1])
+move(ARGV[4], '+inf')
 """
+_LONGEST_WAIT = 400 * 24 * 3600
 
 
 def enqueue_due(connection: redis.Redis) -> None:
-    """Put the jobs whose time has come at the end of their queues."""
+    """Put the jobs whose time has come at the end of their queues, and those that have no time."""
     move = connection.register_script(_MOVE_DUE)
-    arguments: list[float | str] = [time.time(), utcformat(now()), f"{RQ_KEY_PREFIX}:job:"]
+    moment = time.time()
+    arguments: list[float | str] = [moment, utcformat(now()), f"{RQ_KEY_PREFIX}:job:"]
+    arguments.append(moment + _LONGEST_WAIT)
     for queue in dispatch.queues():
         move(keys=[queue.scheduled_job_registry.key, queue.key], args=arguments)
 
@@ -154,6 +162,8 @@ class Recovery:
 
     def poll(self) -> None:
         """Every few seconds: who is dead, which places are silent, which jobs are due."""
+        for key in wrong_keys(self._connection, dispatch.topology().queues, set_aside=True):
+            log.error("%s is of another type than it should be: set aside", key)
         register(self._connection, self._own)
         beat(self._connection)
         # What this process has claimed and could not finish.
@@ -171,8 +181,10 @@ class Recovery:
             leave_seat(self._connection)
 
     def _of_silent_places(self) -> None:
-        silent = self._silence.poll(beats(self._connection))
-        for each in holders(self._connection):
+        known = holders(self._connection)
+        never = dict.fromkeys((each.place for each in known), 0)
+        silent = self._silence.poll(never | beats(self._connection))
+        for each in known:
             if each.place in silent and each.is_alive() is not True:
                 recover(self._connection, each, self._own, _GONE)
         for place in silent:

@@ -1,7 +1,10 @@
 """A connection to the fleet's Redis that is known to work."""
 
+import logging
 import re
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import redis
@@ -16,8 +19,15 @@ from db.settings.urls import UNREADABLE, without_secrets
 from worker.errors import BadInputError, RedisUnreachableError
 from worker.redis.address import is_embedded, loading_mark, redis_url, shown_url
 
-_STEADY = Retry(ExponentialBackoff(cap=1, base=0.05), 6)
-"""A server that restarts is back within two seconds or so."""
+log = logging.getLogger("fleet")
+_SECONDS_UNTIL_LOGGED = 5.0
+_SECONDS_BETWEEN_LOGS = 60.0
+_REFUSALS = re.compile(
+    r"(?:^|caused error: |script: ?\d+: -?)"
+    r"(?:OOM|MISCONF|READONLY|LOADING|BUSY|NOAUTH|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)"
+    r"\b"
+)
+"""How an answer begins, also within a pipeline or a script, of a server that cannot serve now."""
 
 
 _PATH = re.compile(r"unix://|rediss?://[^/?]*(/[0-9]*)?(\?|$)")
@@ -25,12 +35,80 @@ _PATH = re.compile(r"unix://|rediss?://[^/?]*(/[0-9]*)?(\?|$)")
 _SINGLE = ("", "standalone")
 
 
-def endure(client: redis.Redis, seconds: int = 600) -> None:
-    """Have every command wait about so long for a server that is away.
+class RefusedError(redis.ConnectionError):
+    """Redis answers, and refuses: its memory or disk is full, it loads, it is a replica ….
 
-    What a worker has done must not be lost when that is for minutes.
+    It passes, as that Redis is away does.
     """
-    client.set_retry(Retry(ExponentialBackoff(cap=1, base=0.05), seconds))
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether Redis does not answer, or refuses what it would do at another time."""
+    if isinstance(error, redis.OutOfMemoryError | redis.ReadOnlyError):
+        return True
+    if isinstance(error, redis.ResponseError):
+        return bool(_REFUSALS.search(str(error)))
+    return isinstance(error, redis.ConnectionError | redis.TimeoutError)
+
+
+class Patience(Retry):
+    """Tries a command again while Redis is away, and while it refuses."""
+
+    def call_with_retry(
+        self,
+        do: Callable[[], Any],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> Any:
+        """As redis-py's; a refusal is RefusedError. What lasts is logged now and then."""
+        begun = time.monotonic()
+        logged = begun - _SECONDS_BETWEEN_LOGS + _SECONDS_UNTIL_LOGGED
+
+        def attempt() -> Any:
+            try:
+                return do()
+            except redis.ResponseError as error:
+                if is_away(error):
+                    raise RefusedError(f"refuses: {error}") from error
+                raise
+
+        def failed(error: Exception, *count: int) -> None:
+            nonlocal logged
+            if time.monotonic() - logged > _SECONDS_BETWEEN_LOGS:
+                logged = time.monotonic()
+                log.warning("Redis is waited for, since %.0f s: %s", logged - begun, error)
+            fail(error, *count)
+
+        return super().call_with_retry(attempt, failed, is_retryable, with_failure_count)
+
+
+def _patience(tries: int) -> Patience:
+    """So many more tries, a second apart but the first ones; -1: without end."""
+    return Patience(ExponentialBackoff(cap=1, base=0.05), tries)
+
+
+_STEADY = 6
+"""Tries. A server that restarts is back within two seconds or so."""
+
+
+def endure(client: redis.Redis, seconds: int = -1) -> None:
+    """Have every command wait about so long for a server that is away; -1: until it is back.
+
+    What a worker has done must not be lost however long that takes.
+    """
+    client.set_retry(_patience(seconds))
+
+
+@contextmanager
+def impatient(client: redis.Redis) -> Iterator[None]:
+    """Have commands wait a minute at most, so that a job ends before its time is over."""
+    before = client.get_retry()
+    endure(client, 60)
+    try:
+        yield
+    finally:
+        client.set_retry(before or _patience(_STEADY))
 
 
 def connect(wait: float = 0) -> redis.Redis:
@@ -61,7 +139,7 @@ def connect(wait: float = 0) -> redis.Redis:
                     f"Redis at {shown_url()} is a {mode}, and the fleet needs a single server, "
                     "which has all its keys — set FLEET_REDIS_URL to such a Redis or Valkey"
                 )
-            client.set_retry(_STEADY)
+            endure(client, _STEADY)
             if is_embedded():
                 loading_mark().unlink(missing_ok=True)
             return client
@@ -77,7 +155,7 @@ def _client() -> redis.Redis:
             socket_connect_timeout=5,
             socket_timeout=10,  # an RQ worker raises it to what its blocking commands need
             health_check_interval=30,
-            retry=Retry(NoBackoff(), 0),
+            retry=Patience(NoBackoff(), 0),
         )
     except SettingError as error:
         raise BadInputError(str(error)) from error
@@ -107,9 +185,11 @@ def _mode(client: redis.Redis) -> str:
 
 
 def _unreachable(error: RedisError) -> RedisUnreachableError:
-    reason = (
-        "is still loading its data" if isinstance(error, BusyLoadingError) else "does not answer"
-    )
+    reason = "does not answer"
+    if isinstance(error, BusyLoadingError):
+        reason = "is still loading its data"
+    elif isinstance(error, RefusedError):
+        reason = "answers, and cannot work"
     remedy = "run `fleet up`" if is_embedded() else "check FLEET_REDIS_URL and that the server runs"
     text = without_secrets(str(error), redis_url())
     detail = text.splitlines()[0] if text else type(error).__name__

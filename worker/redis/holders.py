@@ -13,18 +13,23 @@ Redis keys:
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 import redis
-from rq.utils import as_text
 
 from db import settings
 from db.settings.identity import identity
+from worker.redis.entries import as_number
 
 HOLDERS = settings.redis_key("fleet:holders")
+TAKEN = settings.redis_key("fleet:taken:")
 _PLACES = settings.redis_key("fleet:places")
+_NOWHERE = "?/?/?"
+_TOKEN = re.compile(rb"([!-~]{1,200}):(\d{1,10}):(\d{1,18})")
+"""A worker's name, a process id, a start."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Holder:
     @property
     def taken_key(self) -> str:
         """The key of the list of jobs that it holds."""
-        return settings.redis_key(f"fleet:taken:{self.token}")
+        return f"{TAKEN}{self.token}"
 
     def as_json(self) -> str:
         """As it is kept in Redis."""
@@ -78,18 +83,44 @@ def unregister(connection: redis.Redis, holder: Holder) -> None:
 def holders(connection: redis.Redis) -> list[Holder]:
     """Every process that is registered, living or not."""
     entries: dict[bytes, bytes] = connection.hgetall(HOLDERS)  # type: ignore[assignment]
-    return [Holder(**json.loads(entry)) for entry in entries.values()]
+    found = (_holder(token, entry) for token, entry in entries.items())
+    return [each for each in found if each is not None]
+
+
+def _holder(token: bytes, entry: bytes) -> Holder | None:
+    """A holder as it registered; of a place that never beats where only its token can be read."""
+    try:
+        holder = Holder(**json.loads(entry))
+        types = [type(each) for each in asdict(holder).values()]
+        is_whole = types == [str, str, int, int] and holder.place.count("/") == 2
+        if is_whole and holder.token.encode() == token:
+            return holder
+    except (ValueError, TypeError, RecursionError):
+        pass
+    readable = _TOKEN.fullmatch(token)
+    if readable is None:
+        return None
+    worker, pid, start = readable.groups()
+    return Holder(worker.decode(), _NOWHERE, int(pid), int(start))
 
 
 def beat(connection: redis.Redis) -> None:
     """Say that something lives in this place."""
-    connection.hincrby(_PLACES, this_place(), 1)
+    try:
+        connection.hincrby(_PLACES, this_place(), 1)
+    except redis.ResponseError as error:
+        if "not an integer" not in str(error) and "overflow" not in str(error):
+            raise
+        connection.hset(_PLACES, this_place(), "1")
 
 
 def beats(connection: redis.Redis) -> dict[str, int]:
     """How often each place has beaten. A number that stays the same is a place that is silent."""
     entries: dict[bytes, bytes] = connection.hgetall(_PLACES)  # type: ignore[assignment]
-    return {as_text(place): int(count) for place, count in entries.items()}
+    return {
+        place.decode("utf-8", "backslashreplace"): int(as_number(count))
+        for place, count in entries.items()
+    }
 
 
 def forget_place(connection: redis.Redis, place: str) -> None:

@@ -20,7 +20,6 @@ import peewee
 import redis
 from rq import Queue, Worker
 from rq.job import Job
-from rq.utils import as_text
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from db import settings
@@ -30,6 +29,7 @@ from db.settings.urls import shown
 from db.sql.connection import sqlite_file, transaction
 from worker.errors import ForeignRedisError
 from worker.redis.address import shown_url
+from worker.redis.entries import as_shown
 from worker.redis.holders import HOLDERS, holders
 
 LIBRARY = settings.redis_key("fleet:library")
@@ -86,7 +86,9 @@ def claim(connection: redis.Redis, queues: Collection[str]) -> None:
     seat = f"{_seat()} {_where()}"
     if connection.set(_SEAT, seat, nx=True, ex=_SEAT_SECONDS):
         return
-    present = as_text(connection.get(_SEAT) or seat.encode())
+    if connection.type(_SEAT) != b"string":
+        connection.delete(_SEAT)
+    present = as_shown(connection.get(_SEAT) or seat.encode(), most=1000)
     if present.partition(" ")[0] != _seat():
         raise ForeignRedisError(
             f"Redis at {shown_url()} is used by the fleet of another copy of this library "
@@ -141,9 +143,11 @@ def other_workers(connection: redis.Redis, queues: Collection[str]) -> dict[str,
     """The workers of other programs that take jobs of these queues, each with the queue."""
     found = {}
     for name in queues:
-        for key in connection.smembers(WORKERS_BY_QUEUE_KEY % name):
-            if connection.hexists(key, "birth") and not connection.hexists(key, "topology"):
-                found[as_text(key).removeprefix(Worker.redis_worker_namespace_prefix)] = name
+        with suppress(redis.ResponseError):  # a key of another type: nobody's worker
+            for key in connection.smembers(WORKERS_BY_QUEUE_KEY % name):
+                if connection.hexists(key, "birth") and not connection.hexists(key, "topology"):
+                    worker = as_shown(key)
+                    found[worker.removeprefix(Worker.redis_worker_namespace_prefix)] = name
     return found
 
 

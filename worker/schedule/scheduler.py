@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from rq.cron import CronJob, CronScheduler
+from rq.defaults import RQ_KEY_PREFIX
 
 from db.errors import DatabaseError
 from db.maintenance import schedules
@@ -20,7 +21,8 @@ from worker.dispatch import HeldJob
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_library
-from worker.redis.connection import connect
+from worker.redis.connection import connect, endure
+from worker.redis.entries import wrong_keys
 from worker.schedule.timetable import held, next_of, next_run
 from worker.topology import Schedule
 from worker.topology.slots import slot_name
@@ -104,6 +106,10 @@ def main() -> None:
         with hold_slot("scheduler", 1):
             connect(wait=60).close()  # Valkey may be starting beside this
             open_library()
+            endure(dispatch.connection())
+            wrong = {f"{RQ_KEY_PREFIX}:cron_scheduler:{slot_name('scheduler', 1)}": "hash"}
+            names = dispatch.topology().queues
+            wrong_keys(dispatch.connection(), names, more=wrong, set_aside=True)
             scheduler: CronScheduler = FleetScheduler()
             scheduler.start()
     except (WorkerError, DatabaseError) as error:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 from rq.cron import CronJob
 from rq.job import Job, JobStatus
-from rq.serializers import JSONSerializer
 
 from db.maintenance import schedules
 from db.maintenance.maintenance_runs import Run, last_runs
 from db.maintenance.schedules import ScheduleState
 from worker import dispatch
 from worker.dispatch import HeldJob
+from worker.redis.entries import as_shown
 from worker.topology import Schedule
 
 AHEAD = timedelta(hours=1)
@@ -88,7 +88,7 @@ def statuses() -> list[ScheduleStatus]:
     """Every schedule of queues.toml."""
     now, seen = datetime.now(UTC), schedules.schedule_states()
     runs = {run.job: run for run in last_runs()}
-    jobs = _jobs([each.job_id for each in seen.values() if each.job_id])
+    jobs = _statuses([each.job_id for each in seen.values() if each.job_id])
     found = []
     for schedule in dispatch.topology().schedules.values():
         state, run = seen.get(schedule.name), runs.get(schedule.job)
@@ -119,19 +119,22 @@ def _local(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
-def _jobs(ids: Sequence[str]) -> Mapping[str, Job]:
-    """Those of these jobs that Redis still knows."""
-    found = Job.fetch_many(ids, connection=dispatch.connection(), serializer=JSONSerializer)
-    return {job.id: job for job in found if job is not None}
+def _statuses(ids: Sequence[str]) -> Mapping[str, str]:
+    """The status of those of these jobs that Redis still knows."""
+    with dispatch.connection().pipeline(transaction=False) as pipeline:
+        for job_id in ids:
+            pipeline.hget(Job.key_for(job_id), "status")
+        answers = pipeline.execute(raise_on_error=False)
+    found = zip(ids, answers, strict=True)
+    return {job_id: as_shown(status) for job_id, status in found if isinstance(status, bytes)}
 
 
-def _outcome(job: Job | None, run: Run | None, fired: datetime | None) -> str:
+def _outcome(status: str | None, run: Run | None, fired: datetime | None) -> str:
     """What became of the last job, from Redis as long as it goes on, else from its own record."""
-    status = job.get_status(refresh=False) if job else None
     if status in _WAITS:
         return "waits"
     if status == JobStatus.STARTED:
         return "runs"
     if run and fired and run.started_at >= fired:
         return described(run)
-    return status.value if status else ""
+    return status or ""

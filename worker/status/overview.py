@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import redis
 from rq import Worker
 from rq.job import Job
-from rq.serializers import JSONSerializer
-from rq.utils import str_to_date
 
 from db import ledger
 from db.library import statistics
@@ -24,8 +23,10 @@ from worker.phrases import some, time_span
 from worker.process.job_counts import job_counts
 from worker.process.requeue import RECOVERED
 from worker.queues import Place, known, paused, sizes
+from worker.redis.entries import as_moment, as_number, utf8
+from worker.redis.holders import holders
 from worker.supervisor import control
-from worker.topology.slots import registered_name
+from worker.topology.slots import process_name_of, program_of, registered_name
 
 _LATER = (Place.SCHEDULED, Place.DEFERRED, Place.READY)
 _JOB_PREFIX = Job.redis_job_namespace_prefix.encode()
@@ -115,7 +116,7 @@ def queue_statuses(names: Sequence[str]) -> list[QueueStatus]:
             later=sum(counts[name][place] for place in _LATER),
             oldest=oldest[name],
             paused=name in held_up,
-            recovered=int(recovered.get(name.encode(), 0)),
+            recovered=int(as_number(recovered.get(name.encode()))),
             consumers=sorted(consumers[name]),
         )
         for name in names
@@ -125,15 +126,44 @@ def queue_statuses(names: Sequence[str]) -> list[QueueStatus]:
 def live_consumers() -> dict[str, list[str]]:
     """The names of the registered workers of each queue, less those that supervisord gave up.
 
-    A dead worker stays registered for up to two minutes; supervisord knows at once.
+    A worker lives as long as the process does that registered as a holder of jobs. One that is not
+    the fleet's, or of another host, lives as long as its entry in RQ. supervisord knows at once of
+    those that it gave up.
     """
-    down = {registered_name(each.name) for each in control.processes() if each.is_down}
+    gone = {registered_name(each.name) for each in control.processes() if each.is_down}
+    queues_of = _registered()
+    known = [(each.worker, each.is_alive()) for each in holders(dispatch.connection())]
+    living = {worker for worker, lives in known if lives}
+    for worker in living:
+        queues_of.setdefault(worker, _declared_queues(worker))
+    gone |= {worker for worker, lives in known if lives is False}
+    gone -= living  # a successor in the slot of one that is dead
     consumers: dict[str, list[str]] = defaultdict(list)
-    for worker in Worker.all(connection=dispatch.connection(), serializer=JSONSerializer):
-        for name in worker.queue_names():
-            if worker.name not in down:
-                consumers[name].append(worker.name)
+    for worker in sorted(queues_of.keys() - gone):
+        for name in queues_of[worker]:
+            consumers[name].append(worker)
     return consumers
+
+
+def _registered() -> dict[str, list[str]]:
+    """The queues of each worker that has an entry in RQ, by its name."""
+    connection = dispatch.connection()
+    keys = sorted(utf8(connection.smembers(Worker.redis_workers_keys)))
+    with connection.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.hmget(key, "birth", "queues")
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+    return {
+        key.removeprefix(Worker.redis_worker_namespace_prefix): utf8((answer[1] or b"").split(b","))
+        for key, answer in zip(keys, answers, strict=True)
+        if isinstance(answer, list) and answer[0] is not None  # else its heartbeats have ended
+    }
+
+
+def _declared_queues(worker: str) -> list[str]:
+    """The queues of the program in whose slot a worker is."""
+    program = dispatch.topology().programs.get(program_of(process_name_of(worker)))
+    return list(program.queues) if program else []
 
 
 def work() -> list[WorkStatus]:
@@ -192,15 +222,15 @@ def _oldest(names: Sequence[str]) -> dict[str, float | None]:
         for name in names:
             pipeline.lindex(Place.WAITING.key(name), 0)
             pipeline.zrange(Place.SCHEDULED.key(name), 0, 0, withscores=True)
-        answers: list[Any] = pipeline.execute()
-    first, due = answers[::2], answers[1::2]
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+    first, due = ([_or_empty(each) for each in half] for half in (answers[::2], answers[1::2]))
     with connection.pipeline(transaction=False) as pipeline:
         for raw_id in first:
             pipeline.hget(_JOB_PREFIX + (raw_id or b""), "enqueued_at")
         enqueued = pipeline.execute(raise_on_error=False)
     now = datetime.now(UTC).timestamp()
     return {
-        name: _longest(now, _moment(text), *(score for _, score in scheduled))
+        name: _longest(now, as_moment(text), *(score for _, score in scheduled))
         for name, text, scheduled in zip(names, enqueued, due, strict=True)
     }
 
@@ -210,12 +240,9 @@ def _longest(now: float, *moments: float | None) -> float | None:
     return max((now - each for each in moments if each is not None and each <= now), default=None)
 
 
-def _moment(text: object) -> float | None:
-    """A time as RQ writes it; None for what it has not written."""
-    try:
-        return str_to_date(text).timestamp() if isinstance(text, bytes) else None
-    except ValueError:
-        return None
+def _or_empty(answer: Any) -> Any:
+    """What a place answered; nothing where it is of another type than it should be."""
+    return b"" if isinstance(answer, redis.ResponseError) else answer
 
 
 def _work_status(need: ledger.Need, counts: Counter[State]) -> WorkStatus:

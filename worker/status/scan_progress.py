@@ -2,21 +2,27 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import NamedTuple
 
 from rq import Queue
+from rq.exceptions import NoSuchJobError
 from rq.job import Job
-from rq.registry import FailedJobRegistry, StartedJobRegistry
+from rq.serializers import JSONSerializer
 
 from db import ledger
 from db.library import statistics
 from db.models import Scan, State
 from db.scanning import problems, scans
 from worker import dispatch
+from worker.errors import TamperedJobError
 from worker.process.endings import last_line
+from worker.process.fleet_job import FleetJob
+from worker.queues import Place, sizes
+from worker.redis.entries import ids
 from worker.status.overview import live_consumers
 
 STAGE_JOBS = {
@@ -133,18 +139,23 @@ class Follower:
         """The first of the scans' queues that holds jobs and that no live worker consumes."""
         consumers = live_consumers()
         for queue in _scan_queues():
-            if queue.count and not consumers.get(queue.name):
+            if sizes([queue.name])[queue.name][Place.WAITING] and not consumers.get(queue.name):
                 return str(queue.name)
         return None
 
     def failure(self) -> str | None:
         """The first job of the scans' queues that failed for good: what it was, and why."""
         failed: list[tuple[datetime, Job]] = []
+        client = dispatch.connection()
         for queue in _scan_queues():
-            for job_id in FailedJobRegistry(queue=queue).get_job_ids(0, _FAILURES, desc=True):
-                job = queue.fetch_job(job_id)
-                if job is not None and job.ended_at is not None and job.ended_at > self._begun:
-                    failed.append((job.ended_at, job))
+            key = queue.failed_job_registry.key
+            latest: list[bytes] = client.zrange(key, 0, _FAILURES, desc=True)  # type: ignore[assignment]
+            for job_id in ids(latest):
+                job = FleetJob(job_id, connection=client, serializer=JSONSerializer)
+                with suppress(NoSuchJobError, TamperedJobError):
+                    job.refresh()  # type: ignore[no-untyped-call]
+                    if job.ended_at is not None and job.ended_at > self._begun:
+                        failed.append((job.ended_at, job))
         if not failed:
             return None
         _, first = min(failed, key=itemgetter(0))
@@ -165,9 +176,10 @@ def _scan_queues() -> list[Queue]:
 
 
 def _held(job_name: str) -> int:
-    """How many jobs wait or run in the queue of this job."""
-    queue = dispatch.queue(dispatch.topology().route(job_name).name)
-    return int(queue.count) + int(StartedJobRegistry(queue=queue).count)
+    """How many jobs wait, also for a retry, or run in the queue of this job."""
+    name = dispatch.topology().route(job_name).name
+    counts = sizes([name])[name]
+    return counts[Place.WAITING] + counts[Place.RUNNING] + counts[Place.SCHEDULED]
 
 
 class _Needs(NamedTuple):

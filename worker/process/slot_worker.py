@@ -1,0 +1,164 @@
+"""The worker of a slot as others see it: how it registers, shows that it lives, and leaves."""
+
+import threading
+import time
+from contextlib import suppress
+
+import redis
+from redis.client import Pipeline
+from rq import Queue, SimpleWorker, worker_registration
+from rq.registry import clean_registries
+from rq.serializers import JSONSerializer
+from rq.utils import now, utcformat
+
+from db.sql.schema import known_migrations
+from worker import dispatch
+from worker.errors import WorkerError
+from worker.host.version import code_version
+from worker.process.fleet_job import FleetJob
+from worker.process.requeue import ENDS, log_ends, put_unheld_back, settle_all, take_over
+from worker.process.unreadable import set_entries_aside
+from worker.redis.connection import is_away
+from worker.redis.entries import wrong_keys
+from worker.redis.holders import beat, register, this_process, unregister
+
+WORKER_TTL = 60
+"""Seconds without a heartbeat after which an idle worker's key expires."""
+BEAT = 5.0
+"""Seconds between two heartbeats."""
+
+
+class SlotWorker(SimpleWorker):
+    """A worker whose name is its slot. It beats whether it is idle or busy."""
+
+    job_class = FleetJob
+    log_result_lifespan = False
+
+    def __init__(self, slot: str, queues: list[str], connection: redis.Redis) -> None:
+        super().__init__(
+            queues,
+            name=slot,
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL,
+        )
+        self.holder = this_process(slot)
+        self._beaten = float("-inf")
+        self._running = False
+        self._left = threading.Event()
+
+    def _set_ip_address(self, connection: redis.Redis) -> None:
+        """A socket has no address, and asking for it fails where its path holds a blank."""
+        if "path" in connection.connection_pool.connection_kwargs:
+            self.ip_address = "unknown"
+        else:
+            super()._set_ip_address(connection)
+
+    # Birth and death
+
+    def register_birth(self) -> None:
+        """Take over the slot: its last holder is dead, this process has the slot's lock."""
+        self._set_wrong_keys_aside()
+        take_over(self.connection, self.holder)
+        self.connection.delete(self.executions_key)
+        # Not deleted: RQ's maintenance takes a worker out of its sets when its key is missing.
+        self.connection.hset(self.key, "death", utcformat(now()))
+        super().register_birth()  # type: ignore[no-untyped-call]
+        self._publish_topology()
+
+    def register_death(self) -> None:
+        """Leave the slot: nothing stays on this worker's list, whoever comes next, if anyone."""
+        self._left.set()
+        settle_all(self.connection, self.holder)
+        unregister(self.connection, self.holder)
+        super().register_death()  # type: ignore[no-untyped-call]
+
+    def _publish_topology(self) -> None:
+        """Say by which queues.toml this worker goes, and which musicfleet it is.
+
+        `rq info` and the dashboard show no queue, and no worker of it, that is not registered with
+        RQ.
+        """
+        said = ("version", code_version(), "migration", known_migrations()[-1])
+        self.connection.hset(self.key, items=["topology", dispatch.topology().digest, *said])
+        self.connection.sadd(Queue.redis_queues_keys, *self.queue_keys())
+
+    def _set_wrong_keys_aside(self) -> None:
+        own = {self.key: "hash", self.executions_key: "set", self.holder.taken_key: "list"}
+        own[ENDS + self.name] = "list"
+        names = dispatch.topology().queues
+        for key in wrong_keys(self.connection, names, more=own, set_aside=True):
+            self.log.error("%s: %s is of another type than it should be: set aside", self.name, key)
+
+    # Heartbeats
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """As RQ's; but one that nobody timed, after each job, is left to the next that is due."""
+        if timeout is not None or pipeline is not None:
+            super().heartbeat(timeout, pipeline)
+
+    def _beat_sometimes(self) -> None:
+        if time.monotonic() - self._beaten > BEAT:
+            self._beat()
+
+    def _beat(self) -> None:
+        """Say that this worker lives; register again whatever Redis forgot of it."""
+        try:
+            self._register_again()
+        except redis.ResponseError as error:
+            if is_away(error):
+                raise
+            self.log.error("%s: %s", self.name, error)
+            self._set_wrong_keys_aside()
+            self._register_again()
+        self._beaten = time.monotonic()
+
+    def _register_again(self) -> None:
+        if not self.connection.hexists(self.key, "pid"):
+            self.connection.delete(self.key)
+            SimpleWorker.register_birth(self)
+            self.set_state(self.get_state())
+        # Maintenance may have done so just before.
+        worker_registration.register(self)
+        register(self.connection, self.holder)
+        beat(self.connection)
+        self._publish_topology()
+        log_ends(self.connection, self.name)
+        super().heartbeat()
+
+    def _beat_while_busy(self) -> None:
+        """Have a thread beat while a job has the thread that runs it."""
+        threading.Thread(target=self._beat_until_left, daemon=True).start()
+
+    def _beat_until_left(self) -> None:
+        while not self._left.wait(BEAT):
+            if self._running and time.monotonic() - self._beaten > BEAT:
+                with suppress(redis.RedisError):  # it lives, and says so the next time
+                    self._beat()
+
+    # Maintenance
+
+    def clean_registries(self) -> None:
+        """As RQ's, but that a running job is its holder's, and that no entry keeps it from its end.
+
+        RQ takes a job for abandoned when its time is over, and on a machine that slept it is.
+        """
+        for queue in self.queues:
+            if not queue.acquire_maintenance_lock():
+                continue
+            set_entries_aside(self.connection, [queue.name], self.holder)
+            put_unheld_back(self.connection, queue.name)
+            try:
+                clean_registries(queue, self._exc_handlers)
+                worker_registration.clean_worker_registry(queue)
+            except (redis.ResponseError, WorkerError, ValueError, TypeError) as error:
+                self.log.error("%s: RQ's records of %s: %s", self.name, queue.name, error)
+            queue.release_maintenance_lock()
+        self.last_cleaned_at = now()  # type: ignore[assignment]
+
+    def handle_payload(self, message: object) -> None:
+        """Follow a command of RQ's; one that cannot be read costs nothing."""
+        try:
+            super().handle_payload(message)  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001  # anybody may publish anything
+            self.log.error("%s: a command that cannot be followed: %r", self.name, error)

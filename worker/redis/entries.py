@@ -1,0 +1,189 @@
+"""What stands in Redis may be anybody's: it is checked before it is used, or set aside.
+
+Redis keys:
+    fleet:aside:KEY   what stood at KEY and is of another type than belongs there; kept for a month
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import redis
+from rq.defaults import RQ_KEY_PREFIX
+from rq.utils import str_to_date
+
+from db import settings
+
+ASIDE = settings.redis_key("fleet:aside:")
+KEPT_SECONDS = 30 * 24 * 3600
+_ID = re.compile(rb"[A-Za-z0-9_-]{1,200}")
+NO_ID = "that is no id of a job"
+_SHOWN = 120
+_TYPES_OF_QUEUE = {
+    "queue:{}": "list",
+    "wip:{}": "zset",
+    "scheduled:{}": "zset",
+    "deferred:{}": "zset",
+    "ready:{}": "zset",
+    "failed:{}": "zset",
+    "finished:{}": "zset",
+    "canceled:{}": "zset",
+    "workers:{}": "set",
+}
+_WAITING = ("scheduled", "deferred", "ready")
+_TYPES = {
+    f"{RQ_KEY_PREFIX}:queues": "set",
+    f"{RQ_KEY_PREFIX}:workers": "set",
+    f"{RQ_KEY_PREFIX}:cron_schedulers": "zset",
+    settings.redis_key("fleet:holders"): "hash",
+    settings.redis_key("fleet:places"): "hash",
+    settings.redis_key("fleet:paused"): "set",
+    settings.redis_key("fleet:recovered"): "hash",
+    settings.redis_key("fleet:recoveries"): "list",
+    settings.redis_key("fleet:done"): "hash",
+    settings.redis_key("fleet:failed"): "hash",
+    settings.redis_key("fleet:seconds"): "hash",
+}
+
+_WRONG = """
+-- KEYS: keys. ARGV: what is put before a key that is set aside, or "" to change nothing; for how
+-- many seconds it is kept; the type that belongs at each key
+local found = {}
+for i, key in ipairs(KEYS) do
+    local type = redis.call('TYPE', key).ok
+    if type ~= 'none' and type ~= ARGV[i + 2] then
+        found[#found + 1] = key
+        if ARGV[1] ~= '' then
+            redis.call('RENAME', key, ARGV[1] .. key)
+            redis.call('EXPIRE', ARGV[1] .. key, ARGV[2])
+        end
+    end
+end
+return found
+"""
+
+
+def as_id(raw: bytes | str) -> str | None:
+    """The id of a job as an entry of Redis has it; None for what can be none."""
+    data = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw
+    return data.decode("ascii") if _ID.fullmatch(data) else None
+
+
+def ids(entries: Iterable[bytes | str]) -> list[str]:
+    """Those of these entries that are ids of jobs."""
+    return [job_id for job_id in map(as_id, entries) if job_id is not None]
+
+
+def utf8(entries: Iterable[bytes | str]) -> list[str]:
+    """Those of these names that are UTF-8: the fleet has given no others."""
+    found = []
+    for entry in entries:
+        with suppress(UnicodeDecodeError):
+            found.append(entry.decode() if isinstance(entry, bytes) else entry)
+    return found
+
+
+def as_shown(raw: bytes | str, most: int = _SHOWN) -> str:
+    """Any text of Redis in a line of its own, whatever its bytes are, and no longer than a line."""
+    text = raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
+    plain = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text[:most])
+    return plain + ("…" if len(text) > most else "")
+
+
+def as_number(raw: bytes | None) -> float:
+    """A counter; 0 for what is no number."""
+    try:
+        number = float(raw or 0)
+    except ValueError:
+        return 0.0
+    return number if abs(number) < 2**53 else 0.0
+
+
+def as_moment(raw: object) -> float | None:
+    """A time as RQ writes it, in seconds since 1970; None for what it has not written."""
+    try:
+        return str_to_date(raw).timestamp() if isinstance(raw, bytes) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def wrong_keys(
+    connection: redis.Redis,
+    queue_names: Iterable[str],
+    *,
+    more: Mapping[str, str] | None = None,
+    set_aside: bool = False,
+) -> list[str]:
+    """The keys of the fleet that are of another type than belongs there, and may be set aside.
+
+    `more` are other keys with their types. Whoever uses a wrong one fails. Set aside, it has
+    another name, and what the fleet had there the database knows.
+    """
+    types = (
+        _TYPES
+        | dict(more or {})
+        | {
+            f"{RQ_KEY_PREFIX}:{template.format(name)}": type_
+            for name in queue_names
+            for template, type_ in _TYPES_OF_QUEUE.items()
+        }
+    )
+    script = connection.register_script(_WRONG)
+    found: Any = script(
+        keys=list(types), args=[ASIDE if set_aside else "", KEPT_SECONDS, *types.values()]
+    )
+    return [as_shown(key) for key in found]
+
+
+_NO_IDS = """
+-- KEYS: places of a queue. ARGV: for each what its entries look like; 1 to remove what does not
+local found = {}
+for i, key in ipairs(KEYS) do
+    local type = redis.call('TYPE', key).ok
+    local entries = {}
+    if type == 'list' then entries = redis.call('LRANGE', key, 0, -1) end
+    if type == 'zset' then entries = redis.call('ZRANGE', key, 0, -1) end
+    for _, entry in ipairs(entries) do
+        if #entry > 400 or not string.find(entry, ARGV[i]) then
+            found[#found + 1] = entry
+            if ARGV[#ARGV] == '1' then
+                if type == 'list' then redis.call('LREM', key, 1, entry) end
+                if type == 'zset' then redis.call('ZREM', key, entry) end
+            end
+        end
+    end
+end
+return found
+"""
+
+
+def no_ids(connection: redis.Redis, queue_name: str, *, remove: bool = False) -> list[bytes]:
+    """What stands in the places of a queue and is no id of a job."""
+    templates = [each for each, type_ in _TYPES_OF_QUEUE.items() if type_ != "set"]
+    looks = ["^[%w_-]+:[%w_-]+$" if each.startswith("wip") else "^[%w_-]+$" for each in templates]
+    script = connection.register_script(_NO_IDS)
+    found: list[bytes] = script(
+        keys=[f"{RQ_KEY_PREFIX}:{each.format(queue_name)}" for each in templates],
+        args=[*looks, int(remove)],
+    )
+    return found
+
+
+def waiting_entries(connection: redis.Redis, queue_name: str, most: int) -> list[bytes]:
+    """The first entries of a queue, and of those that wait for a time or for other jobs."""
+    with connection.pipeline(transaction=False) as pipeline:
+        pipeline.lrange(f"{RQ_KEY_PREFIX}:queue:{queue_name}", 0, most - 1)
+        for place in _WAITING:
+            pipeline.zrange(f"{RQ_KEY_PREFIX}:{place}:{queue_name}", 0, most - 1)
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+    return [entry for answer in answers if isinstance(answer, list) for entry in answer]
+
+
+def remove_waiting(connection: redis.Redis, queue_name: str, job_id: str) -> None:
+    """Take a job out of a queue, wherever it waits there."""
+    with connection.pipeline() as pipeline:
+        pipeline.lrem(f"{RQ_KEY_PREFIX}:queue:{queue_name}", 0, job_id)
+        for place in _WAITING:
+            pipeline.zrem(f"{RQ_KEY_PREFIX}:{place}:{queue_name}", job_id)
+        pipeline.execute(raise_on_error=False)
