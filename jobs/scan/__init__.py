@@ -27,7 +27,8 @@ def discovery(
 
     `root` is an absolute path in the text form of `db.sql.path_text`; `deep` reads every file
     again. With a `scan_id` the job does that scan; without one it begins a scan and enqueues the
-    job for it. With `dry_run` it changes nothing, and returns the counts of what would change.
+    job for it. With `dry_run` it changes nothing, and returns the counts of what would change;
+    else those of what it found.
 
     The job marks tracks missing whose file is gone, unless the root is absent or holds no audio
     file at all: then the disk is not mounted, and the scan ends with that fault. A scan of a part
@@ -46,7 +47,18 @@ def discovery(
         _wake(scan)
         with suppress(ScanEndedError):  # it was cancelled, or another scan took its place
             _discover(scan)
+        return _result(scan_id)
     return None
+
+
+def _result(scan_id: int) -> dict[str, Any] | None:
+    """What a walk came to, for the log."""
+    scan = scans.get(scan_id)
+    if scan is None:
+        return None
+    if scan.fault is not None:
+        return {"fault": scan.fault}
+    return {"found": scan.found, "unchanged": scan.unchanged, "missing": scan.missing}
 
 
 def _wake(scan: Scan) -> None:

@@ -212,6 +212,9 @@ def test_a_call_that_the_job_does_not_take_is_bad_usage(
         ("covers.process_artist_images", "artist_id=5", "there is no artist 5"),
         ("audio_analysis.analyze_track", f"track_id={2**70}", f"there is no track {2**70}"),
         ("metadata.extract_batch", "chunk_id=-1", "there is no chunk -1"),
+        ("gmm.train_model", "entity_type=trak", "did you mean track?"),
+        ("covers.explain", "entity_type=album entity_id=99", "there is no album 99"),
+        ("covers.make_thumbnails", "digest=beef size=300", "there is no picture 'beef'"),
     ],
 )
 def test_ids_of_nothing_are_refused(
@@ -222,8 +225,9 @@ def test_ids_of_nothing_are_refused(
     argument: str,
     names: str,
 ) -> None:
+    arguments = [argument] if "ids" in argument else argument.split()
     before = ledger.counts()
-    assert fleet("enqueue", job, argument) == ExitCode.BAD_INPUT
+    assert fleet("enqueue", job, *arguments) == ExitCode.BAD_INPUT
     assert names in capsys.readouterr().err
     assert ledger.counts() == before
     assert enqueued() == {}

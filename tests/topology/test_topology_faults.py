@@ -211,6 +211,15 @@ def test_a_queue_that_cannot_be_read_causes_no_further_fault(
     assert told.count("\n") == 1
 
 
+def test_a_program_whose_queues_are_a_text_consumes_that_queue(
+    faults_of: FaultsOf, sound: str
+) -> None:
+    told = faults_of(sound.replace('queues = ["scan", "extract"]', 'queues = "scan"'))
+    assert 'programs.reading.queues = "scan": is no list of names' in told
+    assert "queues.extract: no program consumes it" in told
+    assert "queues.scan: no program" not in told
+
+
 def test_a_program_without_queues_hides_no_queue_that_nobody_consumes(
     faults_of: FaultsOf, sound: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from db import ledger
-from db.models import Album, Artist, Scan, ScanChunk, State, Table, Track
+from db.models import Album, Artist, EntityType, Image, Scan, ScanChunk, State, Table, Track
 from db.sql.connection import open_database, transaction
 from db.sql.queries import slices, tuples
 from db.sql.schema import check_schema
@@ -96,12 +96,16 @@ def _prepare(work: str, call: dict[str, Any], *, again: bool, dry_run: bool) -> 
     needs = [(need, ids) for need in ledger.NEEDS if (ids := _ids_for(need, work, named))]
     if again and not needs:
         raise click.UsageError(f"--again is for jobs that settle needs, and {work} does not")
-    if not named:
+    if not named and "digest" not in call and "entity_type" not in call:
         return True
     open_database()
     check_schema()
+    _refuse_unknown_things(call)
     for name, ids in named.items():
         _refuse_unknown(name, ids)
+    if named and not any(named.values()):
+        say("Nothing to do: no entity is named.")
+        return False
     left = [_ask(need, ids, again=again, dry_run=dry_run) for need, ids in needs]
     return any(left) or not needs
 
@@ -129,6 +133,8 @@ def _ids_for(need: ledger.Need, work: str, named: dict[str, list[int]]) -> list[
 
 def _refuse_unknown(name: str, ids: list[int]) -> None:
     entity: Any = _entity(name)
+    if entity is None:  # no job names such an entity by id
+        return
     known = {
         entity_id
         for part in slices([each for each in ids if 0 < each <= _LARGEST_ID])
@@ -138,6 +144,17 @@ def _refuse_unknown(name: str, ids: list[int]) -> None:
     if unknown:
         what = name.removesuffix("s").removesuffix("_id")
         raise BadInputError(f"there is no {what} {some(unknown)} — name ids that the library has")
+
+
+def _refuse_unknown_things(call: dict[str, Any]) -> None:
+    """Raise BadInputError for a type, an entity of a type, or a picture that is not there."""
+    kind, digest = call.get("entity_type"), call.get("digest")
+    if kind is not None and kind not in set(EntityType):
+        raise BadInputError(f"there is no type {kind!r} — {did_you_mean(str(kind), EntityType)}")
+    if kind is not None and "entity_id" in call:
+        _refuse_unknown(f"{kind}_id", _ids_of("entity_id", call["entity_id"]))
+    if digest is not None and Image.get_or_none(Image.digest == digest) is None:
+        raise BadInputError(f"there is no picture {digest!r} — `fleet cover why` names pictures")
 
 
 def _ask(need: ledger.Need, ids: list[int], *, again: bool, dry_run: bool) -> int:

@@ -52,6 +52,8 @@ def _text(value: object) -> str:
 
 
 def _names(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise UnfitError("is no list of names", 'write ["one", "two"]', (value,))
     if not isinstance(value, list):
         raise UnfitError("is no list of names", 'write ["one", "two"]')
     known = tuple(dict.fromkeys(each for each in value if isinstance(each, str)))
