@@ -15,6 +15,7 @@ from db.models import Scan as ScanRow
 from db.scanning import problems, scans
 from db.scanning.library_files import Scope
 from jobs.maintenance import reconcile
+from tests.databases import ON_SQLITE
 from tests.doctor.complaints import complaints
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan
@@ -24,6 +25,7 @@ from worker import dispatch
 from worker.cli.problems import problems as problems_command
 from worker.cli.status import status as status_command
 from worker.process.fleet_worker import FleetWorker
+from worker.topology.model import Execution
 
 STAGES = ["scan", "extract", "batch", "insert"]
 HIDDEN = "elsewhere"
@@ -230,15 +232,18 @@ def test_a_root_that_goes_away_while_its_files_are_read_ends_the_scan_and_files_
     assert len(content()["tracks"]) == 2
 
 
-def test_what_a_full_or_unwritable_store_keeps_from_being_stored_waits(
-    database: str, queues: redis.Redis, music: Path, data_dir: Path
+@ON_SQLITE
+@pytest.mark.parametrize("execution", Execution)
+def test_what_an_unwritable_store_keeps_from_being_stored_waits_wherever_its_job_runs(
+    database: str, queues: redis.Redis, music: Path, data_dir: Path, execution: Execution
 ) -> None:
     take_in(queues, music)
     images = data_dir / "images"
     assert not images.exists()
     images.write_bytes(b"no folder")
     for _ in range(4):
-        FleetWorker("tests-1", ["deferred_covers"], queues).work(burst=True, logging_level="ERROR")
+        worker = FleetWorker("tests-1", ["deferred_covers"], queues, execution=execution)
+        worker.work(burst=True, logging_level="ERROR")
         run_later_ones(queues)
     assert waiting() == [(Cause.UNWRITABLE, str(images))]
     assert Cover.select().count() == 0
