@@ -1,5 +1,6 @@
 """One item costs only itself, and nothing of the child stays behind."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from db.ledger import Cause
 from jobs.bounded import ATTEMPTS, FailureKind, ItemFailure, Value, run_bounded
 
 MEGABYTE = 1024 * 1024
@@ -36,6 +38,20 @@ def _misbehave(item: str) -> str:
     if item == "raise":
         raise ValueError("no such thing")
     return item
+
+
+def _fail(item: tuple[type[Exception], int]) -> None:
+    """Fail as the item says."""
+    kind, number = item
+    raise kind(number, os.strerror(number))
+
+
+def test_what_the_surroundings_made_an_item_fail_of_is_named() -> None:
+    items = [(OSError, errno.ENFILE), (ImportError, 0), (OSError, errno.EINVAL), (ValueError, 5)]
+    outcomes = run_bounded(_fail, items, extra_memory=64 * MEGABYTE, seconds=20.0)
+    found = [each.obstacle for each in outcomes if isinstance(each, ItemFailure)]
+    causes = [Cause.LIMIT_REACHED, Cause.LIBRARY_AWAY, None, None]
+    assert [each and each.cause for each in found] == causes
 
 
 def test_values_come_in_order() -> None:

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import redis
+from rq.serializers import JSONSerializer
 
 from db import ledger
 from db.ledger import POLICIES, Cause, Obstacle, Settled
@@ -20,6 +22,9 @@ from jobs.covers import folder_images
 from jobs.covers.errors import Fault
 from tests.covers.library import Library, paint
 from tests.databases import ON_SQLITE
+from worker import dispatch
+from worker.process.fleet_job import FleetJob
+from worker.process.horse import Horse, Raised
 
 MUSIC = "/music"
 NUMBERS = [
@@ -133,6 +138,19 @@ def test_a_picture_that_may_not_be_read_or_finds_no_free_descriptor_waits(
     with somebody_else(picture.parent):
         assert cause_of_reading(picture) == Obstacle(Cause.NO_PERMISSION, str(tmp_path))
     assert folder_images.read(str(picture), str(tmp_path)) == paint("red")
+
+
+def test_a_job_for_which_no_child_can_be_forked_fails_for_its_surroundings_and_has_not_died(
+    queues: redis.Redis,
+) -> None:
+    from jobs import maintenance  # noqa: F401, PLC0415  # importing needs descriptors too
+
+    job_id = dispatch.enqueue("maintenance.cleanup_expired_tasks")
+    job = FleetJob.fetch(job_id, connection=queues, serializer=JSONSerializer)
+    with no_more_descriptors():
+        outcome = Horse(None, lambda: None).run(job)
+    assert isinstance(outcome, Raised)
+    assert outcome.obstacle == Obstacle(Cause.LIMIT_REACHED)
 
 
 def cause_of_reading(picture: Path) -> Obstacle | None:

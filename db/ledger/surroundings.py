@@ -36,6 +36,7 @@ class Cause(StrEnum):
     DATABASE_AWAY = "database-away"
     PROVIDER_AWAY = "provider-away"
     NOT_COMPILED = "not-compiled"
+    LIBRARY_AWAY = "library-away"
     NO_MODEL = "no-model"
     FILE_GONE = "file-gone"
     """The one that is the item's: its root is there, and the file is not. A scan says what it is:
@@ -148,6 +149,11 @@ POLICIES: dict[Cause, Policy] = {
         "see `fleet logs analysis`, which says what is in its way",
         longest=_HOUR,
     ),
+    Cause.LIBRARY_AWAY: Policy(
+        "a library of Python cannot be loaded",
+        "install musicfleet again, then `fleet down` and `fleet up`",
+        longest=_HOUR,
+    ),
     Cause.NO_MODEL: Policy(
         "there is no model of similarity yet",
         "nothing: it is trained once ten tracks are analysed",
@@ -222,6 +228,8 @@ def obstacle_of(error: BaseException) -> Obstacle | None:
         return Obstacle(Cause.NO_SPACE, to_text(bytes(settings.data_dir())))
     if _is_of_database(error):
         return Obstacle(Cause.DATABASE_AWAY)
+    if isinstance(error, ImportError):
+        return Obstacle(Cause.LIBRARY_AWAY)
     cause = cause_of(error.errno) if isinstance(error, OSError) else None
     if cause is None or not isinstance(error, OSError):
         return None

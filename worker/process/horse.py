@@ -73,6 +73,10 @@ class Horse:
         try:
             self._child.start(lambda send: _work(job, send))
             message = self._listen(seconds + HARD_MARGIN, job)
+        except OSError as error:  # no process, memory or descriptor is free: no fault of the job
+            if (obstacle := ledger.obstacle_of(error)) is None:
+                raise
+            return Raised(traceback.format_exc(), obstacle=obstacle)
         finally:
             is_overdue = time.monotonic() - begun >= seconds
             exit_code = self._child.stop()
