@@ -132,7 +132,8 @@ def wake_failed() -> int:
 
     But not what waits for a root that is away or for a model: nothing says that these are there.
     """
-    away = [cause for cause in Cause if cause is Cause.ROOT_AWAY or POLICIES[cause].is_expected]
+    by_training = [cause for cause in Cause if POLICIES[cause].woken_by is Waker.TRAINING]
+    away = [Cause.ROOT_AWAY, *by_training]
     here = LedgerRow.cause.is_null() | LedgerRow.cause.not_in(away)
     dated = LedgerRow.look_again_at.is_null(False) & LedgerRow.state.in_(_DATED)
     return _wake(dated & here, attempt=0)

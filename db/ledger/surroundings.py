@@ -38,6 +38,7 @@ class Cause(StrEnum):
     NOT_COMPILED = "not-compiled"
     LIBRARY_AWAY = "library-away"
     NO_MODEL = "no-model"
+    MODEL_DAMAGED = "model-damaged"
     FILE_GONE = "file-gone"
     """The one that is the item's: its root is there, and the file is not. A scan says what it is:
     missing, moved or back."""
@@ -161,6 +162,11 @@ POLICIES: dict[Cause, Policy] = {
         first=timedelta(days=1),
         state=State.NONE,
         is_expected=True,
+    ),
+    Cause.MODEL_DAMAGED: Policy(
+        "the model of similarity cannot be read",
+        "`fleet enqueue vectorization.train` makes another",
+        woken_by=Waker.TRAINING,
     ),
     Cause.FILE_GONE: Policy(
         "files in {place} are gone since its last scan",

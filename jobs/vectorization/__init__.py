@@ -7,6 +7,7 @@ model, which is trained on the library itself; `db.similarity.vectors` keeps bot
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
+from zipfile import BadZipFile
 
 from redis.exceptions import LockError
 from redis.lock import Lock
@@ -20,12 +21,13 @@ from db.similarity.vectors import ModelVersion
 from db.sql.connection import transaction
 from db.sql.queries import slices
 from jobs.entities import check_exists
+from jobs.errors import HeldUpError
 from worker.dispatch import current_attempt, enqueue, job, lock_of
 
 _LOCK_SECONDS = 120
 """After what time without a sign of progress a training counts as dead."""
 NO_MODEL = "no model yet: the first training starts when the first analyses are done"
-_WITHOUT_MODEL = Obstacle(Cause.NO_MODEL)
+_WITHOUT_MODEL, _DAMAGED = Obstacle(Cause.NO_MODEL), Obstacle(Cause.MODEL_DAMAGED)
 NOTHING_KNOWN = (
     "it has no audio features, and its tags name no genre, mood or year that others have"
 )
@@ -37,7 +39,7 @@ def batch(track_ids: list[int]) -> None:
     """Compute the vectors of those of these tracks whose vector is to do in the ledger.
 
     Without a model the needs wait, and the first training computes all vectors. Raises
-    WrongDimensionError.
+    WrongDimensionError, and HeldUpError when the model cannot be read.
     """
     attempt = ledger.lease(Kind.VECTOR, EntityType.TRACK, track_ids, current_attempt())
     leased, model = attempt.leased, vectors.current_model()
@@ -49,7 +51,14 @@ def batch(track_ids: list[int]) -> None:
         track_vectors,
     )
 
-    parameters = Model.unpacked(vectors.parameters(model.id))
+    try:
+        parameters = Model.unpacked(vectors.parameters(model.id))
+    except (ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise HeldUpError(
+            _DAMAGED,
+            f"the parameters of model {model.id} cannot be read ({error}) — "
+            "`fleet enqueue vectorization.train` makes another model",
+        ) from error
     made = track_vectors(parameters, vector_inputs.inputs(leased))
     found = {track_id: made.get(track_id) for track_id in leased}
     _settle(attempt, model, found, NOTHING_KNOWN)

@@ -15,6 +15,7 @@ from db.similarity.vectors import ModelInTraining
 from db.sql.connection import transaction
 from jobs import vectorization
 from jobs.audio_analysis.outcomes import EXTRACTOR
+from jobs.errors import HeldUpError
 from jobs.maintenance import reconcile
 from jobs.vectorization.model import Model
 from tests.vectorization.conftest import Library, heard, nearly, numbers
@@ -27,6 +28,17 @@ def test_without_a_model_the_need_is_settled_with_what_is_waited_for(library: Li
     assert (row.state, row.cause) == (State.NONE, ledger.Cause.NO_MODEL)
     assert row.reason == vectorization.NO_MODEL
     assert reconcile() == {}
+
+
+@pytest.mark.parametrize("damaged", [b"", b"PK\x03\x04 no archive", b"anything"])
+def test_vectors_wait_for_another_model_when_that_in_use_cannot_be_read(
+    trained: Library, damaged: bytes
+) -> None:
+    VectorModel.update(parameters=damaged).execute()
+    vectorization.rebuild()
+    with pytest.raises(HeldUpError, match="makes another model") as raised:
+        vectorization.batch(trained.everyone)
+    assert raised.value.obstacle == ledger.Obstacle(ledger.Cause.MODEL_DAMAGED)
 
 
 def test_the_first_model_comes_by_itself_once(library: Library, queues: redis.Redis) -> None:
