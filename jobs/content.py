@@ -12,6 +12,12 @@ from typing import BinaryIO
 
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
+_NO_FILES = {
+    errno.ENXIO: "it is a socket, not a file",
+    errno.ELOOP: "it is a link in a circle, not a file",
+}
+"""What opening says of them."""
+
 
 class NotAFileError(OSError):
     """Something that is named like a file is none."""
@@ -25,8 +31,8 @@ def opened(path: bytes) -> int:
     try:
         descriptor = os.open(path, _OPEN)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # a socket cannot be opened at all
-            raise NotAFileError(errno.EINVAL, "it is a socket, not a file") from error
+        if error.errno in _NO_FILES:
+            raise NotAFileError(errno.EINVAL, _NO_FILES[error.errno]) from error
         raise
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):

@@ -214,7 +214,8 @@ class Walk:
                 f"only its first {_LONGEST_IGNORE_FILE:,} bytes count — write fewer patterns"
             )
         lines = (line.strip() for line in data.decode("utf-8", "replace").splitlines())
-        return [line for line in lines if line and not line.startswith("#")]
+        patterns = [line for line in lines if line and not line.startswith("#")]
+        return patterns if patterns or whole else None
 
     def _walk(self, folder: bytes, rules: list[IgnoreRules]) -> Iterator[FolderGroup]:
         stack = [(folder, rules)]
