@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
@@ -350,3 +350,32 @@ def test_the_login_needs_no_database_and_health_checks_hold_one_thread(server: S
         begun = time.monotonic()
         assert [server.status() for _ in range(3)] == [200] * 3
         assert time.monotonic() - begun < 2
+
+
+WHOLE = [
+    BEGUN + b"Origin: http://127.0.0.1\r\nContent-Length: 10\r\n\r\npassword=x",
+    BEGUN
+    + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.0\r\n\r\n",
+    BEGUN + b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 62\r\n\r\n--x\r\n"
+    b'Content-Disposition: form-data; name="password"\r\n\r\nx\r\n--x--\r\n',
+    b"GET /?a=b HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: a=b\r\nRange: bytes=0-1\r\n\r\n",
+]
+EDITS = st.tuples(st.integers(0, 300), st.integers(0, 8), st.binary(max_size=6))
+
+
+def test_no_bytes_end_in_a_fault_or_block_what_comes_after(server: Server) -> None:
+    @settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "150")), derandomize=True)
+    @given(st.sampled_from(WHOLE), st.lists(EDITS, min_size=1, max_size=6))
+    def send(request: bytes, edits: list[tuple[int, int, bytes]]) -> None:
+        for place, deleted, inserted in edits:
+            request = request[:place] + inserted + request[place + deleted :]
+        with server.connect() as connection:
+            connection.sendall(request)
+            connection.settimeout(0.02)
+            with suppress(TimeoutError, ConnectionResetError):  # it may wait for more
+                status = int(connection.recv(12)[9:12] or 400)
+                assert status < 500 or status == 501, request
+
+    send()
+    assert server.process.poll() is None
+    assert [server.status() for _ in range(20)] == [200] * 20
