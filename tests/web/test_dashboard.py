@@ -113,7 +113,7 @@ def spoil(queues: redis.Redis) -> None:
     """Put into RQ's keys what no RQ writes."""
     dispatch.enqueue(CLEANUP)
     queues.rpush("rq:queue:maintenance", b"\xff", "", "../../x", "x" * 5000)
-    queues.sadd("rq:queues", "rq:queue:", "elsewhere")
+    queues.sadd("rq:queues", b"rq:queue:\xff", "rq:queue:", "elsewhere")
     queues.sadd("rq:workers", b"rq:worker:\xff", "rq:worker:none", "elsewhere")
     queues.hset("rq:worker:none", mapping={b"\xff": b"\xff", "birth": "never", "queues": b"\xff"})
     queues.hset("rq:job:odd", mapping={"data": b"\xff", "origin": b"\xff", "timeout": "1e30"})
@@ -169,3 +169,14 @@ def test_without_redis_programs_are_answered_in_short_and_files_are_there(
     assert answer.text.count("\n") == 1
     assert page.get("/rq/").mimetype == "text/html"
     assert page.get("/rq/favicon.ico").status_code == 200
+
+
+def test_no_page_of_the_fleet_fails_whatever_redis_holds(
+    page: FlaskClient, queues: redis.Redis
+) -> None:
+    spoil(queues)
+    for path in ("/queues", "/queues/table", "/scans", "/health", "/maintenance", "/metrics"):
+        answer = page.get(path)
+        assert answer.status_code == 200, (path, answer.text[-400:])
+    for action in ("pause", "resume", "retry"):
+        assert page.post(f"/queues/maintenance/{action}").status_code == 303
