@@ -39,7 +39,7 @@ def own(queues: redis.Redis, database: str) -> redis.Redis:
 @pytest.fixture
 def another(own: redis.Redis) -> Iterator[redis.Redis]:
     """The Redis of another library: this one's database was made after it was claimed."""
-    leave_seat(own)
+    leave_seat(own, claim(own, NAMES))
     LibraryIdentity.update(library="f" * 32).execute()
     remember(ensure_library_id(""))
     yield own
@@ -97,7 +97,7 @@ def test_a_copy_of_the_database_is_refused_while_the_fleet_of_the_original_runs(
 ) -> None:
     open_sqlite()
     remember(ensure_library_id(""))
-    claim(queues, NAMES)
+    seat = claim(queues, NAMES)
     close_database()
     shutil.copytree(data_dir, tmp_path / "copy")
     monkeypatch.setenv("FLEET_DATA_DIR", str(tmp_path / "copy"))
@@ -105,7 +105,10 @@ def test_a_copy_of_the_database_is_refused_while_the_fleet_of_the_original_runs(
     with pytest.raises(ForeignRedisError, match="another copy of this library") as refused:
         claim(queues, NAMES)
     assert str(data_dir) in str(refused.value)
-    leave_seat(queues)
+    leave_seat(queues, "of another")
+    with pytest.raises(ForeignRedisError):
+        claim(queues, NAMES)
+    leave_seat(queues, seat)
     claim(queues, NAMES)
 
 

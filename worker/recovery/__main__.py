@@ -25,6 +25,7 @@ from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
 from worker.host.memory import OUT_OF_MEMORY, kernel_kills
 from worker.process.requeue import Death, recover, settle_all
+from worker.redis.address import note_answer
 from worker.redis.connection import connect, endure
 from worker.redis.entries import wrong_keys
 from worker.redis.holders import (
@@ -145,11 +146,12 @@ class Recovery:
     def __init__(self, connection: redis.Redis) -> None:
         self._connection = connection
         self._own = this_process(registered_name(NAME))
+        self._seat = ""
         self._silence = Silence()
 
     def claim(self) -> None:
         """Have Redis be this library's, also after it was wiped. Raises ForeignRedisError."""
-        claim(self._connection, dispatch.topology().queues)
+        self._seat = claim(self._connection, dispatch.topology().queues)
 
     def of_this_place(self) -> None:
         """Put back what the dead of this place hold, and nothing of who lives."""
@@ -166,6 +168,7 @@ class Recovery:
             log.error("%s is of another type than it should be: set aside", key)
         register(self._connection, self._own)
         beat(self._connection)
+        note_answer()
         # What this process has claimed and could not finish.
         settle_all(self._connection, self._own, Death(self._own.worker, UNSEEN))
         self.of_this_place()
@@ -178,7 +181,7 @@ class Recovery:
         endure(self._connection, 0)
         with suppress(redis.RedisError):
             unregister(self._connection, self._own)
-            leave_seat(self._connection)
+            leave_seat(self._connection, self._seat)
 
     def _of_silent_places(self) -> None:
         known = holders(self._connection)

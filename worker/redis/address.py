@@ -23,6 +23,12 @@ def loading_mark() -> Path:
     return settings.run_dir() / "redis.loading"
 
 
+def note_answer() -> None:
+    """Redis has answered: what its own file holds can be loaded."""
+    if is_embedded():
+        loading_mark().unlink(missing_ok=True)
+
+
 def redis_url() -> str:
     """FLEET_REDIS_URL, or the fleet's own Valkey."""
     return os.environ.get("FLEET_REDIS_URL") or f"unix://{quote(socket_path())}"

@@ -17,7 +17,7 @@ from db import settings
 from db.errors import SettingError
 from db.settings.urls import UNREADABLE, without_secrets
 from worker.errors import BadInputError, RedisUnreachableError
-from worker.redis.address import is_embedded, loading_mark, redis_url, shown_url
+from worker.redis.address import is_embedded, note_answer, redis_url, shown_url
 
 log = logging.getLogger("fleet")
 _SECONDS_UNTIL_LOGGED = 5.0
@@ -140,8 +140,7 @@ def connect(wait: float = 0) -> redis.Redis:
                     "which has all its keys — set FLEET_REDIS_URL to such a Redis or Valkey"
                 )
             endure(client, _STEADY)
-            if is_embedded():
-                loading_mark().unlink(missing_ok=True)
+            note_answer()
             return client
 
 

@@ -70,8 +70,8 @@ def foreign(owner: str) -> ForeignRedisError:
     )
 
 
-def claim(connection: redis.Redis, queues: Collection[str]) -> None:
-    """Have Redis be that of the open database, for which `fleet up` or its recovery asks.
+def claim(connection: redis.Redis, queues: Collection[str]) -> str:
+    """Have Redis be that of the open database, and return the seat, for `leave_seat`.
 
     Raises ForeignRedisError when it is another library's, when the fleet of another copy of this
     library runs on it, and when nobody has claimed it but another program uses a queue of ours.
@@ -85,7 +85,7 @@ def claim(connection: redis.Redis, queues: Collection[str]) -> None:
         refuse_foreign(connection)
     seat = f"{_seat()} {_where()}"
     if connection.set(_SEAT, seat, nx=True, ex=_SEAT_SECONDS):
-        return
+        return seat
     if connection.type(_SEAT) != b"string":
         connection.delete(_SEAT)
     present = as_shown(connection.get(_SEAT) or seat.encode(), most=1000)
@@ -96,6 +96,7 @@ def claim(connection: redis.Redis, queues: Collection[str]) -> None:
             "empty the table library_identity of the copy"
         )
     connection.set(_SEAT, seat, ex=_SEAT_SECONDS)
+    return seat
 
 
 def succeed(connection: redis.Redis, library: str) -> bool:
@@ -111,9 +112,10 @@ def succeed(connection: redis.Redis, library: str) -> bool:
     return True
 
 
-def leave_seat(connection: redis.Redis) -> None:
+def leave_seat(connection: redis.Redis, seat: str) -> None:
     """At the end of the fleet: another copy of the library may have it at once."""
-    connection.delete(_SEAT)
+    if connection.get(_SEAT) == seat.encode():
+        connection.delete(_SEAT)
 
 
 def strangers(connection: redis.Redis, samples: Mapping[str, Sequence[bytes]]) -> dict[str, str]:
