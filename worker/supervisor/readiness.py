@@ -14,6 +14,7 @@ import redis
 from rq import Worker
 
 from worker.errors import FleetStartError, RedisUnreachableError
+from worker.host.locks import running_code
 from worker.redis.connection import connect
 from worker.supervisor import web_address
 from worker.supervisor.logs import last_lines, log_file
@@ -26,7 +27,7 @@ TRIES = 3
 """How often a process may exit at its start before it counts as failed."""
 _TALK_AFTER = 5
 _LOG_LINES = 5
-_NO_WORKERS = ("redis", "recovery", "scheduler", "watch")
+_NO_WORKERS = ("recovery", "scheduler", "watch")
 _PAGE = "web"
 
 
@@ -77,8 +78,10 @@ def _ready(present: Sequence[ProcessInfo]) -> set[str]:
 def _is_ready(process: ProcessInfo, connection: redis.Redis) -> bool:
     if process.pid is None:
         return False
-    if process.program in _NO_WORKERS:
+    if process.name == "redis":
         return True
+    if process.program in _NO_WORKERS:
+        return running_code(process.name, process.pid) is not None
     if process.program == _PAGE:
         page = web_address.published()
         return page is not None and page.pid == process.pid
