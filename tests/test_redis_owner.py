@@ -80,14 +80,16 @@ def test_a_worker_takes_no_job_out_of_the_redis_of_another(own: redis.Redis) -> 
     assert own.hget(f"rq:job:{job_id}", "status") == b"queued"
 
 
-@pytest.mark.parametrize("left", [None, "a list"])
+@pytest.mark.parametrize("left", ["nothing", "list", "text"])
 def test_a_redis_that_was_wiped_is_claimed_again_by_the_next_worker(
-    own: redis.Redis, left: str | None
+    own: redis.Redis, left: str
 ) -> None:
     worker = FleetWorker("tests-1", NAMES, own)
     own.flushall()
-    if left:
-        own.lpush(LIBRARY, left)
+    if left == "list":
+        own.lpush(LIBRARY, "of no library")
+    if left == "text":
+        own.set(LIBRARY, "of no library")
     worker.work(burst=True, logging_level="ERROR")
     assert own.get(LIBRARY).startswith(identity().library.encode())  # type: ignore[union-attr]
 

@@ -34,10 +34,9 @@ end
 local function is_foreign()
     if ARGV[10] == '' then return false end
     local owner = redis.pcall('GET', KEYS[5])
-    if type(owner) == 'string' then
-        return string.match(owner, '^%w*') ~= string.match(ARGV[10], '^%w*')
-    end
-    redis.call('SET', KEYS[5], ARGV[10]) -- Redis was wiped
+    owner = type(owner) == 'string' and string.match(owner, '^%x+')
+    if owner and #owner == 32 then return owner ~= string.sub(ARGV[10], 1, 32) end
+    redis.call('SET', KEYS[5], ARGV[10]) -- Redis was wiped, or that is no library's name
     return false
 end
 

@@ -178,12 +178,13 @@ def _refuse_strangers(connection: redis.Redis, queues: Collection[str]) -> None:
 
 
 def _owner(connection: redis.Redis) -> str | None:
-    """What `fleet:library` says; None when nobody has claimed it."""
+    """What `fleet:library` says; None when nobody has claimed it, or it names no library."""
     try:
         owner: Any = connection.get(LIBRARY)
     except redis.ResponseError:
         return None
-    return owner.decode("utf-8", "replace") if owner else None
+    text = (owner or b"").decode("utf-8", "replace")
+    return text if re.match(r"[0-9a-f]{32}\b", text) else None
 
 
 def _seat() -> str:
