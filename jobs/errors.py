@@ -4,6 +4,7 @@ JobError
   UnreadableFileError     a file that yields no track, and why
   HeldUpError             the surroundings are in the way
   NoSuchEntityError       a job names no track, album or artist that there is
+  NoSuchChunkError        a job has a chunk of a scan that the database does not know
   NoSuchScanError         a discovery names no scan that there is
   RefusedRootError        a folder that is no library
   ScanEndedError          a scan was cancelled or superseded while it walked
@@ -38,6 +39,10 @@ class HeldUpError(JobError):
 
 class NoSuchEntityError(JobError):
     """A job is to work on a track, album or artist that does not exist."""
+
+
+class NoSuchChunkError(JobError):
+    """No chunk of a scan has this id."""
 
 
 class NoSuchScanError(JobError):

@@ -196,6 +196,11 @@ def open_chunk(chunk_id: int) -> ScanChunk | None:
     return chunk
 
 
+def chunk_exists(chunk_id: int) -> bool:
+    """Whether there is such a chunk, done or not."""
+    return bool(ScanChunk.select().where(ScanChunk.id == chunk_id).exists())
+
+
 def open_chunks(scan_id: int) -> list[ScanChunk]:
     """The chunks of a scan that are still to be done."""
     query = ScanChunk.select().where(ScanChunk.scan == scan_id, ScanChunk.done_at.is_null())

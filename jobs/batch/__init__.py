@@ -7,9 +7,9 @@ from typing import Any
 from db.library import tracks
 from db.library.artists import credits_of
 from db.models import EntityType
-from db.scanning import scans
 from db.scanning.library_files import folder_of, group_folder
 from jobs.batch.album_groups import Albums, Grouped, group
+from jobs.entities import chunk_to_do
 from jobs.records import Grouping, pass_on
 from worker.dispatch import MAX_JOB_BYTES, job
 
@@ -25,9 +25,9 @@ def process_entities(
 
     `records` are `TrackRecord`, `unread` `UnreadFile`, as JSON. The job regroups siblings that were
     not read again too: a new, changed or vanished file may change what the tags of the folder have
-    in common. Returns how many.
+    in common. Returns how many. Raises NoSuchChunkError.
     """
-    chunk = scans.open_chunk(chunk_id)
+    chunk = chunk_to_do(chunk_id)
     regroup = chunk.regroup if chunk else []
     new = [_grouped(each) for each in records]
     gone = [each["file"]["path"] for each in unread]

@@ -24,6 +24,7 @@ from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from db.sql.queries import ensure_rows, slices
+from jobs.entities import chunk_to_do
 from jobs.records import PASSING, Grouping, ProblemCode, TrackRecord, UnreadFile
 from worker.dispatch import enqueue, enqueue_need, job
 
@@ -48,7 +49,8 @@ def direct_batch(
 
     `records` are `TrackRecord`, `unread` `UnreadFile` and `grouping` a `Grouping`, as JSON. A chunk
     that is done is not written again; the job only enqueues again what its tracks still need.
-    Returns how many files were new, changed, moved and unreadable.
+    Returns how many files were new, changed, moved and unreadable. Raises NoSuchChunkError for one
+    that the database does not know: nothing of it is written.
     """
     batch = Batch(
         tracks=[TrackRecord.from_json(each) for each in records],
@@ -56,7 +58,7 @@ def direct_batch(
         grouping=Grouping.from_json(grouping),
     )
     with transaction():
-        chunk = scans.open_chunk(chunk_id)
+        chunk = chunk_to_do(chunk_id)
         written = _write(batch, chunk) if chunk else None
     if written is None:
         _enqueue_again(batch)

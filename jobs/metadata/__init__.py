@@ -4,6 +4,7 @@ import json
 
 from db.models import EntityType
 from db.scanning import roots, scans
+from jobs.entities import chunk_to_do
 from jobs.metadata.reader import read_files
 from jobs.records import (
     MOST_RECORD_BYTES,
@@ -23,9 +24,9 @@ def extract_batch(chunk_id: int) -> dict[str, int] | None:
 
     A file that cannot be read becomes an `UnreadFile`. The job skips a chunk that is done, and cuts
     one in two whose records are too large for a job. When the scan's root has gone away it ends the
-    scan with that fault; the next scan finds the files again.
+    scan with that fault; the next scan finds the files again. Raises NoSuchChunkError.
     """
-    chunk = scans.open_chunk(chunk_id)
+    chunk = chunk_to_do(chunk_id)
     if chunk is None:
         return None
     outcomes = list(map(_bounded, read_files([FoundFile.from_json(file) for file in chunk.files])))

@@ -53,6 +53,7 @@ RQ_3_0: dict[type, tuple[type, dict[str, str]]] = {
             "heartbeat": "self timeout pipeline",
             "register_birth": "self",
             "register_death": "self",
+            "run_maintenance_tasks": "self",
         },
     ),
     FleetJob: (

@@ -167,3 +167,26 @@ def test_a_scan_rings_again_for_what_an_earlier_one_left(
     dispatch.queue("deferred_covers").empty()  # as if Redis had been lost
     scan()
     assert Cover.select().count() == 2
+
+
+CHUNK_JOBS: dict[str, dict[str, object]] = {
+    "metadata.extract_batch": {},
+    "batch.process_entities": {"records": [], "unread": []},
+    "insert.direct_batch": {
+        "records": [],
+        "unread": [],
+        "grouping": {"keys": {}, "album_artists": {}, "regrouped": {}},
+    },
+}
+
+
+@pytest.mark.parametrize("job", CHUNK_JOBS)
+def test_a_chunk_that_the_database_does_not_know_fails(
+    database: str, queues: redis.Redis, job: str
+) -> None:
+    job_id = dispatch.enqueue(job, chunk_id=99_999, **CHUNK_JOBS[job])
+    FleetWorker("tests-1", ["extract", "batch", "insert"], queues).work(burst=True)
+    failed = Job.fetch(job_id, connection=queues, serializer=JSONSerializer)
+    assert failed.get_status() == JobStatus.FAILED
+    assert "this database has no chunk 99999" in str(failed.latest_result().exc_string)
+    assert content() == {table: [] for table in content()}

@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
+from typing import TypeVar
 
 import click
+import redis
 
 from db import ledger, settings
 from db.scanning import scans
@@ -24,7 +27,7 @@ from worker.errors import (
     FleetStoppedShortError,
     ScanCancelledError,
 )
-from worker.redis.connection import endure
+from worker.redis.connection import endure, is_away
 from worker.status.scan_progress import Follower, ScanProgress, Stage, Summary
 from worker.supervisor import control
 
@@ -146,6 +149,10 @@ _ENQUEUE_AFTER = 3.0
 _PATIENCE = 15
 """Seconds of the same after which a scan counts as stopped."""
 
+_LONGEST_PATIENCE = 60
+"""Seconds of the same that reconciliation is given, which a worker that dies begins again."""
+T = TypeVar("T")
+
 EPILOG = """\b
 Examples:
   fleet scan ~/Music                 add a folder, or update it
@@ -255,7 +262,9 @@ def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
     follower = None
     try:
         with _undisturbed():
-            follower = Follower([_running(root) or _start(root, deep) for root in roots])
+            follower = Follower(
+                [_patiently(partial(_running_or_new, root, deep)) for root in roots]
+            )
         last = _follow(follower)
     except KeyboardInterrupt:
         if follower is None:
@@ -289,10 +298,30 @@ def _undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _start(root: str, deep: bool) -> int:
-    scan_id = scans.start(root, deep=deep)
-    dispatch.enqueue(scans.DISCOVERY, scan_id=scan_id)
-    return scan_id
+def _patiently(step: Callable[[], T]) -> T:
+    """Take a step again until Redis, which is away or refuses, lets it, as long as a fleet is up.
+
+    Raises redis.RedisError when there is no fleet that would have it back.
+    """
+    said = False
+    while True:
+        try:
+            return step()
+        except redis.RedisError as error:
+            if not is_away(error) or not control.is_up():
+                raise
+            if not said:
+                say(f"Redis does not answer, or refuses ({error}): this waits until it does.")
+            said = True
+
+
+def _running_or_new(root: str, deep: bool) -> int:
+    """The running scan of this root, or one that is begun."""
+    running = _running(root)
+    if running is None:
+        running = scans.start(root, deep=deep)
+        _patiently(partial(dispatch.enqueue, scans.DISCOVERY, scan_id=running))
+    return running
 
 
 def _running(root: str) -> int | None:
@@ -313,13 +342,13 @@ def _follow(follower: Follower) -> ScanProgress:
     with show_progress() as show:
         while True:
             begun = time.monotonic()
-            progress = follower.poll()
+            progress = _patiently(follower.poll)
             show(progress.stages)
             if progress.finished or progress.fault == scans.CANCELLED:
                 if progress.given_up and (failure := follower.failure()):
                     raise FleetStoppedShortError(_failed(failure))
                 return progress
-            patience.note(progress)
+            _patiently(partial(patience.note, progress))
             time.sleep(
                 max(_POLL_SECONDS, 4 * (time.monotonic() - begun))
             )  # large libraries count long
@@ -332,6 +361,7 @@ class _Patience:
         self._follower = follower
         self._busy_at = time.monotonic()
         self._enqueued = False
+        self._waits_for = ""
 
     def note(self, progress: ScanProgress) -> None:
         """Take note. Raises FleetStoppedShortError when there is nothing left to wait for."""
@@ -339,7 +369,7 @@ class _Patience:
         if not progress.idle and not stranded:
             self._busy_at = time.monotonic()
         idle = time.monotonic() - self._busy_at
-        if stranded and idle > _PATIENCE:
+        if stranded and idle > _PATIENCE and not self._is_restarting(stranded):
             program = dispatch.topology().consumers(stranded)[0].name
             raise FleetStoppedShortError(
                 f"the queue {stranded} holds jobs, and no live worker consumes it — "
@@ -347,6 +377,16 @@ class _Patience:
             )
         if not stranded and idle > _ENQUEUE_AFTER:
             self._wake(idle)
+
+    def _is_restarting(self, queue: str) -> bool:
+        """Whether supervisord will have a worker of this queue again; it says so once."""
+        programs = {program.name for program in dispatch.topology().consumers(queue)}
+        present = [each for each in control.processes() if each.program in programs]
+        coming = sorted({each.program for each in present if not each.is_down})
+        if coming and self._waits_for != queue:
+            self._waits_for = queue
+            say(f"supervisord restarts {', '.join(coming)}, which died: this waits for it.")
+        return bool(coming)
 
     def _wake(self, idle: float) -> None:
         """Enqueue reconciliation for what is left, once; give up when a job has failed."""
@@ -356,7 +396,7 @@ class _Patience:
         if not self._enqueued:
             dispatch.enqueue("maintenance.reconcile")
             self._enqueued = True
-        elif idle > _PATIENCE:
+        elif idle > _LONGEST_PATIENCE:
             raise FleetStoppedShortError(
                 "work is left, but no queue holds a job for it — scan again, or run `fleet doctor`"
             )

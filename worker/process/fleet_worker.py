@@ -33,7 +33,7 @@ from worker.process.requeue import Death, end_where_gone, put_back, read_taken, 
 from worker.process.slot_worker import BEAT, SlotWorker
 from worker.process.take import DependentsWaitError, Taken, Taker
 from worker.process.time_limit import TimeLimit
-from worker.redis.connection import connect, endure, impatient
+from worker.redis.connection import JOB_PATIENCE, connect, impatient
 from worker.topology import Execution
 
 GRACE = 5.0
@@ -216,7 +216,7 @@ class FleetWorker(SlotWorker):
             if self._horse:
                 self._run_forked(self._horse, job, queue, execution)
             else:
-                with impatient(self.connection):
+                with impatient(JOB_PATIENCE):
                     database.connect(reuse_if_open=True)
                     self.perform_job(job, queue, execution)
         except JobStoppedError:  # it came too late to find a job
@@ -296,6 +296,7 @@ class FleetWorker(SlotWorker):
         super().cleanup_execution(job, pipeline, execution)
         pipeline.lrem(self.holder.taken_key, 1, job.id)
 
+    @impatient(None)
     def handle_job_failure(
         self,
         job: FleetJob,
@@ -308,7 +309,6 @@ class FleetWorker(SlotWorker):
 
         That Redis or the database is away is no failure of the job, which waits for them.
         """
-        endure(self.connection)
         end_where_gone(job, self.holder)
         stopped = self._stopped_job_id == job.id
         if self._fault is Fault.STORES and not stopped and execution is not None:

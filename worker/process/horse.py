@@ -23,7 +23,7 @@ from worker.process.child import Child, Send
 from worker.process.endings import Fault, fault_of
 from worker.process.fleet_job import FleetJob
 from worker.process.time_limit import HARD_MARGIN, TimeLimit
-from worker.redis.connection import impatient
+from worker.redis.connection import JOB_PATIENCE, impatient
 
 _BEAT_SECONDS = 10.0
 
@@ -139,7 +139,7 @@ def _performed(job: FleetJob) -> dict[str, Any]:
     """What became of the job, as JSON."""
     try:
         database.connect(reuse_if_open=True)
-        with impatient(job.connection), TimeLimit(job.timeout, JobTimeoutException, job_id=job.id):
+        with impatient(JOB_PATIENCE), TimeLimit(job.timeout, JobTimeoutException, job_id=job.id):
             value = job.perform()
         close_database()
         json.dumps(value)  # what cannot be reported is the job's failure, not the process's

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from contextlib import suppress
 
 import redis
 from redis.client import Pipeline
@@ -18,7 +17,7 @@ from worker.host.version import code_version
 from worker.process.fleet_job import FleetJob
 from worker.process.requeue import ENDS, log_ends, put_unheld_back, settle_all, take_over
 from worker.process.unreadable import set_entries_aside
-from worker.redis.connection import is_away
+from worker.redis.connection import impatient
 from worker.redis.entries import wrong_keys
 from worker.redis.holders import beat, register, this_process, unregister
 
@@ -44,7 +43,7 @@ class SlotWorker(SimpleWorker):
         )
         self.holder = this_process(slot)
         self._beaten = float("-inf")
-        self._running = False
+        self._running = self._is_silent = False
         self._left = threading.Event()
 
     def _set_ip_address(self, connection: redis.Redis) -> None:
@@ -101,17 +100,24 @@ class SlotWorker(SimpleWorker):
         if time.monotonic() - self._beaten > BEAT:
             self._beat()
 
+    @impatient(0)
     def _beat(self) -> None:
-        """Say that this worker lives; register again whatever Redis forgot of it."""
+        """Say that this worker lives; register again whatever Redis forgot of it.
+
+        It does not wait for a Redis that is away, or whose memory is full: the job comes first.
+        """
+        self._beaten = time.monotonic()
         try:
             self._register_again()
         except redis.ResponseError as error:
-            if is_away(error):
-                raise
             self.log.error("%s: %s", self.name, error)
             self._set_wrong_keys_aside()
-            self._register_again()
-        self._beaten = time.monotonic()
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            if not self._is_silent:
+                self.log.warning("%s: no heartbeat: %s", self.name, error)
+            self._is_silent = True
+        else:
+            self._is_silent = False
 
     def _register_again(self) -> None:
         if not self.connection.hexists(self.key, "pid"):
@@ -132,11 +138,19 @@ class SlotWorker(SimpleWorker):
 
     def _beat_until_left(self) -> None:
         while not self._left.wait(BEAT):
-            if self._running and time.monotonic() - self._beaten > BEAT:
-                with suppress(redis.RedisError):  # it lives, and says so the next time
-                    self._beat()
+            if self._running:
+                self._beat_sometimes()
 
     # Maintenance
+
+    @impatient(0)
+    def run_maintenance_tasks(self) -> None:
+        """As RQ's; while Redis is away, or its memory is full, it is left to the next time."""
+        try:
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            self.log.warning("%s: no clean-up: %s", self.name, error)
+            self.last_cleaned_at = now()  # type: ignore[assignment]
 
     def clean_registries(self) -> None:
         """As RQ's, but that a running job is its holder's, and that no entry keeps it from its end.

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from worker.errors import BadInputError, RedisUnreachableError
 from worker.redis.address import is_embedded, note_answer, redis_url, shown_url
 
 log = logging.getLogger("fleet")
+_own = threading.local()
+"""Of each thread: `limit`, the seconds after which its commands give up."""
 _SECONDS_UNTIL_LOGGED = 5.0
 _SECONDS_BETWEEN_LOGS = 60.0
 _REFUSALS = re.compile(
@@ -79,6 +82,9 @@ class Patience(Retry):
                 logged = time.monotonic()
                 log.warning("Redis is waited for, since %.0f s: %s", logged - begun, error)
             fail(error, *count)
+            limit = getattr(_own, "limit", None)
+            if limit is not None and time.monotonic() - begun >= limit:
+                raise error
 
         return super().call_with_retry(attempt, failed, is_retryable, with_failure_count)
 
@@ -88,6 +94,8 @@ def _patience(tries: int) -> Patience:
     return Patience(ExponentialBackoff(cap=1, base=0.05), tries)
 
 
+JOB_PATIENCE = 60.0
+"""Seconds that a command of a job waits: then the job goes back to its queue."""
 _STEADY = 6
 """Tries. A server that restarts is back within two seconds or so."""
 
@@ -101,14 +109,17 @@ def endure(client: redis.Redis, seconds: int = -1) -> None:
 
 
 @contextmanager
-def impatient(client: redis.Redis) -> Iterator[None]:
-    """Have commands wait a minute at most, so that a job ends before its time is over."""
-    before = client.get_retry()
-    endure(client, 60)
+def impatient(seconds: float | None) -> Iterator[None]:
+    """Have the commands of this thread wait no longer than that; None: as long as they may.
+
+    So a job ends before its time is over, and who has other things to do goes on.
+    """
+    before = getattr(_own, "limit", None)
+    _own.limit = seconds
     try:
         yield
     finally:
-        client.set_retry(before or _patience(_STEADY))
+        _own.limit = before
 
 
 def connect(wait: float = 0) -> redis.Redis:
