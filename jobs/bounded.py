@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from db.ledger import Cause, Obstacle, obstacle_of
 from db.sql.path_text import readable
-from worker.process.child import Child, Send, cause_of_end
+from worker.process.child import OUT_OF_MEMORY, Child, Send, cause_of_end
 
 ATTEMPTS = 3
 """How often an item may end the process that works on it."""
@@ -56,7 +56,7 @@ class ItemFailure:
     signal: str = ""
     """What ended the process at work: SIGSEGV, exit 3, memory or timeout; empty when it did not."""
     obstacle: Obstacle | None = None
-    """What in the surroundings an exception came of: a full disk, no more open files."""
+    """What in the surroundings it came of: a full disk, no more open files, too little memory."""
 
 
 def run_bounded(
@@ -99,7 +99,7 @@ def _outcome(child: Child, extra_memory: int, seconds: float) -> Value | ItemFai
         child.stop()
         return ItemFailure(FailureKind.TIME, f"not done after {seconds:g} s", "timeout")
     if data is None:
-        return _failure(child.stop() or 0, extra_memory)
+        return _failure(child, extra_memory)
     message = json.loads(data)
     if "error" in message:
         cause, place = message["obstacle"] or (None, "")
@@ -108,8 +108,16 @@ def _outcome(child: Child, extra_memory: int, seconds: float) -> Value | ItemFai
     return Value(message["value"])
 
 
-def _failure(exit_code: int, extra_memory: int) -> ItemFailure:
-    """What the end of a child in the middle of an item means."""
+def _failure(child: Child, extra_memory: int) -> ItemFailure:
+    """What the end of a child in the middle of an item means.
+
+    One that the kernel killed for want of memory had less than it may use: that is no fault of the
+    item, and passes.
+    """
+    exit_code = child.stop() or 0
+    if child.cause_of_end(exit_code) == OUT_OF_MEMORY:
+        obstacle = Obstacle(Cause.NO_MEMORY)
+        return ItemFailure(FailureKind.MEMORY, obstacle.text, obstacle=obstacle)
     if exit_code == _OUT_OF_MEMORY:
         message = f"needs more than {extra_memory // 2**20} MiB of memory"
         return ItemFailure(FailureKind.MEMORY, message, "memory")

@@ -7,6 +7,7 @@ import errno
 import logging
 import math
 import os
+import resource
 import signal
 import socket
 import sys
@@ -46,6 +47,8 @@ _BACKLOG = 64
 _RETRY = 2.0
 _MOST_BODY = 64 * 1024
 _MOST_HEADERS = 16 * 1024
+_FILES = 1024
+"""Open files: those of the connections, and of the database for each thread."""
 _CONNECTIONS = 200
 """Open connections in all; half of them may be from one address."""
 _FILES = 100
@@ -69,6 +72,7 @@ def serve(address: WebAddress, *, supervised: bool) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it has nothing to reload
     die_with_supervisord()
     settings.prepare_data_dir()
+    _open_files()
     log_to_stderr()
     log.setLevel(logging.INFO)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -77,6 +81,14 @@ def serve(address: WebAddress, *, supervised: bool) -> None:
         open_library()
         close_database()
         _run(listener, address._replace(port=listener.getsockname()[1]), supervised)
+
+
+def _open_files() -> None:
+    """Be allowed as many open files as the connections need, where the system lets this user."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class _Request(HTTPRequestParser):

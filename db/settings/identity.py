@@ -32,7 +32,7 @@ class Identity(NamedTuple):
 def identity() -> Identity:
     """The identity that the data folder holds; an empty one where there is none."""
     try:
-        content = json.loads(_file().read_text(encoding="utf-8"))
+        content = json.loads(settings.read_text(_file()))
         return Identity(str(content["library"]), str(content["host"]))
     except (OSError, ValueError, TypeError, LookupError):
         return Identity()

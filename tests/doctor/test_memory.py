@@ -61,3 +61,26 @@ def test_a_child_that_the_kernel_killed_for_memory_died_of_memory(
     found = complaint("memory")
     assert found.severity is Severity.ERROR
     assert "in the last hour (covers-1)" in found.says
+
+
+_GREEDY_ITEM = """
+import sys
+from pathlib import Path
+from jobs.bounded import run_bounded
+Path(sys.argv[1], "cgroup.procs").write_text("0")
+def work(item):
+    return len([bytearray(b"x" * 2**20) for _ in range(item)])
+for outcome in run_bounded(work, [1000, 1], extra_memory=4 * 2**30, seconds=60):
+    print(getattr(outcome, "obstacle", outcome), getattr(outcome, "signal", None))
+"""
+
+
+def test_an_item_whose_child_the_kernel_killed_for_memory_waits_and_is_not_blamed(
+    group: Path,
+) -> None:
+    command = [sys.executable, "-c", _GREEDY_ITEM, str(group)]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    first, second = ended.stdout.splitlines()
+    assert "NO_MEMORY" in first, ended
+    assert first.endswith(") ")  # no signal: it is not quarantined for it
+    assert second == "Value(json=1) None"

@@ -22,6 +22,8 @@ from typing import NoReturn
 from worker.host.lifeline import die_with_parent
 from worker.host.memory import OUT_OF_MEMORY, kernel_kills
 
+__all__ = ["OUT_OF_MEMORY", "Child", "Send", "Work", "cause_of_end"]
+
 _LENGTH_BYTES = 8
 _READ_SIZE = 64 * 1024
 _RESET = (

@@ -29,7 +29,7 @@ class StateFile:
     def read(self) -> tuple[int, Any]:
         """The process, which may have been killed since, and its state; 0 and None without one."""
         try:
-            pid, state = json.loads(self._path.read_text(encoding="utf-8"))
+            pid, state = json.loads(settings.read_text(self._path))
         except (OSError, ValueError, TypeError):
             return 0, None
         return pid, state
