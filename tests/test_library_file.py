@@ -17,7 +17,7 @@ from db.settings.identity import identity, remember
 from db.sql.connection import close_database, open_database, transaction
 from db.sql.schema import applied_migrations, ensure_library_id
 from jobs import maintenance
-from tests.databases import open_sqlite
+from tests.databases import PostgresServer, open_sqlite
 from worker import dispatch
 from worker.host.locks import hold_slot, open_library, open_migrated, running_code
 from worker.host.version import code_version
@@ -177,3 +177,24 @@ def test_a_process_says_which_musicfleet_it_runs(data_dir: Path) -> None:
     with hold_slot("web", 1):
         assert running_code("web", os.getpid()) == code_version()
         assert running_code("web", os.getpid() + 1) is None
+
+
+def test_a_postgresql_that_was_replaced_is_noticed_when_it_is_connected_to_again(
+    queues: redis.Redis, postgres: PostgresServer, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_DATABASE_URL", postgres.empty())
+    settings.prepare_data_dir()
+    open_migrated()
+    close_database()
+    database.connect()
+    worker = FleetWorker("tests-1", ["maintenance"], queues)
+    database.execute_sql(f"UPDATE library_identity SET library = '{'e' * 32}'")
+    close_database()
+    with pytest.raises(DatabaseGoneError, match="another database has taken the place of the lib"):
+        database.connect()
+    job_id = dispatch.enqueue(CLEANUP)
+    with pytest.raises(SystemExit, match=r"^tests-1: another database has taken the place"):
+        worker.work(burst=True, logging_level="ERROR")
+    assert dispatch.queue("maintenance").get_job_ids() == [job_id]
+    open_migrated()
+    assert identity().library == "e" * 32

@@ -1,9 +1,10 @@
 """Opening the database, and the one kind of transaction that writes use."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import peewee
@@ -53,6 +54,37 @@ class _LibraryFile(peewee.SqliteDatabase):
             raise _gone(self.path)
 
 
+class _LibraryServer(peewee.PostgresqlDatabase):
+    """A PostgreSQL database that is the same library at each connection while the process lives."""
+
+    _library = ""
+    _is_gone = False
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        opened = bool(super().connect(reuse_if_open))
+        if opened:
+            found = self._found()
+            self._is_gone = bool(self._library) and found != self._library
+            self._library = self._library or found
+        self.check_file()
+        return opened
+
+    def check_file(self) -> None:
+        if self._is_gone:
+            raise DatabaseGoneError(
+                f"another database has taken the place of the library {self._library[:8]} in "
+                f"{urls.shown(self.database)} — run `fleet up`, which takes it, or put the earlier "
+                "one back"
+            )
+
+    def _found(self) -> str:
+        """The name of the library in it; empty where it has none."""
+        ask: Callable[[str], Any] = self.execute_sql
+        (table,) = ask("SELECT to_regclass('library_identity')").fetchone()
+        row = table and ask("SELECT library FROM library_identity").fetchone()
+        return str(row[0]) if row else ""
+
+
 def open_database(url: str | None = None, *, create: bool = False) -> peewee.Database:
     """Connect `db.models.database` to `url`, by default the one that the settings name.
 
@@ -98,8 +130,11 @@ def sqlite_file() -> Path | None:
 
 
 def check_file() -> None:
-    """Raise DatabaseGoneError when the file that was opened is gone, or another is in its place."""
-    if isinstance(database.obj, _LibraryFile):
+    """Raise DatabaseGoneError when what was opened is gone, or another is in its place.
+
+    That of PostgreSQL shows when a connection is made: whoever drops it ends all of them.
+    """
+    if isinstance(database.obj, _LibraryFile | _LibraryServer):
         database.obj.check_file()
 
 
@@ -194,7 +229,7 @@ def _for_url(url: str, create: bool) -> peewee.Database:
             raise _gone(path)
         return _LibraryFile(path)
     if scheme in {"postgres", "postgresql"}:
-        return peewee.PostgresqlDatabase(
+        return _LibraryServer(
             url, prefer_psycopg3=True, connect_timeout=10, application_name="musicfleet"
         )
     raise BadDatabaseUrlError(
