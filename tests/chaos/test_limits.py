@@ -9,6 +9,7 @@ import pytest
 
 from tests.chaos.chaos_fleet import ChaosFleet, chaos_fleet
 from tests.fleet.conftest import few_programs
+from tests.sums import check_sums
 from worker import dispatch
 from worker.process.requeue import RECOVERIES
 
@@ -56,3 +57,4 @@ def test_a_job_beyond_its_limit_is_ended_and_done_again(
     assert fleet.wait_until_ended(jobs[name]) == "finished"
     told = [json.loads(each) for each in fleet.redis.lrange(RECOVERIES, 0, -1)]
     assert CASES[name].signal in {each["signal"] for each in told if each["job"] == jobs[name]}
+    check_sums()
