@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from db.errors import SettingError
+from db.files import read_small
 from db.settings.providers import PROVIDERS, Offers, offering
 
 
@@ -323,16 +324,8 @@ def read_text(path: Path) -> str:
 
     Raises OSError, which names what is wrong with it.
     """
-    # A pipe that nobody writes to would block the opening.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        what = "is a folder" if stat.S_ISDIR(mode) else "is a pipe or device, and no file"
-        raise OSError(errno.EINVAL, what, str(path))
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(_LARGEST_TEXT + 1)
-    if len(data) > _LARGEST_TEXT:
+    data, whole = read_small(os.fsencode(path), _LARGEST_TEXT)
+    if not whole:
         raise OSError(errno.EFBIG, f"is larger than {_LARGEST_TEXT // 2**20} MiB", str(path))
     try:
         return data.decode("utf-8")

@@ -16,9 +16,9 @@ import soundfile
 import soxr
 from av.container import InputContainer
 
+from db.files import opened
 from db.sql import path_text
 from jobs.audio_analysis.spectrum import Array, Excerpt
-from jobs.content import opened
 from jobs.errors import UnreadableFileError
 from jobs.records import ProblemCode
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from db.files import NotAFileError, opened
 from db.scanning import roots
 from db.settings.cover_orders import EXTENSIONS, NEVER_FRONT
 from db.sql.path_text import is_under, to_bytes, to_text
-from jobs.content import NotAFileError, opened
 from jobs.covers.errors import Fault
 from jobs.covers.store import MAX_PICTURE_BYTES
 from jobs.records import ProblemCode

@@ -12,10 +12,11 @@ from typing import Any, BinaryIO
 
 from mutagen.id3 import BitPaddedInt
 
+from db.files import opened
 from db.scanning.library_files import UNREADABLE_EXTENSIONS
 from db.sql import path_text
 from jobs.bounded import FailureKind, ItemFailure, Value, run_bounded
-from jobs.content import content_id, opened
+from jobs.content import content_id
 from jobs.errors import UnreadableFileError
 from jobs.metadata import asf, chunk_formats, mp4, streams, xiph
 from jobs.metadata.contents import Contents, Picture, Reader

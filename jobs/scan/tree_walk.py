@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from db.files import NotAFileError, read_small
 from db.scanning.library_files import (
     AUDIO_EXTENSIONS,
     IGNORE_FILES,
@@ -30,7 +31,6 @@ from db.scanning.library_files import (
 )
 from db.settings.cover_orders import EXTENSIONS
 from db.sql.path_text import is_under, to_bytes, to_text
-from jobs.content import NotAFileError, read_small
 
 _LONGEST_IGNORE_FILE = 64 * 1024
 _LONGEST_PATH = 2_500

@@ -49,7 +49,7 @@ def test_a_file_that_is_gone_has_vanished(found: Found) -> None:
 
 def test_a_folder_cannot_be_read(found: Found) -> None:
     folder = found("a.mp3", b"").path.rpartition("/")[0]
-    with pytest.raises(UnreadableFileError, match="Is a directory") as caught:
+    with pytest.raises(UnreadableFileError, match="it is a folder, not a file") as caught:
         read_file(FoundFile(folder, 0, 0))
     assert caught.value.code == ProblemCode.UNREADABLE
 

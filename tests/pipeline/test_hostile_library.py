@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from db.files import NotAFileError, opened, read_small
 from db.models import Problem, ScanChunk, Track
 from db.models import Scan as ScanRow
-from jobs.content import NotAFileError, content_id_of, opened, read_small
+from jobs.content import content_id_of
 from tests.databases import ON_SQLITE
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan

@@ -237,12 +237,12 @@ def test_a_queue_without_jobs_hides_no_job_without_a_queue(faults_of: FaultsOf, 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path, jobs: Path) -> None:
     os.mkfifo(tmp_path / "queues.toml")
-    with pytest.raises(TopologyError, match="is a pipe or device, and no file"):
+    with pytest.raises(TopologyError, match="it is a pipe, not a file"):
         load(tmp_path / "queues.toml", jobs)
 
 
 def test_a_folder_is_a_fault(tmp_path: Path, jobs: Path) -> None:
-    with pytest.raises(TopologyError, match="cannot be read: is a folder"):
+    with pytest.raises(TopologyError, match="cannot be read: it is a folder, not a file"):
         load(tmp_path, jobs)
 
 
