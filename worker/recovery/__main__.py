@@ -148,6 +148,7 @@ class Recovery:
         self._own = this_process(registered_name(NAME))
         self._seat = ""
         self._silence = Silence()
+        self._kills = kernel_kills()
 
     def claim(self) -> None:
         """Have Redis be this library's, also after it was wiped. Raises ForeignRedisError."""
