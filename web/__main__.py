@@ -7,14 +7,13 @@ import errno
 import logging
 import math
 import os
-import resource
 import signal
 import socket
 import sys
 import threading
 import time
 from contextlib import nullcontext
-from resource import RLIMIT_NOFILE, getrlimit
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -47,8 +46,6 @@ _BACKLOG = 64
 _RETRY = 2.0
 _MOST_BODY = 64 * 1024
 _MOST_HEADERS = 16 * 1024
-_FILES = 1024
-"""Open files: those of the connections, and of the database for each thread."""
 _CONNECTIONS = 200
 """Open connections in all; half of them may be from one address."""
 _FILES = 100
@@ -85,10 +82,11 @@ def serve(address: WebAddress, *, supervised: bool) -> None:
 
 def _open_files() -> None:
     """Be allowed as many open files as the connections need, where the system lets this user."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    wanted = _CONNECTIONS + _FILES
+    most = wanted if hard == RLIM_INFINITY else min(wanted, hard)
+    if soft != RLIM_INFINITY and soft < most:
+        setrlimit(RLIMIT_NOFILE, (most, hard))
 
 
 class _Request(HTTPRequestParser):
