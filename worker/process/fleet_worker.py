@@ -26,7 +26,7 @@ from db.sql.connection import close_database
 from worker import dispatch
 from worker.errors import ForeignRedisError, JobStoppedError, TopologyError, WorkerError
 from worker.process.endings import Fault, JobRecords, fault_of, last_line
-from worker.process.fleet_job import FleetJob
+from worker.process.fleet_job import FleetJob, log
 from worker.process.horse import Died, Horse, Raised
 from worker.process.job_counts import count_attempt
 from worker.process.requeue import Death, end_where_gone, put_back, read_taken, split
@@ -100,7 +100,7 @@ class FleetWorker(SlotWorker):
 
     def handle_warm_shutdown_request(self) -> None:
         """At the first SIGTERM: continue the job at hand, but not for long."""
-        super().handle_warm_shutdown_request()
+        log.info("%s [PID %s]: warm shut down requested", self.name, self.pid)
         again = threading.Timer(GRACE, os.kill, (os.getpid(), signal.SIGTERM))
         again.daemon = True
         again.start()
