@@ -108,6 +108,11 @@ def endure(client: redis.Redis, seconds: int = -1) -> None:
     client.set_retry(_patience(seconds))
 
 
+def lose_patience() -> None:
+    """Have the commands of this thread, also one that waits, give up at the next refusal."""
+    _own.limit = 0.0
+
+
 @contextmanager
 def impatient(seconds: float | None) -> Iterator[None]:
     """Have the commands of this thread wait no longer than that; None: as long as they may.

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from types import FrameType
 
 from rq.cron import CronJob, CronScheduler
 from rq.defaults import RQ_KEY_PREFIX
@@ -21,7 +22,7 @@ from worker.dispatch import HeldJob
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_library
-from worker.redis.connection import connect, endure
+from worker.redis.connection import connect, endure, lose_patience
 from worker.redis.entries import wrong_keys
 from worker.schedule.timetable import held, next_of, next_run
 from worker.topology import Schedule
@@ -53,6 +54,11 @@ class FleetScheduler(CronScheduler):
         self._now = now
         self._scheduled = [ScheduledJob(each) for each in dispatch.topology().schedules.values()]
         self._cron_jobs += self._scheduled
+
+    def _request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """At SIGTERM: end, though Redis may have gone before and nobody else would wait for it."""
+        lose_patience()
+        super()._request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def enqueue_jobs(self) -> list[CronJob]:
         """Fire what is due, and return it; that its job is still held leaves it out of the queue.
