@@ -24,7 +24,9 @@ Examples:
 """,
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("--quick", is_flag=True, help="Skip the picture store with its many files.")
+@click.option(
+    "--quick", is_flag=True, help="Skip what counts the whole library: pictures, ledger, Redis."
+)
 @click.option("--fix", is_flag=True, help="Repair what is safe to repair, then check again.")
 @click.option("-n", "--dry-run", is_flag=True, help="With --fix: only show what it would repair.")
 @click.pass_context
