@@ -237,6 +237,7 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
         "password": password,
         "streams": Streams(closing),
         "atlas": clusters.Atlas(),
+        "examination": health.Examination(),
     }
     open_database().close()
     for part in _PARTS:

@@ -38,6 +38,8 @@ bp = Blueprint("health", __name__)
 
 PAGE = 100
 _FRESH = 10.0
+_FIRST = 30.0
+"""Seconds that the first examination may take."""
 _ORDER = (Severity.ERROR, Severity.WARNING, Severity.OK)
 
 
@@ -50,11 +52,13 @@ class Examination:
         self._at = float("-inf")
 
     def findings(self) -> list[Finding]:
-        """The findings of the last seconds, the worst first; 503 before the first are there.
+        """The findings of the last seconds, the worst first.
 
-        One request at a time examines, so that strangers hold up no more than one thread.
+        One request at a time examines, so that strangers hold up no more than one thread: before
+        the first findings are there they get 503, and who is logged in waits for them.
         """
-        if self._lock.acquire(blocking=False):  # or another request renews them now
+        patience = _FIRST if is_in() and not self._findings else 0
+        if self._lock.acquire(timeout=patience):  # or another request renews them now
             try:
                 if time.monotonic() - self._at > _FRESH:
                     with suppress(peewee.PeeweeException):  # it is the doctor who says why
@@ -69,7 +73,9 @@ class Examination:
         return self._findings
 
 
-_examination = Examination()
+def _findings() -> list[Finding]:
+    examination: Examination = current_app.extensions["examination"]
+    return examination.findings()
 
 
 @bp.get("/health")
@@ -77,7 +83,7 @@ def page() -> str:
     """The findings."""
     return render_template(
         "health.html",
-        findings=_examination.findings(),
+        findings=_findings(),
         count=problems.count(),
         access="" if current_app.extensions["password"] else OPEN_TO_USERS,
         tab="findings",
@@ -125,7 +131,7 @@ def upkeep() -> BaseResponse:
 @bp.get("/healthz")
 def healthz() -> tuple[Response, int]:
     """For machines: 200, or 503 when the doctor finds errors; details only after a login."""
-    findings = _examination.findings()
+    findings = _findings()
     worst = min((each.severity for each in findings), key=_ORDER.index)
     answer: dict[str, object] = {"status": worst.value}
     if is_in():

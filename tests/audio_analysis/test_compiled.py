@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.audio_analysis import outcomes
+from jobs.errors import HeldUpError
 
 
 def test_compiling_is_done_once_and_noted_for_these_versions(
@@ -49,7 +50,5 @@ def test_a_folder_that_cannot_be_written_to_is_told_with_the_remedy(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "numba"))
-    with pytest.raises(
-        RuntimeError, match=r"librosa cannot be compiled into NUMBA_CACHE_DIR, .*se"
-    ):
+    with pytest.raises(HeldUpError, match=r"librosa cannot be compiled into NUMBA_CACHE_DIR, .*se"):
         outcomes.ensure_compiled()

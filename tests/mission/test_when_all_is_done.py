@@ -12,7 +12,7 @@ from worker.errors import ExitCode
 @pytest.mark.parametrize("slot", ["analysis-1", "vectors-1", "covers-1", "maintenance-1"])
 def test_a_worker_whose_jobs_are_heavy_stays_under_60_mib(fleet: StandingFleet, slot: str) -> None:
     lock = fleet.command.data_dir / "run" / "slots" / f"{slot}.lock"
-    status = Path(f"/proc/{lock.read_text().strip()}/status").read_text()
+    status = Path(f"/proc/{lock.read_text().split()[0]}/status").read_text()
     resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     assert int(resident.split()[1]) < 60 * 1024
 
