@@ -1,6 +1,7 @@
 """`fleet doctor`: exit codes, the order of its lines, JSON, and mending."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,19 @@ from db import settings
 from db.models import database as connection
 from db.scanning import scans
 from tests.doctor.supervised import ESSENTIAL, Supervise
+from worker import dispatch
 from worker.cli.fleet import run
 from worker.errors import ExitCode
 
 
 @pytest.fixture
-def sound(server: redis.Redis, supervise: Supervise) -> Path:
-    """Surroundings in which all is well."""
+def sound(
+    server: redis.Redis, supervise: Supervise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Surroundings in which all is well, and nothing is to be rebalanced."""
+    rigid = re.sub(r"(?m)^(least|most) = .*$", "", dispatch.topology().path.read_text())
+    (tmp_path / "queues.toml").write_text(rigid)
+    monkeypatch.setenv("FLEET_QUEUES", str(tmp_path / "queues.toml"))
     supervise(ESSENTIAL, "scheduler", "RUNNING")
     return settings.data_dir()
 

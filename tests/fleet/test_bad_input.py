@@ -49,7 +49,7 @@ def test_an_empty_folder(fleet: FleetCommand, tmp_path: Path) -> None:
     refused(fleet, "scan", str(tmp_path), code=ExitCode.BAD_INPUT, says="is empty")
 
 
-@pytest.mark.parametrize("command", ["scan /", "status", "enqueue scan.discovery", "up"])
+@pytest.mark.parametrize("command", ["scan /opt", "status", "enqueue scan.discovery", "up"])
 def test_a_broken_topology(fleet: FleetCommand, tmp_path: Path, command: str) -> None:
     broken = tmp_path / "queues.toml"
     broken.write_text("[queues.scan\n")
