@@ -113,8 +113,8 @@ clean:
 	@touch $@
 
 # Makes the data folder and the database that plain `supervisord -c supervisord.conf` needs.
-PREPARE = from db import settings; from db.sql import connection, schema; \
-  settings.prepare_data_dir(); connection.open_database(); schema.migrate()
+PREPARE = from db import settings; from worker.host.locks import open_migrated; \
+  settings.prepare_data_dir(); open_migrated()
 
 default-instance: .venv/installed
 	@fault=$$(FLEET_DATA_DIR=$(DEFAULT_DATA) FLEET_DATABASE_URL= $(VENV_PYTHON) -c '$(PREPARE)' 2>&1) || \

@@ -77,12 +77,14 @@ class Policy(NamedTuple):
 _HOUR = timedelta(hours=1)
 _SOME_HOURS = timedelta(hours=4)
 _PLACE = Waker.SCAN_OF_PLACE
-_SHARE_ERRORS = frozenset(
+_OF_SOCKETS_TOO = frozenset(
     (
-        *(errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.ENODEV, errno.ENXIO),
+        *(errno.ENOTCONN, errno.ETIMEDOUT, errno.ECONNRESET, errno.ECONNABORTED),
         *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
-        *(errno.ENOMEDIUM, errno.ENOLINK, errno.ECONNRESET, errno.ECONNABORTED),
     )
+)
+_SHARE_ERRORS = _OF_SOCKETS_TOO | frozenset(
+    (errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.ENOLINK)
 )
 POLICIES: dict[Cause, Policy] = {
     Cause.ROOT_AWAY: Policy(
@@ -240,7 +242,7 @@ def obstacle_of(error: BaseException) -> Obstacle | None:
     if cause is None or not isinstance(error, OSError):
         return None
     place = _folder(error.filename)
-    is_of_socket = cause is Cause.SHARE_AWAY and not place
+    is_of_socket = error.errno in _OF_SOCKETS_TOO and not place
     return None if is_of_socket else Obstacle(cause, place)
 
 

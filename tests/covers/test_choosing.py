@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from db import ledger
+from db import ledger, settings
 from db.artwork import covers, images
 from db.artwork.covers import Chosen
 from db.models import Album, Cover, EntityType, Kind, State
@@ -185,7 +185,7 @@ def test_the_store_can_be_thrown_away_and_is_made_again(library: Library) -> Non
     library.track("A/1.flac", "A", [(FRONT, paint("red", LARGE))])
     library.image("A/cover.jpg", paint("blue", LARGE))
     library.work()
-    shutil.rmtree(original("00").parents[3])
+    shutil.rmtree(settings.images_dir())
     library.need_everything()
     library.work()
     assert library.album_shows("A") == paint("blue", LARGE)

@@ -113,7 +113,7 @@ BAD_INPUT = {
     "no URL of a Redis": (
         {"FLEET_REDIS_URL": "localhost"},
         ExitCode.REDIS_UNREACHABLE,
-        "write redis://, rediss:// or unix://",
+        "write redis://:PASSWORD@HOST:PORT/NUMBER, rediss://… or unix:///PATH",
     ),
     "no URL of a database": (
         {"FLEET_DATABASE_URL": "mysql://me:secret@db/x"},

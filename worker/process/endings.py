@@ -96,6 +96,13 @@ class Isolated(NamedTuple):
     halves: list[Half]
     quarantined: str | None = None
     """What is not tried again: the path of a file, or of an album's folder."""
+    follower: Half | None = None
+    """What the quarantined file's chunk has to be followed by: the regrouping of its folder."""
+
+    @property
+    def jobs(self) -> list[Half]:
+        """What is to be enqueued."""
+        return [*self.halves, *([self.follower] if self.follower else [])]
 
 
 class JobRecords:
@@ -130,10 +137,7 @@ class JobRecords:
             if len(parts) > 1:
                 return Isolated(parts)
             chunk_id = _number(self._job, CHUNK)
-            with transaction():
-                chunk = None if chunk_id is None else scans.open_chunk(chunk_id)
-                where = _quarantine_chunk(chunk, self._job, reason, reason) if chunk else None
-        return None if where is None else Isolated([], where)
+            return None if chunk_id is None else _close_chunk(chunk_id, self._job, reason, reason)
 
     def isolate(self, signal: str) -> Isolated | None:
         """Split the batch, or quarantine the one item that is left of it; None: it has no batch.
@@ -149,11 +153,7 @@ class JobRecords:
                 return Isolated([], _quarantine_item(*items[0], job, signal))
             chunk_id = _number(job, CHUNK)
             if chunk_id is not None:
-                with transaction():
-                    chunk = scans.open_chunk(chunk_id)
-                    reason = _reason(signal)
-                    where = _quarantine_chunk(chunk, job, signal, reason) if chunk else None
-                return Isolated([], where)
+                return _close_chunk(chunk_id, job, signal, _reason(signal)) or Isolated([])
             if job.job_name == scans.DISCOVERY:
                 reason = f"its processes ended by {signal}, again and again"
                 _fail_scan(job, _number(job, "scan_id"), reason)
@@ -226,8 +226,21 @@ def _quarantine_item(need: ledger.Need, entity_id: int, job: FleetJob, signal: s
     return path
 
 
-def _quarantine_chunk(chunk: ScanChunk, job: FleetJob, cause: str, reason: str) -> str:
-    """File the chunk's one file, or the folder that it was to regroup, and close it."""
+def _close_chunk(chunk_id: int, job: FleetJob, cause: str, reason: str) -> Isolated | None:
+    """Close a chunk without its one file; None when it is closed already."""
+    with transaction():
+        chunk = scans.open_chunk(chunk_id)
+        if chunk is None:
+            return None
+        where = _quarantine_file(chunk, job, cause, reason)
+        next_id = scans.close_chunk(chunk, scans.Counts(unreadable=1))
+    if next_id is None:
+        return Isolated([], where)
+    return Isolated([], where, Half(dispatch.create(scans.READING, {CHUNK: next_id}), 1))
+
+
+def _quarantine_file(chunk: ScanChunk, job: FleetJob, cause: str, reason: str) -> str:
+    """File the chunk's one file, or the folder that it was to regroup."""
     file: dict[str, Any] = chunk.files[0] if chunk.files else {"path": "; ".join(chunk.regroup)}
     problems.record(
         [
@@ -245,7 +258,6 @@ def _quarantine_chunk(chunk: ScanChunk, job: FleetJob, cause: str, reason: str) 
     problem_id = problems.problem_id(file["path"], Stage.READING)
     ledger.quarantine_file(problem_id, where, reason)
     tracks.mark_missing(sorted(tracks.ids_by_path([file["path"]]).values()))
-    scans.close_chunk(chunk, scans.Counts(unreadable=1))
     return str(file["path"])
 
 

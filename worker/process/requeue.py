@@ -234,8 +234,8 @@ def split(job: FleetJob, own: Holder, traceback: str) -> bool:
     with job.connection.pipeline() as pipeline:
         _drop_executions(job, pipeline)
         pipeline.lrem(own.taken_key, 1, job.id)
-        for half in isolated.halves:
-            _enqueue_half(half, pipeline)
+        for part in isolated.jobs:
+            _enqueue_part(part, pipeline)
         if isolated.halves:
             job.delete(pipeline=pipeline)
         else:
@@ -249,16 +249,15 @@ def split(job: FleetJob, own: Holder, traceback: str) -> bool:
 def _end(job: FleetJob, own: Holder, death: Death) -> None:
     """End a job that keeps killing its processes: its halves, or nothing, take its place."""
     isolated = JobRecords(job).isolate(death.signal)
-    halves = isolated.halves if isolated else []
     with job.connection.pipeline() as pipeline:
         _drop_executions(job, pipeline)
         pipeline.lrem(own.taken_key, 1, job.id)
         _record(job, death, pipeline)
         what = f"died in {death.worker} by {death.signal} once more"
         _log(job.end_line(_became(what, isolated)), death, own, pipeline)
-        for half in halves:
-            _enqueue_half(half, pipeline)
-        if halves:
+        for part in isolated.jobs if isolated else []:
+            _enqueue_part(part, pipeline)
+        if isolated and isolated.halves:
             job.delete(pipeline=pipeline)
         else:
             _fail(job, isolated, death, pipeline)
@@ -287,13 +286,13 @@ def _log(line: str, death: Death, own: Holder, pipeline: Pipeline) -> None:
         pipeline.expire(f"{ENDS}{death.worker}", _ENDS_TTL)
 
 
-def _enqueue_half(half: Half, pipeline: Pipeline) -> None:
+def _enqueue_part(part: Half, pipeline: Pipeline) -> None:
     """One death or failure more splits it again; but a single item is tried again."""
-    if half.items > 1:
-        half.job.retries_left = 0
-    _queue_of(half.job)._enqueue_job(half.job, pipeline=pipeline, at_front=True)
-    if half.items > 1:
-        pipeline.hset(half.job.key, "deaths", MOST_DEATHS - 1)
+    if part.items > 1:
+        part.job.retries_left = 0
+    _queue_of(part.job)._enqueue_job(part.job, pipeline=pipeline, at_front=True)
+    if part.items > 1:
+        pipeline.hset(part.job.key, "deaths", MOST_DEATHS - 1)
 
 
 def _fail(job: FleetJob, isolated: Isolated | None, death: Death, pipeline: Pipeline) -> None:
