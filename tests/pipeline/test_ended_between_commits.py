@@ -97,6 +97,7 @@ def end_everywhere(
     job: str, library: Path, scan: Scan, queues: redis.Redis, patch: pytest.MonkeyPatch
 ) -> int:
     """Have the job end after each of its commits; how many there were."""
+    patch.setenv("FLEET_ANALYSIS_SECONDS", "off")
     change(library, 0)
     scan()
     commit: Any = Database.commit

@@ -136,18 +136,9 @@ def test_a_data_folder_that_was_moved_is_gone_on_with_at_its_new_place(
     fleet: FleetCommand, data_dir: Path
 ) -> None:
     moved = data_dir.rename(data_dir.with_name("moved"))
-    while any(each.state == "RUNNING" for each in _processes_at(moved) if each.name != "redis"):
-        time.sleep(0.05)
-    assert not data_dir.exists()
     result = fleet("up", FLEET_DATA_DIR=str(moved))
     assert result.returncode == ExitCode.OK, result.stderr
     assert f"Its data folder was moved to {moved}" in result.stderr
     assert fleet("down", FLEET_DATA_DIR=str(moved)).returncode == ExitCode.OK
     assert not data_dir.exists()
     moved.rename(data_dir)
-
-
-def _processes_at(folder: Path) -> list[control.ProcessInfo]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLEET_DATA_DIR", str(folder))
-        return control.processes()
