@@ -13,6 +13,7 @@ from tests.doctor.complaints import complaint, complaints
 from tests.doctor.supervised import ESSENTIAL, Supervise, until
 from tests.fleet.conftest import REPOSITORY
 from worker.doctor.findings import Severity
+from worker.host.memory import note_kernel_kills
 from worker.supervisor.logs import last_lines, log_file
 
 _LIMIT = 120 * 2**20
@@ -61,6 +62,17 @@ def test_a_child_that_the_kernel_killed_for_memory_died_of_memory(
     found = complaint("memory")
     assert found.severity is Severity.ERROR
     assert "in the last hour (covers-1)" in found.says
+
+
+def test_who_is_killed_by_others_did_not_die_of_memory(group: Path, supervise: Supervise) -> None:
+    command = [sys.executable, "-c", _GREEDY, str(group)]
+    subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True)
+    note_kernel_kills()  # so much for what was before the fleet
+    supervise(ESSENTIAL | {"covers-1": _KILLED}, "covers-1", "BACKOFF")
+    until(lambda: any("SIGKILL" in line for line in last_lines(log_file("supervisord"), 100)))
+    reasons = [each.says for each in complaints("programs") if "covers-1 is BACKOFF" in each.says]
+    assert "(killed by SIGKILL)" in reasons[0]
+    assert not complaints("memory")
 
 
 _GREEDY_ITEM = """

@@ -18,7 +18,7 @@ from db.sql.path_text import shown
 from worker import dispatch
 from worker.doctor.findings import Check, Finding, Fix, Severity
 from worker.errors import BadInputError, FleetStartError, TopologyError
-from worker.host.memory import kernel_kills, memory_limit
+from worker.host.memory import kernel_kills_since_start, memory_limit
 from worker.host.version import code_version
 from worker.maintenance.rebalance import refusal
 from worker.phrases import counted, some, time_span
@@ -88,7 +88,7 @@ def _memory() -> Iterator[Finding]:
     recent = [line for line in last_lines(log_file("supervisord"), _LINES) if line >= since]
     killed = Counter(found[1] for line in recent if (found := _KILLED.search(line)))
     group = _group()
-    if not killed or not kernel_kills(group):
+    if not killed or not kernel_kills_since_start(group):
         yield Finding("memory", Severity.OK, "no process was killed for want of memory lately")
         return
     limit = memory_limit(group)
@@ -125,7 +125,7 @@ def _was_killed(name: str) -> bool:
 def _reason(process: ProcessInfo) -> str:
     """Why it does not run: the last it wrote, or what supervisord knows."""
     if _was_killed(process.name):
-        of = "the kernel, for want of memory" if kernel_kills(_group()) else "SIGKILL"
+        of = "the kernel, for want of memory" if kernel_kills_since_start(_group()) else "SIGKILL"
         return f"killed by {of}"
     last = list(last_lines(log_file(process.name), 1))
     return (last[0].strip() if last else "") or process.reason or "no reason given"

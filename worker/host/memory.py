@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from db import settings
+
 OUT_OF_MEMORY = "memory"
 """What ended a process that the kernel killed for that, or that had used up what it may have."""
 _ROOT = Path("/sys/fs/cgroup")
@@ -17,6 +19,24 @@ def kernel_kills(pid: int | str = "self") -> int:
     """
     files = [folder / name for folder in _groups(pid) for name in _COUNTS]
     return sum(_number(file, "oom_kill") for file in [*files, _MACHINE])
+
+
+def note_kernel_kills() -> None:
+    """Keep how many there were before the fleet, which is about to start. Raises OSError."""
+    _before().write_text(f"{kernel_kills()}\n")
+
+
+def kernel_kills_since_start(pid: int | str) -> int:
+    """How often the kernel killed since the fleet was started, as `kernel_kills` counts."""
+    try:
+        before = int(_before().read_text())
+    except (OSError, ValueError):  # supervisord was started without `fleet up`
+        before = 0
+    return max(0, kernel_kills(pid) - before)
+
+
+def _before() -> Path:
+    return settings.run_dir() / "kernel-kills"
 
 
 def memory_limit(pid: int | str = "self") -> int | None:

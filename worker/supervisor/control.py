@@ -14,6 +14,7 @@ from db.sql.schema import check_schema, library_id
 from worker import queues
 from worker.errors import FleetStartError, FleetStopError
 from worker.host.locks import hold_fleet, open_migrated, running_code
+from worker.host.memory import note_kernel_kills
 from worker.host.version import code_version
 from worker.phrases import some
 from worker.redis import valkey
@@ -93,6 +94,7 @@ def run_in_foreground(say: Say = lambda _: None) -> NoReturn:
         end_all(WARM_SECONDS)
         instance = _prepare(topology, say)
         os.chdir(instance.folder)
+        note_kernel_kills()
         os.execv(sys.executable, [*_supervisord_command(), "--nodaemon"])
 
 
@@ -194,6 +196,7 @@ def _supervisord_command() -> list[str]:
 
 
 def _launch(instance: Instance) -> None:
+    note_kernel_kills()
     result = subprocess.run(
         _supervisord_command(),
         cwd=instance.folder,
