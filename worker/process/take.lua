@@ -53,7 +53,8 @@ local function end_last()
 end
 
 local function is_count(text, digits)
-    return not text or text == '' or (#text <= digits and string.find(text, '^%d+$') ~= nil)
+    if not text or text == '0' then return true end
+    return #text <= digits and string.find(text, '^[1-9]%d*$') ~= nil -- as HINCRBY wants it
 end
 
 local function fault(values)
