@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from db.scanning.library_files import DEMO_FOLDER
 from db.settings import data_dir, prepare_data_dir
 from demo.library import make
 
@@ -14,13 +15,13 @@ from demo.library import make
 def main(folder: Path | None) -> None:
     """Make the demo library in DIR, unless DIR holds something, and print the folder's path.
 
-    The default is `demo-music` in the fleet's data folder, so that what belongs together lies
+    The default is DEMO_FOLDER in the fleet's data folder, so that what belongs together lies
     together, and goes together.
     """
     try:
         if folder is None:
             prepare_data_dir()
-            folder = data_dir() / "demo-music"
+            folder = data_dir() / DEMO_FOLDER
         if make(folder.absolute()):
             click.echo(f"Made a small demo library in {folder}", err=True)
     except OSError as error:

@@ -137,14 +137,19 @@ def left_out_text(counts: Mapping[str, int] | None) -> str:
 _OF_THE_SYSTEM = ("/proc", "/sys")
 
 
+DEMO_FOLDER = "demo-music"
+"""The one folder of the data folder that holds music: what `python -m demo` makes."""
+
+
 def refused_root(root: str, data_dir: str) -> str | None:
     """Why a folder is not scanned, and what to name instead; None for one that may be.
 
-    A folder may hold the data folder, which a scan leaves out, but is not to be it or lie in it.
+    A folder may hold the data folder, which a scan leaves out, but is not to be it or lie in it,
+    except for the demo library.
     """
     if root in {"/", "/dev"} or any(is_under(root, each) for each in _OF_THE_SYSTEM):
         return f"{shown(root)} belongs to the system — name the folder that holds the music"
-    if is_under(root, data_dir):
+    if is_under(root, data_dir) and not is_under(root, f"{data_dir}/{DEMO_FOLDER}"):
         return (
             f"{shown(root)} is, or is in, the fleet's own data folder — "
             "name the folder that holds the music"

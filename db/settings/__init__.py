@@ -334,9 +334,12 @@ def read_text(path: Path) -> str:
 
 
 def set_mode(path: Path, mode: int) -> None:
-    """Give a file this mode where it has another, and where this user and the disk can."""
+    """Give a file this mode where it has another, and where this user and the disk can.
+
+    Where they cannot, such as on a volume of a group, the doctor says who else has access.
+    """
     if stat.S_IMODE(path.stat().st_mode) & 0o777 != mode:
-        with suppress(PermissionError, NotImplementedError):
+        with suppress(PermissionError):
             path.chmod(mode)
 
 

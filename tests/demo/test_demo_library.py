@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from db.scanning.library_files import refused_root
 from db.sql.path_text import to_text
 from demo import files, sounds
 from demo.catalogue import ALBUMS, Song
@@ -174,12 +175,15 @@ def test_a_library_that_is_there_is_left_alone(library: Path) -> None:
     removed.write_bytes(content)
 
 
-def test_the_command_prints_the_folder_in_the_data_folder(data_dir: Path, library: Path) -> None:
+def test_the_command_prints_the_folder_in_the_data_folder_which_may_be_scanned(
+    data_dir: Path, library: Path
+) -> None:
     (data_dir / "demo-music").symlink_to(library)
     command = [sys.executable, "-m", "demo"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout == f"{data_dir / 'demo-music'}\n"
     assert result.stderr == ""
+    assert refused_root(result.stdout.strip(), str(data_dir)) is None
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_one_line(data_dir: Path) -> None:

@@ -152,6 +152,7 @@ def test_a_root_of_the_system_is_refused(root: str) -> None:
 def test_the_data_folder_is_refused_and_what_holds_it_is_not() -> None:
     assert refused_root("/home/a/data", "/home/a/data")
     assert refused_root("/home/a/data/pictures", "/home/a/data")
+    assert refused_root("/home/a/data/demo-music-of-old", "/home/a/data")
     assert refused_root("/home/a", "/home/a/data") is None
 
 
