@@ -13,7 +13,7 @@ from watch.root_watcher import RootWatcher
 from worker import dispatch
 from worker.cli.fleet import explained
 from worker.cli.output import print_error
-from worker.errors import ExitCode, TopologyError
+from worker.errors import ExitCode
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
@@ -54,7 +54,7 @@ def _watch() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    signal.signal(signal.SIGHUP, _reload)
+    signal.signal(signal.SIGHUP, lambda *_: dispatch.reload_topology())
     watchers: dict[str, RootWatcher] = {}
     published: list[watch_state.WatchedRoot] | None = None
     polls = 0
@@ -85,13 +85,6 @@ def _update_watchers(watchers: dict[str, RootWatcher]) -> None:
         if root not in watchers:
             watchers[root] = RootWatcher(root)
             watchers[root].start()
-
-
-def _reload(*_: object) -> None:
-    try:
-        dispatch.reload_topology()
-    except TopologyError as error:
-        log.error("going on as before: %s", error)
 
 
 if __name__ == "__main__":

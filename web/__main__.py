@@ -30,7 +30,7 @@ from web.app import create_app
 from worker import dispatch
 from worker.cli.fleet import explained
 from worker.cli.output import print_error
-from worker.errors import BadInputError, TopologyError, WorkerError
+from worker.errors import BadInputError, WorkerError
 from worker.host.lifeline import SUPERVISED, die_with_supervisord
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
@@ -212,7 +212,7 @@ def _run(listener: socket.socket, address: WebAddress, supervised: bool) -> None
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    signal.signal(signal.SIGHUP, _reload)
+    signal.signal(signal.SIGHUP, lambda *_: dispatch.reload_topology())
     log.info("listening at %s", address.url)
     if not web_address.password():
         log.info("%s", web_address.OPEN_TO_USERS)
@@ -223,13 +223,6 @@ def _run(listener: socket.socket, address: WebAddress, supervised: bool) -> None
     finally:
         if supervised:
             web_address.STATE_FILE.withdraw()
-
-
-def _reload(*_: object) -> None:
-    try:
-        dispatch.reload_topology()
-    except TopologyError as error:
-        log.error("going on as before: %s", error)
 
 
 def _wait_for_port(address: WebAddress) -> socket.socket:

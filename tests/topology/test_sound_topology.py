@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from worker import dispatch
 from worker.errors import UnknownJobError
 from worker.topology import Topology, load, queues_file
 
@@ -101,3 +102,22 @@ def test_the_queues_toml_of_this_repository_is_sound(monkeypatch: pytest.MonkeyP
     topology = load()
     assert topology.path == Path(__file__).parents[2] / "queues.toml"
     assert topology.programs["library"].queues == ("insert", "batch")
+
+
+def test_a_reload_keeps_what_it_read_and_a_fault_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "queues.toml"
+    before = queues_file().read_text()
+    monkeypatch.setenv("FLEET_QUEUES", str(file))
+    file.write_text(before)
+    dispatch.topology.cache_clear()
+    first = dispatch.topology()
+    file.write_text(before.replace('use = "File discovery', 'use = "Discovery'))
+    assert dispatch.reload_topology()
+    file.write_text("[queues.scan")
+    second = dispatch.topology()
+    assert second.queues["scan"].use != first.queues["scan"].use
+    assert not dispatch.reload_topology()
+    assert dispatch.topology() is second
+    dispatch.topology.cache_clear()

@@ -4,6 +4,7 @@ Jobs use this module too: `job` marks them, `current_attempt` names the attempt 
 """
 
 import json
+import logging
 import re
 import time
 import zlib
@@ -22,7 +23,7 @@ from rq.serializers import JSONSerializer
 
 from db import settings
 from db.sql.queries import slices
-from worker.errors import JobFailedError, JobTooLargeError
+from worker.errors import JobFailedError, JobTooLargeError, TopologyError
 from worker.redis.connection import connect
 from worker.redis.entries import ids, wrong_keys
 from worker.redis.holders import holders
@@ -39,6 +40,8 @@ _DESCRIPTION_LENGTH = 100
 _PACKAGE = "jobs."
 _CALLS_AT_ONCE = 500
 _ENDED_BADLY = {JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED}
+
+_log = logging.getLogger("fleet")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -62,16 +65,29 @@ def connection() -> redis.Redis:
     return client
 
 
+_reloaded: list[Topology] = []
+"""What `reload_topology` has just read, for `topology` to keep."""
+
+
 @cache
 def topology() -> Topology:
     """The topology of this process, loaded and checked once. Raises TopologyError."""
-    return load()
+    return _reloaded.pop() if _reloaded else load()
 
 
-def reload_topology() -> None:
-    """Reload queues.toml. Raises TopologyError, and keeps the old topology then."""
-    load()
+def reload_topology() -> bool:
+    """Reload queues.toml, for SIGHUP; whether it was. With a fault in it the old topology stays.
+
+    What was read is kept: the file may have a fault a moment later.
+    """
+    try:
+        _reloaded.append(load())
+    except TopologyError as error:
+        _log.error("going on with the topology as it was: %s", error)
+        return False
     topology.cache_clear()
+    topology()
+    return True
 
 
 def queue(name: str) -> Queue:

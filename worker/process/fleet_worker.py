@@ -24,7 +24,7 @@ from db.errors import DatabaseGoneError
 from db.models import database
 from db.sql.connection import close_database
 from worker import dispatch
-from worker.errors import ForeignRedisError, JobStoppedError, TopologyError, WorkerError
+from worker.errors import ForeignRedisError, JobStoppedError, WorkerError
 from worker.process.endings import Fault, JobRecords, fault_of, last_line
 from worker.process.fleet_job import FleetJob, log
 from worker.process.horse import Died, Horse, Raised
@@ -87,11 +87,7 @@ class FleetWorker(SlotWorker):
         signal.signal(signal.SIGUSR1, self._stop_job)
 
     def _reload(self, signum: int, frame: FrameType | None) -> None:
-        try:
-            dispatch.reload_topology()
-        except TopologyError as error:
-            self.log.error("%s keeps its topology: %s", self.name, error)
-        else:
+        if dispatch.reload_topology():
             self._beaten = float("-inf")  # says so with its next heartbeat
 
     def _stop_job(self, signum: int, frame: FrameType | None) -> None:

@@ -14,6 +14,7 @@ from rq.defaults import RQ_KEY_PREFIX
 from rq.utils import str_to_date
 
 from db import settings
+from db.sql.path_text import visible
 
 ASIDE = settings.redis_key("fleet:aside:")
 KEPT_SECONDS = 30 * 24 * 3600
@@ -87,8 +88,7 @@ def utf8(entries: Iterable[bytes | str]) -> list[str]:
 def as_shown(raw: bytes | str, most: int = _SHOWN) -> str:
     """Any text of Redis in a line of its own, whatever its bytes are, and no longer than a line."""
     text = raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
-    plain = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text[:most])
-    return plain + ("…" if len(text) > most else "")
+    return visible(text[:most]) + ("…" if len(text) > most else "")
 
 
 def as_number(raw: bytes | None) -> float:

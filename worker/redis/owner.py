@@ -137,7 +137,7 @@ def strangers(connection: redis.Redis, samples: Mapping[str, Sequence[bytes]]) -
         if payload.startswith(_OURS):
             ours.add(name)
         elif _THEIRS.match(payload):
-            theirs.setdefault(name, _shown(answer[1] or b"an unknown job"))
+            theirs.setdefault(name, as_shown(answer[1] or b"an unknown job", most=60))
     return {name: says for name, says in theirs.items() if name not in ours}
 
 
@@ -213,7 +213,3 @@ def _beginning(data: bytes) -> bytes:
         return zlib.decompressobj().decompress(data, _MOST_READ)
     except zlib.error:
         return data[:_MOST_READ]
-
-
-def _shown(description: bytes) -> str:
-    return re.sub(r"[^ -~]", "?", description[:60].decode("utf-8", "replace"))
