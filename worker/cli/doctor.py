@@ -25,7 +25,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option(
-    "--quick", is_flag=True, help="Skip what counts the whole library: pictures, ledger, Redis."
+    "--quick", is_flag=True, help="Skip what goes through all files, the ledger and Redis."
 )
 @click.option("--fix", is_flag=True, help="Repair what is safe to repair, then check again.")
 @click.option("-n", "--dry-run", is_flag=True, help="With --fix: only show what it would repair.")

@@ -124,13 +124,15 @@ def _owners() -> Iterator[Finding]:
             os.chown(path, user, -1, follow_symlinks=False)
         return f"{counted(len(strange), 'file')} in {folder} given to {_name_of(user)}"
 
-    whose = ", ".join(sorted({_name_of(path.lstat().st_uid) for path in strange}))
-    command = f"sudo chown -R {_name_of(user)} {folder}"
+    owners = {path.lstat().st_uid for path in strange}
+    whose = ", ".join(sorted(map(_name_of, owners)))
+    is_own = owners == {user}
+    command = f"chmod -R u+rwX {folder}" if is_own else f"sudo chown -R {_name_of(user)} {folder}"
     says = (
         f"{counted(len(strange), 'file')} in {folder} belong to {whose}, and the fleet's user "
         f"{_name_of(user)} may not write them ({some([path.name for path in strange])})"
     )
-    fix = Fix(command, hand_over) if os.geteuid() == 0 else None
+    fix = Fix(command, hand_over) if os.geteuid() == 0 and not is_own else None
     yield Finding("owners", Severity.ERROR, says, command, len(strange), fix=fix)
 
 
@@ -223,7 +225,7 @@ CHECKS = (
     Check("topology", _topology),
     Check("settings", _settings),
     Check("permissions", _permissions),
-    Check("owners", _owners),
+    Check("owners", _owners, is_slow=True),
     Check("supervisord.conf", _internet_server),
     Check("disk", _disks),
 )
