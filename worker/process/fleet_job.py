@@ -59,9 +59,6 @@ log = logging.getLogger("fleet")
 
 
 _WITH_REASON = (State.FAILED, State.WAITING)
-
-
-_EXPLAINED = {State.FAILED, State.WAITING}
 """States whose reasons the log gives."""
 
 
