@@ -48,10 +48,13 @@ def away(path: str) -> Obstacle | None:
 def obstacle(path: str, number: int | None) -> Obstacle | None:
     """What keeps a file or folder from being read that failed with this error number of the system.
 
-    None when it is the file itself, which is there.
+    None when it is the file itself, which is there. A file that is there by now was away with its
+    root, which has come back meanwhile.
     """
     if number in _GONE:
-        return away(path) or Obstacle(Cause.FILE_GONE, root_of(path))
+        is_back = os.path.exists(to_bytes(path))
+        here = Obstacle(Cause.ROOT_AWAY if is_back else Cause.FILE_GONE, root_of(path))
+        return away(path) or here
     cause = cause_of(number)
     return Obstacle(cause, root_of(path)) if cause is not None else None
 

@@ -125,8 +125,12 @@ def latest(most: int) -> list[Scan]:
 
 
 def roots() -> list[str]:
-    """Every root that was ever scanned with a result, by name."""
-    query = Scan.select(Scan.root).where(Scan.fault.is_null()).distinct()
+    """Every root that was ever scanned with a result, by name.
+
+    A scan that ended early has one too, as soon as it found a file.
+    """
+    has_files = Scan.found + Scan.new + Scan.changed + Scan.moved + Scan.unreadable > 0
+    query = Scan.select(Scan.root).where(Scan.fault.is_null() | has_files).distinct()
     return sorted(root for (root,) in tuples(query))
 
 

@@ -1,5 +1,6 @@
 """What the surroundings keep from being done keeps what it shows, waits, and is woken."""
 
+import errno
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +13,10 @@ from db import ledger
 from db.ledger import Cause
 from db.models import Cover, EntityType, Kind, LedgerRow, Problem, State, Track, utc_now
 from db.models import Scan as ScanRow
-from db.scanning import problems, scans
+from db.scanning import problems, roots, scans
 from db.scanning.library_files import Scope
 from jobs.maintenance import reconcile
+from jobs.scan import chunks
 from tests.databases import ON_SQLITE
 from tests.doctor.complaints import complaints
 from tests.music import picture, write_track
@@ -114,6 +116,37 @@ def test_a_root_that_is_away_before_covers_and_analysis_ran_makes_them_wait_and_
     assert waiting() == []
     assert states() <= {State.DONE, State.NONE}
     assert {entity_type for entity_type, *_ in content()["covers"]} == {"track", "album", "artist"}
+
+
+@ON_SQLITE
+def test_what_the_first_scan_took_in_before_its_root_went_away_waits_for_the_root(
+    database: str, queues: redis.Redis, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
+    enqueue_scan(music)
+    for stage, most in (("scan", 1), ("extract", 1), ("batch", 1), ("insert", 1)):
+        worker = FleetWorker("tests-1", [stage], queues)
+        worker.work(burst=True, logging_level="WARNING", max_jobs=most)
+    away = music.rename(music.with_name(HIDDEN))
+    work_off(queues)
+    [scan] = ScanRow.select()
+    assert "is away" in scan.fault
+    assert Track.select().count() == 1
+    assert waiting() == [(Cause.ROOT_AWAY, str(music.resolve()))]
+
+    away.rename(music)
+    enqueue_scan(music)
+    work_off(queues)
+    assert waiting() == []
+    assert {entity_type for entity_type, *_ in content()["covers"]} == {"track", "album", "artist"}
+
+
+def test_a_file_that_is_back_when_its_root_is_asked_for_was_away(library: Path, scan: Scan) -> None:
+    scan()
+    root, file = str(library.resolve()), library.resolve() / "cover.jpg"
+    assert roots.obstacle(str(file), errno.ENOENT) == (Cause.FILE_GONE, root)
+    file.write_bytes(jpeg("#334455"))
+    assert roots.obstacle(str(file), errno.ENOENT) == (Cause.ROOT_AWAY, root)
 
 
 def test_every_report_has_one_line_for_what_is_away(
