@@ -82,3 +82,11 @@ def test_a_job_that_is_refused_waits_in_its_queue_as_it_was(
     assert job.retries_left == dispatch.topology().queues["scan"].retries
     assert worker.connection.hget(job.key, "deaths") == b"0"
     finder._left.set()
+
+
+def test_an_error_on_a_unix_socket_is_the_error_that_it_is(queues: redis.Redis) -> None:
+    connection = dispatch.connection().connection_pool.get_connection()
+    connection.connect()
+    failures = connection.retry.get_retries() + 1
+    connection.disconnect(error=redis.ConnectionError("gone"), failure_count=failures)
+    assert not connection.is_connected

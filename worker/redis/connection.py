@@ -54,6 +54,12 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, redis.ConnectionError | redis.TimeoutError)
 
 
+class _SocketConnection(redis.UnixDomainSocketConnection):
+    """Over a Unix socket. redis-py 8 counts errors by port, and raises AttributeError without."""
+
+    port = None
+
+
 class Patience(Retry):
     """Tries a command again while Redis is away, and while it refuses."""
 
@@ -165,8 +171,10 @@ def _client() -> redis.Redis:
         settings.check_redis_prefix()
         if shown_url() == UNREADABLE or not _PATH.match(redis_url()):
             raise _bad_url()
+        over_socket = {"connection_class": _SocketConnection}
         return redis.Redis.from_url(
             redis_url(),
+            **(over_socket if redis_url().startswith("unix:") else {}),
             socket_connect_timeout=5,
             socket_timeout=10,  # an RQ worker raises it to what its blocking commands need
             health_check_interval=30,
