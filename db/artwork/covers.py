@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from peewee import Expression, fn
+from peewee import SQL, Expression, fn
 
 from db.models import Cover, EmbeddedPicture, EntityType, Image, Role, Track
-from db.sql.queries import slices, tuples
+from db.sql.queries import ASKED, GIVEN, below_asked, of_folders, slices, tuples
 
 CHOSEN, EMBEDDED, FOLDER = LOCAL = "chosen", "embedded", "folder"
 """Sources of covers that are on disk; any other source is a provider's name."""
@@ -232,15 +232,14 @@ def albums_in(folders: Collection[str]) -> dict[str, Counter[int | None]]:
     return dict(found)
 
 
-def holds_only(folder: str, album_id: int) -> bool:
-    """Whether every present track below `folder` is of this album."""
-    prefix = folder.rstrip("/") + "/"
-    strangers = Track.select().where(
-        fn.SUBSTR(Track.path, 1, len(prefix)) == prefix,
+def shared_below(pairs: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Those of the pairs of a folder and an album where a present track below is of another."""
+    strangers = Track.select(SQL("1")).where(
+        below_asked(Track.path),
         Track.missing_since.is_null(),
-        Track.album.is_null() | (Track.album != album_id),
+        Track.album.is_null() | (Track.album != GIVEN),
     )
-    return not strangers.exists()
+    return set(of_folders(pairs, (ASKED, GIVEN), fn.EXISTS(strangers)))
 
 
 def _places(where: Any, order: Any) -> list[TrackPlace]:

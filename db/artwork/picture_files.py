@@ -4,11 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from peewee import fn
-
 from db.models import ArtistPicture, FolderImage
 from db.scanning.library_files import Scope
-from db.sql.queries import slices, tuples
+from db.sql.queries import below, slices, tuples
 
 
 class SeenImage(NamedTuple):
@@ -22,12 +20,14 @@ class SeenImage(NamedTuple):
 
 def known_folder_images(root: str, scope: Scope | None = None) -> dict[str, SeenImage]:
     """Every picture file below `root`, or in that part of it, by its path."""
-    prefix = root.rstrip("/") + "/"
     query = FolderImage.select(
         FolderImage.path, FolderImage.folder, FolderImage.size, FolderImage.mtime_ns
     )
-    below = fn.SUBSTR(FolderImage.path, 1, len(prefix)) == prefix
-    where = [below] if scope is None else scope.conditions(FolderImage.path, FolderImage.folder)
+    where = (
+        [below(FolderImage.path, root)]
+        if scope is None
+        else scope.conditions(FolderImage.path, FolderImage.folder)
+    )
     return {
         row[0]: SeenImage(*row) for condition in where for row in tuples(query.where(condition))
     }

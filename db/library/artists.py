@@ -2,18 +2,18 @@
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
 
-from peewee import JOIN, fn
+from peewee import JOIN, SQL, Expression, fn
 
 from db.artwork import picture_files
 from db.models import Album, AlbumArtist, Artist, EntityType, Track, TrackArtist
 from db.scanning import scans
 from db.sql.path_text import is_under
-from db.sql.queries import below, slices, tuples
+from db.sql.queries import ASKED, GIVEN, below_asked, of_folders, slices, tuples
 
 
 class ArtistFacts(NamedTuple):
@@ -65,10 +65,6 @@ def _smallest(known: str | None, stated: str | None) -> str | None:
     return min((value for value in (known, stated) if value), default=None)
 
 
-_FOLDERS_AT_ONCE = 100
-"""Folders in one statement."""
-
-
 class KnownArtist(NamedTuple):
     """A row of `artists`."""
 
@@ -85,13 +81,6 @@ class LedAlbum(NamedTuple):
     album_id: int
     group_folder: str
     compilation: bool
-
-
-class Leader(NamedTuple):
-    """Who leads what lies in a group folder: albums, and tracks that have no album."""
-
-    group_folder: str
-    artist_id: int | None
 
 
 def known_artists(artist_ids: Sequence[int]) -> list[KnownArtist]:
@@ -155,20 +144,24 @@ def albums_led_by(artist_ids: Sequence[int]) -> list[LedAlbum]:
 
 def with_music(artist_ids: Sequence[int]) -> set[int]:
     """Those of the artists of whom a present track is, or an album that has one."""
-    found: set[int] = set()
-    for ids in slices(artist_ids):
-        for credits in (TrackArtist, AlbumArtist):
-            same = TrackArtist.track == Track.id
-            if credits is AlbumArtist:
-                same = AlbumArtist.album == Track.album
-            query = (
-                credits.select(credits.artist)
-                .join(Track, on=same)
-                .where(credits.artist.in_(list(ids)), Track.missing_since.is_null())
-                .distinct()
-            )
-            found.update(artist_id for (artist_id,) in tuples(query))
-    return found
+    own = (
+        TrackArtist.select(SQL("1"))
+        .join(Track)
+        .where(TrackArtist.artist == Artist.id, Track.missing_since.is_null())
+    )
+    of_album = (
+        AlbumArtist.select(SQL("1"))
+        .join(Track, on=AlbumArtist.album == Track.album)
+        .where(AlbumArtist.artist == Artist.id, Track.missing_since.is_null())
+    )
+    has_music = fn.EXISTS(own) | fn.EXISTS(of_album)
+    return {
+        artist_id
+        for ids in slices(artist_ids)
+        for (artist_id,) in tuples(
+            Artist.select(Artist.id).where(Artist.id.in_(list(ids)), has_music)
+        )
+    }
 
 
 def leaders_of(album_ids: Sequence[int]) -> set[int]:
@@ -184,32 +177,47 @@ def leaders_of(album_ids: Sequence[int]) -> set[int]:
     }
 
 
-def leaders_below(folders: Sequence[str]) -> list[Leader]:
-    """Who leads what is in these folders or below them, each once."""
-    leader = fn.COALESCE(AlbumArtist.artist, TrackArtist.artist)
-    found: set[Leader] = set()
-    for part in slices(_outermost(folders), _FOLDERS_AT_ONCE):
-        query = (
-            Track.select(Track.group_folder, leader)
-            .join(
-                AlbumArtist,
-                JOIN.LEFT_OUTER,
-                on=(AlbumArtist.album == Track.album) & (AlbumArtist.position == 0),
-            )
-            .switch(Track)
-            .join(
-                TrackArtist,
-                JOIN.LEFT_OUTER,
-                on=(TrackArtist.track == Track.id) & (TrackArtist.position == 0),
-            )
-            .where(
-                reduce(or_, (below(Track.path, folder) for folder in part)),
-                Track.missing_since.is_null(),
-            )
-            .distinct()
+_LEADER = fn.COALESCE(AlbumArtist.artist, TrackArtist.artist)
+"""Who leads a track's album, or the track where it has none."""
+
+
+def _leaders(where: Expression) -> Any:  # a query
+    """Who leads the present tracks for which this holds, each by its leader."""
+    return (
+        Track.select(_LEADER)
+        .join(
+            AlbumArtist,
+            JOIN.LEFT_OUTER,
+            on=(AlbumArtist.album == Track.album) & (AlbumArtist.position == 0),
         )
-        found.update(Leader(*row) for row in tuples(query))
-    return sorted(found, key=lambda each: (each.group_folder, each.artist_id or 0))
+        .switch(Track)
+        .join(
+            TrackArtist,
+            JOIN.LEFT_OUTER,
+            on=(TrackArtist.track == Track.id) & (TrackArtist.position == 0),
+        )
+        .where(where, Track.missing_since.is_null(), _LEADER.is_null(False))
+    )
+
+
+_RIGHT_IN, _BELOW = Track.group_folder == ASKED, below_asked(Track.group_folder)
+
+
+def shared_folders(pairs: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Those of the pairs of a folder and an artist where another leads something in it or below.
+
+    Each costs no more than what the artist has there: the search ends at the first of another.
+    """
+    of_another = _LEADER != GIVEN
+    shared = [fn.EXISTS(_leaders(where & of_another)) for where in (_RIGHT_IN, _BELOW)]
+    return set(of_folders(pairs, (ASKED, GIVEN), reduce(or_, shared)))
+
+
+def with_tracks(folders: Collection[str]) -> set[str]:
+    """Those of the folders that are the group folder of a present track."""
+    here = Track.select(SQL("1")).where(_RIGHT_IN, Track.missing_since.is_null())
+    asked = [(folder, 0) for folder in folders]
+    return {folder for (folder,) in of_folders(asked, (ASKED,), fn.EXISTS(here))}
 
 
 def alone_below(folders: Mapping[str, bool]) -> set[int]:
@@ -217,20 +225,14 @@ def alone_below(folders: Mapping[str, bool]) -> set[int]:
 
     Each folder says whether it counts where an album's tracks lie in the folder itself.
     """
-    leaders: dict[str, set[int]] = defaultdict(set)
-    of_albums: set[str] = set()
-    for place, leader in leaders_below(list(folders)):
-        for folder, even_with_tracks in folders.items():
-            if is_under(place, folder) and leader is not None:
-                leaders[folder].add(leader)
-                if place == folder and not even_with_tracks:
-                    of_albums.add(folder)
-    return {
-        leader
-        for folder, each in leaders.items()
-        if len(each) == 1 and folder not in of_albums
-        for leader in each
-    }
+    leaders = [_leaders(where).limit(1) for where in (_RIGHT_IN, _BELOW)]
+    first: set[tuple[str, int]] = set()
+    for folder, right_in, below in of_folders([(each, 0) for each in folders], (ASKED, *leaders)):
+        if right_in is None and below is not None:
+            first.add((folder, below))
+        elif right_in is not None and folders[folder]:
+            first.add((folder, right_in))
+    return {leader for _, leader in first - shared_folders(first)}
 
 
 def artists_near(group_folders: Iterable[str], *, something_left: bool) -> set[int]:
@@ -253,13 +255,4 @@ def _above(folders: Iterable[str]) -> set[str]:
         inside = {each for each in left if any(each != r for r in roots if is_under(each, r))}
         found |= inside
         left = {posixpath.dirname(folder) for folder in inside} - found
-    return found
-
-
-def _outermost(folders: Sequence[str]) -> list[str]:
-    """Those of the folders that lie below no other of them."""
-    found: list[str] = []
-    for folder in sorted({f"{each.rstrip('/')}/" for each in folders}):
-        if not found or not folder.startswith(found[-1]):
-            found.append(folder)
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from peewee import JOIN, Expression, fn
+from peewee import JOIN, Expression
 
 from db.library.artists import credits_of
 from db.models import (
@@ -20,7 +20,7 @@ from db.models import (
 )
 from db.scanning.library_files import Scope
 from db.sql.path_text import shown
-from db.sql.queries import slices, tuples
+from db.sql.queries import below, slices, tuples
 
 
 class KnownFile(NamedTuple):
@@ -45,7 +45,9 @@ class GoneFile(NamedTuple):
 def known_files(root: str, scope: Scope | None = None) -> dict[str, KnownFile]:
     """Every track below `root`, or in that part of it, by its path."""
     query = Track.select(Track.path, Track.id, Track.size, Track.mtime_ns, Track.missing_since)
-    where = [_below(root)] if scope is None else scope.conditions(Track.path, Track.folder)
+    where = (
+        [below(Track.path, root)] if scope is None else scope.conditions(Track.path, Track.folder)
+    )
     return {
         path: KnownFile(track_id, size, mtime_ns, missing_since is not None)
         for condition in where
@@ -210,12 +212,6 @@ _PICTURE_COLUMNS = ("track", "position", "type", "mime", "bytes", "digest")
 def _albums(where: Expression) -> Iterator[int]:
     query = Track.select(Track.album).where(where, Track.album.is_null(False)).distinct()
     return (album_id for (album_id,) in tuples(query))
-
-
-def _below(root: str) -> Expression:
-    """Paths below `root`, and not below a sibling whose name only begins like it."""
-    prefix = root.rstrip("/") + "/"
-    return fn.SUBSTR(Track.path, 1, len(prefix)) == prefix
 
 
 """On the Camelot wheel."""

@@ -11,7 +11,7 @@ from peewee import (
     TextField,
 )
 
-from db.models.base import Role, Table, utc_now
+from db.models.base import PathField, Role, Table, utc_now
 from db.models.library import Artist, Track
 
 
@@ -35,8 +35,8 @@ class FolderImage(Table):
     """A picture file seen beside the music, so that a scan notices when it changes."""
 
     id = AutoField()
-    path = TextField(unique=True)
-    folder = TextField(index=True)
+    path = PathField(unique=True)
+    folder = PathField(index=True)
     size = BigIntegerField()
     mtime_ns = BigIntegerField()
 

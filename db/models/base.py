@@ -3,10 +3,7 @@
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from peewee import (
-    DatabaseProxy,
-    Model,
-)
+from peewee import DatabaseProxy, Model, TextField
 
 database = DatabaseProxy()
 """The open database; `db.sql.connection.open_database` points it at SQLite or PostgreSQL."""
@@ -15,6 +12,15 @@ database = DatabaseProxy()
 def utc_now() -> datetime:
     """The present moment as these tables store it: UTC, without a zone."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+class PathField(TextField):
+    """A path in the text form of `db.sql.path_text`, compared byte by byte on every database.
+
+    So what lies below a folder is one range of its index. `db.sql.connection` says what type it is.
+    """
+
+    field_type = "PATH"
 
 
 class EntityType(StrEnum):

@@ -13,7 +13,7 @@ from peewee import (
     TextField,
 )
 
-from db.models.base import Table, utc_now
+from db.models.base import PathField, Table, utc_now
 
 
 class Artist(Table):
@@ -56,9 +56,9 @@ class Track(Table):
     """An audio file that was read."""
 
     id = AutoField()
-    path = TextField(unique=True)
-    folder = TextField(index=True)
-    group_folder = TextField(index=True)
+    path = PathField(unique=True)
+    folder = PathField(index=True)
+    group_folder = PathField(index=True)
     """The folder that stands for the album's place; see `db.scanning.library_files`."""
     album = ForeignKeyField(Album, null=True, backref="tracks", on_delete="SET NULL")
     album_id: int | None
@@ -115,12 +115,16 @@ class Track(Table):
     mtime_ns = BigIntegerField()
     content_id = TextField(index=True)
     """Equal for a file that was moved or copied; see `jobs.content`."""
-    missing_since = DateTimeField(null=True, index=True)
+    missing_since = DateTimeField(null=True)
     """When a scan first found the file gone or no longer readable; None while it is there."""
     added_at = DateTimeField(default=utc_now)
 
     class Meta:
         table_name = "tracks"
+
+
+Track.add_index(Track.index(Track.missing_since, where=Track.missing_since.is_null(False)))
+# Partial, for nearly all are there: SQLite would go by it to all of those that are.
 
 
 class TrackArtist(Table):

@@ -11,7 +11,7 @@ from peewee import (
     TextField,
 )
 
-from db.models.base import State, Table, utc_now
+from db.models.base import PathField, State, Table, utc_now
 
 
 class LedgerRow(Table):
@@ -116,7 +116,7 @@ class Problem(Table):
     """A file that costs only itself, and why."""
 
     id = AutoField()
-    path = TextField()
+    path = PathField()
     stage = TextField()
     code = TextField()
     """A `jobs.records.ProblemCode`."""

@@ -1,17 +1,17 @@
 """Problems: files that cost only themselves, each with its reason."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
-
-from peewee import fn
 
 from db import ledger
 from db.models import EntityType, Problem, utc_now
 from db.scanning.library_files import Scope
 from db.sql.path_text import is_under
-from db.sql.queries import slices, tuples
+from db.sql.queries import below, slices, tuples
 
 
 class Stage(StrEnum):
@@ -80,20 +80,35 @@ def problem_id(path: str, stage: Stage) -> int:
     return int(problem.id)
 
 
+_FOLDERS_AT_ONCE = 100
+
+
 def known_files(root: str, stage: Stage, scope: Scope | None = None) -> dict[str, SeenFile]:
     """The files below `root`, or in that part of it, that a stage had a problem with.
 
     They are as they were then.
     """
-    prefix = root.rstrip("/") + "/"
     query = Problem.select(Problem.path, Problem.size, Problem.mtime_ns).where(
-        Problem.stage == stage, fn.SUBSTR(Problem.path, 1, len(prefix)) == prefix
+        Problem.stage == stage, below(Problem.path, root)
     )
     return {
         path: SeenFile(size, mtime_ns)
         for path, size, mtime_ns in tuples(query)
         if scope is None or scope.holds(path)
     }
+
+
+def known_paths(folders: Iterable[str], stage: Stage) -> list[str]:
+    """The paths below these folders that a stage had a problem with."""
+    return [
+        path
+        for part in slices(sorted(set(folders)), _FOLDERS_AT_ONCE)
+        for (path,) in tuples(
+            Problem.select(Problem.path)
+            .where(reduce(or_, (below(Problem.path, each) for each in part)))
+            .where(Problem.stage == stage)
+        )
+    ]
 
 
 def listed(root: str | None = None) -> list[Problem]:

@@ -41,7 +41,9 @@ class _LibraryFile(peewee.SqliteDatabase):
         # A new file alone heeds it, before all else; on another it would wait for who is writing.
         first = {} if path.stat().st_size else {"auto_vacuum": "incremental"}
         uri = f"file:{quote(str(path))}?mode=rw"
-        super().__init__(uri, pragmas=first | _SQLITE_PRAGMAS, uri=True)
+        super().__init__(
+            uri, pragmas=first | _SQLITE_PRAGMAS, uri=True, field_types={"PATH": "TEXT"}
+        )
         self.path = path
         self._file = _number(path)
 
@@ -230,7 +232,11 @@ def _for_url(url: str, create: bool) -> peewee.Database:
         return _LibraryFile(path)
     if scheme in {"postgres", "postgresql"}:
         return _LibraryServer(
-            url, prefer_psycopg3=True, connect_timeout=10, application_name="musicfleet"
+            url,
+            prefer_psycopg3=True,
+            connect_timeout=10,
+            application_name="musicfleet",
+            field_types={"PATH": 'TEXT COLLATE "C"'},
         )
     raise BadDatabaseUrlError(
         f"FLEET_DATABASE_URL is {urls.shown(url)!r} — "

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from peewee import Expression, Field, Function, ModelSelect, fn
+from peewee import SQL, Expression, Field, Function, ModelSelect, Select, ValuesList, fn
 
 from db.models import database
 from db.sql.connection import is_sqlite
@@ -52,12 +52,42 @@ def ensure_rows(field: "Field[Any]", values: Iterable[str]) -> dict[str, int]:
     return ids
 
 
-def below(path: "Field[Any]", folder: str) -> Expression | Function:
-    """Whether a path lies below `folder`; what lies below /music2 does not lie below /music."""
-    begin = folder.rstrip("/") + "/"
-    if is_sqlite():
-        return (path >= begin) & (path < begin[:-1] + "0")  # "0" comes next to "/"
-    return fn.STARTS_WITH(path, begin)
+def below(path: "Field[Any]", folder: str) -> Expression:
+    """Whether a path lies below `folder`; what lies below /music2 does not lie below /music.
+
+    It is a range of the path's index: `db.models.base.PathField` is compared byte by byte.
+    """
+    begin, end = extent(folder)
+    return (path >= begin) & (path < end)
+
+
+def extent(folder: str) -> tuple[str, str]:
+    """The paths between which lies all that is below a folder, the first included."""
+    begin = folder.rstrip("/")
+    return f"{begin}/", f"{begin}0"  # "0" comes next to "/"
+
+
+ASKED, _BEGIN, _END, GIVEN = (SQL(f"asked.column{number}") for number in range(1, 5))
+"""Within a statement of `of_folders`: the folder, and what was given with it."""
+
+
+def of_folders(
+    pairs: Iterable[tuple[str, int]], columns: Sequence[Any], where: Any = None
+) -> Iterator[tuple[Any, ...]]:
+    """These columns (expressions of ASKED, GIVEN and `below_asked`) of each folder, in turn.
+
+    A subquery among them or in `where` is done once a folder, by an index.
+    """
+    for part in slices(sorted(set(pairs))):
+        rows = [(folder, *extent(folder), given) for folder, given in part]
+        query = Select([ValuesList(rows, alias="asked")], columns)
+        query = query if where is None else query.where(where)
+        yield from query.bind(database).tuples()
+
+
+def below_asked(path: "Field[Any]") -> Expression:
+    """Whether a path lies below the folder that a statement of `of_folders` asks of."""
+    return (path >= _BEGIN) & (path < _END)
 
 
 _LIGATURES = {"ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"}

@@ -10,7 +10,6 @@ from db import ledger
 from db.artwork import chosen_images, covers, images, picture_files
 from db.artwork.chosen_images import Choice
 from db.models import EntityType, Kind, Role, State
-from db.scanning import problems
 from db.sql.connection import transaction
 from jobs.covers import album_covers, artist_covers, explanation, folder_images, remote, store
 from jobs.covers.embedded import gather
@@ -94,7 +93,7 @@ def process_album_covers(album_ids: list[int]) -> None:
         write_covers(attempt, outcomes, fresh.values())
         write_problems(
             [fault for each in settled for fault in file_faults(each.searches).items()],
-            album_covers.sound_paths(settled, problems.known_files("/", problems.Stage.COVER)),
+            album_covers.sound_paths(settled),
         )
         wanted = remote.need_searches(EntityType.ALBUM, wanting(outcomes))
     enqueue_need(ledger.need_for(Kind.REMOTE, EntityType.ALBUM), wanted)

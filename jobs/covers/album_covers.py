@@ -11,7 +11,7 @@ from db.artwork import covers
 from db.artwork.covers import CHOSEN, EmbeddedIn, TrackPlace
 from db.ledger import Obstacle, Settled
 from db.models import EntityType, Role, State
-from db.scanning import roots
+from db.scanning import problems, roots
 from db.scanning.library_files import folder_of, is_disc_folder
 from db.settings.cover_orders import DISC_SUBTITLE, EMBEDDED, EXTERNAL, album_order, disc_order
 from db.sql.path_text import shown, to_text
@@ -21,6 +21,7 @@ from jobs.covers.folder_images import (
     UNNUMBERED,
     Folder,
     FolderImage,
+    Listing,
     NamedImage,
     cover_name,
     named,
@@ -69,9 +70,10 @@ def find(album_ids: Sequence[int]) -> list[AlbumSearch]:
     places = AlbumFolders(tracks)
     stands = current_covers(EntityType.ALBUM, album_ids)
     found = [AlbumSearch(album_id, tracks.get(album_id, ())) for album_id in album_ids]
+    listing = Listing()
     for album in found:
         if album.tracks:
-            _list(album, places)
+            _list(album, places, listing)
         album.other_pictures = _other_pictures(album.tracks, pictures)
         album.searches = _searches(album, pictures, stands[album.album_id])
     return found
@@ -99,26 +101,26 @@ def outcome(album: AlbumSearch) -> Outcome:
     )
 
 
-def sound_paths(albums: Iterable[AlbumSearch], recorded: Iterable[str]) -> list[str]:
-    """Those of the paths with recorded problems in the albums' folders that were found sound."""
+def sound_paths(albums: Iterable[AlbumSearch]) -> list[str]:
+    """The paths with recorded problems in the albums' folders that were found sound, or gone."""
     orders = (*album_order(), *disc_order())
     faults = {
         folder.path: file_faults(album.searches) for album in albums for folder in album.folders
     }
     return [
         path
-        for path in recorded
+        for path in problems.known_paths(faults, problems.Stage.COVER)
         if folder_of(path) in faults
         and path not in faults[folder_of(path)]
         and cover_name(path.rpartition("/")[2], orders)
     ]
 
 
-def _list(album: AlbumSearch, places: AlbumFolders) -> None:
+def _list(album: AlbumSearch, places: AlbumFolders, listing: Listing) -> None:
     """Find the album's folders and the picture files in them."""
     album.folders = places.folders_of(album.album_id)
     try:
-        album.images = folder_images.listed(album.folders)
+        album.images = listing.of(album.folders)
     except OSError as error:
         folder = to_text(os.fsencode(error.filename))
         album.unlisted = f"{shown(folder)}: {error.strerror}"

@@ -5,6 +5,7 @@ The candidates are the picture files that scans have seen, and what is shown alr
 
 import html
 import posixpath
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -48,7 +49,8 @@ class Basis(NamedTuple):
 
     place: ArtistFolders
     names: Mapping[str, Sequence[str]]
-    """The files seen in the place's folders, by folder."""
+    """The files seen in the artist's own folders and albums, by folder; of those in folders beside
+    only what is named as the artist."""
 
 
 @dataclass
@@ -93,15 +95,41 @@ def images_overtaken(found: Sequence[ArtistImages]) -> set[int]:
 
 def _bases(artist_ids: Sequence[int]) -> list[Basis]:
     found = artist_folders(artist_ids)
-    names = seen.folder_images_in({folder for place in found for folder in _folders(place)})
-    return [
-        Basis(place, {folder: names[folder] for folder in _folders(place) if folder in names})
-        for place in found
-    ]
+    names = seen.folder_images_in(
+        {f for place in found for f in (*place.folders, *place.albums, *place.beside)}
+    )
+    by_name = {folder: _by_name(each) for folder, each in names.items()}
+    return [Basis(place, _names_for(place, names, by_name)) for place in found]
 
 
-def _folders(place: ArtistFolders) -> Iterable[str]:
-    return (*place.folders, *place.albums, *place.beside)
+_ByName = Mapping[str, Sequence[str]]
+"""Files by what they are named as, see `plain`."""
+
+
+def _by_name(names: Iterable[str]) -> _ByName:
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        found[plain(picture_stem(name) or "")].append(name)
+    return found
+
+
+def _names_for(
+    place: ArtistFolders, names: Mapping[str, Sequence[str]], by_name: Mapping[str, _ByName]
+) -> dict[str, Sequence[str]]:
+    found = {each: names[each] for each in (*place.folders, *place.albums) if each in names}
+    for folder in place.beside:
+        if folder in names and folder not in found:
+            files = by_name[folder]
+            named = [each for name in _called(place.artist) for each in files.get(name, ())]
+            if named:
+                found[folder] = sorted(named)
+    return found
+
+
+def _called(artist: KnownArtist) -> set[str]:
+    """What a picture file of an artist is named as: the name, or the MusicBrainz id."""
+    names = names_of(artist)
+    return names | {plain(artist.musicbrainz_id)} if artist.musicbrainz_id else names
 
 
 def _candidates(
@@ -167,9 +195,7 @@ def _named(
     """Pictures that are named as the artist, or by the artist's MusicBrainz id."""
     if ARTIST_NAME not in order:
         return []
-    names = names_of(artist)
-    if artist.musicbrainz_id:
-        names.add(plain(artist.musicbrainz_id))
+    names = _called(artist)
     rank = order.index(ARTIST_NAME)
     return [
         file_candidate(image, ARTIST_NAME, (rank, image.order))
@@ -342,6 +368,13 @@ def outcome(artist: ArtistSearch) -> Outcome:
     wanting = artist.is_there and not artist.images.is_various and is_wanting(front, order)
     kept = kept_roles(artist.searches) if artist.is_there else None
     return Outcome(settled(front, order, _nothing(artist)), chosen, kept, gone, wanting)
+
+
+def without_any(artists: Sequence[ArtistSearch]) -> list[ArtistSearch]:
+    """Those of the artists, found by their files alone, of whom there is no picture at all."""
+    bare = [each for each in artists if not any(search.candidates for search in each.searches)]
+    stands = current_covers(EntityType.ARTIST, [each.artist_id for each in bare])
+    return [each for each in bare if not any(stands[each.artist_id])]
 
 
 def overtaken(artists: Sequence[ArtistSearch], mine: set[int]) -> set[int]:

@@ -137,13 +137,24 @@ class NamedImage(NamedTuple):
         return self.name.rank, folder.distance, self.name.number, self.image.order
 
 
-def listed(folders: Sequence[Folder]) -> list[FolderImage]:
-    """Every picture file in these folders. Raises OSError when a folder cannot be listed."""
-    return [
-        FolderImage(name, folder, order)
-        for order, folder in enumerate(folders)
-        for name in sorted(_names(folder.path))
-    ]
+class Listing:
+    """The picture files in folders, each of which is listed once."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+
+    def of(self, folders: Sequence[Folder]) -> list[FolderImage]:
+        """Every picture file in these folders. Raises OSError when a folder cannot be listed."""
+        return [
+            FolderImage(name, folder, order)
+            for order, folder in enumerate(folders)
+            for name in self._in(folder.path)
+        ]
+
+    def _in(self, path: str) -> list[str]:
+        if path not in self._names:
+            self._names[path] = sorted(_names(path))
+        return self._names[path]
 
 
 def named(images: Sequence[FolderImage], order: Sequence[str]) -> list[NamedImage]:

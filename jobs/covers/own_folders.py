@@ -14,8 +14,8 @@ named so.
 
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from db.artwork import covers
@@ -24,8 +24,9 @@ from db.library.artists import (
     KnownArtist,
     albums_led_by,
     known_artists,
-    leaders_below,
+    shared_folders,
     with_music,
+    with_tracks,
 )
 from db.scanning import scans
 from db.scanning.library_files import group_folder
@@ -45,6 +46,14 @@ class AlbumFolders:
         }
         self._albums_in = covers.albums_in({each for own in self._own.values() for each in own})
         self._roots = scans.roots()
+        self._shared = covers.shared_below(
+            {
+                (parent, album_id)
+                for album_id, own in self._own.items()
+                for parent in map(group_folder, own)
+                if parent not in own
+            }
+        )
 
     def root_of(self, folder: str) -> str:
         """The outermost library root that holds a folder; the folder itself when none does."""
@@ -76,7 +85,7 @@ class AlbumFolders:
     def _is_parent(self, folder: str, album_id: int) -> bool:
         own = self._own[album_id]
         inside = any(is_under(folder, self.root_of(each)) for each in own)
-        return folder not in own and inside and covers.holds_only(folder, album_id)
+        return folder not in own and inside and (folder, album_id) not in self._shared
 
 
 def _prevails(album_id: int, counts: Counter[int | None]) -> bool:
@@ -124,18 +133,16 @@ def artist_folders(artist_ids: Sequence[int]) -> list[ArtistFolders]:
     """The place of each of these artists, by id."""
     artists = known_artists(artist_ids)
     roots = scans.roots()
-    own = _own_albums(artists, roots)
-    considered = {
-        folder
-        for albums in own.values()
-        for album in albums
-        for folder in (*album.folders, *album.above)
-    }
-    leaders, here = _leaders_in(considered), with_music(artist_ids)
+    own, here = _own_albums(artists, roots), with_music(artist_ids)
+    places = [_Place(artist, own.get(artist.id, [])) for artist in artists if artist.id in here]
+    shared = shared_folders({pair for place in places for pair in place.to_be_own()})
+    pictures = _image_folders(roots)
+    found = {place.artist.id: place.folders(shared, pictures) for place in places}
+    holding = with_tracks({folder for each in found.values() for folder in each.folders})
     return [
-        ArtistFolders(artist, is_there=False)
-        if artist.id not in here
-        else _folders_of(artist, own.get(artist.id, []), leaders, roots)
+        replace(each, with_tracks=frozenset(holding.intersection(each.folders)))
+        if (each := found.get(artist.id))
+        else ArtistFolders(artist, is_there=False)
         for artist in artists
     ]
 
@@ -178,57 +185,38 @@ def _ancestors(folder: str, root: str) -> list[str]:
     return found
 
 
-class _Leaders(NamedTuple):
-    """Who leads the music in some folders and below them."""
+class _Place:
+    """Where the albums of an artist lie, and so the folders that may be the artist's."""
 
-    below: Mapping[str, set[int]]
-    with_tracks: set[str]
-    """The folders that hold an album's tracks themselves."""
+    def __init__(self, artist: KnownArtist, albums: Sequence[_OwnAlbum]) -> None:
+        self.artist = artist
+        names = names_of(artist)
+        counts = Counter(folder for album in albums for folder in album.above)
+        self._above = sorted(counts, key=lambda each: (-counts[each], -len(each), each))
+        self._named = {each for each in counts if plain(posixpath.basename(each)) in names}
+        self._albums_at = {album.above[0] for album in albums}
+        self._tops = {album.above[-1] for album in albums}
+        self._of_albums = {folder for album in albums for folder in album.folders}
+        self._beside = dict.fromkeys(folder for album in albums for folder in album.above[1:])
 
+    def to_be_own(self) -> list[tuple[str, int]]:
+        """The folders that are the artist's if nobody else leads what is below, with the artist."""
+        if is_various(self.artist):
+            return []
+        parents = set(self._above) - self._named - self._albums_at - self._tops
+        return [(folder, self.artist.id) for folder in parents | self._of_albums]
 
-def _leaders_in(folders: set[str]) -> _Leaders:
-    found = _Leaders(defaultdict(set), set())
-    for place, leader in leaders_below(sorted(folders)):
-        found.with_tracks.add(place)
-        folder = place
-        while leader is not None:
-            if folder in folders:
-                found.below[folder].add(leader)
-            if folder in {"/", ""}:
-                break
-            folder = posixpath.dirname(folder)
-    return found
-
-
-def _folders_of(
-    artist: KnownArtist, albums: Sequence[_OwnAlbum], leaders: _Leaders, roots: Sequence[str]
-) -> ArtistFolders:
-    names = names_of(artist)
-    counts = Counter(folder for album in albums for folder in album.above)
-    places = {album.above[0] for album in albums}
-    tops = {album.above[-1] for album in albums}
-    alone = not is_various(artist)
-
-    def is_own(folder: str) -> bool:
-        return alone and leaders.below[folder] <= {artist.id}
-
-    def is_named(folder: str) -> bool:
-        return plain(posixpath.basename(folder)) in names
-
-    own = [
-        folder
-        for folder in sorted(counts, key=lambda each: (-counts[each], -len(each), each))
-        if is_named(folder) or (folder not in places | tops and is_own(folder))
-    ]
-    above = dict.fromkeys(folder for album in albums for folder in album.above[1:])
-    return ArtistFolders(
-        artist,
-        True,
-        tuple(own),
-        frozenset(folder for folder in own if folder in leaders.with_tracks),
-        tuple(sorted({f for album in albums for f in album.folders if is_own(f)})),
-        tuple(dict.fromkeys((*own, *above, *_image_folders(roots)))),
-    )
+    def folders(self, shared: Container[tuple[str, int]], pictures: Iterable[str]) -> ArtistFolders:
+        """The artist's folders that are not `shared`; `pictures` are folders of anybody's."""
+        alone = {pair[0] for pair in self.to_be_own() if pair not in shared}
+        inside = alone - self._albums_at - self._tops
+        own = [each for each in self._above if each in self._named or each in inside]
+        return ArtistFolders(
+            self.artist,
+            folders=tuple(own),
+            albums=tuple(sorted(self._of_albums & alone)),
+            beside=tuple(dict.fromkeys((*own, *self._beside, *pictures))),
+        )
 
 
 def _image_folders(roots: Iterable[str]) -> list[str]:
