@@ -1,5 +1,6 @@
 """Every module that is shipped can be imported, and light programs stay light."""
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -42,6 +43,32 @@ def test_a_page_without_similarity_and_the_watcher_have_no_heavy_library(program
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert loaded.stdout.split() == []
+
+
+PROGRAMS = (
+    "worker.process.__main__",
+    "worker.recovery.__main__",
+    "worker.schedule.scheduler",
+    "web.__main__",
+    "watch.__main__",
+)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_has_the_driver_of_postgresql_only_for_postgresql(program: str) -> None:
+    code = f"import sys, {program}; print(sys.modules.get('psycopg') is not None)"
+    there = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=os.environ | {"FLEET_DATABASE_URL": url},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for url in ("", "postgresql://localhost/music")
+    ]
+    assert there == ["False", "True"]
 
 
 EACH_IN_A_FORK = """

@@ -1,5 +1,7 @@
 """The watcher as a program: `python -m watch`. supervisord runs it."""
 
+import worker.host.light  # noqa: F401  # first: see there
+
 import logging
 import os
 import signal

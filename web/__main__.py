@@ -3,6 +3,8 @@
 supervisord runs it, and so does `fleet web`.
 """
 
+import worker.host.light  # noqa: F401  # first: see there
+
 import errno
 import logging
 import math

@@ -1,7 +1,5 @@
 """`python -m worker.cli` is `fleet`."""
 
-import sys
+from worker.cli import main
 
-from worker.cli.fleet import run
-
-sys.exit(run())
+main()

@@ -10,6 +10,8 @@ their meaning, so `rq info`, rq's commands and rq-dashboard see an ordinary work
 - a job runs in the worker or in a child of it (`worker.process.horse`), as its program says.
 """
 
+import worker.host.light  # noqa: F401  # first: see there
+
 import logging
 import os
 import signal

@@ -1,5 +1,7 @@
 """The recovery: supervisord reports exits to it; every five seconds it polls for what is due."""
 
+import worker.host.light  # noqa: F401  # first: see there
+
 import logging
 import re
 import signal

@@ -5,6 +5,8 @@ beats; how far each schedule has come is in the database, so what was due while 
 is made up for once, and two clocks, on one host or several, fire a schedule once between them.
 """
 
+import worker.host.light  # noqa: F401  # first: see there
+
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
