@@ -80,9 +80,9 @@ def test_no_nfo_takes_long_or_costs_other_artists(library: Library, nfo: bytes) 
     write_file(library, "Somebody/artist.nfo", nfo)
     write_album(library, "Other/First", "Other")
     write_file(library, "Other/artist.jpg", BLUE)
-    begun = time.monotonic()
+    begun = time.process_time()
     work(library)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
     assert (shows(library), shows(library, "Other")) == (None, BLUE)
 
 
