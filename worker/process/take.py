@@ -11,7 +11,9 @@ Redis keys:
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from select import select
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -29,6 +31,8 @@ from worker.redis.entries import ASIDE, KEPT_SECONDS, as_shown
 from worker.redis.holders import HOLDERS, Holder
 
 PAUSED = settings.redis_key("fleet:paused")
+_LONGEST_REQUEST = 60.0
+"""Seconds that Redis waits for a job before it answers that there is none."""
 _LARGEST_HASH = 4 * MAX_JOB_BYTES
 _MOST_FIELDS = 100
 _SCRIPT = Path(__file__).with_suffix(".lua").read_text(encoding="utf-8")
@@ -53,6 +57,67 @@ class DependentsWaitError(Exception):
     """The job that ended just now has dependents, and no other was taken."""
 
 
+class _Arrivals:
+    """Waits for a job in any of some queues, without a request as long as there is none.
+
+    Redis waits at one list at a time for a client, so that each queue has a connection of its own.
+    Moving the head of a list to the head of the same list waits, and changes nothing. A request
+    outlives the wait that made it: its answer, while the worker was busy, costs one try to take.
+    """
+
+    def __init__(self, connection: redis.Redis, queue_keys: Sequence[str]) -> None:
+        self._pool = connection.connection_pool
+        self._keys = queue_keys
+        self._asked: dict[str, Any] = {}  # redis-py's connections have no types
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a queue may hold a job, or Redis is gone, `seconds` at most.
+
+        Raises redis.ResponseError.
+        """
+        deadline = time.monotonic() + seconds
+        is_over = False
+        while not is_over and (left := deadline - time.monotonic()) > 0:
+            with suppress(redis.ConnectionError, redis.TimeoutError):
+                is_over = True  # whoever takes a job waits for a Redis that is away
+                is_over = self._has_arrived(left)
+
+    def _has_arrived(self, seconds: float) -> bool:
+        for key in self._keys:
+            if key not in self._asked:
+                self._ask(key)
+        sockets = {each._sock: key for key, each in self._asked.items()}
+        ready, _, _ = select(sockets, [], [], seconds)
+        answers = [self._answer(sockets[each]) for each in ready]
+        return any(answers)
+
+    def _ask(self, key: str) -> None:
+        asked = self._pool.get_connection()
+        try:
+            asked.send_command(  # type: ignore[no-untyped-call]
+                "BLMOVE", key, key, "LEFT", "LEFT", _LONGEST_REQUEST
+            )
+        except BaseException:
+            self._drop(asked)
+            raise
+        self._asked[key] = asked
+
+    def _answer(self, key: str) -> bool:
+        """Whether there was a job. Raises redis.RedisError."""
+        asked = self._asked.pop(key)
+        try:
+            found = asked.read_response()
+        except BaseException:
+            self._drop(asked)
+            raise
+        self._pool.release(asked)
+        return found is not None
+
+    def _drop(self, asked: Any) -> None:
+        asked.disconnect()
+        self._pool.release(asked)
+
+
 class Taker:
     """Takes jobs from some queues; from a later one only when the earlier ones are empty."""
 
@@ -61,6 +126,7 @@ class Taker:
         self._script = connection.register_script(_SCRIPT)
         self._queue_keys = list(queue_keys)
         self._own_keys = [holder.taken_key, PAUSED, WORKERS_SUSPENDED, HOLDERS, owner.LIBRARY]
+        self._arrivals = _Arrivals(connection, self._queue_keys)
         self._holder = holder
         self._mark = owner.mark()
         self._ending: list[Any] = [""]
@@ -90,16 +156,14 @@ class Taker:
         return self._step(self._queue_keys)
 
     def wait(self, seconds: float, nap: float) -> None:
-        """Wait until there may be a job, `seconds` at most; or just sleep where Redis cannot block.
+        """Wait until there may be a job, `seconds` at most; or just sleep where a queue is paused.
 
-        Redis waits for one queue, and not for one that is paused. Moving the head of a list to the
-        head of the same list waits and changes nothing.
+        For Redis cannot wait for the end of that.
         """
-        if len(self._queue_keys) > 1 or self._paused or self.suspended:
+        if self._paused or self.suspended:
             time.sleep(nap)
         else:
-            (key,) = self._queue_keys
-            self._connection.blmove(key, key, seconds, "LEFT", "LEFT")  # type: ignore[arg-type]
+            self._arrivals.wait(seconds)
 
     def _step(self, queue_keys: Sequence[str]) -> Taken | None:
         execution_id = uuid4().hex
