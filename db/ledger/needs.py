@@ -123,8 +123,16 @@ def wake_due() -> int:
 
     Attempts are counted on, so that what is kept from being done for long is tried ever less often.
     """
-    settled = LedgerRow.state.in_([*_DATED, State.NONE])
-    return _wake(settled & (LedgerRow.look_again_at <= utc_now()))
+    return _wake(_is_due())
+
+
+def is_any_due() -> bool:
+    """Whether `wake_due` would wake anything."""
+    return bool(LedgerRow.select().where(_is_due()).exists())
+
+
+def _is_due() -> Expression:
+    return LedgerRow.state.in_([*_DATED, State.NONE]) & (LedgerRow.look_again_at <= utc_now())
 
 
 def wake_failed() -> int:

@@ -51,7 +51,7 @@ SETTINGS = (
     Setting(
         "FLEET_QUEUES",
         "the queues.toml that musicfleet came with",
-        "The path of another queues.toml.",
+        "A profile, `small` or `large`, or the path of another queues.toml.",
     ),
     Setting(
         "FLEET_ALBUM_COVERS",

@@ -30,9 +30,21 @@ def need_unasked_searches() -> None:
 
     Raises SettingError.
     """
+    for entity_type, ids in unasked_searches(_MOST):
+        ledger.need(Kind.REMOTE, entity_type, ids)
+
+
+def unasked_searches(most: int) -> list[tuple[EntityType, list[int]]]:
+    """Albums and artists without a cover that were never searched for, up to so many of each.
+
+    None while no provider is on. Raises SettingError.
+    """
     if not provider_settings.any_on():
-        return
-    for entity_type, order in ((EntityType.ALBUM, album_order), (EntityType.ARTIST, artist_order)):
-        if EXTERNAL in order():
-            need = ledger.need_for(Kind.REMOTE, entity_type)
-            ledger.need(need.kind, entity_type, ledger.never_asked(need)[:_MOST])
+        return []
+    orders = {EntityType.ALBUM: album_order, EntityType.ARTIST: artist_order}
+    unasked = (
+        (each, ledger.never_asked(ledger.need_for(Kind.REMOTE, each))[:most])
+        for each, order in orders.items()
+        if EXTERNAL in order()
+    )
+    return [(each, ids) for each, ids in unasked if ids]

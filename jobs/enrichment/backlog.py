@@ -43,6 +43,13 @@ def pick() -> dict[str, int]:
     return {kind: count for kind, count in enqueued.items() if count}
 
 
+def is_any_due() -> bool:
+    """Whether there is something to enrich, and a provider of facts is on."""
+    return provider_settings.any_with_facts() and any(
+        enrichment_needs.to_do(need.entity_type, 1, ()) for need in _NEEDS
+    )
+
+
 def go_on() -> None:
     """Have the next ones picked at once, when few are left in the queue."""
     if sum(1 for _ in held_jobs(ENRICH)) <= _FEW_HELD and not any(held_jobs(PICK)):

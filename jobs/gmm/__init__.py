@@ -6,7 +6,7 @@ id from model to model, and its name as long as that fits. NumPy is imported ins
 
 from db.models import EntityType
 from db.similarity import clusters, vectors
-from worker.dispatch import job
+from worker.dispatch import job, only_when
 
 MODELS_KEPT = 5
 RETIRED_DAYS = 30
@@ -54,6 +54,7 @@ def cluster_artist(artist_id: int) -> int:
 
 
 @job
+@only_when(lambda: any(map(_is_stale, clusters.TYPES)))
 def refresh_stale_clusters() -> dict[str, int]:
     """Put entities without clusters, or with newer vectors, into clusters.
 
@@ -109,6 +110,12 @@ def _refresh(kind: EntityType) -> int:
     from jobs.gmm.cluster_model import assign_stale  # noqa: PLC0415  # brings NumPy
 
     return assign_stale(state.model)
+
+
+def _is_stale(kind: EntityType) -> bool:
+    """Whether a new model is needed, or entities are to be put into clusters of the present one."""
+    state = clusters.cluster_state(kind)
+    return _due(state) or (state.model is not None and bool(clusters.stale(state.model, 0, 1)))
 
 
 def _cluster(kind: EntityType, entity_ids: list[int]) -> int:

@@ -1,6 +1,7 @@
 """Maintenance of the queues, the database and the files that the fleet keeps."""
 
 from db import ledger
+from db.artwork import images
 from db.enrichment import facts
 from db.library import statistics
 from db.maintenance import backups, database_integrity
@@ -9,9 +10,9 @@ from db.scanning import scans
 from jobs.covers import remote
 from jobs.maintenance.integrity import make_placeholders, validate
 from jobs.maintenance.old_data import archive_logs, clean_up, delete_unused_pictures
-from jobs.maintenance.reconciliation import enqueue_missing
-from worker.dispatch import alone, job
-from worker.maintenance.rebalance import rebalance
+from jobs.maintenance.reconciliation import enqueue_missing, is_something_due
+from worker.dispatch import alone, job, only_when
+from worker.maintenance.rebalance import may_help, rebalance
 from worker.queues import admin
 from worker.status import overview
 
@@ -32,6 +33,7 @@ def cleanup_expired_tasks() -> None:
 
 
 @job
+@only_when(is_something_due)
 def reconcile() -> dict[str, int] | None:
     """Enqueue again what is to do in the ledger and no queue holds; return how many, by job.
 
@@ -79,6 +81,7 @@ def diagnostic_missing_fields() -> dict[str, int]:
 
 
 @job
+@only_when(may_help)
 def rebalance_queues() -> str | None:
     """Move worker processes to the programs whose jobs wait, and back, as queues.toml allows.
 
@@ -104,6 +107,7 @@ def remove_unused_pictures() -> int:
 
 
 @job
+@only_when(lambda: bool(images.incomplete(1)))
 def complete_pictures() -> int:
     """Make the placeholders of some of the pictures that have none; return how many.
 

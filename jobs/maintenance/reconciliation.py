@@ -15,6 +15,7 @@ from db.settings import analysis_is_off
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from jobs.audio_analysis.outcomes import EXTRACTOR
+from jobs.covers import remote
 from jobs.vectorization import first_model
 from worker.dispatch import HeldJob, connection, enqueue, enqueue_need, held_ids, held_jobs
 
@@ -26,6 +27,19 @@ _FIRST_MODEL, _FIRST_MODEL_AGAIN = settings.redis_key("fleet:first_model"), 15 *
 
 Todo = dict[tuple[str, str], list[int]]
 """The ids of what is to be done, by job and argument."""
+
+
+def is_something_due() -> bool:
+    """Whether a reconciliation would find something to do, or something is under way."""
+    return (
+        ledger.is_any_due()
+        or any(remote.unasked_searches(1))
+        or bool(ledger.leasing_jobs())
+        or bool(_unasked_analyses(1))
+        or bool(vector_inputs.never_asked(1))
+        or first_model.is_due()
+        or any(_todo(1).values())
+    )
 
 
 def enqueue_missing() -> dict[str, int]:
@@ -61,12 +75,14 @@ def _release_lost_leases() -> None:
 
 def _ask_for_analyses() -> None:
     """Have analysed what never was, and again what an older extractor analysed."""
-    ids = ledger.never_asked(ANALYSIS)[:_MOST]
-    if not analysis_is_off():
-        ids += audio_features.to_analyse_again(EXTRACTOR, _MOST)
-    if ids:
+    if ids := _unasked_analyses(_MOST):
         with transaction():
             ledger.need(ANALYSIS.kind, ANALYSIS.entity_type, ids)
+
+
+def _unasked_analyses(most: int) -> list[int]:
+    ids = ledger.never_asked(ANALYSIS)[:most]
+    return ids if analysis_is_off() else ids + audio_features.to_analyse_again(EXTRACTOR, most)
 
 
 def _ask_for_vectors() -> None:
@@ -81,11 +97,11 @@ def _ask_for_vectors() -> None:
         enqueue(first_model.NAME, reason=first_model.REASON)
 
 
-def _todo() -> Todo:
+def _todo(most: int = _MOST) -> Todo:
     wanted: Todo = scans.due_jobs()
     for need in ledger.NEEDS:
         if need.reconciled:
-            wanted[need.job, need.argument] = ledger.unleased(need, _MOST)
+            wanted[need.job, need.argument] = ledger.unleased(need, most)
     return wanted
 
 

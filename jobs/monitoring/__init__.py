@@ -15,7 +15,7 @@ from db.similarity.model_health import Health, HealthHistory, Measures, Sample, 
 from db.similarity.tag_vocabulary import Check, NewWord, TagChanges
 from db.similarity.vectors import ModelVersion
 from jobs.vectorization import first_model
-from worker.dispatch import alone, enqueue, held_jobs, job
+from worker.dispatch import alone, enqueue, held_jobs, job, only_when
 
 _NAMED = 3
 
@@ -168,6 +168,7 @@ def monitor_tag_changes() -> dict[str, Any]:
 
 
 @job
+@only_when(lambda: vectors.current_model() is not None)
 def check_model_health() -> dict[str, Any]:
     """Measure the health of the model in use, record it, and train when that would improve it.
 

@@ -8,10 +8,11 @@ from db.maintenance.maintenance_runs import recorded_run
 from db.models import Kind, State
 from db.sql.connection import transaction
 from jobs.enrichment import backlog
-from worker.dispatch import job
+from worker.dispatch import job, only_when
 
 
 @job
+@only_when(backlog.is_any_due)
 def process_enrichment_batch() -> dict[str, int]:
     """Enqueue the entities to enrich next, the newest first; return how many of each kind.
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from pathlib import Path
@@ -13,12 +13,14 @@ import pytest
 import redis
 from croniter import croniter
 
+from db.models import LedgerRow, ScheduleTime
+from db.scanning import scans
 from tests.databases import open_sqlite
 from tests.fleet.conftest import REPOSITORY
 from worker import dispatch
 from worker.redis.connection import RefusedError
 from worker.redis.holders import register, this_process
-from worker.schedule.scheduler import FleetScheduler
+from worker.schedule.scheduler import FleetScheduler, would_do_nothing
 from worker.schedule.timetable import next_run
 from worker.topology import Schedule, load
 
@@ -76,9 +78,9 @@ def two(tmp_path: Path, queues: redis.Redis, monkeypatch: pytest.MonkeyPatch) ->
 class Hands:
     """The time, as the test sets it, and a clock that goes by it."""
 
-    def __init__(self, now: datetime = SUNDAY) -> None:
+    def __init__(self, now: datetime = SUNDAY, **options: Callable[[Schedule], bool]) -> None:
         self.now = now
-        self.clock = FleetScheduler(lambda: self.now)
+        self.clock = FleetScheduler(lambda: self.now, **options)
 
     def at(self, moment: datetime) -> list[str]:
         """Move the time to this moment; which schedules fire."""
@@ -172,6 +174,36 @@ def test_a_schedule_that_is_new_or_has_other_times_does_not_fire_for_the_past(
     hands = Hands()
     assert hands.at(SUNDAY + DAY) == ["often"]
     assert "daily" in hands.at(SUNDAY + 2 * DAY)
+
+
+def test_what_would_find_nothing_to_do_is_left_out_and_writes_nothing(
+    one_database: None, two: Path
+) -> None:
+    hands = Hands(would_do_nothing=would_do_nothing)
+    hands.at(SUNDAY)
+    before = ScheduleTime.get(name="often").seen_to
+    assert hands.at(SUNDAY + MINUTE) == []
+    assert ScheduleTime.get(name="often").seen_to == before
+    assert hands.clock.calculate_sleep_interval() == 30  # until the next minute, not at once
+    scans.start("/music", deep=False)
+    assert hands.at(SUNDAY + 2 * MINUTE) == ["often"]
+    assert [name for name, _ in take_all()] == ["maintenance.reconcile"]
+
+
+def test_a_question_that_cannot_be_answered_leaves_nothing_out(
+    one_database: None, two: Path
+) -> None:
+    hands = Hands(would_do_nothing=would_do_nothing)
+    hands.at(SUNDAY)
+    LedgerRow.drop_table()
+    assert hands.at(SUNDAY + MINUTE) == ["often"]
+
+
+@pytest.mark.usefixtures("one_database", "queues")
+def test_nothing_runs_in_vain_at_rest() -> None:
+    hands = Hands(would_do_nothing=would_do_nothing)
+    hands.at(SUNDAY + MINUTE)
+    assert hands.at(SUNDAY + 40 * MINUTE) == []
 
 
 def test_a_clock_that_was_years_ahead_and_is_put_right_goes_on(two: Path, database: str) -> None:

@@ -8,7 +8,7 @@ import logging
 import re
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -20,6 +20,7 @@ from redis.lock import Lock
 from rq import Queue, Retry, get_current_job
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
+from rq.utils import import_attribute
 
 from db import settings
 from db.sql.queries import slices
@@ -39,6 +40,8 @@ FAILED_JOB_TTL = 30 * 24 * 3600
 _DESCRIPTION_LENGTH = 100
 _PACKAGE = "jobs."
 _CALLS_AT_ONCE = 500
+_QUESTION = "only_when"
+"""The attribute of a job's function that `only_when` sets."""
 _ENDED_BADLY = {JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED}
 
 _log = logging.getLogger("fleet")
@@ -49,6 +52,25 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def job(function: Function) -> Function:
     """Mark a function of the `jobs` package as a job; `queues.toml` must route it."""
     return function
+
+
+def only_when(question: Callable[..., bool]) -> Callable[[Function], Function]:
+    """Have the scheduler enqueue a job only when this says that a run would find something to do.
+
+    The question is given the job's arguments. It costs little, and changes nothing.
+    """
+
+    def mark(function: Function) -> Function:
+        setattr(function, _QUESTION, question)
+        return function
+
+    return mark
+
+
+def would_do_nothing(job_name: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether a run would find nothing to do, as far as the job can say."""
+    question = getattr(import_attribute(function_path(job_name)), _QUESTION, None)
+    return question is not None and not question(**arguments)
 
 
 def current_attempt() -> str:

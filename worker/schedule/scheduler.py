@@ -7,6 +7,7 @@ is made up for once, and two clocks, on one host or several, fire a schedule onc
 
 import worker.host.light  # noqa: F401  # first: see there
 
+import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from worker.schedule.timetable import held, next_of, next_run
 from worker.topology import Schedule
 from worker.topology.slots import slot_name
 
+_log = logging.getLogger("fleet")
 _LONGEST_SLEEP = 60.0
 """Seconds; the machine's time may be corrected meanwhile."""
 
@@ -46,14 +48,28 @@ class ScheduledJob(CronJob):
             name=schedule.name,
         )
         self.schedule = schedule
+        self.found_idle: datetime | None = None
+        """When a run would have found nothing to do; naive UTC, as what the database has."""
+
+    def since(self, state: schedules.ScheduleState) -> schedules.ScheduleState:
+        """How far the schedule has come, with what was left out and is not in the database."""
+        return state._replace(seen_to=max(state.seen_to, self.found_idle or state.seen_to))
 
 
 class FleetScheduler(CronScheduler):
-    """Fires the schedules. `now` returns the time, with a zone."""
+    """Fires the schedules.
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    `now` returns the time, with a zone; `would_do_nothing` says of a schedule that is due whether
+    it may be left out this time, which the database then does not record.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        would_do_nothing: Callable[[Schedule], bool] = lambda _: False,
+    ) -> None:
         super().__init__(dispatch.connection(), name=slot_name("scheduler", 1))
-        self._now = now
+        self._now, self._would_do_nothing = now, would_do_nothing
         self._scheduled = [ScheduledJob(each) for each in dispatch.topology().schedules.values()]
         self._cron_jobs += self._scheduled
 
@@ -83,12 +99,17 @@ class FleetScheduler(CronScheduler):
     ) -> bool:
         """Fire the schedule if it is due; whether this scheduler has fired it."""
         schedule, stored = job.schedule, now.astimezone(UTC).replace(tzinfo=None)
-        due = next_of(schedule, state, now) if state else None
+        due = next_of(schedule, job.since(state), now) if state else None
         job.next_enqueue_time = due if due and due > now else next_run(schedule.cron, now)
         if state is None or due is None:
             schedules.begin_schedule(schedule.name, schedule.cron, state, stored)
             return False
-        if due > now or not self._fire(schedule, state, stored):
+        if due > now:
+            return False
+        if self._would_do_nothing(schedule):
+            job.found_idle = stored
+            return False
+        if not self._fire(schedule, state, stored):
             return False
         job.latest_enqueue_time = now
         return True
@@ -107,6 +128,15 @@ def _enqueue(schedule: Schedule, before: HeldJob | None) -> str | None:
     return None if before else dispatch.enqueue(schedule.job, **schedule.arguments)
 
 
+def would_do_nothing(schedule: Schedule) -> bool:
+    """Whether a run would find nothing to do. It is enqueued when that cannot be found out."""
+    try:
+        return dispatch.would_do_nothing(schedule.job, schedule.arguments)
+    except Exception as error:  # noqa: BLE001  # the job meets the same, and reports it
+        _log.warning("%s: whether a run would find something to do: %r", schedule.name, error)
+        return False
+
+
 def main() -> None:
     """Run the scheduler until SIGTERM."""
     die_with_supervisord()
@@ -118,7 +148,7 @@ def main() -> None:
             wrong = {f"{RQ_KEY_PREFIX}:cron_scheduler:{slot_name('scheduler', 1)}": "hash"}
             names = dispatch.topology().queues
             wrong_keys(dispatch.connection(), names, more=wrong, set_aside=True)
-            scheduler: CronScheduler = FleetScheduler()
+            scheduler: CronScheduler = FleetScheduler(would_do_nothing=would_do_nothing)
             scheduler.start()
     except (WorkerError, DatabaseError) as error:
         sys.exit(f"scheduler: {error}")

@@ -14,6 +14,7 @@ from db.maintenance.schedules import ScheduleState
 from worker import dispatch
 from worker.dispatch import HeldJob
 from worker.redis.entries import as_shown
+from worker.supervisor.rpc import processes
 from worker.topology import Schedule
 
 AHEAD = timedelta(hours=1)
@@ -87,6 +88,7 @@ def held(schedule: Schedule) -> HeldJob | None:
 def statuses() -> list[ScheduleStatus]:
     """Every schedule of queues.toml."""
     now, seen = datetime.now(UTC), schedules.schedule_states()
+    is_running = any(each.name == "scheduler" and each.pid for each in processes())
     runs = {run.job: run for run in last_runs()}
     jobs = _statuses([each.job_id for each in seen.values() if each.job_id])
     found = []
@@ -100,10 +102,21 @@ def statuses() -> list[ScheduleStatus]:
                 schedule.cron,
                 fired.replace(tzinfo=UTC) if fired else None,
                 _outcome(jobs.get(state.job_id or "") if state else None, run, fired),
-                next_of(schedule, state, now) or next_run(schedule.cron, now),
+                _next(schedule, state, now, is_running=is_running),
             )
         )
     return found
+
+
+def _next(
+    schedule: Schedule, state: ScheduleState | None, now: datetime, *, is_running: bool
+) -> datetime:
+    """When a schedule is due next.
+
+    What a running scheduler has left in the past was in vain, as `dispatch.only_when` has it.
+    """
+    due = next_of(schedule, state, now)
+    return next_run(schedule.cron, now) if due is None or (is_running and due <= now) else due
 
 
 def described(run: Run) -> str:
