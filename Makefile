@@ -57,6 +57,8 @@ lint: .venv/tested default-instance
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/fleet config check queues.toml
 	FLEET_QUEUES=queues.toml .venv/bin/fleet config write --check
+	FLEET_QUEUES=small .venv/bin/fleet config write --check
+	FLEET_QUEUES=large .venv/bin/fleet config write --check
 	$(VENV_PYTHON) docs/render.py --check
 
 format: .venv/tested

@@ -13,9 +13,10 @@ from tests.docs.pages import ROOT
 from worker.cli.config import as_markdown
 from worker.cli.fleet import COMMANDS
 from worker.errors import ExitCode
-from worker.supervisor.conf_file import render
-from worker.supervisor.instance import COMMITTED
+from worker.supervisor.conf_file import beside, render
+from worker.supervisor.instance import committed
 from worker.topology import load
+from worker.topology.queues_toml import profiles
 
 NOT_SETTINGS = {"FLEET_PROGRAM", "FLEET_SCHEDULES"}
 """What `fleet up` sets for the processes that it starts."""
@@ -35,9 +36,11 @@ def words(document: str) -> str:
     return " ".join((ROOT / document).read_text(encoding="utf-8").split())
 
 
-def test_supervisord_conf_is_what_queues_toml_says() -> None:
-    committed = (ROOT / "supervisord.conf").read_text(encoding="utf-8")
-    assert committed == render(load(ROOT / "queues.toml"), COMMITTED), "run `fleet config write`"
+@pytest.mark.parametrize("name", ["queues.toml", *(f"queues.{each}.toml" for each in profiles())])
+def test_supervisord_conf_is_what_queues_toml_says(name: str) -> None:
+    text = beside(ROOT / name).read_text(encoding="utf-8")
+    topology = load(ROOT / name)
+    assert text == render(topology, committed(topology)), "run `fleet config write`"
 
 
 def test_the_page_of_jobs_has_the_queue_table_of_queues_toml() -> None:
