@@ -72,7 +72,10 @@ def jobs() -> str:
     topology, written = _topology(), written_jobs()
     parts = []
     for name, queue in topology.queues.items():
-        programs = ", ".join(f"`{each.name}`" for each in topology.consumers(name))
+        programs = ", ".join(
+            f"`{each.name}`{' (on demand)' if each.is_on_demand else ''}"
+            for each in topology.consumers(name)
+        )
         parts.append(f"## `{name}`\n\n{queue.use}.\n\nProgram {programs}; {_limits(queue)}.")
         parts.extend(_job(topology, job, written[job]) for job in topology.jobs_of(name))
     return "\n\n".join(parts)

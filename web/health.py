@@ -184,6 +184,11 @@ def _queue_metrics() -> Iterator[Metric]:
     consumers = GaugeMetricFamily(
         "musicfleet_queue_consumers", "Live workers that consume the queue.", labels=["queue"]
     )
+    on_demand = GaugeMetricFamily(
+        "musicfleet_queue_on_demand",
+        "1 when a program that is not running will start for a job of the queue.",
+        labels=["queue"],
+    )
     paused = GaugeMetricFamily(
         "musicfleet_queue_paused", "1 when no job is taken from the queue.", labels=["queue"]
     )
@@ -198,9 +203,10 @@ def _queue_metrics() -> Iterator[Metric]:
         kept.add_metric(name, queue.failed)
         oldest.add_metric(name, queue.oldest or 0.0)
         consumers.add_metric(name, len(queue.consumers))
+        on_demand.add_metric(name, queue.on_demand)
         paused.add_metric(name, queue.paused)
         recoveries.add_metric(name, queue.recovered)
-    yield from (depth, later, in_flight, kept, oldest, consumers, paused, recoveries)
+    yield from (depth, later, in_flight, kept, oldest, consumers, on_demand, paused, recoveries)
 
 
 def _job_metrics() -> Iterator[Metric]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from supervisor.datatypes import RestartWhenExitUnexpected
 from supervisor.events import getEventNameByType
 from supervisor.options import EventListenerPoolConfig, ServerOptions
 
@@ -79,6 +80,19 @@ def test_each_process_is_a_group_of_its_own_and_consumes_its_queues_in_order(rea
 def test_a_program_has_as_many_processes_as_are_asked_for(read: Read) -> None:
     text = render(TOPOLOGY, COMMITTED, {"both": 3, "one": 0})
     assert [name for name in processes(read(text)) if "-" in name] == ["both-1", "both-2", "both-3"]
+
+
+def test_what_starts_on_demand_is_started_by_nobody_at_first_and_again_after_a_bad_end(
+    read: Read,
+) -> None:
+    topology = with_program(with_program(TOPOLOGY, "one", idle=300), "both", idle=2)
+    found = processes(read(render(topology, COMMITTED)))
+    assert not found["one-1"].autostart
+    assert found["one-1"].autorestart is RestartWhenExitUnexpected
+    assert found["one-1"].exitcodes == [0]
+    assert found["scheduler"].autostart
+    # One that was idle for so long has not failed to start.
+    assert [found[name].startsecs for name in ("one-1", "both-1", "both-2")] == [5, 2, 2]
 
 
 Edit = Callable[[Topology], Topology]

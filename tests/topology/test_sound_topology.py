@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from worker import dispatch
-from worker.errors import UnknownJobError
+from worker.errors import TopologyError, UnknownJobError
 from worker.topology import Topology, load, queues_file
+from worker.topology.queues_toml import profiles
 
 Load = Callable[[str], Topology]
+REPOSITORY = Path(__file__).parents[2]
 
 
 def test_each_job_goes_to_the_one_queue_that_names_it(load_text: Load, sound: str) -> None:
@@ -48,6 +50,19 @@ def test_a_program_may_take_a_minute_longer_to_stop_than_its_longest_timeout(
     programs = load_text(sound).programs
     assert programs["reading"].stop == 3600 + 60
     assert programs["rest"].stop == 20 * 60
+
+
+def test_a_program_that_starts_on_demand_ends_after_five_idle_minutes_unless_it_says_otherwise(
+    load_text: Load, sound: str
+) -> None:
+    always = load_text(sound).programs["rest"]
+    assert (always.is_on_demand, always.idle) == (False, None)
+    text = sound.replace('stop = "20m"', 'start = "on-demand"')
+    rest = load_text(text).programs["rest"]
+    assert (rest.is_on_demand, rest.idle) == (True, 300)
+    brief = load_text(text.replace('"on-demand"', '"on-demand"\nidle = "90s"')).programs["rest"]
+    assert (brief.is_on_demand, brief.idle) == (True, 90)
+    assert len({each.digest for each in (always, rest, brief)}) == 3
 
 
 def test_consumers_are_the_programs_that_name_the_queue(load_text: Load, sound: str) -> None:
@@ -87,6 +102,35 @@ def test_fleet_queues_names_the_file_to_read(
 ) -> None:
     monkeypatch.setenv("FLEET_QUEUES", str(tmp_path / "mine.toml"))
     assert queues_file() == tmp_path / "mine.toml"
+
+
+def test_a_word_names_a_profile_and_a_path_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_QUEUES", "small")
+    assert queues_file() == REPOSITORY / "queues.small.toml"
+    monkeypatch.setenv("FLEET_QUEUES", "./small")
+    assert queues_file() == Path.cwd() / "small"
+
+
+def test_an_unknown_profile_is_refused_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_QUEUES", "smal")
+    with pytest.raises(TopologyError, match="no such profile — did you mean small") as caught:
+        load()
+    assert "a file is named by its path, ./smal" in str(caught.value)
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_a_profile_differs_from_queues_toml_in_its_programs_alone(profile: str) -> None:
+    default, other = load(REPOSITORY / "queues.toml"), load(REPOSITORY / f"queues.{profile}.toml")
+    assert (other.queues, other.schedules) == (default.queues, default.schedules)
+    assert other.routes == default.routes
+
+
+def test_the_small_profile_has_one_process_that_always_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FLEET_QUEUES", "small")
+    standing = [each for each in load().programs.values() if not each.is_on_demand]
+    assert sum(each.processes for each in standing) == 1
 
 
 def test_without_a_checkout_the_installed_file_is_read(

@@ -47,6 +47,33 @@ FAULTS = {
         "processes = 2\nleast = 0",
         "programs.reading.least = 0: is no whole number from 1 up",
     ),
+    "another way to start": (
+        "processes = 2",
+        'processes = 2\nstart = "lazily"',
+        'programs.reading.start = "lazily": is no way to start a program — '
+        'write "always" or "on-demand"',
+    ),
+    "idle that is no duration": (
+        "processes = 2",
+        'processes = 2\nstart = "on-demand"\nidle = 5',
+        "programs.reading.idle = 5: is no duration — write a number and s, m, h or d",
+    ),
+    "no idle time at all": (
+        "processes = 2",
+        'processes = 2\nstart = "on-demand"\nidle = "0s"',
+        'programs.reading.idle = "0s": is too short — write at least 1s',
+    ),
+    "idle of processes that always run": (
+        "processes = 2",
+        'processes = 2\nidle = "5m"',
+        "programs.reading.idle: is for processes that start on demand, and these always run — "
+        'add start = "on-demand", or leave it out',
+    ),
+    "idle beside another way to start": (
+        "processes = 2",
+        'processes = 2\nstart = "always"\nidle = "5m"',
+        "programs.reading.idle: is for processes that start on demand, and these always run — add",
+    ),
     "missing key": (
         'use = "discovery"\n',
         "",

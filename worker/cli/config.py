@@ -8,9 +8,9 @@ import click
 from db import settings
 from worker.cli.output import print_json, print_line, print_table, say
 from worker.errors import ExitCode
-from worker.supervisor.conf_file import render
-from worker.supervisor.instance import COMMITTED
-from worker.topology import Program, Topology, load
+from worker.supervisor.conf_file import beside, render
+from worker.supervisor.instance import committed
+from worker.topology import Program, Start, Topology, load
 from worker.topology.tables import shown_duration
 
 
@@ -24,12 +24,13 @@ def config() -> None:
 Examples:
   fleet config check
   fleet config check /etc/musicfleet/queues.toml
+  FLEET_QUEUES=small fleet config check
 """,
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.pass_context
 def check(context: click.Context, file: Path | None) -> None:
-    """Check queues.toml, and that the supervisord.conf beside it says the same.
+    """Check queues.toml or a profile, and that the supervisord.conf of it says the same.
 
     Every fault is listed, with its table and key and the remedy.
     """
@@ -38,8 +39,8 @@ def check(context: click.Context, file: Path | None) -> None:
         f"{topology.path}: no fault (queues {len(topology.queues)}, jobs {len(topology.routes)}, "
         f"programs {len(topology.programs)}, schedules {len(topology.schedules)})"
     )
-    conf = topology.path.with_name("supervisord.conf")
-    if conf.exists() and settings.read_text(conf) != render(topology, COMMITTED):
+    conf = beside(topology.path)
+    if conf.exists() and settings.read_text(conf) != render(topology, committed(topology)):
         say(f"fleet: {conf} differs — run `fleet config write`")
         context.exit(ExitCode.DRIFT)
 
@@ -54,10 +55,10 @@ Examples:
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; show what would change.")
 @click.pass_context
 def write(context: click.Context, only_check: bool) -> None:
-    """Render supervisord.conf beside queues.toml."""
+    """Render supervisord.conf beside queues.toml, or supervisord.small.conf beside a profile."""
     topology = load()
-    conf = topology.path.with_name("supervisord.conf")
-    text = render(topology, COMMITTED)
+    conf = beside(topology.path)
+    text = render(topology, committed(topology))
     present = settings.read_text(conf) if conf.exists() else ""
     if not only_check:
         conf.write_text(text, encoding="utf-8")
@@ -117,6 +118,8 @@ def as_json(topology: Topology) -> dict[str, object]:
                 "least": program.least,
                 "most": program.most,
                 "stop": program.stop,
+                "start": Start.ON_DEMAND if program.is_on_demand else Start.ALWAYS,
+                "idle": program.idle,
                 "execution": program.execution,
                 "memory": program.memory,
             }
@@ -156,6 +159,7 @@ def _print(topology: Topology) -> None:
 
 def _programs(topology: Topology, queue: str) -> str:
     def described(program: Program) -> str:
-        return f"{program.name} x{program.processes}" if program.processes > 1 else program.name
+        number = f" x{program.processes}" if program.processes > 1 else ""
+        return f"{program.name}{number}{' (on demand)' if program.is_on_demand else ''}"
 
     return ", ".join(described(program) for program in topology.consumers(queue))

@@ -41,11 +41,7 @@ def up(foreground: bool) -> None:
     if foreground:
         control.run_in_foreground(say)
     started = control.start(say)
-    counts = Counter(each.program for each in control.processes())
-    programs = ", ".join(
-        f"{name} x{count}" if count > 1 else name for name, count in counts.items()
-    )
-    say(f"The fleet is {'up' if started else 'already up'}: {programs}. `fleet down` stops it.")
+    say(f"The fleet is {'up' if started else 'already up'}: {_programs()}. `fleet down` stops it.")
     page = web_address.running()
     if page is not None:
         say(f"Web UI: {page.url}" if page.url else f"Its page waits: {page.fault}")
@@ -53,6 +49,15 @@ def up(foreground: bool) -> None:
             say(web_address.OPEN_TO_USERS)
     if not started and _is_outdated():
         say("It runs by an earlier queues.toml: `fleet reload` applies the present one.")
+
+
+def _programs() -> str:
+    """The programs that run, and those that will when there is something to do."""
+    present = control.processes()
+    counts = Counter(each.program for each in present if not each.rests)
+    said = [f"{name} x{count}" if count > 1 else name for name, count in counts.items()]
+    resting = sorted({each.program for each in present if each.rests} - counts.keys())
+    return ", ".join(said) + (f"; on demand {', '.join(resting)}" if resting else "")
 
 
 def _is_outdated() -> bool:

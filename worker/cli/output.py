@@ -131,7 +131,7 @@ def print_queues(queues: Sequence["QueueStatus"]) -> None:
 
 def _consumers(queue: "QueueStatus") -> str:
     nobody = "none" if queue.use is not None else "none: not in queues.toml"
-    return ", ".join(queue.consumers) or nobody
+    return ", ".join(queue.consumers) or ("on demand" if queue.on_demand else nobody)
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])

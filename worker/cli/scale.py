@@ -72,7 +72,7 @@ def _list() -> None:
     rows = [["program", "processes", "in queues.toml", "queues"]]
     for program in topology.programs.values():
         bounds = f" ({program.least} to {program.most})" if program.is_elastic else ""
-        said = f"{program.processes}{bounds}"
+        said = f"{program.processes}{bounds}{', on demand' if program.is_on_demand else ''}"
         rows.append([program.name, str(counts[program.name]), said, " ".join(program.queues)])
     print_table(rows)
     if reason := refusal():

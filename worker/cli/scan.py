@@ -293,7 +293,7 @@ class _Patience:
         """Whether supervisord will have a worker of this queue again; it says so once."""
         programs = {program.name for program in dispatch.topology().consumers(queue)}
         present = [each for each in control.processes() if each.program in programs]
-        coming = sorted({each.program for each in present if not each.is_down})
+        coming = sorted({each.program for each in present if not each.is_down or each.rests})
         if coming and self._waits_for != queue:
             self._waits_for = queue
             say(f"supervisord restarts {', '.join(coming)}, which died: this waits for it.")

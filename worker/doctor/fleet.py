@@ -51,11 +51,13 @@ def programs() -> Iterator[Finding]:
         yield Finding("supervisord", Severity.ERROR, "the fleet is not up", "run `fleet up`")
         return
     present = processes()
-    faults = [_down(each) for each in present if each.state not in _RUNS]
+    resting = sum(each.rests for each in present)
+    faults = [_down(each) for each in present if each.state not in _RUNS and not each.rests]
     faults += [_absent(name) for name in _ESSENTIAL.keys() - {each.name for each in present}]
     yield from faults
     if not faults:
-        says = f"supervisord is up, and each of its {len(present)} processes runs"
+        says = f"supervisord is up, and each of its {len(present) - resting} processes runs"
+        says += f"; {resting:,} start on demand" if resting else ""
         yield Finding(_PROGRAMS, Severity.OK, says, count=len(present))
 
 
@@ -283,7 +285,8 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
             _rescue(status.name),
         )
         return
-    if not status.consumers:
+    is_consumed = bool(status.consumers) or status.on_demand
+    if not is_consumed:
         yield Finding(
             _QUEUES,
             Severity.ERROR,
@@ -301,7 +304,7 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
             held,
             age,
         )
-    elif status.consumers and status.oldest is not None and status.oldest > declared.wait_limit:
+    elif is_consumed and status.oldest is not None and status.oldest > declared.wait_limit:
         yield Finding(
             _QUEUES,
             Severity.WARNING,

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +20,12 @@ from rq.job import Job
 from worker import dispatch
 from worker.errors import BadInputError
 from worker.phrases import time_span
+from worker.queues import Place, sizes
 from worker.redis.entries import as_moment, ids
 from worker.redis.holders import holders
 from worker.status.overview import QueueStatus, queue_statuses
 from worker.supervisor import conf_file
-from worker.supervisor.plan import Change, own_text
+from worker.supervisor.plan import Change, own_text, process_counts
 from worker.supervisor.rollout import apply
 from worker.supervisor.rpc import ProcessInfo, processes
 from worker.topology import Program, Topology, load
@@ -43,7 +45,7 @@ class Worker(NamedTuple):
     """The process in a slot. Times are seconds."""
 
     age: float
-    """Since it was started."""
+    """Since it was started; without end for one that rests until there is something to do."""
     busy: float | None = None
     """Since its job began; None when it is idle."""
 
@@ -176,7 +178,11 @@ def loads(topology: Topology, conf: str, now: float) -> list[Load]:
     for process in sorted(processes(), key=lambda each: (len(each.name), each.name)):
         present.setdefault(process.program, []).append(process)
     left_alone = conf_file.scaled_programs(conf) | {_own_program()}
-    left_alone |= {name for name, found in present.items() if any(each.is_down for each in found)}
+    left_alone |= {
+        name
+        for name, found in present.items()
+        if any(each.is_down and not each.rests for each in found)
+    }
     programs = [
         program
         for program in topology.programs.values()
@@ -198,7 +204,7 @@ def _load(
     queues = [statuses[name] for name in program.queues if not statuses[name].paused]
     workers = [
         Worker(
-            age=max(0.0, now - (process.since or now)),
+            age=inf if process.rests else max(0.0, now - (process.since or now)),
             busy=max(0.0, now - begun[process.name]) if process.name in begun else None,
         )
         for process in found
@@ -271,6 +277,29 @@ def rebalance(now: Callable[[], float] = time.time) -> Outcome:
     except BadInputError as error:
         _log.warning("nothing is rebalanced: %s", error)
         return Outcome([], str(error))
+
+
+def may_help() -> bool:
+    """Whether jobs wait for a program that may grow, or a number of processes is to change back.
+
+    So it is after a change of the fleet that was interrupted. Not where `fleet up` started nothing.
+    """
+    topology, conf = dispatch.topology(), conf_file.read()
+    left_alone = conf_file.scaled_programs(conf)
+    elastic = [
+        program
+        for program in topology.programs.values()
+        if program.is_elastic and program.name not in left_alone
+    ]
+    if not elastic or not conf:
+        return False
+    if not _is_whole(conf):
+        return True
+    counts = process_counts(topology, conf)
+    waiting = sizes(sorted({queue for program in elastic for queue in program.queues}))
+    return any(counts[each.name] != each.processes for each in elastic) or any(
+        places[Place.WAITING] for places in waiting.values()
+    )
 
 
 def refusal() -> str:

@@ -75,7 +75,8 @@ def _run(program: str, number: int, names: list[str]) -> None:
             dispatch.connection(),
             execution=declared.execution,
             memory=declared.memory,
-        ).work(logging_level="WARNING")
+        ).work(logging_level="WARNING", max_idle_time=declared.idle)
+        log.info("process %d ends: it was stopped, or idle for long", os.getpid())
 
 
 if __name__ == "__main__":

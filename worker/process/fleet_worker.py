@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from math import inf
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -137,7 +138,10 @@ class FleetWorker(SlotWorker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[FleetJob, Queue] | None:
-        """Wait for a job; None only when there is none and `timeout` is None (burst)."""
+        """Wait for a job; None when there is none, and `timeout` is None (burst) or time is over.
+
+        That is `max_idle_time`, in seconds; None: never.
+        """
         self.procline("Listening on " + ",".join(self.queue_names()))
         started, nap, wait = time.monotonic(), _SHORTEST_NAP, 1.0
         while True:
@@ -150,13 +154,13 @@ class FleetWorker(SlotWorker):
                     return self._last
                 if taken is not None:
                     continue
-                idle = time.monotonic() - started
-                if timeout is None or (max_idle_time is not None and idle >= max_idle_time):
+                left = (max_idle_time or inf) - (time.monotonic() - started)
+                if timeout is None or left <= 0:
                     return None
                 self._show_suspension()
                 if self.should_run_maintenance_tasks:
                     self.run_maintenance_tasks()
-                self._interruptibly(partial(self._taker.wait, BEAT, nap))
+                self._interruptibly(partial(self._taker.wait, min(BEAT, left), nap))
                 nap = min(nap * 2, _LONGEST_NAP)
             except DependentsWaitError:
                 if self._last is not None:

@@ -1,4 +1,7 @@
-"""The recovery: supervisord reports exits to it; every five seconds it polls for what is due."""
+"""The recovery: supervisord reports exits to it; every five seconds it polls for what is due.
+
+Each second it looks whether a program that runs on demand has something to do.
+"""
 
 import worker.host.light  # noqa: F401  # first: see there
 
@@ -7,14 +10,19 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from select import select
+from typing import Any
+from xmlrpc.client import Fault
 
 import peewee
 import redis
 from rq.defaults import RQ_KEY_PREFIX
+from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import now, utcformat
-from supervisor.childutils import listener
+from supervisor.childutils import get_headers, listener
+from supervisor.xmlrpc import Faults
 
 from db import settings
 from db.errors import DatabaseError, DatabaseGoneError
@@ -27,9 +35,10 @@ from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
 from worker.host.memory import OUT_OF_MEMORY, kernel_kills
 from worker.process.requeue import Death, recover, settle_all
+from worker.process.take import PAUSED
 from worker.redis.address import note_answer
 from worker.redis.connection import connect, endure
-from worker.redis.entries import wrong_keys
+from worker.redis.entries import utf8, wrong_keys
 from worker.redis.holders import (
     beat,
     beats,
@@ -40,36 +49,112 @@ from worker.redis.holders import (
     unregister,
 )
 from worker.redis.owner import claim, leave_seat
+from worker.supervisor.rpc import processes, supervisord
 from worker.topology.slots import process_name_of, registered_name
 
 _MOVE_DUE = """
--- KEYS: the registry, the queue. ARGV: now as a number, now as text, prefix of job keys
--- the moment after which nothing is scheduled
-local function move(first, last)
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], first, last, 'LIMIT', 0, 1000)) do
-        redis.call('ZREM', KEYS[1], id)
+-- KEYS: for each queue its registry of scheduled jobs, and its list. ARGV: now as a number, now as
+-- text, prefix of job keys, the moment after which nothing is scheduled
+local function move(registry, queue, first, last)
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', registry, first, last, 'LIMIT', 0, 1000)) do
+        redis.call('ZREM', registry, id)
         local job = ARGV[3] .. id
         local kind = redis.call('TYPE', job).ok
         if kind == 'hash' then
             redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[2])
         end
-        if kind ~= 'none' then redis.call('RPUSH', KEYS[2], id) end
+        if kind ~= 'none' then redis.call('RPUSH', queue, id) end
     end
 end
-move('-inf', ARGV[1])
-move(ARGV[4], '+inf')
+for i = 1, #KEYS, 2 do
+    move(KEYS[i], KEYS[i + 1], '-inf', ARGV[1])
+    move(KEYS[i], KEYS[i + 1], ARGV[4], '+inf')
+end
 """
 _LONGEST_WAIT = 400 * 24 * 3600
 
 
 def enqueue_due(connection: redis.Redis) -> None:
     """Put the jobs whose time has come at the end of their queues, and those that have no time."""
-    move = connection.register_script(_MOVE_DUE)
     moment = time.time()
     arguments: list[float | str] = [moment, utcformat(now()), f"{RQ_KEY_PREFIX}:job:"]
     arguments.append(moment + _LONGEST_WAIT)
-    for queue in dispatch.queues():
-        move(keys=[queue.scheduled_job_registry.key, queue.key], args=arguments)
+    queues = dispatch.queues()
+    keys = [key for each in queues for key in (each.scheduled_job_registry.key, each.key)]
+    connection.register_script(_MOVE_DUE)(keys=keys, args=arguments)
+
+
+_DEMANDED = """
+-- KEYS: the paused set, the flag of `rq suspend`; of each queue its list and its registry of
+-- scheduled jobs. ARGV: now, the name of each queue
+-- Answers 1 when some jobs have to be moved, and the names of the queues whose jobs may be taken.
+local function count(...)
+    local found = redis.pcall(...)
+    return type(found) == 'number' and found or 0
+end
+local answer = {0}
+if redis.call('EXISTS', KEYS[2]) == 1 then return answer end
+for i = 2, #ARGV do
+    local due = count('ZCOUNT', KEYS[2 * i], '-inf', ARGV[1])
+    local waits = count('LLEN', KEYS[2 * i - 1]) + due > 0
+    if waits and count('SISMEMBER', KEYS[1], ARGV[i]) == 0 then
+        answer[#answer + 1] = ARGV[i]
+        if due > 0 then answer[1] = 1 end
+    end
+end
+return answer
+"""
+DEMAND_SECONDS = 1.0
+"""How often the queues of programs that run on demand are looked at."""
+
+
+class Demand:
+    """Starts the processes of programs that run on demand. They end by themselves.
+
+    So nothing is stopped that has just taken a job.
+    """
+
+    def __init__(self, connection: redis.Redis) -> None:
+        self._connection = connection
+        self._script = connection.register_script(_DEMANDED)
+        self._awake: set[str] = set()
+
+    def meet(self) -> None:
+        """Start what has something to do. supervisord is asked only for what may not run."""
+        programs = [each for each in dispatch.topology().programs.values() if each.is_on_demand]
+        queues = self._demanded(sorted({name for each in programs for name in each.queues}))
+        needed = {each.name for each in programs if not queues.isdisjoint(each.queues)}
+        if needed <= self._awake:
+            return
+        self._awake |= needed  # what cannot be started is not tried again each second
+        resting = [each for each in processes() if each.program in needed and each.rests]
+        with supervisord() as rpc:
+            for process in resting:
+                self._start(rpc, process.name)
+
+    def forget(self) -> None:
+        """Have supervisord asked again: a process has ended, or may have."""
+        self._awake.clear()
+
+    def _demanded(self, names: Sequence[str]) -> set[str]:
+        """Which of these queues hold jobs that may be taken. Those that are due are moved there."""
+        if not names:
+            return set()
+        keys = [PAUSED, WORKERS_SUSPENDED]
+        for each in map(dispatch.queue, names):
+            keys += [each.key, each.scheduled_job_registry.key]
+        due, *found = self._script(keys=keys, args=[time.time(), *names])
+        if due:
+            enqueue_due(self._connection)
+        return set(utf8(found))
+
+    def _start(self, rpc: Any, name: str) -> None:
+        try:
+            rpc.startProcess(name, False)
+            log.info("%s is started: a queue of it holds jobs", name)
+        except Fault as fault:  # supervisord goes on trying what it cannot start
+            if fault.faultCode != Faults.ALREADY_STARTED:
+                log.error("%s does not start: %s", name, fault.faultString)
 
 
 UNSEEN = "unseen"
@@ -215,32 +300,55 @@ def main() -> None:
 
 
 def _listen(recovery: Recovery) -> None:
+    demand = Demand(dispatch.connection())
     is_tick = True
     try:
         while True:
+            demand.forget()
             _attend(recovery, is_tick)
-            headers, _ = listener.wait(sys.stdin, sys.stdout)
-            is_tick = headers["eventname"].startswith("TICK")
+            is_tick = _next_event(demand).startswith("TICK")
             listener.ok(sys.stdout)
     finally:
         recovery.leave()
 
 
+def _next_event(demand: Demand) -> str:
+    """The name of the next event; until it comes the demand is met."""
+    listener.ready(sys.stdout)
+    while True:
+        _patiently(demand.meet)
+        if select([sys.stdin], [], [], DEMAND_SECONDS)[0]:
+            break
+    headers = get_headers(sys.stdin.readline())
+    sys.stdin.read(int(headers["len"]))
+    return str(headers["eventname"])
+
+
 def _attend(recovery: Recovery, is_tick: bool) -> None:
-    """Do what an event asks for. What cannot be done now is done at the next tick."""
-    try:
+    """Do what an event asks for."""
+
+    def do() -> None:
         database.connect(reuse_if_open=True)
         recovery.claim()
         if is_tick:
             recovery.poll()
         else:
             recovery.of_this_place()
-    except DatabaseGoneError:
-        raise
-    except (redis.RedisError, peewee.PeeweeException, WorkerError, DatabaseError) as error:
-        log.error("%s; again in five seconds", error)
+
+    try:
+        _patiently(do)
     finally:
         close_database()
+
+
+def _patiently(do: Callable[[], None]) -> None:
+    """Do something. What cannot be done now is done later."""
+    try:
+        do()
+    except DatabaseGoneError:
+        raise
+    except (redis.RedisError, peewee.PeeweeException, WorkerError, DatabaseError, OSError) as error:
+        log.error("%s; again in some seconds", error)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ class QueueStatus:
     """Jobs that were put back after their process died."""
     consumers: list[str] = field(default_factory=list)
     """The names of the live workers that consume it."""
+    on_demand: bool = False
+    """Whether a program consumes it that rests, or is starting, until it holds a job."""
 
 
 @dataclass
@@ -103,7 +105,7 @@ def queues() -> list[QueueStatus]:
 
 def queue_statuses(names: Sequence[str]) -> list[QueueStatus]:
     """The queues of these names as they stand, in this order."""
-    topology, consumers = dispatch.topology(), live_consumers()
+    topology, consumers, awaited = dispatch.topology(), live_consumers(), on_demand_queues()
     counts, oldest, held_up = sizes(names), _oldest(names), paused()
     recovered: Mapping[bytes, bytes] = dispatch.connection().hgetall(RECOVERED)  # type: ignore[assignment]
     return [
@@ -118,6 +120,7 @@ def queue_statuses(names: Sequence[str]) -> list[QueueStatus]:
             paused=name in held_up,
             recovered=int(as_number(recovered.get(name.encode()))),
             consumers=sorted(consumers[name]),
+            on_demand=name in awaited,
         )
         for name in names
     ]
@@ -143,6 +146,17 @@ def live_consumers() -> dict[str, list[str]]:
         for name in queues_of[worker]:
             consumers[name].append(worker)
     return consumers
+
+
+def on_demand_queues() -> set[str]:
+    """The queues of programs that run on demand, and that rest or are starting."""
+    topology = dispatch.topology()
+    return {
+        queue
+        for each in control.processes()
+        if each.rests or (each.is_on_demand and each.state == "STARTING")
+        for queue in topology.programs[each.program].queues
+    }
 
 
 def _registered() -> dict[str, list[str]]:

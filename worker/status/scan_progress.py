@@ -23,7 +23,7 @@ from worker.process.endings import last_line
 from worker.process.fleet_job import FleetJob
 from worker.queues import Place, sizes
 from worker.redis.entries import ids
-from worker.status.overview import live_consumers
+from worker.status.overview import live_consumers, on_demand_queues
 
 STAGE_JOBS = {
     "extract": scans.READING,
@@ -137,9 +137,10 @@ class Follower:
 
     def stranded(self) -> str | None:
         """The first of the scans' queues that holds jobs and that no live worker consumes."""
-        consumers = live_consumers()
+        consumers, awaited = live_consumers(), on_demand_queues()
         for queue in _scan_queues():
-            if sizes([queue.name])[queue.name][Place.WAITING] and not consumers.get(queue.name):
+            is_consumed = consumers.get(queue.name) or queue.name in awaited
+            if sizes([queue.name])[queue.name][Place.WAITING] and not is_consumed:
                 return str(queue.name)
         return None
 

@@ -37,6 +37,13 @@ slower must not pass for one whose workers run. `worker.supervisor.restarts` has
 _TRIES = 1_000_000_000
 """Never given up: what killed a process, or kept it from starting, may end at any time."""
 
+_ON_DEMAND: Mapping[str, str] = {
+    # The recovery starts it. It ends by itself when it is idle, and is started again after any
+    # other end.
+    "autostart": "false",
+    "autorestart": "unexpected",
+    "exitcodes": "0",
+}
 _FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 """Or glibc keeps a heap for each thread of the web UI."""
 
@@ -171,6 +178,8 @@ def _worker(topology: Topology, instance: Instance, slot: Slot) -> _Settings:
     module = f"worker.process {program.name} {slot.number} --queues {queues}"
     return {
         **_program(instance, module, 100, program.stop),
+        **(_ON_DEMAND if program.is_on_demand else {}),
+        "startsecs": min(_EARLY, program.idle or _EARLY),
         "environment": _environment({"FLEET_PROGRAM": program.digest}),
     }
 
@@ -235,6 +244,7 @@ def _schedules_digest(topology: Topology) -> str:
 
 
 _SECTION = re.compile(r"^\[(?:(?:program|eventlistener):)?(.+)\]\n((?:.+\n)*)", re.MULTILINE)
+_PROFILE = re.compile(r"queues(\.\w+)\.toml")
 _COMMAND = re.compile(r"^command = .* --queues (\S+)", re.MULTILINE)
 _VARIABLE = re.compile(r'(\w+)="([^"]*)"')
 
@@ -242,6 +252,12 @@ _VARIABLE = re.compile(r'(\w+)="([^"]*)"')
 def path() -> Path:
     """The file that `fleet up` writes, and starts supervisord with."""
     return settings.data_dir() / "supervisord.conf"
+
+
+def beside(queues: Path) -> Path:
+    """The file that `fleet config write` renders from this queues.toml, or from a profile."""
+    profile = _PROFILE.fullmatch(queues.name)
+    return queues.with_name(f"supervisord{profile[1] if profile else ''}.conf")
 
 
 def read() -> str:

@@ -217,7 +217,7 @@ def _revive() -> None:
     """Start what has ended or was stopped in a fleet that is up."""
     with supervisord() as rpc:
         for process in processes():
-            if process.is_down:
+            if process.is_down and not process.rests:
                 try:
                     rpc.startProcess(process.name, False)
                 except Fault as fault:

@@ -7,7 +7,7 @@ and to the file. Every other instance has a file of its own, with absolute paths
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from db import settings
@@ -67,6 +67,13 @@ programs disagree with its paths. For any other instance use `fleet up`, which w
 this one to its data folder. FLEET_DATABASE_URL and FLEET_WEB_PASSWORD are or may hold passwords,
 and are taken from the environment.""",
 )
+
+
+def committed(topology: Topology) -> Instance:
+    """The default instance with this queues.toml, or with a profile."""
+    name = topology.path.name
+    header = COMMITTED.header.replace("queues.toml", name, 1)
+    return replace(COMMITTED, queues=f"%(here)s/{name}", header=header)
 
 
 def this_instance(topology: Topology) -> Instance:

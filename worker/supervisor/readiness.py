@@ -76,6 +76,8 @@ def _ready(present: Sequence[ProcessInfo]) -> set[str]:
 
 
 def _is_ready(process: ProcessInfo, connection: redis.Redis) -> bool:
+    if process.rests:
+        return True
     if process.pid is None:
         return False
     if process.name == "redis":

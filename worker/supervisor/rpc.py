@@ -2,15 +2,16 @@
 
 import http.client
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy, Transport
 
 from db import settings
-from worker.errors import BadInputError, SupervisordError
+from worker import dispatch
+from worker.errors import BadInputError, SupervisordError, TopologyError
 from worker.topology.slots import program_of
 
 SOCKET_PATH_LIMIT = 107
@@ -50,6 +51,8 @@ class ProcessInfo:
     """When it was last started, in seconds since 1970."""
     reason: str
     """Why it does not start, as far as supervisord knows."""
+    is_on_demand: bool = False
+    """Whether it is of a program that runs on demand."""
 
     @property
     def program(self) -> str:
@@ -60,6 +63,15 @@ class ProcessInfo:
     def is_down(self) -> bool:
         """Whether it does not run and supervisord will not start it again by itself."""
         return self.state in {"STOPPED", "EXITED", "FATAL"}
+
+    @property
+    def rests(self) -> bool:
+        """Whether it does not run because there is nothing to do, and the recovery will start it.
+
+        What somebody has stopped stays so.
+        """
+        was_stopped = self.state == "STOPPED" and self.since is not None
+        return self.is_on_demand and self.state in {"STOPPED", "EXITED"} and not was_stopped
 
 
 @contextmanager
@@ -96,18 +108,29 @@ def processes() -> list[ProcessInfo]:
         return []
     try:
         with supervisord() as rpc:
-            return [_described(each) for each in rpc.getAllProcessInfo()]
+            found = rpc.getAllProcessInfo()
     except Fault:  # it has begun to end since
         return []
+    on_demand = _on_demand()
+    return [_described(each, on_demand) for each in found]
 
 
-def _described(info: dict[str, Any]) -> ProcessInfo:
+def _on_demand() -> set[str]:
+    """The programs that run on demand; none where queues.toml has faults, which others report."""
+    with suppress(TopologyError):
+        programs = dispatch.topology().programs.values()
+        return {each.name for each in programs if each.is_on_demand}
+    return set()
+
+
+def _described(info: dict[str, Any], on_demand: Container[str]) -> ProcessInfo:
     return ProcessInfo(
         name=info["name"],
         state=info["statename"],
         pid=info["pid"] or None,
         since=info["start"] or None,
         reason=info["spawnerr"],
+        is_on_demand=program_of(info["name"]) in on_demand,
     )
 
 

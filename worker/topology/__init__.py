@@ -3,7 +3,7 @@
 `load` returns a sound `Topology` or raises `TopologyError` with every fault there is.
 """
 
-from worker.topology.model import Execution, Program, Queue, Schedule, Slot, Topology
+from worker.topology.model import Execution, Program, Queue, Schedule, Slot, Start, Topology
 from worker.topology.queues_toml import call_faults, load, queues_file
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Queue",
     "Schedule",
     "Slot",
+    "Start",
     "Topology",
     "call_faults",
     "load",

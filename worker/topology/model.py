@@ -52,6 +52,15 @@ class Queue:
         return [self.backoff * 2**number for number in range(self.retries)]
 
 
+class Start(StrEnum):
+    """When a program's processes run."""
+
+    ALWAYS = "always"
+    """As long as the fleet is up."""
+    ON_DEMAND = "on-demand"
+    """While a queue of it holds jobs, and until they have been idle for some time."""
+
+
 class Execution(StrEnum):
     """Where a program's jobs run."""
 
@@ -79,6 +88,8 @@ class Program:
     execution: Execution
     memory: int | None
     """Bytes of address space that a forked job may have; None: no limit."""
+    idle: int | None = None
+    """Seconds without work after which a process ends that runs on demand; None: it always runs."""
 
     @property
     def digest(self) -> str:
@@ -86,6 +97,11 @@ class Program:
         content = asdict(self) | {"processes": None}
         del content["least"], content["most"]
         return _digest(content)
+
+    @property
+    def is_on_demand(self) -> bool:
+        """Whether its processes run only while a queue of it holds jobs, and for a while after."""
+        return self.idle is not None
 
     @property
     def is_elastic(self) -> bool:

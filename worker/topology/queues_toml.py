@@ -8,12 +8,22 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from db import settings
 from worker.errors import TopologyError
 from worker.phrases import did_you_mean
 from worker.topology.jobs import FoundJob, find_jobs
-from worker.topology.model import Execution, Fault, Program, Queue, Schedule, Topology, as_toml
+from worker.topology.model import (
+    Execution,
+    Fault,
+    Program,
+    Queue,
+    Schedule,
+    Start,
+    Topology,
+    as_toml,
+)
 from worker.topology.tables import Entries, read_tables, shown_duration
 
 RESERVED_PROGRAMS = ("redis", "scheduler", "recovery", "supervisord", "web", "watch")
@@ -40,6 +50,7 @@ def check_topology(tables: Mapping[str, Entries], jobs: Mapping[str, FoundJob]) 
         *_stops(programs, queues),
         *_memories(programs),
         *_bounds(programs),
+        *_idles(programs),
         *_schedules(schedules, jobs),
     ]
 
@@ -151,6 +162,16 @@ def _bounds(programs: Entries) -> Iterator[Fault]:
             )
 
 
+def _idles(programs: Entries) -> Iterator[Fault]:
+    for name, program in programs.items():
+        if "idle" in program and program.get("start", Start.ALWAYS) is Start.ALWAYS:
+            yield Fault(
+                f"programs.{name}.idle",
+                "is for processes that start on demand, and these always run",
+                f'add start = "{Start.ON_DEMAND}", or leave it out',
+            )
+
+
 def longest_timeout(names: tuple[str, ...], queues: Entries) -> int:
     """The longest timeout of these queues, in seconds; 0 when none is known."""
     return max((queues.get(name, {}).get("timeout", 0) for name in names), default=0)
@@ -192,17 +213,32 @@ CHECKOUT = Path(__file__).parents[2]
 
 _QUEUE_DEFAULTS = {"keep": 600, "wait_limit": 900, "backoff": 0}
 _PROGRAM_DEFAULTS = {"execution": Execution.IN_PROCESS, "memory": None}
+_IDLE = 300
+"""Seconds without work after which a process that was started on demand ends."""
 STOP_MARGIN = 60
 """Seconds that a program may take to stop beyond its longest timeout."""
 
 
 def queues_file() -> Path:
-    """The queues.toml that holds here: FLEET_QUEUES, the checkout's, or the installed one."""
+    """The queues.toml that holds here: FLEET_QUEUES, the checkout's, or the installed one.
+
+    A word as FLEET_QUEUES names a profile: `small` the file queues.small.toml beside queues.toml.
+    """
     chosen = os.environ.get("FLEET_QUEUES")
-    if chosen:
+    if chosen and not _NAME.fullmatch(chosen):
         return settings.expanded(chosen).absolute()
-    checkout = CHECKOUT / "queues.toml"
-    return checkout if checkout.exists() else Path(sys.prefix, "share/musicfleet/queues.toml")
+    return _shipped() / (f"queues.{chosen}.toml" if chosen else "queues.toml")
+
+
+def _shipped() -> Path:
+    """The folder of the files that musicfleet came with."""
+    is_checkout = (CHECKOUT / "queues.toml").exists()
+    return CHECKOUT if is_checkout else Path(sys.prefix, "share/musicfleet")
+
+
+def profiles() -> list[str]:
+    """The names of the profiles that musicfleet came with."""
+    return sorted(each.name.split(".")[1] for each in _shipped().glob("queues.*.toml"))
 
 
 def load(path: Path | None = None, jobs: Path | None = None) -> Topology:
@@ -235,10 +271,7 @@ def _parsed(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(settings.read_text(path))
     except OSError as error:
-        named = "FLEET_QUEUES" if os.environ.get("FLEET_QUEUES") else "the file"
-        fault = Fault(
-            named, f"cannot be read: {error.strerror}", "name a queues.toml, a text file in UTF-8"
-        )
+        fault = _unreadable(error)
     except RecursionError:
         fault = Fault(
             "TOML", "its tables are nested too deeply", "write [queues.NAME] and the like"
@@ -248,23 +281,25 @@ def _parsed(path: Path) -> dict[str, object]:
     raise TopologyError(str(path), [fault])
 
 
+def _unreadable(error: OSError) -> Fault:
+    chosen = os.environ.get("FLEET_QUEUES", "")
+    if isinstance(error, FileNotFoundError) and _NAME.fullmatch(chosen):
+        remedy = f"{did_you_mean(chosen, profiles())}; a file is named by its path, ./{chosen}"
+        return Fault(f"FLEET_QUEUES = {as_toml(chosen)}", "there is no such profile", remedy)
+    return Fault(
+        "FLEET_QUEUES" if chosen else "the file",
+        f"cannot be read: {error.strerror}",
+        "name a queues.toml, a text file in UTF-8",
+    )
+
+
 def _built(path: Path, tables: dict[str, Entries], jobs: dict[str, FoundJob]) -> Topology:
     queues = {
         name: Queue(name, **{**_QUEUE_DEFAULTS, **entry})
         for name, entry in tables["queues"].items()
     }
     programs = {
-        name: Program(
-            name,
-            **{
-                "stop": _stop(entry["queues"], tables["queues"]),
-                "least": entry["processes"],
-                "most": entry["processes"],
-                **_PROGRAM_DEFAULTS,
-                **entry,
-            },
-        )
-        for name, entry in tables["programs"].items()
+        name: _program(name, entry, tables["queues"]) for name, entry in tables["programs"].items()
     }
     schedules = {
         name: Schedule(name, **{"arguments": {}, **entry})
@@ -277,6 +312,17 @@ def _built(path: Path, tables: dict[str, Entries], jobs: dict[str, FoundJob]) ->
         if any(fnmatchcase(job, pattern) for pattern in queue.jobs)
     }
     return Topology(path, queues, programs, schedules, routes)
+
+
+def _program(name: str, entry: Mapping[str, Any], queues: Entries) -> Program:
+    defaults = {
+        "stop": _stop(entry["queues"], queues),
+        "least": entry["processes"],
+        "most": entry["processes"],
+        "idle": _IDLE if entry.get("start") is Start.ON_DEMAND else None,
+    }
+    said = {key: value for key, value in entry.items() if key != "start"}
+    return Program(name, **{**_PROGRAM_DEFAULTS, **defaults, **said})
 
 
 def _stop(names: tuple[str, ...], queues: Entries) -> int:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from math import isfinite
 from typing import Any, NamedTuple
 
 from croniter import croniter  # type: ignore[import-untyped]  # it ships no types
 
 from worker.phrases import did_you_mean
-from worker.topology.model import Execution, Fault, as_toml
+from worker.topology.model import Execution, Fault, Start, as_toml
 
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _FORM = re.compile(r"([0-9]+)([smhd])")
@@ -93,12 +94,15 @@ def _duration(least: int) -> Callable[[object], int]:
     return read
 
 
-def _execution(value: object) -> Execution:
-    try:
-        return Execution(value)  # type: ignore[arg-type]  # whatever it is
-    except ValueError:
-        choices = " or ".join(as_toml(each) for each in Execution)
-        raise UnfitError("is no way to run a job", f"write {choices}") from None
+def _choice(choices: type[StrEnum], reason: str) -> Callable[[object], StrEnum]:
+    def read(value: object) -> StrEnum:
+        try:
+            return choices(value)  # type: ignore[arg-type]  # whatever it is
+        except ValueError:
+            remedy = " or ".join(as_toml(each) for each in choices)
+            raise UnfitError(reason, f"write {remedy}", None) from None
+
+    return read
 
 
 def _memory(value: object) -> int:
@@ -158,7 +162,9 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "least": Key(_whole(1), optional=True),
         "most": Key(_whole(1), optional=True),
         "stop": Key(_duration(1), optional=True),
-        "execution": Key(_execution, optional=True),
+        "start": Key(_choice(Start, "is no way to start a program"), optional=True),
+        "idle": Key(_duration(1), optional=True),
+        "execution": Key(_choice(Execution, "is no way to run a job"), optional=True),
         "memory": Key(_memory, optional=True),
     },
     "schedules": {
