@@ -105,7 +105,7 @@ end
 return answer
 """
 DEMAND_SECONDS = 1.0
-"""How often the queues of programs that run on demand are looked at."""
+"""Seconds between two checks of the queues of programs that run on demand."""
 
 
 class Demand:
