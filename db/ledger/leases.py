@@ -1,18 +1,18 @@
 """An attempt of a job leases needs, and settles or releases them; leases that ran out."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
-from peewee import Case, Expression, fn
+from peewee import SQL, Case, Expression, ValuesList, fn
 
 from db.ledger.needs import Need, need_for
 from db.ledger.states import ENTITIES, is_among
 from db.ledger.surroundings import Obstacle
-from db.models import EntityType, Kind, LedgerRow, State, utc_now
+from db.models import EntityType, Kind, LedgerRow, State, database, utc_now
 from db.sql.connection import is_sqlite, transaction
 from db.sql.queries import slices, tuples
 
@@ -78,43 +78,61 @@ class Attempt:
 
         Those are the ones among `entity_ids` (None: all that was leased) whose need is still this
         attempt's. One that was reset in between, or that another attempt took up, is not
-        among them, and its result is not written: the next attempt's is.
+        among them, and its result is not written: the next attempt's is. Within the transaction of
+        another attempt's `settling` it is a part of that.
         """
         wanted = self.leased if entity_ids is None else list(entity_ids)
-        _uncommitted.clear()
+        is_inner = bool(database.in_transaction())
+        if not is_inner:
+            _uncommitted.clear()
         with transaction():
             yield set(_leased(self.need, wanted, self.holder, lock=not is_sqlite()))
-        for observer in _observers:
+        for observer in () if is_inner else _observers:
             observer(list(_uncommitted))
 
     def settle(self, results: Iterable[Settled]) -> None:
         """Record how needs of this attempt ended. Call it within `settling`."""
-        equal: dict[Settled, list[int]] = defaultdict(list)
+        of_kind: dict[Settled, list[tuple[int, str | None]]] = defaultdict(list)
         for result in results:
-            like = result._replace(entity_id=0, sources=tuple(result.sources))
-            equal[like].append(result.entity_id)
-        for result, entity_ids in equal.items():
-            for ids in slices(entity_ids):
-                mine = is_among(self.need.kind, self.need.entity_type, ids)
-                mine &= _is_holder(self.holder)
-                count = _settle(mine, self.need, result)
-                _uncommitted.append(Ending(result.state, result.reason, count))
+            like = result._replace(entity_id=0, reason=None, sources=tuple(result.sources))
+            of_kind[like].append((result.entity_id, result.reason))
+        for how, ends in of_kind.items():
+            write = self._write if how.obstacle is None else self._hold_up
+            for part in slices(ends):
+                counts = write(how, part)
+                _uncommitted.extend(Ending(how.state, *each) for each in counts.items())
 
+    def _write(self, how: Settled, ends: Sequence[tuple[int, str | None]]) -> Counter[str | None]:
+        """Settle these entities, each with its reason, in one statement; the rows by reason."""
+        again = self.need.look_again if how.state is State.NONE else None
+        update = LedgerRow.update(
+            state=how.state,
+            reason=SQL("ends.column2"),
+            sources=list(how.sources),
+            lease=None,
+            leased_until=None,
+            look_again_at=utc_now() + again if again else None,
+        ).from_(ValuesList(ends, alias="ends"))
+        mine = self._are_mine([entity_id for entity_id, _ in ends])
+        rows = update.where(LedgerRow.entity_id == SQL("ends.column1"), mine)
+        return Counter(reason for (reason,) in rows.returning(LedgerRow.reason).tuples())
 
-def _settle(mine: Expression, need: Need, how: Settled) -> int:
-    """Settle these rows; how many they are."""
-    if how.obstacle is not None:
-        return _hold_up(mine, how.obstacle, how.reason, sources=list(how.sources))
-    again = need.look_again if how.state is State.NONE else None
-    update = LedgerRow.update(
-        state=how.state,
-        reason=how.reason,
-        sources=list(how.sources),
-        lease=None,
-        leased_until=None,
-        look_again_at=utc_now() + again if again else None,
-    )
-    return int(update.where(mine).execute())
+    def _hold_up(self, how: Settled, ends: Sequence[tuple[int, str | None]]) -> Counter[str | None]:
+        """The same of what an obstacle keeps from being done."""
+        counts: Counter[str | None] = Counter()
+        by_reason: dict[str | None, list[int]] = defaultdict(list)
+        for entity_id, reason in ends:
+            by_reason[reason].append(entity_id)
+        for reason, ids in by_reason.items():
+            if how.obstacle is not None:
+                sources = list(how.sources)
+                counts[reason] += _hold_up(
+                    self._are_mine(ids), how.obstacle, reason, sources=sources
+                )
+        return counts
+
+    def _are_mine(self, entity_ids: Sequence[int]) -> Expression:
+        return is_among(self.need.kind, self.need.entity_type, entity_ids) & _is_holder(self.holder)
 
 
 def _hold_up(
