@@ -1,9 +1,14 @@
-"""Checks of what a job is to work on, for whoever enqueues it may name any entity or chunk."""
+"""What jobs are to work on: checks of what they are given, and jobs at the end of a scan."""
 
+from db import ledger
 from db.library.search import entity_exists
-from db.models import EntityType, ScanChunk
+from db.models import EntityType, Scan, ScanChunk
 from db.scanning import scans
 from jobs.errors import NoSuchChunkError, NoSuchEntityError
+from worker.dispatch import enqueue_need
+
+_MOST = 20_000
+"""Entities that are enqueued at the end of a scan; reconciliation enqueues the others."""
 
 
 def check_exists(entity_type: EntityType, entity_id: int) -> None:
@@ -23,3 +28,22 @@ def chunk_to_do(chunk_id: int) -> ScanChunk | None:
             "another library's — scan the folder again; `fleet doctor` says whose this Redis is"
         )
     return chunk
+
+
+def enqueue_after(scan: Scan | None) -> None:
+    """Enqueue what waits for the end of a scan, if this one has ended. Call it after the commit.
+
+    An entity that needs several things is given to the job of the first, which asks for the next.
+    """
+    if scan is None or scan.finished_at is None:
+        return
+    begun: set[tuple[EntityType, int]] = set()
+    for need in ledger.NEEDS:
+        if need.after_scan:
+            ids = [
+                each
+                for each in ledger.unleased(need, _MOST)
+                if (need.entity_type, each) not in begun
+            ]
+            begun.update((need.entity_type, each) for each in ids)
+            enqueue_need(need, ids)

@@ -26,6 +26,9 @@ class Need(NamedTuple):
     """Longer than the job may take."""
     per_job: int = 50
     """How many entities a job is given."""
+    after_scan: bool = False
+    """Whether its jobs are enqueued at the end of a scan, for each part of one may change what they
+    find. In a long one reconciliation enqueues them meanwhile, once a minute."""
 
     @property
     def argument(self) -> str:
@@ -39,11 +42,30 @@ class Need(NamedTuple):
 
 _MONTH = timedelta(days=30)
 NEEDS = (
-    Need(Kind.PICTURE, EntityType.TRACK, "covers.extract_embedded"),
-    Need(Kind.COVER, EntityType.TRACK, "covers.process_track_covers_batch"),
-    Need(Kind.COVER, EntityType.ALBUM, "covers.process_album_covers", look_again=_MONTH),
-    Need(Kind.PICTURE, EntityType.ARTIST, "covers.extract_artist_images"),
-    Need(Kind.COVER, EntityType.ARTIST, "covers.process_artist_images_batch", look_again=_MONTH),
+    Need(Kind.PICTURE, EntityType.TRACK, "covers.extract_embedded", per_job=200),
+    Need(Kind.COVER, EntityType.TRACK, "covers.process_track_covers_batch", per_job=200),
+    Need(
+        Kind.COVER,
+        EntityType.ALBUM,
+        "covers.process_album_covers",
+        look_again=_MONTH,
+        per_job=200,
+    ),
+    Need(
+        Kind.PICTURE,
+        EntityType.ARTIST,
+        "covers.extract_artist_images",
+        per_job=200,
+        after_scan=True,
+    ),
+    Need(
+        Kind.COVER,
+        EntityType.ARTIST,
+        "covers.process_artist_images_batch",
+        look_again=_MONTH,
+        per_job=200,
+        after_scan=True,
+    ),
     *(
         Need(Kind.REMOTE, entity_type, job, look_again=_MONTH, per_job=20)
         for entity_type, job in (

@@ -106,6 +106,12 @@ def get(scan_id: int) -> Scan | None:
     return scan
 
 
+def of_chunk(chunk_id: int) -> Scan | None:
+    """The scan that a chunk, done or not, is of; None when there is no such chunk."""
+    scan: Scan | None = Scan.select().join(ScanChunk).where(ScanChunk.id == chunk_id).first()
+    return scan
+
+
 def unfinished(root: str) -> Scan | None:
     """The scan of exactly this root, and all of it, that has not ended, or None."""
     scan: Scan | None = Scan.get_or_none(

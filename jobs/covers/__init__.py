@@ -105,13 +105,16 @@ def extract_artist_images(artist_ids: list[int]) -> None:
 
     These are `artist.*` and the like in the artist's own folders, files that an artist.nfo names,
     and files that have the artist's name. When they, or the reason why there are none, have
-    changed, the job has the artist's pictures chosen again. Raises StoreError and
-    SettingError.
+    changed, the job has the artist's pictures chosen again. An artist without any, who shows
+    nothing by now, shows nothing on. Raises StoreError and SettingError.
     """
-    attempt = ledger.lease(Kind.PICTURE, EntityType.ARTIST, artist_ids, current_attempt())
+    holder = current_attempt()
+    attempt = ledger.lease(Kind.PICTURE, EntityType.ARTIST, artist_ids, holder)
     artists = artist_covers.find(attempt.leased, files_alone=True)
     fresh = search([each for artist in artists for each in artist.searches], thorough=True)
-    with attempt.settling() as mine:
+    bare = artist_covers.without_any(artists)
+    choice = ledger.lease(Kind.COVER, EntityType.ARTIST, [each.artist_id for each in bare], holder)
+    with attempt.settling() as mine, choice.settling() as mine_to_choose:
         overtaken = artist_covers.overtaken(artists, mine)
         again = ledger.need(Kind.PICTURE, EntityType.ARTIST, overtaken)
         settled = [each for each in artists if each.artist_id in mine - overtaken]
@@ -125,12 +128,21 @@ def extract_artist_images(artist_ids: list[int]) -> None:
         nothing = {each.entity_id: each.reason for each in endings if each.state is State.NONE}
         stale = ledger.none_for_another_reason(Kind.COVER, EntityType.ARTIST, nothing)
         differing = {*picture_files.replace_artist_pictures(found), *stale}
-        changed = ledger.need(Kind.COVER, EntityType.ARTIST, sorted(differing))
+        ledger.need(Kind.COVER, EntityType.ARTIST, differing)
         faults = [fault for each in settled for fault in file_faults(each.searches).items()]
         write_problems(faults, artist_covers.sound_paths(settled))
         attempt.settle(endings)
+        outcomes = [
+            artist_covers.outcome(each)
+            for each in bare
+            if each.artist_id in mine_to_choose & mine - overtaken
+        ]
+        write_covers(choice, outcomes, ())
+        wanted = remote.need_searches(EntityType.ARTIST, wanting(outcomes))
+        to_choose = ledger.todo_among(choice.need, [each.artist_id for each in settled])
     enqueue_need(attempt.need, again)
-    enqueue_need(ledger.need_for(Kind.COVER, EntityType.ARTIST), changed)
+    enqueue_need(choice.need, to_choose)
+    enqueue_need(ledger.need_for(Kind.REMOTE, EntityType.ARTIST), wanted)
 
 
 @job

@@ -24,7 +24,7 @@ from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from db.sql.queries import ensure_rows, slices
-from jobs.entities import chunk_to_do
+from jobs.entities import chunk_to_do, enqueue_after
 from jobs.records import PASSING, Grouping, ProblemCode, TrackRecord, UnreadFile
 from worker.dispatch import enqueue, enqueue_need, job
 
@@ -62,16 +62,19 @@ def direct_batch(
         written = _write(batch, chunk) if chunk else None
     if written is None:
         _enqueue_again(batch)
+        enqueue_after(scans.of_chunk(chunk_id))
         return None
     _enqueue_needs(written.needs)
     if written.follower is not None:
         enqueue(scans.READING, chunk_id=written.follower)
+    enqueue_after(scans.of_chunk(chunk_id))
     return _counts(batch)._asdict()
 
 
 def _enqueue_needs(needs: dict[ledger.Need, list[int]]) -> None:
     for need, ids in needs.items():
-        enqueue_need(need, ids)
+        if not need.after_scan:
+            enqueue_need(need, ids)
 
 
 def _enqueue_again(batch: Batch) -> None:

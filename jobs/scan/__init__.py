@@ -10,6 +10,7 @@ from db.models import Scan
 from db.scanning import roots, scans
 from db.scanning.library_files import Scope, refused_root
 from db.sql.path_text import to_bytes, to_text
+from jobs.entities import enqueue_after
 from jobs.errors import NoSuchScanError, RefusedRootError, ScanEndedError
 from jobs.scan.chunks import Sender
 from jobs.scan.diff import Comparison, compare, end_walk, preview, walked
@@ -43,17 +44,19 @@ def discovery(
     scan = scans.get(scan_id)
     if scan is None:
         raise NoSuchScanError(f"there is no scan {scan_id} — run `fleet scan PATH`")
+    result = None
     if scan.finished_at is None and scan.walked_at is None:
         _wake(scan)
         with suppress(ScanEndedError):  # it was cancelled, or another scan took its place
             _discover(scan)
-        return _result(scan_id)
-    return None
+        scan = scans.get(scan_id)
+        result = _result(scan)
+    enqueue_after(scan)
+    return result
 
 
-def _result(scan_id: int) -> dict[str, Any] | None:
+def _result(scan: Scan | None) -> dict[str, Any] | None:
     """What a walk came to, for the log."""
-    scan = scans.get(scan_id)
     if scan is None:
         return None
     if scan.fault is not None:

@@ -6,7 +6,6 @@ A picture file may show the artists that its folder and its name stand for.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from db import ledger
 from db.artwork import picture_files
@@ -97,8 +96,8 @@ class Sender:
         self._images: list[SeenImage] = []
         self._on_their_way: set[str] = set()
         self._chunks: list[int] = []
-        """Written, and to be enqueued after the commit, as what is `_needed`."""
-        self._needed = _Needed([], [])
+        """Written, and to be enqueued after the commit, as the covers of these albums."""
+        self._albums: list[int] = []
         self._is_committing = False
 
     def resume(self) -> None:
@@ -159,11 +158,10 @@ class Sender:
 
     def _enqueue(self) -> None:
         chunks, self._chunks = self._chunks, []
-        needed, self._needed = self._needed, _Needed([], [])
+        albums, self._albums = self._albums, []
         for chunk_id in chunks:
             enqueue(scans.READING, chunk_id=chunk_id)
-        enqueue_need(ledger.need_for(Kind.COVER, EntityType.ALBUM), needed.albums)
-        enqueue_need(ledger.need_for(Kind.PICTURE, EntityType.ARTIST), needed.artists)
+        enqueue_need(ledger.need_for(Kind.COVER, EntityType.ALBUM), albums)
 
     def _write(self, files: Sequence[FoundFile], split_folder: str | None = None) -> None:
         images, self._images = self._images, []
@@ -176,12 +174,5 @@ class Sender:
     def _need_pictures(self, images: Sequence[SeenImage]) -> None:
         """Have the pictures of what these picture files may show chosen again."""
         folders = sorted({group_folder(image.folder) for image in images})
-        albums = ledger.need(Kind.COVER, EntityType.ALBUM, tracks.albums_in(folders))
-        artists = ledger.need(Kind.PICTURE, EntityType.ARTIST, self._artists.of(images))
-        self._needed.albums.extend(albums)
-        self._needed.artists.extend(artists)
-
-
-class _Needed(NamedTuple):
-    albums: list[int]
-    artists: list[int]
+        self._albums += ledger.need(Kind.COVER, EntityType.ALBUM, tracks.albums_in(folders))
+        ledger.need(Kind.PICTURE, EntityType.ARTIST, self._artists.of(images))

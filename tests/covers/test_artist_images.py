@@ -330,6 +330,21 @@ def test_what_an_artist_shows_is_chosen_anew_only_when_other_pictures_are_found(
     assert shows(library) == BLUE
 
 
+def test_an_artist_without_any_picture_is_settled_by_the_first_job_as_by_the_second(
+    library: Library,
+) -> None:
+    artist = write_album(library, "Somebody/First")
+    for kind in (Kind.PICTURE, Kind.COVER):
+        need(kind)
+    extract_artist_images([artist])
+    by_first = library.ledger(Kind.COVER, EntityType.ARTIST, artist)
+    need(Kind.COVER)
+    process_artist_images_batch([artist])
+    by_second = library.ledger(Kind.COVER, EntityType.ARTIST, artist)
+    assert by_first.state == State.NONE
+    assert (by_first.reason, by_first.sources) == (by_second.reason, by_second.sources)
+
+
 def test_why_an_artist_shows_nothing_is_told_anew_when_albums_came_since(
     library: Library,
 ) -> None:

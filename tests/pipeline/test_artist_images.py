@@ -4,11 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 
 from db.models import Artist, Cover, EntityType, Kind, LedgerRow, Problem, State
 from jobs.covers import store
+from jobs.scan import chunks
 from tests.databases import ON_SQLITE
 from tests.music import picture, write_track
+from worker import dispatch
+from worker.process.fleet_worker import FleetWorker
 
 RunScan = Callable[..., None]
 RED, BLUE = picture("red"), picture("blue")
@@ -69,6 +73,19 @@ def test_a_picture_named_as_the_artist_is_found_up_to_the_root(
     scan()
     assert shows() == RED
     assert shows("Other") is None
+
+
+@ON_SQLITE
+def test_an_artist_is_looked_for_once_a_scan_however_many_parts_it_has(
+    database: str, library: Path, queues: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
+    for album in ("First", "Second", "Third"):
+        write_album(library / "Somebody" / album)
+    dispatch.enqueue("scan.discovery", root=str(library.resolve()))
+    FleetWorker("tests-1", ["scan", "extract", "batch", "insert"], queues).work(burst=True)
+    of_artists = [job.name for job in dispatch.held_jobs() if "artist_ids" in job.arguments]
+    assert of_artists == ["covers.extract_artist_images"]
 
 
 @ON_SQLITE
