@@ -4,7 +4,7 @@
 
 The covers are synthesised JPEGs of 1000 x 1000 pixels, quality 90, every fifth of them progressive.
 Each contender reads a file and returns a JPEG of 300 pixels: quality 80, chroma at half resolution,
-no metadata, set upright. Ours is `jobs.covers.thumbnails.decode`, which in the same time returns
+no metadata, set upright. Ours is `jobs.pictures.thumbnails.decode`, which in the same time returns
 the dominant colour and a ThumbHash, and checks whatever else a picture must pass. "ours, stored" is
 what the fleet does with a picture that comes in: in a bounded child, through to files that are safe
 on disk. pyvips may use every core, and has its operation cache off, for no cover comes twice;
@@ -34,9 +34,9 @@ from PIL import Image
 
 from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.sql.queries import slices
-from jobs.covers import store
-from jobs.covers.stored_images import decode_images
-from jobs.covers.thumbnails import Decoded, decode
+from jobs.pictures import store
+from jobs.pictures.stored_images import decode_images
+from jobs.pictures.thumbnails import Decoded, decode
 
 PASSED, FAILED, UNUSABLE = 0, 1, 2
 LEVEL = 0.95

@@ -1,4 +1,5 @@
-"""The identity of a file's content, by which a moved file is known again."""
+"""What the bytes of a file say: the identity by which a moved file is known again, and the kind of
+picture that they are."""
 
 import os
 from hashlib import blake2b
@@ -31,3 +32,30 @@ def content_id_of(path: bytes) -> str:
     """The `content_id` of the file at `path`. Raises OSError when it cannot be read."""
     with open(opened(path), "rb", buffering=0) as file:
         return content_id(file, os.fstat(file.fileno()).st_size)
+
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF8", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"\0\0\x01\0", "image/x-icon"),
+)
+_SHORT_NAMES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
+
+
+def mime_of(data: bytes, declared: str) -> str:
+    """The MIME type by content; else the declared one; else application/octet-stream."""
+    for signature, mime in _SIGNATURES:
+        if data.startswith(signature):
+            return mime
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
+        return "image/avif"
+    declared = declared.strip("\0 ").lower()
+    declared = _SHORT_NAMES.get(declared, declared)
+    plain = declared.isascii() and declared.isprintable() and len(declared) < 100
+    return declared if plain and "/" in declared else "application/octet-stream"

@@ -4,6 +4,7 @@ JobError
   UnreadableFileError     a file that yields no track, and why
   HeldUpError             the surroundings are in the way
   NoSuchEntityError       a job names no track, album or artist that there is
+  NoSuchRoleError         an album or artist shows nothing in this role
   NoSuchChunkError        a job has a chunk of a scan that the database does not know
   NoSuchScanError         a discovery names no scan that there is
   RefusedRootError        a folder that is no library
@@ -39,6 +40,10 @@ class HeldUpError(JobError):
 
 class NoSuchEntityError(JobError):
     """A job is to work on a track, album or artist that does not exist."""
+
+
+class NoSuchRoleError(JobError):
+    """An album or artist can show nothing in this role."""
 
 
 class NoSuchChunkError(JobError):

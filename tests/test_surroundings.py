@@ -19,7 +19,7 @@ from db.models import EntityType, Kind, LedgerRow, Scan, State, utc_now
 from db.scanning import problems, roots
 from db.sql.connection import transaction
 from jobs.covers import folder_images
-from jobs.covers.errors import Fault
+from jobs.pictures.errors import Fault
 from tests.covers.library import Library, paint
 from tests.databases import ON_SQLITE
 from worker import dispatch

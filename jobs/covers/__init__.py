@@ -11,13 +11,15 @@ from db.artwork import chosen_images, covers, images, picture_files
 from db.artwork.chosen_images import Choice
 from db.models import EntityType, Kind, Role, State
 from db.sql.connection import transaction
-from jobs.covers import album_covers, artist_covers, explanation, folder_images, remote, store
+from jobs.covers import album_covers, artist_covers, explanation, folder_images, remote
+from jobs.pictures import store
 from jobs.covers.embedded import gather
-from jobs.covers.errors import Fault, NoSuchRoleError
+from jobs.errors import NoSuchRoleError
+from jobs.pictures.errors import Fault
 from jobs.covers.outcomes import file_faults, wanting, write_covers, write_problems
 from jobs.covers.picture_search import search
 from jobs.covers.sources import ARTIST_ROLES
-from jobs.covers.stored_images import make_requested
+from jobs.pictures.stored_images import make_requested
 from jobs.covers.track_covers import (
     choose,
     kept,

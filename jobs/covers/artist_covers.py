@@ -31,7 +31,7 @@ from db.settings.cover_orders import (
 from db.sql.path_text import is_under, shown
 from jobs.covers import folder_images
 from jobs.covers.candidates import Candidate, file_candidate, file_candidates
-from jobs.covers.errors import Fault
+from jobs.pictures.errors import Fault
 from jobs.covers.folder_images import Folder, FolderImage, cover_name, named, picture_stem, plain
 from jobs.covers.outcomes import Outcome, is_wanting, kept_roles, lost, settled
 from jobs.covers.own_folders import ArtistFolders, artist_folders, is_various, names_of, root_of

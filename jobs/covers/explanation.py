@@ -13,7 +13,8 @@ from db import ledger, settings
 from db.models import EntityType, Kind, Role
 from db.settings.cover_orders import album_order, artist_order, disc_order
 from db.sql.path_text import shown
-from jobs.covers import album_covers, artist_covers, store
+from jobs.covers import album_covers, artist_covers
+from jobs.pictures import store
 from jobs.covers.album_covers import AlbumSearch
 from jobs.covers.candidates import type_name
 from jobs.covers.folder_images import cover_name

@@ -11,8 +11,8 @@ from db.files import NotAFileError, opened
 from db.scanning import roots
 from db.settings.cover_orders import EXTENSIONS, NEVER_FRONT
 from db.sql.path_text import is_under, to_bytes, to_text
-from jobs.covers.errors import Fault
-from jobs.covers.store import MAX_PICTURE_BYTES
+from jobs.pictures.errors import Fault
+from jobs.pictures.store import MAX_PICTURE_BYTES
 from jobs.records import ProblemCode
 
 UNNUMBERED = -1

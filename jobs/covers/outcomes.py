@@ -11,7 +11,7 @@ from db.models import State
 from db.scanning import problems
 from db.scanning.problems import FileProblem, Stage
 from db.settings.cover_orders import EXTERNAL
-from jobs.covers.errors import Fault
+from jobs.pictures.errors import Fault
 from jobs.covers.picture_search import JudgedCandidate, Search
 
 

@@ -6,8 +6,8 @@ from db.artwork.covers import EmbeddedIn, TrackPlace
 from db.ledger import Settled
 from db.models import State
 from jobs.covers.candidates import Candidate, front_pictures
-from jobs.covers.embedded import Gathered
-from jobs.covers.errors import Fault
+from jobs.pictures.errors import Fault
+from jobs.pictures.stored_images import Gathered
 from jobs.covers.outcomes import Outcome, kept_roles, settled, write_problems
 from jobs.covers.picture_search import Search, judged
 from jobs.covers.sources import EMBEDDED, TRACK_SOURCES

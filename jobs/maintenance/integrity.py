@@ -19,8 +19,8 @@ from db.scanning import scans
 from db.similarity import clusters
 from db.sql.connection import transaction
 from db.sql.queries import slices
-from jobs.covers import store
-from jobs.covers.stored_images import decode_images
+from jobs.pictures import store
+from jobs.pictures.stored_images import decode_images
 from worker.dispatch import connection
 
 AT_ONCE = 2_000

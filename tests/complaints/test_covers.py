@@ -14,7 +14,8 @@ from mutagen.flac import FLAC, Picture
 
 from db.models import Album, Artist, Cover, EntityType, Kind, LedgerRow, State, Track
 from db.settings.providers import Service
-from jobs.covers import fetch_album_covers, store
+from jobs.covers import fetch_album_covers
+from jobs.pictures import store
 from jobs.providers.caller import Caller, Patience
 from jobs.providers.errors import UnavailableError
 from jobs.providers.web import Timeouts, Web

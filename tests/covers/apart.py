@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from db.artwork.images import KnownImage
-from jobs.covers.stored_images import decode_images
+from jobs.pictures.stored_images import decode_images
 
 
 class Examined(NamedTuple):

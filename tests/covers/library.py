@@ -28,7 +28,7 @@ from db.scanning.library_files import folder_of, group_folder
 from db.sql.connection import transaction
 from db.sql.path_text import to_bytes, to_text
 from jobs import covers
-from jobs.covers import store
+from jobs.pictures import store
 from jobs.metadata.reader import read_pictures
 from tests.music import tone
 

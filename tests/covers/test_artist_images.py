@@ -27,13 +27,9 @@ from db.models import (
     database,
 )
 from db.sql.connection import transaction
-from jobs.covers import (
-    extract_artist_images,
-    process_artist_images,
-    process_artist_images_batch,
-    store,
-)
-from jobs.covers.stored_images import decode_images
+from jobs.covers import extract_artist_images, process_artist_images, process_artist_images_batch
+from jobs.pictures import store
+from jobs.pictures.stored_images import decode_images
 from tests.covers.library import Library, paint
 from tests.databases import ON_SQLITE
 from tests.music import picture, write_track

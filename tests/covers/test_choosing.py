@@ -11,7 +11,7 @@ from db.models import Album, Cover, EntityType, Kind, State
 from db.sql.connection import transaction
 from jobs.covers import process_album_covers
 from jobs.covers.embedded import gather
-from jobs.covers.store import original, put
+from jobs.pictures.store import original, put
 from tests.covers.library import BACK, FRONT, OTHER, Library, paint
 
 LARGE, SMALL = (600, 600), (200, 200)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
-from jobs.covers.profiles import MAX_PROFILE_BYTES
-from jobs.covers.thumbnails import Decoded, decode
+from jobs.pictures.profiles import MAX_PROFILE_BYTES
+from jobs.pictures.thumbnails import Decoded, decode
 from tests.covers import icc
 
 SWAPPED = icc.rgb_profile(red=icc.BLUE, blue=icc.RED)

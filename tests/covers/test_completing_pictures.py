@@ -3,7 +3,7 @@
 import pytest
 
 from db.models import Image
-from jobs.covers import store
+from jobs.pictures import store
 from jobs.maintenance import complete_pictures
 from tests.covers.library import BACK, FRONT, Library, paint
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image as Pillow
 
 from db.models import Image
-from jobs.covers import store
-from jobs.covers.thumbnails import fitted
+from jobs.pictures import store
+from jobs.pictures.thumbnails import fitted
 from tests.corpus import corpus
 from tests.covers.apart import examine_apart
 from tests.covers.library import FRONT, Library

@@ -2,7 +2,7 @@
 
 from db.models import Cover, EmbeddedPicture, EntityType, Image, Kind, Problem, State
 from jobs import covers
-from jobs.covers import store
+from jobs.pictures import store
 from tests.covers.library import BACK, BOOKLET, FRONT, OTHER, Library, paint
 
 

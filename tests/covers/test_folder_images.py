@@ -5,7 +5,7 @@ import os
 import pytest
 
 from db.models import Scan, State
-from jobs.covers import store
+from jobs.pictures import store
 from tests.covers.library import FRONT, Library, paint
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # all about files

@@ -5,7 +5,7 @@ from datetime import datetime
 from db.models import Album, ChosenImage, State, Track
 from db.sql.path_text import to_text
 from jobs.covers import choose_image, withdraw_image
-from jobs.covers.store import original
+from jobs.pictures.store import original
 from tests.covers.library import FRONT, Library, paint
 
 LARGE = (600, 600)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.covers import store
+from jobs.pictures import store
 from tests.covers.apart import examine_apart
 from tests.covers.bombs import REFUSED, SHOWN, TOO_LARGE
 from tests.covers.library import FRONT, Library, paint

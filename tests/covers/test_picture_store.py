@@ -13,8 +13,9 @@ import pytest
 from db import settings
 from db.artwork.image_files import is_young
 from db.models import Cover, EntityType, Image, Kind, LedgerRow, State
-from jobs.covers import extract_embedded, process_album_covers, store
-from jobs.covers.errors import StoreError, StoreFullError
+from jobs.covers import extract_embedded, process_album_covers
+from jobs.pictures import store
+from jobs.pictures.errors import StoreError, StoreFullError
 from tests.covers.library import FRONT, Library, paint
 
 ROOM = 2 * 1024 * 1024

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image as Pillow
 
 from db.models import Image
-from jobs.covers import store
-from jobs.covers.thumbnails import placeholder, thumb_hash
+from jobs.pictures import store
+from jobs.pictures.thumbnails import placeholder, thumb_hash
 from tests.covers.library import BACK, FRONT, Library, paint
 
 Pixel = Callable[[int, int], tuple[int, int, int]]

@@ -9,8 +9,9 @@ from PIL import Image as Pillow
 from db import settings
 from db.artwork.image_files import SIZES, THUMBNAIL_SIZE
 from db.models import Image
-from jobs.covers import make_thumbnails, store
-from jobs.covers.errors import NoThumbnailError, StoreError
+from jobs.covers import make_thumbnails
+from jobs.pictures import store
+from jobs.pictures.errors import NoThumbnailError, StoreError
 from tests.covers.library import FRONT, Library, paint
 from worker.topology import load
 

@@ -14,8 +14,8 @@ from PIL import Image as Pillow
 
 from db.artwork.image_files import SIZES
 from db.models import Image
-from jobs.covers.errors import Fault
-from jobs.covers.thumbnails import FORMATS, Decoded, decode
+from jobs.pictures.errors import Fault
+from jobs.pictures.thumbnails import FORMATS, Decoded, decode
 from jobs.records import ProblemCode
 from tests.covers.library import FRONT, Library, paint
 

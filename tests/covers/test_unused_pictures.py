@@ -25,7 +25,8 @@ from db.models import (
     utc_now,
 )
 from db.sql.connection import close_database
-from jobs.covers import make_thumbnails, store
+from jobs.covers import make_thumbnails
+from jobs.pictures import store
 from jobs.maintenance import remove_unused_pictures
 from jobs.maintenance.old_data import GRACE
 from tests.covers.library import FRONT, Library, paint

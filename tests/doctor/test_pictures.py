@@ -10,7 +10,7 @@ from db import ledger, settings
 from db.artwork import image_files
 from db.library import tracks
 from db.models import Artist, ArtistPicture, ChosenImage, EntityType, Image, Kind, State
-from jobs.covers import store
+from jobs.pictures import store
 from tests.covers.library import FRONT, Library, paint
 from tests.doctor.complaints import complaint, complaints
 from worker.doctor.examination import examine, repair

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from db.models import Artist, Cover, EntityType, Kind, LedgerRow, Problem, State
-from jobs.covers import store
+from jobs.pictures import store
 from jobs.scan import chunks
 from tests.databases import ON_SQLITE
 from tests.music import picture, write_track

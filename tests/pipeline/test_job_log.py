@@ -12,7 +12,7 @@ import redis
 from db import ledger
 from db.models import Album, EmbeddedPicture, EntityType, Kind
 from db.sql.connection import close_database, open_database
-from jobs.covers import store
+from jobs.pictures import store
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan
 from worker import dispatch

@@ -12,8 +12,9 @@ from db.artwork.covers import Chosen
 from db.models import Album, AlbumArtist, Artist, Cover, EntityType, Kind, LedgerRow
 from db.sql.connection import transaction
 from jobs import covers
-from jobs.covers import remote, store
-from jobs.covers.stored_images import decode_images
+from jobs.covers import remote
+from jobs.pictures import store
+from jobs.pictures.stored_images import decode_images
 from tests.providers.shapes import GROUP, MBID, RELEASE
 
 

@@ -15,7 +15,7 @@ from db.models import EntityType, Image, Kind, LedgerRow, ProviderAnswer, State,
 from db.sql.connection import transaction
 from jobs import covers, maintenance
 from jobs.covers import remote
-from jobs.covers.errors import StoreError
+from jobs.pictures.errors import StoreError
 from jobs.providers.errors import UnavailableError
 from tests.providers.conftest import TurnOn
 from tests.providers.library import (

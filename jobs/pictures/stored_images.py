@@ -1,10 +1,11 @@
-"""Pictures of the store, decoded in a bounded child: rows of `images`, and thumbnails.
+"""Pictures of the store: what is known of them, and decoding in a bounded child.
 
 Faults of a picture, and errors of the store, come out of the child.
 """
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,10 +14,10 @@ from db.artwork.image_files import THUMBNAIL_SIZE, is_digest
 from db.artwork.images import KnownImage
 from db.ledger import Cause, Obstacle
 from jobs.bounded import FailureKind, ItemFailure, run_bounded
-from jobs.covers import store
-from jobs.covers.errors import Fault, NoThumbnailError, StoreError, StoreFullError
+from jobs.pictures import store
+from jobs.pictures.errors import Fault, NoThumbnailError, StoreError, StoreFullError
 from jobs.errors import HeldUpError
-from jobs.metadata.contents import mime_of
+from jobs.content import mime_of
 from jobs.records import ProblemCode
 
 Item = TypeVar("Item")
@@ -60,6 +61,64 @@ def _carrying_store_errors(function: Callable[[Item], Any], item: Item) -> dict[
     except StoreError as error:
         name = type(error).__name__
         return {"store_error": name, "message": str(error), "obstacle": error.obstacle}
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What is known of the requested pictures."""
+
+    images: Mapping[str, KnownImage]
+    """By digest: those that are in the store."""
+    fresh: Collection[KnownImage]
+    """Those of them whose rows are to be written, see `db.artwork.images.record`."""
+    faults: Mapping[str, Fault]
+    """Why the others are not in the store."""
+
+    def fault(self, digest: str) -> Fault | None:
+        """Why this picture can be no cover; None when it can."""
+        if digest in self.faults:
+            return self.faults[digest]
+        image = self.images[digest]
+        if image.fault is not None:
+            return Fault.from_text(image.fault)
+        width, height = image.width or 0, image.height or 0
+        if min(width, height) <= 1:
+            return Fault(ProblemCode.BAD_PICTURE, f"{width} x {height} pixels are no picture")
+        return None
+
+    def unavailable(self, digest: str) -> bool:
+        """Whether the picture may well be good and just could not be had this time."""
+        fault = self.faults.get(digest)
+        return fault is not None and fault.code is not ProblemCode.PICTURE_TOO_LARGE
+
+
+def at_hand(sizes: Mapping[str, int], *, look_again: bool = False) -> Gathered:
+    """What is known of these pictures (bytes by digest) without anything being done for it.
+
+    That is what the store has and a row speaks of, and what is too large for the store. With
+    `look_again` those that did not decode before count as unknown. Raises StoreError.
+    """
+    known = {
+        digest: image
+        for digest, image in images.known_images(sizes).items()
+        if _is_stored(image) and not (look_again and image.fault)
+    }
+    too_large = {
+        digest: Fault(
+            ProblemCode.PICTURE_TOO_LARGE,
+            f"{size:,} bytes, more than {store.MAX_PICTURE_BYTES:,}",
+        )
+        for digest, size in sizes.items()
+        if size > store.MAX_PICTURE_BYTES
+    }
+    return Gathered(known, (), too_large)
+
+
+def _is_stored(image: KnownImage) -> bool:
+    """Whether the store has the files that the row speaks of."""
+    if not store.holds(store.original(image.digest)):
+        return False
+    return image.fault is not None or store.holds(store.thumbnail(image.digest))
 
 
 MEMORY = 400 * 1024 * 1024
@@ -109,7 +168,7 @@ def make_thumbnail(digest: str, size: int) -> Fault | None:
 
 def _decode_one(work: tuple[str, int]) -> dict[str, Any]:
     """Decode a picture and store its thumbnail in a size. Runs in the child."""
-    from jobs.covers import thumbnails  # noqa: PLC0415  # Pillow is loaded in the child alone
+    from jobs.pictures import thumbnails  # noqa: PLC0415  # Pillow is loaded in the child alone
 
     digest, size = work
     _discard_stderr()

@@ -5,8 +5,7 @@ A picture that is bad is no error but a `Fault`: text in `images.fault`, a row i
 JobError
 ├── StoreError            the store cannot be written; the job fails and is tried again
 │   └── StoreFullError    because the disk is full
-├── NoThumbnailError      a requested thumbnail cannot be made
-└── NoSuchRoleError       an album or artist shows nothing in this role
+└── NoThumbnailError      a requested thumbnail cannot be made
 """
 
 from pathlib import Path
@@ -29,10 +28,6 @@ class StoreFullError(StoreError):
 
 class NoThumbnailError(JobError):
     """A requested thumbnail cannot be made: no such size or picture, or it is lost."""
-
-
-class NoSuchRoleError(JobError):
-    """An album or artist can show nothing in this role."""
 
 
 def store_error(path: Path, error: OSError) -> StoreError:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from db.artwork.image_files import SIZES, THUMBNAIL_SIZE, incoming_dir, original, thumbnail
-from jobs.covers.errors import store_error
+from jobs.pictures.errors import store_error
 
 __all__ = [
     "MAX_PICTURE_BYTES",

@@ -24,9 +24,9 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.ledger import cause_of
 from db.sql.path_text import readable
-from jobs.covers.errors import Fault
-from jobs.covers.store import THUMBNAIL_SIZE
-from jobs.metadata.contents import mime_of
+from jobs.pictures.errors import Fault
+from jobs.pictures.store import THUMBNAIL_SIZE
+from jobs.content import mime_of
 from jobs.records import ProblemCode
 
 SIDE = 24
@@ -305,7 +305,7 @@ def _to_srgb(small: Image.Image, image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if not profile and small.mode != "LAB":
         return small.convert("RGB")
-    from jobs.covers.profiles import to_srgb  # noqa: PLC0415  # most pictures have no profile
+    from jobs.pictures.profiles import to_srgb  # noqa: PLC0415  # most pictures have no profile
 
     return to_srgb(small, profile)
 
