@@ -2,12 +2,14 @@
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 
 from db.ledger import Cause
 from jobs.bounded import ATTEMPTS, FailureKind, ItemFailure, Value, run_bounded
+from worker.process.child import Child, end_resting
 
 MEGABYTE = 1024 * 1024
 
@@ -224,3 +227,144 @@ def test_an_item_has_three_processes_and_no_more(tmp_path: Path) -> None:
     assert isinstance(outcomes[1], ItemFailure)
     assert outcomes[1].signal == "SIGKILL"
     assert trace.read_text() == "x" * ATTEMPTS
+
+
+def _pids(count: int = 1, memory: int = 64 * MEGABYTE) -> set[int]:
+    """The processes that serve a call of so many items."""
+    return _served(_child_pid, [1] * count, memory)
+
+
+def _served(function: Callable[[int], int], items: list[int], memory: int) -> set[int]:
+    outcomes = run_bounded(function, items, extra_memory=memory, seconds=20)
+    return {each.json for each in outcomes if isinstance(each, Value)}
+
+
+def test_one_child_serves_many_items_and_calls() -> None:
+    first = _pids(100)
+    assert len(first) == 1
+    assert _pids() == first
+    assert _run(_misbehave, ["a", "raise"]) == ["a", FailureKind.ERROR]
+    assert _pids(memory=128 * MEGABYTE) == first
+
+
+@pytest.mark.parametrize("item", ["allocate", "hang", "crash"])
+def test_what_ended_a_child_is_followed_by_another(item: str) -> None:
+    before = _pids()
+    _run(_misbehave, [item], seconds=0.2)
+    assert not _pids() & before
+
+
+_kept: list[bytearray] = []
+
+
+def _keep(size: int) -> int:
+    _kept.append(bytearray(size))
+    return os.getpid()
+
+
+def test_a_child_that_has_grown_is_replaced() -> None:
+    before = _served(_keep, [8 * MEGABYTE], 256 * MEGABYTE)
+    assert _pids() == before
+    assert _served(_keep, [80 * MEGABYTE], 256 * MEGABYTE) == before
+    assert not _pids() & before
+
+
+def test_an_old_child_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _pids()
+    monkeypatch.setattr("jobs.bounded._OLD_SECONDS", 0.0)
+    assert _pids() == before  # it is not kept any longer
+    assert not _pids() & before
+
+
+def _setting(name: str) -> str | None:
+    return os.environ.get(name)
+
+
+def test_a_child_knows_the_environment_of_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("one", "two"):
+        monkeypatch.setenv("SOME_SETTING", value)
+        assert _run(_setting, ["SOME_SETTING"]) == [value]
+
+
+def test_a_limit_of_the_caller_is_that_of_the_child() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert _run(_open_files_limit, [0]) == [before[0]]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[0] - 1, before[1]))
+    try:
+        assert _run(_open_files_limit, [0]) == [before[0] - 1]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def _open_files_limit(_item: int) -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def test_a_forked_process_leaves_the_child_of_its_parent_alone() -> None:
+    mine = _pids()
+    other = Child(None)
+    other.start(lambda send: send(str(_pids().pop()).encode()))
+    try:
+        theirs = int(other.receive(20) or 0)
+    finally:
+        other.stop()
+    assert theirs
+    assert theirs not in mine
+    assert _pids() == mine
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"), [("hang", FailureKind.TIME), ("crash", FailureKind.CRASH)]
+)
+def test_of_many_items_the_one_at_work_is_blamed(item: str, kind: FailureKind) -> None:
+    items = [*map(str, range(20)), item, *map(str, range(20))]
+    expected = [kind if each == item else each for each in items]
+    assert _run(_misbehave, items, seconds=0.2) == expected
+
+
+def _nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def test_the_time_is_each_items_own() -> None:
+    assert _run(_nap, [0.2] * 5, seconds=0.6) == [0.2] * 5
+
+
+def test_the_first_outcome_does_not_wait_for_the_others() -> None:
+    outcomes = run_bounded(_nap, [0.0, 60.0], extra_memory=64 * MEGABYTE, seconds=90)
+    assert next(outcomes) == Value(0.0)
+    outcomes.close()
+
+
+def _descriptors(_item: int) -> list[str]:
+    held = []
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # that of the listing itself
+            held.append(str(Path(f"/proc/self/fd/{name}").readlink()))
+    return held
+
+
+def test_a_child_that_stays_holds_nothing_open_of_its_parent(tmp_path: Path) -> None:
+    path = tmp_path / "open"
+    with path.open("w"):
+        (before,) = _pids()
+        os.kill(before, signal.SIGKILL)  # the next child inherits the file
+        (held,) = _run(_descriptors, [0])
+    assert str(path) not in held
+
+
+def test_a_child_that_was_killed_while_it_waited_costs_nothing() -> None:
+    (pid,) = _pids()
+    os.kill(pid, signal.SIGKILL)
+    _assert_gone(pid)
+    assert len(_pids(3)) == 1
+
+
+def test_a_child_that_nothing_is_asked_of_goes() -> None:
+    (pid,) = _pids()
+    end_resting(60.0)
+    assert _pids() == {pid}
+    end_resting(0.0)
+    assert not Path(f"/proc/{pid}").exists()
+    assert pid not in _pids()

@@ -26,6 +26,7 @@ from db.models import database
 from db.sql.connection import close_database
 from worker import dispatch
 from worker.errors import ForeignRedisError, JobStoppedError, WorkerError
+from worker.process.child import end_resting
 from worker.process.endings import Fault, JobRecords, fault_of, last_line
 from worker.process.fleet_job import FleetJob, log
 from worker.process.horse import Died, Horse, Raised
@@ -42,6 +43,8 @@ GRACE = 5.0
 _SHORTEST_NAP, _LONGEST_NAP = 0.02, 0.25
 _LONGEST_WAIT = 5.0
 _LONGEST_NAP_AFTER_REFUSAL = 30.0
+_CHILDREN_REST = 60.0
+"""Seconds without a job after which the children go that jobs keep for the next one."""
 
 
 class FleetWorker(SlotWorker):
@@ -154,6 +157,7 @@ class FleetWorker(SlotWorker):
                     return self._last
                 if taken is not None:
                     continue
+                end_resting(_CHILDREN_REST)
                 left = (max_idle_time or inf) - (time.monotonic() - started)
                 if timeout is None or left <= 0:
                     return None
