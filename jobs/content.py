@@ -1,5 +1,4 @@
-"""What the bytes of a file say: the identity by which a moved file is known again, and the kind of
-picture that they are."""
+"""What bytes say: the identity by which a moved file is known again, and the kind of a picture."""
 
 import os
 from hashlib import blake2b

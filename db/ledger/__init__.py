@@ -19,6 +19,7 @@ from db.ledger.leases import (
     observed,
     overdue,
     release,
+    settle_new,
 )
 from db.ledger.needs import (
     NEEDS,
@@ -96,6 +97,7 @@ __all__ = [
     "quarantine_file",
     "quarantined",
     "release",
+    "settle_new",
     "states_among",
     "sums",
     "todo_among",

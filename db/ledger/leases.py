@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from peewee import SQL, Case, Expression, ValuesList, fn
 
-from db.ledger.needs import Need, need_for
+from db.ledger.needs import Need, need_for, write_rows
 from db.ledger.states import ENTITIES, is_among
 from db.ledger.surroundings import Obstacle
 from db.models import EntityType, Kind, LedgerRow, State, database, utc_now
@@ -104,15 +104,10 @@ class Attempt:
 
     def _write(self, how: Settled, ends: Sequence[tuple[int, str | None]]) -> Counter[str | None]:
         """Settle these entities, each with its reason, in one statement; the rows by reason."""
-        again = self.need.look_again if how.state is State.NONE else None
-        update = LedgerRow.update(
-            state=how.state,
-            reason=SQL("ends.column2"),
-            sources=list(how.sources),
-            lease=None,
-            leased_until=None,
-            look_again_at=utc_now() + again if again else None,
-        ).from_(ValuesList(ends, alias="ends"))
+        columns = _columns(self.need, how) | {"reason": SQL("ends.column2")}
+        update = LedgerRow.update(**columns, lease=None, leased_until=None).from_(
+            ValuesList(ends, alias="ends")
+        )
         mine = self._are_mine([entity_id for entity_id, _ in ends])
         rows = update.where(LedgerRow.entity_id == SQL("ends.column1"), mine)
         return Counter(reason for (reason,) in rows.returning(LedgerRow.reason).tuples())
@@ -133,6 +128,30 @@ class Attempt:
 
     def _are_mine(self, entity_ids: Sequence[int]) -> Expression:
         return is_among(self.need.kind, self.need.entity_type, entity_ids) & _is_holder(self.holder)
+
+
+def settle_new(kind: Kind, entity_type: EntityType, results: Iterable[Settled]) -> None:
+    """Record needs that are settled as they arise, so that no job is to be done.
+
+    None of them is held up. Call it in the transaction that makes them.
+    """
+    of_kind: dict[Settled, list[int]] = defaultdict(list)
+    for result in results:
+        like = result._replace(entity_id=0, sources=tuple(result.sources))
+        of_kind[like].append(result.entity_id)
+    for how, entity_ids in of_kind.items():
+        write_rows(kind, entity_type, entity_ids, _columns(need_for(kind, entity_type), how))
+
+
+def _columns(need: Need, how: Settled) -> dict[str, Any]:
+    """What a row says of a need that ended so."""
+    again = need.look_again if how.state is State.NONE else None
+    return {
+        "state": how.state,
+        "reason": how.reason,
+        "sources": list(how.sources),
+        "look_again_at": utc_now() + again if again else None,
+    }
 
 
 def _hold_up(

@@ -1,6 +1,6 @@
 """The kinds of work that entities need, the jobs that do them, and asking for that work."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -117,11 +117,21 @@ def need(kind: Kind, entity_type: EntityType, entity_ids: Iterable[int]) -> list
     Call it in the transaction that made the need.
     """
     ids = sorted(set(entity_ids))
+    write_rows(kind, entity_type, ids, {"state": State.TODO})
+    return ids
+
+
+def write_rows(
+    kind: Kind, entity_type: EntityType, entity_ids: Iterable[int], columns: Mapping[str, Any]
+) -> None:
+    """Write these columns into the rows of a kind of work, and what is new in the others.
+
+    Call it in the transaction that made the need; `columns` has the state.
+    """
     rows = [
-        {"kind": kind, "entity_type": entity_type, "entity_id": i, "state": State.TODO} for i in ids
+        {"kind": kind, "entity_type": entity_type, "entity_id": i, **columns} for i in entity_ids
     ]
     fresh: dict[Field[Any], Any] = {
-        LedgerRow.state: State.TODO,
         LedgerRow.reason: None,
         LedgerRow.sources: [],
         LedgerRow.attempt: 0,
@@ -133,11 +143,11 @@ def need(kind: Kind, entity_type: EntityType, entity_ids: Iterable[int]) -> list
         LedgerRow.stage: None,
         LedgerRow.signal: None,
         LedgerRow.path: None,
+        **{getattr(LedgerRow, name): value for name, value in columns.items()},
     }
     key = [LedgerRow.kind, LedgerRow.entity_type, LedgerRow.entity_id]
     for part in slices(rows):
         LedgerRow.insert_many(part).on_conflict(conflict_target=key, update=fresh).execute()
-    return ids
 
 
 def wake_due() -> int:

@@ -19,11 +19,15 @@ _MOST_GROUPING_BYTES = MAX_JOB_BYTES // 4
 
 @job
 def process_entities(
-    chunk_id: int, records: list[dict[str, Any]], unread: list[dict[str, Any]]
+    chunk_id: int,
+    records: list[dict[str, Any]],
+    unread: list[dict[str, Any]],
+    images: list[dict[str, Any]] | None = None,
 ) -> dict[str, int]:
     """Group a chunk's tracks together with the known tracks of the same folders, and pass them on.
 
-    `records` are `TrackRecord`, `unread` `UnreadFile`, as JSON. The job regroups siblings that were
+    `records` are `TrackRecord`, `unread` `UnreadFile`, as JSON, and `images` the rows of their new
+    pictures. The job regroups siblings that were
     not read again too: a new, changed or vanished file may change what the tags of the folder have
     in common. Returns how many. Raises NoSuchChunkError.
     """
@@ -43,6 +47,7 @@ def process_entities(
         records=records,
         unread=unread,
         grouping=grouping.as_json(),
+        images=images or [],
     )
     return {"grouped": len(new), "regrouped": len(grouping.regrouped)}
 

@@ -12,14 +12,10 @@ from db.artwork.chosen_images import Choice
 from db.models import EntityType, Kind, Role, State
 from db.sql.connection import transaction
 from jobs.covers import album_covers, artist_covers, explanation, folder_images, remote
-from jobs.pictures import store
 from jobs.covers.embedded import gather
-from jobs.errors import NoSuchRoleError
-from jobs.pictures.errors import Fault
 from jobs.covers.outcomes import file_faults, wanting, write_covers, write_problems
 from jobs.covers.picture_search import search
 from jobs.covers.sources import ARTIST_ROLES
-from jobs.pictures.stored_images import make_requested
 from jobs.covers.track_covers import (
     choose,
     kept,
@@ -28,6 +24,10 @@ from jobs.covers.track_covers import (
     write_track_problems,
 )
 from jobs.entities import check_exists
+from jobs.errors import NoSuchRoleError
+from jobs.pictures import store
+from jobs.pictures.errors import Fault
+from jobs.pictures.stored_images import make_requested
 from worker.dispatch import current_attempt, enqueue_need, job
 
 

@@ -31,12 +31,12 @@ from db.settings.cover_orders import (
 from db.sql.path_text import is_under, shown
 from jobs.covers import folder_images
 from jobs.covers.candidates import Candidate, file_candidate, file_candidates
-from jobs.pictures.errors import Fault
 from jobs.covers.folder_images import Folder, FolderImage, cover_name, named, picture_stem, plain
 from jobs.covers.outcomes import Outcome, is_wanting, kept_roles, lost, settled
 from jobs.covers.own_folders import ArtistFolders, artist_folders, is_various, names_of, root_of
 from jobs.covers.picture_search import CurrentCovers, Search, current_covers
 from jobs.covers.sources import ARTIST_ROLES, FOLDER
+from jobs.pictures.errors import Fault
 
 _NOT_HERE = "-"
 """Stands in an order for an entry that is looked for elsewhere."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from db.artwork import covers
 from db.scanning import roots
+from jobs.errors import UnreadableFileError
+from jobs.metadata.reader import MEMORY, SECONDS, read_pictures
 from jobs.pictures import store
 from jobs.pictures.errors import Fault
 from jobs.pictures.stored_images import Gathered, at_hand, confined, decode_images
-from jobs.errors import UnreadableFileError
-from jobs.metadata.reader import MEMORY, SECONDS, read_pictures
 from jobs.records import ProblemCode
 
 MOST_CARRIERS = 20

@@ -14,12 +14,12 @@ from db.models import EntityType, Kind, Role
 from db.settings.cover_orders import album_order, artist_order, disc_order
 from db.sql.path_text import shown
 from jobs.covers import album_covers, artist_covers
-from jobs.pictures import store
 from jobs.covers.album_covers import AlbumSearch
 from jobs.covers.candidates import type_name
 from jobs.covers.folder_images import cover_name
 from jobs.covers.picture_search import JudgedCandidate, Search, preference, search
 from jobs.covers.sources import ARTIST_ROLES, CHOSEN, EMBEDDED, FOLDER
+from jobs.pictures import store
 
 _LOST_BY = {
     FOLDER: (

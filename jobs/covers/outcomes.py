@@ -7,12 +7,12 @@ from db.artwork import covers, images
 from db.artwork.covers import CHOSEN, LOCAL, Chosen, Shown
 from db.artwork.images import KnownImage
 from db.ledger import Attempt, Settled
-from db.models import State
+from db.models import EntityType, State
 from db.scanning import problems
 from db.scanning.problems import FileProblem, Stage
 from db.settings.cover_orders import EXTERNAL
-from jobs.pictures.errors import Fault
 from jobs.covers.picture_search import JudgedCandidate, Search
+from jobs.pictures.errors import Fault
 
 
 class Outcome(NamedTuple):
@@ -106,8 +106,13 @@ def write_covers(
     attempt: Attempt, outcomes: Sequence[Outcome], fresh: Collection[KnownImage]
 ) -> None:
     """Write what entities show, and settle their needs. Call it within `attempt.settling`."""
-    entity_type = attempt.need.entity_type
     images.record(list(fresh))
+    show(attempt.need.entity_type, outcomes)
+    attempt.settle(outcome.settled for outcome in outcomes)
+
+
+def show(entity_type: EntityType, outcomes: Sequence[Outcome]) -> None:
+    """Write what entities show from now on. The images have their rows already."""
     covers.replace_images(
         entity_type,
         [each for outcome in outcomes for each in outcome.chosen],
@@ -118,7 +123,6 @@ def write_covers(
             if outcome.kept is not None
         },
     )
-    attempt.settle(outcome.settled for outcome in outcomes)
 
 
 def write_problems(faults: Iterable[tuple[str, Fault]], sound: Collection[str]) -> None:

@@ -24,12 +24,12 @@ from db.models import EntityType, Role
 from db.settings.cover_orders import EXTERNAL
 from db.sql.path_text import shown as as_shown
 from jobs.covers import folder_images
-from jobs.pictures import store
 from jobs.covers.candidates import USERS_RANK, Candidate, Tier
 from jobs.covers.embedded import gather
+from jobs.covers.sources import COVER_SHAPE, EMBEDDED, FOLDER, SHAPES
+from jobs.pictures import store
 from jobs.pictures.errors import Fault
 from jobs.pictures.stored_images import Gathered
-from jobs.covers.sources import COVER_SHAPE, EMBEDDED, FOLDER, SHAPES
 from jobs.records import ProblemCode
 
 

@@ -1,16 +1,19 @@
 """A track's pictures: which of them is its front, and what is wrong with them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from db import ledger
+from db.artwork import images
 from db.artwork.covers import EmbeddedIn, TrackPlace
+from db.artwork.images import KnownImage
 from db.ledger import Settled
-from db.models import State
+from db.models import EntityType, Kind, State
 from jobs.covers.candidates import Candidate, front_pictures
-from jobs.pictures.errors import Fault
-from jobs.pictures.stored_images import Gathered
-from jobs.covers.outcomes import Outcome, kept_roles, settled, write_problems
+from jobs.covers.outcomes import Outcome, kept_roles, settled, show, write_problems
 from jobs.covers.picture_search import Search, judged
 from jobs.covers.sources import EMBEDDED, TRACK_SOURCES
+from jobs.pictures.errors import Fault, StoreError
+from jobs.pictures.stored_images import Gathered, at_hand
 from jobs.records import ProblemCode
 
 
@@ -39,6 +42,50 @@ def choose(track: TrackPlace, pictures: Sequence[EmbeddedIn], gathered: Gathered
     chosen = search.chosen()
     how = settled(search, TRACK_SOURCES, _nothing(pictures))
     return Outcome(how, (chosen,) if chosen else (), kept_roles([search]))
+
+
+def settle_at_hand(
+    tracks: Sequence[TrackPlace],
+    pictures: Mapping[int, Sequence[EmbeddedIn]],
+    found: Sequence[KnownImage],
+    bringing: Collection[int],
+) -> set[int]:
+    """Choose the covers of those of these present tracks whose pictures are all at hand; the rest.
+
+    `found` are the images that extraction decoded, and `bringing` the tracks that are to bring
+    pictures into the store. What the two jobs would write is written, and what they need is
+    settled. Call it in the transaction that writes the tracks.
+    """
+    images.record(found)
+    gathered = _at_hand(sizes_of(pictures))
+    known = gathered.images.keys() | gathered.faults.keys()
+    ready = [
+        track
+        for track in tracks
+        if all(each.digest in known for each in pictures.get(track.id, ()))
+    ]
+    outcomes = [choose(track, pictures.get(track.id, ()), gathered) for track in ready]
+    show(EntityType.TRACK, outcomes)
+    ledger.settle_new(Kind.COVER, EntityType.TRACK, [each.settled for each in outcomes])
+    brought = [
+        settle_pictures(track.id, pictures.get(track.id, ()), gathered)
+        for track in ready
+        if track.id in bringing
+    ]
+    ledger.settle_new(Kind.PICTURE, EntityType.TRACK, brought)
+    write_track_problems(ready, pictures, gathered)
+    return {track.id for track in tracks} - {track.id for track in ready}
+
+
+def _at_hand(sizes: Mapping[str, int]) -> Gathered:
+    """What is at hand of these pictures; nothing while the store cannot be used.
+
+    The jobs that bring pictures meet the same then, and say what it is.
+    """
+    try:
+        return at_hand(sizes)
+    except StoreError:
+        return Gathered({}, (), {})
 
 
 def kept(track: TrackPlace, covered: bool) -> Outcome:

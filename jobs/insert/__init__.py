@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from db import ledger
+from db.artwork.covers import EmbeddedIn, TrackPlace
+from db.artwork.images import KnownImage
 from db.enrichment import tagged_entities
 from db.library import albums, audio_features, tracks
 from db.library.artists import (
@@ -24,6 +26,7 @@ from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from db.sql.queries import ensure_rows, slices
+from jobs.covers.track_covers import settle_at_hand
 from jobs.entities import chunk_to_do, enqueue_after
 from jobs.records import PASSING, Grouping, ProblemCode, TrackRecord, UnreadFile
 from worker.dispatch import enqueue, enqueue_need, job
@@ -36,6 +39,8 @@ class Batch:
     tracks: Sequence[TrackRecord]
     unread: Sequence[UnreadFile]
     grouping: Grouping
+    images: Sequence[KnownImage]
+    """The rows of new pictures, which extraction has put into the picture store."""
 
 
 @job
@@ -44,18 +49,21 @@ def direct_batch(
     records: list[dict[str, Any]],
     unread: list[dict[str, Any]],
     grouping: dict[str, Any],
+    images: list[dict[str, Any]] | None = None,
 ) -> dict[str, int] | None:
     """Write a chunk's tracks, artists, albums and problems, and their needs in the ledger.
 
-    `records` are `TrackRecord`, `unread` `UnreadFile` and `grouping` a `Grouping`, as JSON. A chunk
-    that is done is not written again; the job only enqueues again what its tracks still need.
-    Returns how many files were new, changed, moved and unreadable. Raises NoSuchChunkError for one
-    that the database does not know: nothing of it is written.
+    `records` are `TrackRecord`, `unread` `UnreadFile`, `grouping` a `Grouping` and `images`
+    `KnownImage`, as JSON. The covers of tracks whose pictures are in the store by then are chosen
+    here. A chunk that is done is not written again; the job only enqueues again what its tracks
+    still need. Returns how many files were new, changed, moved and unreadable. Raises
+    NoSuchChunkError for one that the database does not know: nothing of it is written.
     """
     batch = Batch(
         tracks=[TrackRecord.from_json(each) for each in records],
         unread=[UnreadFile.from_json(each) for each in unread],
         grouping=Grouping.from_json(grouping),
+        images=[KnownImage(**each) for each in images or []],
     )
     with transaction():
         chunk = chunk_to_do(chunk_id)
@@ -172,7 +180,8 @@ def _write(batch: Batch, chunk: ScanChunk) -> Written:
     near = artists_near({*folders, *chunk.regroup}, something_left=left)
     of_artists = _artist_needs(credited, leaders, near)
     changes = vector_inputs.vector_changes(stood, vector_inputs.vector_basis(before))
-    needs = _need(batch.tracks, track_ids, touched - gone, of_artists | _of_vectors(changes))
+    of_tracks = _track_needs(batch, track_ids)
+    needs = _need(track_ids, touched - gone, of_tracks | of_artists | _of_vectors(changes))
     tagged_now = tagged_entities.identity_tags(sorted({*before, *track_ids.values()}))
     _enrich_again(tagged_entities.changed_identities(tagged, tagged_now), credited)
     again = {*folders, *chunk.regroup} if batch.grouping.unfinished else ()
@@ -286,16 +295,32 @@ def _album_artists(
     }
 
 
+def _track_needs(batch: Batch, track_ids: Mapping[str, int]) -> Needs:
+    """What the tracks need of pictures: nothing where all of them are at hand and it is settled."""
+    places, pictures = [], {}
+    for record in batch.tracks:
+        track_id, path, tags = track_ids[record.file.path], record.file.path, record.tags
+        places.append(
+            TrackPlace(track_id, None, path, folder_of(path), tags.disc, tags.track, False, None)
+        )
+        pictures[track_id] = [
+            EmbeddedIn(track_id, each.type, each.bytes, each.digest) for each in record.pictures
+        ]
+    bringing = _picture_carriers(batch.tracks, track_ids)
+    left = settle_at_hand(places, pictures, batch.images, bringing)
+    return {
+        (Kind.PICTURE, EntityType.TRACK): sorted(left.intersection(bringing)),
+        (Kind.COVER, EntityType.TRACK): sorted(left),
+    }
+
+
 def _need(
-    records: Sequence[TrackRecord],
     track_ids: Mapping[str, int],
     album_ids: Iterable[int],
     others: Needs,
 ) -> dict[ledger.Need, list[int]]:
     """Write what the new and changed entities need, in the ledger."""
     wanted = others | {
-        (Kind.PICTURE, EntityType.TRACK): _picture_carriers(records, track_ids),
-        (Kind.COVER, EntityType.TRACK): list(track_ids.values()),
         (Kind.COVER, EntityType.ALBUM): list(album_ids),
         (Kind.ANALYSIS, EntityType.TRACK): audio_features.not_analysed(list(track_ids.values())),
     }

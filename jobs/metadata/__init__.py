@@ -1,17 +1,21 @@
 """Metadata: the tags of the files of a chunk, and facts from the web."""
 
-import json
+from collections.abc import Sequence
+from typing import Any
 
+from db.artwork.images import KnownImage
 from db.models import EntityType
 from db.scanning import roots, scans
 from jobs.entities import chunk_to_do
-from jobs.metadata.reader import read_files
+from jobs.errors import HeldUpError
+from jobs.metadata.reader import ReadFile, read_as_json
+from jobs.pictures.errors import StoreError
+from jobs.pictures.stored_images import decode_unknown
 from jobs.records import (
     MOST_RECORD_BYTES,
     PASSING,
     FoundFile,
     ProblemCode,
-    TrackRecord,
     UnreadFile,
     pass_on,
 )
@@ -22,36 +26,54 @@ from worker.dispatch import job
 def extract_batch(chunk_id: int) -> dict[str, int] | None:
     """Read the files of a chunk, and pass their records on to be grouped; return how many.
 
-    A file that cannot be read becomes an `UnreadFile`. The job skips a chunk that is done, and cuts
-    one in two whose records are too large for a job. When the scan's root has gone away it ends the
-    scan with that fault; the next scan finds the files again. Raises NoSuchChunkError.
+    Embedded pictures are put into the picture store on the way, with their thumbnails, and what is
+    new of them is passed on too. A file that cannot be read becomes an `UnreadFile`. The job skips
+    a chunk that is done, and cuts one in two whose records are too large for a job. When the scan's
+    root has gone away it ends the scan with that fault; the next scan finds the files again. Raises
+    NoSuchChunkError.
     """
     chunk = chunk_to_do(chunk_id)
     if chunk is None:
         return None
-    outcomes = list(map(_bounded, read_files([FoundFile.from_json(file) for file in chunk.files])))
-    failed = [each for each in outcomes if isinstance(each, UnreadFile)]
-    if any(each.code in PASSING for each in failed) and (obstacle := roots.away(chunk.scan.root)):
+    files = [FoundFile.from_json(file) for file in chunk.files]
+    found = list(map(_bounded, read_as_json(files, storing=True)))
+    failed = [each.json for each in found if not each.is_track]
+    if any(each["code"] in PASSING for each in failed) and (
+        obstacle := roots.away(chunk.scan.root)
+    ):
         fault = f"{obstacle.text}; what is known of it stays as it is"
         scans.end_early(chunk.scan_id, fault)
         return None
-    records = [each.as_json() for each in outcomes if isinstance(each, TrackRecord)]
-    unread = [each.as_json() for each in failed]
-    pass_on("batch.process_entities", chunk_id, records=records, unread=unread)
-    return {"read": len(records), "unreadable": len(unread)}
+    records = [each.json for each in found if each.is_track]
+    images = [image._asdict() for image in _new_images(records)]
+    pass_on("batch.process_entities", chunk_id, records=records, unread=failed, images=images)
+    return {"read": len(records), "unreadable": len(failed)}
 
 
-def _bounded(outcome: TrackRecord | UnreadFile) -> TrackRecord | UnreadFile:
-    """The outcome; a problem in place of a record that is larger than a job can be."""
-    if isinstance(outcome, UnreadFile):
-        return outcome
-    size = len(json.dumps(outcome.as_json()))
-    if size <= MOST_RECORD_BYTES:
-        return outcome
+def _bounded(found: ReadFile) -> ReadFile:
+    """What was read; a problem in place of a record that is larger than a job can be."""
+    if not found.is_track or found.size <= MOST_RECORD_BYTES:
+        return found
     message = (
-        f"its tags hold {size:,} bytes of text, more than {MOST_RECORD_BYTES:,} — shorten them"
+        f"its tags hold {found.size:,} bytes of text, more than {MOST_RECORD_BYTES:,} "
+        "— shorten them"
     )
-    return UnreadFile(outcome.file, ProblemCode.TAGS_TOO_LARGE, message)
+    file = FoundFile.from_json(found.json["file"])
+    unread = UnreadFile(file, ProblemCode.TAGS_TOO_LARGE, message)
+    return ReadFile(unread.as_json(), is_track=False)
+
+
+def _new_images(records: Sequence[dict[str, Any]]) -> list[KnownImage]:
+    """The rows of the embedded pictures that no row speaks of yet, each with its thumbnail made.
+
+    What the surroundings are in the way of, such as a full disk, is none of them: it is asked for
+    on the ledger, and the job that brings it says what is in the way.
+    """
+    sizes = {each["digest"]: each["bytes"] for record in records for each in record["pictures"]}
+    try:
+        return decode_unknown(sizes)
+    except (StoreError, HeldUpError):
+        return []
 
 
 @job

@@ -1,12 +1,12 @@
 """What one container yields before it becomes a record: raw tags, pictures, audio properties."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from jobs.content import mime_of
 from jobs.metadata.text import folded
+from jobs.pictures import store
 from jobs.records import AudioProperties, PictureInfo
 
 RawTags = dict[str, list[str]]
@@ -24,8 +24,7 @@ class Picture:
 
     def info(self) -> PictureInfo:
         """The picture's record, without its bytes."""
-        digest = hashlib.sha256(self.data).hexdigest()
-        return PictureInfo(self.type, self.mime, len(self.data), digest)
+        return PictureInfo(self.type, self.mime, len(self.data), store.digest_of(self.data))
 
 
 @dataclass

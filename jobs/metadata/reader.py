@@ -7,8 +7,9 @@ import errno
 import io
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from typing import Any, BinaryIO
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple
 
 from mutagen.id3 import BitPaddedInt
 
@@ -22,6 +23,8 @@ from jobs.metadata import asf, chunk_formats, mp4, streams, xiph
 from jobs.metadata.contents import Contents, Picture, Reader
 from jobs.metadata.fields import plausible, tags_of
 from jobs.metadata.text import cleaned
+from jobs.pictures import store
+from jobs.pictures.errors import StoreError
 from jobs.records import FoundFile, ProblemCode, TrackRecord, UnreadFile
 
 MEMORY = 256 * 1024 * 1024
@@ -49,29 +52,46 @@ _FAILURES = {
 }
 
 
+class ReadFile(NamedTuple):
+    """What became of a file: its `TrackRecord`, or else `UnreadFile`, as JSON."""
+
+    json: dict[str, Any]
+    is_track: bool
+    size: int = 0
+    """Bytes of a track's record."""
+
+
 def read_files(found: Sequence[FoundFile]) -> Iterator[TrackRecord | UnreadFile]:
     """Each file's track, or why it has none, in order, whatever the files do.
 
     Runs in a child of this process that is limited to MEMORY and, for each file, SECONDS.
     """
-    outcomes = run_bounded(_read_as_json, found, extra_memory=MEMORY, seconds=SECONDS)
+    for read in read_as_json(found):
+        yield (TrackRecord if read.is_track else UnreadFile).from_json(read.json)
+
+
+def read_as_json(found: Sequence[FoundFile], *, storing: bool = False) -> Iterator[ReadFile]:
+    """As `read_files`, for what is only handed on.
+
+    With `storing` the embedded pictures are put into the picture store while the file is open.
+    """
+    function = _stored_and_read if storing else _read_as_json
+    outcomes = run_bounded(function, found, extra_memory=MEMORY, seconds=SECONDS)
     with closing(outcomes):
         for file, outcome in zip(found, outcomes, strict=True):
-            yield _record(file, outcome)
+            yield _read(file, outcome)
 
 
-def _record(file: FoundFile, outcome: Value | ItemFailure) -> TrackRecord | UnreadFile:
-    if isinstance(outcome, ItemFailure):
-        code, ended_by = _FAILURES[outcome.kind], outcome.signal or None
-        if outcome.obstacle is not None:
-            code = ProblemCode.UNREADABLE  # it passes, and the file is read again
-        return UnreadFile(file, code, outcome.message, ended_by)
-    if "code" in outcome.json:
-        return UnreadFile.from_json(outcome.json)
-    return TrackRecord.from_json(outcome.json)
+def _read(file: FoundFile, outcome: Value | ItemFailure) -> ReadFile:
+    if isinstance(outcome, Value):
+        return ReadFile(outcome.json, "code" not in outcome.json, outcome.size)
+    code, ended_by = _FAILURES[outcome.kind], outcome.signal or None
+    if outcome.obstacle is not None:
+        code = ProblemCode.UNREADABLE  # it passes, and the file is read again
+    return ReadFile(UnreadFile(file, code, outcome.message, ended_by).as_json(), is_track=False)
 
 
-def read_file(found: FoundFile) -> TrackRecord:
+def read_file(found: FoundFile, *, storing: bool = False) -> TrackRecord:
     """The track that a file holds.
 
     Raises UnreadableFileError, whose message says what is wrong with this file. Memory and time
@@ -80,14 +100,26 @@ def read_file(found: FoundFile) -> TrackRecord:
     with _opened(found.path) as file:
         size = os.fstat(file.fileno()).st_size
         contents = _contents(file, size, _extension(found.path))
+        pictures = contents.pictures[:MAX_PICTURES]
         sound_size = size - sum(len(picture.data) for picture in contents.pictures)
-        return TrackRecord(
+        record = TrackRecord(
             file=found,
             content_id=content_id(file, size),
             tags=tags_of(contents.tags),
             audio=plausible(contents.audio, sound_size),
-            pictures=[picture.info() for picture in contents.pictures[:MAX_PICTURES]],
+            pictures=[picture.info() for picture in pictures],
         )
+    if storing:
+        _store(pictures)
+    return record
+
+
+def _store(pictures: Sequence[Picture]) -> None:
+    """Put pictures into the store. What it cannot take now the cover jobs bring, or say why not."""
+    for picture in pictures:
+        if len(picture.data) <= store.MAX_PICTURE_BYTES:
+            with suppress(StoreError):
+                store.put(picture.data)
 
 
 def read_pictures(path: str) -> list[Picture]:
@@ -100,11 +132,14 @@ def read_pictures(path: str) -> list[Picture]:
         return _contents(file, size, _extension(path)).pictures[:MAX_PICTURES]
 
 
-def _read_as_json(found: FoundFile) -> dict[str, Any]:
+def _read_as_json(found: FoundFile, *, storing: bool = False) -> dict[str, Any]:
     try:
-        return read_file(found).as_json()
+        return read_file(found, storing=storing).as_json()
     except UnreadableFileError as error:
         return UnreadFile(found, error.code, str(error)).as_json()
+
+
+_stored_and_read = partial(_read_as_json, storing=True)
 
 
 class _SizedReader(io.BufferedReader):

@@ -10,6 +10,7 @@ import hashlib
 import os
 import tempfile
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,7 +37,19 @@ _LEFTOVER_SECONDS = 3600
 
 def digest_of(data: bytes) -> str:
     """The name of a picture: the SHA-256 of its bytes, in hex."""
-    return hashlib.sha256(data).hexdigest()
+    for known, digest in _latest:
+        if known == data:
+            return digest
+    digest = hashlib.sha256(data).hexdigest()
+    if len(data) <= _MOST_KEPT_BYTES:
+        _latest.append((data, digest))
+    return digest
+
+
+_MOST_KEPT_BYTES = 2 * 1024 * 1024
+_latest: deque[tuple[bytes, str]] = deque(maxlen=4)
+"""The last pictures with their names: the tracks of an album mostly carry the same, and to compare
+bytes is a tenth of the price."""
 
 
 def put(data: bytes) -> str:
@@ -73,18 +86,37 @@ def drop_leftovers() -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
+    """Write a file of the store. Its folders are made when they are not there yet."""
+    temporary = None
     try:
-        incoming_dir().mkdir(parents=True, exist_ok=True)
+        handle, temporary = _incoming()
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)  # after a power cut a name must not stand for nothing
+        _rename(temporary, path)
+    except BaseException as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise store_error(path, error) from error
+        raise
+
+
+def _incoming() -> tuple[int, Path]:
+    """A new file of what is under way: its descriptor and its name."""
+    folder = incoming_dir()
+    try:
+        handle, name = tempfile.mkstemp(dir=folder)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder)
+    return handle, Path(name)
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    try:
+        temporary.replace(path)
+    except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=incoming_dir())
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())  # after a power cut a name must not stand for nothing
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink()
-            raise
-    except OSError as error:
-        raise store_error(path, error) from error
+        temporary.replace(path)

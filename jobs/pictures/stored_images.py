@@ -5,6 +5,7 @@ Faults of a picture, and errors of the store, come out of the child.
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -14,10 +15,10 @@ from db.artwork.image_files import THUMBNAIL_SIZE, is_digest
 from db.artwork.images import KnownImage
 from db.ledger import Cause, Obstacle
 from jobs.bounded import FailureKind, ItemFailure, run_bounded
+from jobs.content import mime_of
+from jobs.errors import HeldUpError
 from jobs.pictures import store
 from jobs.pictures.errors import Fault, NoThumbnailError, StoreError, StoreFullError
-from jobs.errors import HeldUpError
-from jobs.content import mime_of
 from jobs.records import ProblemCode
 
 Item = TypeVar("Item")
@@ -114,6 +115,16 @@ def at_hand(sizes: Mapping[str, int], *, look_again: bool = False) -> Gathered:
     return Gathered(known, (), too_large)
 
 
+def decode_unknown(sizes: Mapping[str, int]) -> list[KnownImage]:
+    """Decode those of these pictures (bytes by digest) that the store has and no row speaks of.
+
+    Raises StoreError, and HeldUpError for what the surroundings are in the way of.
+    """
+    known = at_hand(sizes)
+    unknown = sizes.keys() - known.images.keys() - known.faults.keys()
+    return list(decode_images([each for each in unknown if store.holds(store.original(each))]))
+
+
 def _is_stored(image: KnownImage) -> bool:
     """Whether the store has the files that the row speaks of."""
     if not store.holds(store.original(image.digest)):
@@ -138,15 +149,15 @@ def decode_images(digests: Collection[str]) -> Iterator[KnownImage]:
     outcomes = confined(_decode_one, work, extra_memory=MEMORY, seconds=SECONDS)
     for digest, outcome in zip(ordered, outcomes, strict=True):
         found: dict[str, Any] = {"fault": str(outcome)} if isinstance(outcome, Fault) else outcome
-        path = store.original(digest)
-        with path.open("rb") as file:
+        with store.original(digest).open("rb") as file:
             mime = mime_of(file.read(_SIGNATURE_LENGTH), "")
+            size = os.fstat(file.fileno()).st_size
         yield KnownImage(
             digest=digest,
             mime=mime,
             width=found.get("width"),
             height=found.get("height"),
-            bytes=path.stat().st_size,
+            bytes=size,
             fault=found["fault"],
             animated=found.get("animated", False),
             colour=found.get("colour"),
@@ -171,8 +182,8 @@ def _decode_one(work: tuple[str, int]) -> dict[str, Any]:
     from jobs.pictures import thumbnails  # noqa: PLC0415  # Pillow is loaded in the child alone
 
     digest, size = work
-    _discard_stderr()
-    decoded = thumbnails.decode(store.original(digest), size)
+    with _silent_stderr():
+        decoded = thumbnails.decode(store.original(digest), size)
     if isinstance(decoded, Fault):
         return {"fault": str(decoded)}
     store.put_thumbnail(digest, decoded.thumbnail, size)
@@ -186,11 +197,18 @@ def _decode_one(work: tuple[str, int]) -> dict[str, Any]:
     }
 
 
-def _discard_stderr() -> None:
-    """Let nothing more of this process reach the log: libtiff remarks on every odd tag there."""
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Let nothing reach the log meanwhile: libtiff remarks on every odd tag there."""
+    kept = os.dup(_STANDARD_ERROR)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, _STANDARD_ERROR)
     os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, _STANDARD_ERROR)
+        os.close(kept)
 
 
 def make_requested(digest: str, size: int) -> None:

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from io import BytesIO
-from operator import mul
+from operator import add, mul, sub
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,9 +24,9 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.ledger import cause_of
 from db.sql.path_text import readable
+from jobs.content import mime_of
 from jobs.pictures.errors import Fault
 from jobs.pictures.store import THUMBNAIL_SIZE
-from jobs.content import mime_of
 from jobs.records import ProblemCode
 
 SIDE = 24
@@ -78,12 +78,11 @@ def thumb_hash(width: int, height: int, rgb: bytes) -> bytes:
     across = max(1, _rounded(_MOST_LUMINANCE * width / longer))
     down = max(1, _rounded(_MOST_LUMINANCE * height / longer))
     red, green, blue = rgb[0::3], rgb[1::3], rgb[2::3]
-    pixels = list(zip(red, green, blue, strict=True))
-    luminance = _encoded(
-        [(r + g + b) / 765 for r, g, b in pixels], width, max(3, across), max(3, down)
-    )
-    yellow_blue = _encoded([((r + g) / 2 - b) / 255 for r, g, b in pixels], width, 3, 3)
-    red_green = _encoded([(r - g) / 255 for r, g, _ in pixels], width, 3, 3)
+    total = list(map(add, map(add, red, green), blue))
+    luminance = _channel(total, 765, (width, max(3, across), max(3, down)))
+    difference = [every - 3 * each for every, each in zip(total, blue, strict=True)]
+    yellow_blue = _channel(difference, 510, (width, 3, 3))
+    red_green = _channel(list(map(sub, red, green)), 255, (width, 3, 3))
     landscape = width > height
     header = (
         _rounded(63 * luminance.constant)
@@ -99,17 +98,21 @@ def thumb_hash(width: int, height: int, rgb: bytes) -> bytes:
     return header.to_bytes(5, "little") + _nibbles(varying)
 
 
-def _encoded(values: Sequence[float], width: int, across: int, down: int) -> _Channel:
-    """The waves of a channel, up to so many half periods across and down."""
+def _channel(values: Sequence[int], full: int, shape: tuple[int, int, int]) -> _Channel:
+    """The waves of a channel whose values reach up to `full`.
+
+    `shape`: the width of the picture, and up to how many half periods waves go across and down.
+    """
+    width, across, down = shape
     height = len(values) // width
     rows = [values[start : start + width] for start in range(0, len(values), width)]
-    factors: list[float] = []
     columns = [[sum(map(mul, row, wave)) for row in rows] for wave in _waves(across, width)]
-    for y, wave in enumerate(_waves(down, height)):
-        for x, column in enumerate(columns):
-            if x * down < across * (down - y):
-                factors.append(sum(map(mul, column, wave)) / len(values))
-    constant, *varying = factors
+    constant, *varying = [
+        sum(map(mul, column, wave)) / (full * len(values))
+        for y, wave in enumerate(_waves(down, height))
+        for x, column in enumerate(columns)
+        if x * down < across * (down - y)
+    ]
     scale = max(map(abs, varying))
     if scale:
         varying = [0.5 + 0.5 / scale * factor for factor in varying]

@@ -23,12 +23,10 @@ class Point(NamedTuple):
 
 
 TAKEN = Point("taken", ("covers.process_album_covers", 1), ("batch.process_entities", 1))
-STARTED = Point("started", ("covers.extract_embedded", 1), ("batch.process_entities", 1))
+STARTED = Point("started", ("covers.extract_artist_images", 1), ("batch.process_entities", 1))
 # The first commit of a job of covers is that of its leases.
-COMMITTING = Point(
-    "committing", ("covers.process_track_covers_batch", 2), ("insert.direct_batch", 1)
-)
-COMMITTED = Point("committed", ("covers.extract_embedded", 2), ("insert.direct_batch", 1))
+COMMITTING = Point("committing", ("covers.process_album_covers", 2), ("insert.direct_batch", 1))
+COMMITTED = Point("committed", ("covers.extract_artist_images", 2), ("insert.direct_batch", 1))
 ENDED = Point("ended", ("covers.process_album_covers", 1), ("insert.direct_batch", 1))
 
 ENDS_THE_FLEET = {victims.supervisord, victims.all_at_once}

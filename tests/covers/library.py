@@ -28,8 +28,8 @@ from db.scanning.library_files import folder_of, group_folder
 from db.sql.connection import transaction
 from db.sql.path_text import to_bytes, to_text
 from jobs import covers
-from jobs.pictures import store
 from jobs.metadata.reader import read_pictures
+from jobs.pictures import store
 from tests.music import tone
 
 FRONT, BACK, BOOKLET, ARTIST, OTHER, ICON, LABEL = 3, 4, 5, 8, 0, 1, 6

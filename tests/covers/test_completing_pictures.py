@@ -3,8 +3,8 @@
 import pytest
 
 from db.models import Image
-from jobs.pictures import store
 from jobs.maintenance import complete_pictures
+from jobs.pictures import store
 from tests.covers.library import BACK, FRONT, Library, paint
 
 RED, BLUE = paint("red"), paint("blue", (64, 64), "GIF")

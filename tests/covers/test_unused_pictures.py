@@ -26,9 +26,9 @@ from db.models import (
 )
 from db.sql.connection import close_database
 from jobs.covers import make_thumbnails
-from jobs.pictures import store
 from jobs.maintenance import remove_unused_pictures
 from jobs.maintenance.old_data import GRACE
+from jobs.pictures import store
 from tests.covers.library import FRONT, Library, paint
 
 RED, BLUE = paint("red"), paint("blue")

@@ -9,6 +9,9 @@ import pytest
 import redis
 from peewee import Database
 
+from db import ledger
+from db.models import EntityType, Kind
+from db.sql.connection import transaction
 from jobs.maintenance import reconcile
 from tests.databases import ON_SQLITE
 from tests.music import picture, write_track
@@ -20,9 +23,13 @@ from worker import dispatch
 
 MOST_COMMITS = 12
 """Of one run of a job, in what is tried here."""
+OF_TRACKS = {
+    "covers.extract_embedded": Kind.PICTURE,
+    "covers.process_track_covers_batch": Kind.COVER,
+}
+"""Jobs that a scan needs only for what extraction could not do: they are asked for here."""
 OF_COVERS = (
-    "covers.extract_embedded",
-    "covers.process_track_covers_batch",
+    *OF_TRACKS,
     "covers.process_album_covers",
     "covers.extract_artist_images",
     "covers.process_artist_images_batch",
@@ -93,6 +100,14 @@ def change(library: Path, number: int) -> None:
         write_track(library / f"Other {number}" / "1.flac", pitch=500, title="Other", album="Other")
 
 
+def _ask_again(job: str) -> None:
+    """Have a job of tracks do again what the scan has done."""
+    need = ledger.need_for(OF_TRACKS[job], EntityType.TRACK)
+    with transaction():
+        ids = ledger.need(need.kind, need.entity_type, ledger.with_state(need))
+    dispatch.enqueue_need(need, ids)
+
+
 def end_everywhere(
     job: str, library: Path, scan: Scan, queues: redis.Redis, patch: pytest.MonkeyPatch
 ) -> int:
@@ -113,6 +128,9 @@ def end_everywhere(
         with patch.context() as patched:
             patched.setattr(Database, "commit", committing)
             ended = work_until_ended(stop)
+            if job in OF_TRACKS:
+                _ask_again(job)
+                ended = work_until_ended(stop)
         queues.flushall()
         while reconcile():
             work_off(queues)
