@@ -1,7 +1,6 @@
 """Phrases of messages for people: suggestions for a wrong name, counted nouns, lengths of time."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -14,6 +13,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The nearest known names with "or" between them; empty when none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415  # few names are wrong
+
     return " or ".join(get_close_matches(name, sorted(known), n=3, cutoff=0.6))
 
 

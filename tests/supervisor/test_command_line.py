@@ -67,15 +67,42 @@ def test_the_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixtur
         assert f"{code:>3}  {code.meaning}" in told
 
 
-def test_the_help_loads_no_heavy_library() -> None:
-    code = (
-        "import sys; from worker.cli.fleet import run; run(['--help']); "
-        "print(*{'redis', 'rq', 'peewee', 'rich'} & set(sys.modules), file=sys.stderr, end='')"
+OF_THE_HELP = {
+    *("db", "db.errors", "db.files", "db.settings", "db.settings.providers"),
+    *("db.sql", "db.sql.path_text", "worker", "worker.cli", "worker.cli.fleet"),
+    *("worker.cli.output", "worker.errors", "worker.host", "worker.host.light", "worker.phrases"),
+}
+
+
+def imported_by(code: str, *arguments: str) -> set[str]:
+    """The modules that a process imports with this code, but those of Python and of click."""
+    whole = (
+        "import sys, click; before = set(sys.modules)\n"
+        f"try: {code}\n"
+        "finally: print(*{name for name, module in sys.modules.items() if module} - before,"
+        " file=sys.stderr)"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, check=False
+    ended = subprocess.run(
+        [sys.executable, "-c", whole, *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert result.stderr == b""
+    names = ended.stderr.splitlines()[-1].split()
+    known = sys.stdlib_module_names | {"click"}
+    return {each for each in names if each.partition(".")[0] not in known}
+
+
+def test_the_help_imports_nothing_but_click_and_what_prints_it() -> None:
+    assert imported_by("from worker.cli import main; main()", "--help") <= OF_THE_HELP
+
+
+def test_the_status_imports_no_library_but_those_of_the_database_and_of_redis() -> None:
+    code = "import worker.host.light, worker.cli.status; worker.topology.load()"
+    libraries = {each.partition(".")[0] for each in imported_by(code)}
+    assert libraries > {"db", "worker", "peewee", "redis"}
+    assert libraries.isdisjoint({"rich", "croniter", "dateutil", "psycopg", "flask", "supervisor"})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ stderr, lets every `WorkerError` pass, and ends with a code by `context.exit(Exi
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
@@ -110,6 +109,8 @@ class Fleet(click.Group):
             raise  # click handles them
         except Exception as error:
             if ctx.params["debug"]:
+                import traceback  # noqa: PLC0415  # nearly nobody wants one
+
                 for line in traceback.format_exc().splitlines():
                     say(f"  {line}")
             raise explained(error) from error

@@ -5,7 +5,6 @@ Redis and from the web: whatever in them would command a terminal, begin another
 be a formula is escaped. JSON and playlists stay exact for the programs that read them.
 """
 
-import csv
 import json
 import re
 import sys
@@ -69,6 +68,8 @@ def print_playlist(content: bytes) -> None:
 
 def print_csv(rows: Iterable[Sequence[str]]) -> None:
     """Print rows for spreadsheets. A cell that would be a formula gets a `'` in front."""
+    import csv  # noqa: PLC0415  # one command alone prints any
+
     csv.writer(sys.stdout, lineterminator="\n").writerows(map(_as_text, row) for row in rows)
 
 

@@ -19,7 +19,7 @@ from worker.phrases import time_span
 from worker.redis.address import shown_url
 from worker.status import overview as fleet_status
 from worker.status.long_work import long_work
-from worker.supervisor import control
+from worker.supervisor.rpc import is_up
 from worker.topology import load
 
 _EVERY = 1.0
@@ -70,7 +70,7 @@ def _show(as_json: bool) -> None:
 
 def _everything() -> dict[str, Any]:
     return {
-        "up": control.is_up(),
+        "up": is_up(),
         "redis": shown_url(),
         "library": fleet_status.totals()._asdict(),
         "left_out": scans.left_out(),
@@ -100,7 +100,7 @@ def _print() -> None:
             print_line(f"{work.kind.capitalize()}: {work.text}")
     if model := fleet_status.model():
         print_line(fleet_status.model_text(model))
-    if not control.is_up():
+    if not is_up():
         say("The fleet is not up: `fleet up` starts it.")
     print_queues(fleet_status.queues())
     if runs := last_runs():

@@ -1,22 +1,27 @@
-"""How many jobs of each name were done and failed, and how long they took: what /metrics reports.
+"""How many jobs were done, failed and put back, and how long they took: what /metrics reports.
 
 Redis keys, each a hash JOB -> number, kept for good:
     fleet:done       jobs that were done
     fleet:failed     attempts that failed
     fleet:seconds    seconds that both took
+and QUEUE -> number:
+    fleet:recovered  jobs that were put back after their process died
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import redis
 from redis.client import Pipeline
 
 from db import settings
 from worker import dispatch
-from worker.process.fleet_job import FleetJob
 from worker.redis.entries import as_number, as_shown
 
+if TYPE_CHECKING:  # who only reads the counts runs no job
+    from worker.process.fleet_job import FleetJob
+
 _DONE, _FAILED, _SECONDS = map(settings.redis_key, ("fleet:done", "fleet:failed", "fleet:seconds"))
+RECOVERED = settings.redis_key("fleet:recovered")
 _UNROUTED = "other"
 """Stands for every name that queues.toml does not route: there may be any number of them."""
 
@@ -29,7 +34,7 @@ class JobCount(NamedTuple):
     seconds: float = 0.0
 
 
-def count_attempt(pipeline: Pipeline, job: FleetJob, *, done: bool) -> None:
+def count_attempt(pipeline: Pipeline, job: "FleetJob", *, done: bool) -> None:
     """Count an attempt that was done, or that failed."""
     name = job.job_name if job.job_name in dispatch.topology().routes else _UNROUTED
     pipeline.hincrby(_DONE if done else _FAILED, name, 1)

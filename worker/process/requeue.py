@@ -23,6 +23,7 @@ from worker.errors import TamperedJobError
 from worker.phrases import counted
 from worker.process.endings import Half, Isolated, JobRecords, last_line
 from worker.process.fleet_job import FleetJob, log
+from worker.process.job_counts import RECOVERED
 from worker.process.take import Taken
 from worker.process.unreadable import fail_unreadable, job_of
 from worker.redis.connection import is_away
@@ -66,7 +67,6 @@ def put_unheld_back(connection: redis.Redis, name: str) -> int:
 
 MOST_DEATHS = 3
 """How many of its attempts a job may take with it before its batch is split, or it fails."""
-RECOVERED = settings.redis_key("fleet:recovered")
 RECOVERIES = settings.redis_key("fleet:recoveries")
 _RECOVERIES_KEPT = 1000
 ENDS = settings.redis_key("fleet:ends:")

@@ -2,11 +2,26 @@
 
 Every change of a job is one atomic step of Redis, so an end in the middle of a long one loses no
 job and doubles none; what was not reached stays where it was, and the same call goes on with it.
+What changes queues is imported when it is first used: most only read them.
 """
 
-from worker.queues.admin import clear, move, pause, paused, rescue, resume, retry
-from worker.queues.contents import HELD, Place, declared, known, required, sizes, strangers
-from worker.queues.transfer import Outcome, Route
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from worker.queues.contents import (
+    HELD,
+    Place,
+    declared,
+    known,
+    paused,
+    required,
+    sizes,
+    strangers,
+)
+
+if TYPE_CHECKING:
+    from worker.queues.admin import clear, move, pause, rescue, resume, retry
+    from worker.queues.transfer import Outcome, Route
 
 __all__ = [
     "HELD",
@@ -26,3 +41,11 @@ __all__ = [
     "sizes",
     "strangers",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What changes queues, which is not imported yet."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "transfer" if name in {"Outcome", "Route"} else "admin"
+    return getattr(import_module(f"worker.queues.{module}"), name)

@@ -23,7 +23,7 @@ from worker.errors import BadInputError
 from worker.process.requeue import put_unheld_back
 from worker.process.take import PAUSED
 from worker.process.unreadable import set_entries_aside
-from worker.queues.contents import HELD, WINDOW, Place, declared, required, sizes
+from worker.queues.contents import HELD, WINDOW, Place, declared, paused, required, sizes
 from worker.queues.transfer import Change, Entry, Outcome, Transfer, terms
 from worker.redis.entries import ids, utf8
 from worker.redis.holders import this_process
@@ -47,11 +47,6 @@ def resume(name: str) -> bool:
     """
     required(name, {*declared(), *paused()})
     return bool(dispatch.connection().srem(PAUSED, name))
-
-
-def paused() -> set[str]:
-    """The names of the queues that are paused."""
-    return set(utf8(dispatch.connection().smembers(PAUSED)))
 
 
 _CLEAR = """

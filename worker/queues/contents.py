@@ -17,6 +17,7 @@ from rq.registry import (
 from worker import dispatch
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean
+from worker.process.take import PAUSED
 from worker.redis import owner
 from worker.redis.entries import utf8
 
@@ -99,6 +100,11 @@ def required(name: str, among: Container[str] | None = None) -> None:
     if name not in (names if among is None else among):
         choices = [each for each in names if among is None or each in among]
         raise BadInputError(f"there is no queue {name!r} — {did_you_mean(name, choices)}")
+
+
+def paused() -> set[str]:
+    """The names of the queues that are paused."""
+    return set(utf8(dispatch.connection().smembers(PAUSED)))
 
 
 def sizes(names: Sequence[str]) -> dict[str, Counter[Place]]:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 from rq import Worker
@@ -16,17 +16,18 @@ from db.maintenance import health_reports
 from db.maintenance.health_reports import JobTotal, QueueDay
 from db.models import State, utc_now
 from db.scanning import scans
-from db.similarity import model_health
-from db.similarity.model_health import ModelStatus
+from db.similarity import vectors
 from worker import dispatch
 from worker.phrases import some, time_span
-from worker.process.job_counts import job_counts
-from worker.process.requeue import RECOVERED
+from worker.process.job_counts import RECOVERED, job_counts
 from worker.queues import Place, known, paused, sizes
 from worker.redis.entries import as_moment, as_number, utf8
 from worker.redis.holders import holders
-from worker.supervisor import control
+from worker.supervisor.rpc import processes
 from worker.topology.slots import process_name_of, program_of, registered_name
+
+if TYPE_CHECKING:  # for most libraries have no model
+    from db.similarity.model_health import ModelStatus
 
 _LATER = (Place.SCHEDULED, Place.DEFERRED, Place.READY)
 _JOB_PREFIX = Job.redis_job_namespace_prefix.encode()
@@ -133,7 +134,7 @@ def live_consumers() -> dict[str, list[str]]:
     the fleet's, or of another host, lives as long as its entry in RQ. supervisord knows at once of
     those that it gave up.
     """
-    gone = {registered_name(each.name) for each in control.processes() if each.is_down}
+    gone = {registered_name(each.name) for each in processes() if each.is_down}
     queues_of = _registered()
     known = [(each.worker, each.is_alive()) for each in holders(dispatch.connection())]
     living = {worker for worker, lives in known if lives}
@@ -153,7 +154,7 @@ def on_demand_queues() -> set[str]:
     topology = dispatch.topology()
     return {
         queue
-        for each in control.processes()
+        for each in processes()
         if each.rests or (each.is_on_demand and each.state == "STARTING")
         for queue in topology.programs[each.program].queues
     }
@@ -205,12 +206,16 @@ def running_scans() -> list[RunningScan]:
     ]
 
 
-def model() -> ModelStatus | None:
+def model() -> "ModelStatus | None":
     """How the model that makes vectors stands; None while there is none."""
-    return model_health.model_status(utc_now())
+    if vectors.current_model() is None:
+        return None
+    from db.similarity.model_health import model_status  # noqa: PLC0415  # most have no model
+
+    return model_status(utc_now())
 
 
-def model_text(status: ModelStatus) -> str:
+def model_text(status: "ModelStatus") -> str:
     """The model in words: its age and health, whether a training is due, what is new since."""
     health = status.health.verdict.value if status.health else "not measured yet"
     due = "is due" if status.retrain else "is not due"

@@ -1,16 +1,21 @@
 """Which jobs there are: read from the source of the jobs package, which is never imported.
 
 A job is a top-level function marked `@job` in `jobs/MODULE.py` or `jobs/MODULE/__init__.py`; its
-name is MODULE.FUNCTION.
+name is MODULE.FUNCTION. What was found is kept in `jobs.json` of the run folder, because each
+command would parse the same sources again.
 """
 
 import ast
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from db import settings
 from worker.topology.model import Fault
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -43,9 +48,59 @@ class _Marked(NamedTuple):
 
 def find_jobs(folder: Path) -> tuple[dict[str, FoundJob], list[Fault]]:
     """The jobs of the package in `folder`, by name, and what is wrong with them."""
+    files = sorted(folder.rglob("*.py"))
+    sources = [[str(file), *_version(file)] for file in files]
+    if (kept := _kept(sources)) is not None:
+        return kept, []
+    found, faults = _search(folder, files)
+    if not faults:
+        _keep(sources, found)
+    return found, faults
+
+
+def _version(file: Path) -> tuple[int, int]:
+    """What is another when the file is."""
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _kept(sources: Sequence[Sequence[Any]]) -> dict[str, FoundJob] | None:
+    """The jobs of these versions of the sources, all sound; None when they were not kept."""
+    try:
+        kept = json.loads(settings.read_text(_file()))
+        if kept["sources"] == sources:
+            return {name: _restored(each) for name, each in kept["jobs"].items()}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        pass  # what cannot be used is found again, and written again
+    return None
+
+
+def _restored(kept: Mapping[str, Any]) -> FoundJob:
+    names = {key: frozenset(map(str, kept[key])) for key in ("parameters", "required")}
+    return FoundJob(str(kept["name"]), str(kept["source"]), **names, takes_any=kept["takes_any"])
+
+
+def _keep(sources: Sequence[Sequence[Any]], found: Mapping[str, FoundJob]) -> None:
+    """Keep the jobs, where there is a run folder that may be written."""
+    text = json.dumps(
+        {"sources": sources, "jobs": {name: asdict(job) for name, job in found.items()}},
+        default=sorted,
+    )
+    new = _file().with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        new.write_text(text, encoding="utf-8")
+        new.replace(_file())
+
+
+def _file() -> Path:
+    return settings.run_dir() / "jobs.json"
+
+
+def _search(folder: Path, files: Iterable[Path]) -> tuple[dict[str, FoundJob], list[Fault]]:
+    """The same, from the sources."""
     found: dict[str, FoundJob] = {}
     faults: list[Fault] = []
-    for file in sorted(folder.rglob("*.py")):
+    for file in files:
         for function in _marked(file, faults):
             where = f"{folder.name}/{file.relative_to(folder)} line {function.line}"
             module = _module(file.relative_to(folder))
