@@ -50,11 +50,21 @@ from db.ledger.states import (
     states_among,
     todo_among,
     unleased,
+    unleased_among,
     with_row,
     with_state,
     without_row,
 )
-from db.ledger.sums import Sum, drop_stray, never_asked, sums
+from db.ledger.sums import (
+    Sum,
+    add_up,
+    count_again,
+    drop_stray,
+    never_asked,
+    sums,
+    turns,
+    wrong_sums,
+)
 from db.ledger.surroundings import POLICIES, Cause, Obstacle, cause_of, obstacle_of
 
 __all__ = [
@@ -72,8 +82,10 @@ __all__ = [
     "Settled",
     "Sum",
     "Waiting",
+    "add_up",
     "backoff",
     "cause_of",
+    "count_again",
     "counts",
     "drop_stray",
     "forget",
@@ -101,7 +113,9 @@ __all__ = [
     "states_among",
     "sums",
     "todo_among",
+    "turns",
     "unleased",
+    "unleased_among",
     "waiting",
     "wake_at",
     "wake_due",
@@ -109,4 +123,5 @@ __all__ = [
     "with_row",
     "with_state",
     "without_row",
+    "wrong_sums",
 ]

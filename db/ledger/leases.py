@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 from peewee import SQL, Case, Expression, ValuesList, fn
 
 from db.ledger.needs import Need, need_for, write_rows
-from db.ledger.states import ENTITIES, is_among
+from db.ledger.states import ENTITIES, is_among, unsettled
 from db.ledger.surroundings import Obstacle
 from db.models import EntityType, Kind, LedgerRow, State, database, utc_now
 from db.sql.connection import is_sqlite, transaction
@@ -262,8 +262,10 @@ def release(job_id: str) -> None:
 
 def leasing_jobs() -> set[str]:
     """The ids of the jobs that have leases."""
-    query = LedgerRow.select(LedgerRow.lease).where(LedgerRow.state == State.LEASED).distinct()
-    return {job_id for (job_id,) in tuples(query)}
+    query = LedgerRow.select(LedgerRow.lease).where(
+        LedgerRow.lease.is_null(False), LedgerRow.state == State.LEASED
+    )
+    return {job_id for (job_id,) in tuples(query.distinct())}
 
 
 def give_up(job_id: str, reason: str, *, again: bool, obstacle: Obstacle | None = None) -> None:
@@ -314,7 +316,8 @@ class Overdue(NamedTuple):
 def overdue(grace: timedelta) -> Overdue:
     """The needs whose lease ran out longer than `grace` ago, and which no attempt leased since."""
     query = LedgerRow.select(fn.COUNT(LedgerRow.id), fn.MIN(LedgerRow.leased_until)).where(
-        LedgerRow.state == State.LEASED, LedgerRow.leased_until < utc_now() - grace
+        unsettled(State.LEASED),
+        LedgerRow.leased_until < utc_now() - grace,
     )
     ((leases, since),) = tuples(query)
     return Overdue(leases, since)

@@ -4,10 +4,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from peewee import SQL, Expression, Field, fn
+from peewee import Expression, Field, fn
 
 from db.ledger.surroundings import POLICIES, Cause, Obstacle, Waker
-from db.models import EntityType, Kind, LedgerRow, State, utc_now
+from db.models import EntityType, Kind, LedgerRow, LedgerSum, State, utc_now
 from db.sql.path_text import is_under, shown
 from db.sql.queries import slices, tuples
 
@@ -164,7 +164,7 @@ def is_any_due() -> bool:
 
 
 def _is_due() -> Expression:
-    return LedgerRow.state.in_([*_DATED, State.NONE]) & (LedgerRow.look_again_at <= utc_now())
+    return LedgerRow.state.in_(_TRIED_AGAIN) & (LedgerRow.look_again_at <= utc_now())
 
 
 def wake_failed() -> int:
@@ -226,33 +226,48 @@ class Waiting(NamedTuple):
 
 def waiting() -> list[Waiting]:
     """What waits, one for each cause and place, most items first."""
+    items = fn.SUM(LedgerSum.entities)
     query = (
-        LedgerRow.select(
-            LedgerRow.cause,
-            LedgerRow.place,
-            fn.COUNT(LedgerRow.id).alias("items"),
-            fn.MIN(LedgerRow.look_again_at),
-            fn.MIN(LedgerRow.reason),
-        )
-        .where(LedgerRow.cause.is_null(False), LedgerRow.state.in_([*_DATED, State.NONE]))
-        .group_by(LedgerRow.cause, LedgerRow.place)
-        .order_by(SQL("items").desc(), LedgerRow.cause, LedgerRow.place)
+        LedgerSum.select(LedgerSum.cause, LedgerSum.place, items)
+        .where(LedgerSum.cause != "", LedgerSum.state.in_(_TRIED_AGAIN))
+        .group_by(LedgerSum.cause, LedgerSum.place)
+        .having(items > 0)
+        .order_by(items.desc(), LedgerSum.cause, LedgerSum.place)
     )
     return [
-        Waiting(Obstacle(Cause(cause), place or ""), items, again, reason or "")
-        for cause, place, items, again, reason in tuples(query)
+        Waiting(Obstacle(Cause(cause), place), int(count), *first)
+        for cause, place, count in tuples(query)
+        for first in _first_waiting(cause, place)
     ]
+
+
+def _first_waiting(cause: str, place: str) -> list[tuple[datetime, str]]:
+    """When the first of what waits for this is tried again, and its reason."""
+    query = (
+        LedgerRow.select(LedgerRow.look_again_at, LedgerRow.reason)
+        .where(
+            LedgerRow.cause == cause,
+            LedgerRow.place == place,
+            LedgerRow.state.in_(_TRIED_AGAIN),
+        )
+        .order_by(LedgerRow.look_again_at)
+        .limit(1)
+    )
+    return [(again, reason or "") for again, reason in tuples(query)]
 
 
 def forget(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
     """Drop every need of entities that are gone."""
     for ids in slices(entity_ids):
         LedgerRow.delete().where(
-            LedgerRow.entity_type == entity_type, LedgerRow.entity_id.in_(ids)
+            LedgerRow.kind.in_(list(Kind)),  # the index begins with it
+            LedgerRow.entity_type == entity_type,
+            LedgerRow.entity_id.in_(list(ids)),
         ).execute()
 
 
 _DATED = [State.FAILED, State.WAITING]
+_TRIED_AGAIN = [*_DATED, State.NONE]
 
 
 def _wake(due: Expression, **columns: int) -> int:

@@ -7,8 +7,20 @@ from typing import Any, NamedTuple
 
 from peewee import Expression, fn
 
-from db.ledger.needs import NEEDS, Need, need
-from db.models import Album, Artist, EntityType, Kind, LedgerRow, Problem, State, Track, utc_now
+from db.ledger.needs import NEEDS, Need, need, need_for
+from db.models import (
+    UNSETTLED,
+    Album,
+    Artist,
+    EntityType,
+    Kind,
+    LedgerRow,
+    LedgerSum,
+    Problem,
+    State,
+    Track,
+    utc_now,
+)
 from db.sql.queries import slices, tuples
 
 
@@ -19,6 +31,13 @@ def is_among(kind: Kind, entity_type: EntityType, ids: Sequence[int]) -> Express
         & (LedgerRow.entity_type == entity_type)
         & (LedgerRow.entity_id.in_(list(ids)))
     )
+
+
+def unsettled(state: State) -> Expression:
+    """Whether a row, of whatever kind, is in this state, which is neither done nor none."""
+    kinds, types = list(Kind), list(EntityType)  # the index begins with them
+    of_any = LedgerRow.kind.in_(kinds) & LedgerRow.entity_type.in_(types)
+    return of_any & UNSETTLED & (LedgerRow.state == state)
 
 
 ENTITIES: dict[EntityType, Any] = {
@@ -54,12 +73,8 @@ def need_state(kind: Kind, entity_type: EntityType, entity_id: int) -> NeedState
 
 def open_count(kind: Kind, entity_type: EntityType) -> int:
     """How many needs of a kind are to do or at work."""
-    query = LedgerRow.select().where(
-        LedgerRow.kind == kind,
-        LedgerRow.entity_type == entity_type,
-        LedgerRow.state.in_([State.TODO, State.LEASED]),
-    )
-    return int(query.count())
+    states = counts()[need_for(kind, entity_type)]
+    return states[State.TODO] + states[State.LEASED]
 
 
 def unleased(need_: Need, most: int | None = None) -> list[int]:
@@ -67,13 +82,33 @@ def unleased(need_: Need, most: int | None = None) -> list[int]:
 
     With `most` no more than that many.
     """
+    rows: list[tuple[int, int]] = []
+    expired = LedgerRow.leased_until < utc_now()
+    for state, where in ((State.TODO, ()), (State.LEASED, (expired,))):
+        query = LedgerRow.select(LedgerRow.id, LedgerRow.entity_id).where(
+            _is_of(need_), UNSETTLED, LedgerRow.state == state, *where
+        )
+        rows += tuples(query.order_by(LedgerRow.id).limit(most))
+    return [entity_id for _, entity_id in sorted(rows)[:most]]
+
+
+def unleased_among(need_: Need, entity_ids: Sequence[int]) -> list[int]:
+    """Those of the entities whose need is to do or whose lease ran out."""
     expired = (LedgerRow.state == State.LEASED) & (LedgerRow.leased_until < utc_now())
-    query = LedgerRow.select(LedgerRow.entity_id).where(
-        LedgerRow.kind == need_.kind,
-        LedgerRow.entity_type == need_.entity_type,
-        (LedgerRow.state == State.TODO) | expired,
-    )
-    return [entity_id for (entity_id,) in tuples(query.order_by(LedgerRow.id).limit(most))]
+    return [
+        entity_id
+        for ids in slices(entity_ids)
+        for (entity_id,) in tuples(
+            LedgerRow.select(LedgerRow.entity_id).where(
+                is_among(need_.kind, need_.entity_type, ids),
+                (LedgerRow.state == State.TODO) | expired,
+            )
+        )
+    ]
+
+
+def _is_of(need_: Need) -> Expression:
+    return (LedgerRow.kind == need_.kind) & (LedgerRow.entity_type == need_.entity_type)
 
 
 def without_row(need_: Need, entity_ids: Sequence[int]) -> list[int]:
@@ -155,25 +190,25 @@ def none_for_another_reason(
 
 def with_state(need_: Need, states: Iterable[State] | None = None) -> list[int]:
     """The ids of entities whose need is in one of `states` (any, when None), oldest first."""
-    query = LedgerRow.select(LedgerRow.entity_id).where(
-        LedgerRow.kind == need_.kind, LedgerRow.entity_type == need_.entity_type
-    )
-    if states is not None:
-        query = query.where(LedgerRow.state.in_(list(states)))
-    return [row.entity_id for row in query.order_by(LedgerRow.id)]
+    query = LedgerRow.select(LedgerRow.entity_id).where(_is_of(need_))
+    wanted = None if states is None else set(states)
+    if wanted is not None:
+        query = query.where(LedgerRow.state.in_(sorted(wanted)))
+        if not wanted & {State.DONE, State.NONE}:
+            query = query.where(UNSETTLED)
+    return [entity_id for (entity_id,) in tuples(query.order_by(LedgerRow.id))]
 
 
 def counts() -> dict[Need, Counter[State]]:
     """How many entities stand where, for each need."""
     totals: dict[Need, Counter[State]] = {each: Counter() for each in NEEDS}
     by_key = {(each.kind, each.entity_type): each for each in NEEDS}
-    query = LedgerRow.select(
-        LedgerRow.kind, LedgerRow.entity_type, LedgerRow.state, fn.COUNT(LedgerRow.id)
-    ).group_by(LedgerRow.kind, LedgerRow.entity_type, LedgerRow.state)
+    key = (LedgerSum.kind, LedgerSum.entity_type, LedgerSum.state)
+    query = LedgerSum.select(*key, fn.SUM(LedgerSum.entities)).group_by(*key)
     for kind, entity_type, state, count in tuples(query):
         each = by_key.get((Kind(kind), EntityType(entity_type)))
-        if each is not None:  # a quarantined file is nobody's need
-            totals[each][State(state)] = count
+        if each is not None and count:  # a quarantined file is nobody's need
+            totals[each][State(state)] = int(count)
     return totals
 
 
@@ -209,5 +244,5 @@ def quarantine_file(problem_id: int, where: Quarantine, reason: str) -> None:
 
 def quarantined() -> list[LedgerRow]:
     """Every row of what is not tried again, oldest first."""
-    query = LedgerRow.select().where(LedgerRow.state == State.QUARANTINED)
+    query = LedgerRow.select().where(unsettled(State.QUARANTINED))
     return list(query.order_by(LedgerRow.id))

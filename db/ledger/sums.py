@@ -1,10 +1,15 @@
-"""The sum of each need: every entity that needs something has a row, and no other row exists."""
+"""The sum of each need: every entity that needs something has a row, and no other row exists.
 
+How many rows there are is kept in `ledger_sums` by triggers of the database. On PostgreSQL these
+only add to it; `add_up` keeps it small.
+"""
+
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from peewee import SQL, ModelSelect, fn
+from peewee import SQL, Expression, ModelSelect, fn
 
 from db.errors import SettingError
 from db.ledger.needs import Need
@@ -18,19 +23,38 @@ from db.models import (
     Image,
     Kind,
     LedgerRow,
+    LedgerSum,
     State,
     Track,
     TrackArtist,
+    database,
 )
 from db.settings.cover_orders import EXTERNAL, album_order, artist_order
 from db.settings.provider_settings import any_on, any_with_facts
+from db.sql.connection import is_sqlite, transaction
 from db.sql.queries import tuples
 
 
-def never_asked(need_: Need) -> list[int]:
-    """The entities that need it and have no row; none of what is missing."""
+def never_asked(need_: Need, in_turn: int | None = None) -> list[int]:
+    """The entities that need it and have no row; none of what is missing.
+
+    With `in_turn` of about so many entities, by their ids, the next minute of others.
+    """
     query = _lacking(need_)
-    return [] if query is None else [entity_id for (entity_id,) in tuples(query.order_by(SQL("1")))]
+    if query is None:
+        return []
+    if in_turn is not None:
+        query = query.where(_is_their_turn(query.selected_columns[0], need_, in_turn))
+    return [entity_id for (entity_id,) in tuples(query.order_by(SQL("1")))]
+
+
+def _is_their_turn(entity_id: Any, need_: Need, count: int) -> Expression:
+    """Whether an id is among those whose minute it is, which follows from the time alone."""
+    entity = ENTITIES[need_.entity_type]
+    last = entity.select(fn.MAX(entity.id)).scalar() or 0
+    turns = max(last - 1, 0) // count + 1
+    turn = int(time.time() // 60) % turns * count
+    return entity_id.between(turn + 1, turn + count)  # type: ignore[no-any-return]  # an expression
 
 
 class Sum(NamedTuple):
@@ -67,6 +91,49 @@ def sums() -> list[Sum]:
     return found
 
 
+_MOST_SUMS = 1_000
+_KEY = "kind, entity_type, state, cause, place"
+_KEY_OF_ROWS = "kind, entity_type, state, COALESCE(cause, ''), COALESCE(place, '')"
+_COUNTED = f"SELECT {_KEY_OF_ROWS}, 0, COUNT(*) FROM ledger GROUP BY {_KEY_OF_ROWS}"  # noqa: S608  # constants, as below
+
+
+def add_up() -> None:
+    """Have one row for each sum, when PostgreSQL has added many."""
+    if is_sqlite() or LedgerSum.select().count() <= _MOST_SUMS:
+        return
+    # One statement: what others add meanwhile it does not see, and leaves.
+    database.execute_sql(
+        "WITH gone AS (DELETE FROM ledger_sums RETURNING *) "  # noqa: S608
+        f"INSERT INTO ledger_sums ({_KEY}, part, entities) "
+        f"SELECT {_KEY}, 0, SUM(entities) FROM gone GROUP BY {_KEY} HAVING SUM(entities) <> 0 "
+        f"ON CONFLICT ({_KEY}, part) DO UPDATE SET entities = ledger_sums.entities + "
+        "EXCLUDED.entities"
+    )
+
+
+def wrong_sums() -> int:
+    """How many of the kept sums differ from the rows. Reads the whole ledger."""
+    ((count,),) = database.execute_sql(
+        f"WITH every ({_KEY}, part, step) AS "  # noqa: S608
+        f"({_COUNTED} UNION ALL SELECT {_KEY}, part, -entities FROM ledger_sums) "
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM every GROUP BY {_KEY} HAVING SUM(step) <> 0) AS wrong"
+    ).fetchall()
+    return int(count)
+
+
+def count_again() -> int:
+    """Count the rows again where a kept sum is wrong; how many were."""
+    if not wrong_sums():
+        return 0
+    with transaction():
+        if not is_sqlite():  # where the transaction is the only one that writes
+            database.execute_sql("LOCK TABLE ledger IN SHARE MODE")
+        wrong = wrong_sums()
+        LedgerSum.delete().execute()
+        database.execute_sql(f"INSERT INTO ledger_sums ({_KEY}, part, entities) {_COUNTED}")
+    return wrong
+
+
 def drop_stray() -> int:
     """Delete the rows of entities that do not exist; how many."""
     return sum(
@@ -74,6 +141,19 @@ def drop_stray() -> int:
         for kind in Kind
         for entity_type in EntityType
     )
+
+
+def turns(need_: Need, rows: int) -> int:
+    """How many get their row when their turn comes, given how many have one; right without strays.
+
+    Unlike `in_turn` it reads no table row by row.
+    """
+    if need_.kind is not Kind.ENRICHMENT or not any_with_facts():
+        return 0
+    if need_.entity_type is EntityType.ALBUM:
+        return max(0, int(Album.select().count()) - rows)
+    query = in_turn(need_)
+    return 0 if query is None else int(query.count())
 
 
 def in_turn(need_: Need) -> "ModelSelect[Any] | None":

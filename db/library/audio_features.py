@@ -4,9 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import Value, fn
 
-from db.models import AudioFeatures, EntityType, Kind, LedgerRow, State, Track, utc_now
+from db.models import (
+    EMPTY_HANDED,
+    AudioFeatures,
+    EntityType,
+    Kind,
+    LedgerRow,
+    State,
+    Track,
+    utc_now,
+)
 from db.settings import ANALYSIS_OFF
 from db.sql.queries import slices, tuples
 
@@ -86,9 +95,10 @@ def to_analyse_again(extractor: int, most: int) -> list[int]:
 
 def _outdated(extractor: int, most: int) -> list[int]:
     """Present tracks that an older extractor analysed and that are not to be analysed again yet."""
-    settled = LedgerRow.select(LedgerRow.entity_id).where(
+    settled = LedgerRow.select(Value(1)).where(
         LedgerRow.kind == Kind.ANALYSIS,
         LedgerRow.entity_type == EntityType.TRACK,
+        LedgerRow.entity_id == AudioFeatures.track,
         LedgerRow.state == State.DONE,
     )
     query = (
@@ -97,9 +107,8 @@ def _outdated(extractor: int, most: int) -> list[int]:
         .where(
             AudioFeatures.extractor < extractor,
             Track.missing_since.is_null(),
-            AudioFeatures.track.in_(settled),
+            fn.EXISTS(settled),
         )
-        .order_by(AudioFeatures.track)
         .limit(most)
     )
     return [track_id for (track_id,) in tuples(query)]
@@ -113,11 +122,10 @@ def _skipped_tracks(most: int) -> list[int]:
         .where(
             LedgerRow.kind == Kind.ANALYSIS,
             LedgerRow.entity_type == EntityType.TRACK,
-            LedgerRow.state == State.NONE,
+            EMPTY_HANDED,
             LedgerRow.reason == ANALYSIS_OFF,
             Track.missing_since.is_null(),
         )
-        .order_by(LedgerRow.entity_id)
         .limit(most)
     )
     return [track_id for (track_id,) in tuples(query)]

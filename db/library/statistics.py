@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from peewee import SQL, Case, Expression, Function, fn
 
+from db.library.tracks import missing_count
 from db.models import Album, Artist, Cover, Role, Track, TrackArtist, TrackGenre
 from db.sql.queries import tuples
 
@@ -20,7 +21,7 @@ class Totals(NamedTuple):
 
 def library_totals() -> Totals:
     """How many tracks, albums and artists there are."""
-    missing = Track.select().where(Track.missing_since.is_null(False)).count()
+    missing = missing_count()
     return Totals(
         tracks=Track.select().count() - missing,
         missing=missing,

@@ -1,6 +1,6 @@
 """Tracks: what is known of the files of a root, writing what was read, and titles for people."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from peewee import JOIN, Expression
@@ -55,17 +55,26 @@ def known_files(root: str, scope: Scope | None = None) -> dict[str, KnownFile]:
     }
 
 
-def missing_sizes() -> set[int]:
-    """The sizes of all tracks that are marked missing."""
-    query = Track.select(Track.size).where(Track.missing_since.is_null(False)).distinct()
-    return {size for (size,) in tuples(query)}
+def missing_count() -> int:
+    """How many tracks are marked missing."""
+    # All have a size: naming the column of their index has SQLite search it.
+    return int(Track.select().where(Track.missing_since.is_null(False), Track.size >= 0).count())
 
 
-def gone_files(track_ids: Sequence[int]) -> Iterator[GoneFile]:
-    """These tracks, whose file is gone, and every track that was marked missing before."""
+def missing_sizes(sizes: Collection[int]) -> set[int]:
+    """Those of the sizes that a track has that is marked missing."""
+    return {
+        size
+        for part in slices(sorted(sizes))
+        for (size,) in tuples(Track.select(Track.size).where(_missing_of(part)).distinct())
+    }
+
+
+def gone_files(track_ids: Sequence[int], sizes: Collection[int]) -> Iterator[GoneFile]:
+    """These tracks, whose file is gone, and those marked missing before that have these sizes."""
     columns = (Track.id, Track.path, Track.size, Track.content_id, Track.group_folder)
-    missing = Track.select(*columns).where(Track.missing_since.is_null(False))
-    yield from map(GoneFile._make, tuples(missing))
+    for part in slices(sorted(sizes)):
+        yield from map(GoneFile._make, tuples(Track.select(*columns).where(_missing_of(part))))
     for ids in slices(track_ids):
         now = Track.select(*columns).where(Track.id.in_(list(ids)), Track.missing_since.is_null())
         yield from map(GoneFile._make, tuples(now))
@@ -212,6 +221,10 @@ _PICTURE_COLUMNS = ("track", "position", "type", "mime", "bytes", "digest")
 def _albums(where: Expression) -> Iterator[int]:
     query = Track.select(Track.album).where(where, Track.album.is_null(False)).distinct()
     return (album_id for (album_id,) in tuples(query))
+
+
+def _missing_of(sizes: Sequence[int]) -> Expression:
+    return Track.missing_since.is_null(False) & Track.size.in_(list(sizes))
 
 
 """On the Camelot wheel."""

@@ -28,10 +28,20 @@ from db.models.similarity import (
     Vector,
     VectorModel,
 )
-from db.models.work import LedgerRow, Problem, Scan, ScanChunk
+from db.models.work import (
+    EMPTY_HANDED,
+    UNSETTLED,
+    LedgerRow,
+    LedgerSum,
+    Problem,
+    Scan,
+    ScanChunk,
+)
 
 __all__ = [
+    "EMPTY_HANDED",
     "TABLES",
+    "UNSETTLED",
     "Album",
     "AlbumArtist",
     "Artist",
@@ -51,6 +61,7 @@ __all__ = [
     "Image",
     "Kind",
     "LedgerRow",
+    "LedgerSum",
     "LibraryIdentity",
     "MaintenanceRun",
     "ModelHealth",
@@ -99,6 +110,7 @@ TABLES: tuple[type[Table], ...] = (
     TagCheck,
     ModelHealth,
     LedgerRow,
+    LedgerSum,
     Scan,
     ScanChunk,
     Problem,

@@ -18,7 +18,7 @@ from db.models.library import Artist, Track
 class EmbeddedPicture(Table):
     """A picture inside an audio file; its bytes are in the store once `images` has the digest."""
 
-    track = ForeignKeyField(Track, backref="pictures", on_delete="CASCADE")
+    track = ForeignKeyField(Track, backref="pictures", on_delete="CASCADE", index=False)
     position = IntegerField()
     type = IntegerField()
     """The ID3v2 APIC picture type: 3 is the front cover."""
@@ -114,7 +114,7 @@ class ArtistPicture(Table):
     """A picture file on disk that may show an artist."""
 
     id = AutoField()
-    artist = ForeignKeyField(Artist, backref="pictures", on_delete="CASCADE")
+    artist = ForeignKeyField(Artist, backref="pictures", on_delete="CASCADE", index=False)
     role = TextField()
     """A `Role`."""
     rank = IntegerField()

@@ -124,13 +124,14 @@ class Track(Table):
 
 
 Track.add_index(Track.index(Track.missing_since, where=Track.missing_since.is_null(False)))
+Track.add_index(Track.index(Track.size, where=Track.missing_since.is_null(False)))
 # Partial, for nearly all are there: SQLite would go by it to all of those that are.
 
 
 class TrackArtist(Table):
     """The artists of a track, in the order of its tag."""
 
-    track = ForeignKeyField(Track, backref="track_artists", on_delete="CASCADE")
+    track = ForeignKeyField(Track, backref="track_artists", on_delete="CASCADE", index=False)
     position = IntegerField()
     artist = ForeignKeyField(Artist, backref="track_artists", on_delete="CASCADE")
 
@@ -142,7 +143,7 @@ class TrackArtist(Table):
 class AlbumArtist(Table):
     """The artists of an album, in order."""
 
-    album = ForeignKeyField(Album, backref="album_artists", on_delete="CASCADE")
+    album = ForeignKeyField(Album, backref="album_artists", on_delete="CASCADE", index=False)
     position = IntegerField()
     artist = ForeignKeyField(Artist, backref="album_artists", on_delete="CASCADE")
 
@@ -164,7 +165,7 @@ class Genre(Table):
 class TrackGenre(Table):
     """The genres of a track, in the order of its tag."""
 
-    track = ForeignKeyField(Track, backref="track_genres", on_delete="CASCADE")
+    track = ForeignKeyField(Track, backref="track_genres", on_delete="CASCADE", index=False)
     position = IntegerField()
     genre = ForeignKeyField(Genre, backref="track_genres", on_delete="CASCADE")
 

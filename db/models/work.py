@@ -1,10 +1,13 @@
 """The ledger, scans with their chunks, and problems."""
 
 from peewee import (
+    OP,
+    SQL,
     AutoField,
     BigIntegerField,
     BooleanField,
     DateTimeField,
+    Expression,
     ForeignKeyField,
     IntegerField,
     JSONField,
@@ -46,17 +49,45 @@ class LedgerRow(Table):
 
     class Meta:
         table_name = "ledger"
-        indexes = (
-            (("kind", "entity_type", "entity_id"), True),
-            (("kind", "entity_type", "state"), False),
-            (("lease",), False),
-        )
+        indexes = ((("kind", "entity_type", "entity_id"), True),)
 
 
-LedgerRow.add_index(
-    LedgerRow.index(LedgerRow.cause, LedgerRow.place, where=LedgerRow.cause.is_null(False))
-)
-# Partial, so that rows without a cause, which nearly all are, cost nothing.
+UNSETTLED = Expression(LedgerRow.state, OP.NOT_IN, SQL("('done', 'none')"))
+"""Rows that are not settled for good: a query that says so itself finds them by their index."""
+EMPTY_HANDED = Expression(LedgerRow.state, OP.EQ, SQL("'none'"))
+"""Rows of searches that found nothing; in queries as `UNSETTLED`."""
+
+# Partial, so that rows that are done, which nearly all are, cost nothing.
+for _columns, _where in (
+    ((LedgerRow.kind, LedgerRow.entity_type, LedgerRow.state, LedgerRow.id), UNSETTLED),
+    ((LedgerRow.kind, LedgerRow.entity_type, LedgerRow.reason), EMPTY_HANDED),
+    ((LedgerRow.lease,), LedgerRow.lease.is_null(False)),
+    ((LedgerRow.state, LedgerRow.look_again_at), LedgerRow.look_again_at.is_null(False)),
+    ((LedgerRow.cause, LedgerRow.place, LedgerRow.look_again_at), LedgerRow.cause.is_null(False)),
+):
+    LedgerRow.add_index(LedgerRow.index(*_columns, where=_where))
+
+
+class LedgerSum(Table):
+    """How many ledger rows are equal in this; triggers of the database keep it, see migration 019.
+
+    Several rows may be of the same key: their sum counts.
+    """
+
+    id = AutoField()
+    kind = TextField()
+    entity_type = TextField()
+    state = TextField()
+    cause = TextField()
+    """Empty where there is none, as `place`."""
+    place = TextField()
+    part = BigIntegerField(default=0)
+    """The transaction of PostgreSQL that counted; 0 in SQLite, and for what was added up."""
+    entities = IntegerField()
+
+    class Meta:
+        table_name = "ledger_sums"
+        indexes = ((("kind", "entity_type", "state", "cause", "place", "part"), True),)
 
 
 class Scan(Table):
@@ -92,7 +123,7 @@ class ScanChunk(Table):
     """A handful of files on their way from discovery to the tables."""
 
     id = AutoField()
-    scan = ForeignKeyField(Scan, backref="chunks", on_delete="CASCADE")
+    scan = ForeignKeyField(Scan, backref="chunks", on_delete="CASCADE", index=False)
     scan_id: int
     files = JSONField(default=list)
     """The `jobs.records.FoundFile` to read, as JSON."""
@@ -109,7 +140,10 @@ class ScanChunk(Table):
 
     class Meta:
         table_name = "scan_chunks"
-        indexes = ((("scan", "done_at"), False),)
+        indexes = ((("scan", "done_at", "file_count"), False),)
+
+
+ScanChunk.add_index(ScanChunk.index(ScanChunk.id, where=ScanChunk.done_at.is_null()))
 
 
 class Problem(Table):

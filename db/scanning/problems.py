@@ -7,6 +7,8 @@ from functools import reduce
 from operator import or_
 from typing import NamedTuple
 
+from peewee import Expression, fn
+
 from db import ledger
 from db.models import EntityType, Problem, utc_now
 from db.scanning.library_files import Scope
@@ -89,12 +91,14 @@ def known_files(root: str, stage: Stage, scope: Scope | None = None) -> dict[str
     They are as they were then.
     """
     query = Problem.select(Problem.path, Problem.size, Problem.mtime_ns).where(
-        Problem.stage == stage, below(Problem.path, root)
+        Problem.stage == stage
     )
+    places = [root] if scope is None else sorted({*scope.folders, *scope.trees})
     return {
         path: SeenFile(size, mtime_ns)
-        for path, size, mtime_ns in tuples(query)
-        if scope is None or scope.holds(path)
+        for place in places
+        for path, size, mtime_ns in tuples(query.where(_is_at(place)))
+        if path != root and (scope is None or scope.holds(path))
     }
 
 
@@ -114,7 +118,7 @@ def known_paths(folders: Iterable[str], stage: Stage) -> list[str]:
 def listed(root: str | None = None) -> list[Problem]:
     """Every problem, or those below `root`, by path."""
     problems = Problem.select().order_by(Problem.path, Problem.stage)
-    return [problem for problem in problems if root is None or is_under(problem.path, root)]
+    return list(problems if root is None else problems.where(_is_at(root)))
 
 
 def of_surroundings(folder: str | None = None) -> list[Problem]:
@@ -135,13 +139,19 @@ def of_surroundings(folder: str | None = None) -> list[Problem]:
     ]
 
 
+def _is_at(place: str) -> Expression:
+    """Whether a problem is of this file or folder, or of what lies below."""
+    return (Problem.path == place) | below(Problem.path, place)
+
+
 def _concerns(place: str, folder: str) -> bool:
     return is_under(place, folder) or is_under(folder, place)
 
 
 def stages_below(root: str) -> Counter[str]:
     """How many problems each stage has below `root`."""
-    return Counter(problem.stage for problem in listed(root))
+    query = Problem.select(Problem.stage, fn.COUNT(Problem.id)).where(_is_at(root))
+    return Counter(dict(tuples(query.group_by(Problem.stage))))
 
 
 def count() -> int:

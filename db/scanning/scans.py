@@ -21,6 +21,8 @@ DISCOVERY = "scan.discovery"
 """The job that walks a scan's root and makes its chunks."""
 READING = "metadata.extract_batch"
 """The first job of a chunk: whatever its state, the chunk can be restarted with this job."""
+STAGES = {"extract": READING, "group": "batch.process_entities", "insert": "insert.direct_batch"}
+"""The stages of a chunk, each with the job whose queue holds the chunks of that stage."""
 CANCELLED = "cancelled"
 """The `fault` of a scan that was."""
 _KEEP_PARTS = timedelta(days=1)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from peewee import ModelSelect, Value, fn
 
 from db.models import (
+    UNSETTLED,
     AlbumArtist,
     AudioFeatures,
     EntityType,
@@ -92,11 +93,6 @@ def never_asked(most: int) -> list[int]:
     )
     query = LedgerRow.select(LedgerRow.entity_id).where(_analysis_failed(), ~fn.EXISTS(row))
     return [track_id for (track_id,) in tuples(query.limit(most))]
-
-
-def analysed_count() -> int:
-    """How many analysed tracks are not silent."""
-    return int(AudioFeatures.select().where(AudioFeatures.rms.is_null(False)).count())
 
 
 def inputs(track_ids: Sequence[int]) -> list[TrackInput]:
@@ -211,5 +207,6 @@ def _analysis_failed() -> Any:
     return (
         (LedgerRow.kind == Kind.ANALYSIS)
         & (LedgerRow.entity_type == EntityType.TRACK)
+        & UNSETTLED
         & LedgerRow.state.in_([*_ENDED])
     )

@@ -10,8 +10,8 @@ from db.models import EntityType, Kind
 from db.settings import provider_settings
 from db.settings.cover_orders import EXTERNAL, album_order, artist_order
 
-_MOST = 5_000
-"""Albums or artists that one reconciliation adds."""
+_IN_TURN = 5_000
+"""Albums or artists that one reconciliation asks; the next one asks the next."""
 
 
 def need_searches(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
@@ -30,12 +30,12 @@ def need_unasked_searches() -> None:
 
     Raises SettingError.
     """
-    for entity_type, ids in unasked_searches(_MOST):
+    for entity_type, ids in unasked_searches():
         ledger.need(Kind.REMOTE, entity_type, ids)
 
 
-def unasked_searches(most: int) -> list[tuple[EntityType, list[int]]]:
-    """Albums and artists without a cover that were never searched for, up to so many of each.
+def unasked_searches() -> list[tuple[EntityType, list[int]]]:
+    """Those albums and artists without a cover, of whom it is the turn, never searched for.
 
     None while no provider is on. Raises SettingError.
     """
@@ -43,7 +43,7 @@ def unasked_searches(most: int) -> list[tuple[EntityType, list[int]]]:
         return []
     orders = {EntityType.ALBUM: album_order, EntityType.ARTIST: artist_order}
     unasked = (
-        (each, ledger.never_asked(ledger.need_for(Kind.REMOTE, each))[:most])
+        (each, ledger.never_asked(ledger.need_for(Kind.REMOTE, each), in_turn=_IN_TURN))
         for each, order in orders.items()
         if EXTERNAL in order()
     )

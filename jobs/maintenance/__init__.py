@@ -47,6 +47,7 @@ def reconcile() -> dict[str, int] | None:
         with recorded_run("maintenance.reconcile", only_changes=True) as done:
             done.changes["needs that became due"] = ledger.wake_due()
             remote.need_unasked_searches()
+            ledger.add_up()
             enqueued = enqueue_missing()
             done.changes.update({f"{name} enqueued": count for name, count in enqueued.items()})
             return enqueued

@@ -37,6 +37,7 @@ def validate(done: RunResult) -> None:
     done.changes.update(database_integrity.drop_orphans())
     _drop_empty(done)
     _need_never_asked(done)
+    done.changes["sums of the ledger counted wrongly"] = ledger.count_again()
     _check_pictures(done)
     models = [model for kind in clusters.TYPES if (model := clusters.current_model(kind))]
     done.changes["clusters counted wrongly"] = sum(map(clusters.count_again, models))

@@ -5,7 +5,7 @@ found by comparing the two.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from db import ledger, settings
 from db.library import audio_features
@@ -17,10 +17,24 @@ from db.sql.connection import transaction
 from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.covers import remote
 from jobs.vectorization import first_model
-from worker.dispatch import HeldJob, connection, enqueue, enqueue_need, held_ids, held_jobs
+from worker.dispatch import (
+    HeldJob,
+    connection,
+    crowded_queues,
+    enqueue,
+    enqueue_need,
+    held_among,
+    held_jobs,
+    topology,
+)
 
 _MOST = 20_000
 """Entities of a kind that one run reads, the oldest ones; the next run reads the next."""
+_MOST_JOBS = 2_000
+"""Jobs of a queue that are read. What was lost of a longer one would wait behind them anyway: it is
+enqueued once fewer are left, in the order in which it would have been its turn."""
+_IN_TURN = 5_000
+"""Entities that one run asks whether their work was ever asked for; the next run asks the next."""
 ANALYSIS = ledger.need_for(Kind.ANALYSIS, EntityType.TRACK)
 _FIRST_MODEL, _FIRST_MODEL_AGAIN = settings.redis_key("fleet:first_model"), 15 * 60
 """A key of Redis that says that the first training was enqueued, and its seconds."""
@@ -33,7 +47,7 @@ def is_something_due() -> bool:
     """Whether a reconciliation would find something to do, or something is under way."""
     return (
         ledger.is_any_due()
-        or any(remote.unasked_searches(1))
+        or any(remote.unasked_searches())
         or bool(ledger.leasing_jobs())
         or bool(_unasked_analyses(1))
         or bool(vector_inputs.never_asked(1))
@@ -51,16 +65,15 @@ def enqueue_missing() -> dict[str, int]:
     _release_lost_leases()
     _ask_for_analyses()
     _ask_for_vectors()
-    before = _todo()
-    if not any(before.values()):
+    crowded = crowded_queues(_MOST_JOBS)
+    todo = _todo(but=crowded)
+    if not any(todo.values()):
         return {}
-    held = _held(held_jobs())
-    after = _todo()
+    held = _held(held_jobs(but=crowded))
     enqueued: Counter[str] = Counter()
-    for (job, argument), ids in before.items():
-        lost = set(ids) - held.get((job, argument), set())
-        lost &= set(after[job, argument])
-        _enqueue(job, argument, sorted(lost))
+    for (job, argument), ids in todo.items():
+        lost = _still_to_do(job, argument, set(ids) - held.get((job, argument), set()))
+        _enqueue(job, argument, lost)
         enqueued[job] += len(lost)
     return {job: count for job, count in enqueued.items() if count}
 
@@ -68,8 +81,7 @@ def enqueue_missing() -> dict[str, int]:
 def _release_lost_leases() -> None:
     """Release the leases of jobs that no process holds: they were lost, with Redis or otherwise."""
     leasing = ledger.leasing_jobs()
-    held = held_ids() if leasing else []
-    for job_id in leasing.difference(held):
+    for job_id in leasing - held_among(leasing):
         ledger.release(job_id)
 
 
@@ -81,7 +93,7 @@ def _ask_for_analyses() -> None:
 
 
 def _unasked_analyses(most: int) -> list[int]:
-    ids = ledger.never_asked(ANALYSIS)[:most]
+    ids = ledger.never_asked(ANALYSIS, in_turn=_IN_TURN)
     return ids if analysis_is_off() else ids + audio_features.to_analyse_again(EXTRACTOR, most)
 
 
@@ -97,12 +109,28 @@ def _ask_for_vectors() -> None:
         enqueue(first_model.NAME, reason=first_model.REASON)
 
 
-def _todo(most: int = _MOST) -> Todo:
-    wanted: Todo = scans.due_jobs()
+def _todo(most: int = _MOST, but: Collection[str] = ()) -> Todo:
+    """What is to be done, of the jobs that are in none of the queues named by `but`."""
+    wanted: Todo = {key: ids for key, ids in scans.due_jobs().items() if not _is_in(but, key[0])}
     for need in ledger.NEEDS:
-        if need.reconciled:
+        if need.reconciled and not _is_in(but, need.job):
             wanted[need.job, need.argument] = ledger.unleased(need, most)
     return wanted
+
+
+def _is_in(queues: Collection[str], job: str) -> bool:
+    """Whether a job, or for a chunk one of any stage, may be in one of these queues."""
+    jobs = scans.STAGES.values() if job == scans.READING else [job]
+    return any(topology().routes.get(each) in queues for each in jobs)
+
+
+def _still_to_do(job: str, argument: str, ids: set[int]) -> list[int]:
+    need = ledger.need_of(job, [argument])
+    if not ids:
+        return []
+    if need is not None:
+        return sorted(ledger.unleased_among(need, sorted(ids)))
+    return sorted(ids.intersection(scans.due_jobs()[job, argument]))
 
 
 def _held(jobs: Iterable[HeldJob]) -> dict[tuple[str, str], set[int]]:

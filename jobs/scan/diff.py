@@ -35,10 +35,12 @@ class Comparison:
     unreadable: dict[str, problems.SeenFile]
     images: dict[str, SeenImage]
     sizes: set[int]
-    """The sizes of the tracks that a new file could be the moved form of."""
+    """The sizes of the known tracks: a new file could be the moved form of one."""
     known: int
     """How many tracks were known."""
     deep: bool
+    are_missing: bool
+    """Whether any track is marked missing."""
     found: int = 0
     unchanged: int = 0
     held_back: list[FoundFile] = field(default_factory=list)
@@ -46,7 +48,8 @@ class Comparison:
 
     def files_to_read(self, group: FolderGroup) -> list[FoundFile]:
         """The new and changed files of a group; what may have been moved is held back."""
-        to_read = []
+        changed: list[FoundFile] = []
+        new: list[FoundFile] = []
         self.found += len(group.audio)
         for file in group.audio:
             track = self.tracks.pop(file.path, None)
@@ -55,11 +58,16 @@ class Comparison:
                 self.unchanged += 1
                 continue
             found = FoundFile(file.path, file.size, file.mtime_ns, track.id if track else None)
-            if track is None and failed is None and file.size in self.sizes:
-                self.held_back.append(found)
-            else:
-                to_read.append(found)
-        return to_read
+            (new if track is None and failed is None else changed).append(found)
+        moved = self._sizes_of_moved(new)
+        self.held_back += [file for file in new if file.size in moved]
+        return changed + [file for file in new if file.size not in moved]
+
+    def _sizes_of_moved(self, new: Iterable[FoundFile]) -> set[int]:
+        """The sizes of those new files that a track may have been, a missing one too."""
+        sizes = {file.size for file in new}
+        known = sizes & self.sizes
+        return known | (tracks.missing_sizes(sizes - known) if self.are_missing else set())
 
     def changed_images(self, group: FolderGroup) -> list[SeenImage]:
         """The new and changed picture files of a group."""
@@ -77,9 +85,10 @@ def compare(root: str, *, deep: bool, scope: Scope | None = None) -> Comparison:
         tracks=known,
         unreadable=problems.known_files(root, problems.Stage.READING, scope),
         images=picture_files.known_folder_images(root, scope),
-        sizes={track.size for track in known.values()} | tracks.missing_sizes(),
+        sizes={track.size for track in known.values()},
         known=len(known),
         deep=deep,
+        are_missing=tracks.missing_count() > 0,
     )
 
 
@@ -150,7 +159,8 @@ def end_walk(sender: Sender, comparison: Comparison, walk: Walk, scope: Scope | 
     was, and no later scan would notice.
     """
     gone = vanished(comparison, walk.unreadable)
-    candidates = {track.id: track for track in tracks.gone_files(gone)}
+    sizes = {file.size for file in comparison.held_back}
+    candidates = {track.id: track for track in tracks.gone_files(gone, sizes)}
     moved = recognise_moved(comparison.held_back, candidates.values())
     new = with_tracks(comparison.held_back, moved)
     missing = sorted(set(gone) - {track.id for track in moved.values()})
@@ -223,7 +233,8 @@ def preview(root: str, *, deep: bool) -> dict[str, Any]:
     for group in walk.groups():
         to_read += comparison.files_to_read(group)
     gone = vanished(comparison, walk.unreadable) if comparison.found else []
-    moved = recognise_moved(comparison.held_back, tracks.gone_files(gone))
+    sizes = {file.size for file in comparison.held_back}
+    moved = recognise_moved(comparison.held_back, tracks.gone_files(gone, sizes))
     changed = sum(file.track_id is not None for file in to_read)
     return {
         "root": root,

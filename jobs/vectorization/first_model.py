@@ -1,8 +1,8 @@
 """When the first model is trained; of later ones `jobs.monitoring` says when."""
 
 from db import ledger
-from db.models import EntityType, Kind
-from db.similarity import vector_inputs, vectors
+from db.models import EntityType, Kind, State
+from db.similarity import vectors
 
 FEWEST = 10
 """Tracks that must be analysed: fewer have no differences to learn."""
@@ -19,7 +19,6 @@ def is_due() -> bool:
     """
     if vectors.current_model() is not None:
         return False
-    analysed = vector_inputs.analysed_count()
-    return analysed >= FEWEST and (
-        analysed >= ENOUGH or not ledger.open_count(Kind.ANALYSIS, EntityType.TRACK)
-    )
+    analyses = ledger.counts()[ledger.need_for(Kind.ANALYSIS, EntityType.TRACK)]
+    analysed, left = analyses[State.DONE], analyses[State.TODO] + analyses[State.LEASED]
+    return analysed >= FEWEST and (analysed >= ENOUGH or not left)

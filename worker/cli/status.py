@@ -116,9 +116,10 @@ def _print_work() -> None:
     print_table(rows)
     for each in work:
         if each.lacking or each.stray:
+            lacking, stray = each.lacking or 0, each.stray or 0
             print_line(
-                f"{each.entity_type} {each.kind} does not add up: {each.lacking:,} without a row "
-                f"in the ledger, {each.stray:,} rows of nothing — `fleet doctor --fix`"
+                f"{each.entity_type} {each.kind} does not add up: {lacking:,} without a row "
+                f"in the ledger, {stray:,} rows of nothing — `fleet doctor --fix`"
             )
     for waiting in ledger.waiting():
         print_line(waiting.text)

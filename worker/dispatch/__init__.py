@@ -8,7 +8,7 @@ import logging
 import re
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -131,12 +131,17 @@ class HeldJob(NamedTuple):
     arguments: dict[str, Any]
 
 
-def held_ids(job_name: str | None = None) -> list[str]:
-    """The ids of all jobs that a queue or a worker holds; with a name, of those in its queue."""
+def _held_ids(job_name: str | None = None, but: Collection[str] = ()) -> list[str]:
+    """The ids of all jobs that a queue or a worker holds; with a name, of those in its queue.
+
+    The queues named by `but` are not looked through.
+    """
     client = connection()
     searched = queues() if job_name is None else [queue(topology().route(job_name).name)]
     with client.pipeline() as pipeline:  # one moment: no job is missed on its way to a worker
         for each in searched:
+            if each.name in but:
+                continue
             pipeline.lrange(each.key, 0, -1)
             pipeline.zrange(each.scheduled_job_registry.key, 0, -1)
             pipeline.zrange(each.deferred_job_registry.key, 0, -1)
@@ -146,11 +151,51 @@ def held_ids(job_name: str | None = None) -> list[str]:
     return ids(entry for answer in answers if isinstance(answer, list) for entry in answer)
 
 
-def held_jobs(job_name: str | None = None) -> Iterator[HeldJob]:
-    """Every job that a queue or a worker holds; with a name those of that name alone."""
+def crowded_queues(most: int) -> set[str]:
+    """The names of the queues in which more than `most` jobs wait, for their turn or a time."""
+    every = queues()
+    with connection().pipeline(transaction=False) as pipeline:
+        for each in every:
+            pipeline.llen(each.key)
+            pipeline.zcard(each.scheduled_job_registry.key)
+            pipeline.zcard(each.deferred_job_registry.key)
+        counts = [
+            each if isinstance(each, int) else 0 for each in pipeline.execute(raise_on_error=False)
+        ]
+    return {each.name for n, each in enumerate(every) if sum(counts[3 * n : 3 * n + 3]) > most}
+
+
+def held_among(job_ids: Collection[str]) -> set[str]:
+    """Those of these jobs that a queue or a worker holds; no list of jobs is read."""
+    client, wanted = connection(), sorted(job_ids)
+    keys = [each.key for each in queues()]
+    keys += [holder.taken_key for holder in holders(client)]
+    registries = [
+        registry.key
+        for each in queues()
+        for registry in (each.scheduled_job_registry, each.deferred_job_registry)
+    ]
+    found: set[str] = set()
+    for job_id in wanted:
+        with client.pipeline() as pipeline:  # one moment, as in `_held_ids`
+            for key in keys:
+                pipeline.lpos(key, job_id)
+            for key in registries:
+                pipeline.zscore(key, job_id)
+            answers = pipeline.execute(raise_on_error=False)
+        if any(isinstance(each, int | float) for each in answers):
+            found.add(job_id)
+    return found
+
+
+def held_jobs(job_name: str | None = None, but: Collection[str] = ()) -> Iterator[HeldJob]:
+    """Every job that a queue or a worker holds; with a name those of that name alone.
+
+    The queues named by `but` are not looked through.
+    """
     client = connection()
     script = client.register_script(_READ_HELD)
-    for part in slices(held_ids(job_name), _CALLS_AT_ONCE):
+    for part in slices(_held_ids(job_name, but), _CALLS_AT_ONCE):
         keys = [Job.key_for(each) for each in part]
         answers: Any = script(keys=keys, args=[_LONGEST_READ])
         for job_id, call in zip(part, answers, strict=True):

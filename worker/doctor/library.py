@@ -102,8 +102,18 @@ def _leases() -> Iterator[Finding]:
 
 def _sums() -> Iterator[Finding]:
     """Whether each need has a row for every entity that needs it, and no others."""
-    sums = ledger.sums()
-    if all(each.adds_up for each in sums):
+    sums, wrong = ledger.sums(), ledger.wrong_sums()
+    if wrong:
+        says = f"{counted(wrong, 'sum')} of the ledger kept wrongly"
+        yield Finding(
+            _LEDGER,
+            Severity.WARNING,
+            says,
+            "run `fleet doctor --fix`, which counts again",
+            wrong,
+            fix=Fix("count the rows of the ledger again", _count_again),
+        )
+    if not wrong and all(each.adds_up for each in sums):
         yield Finding(_LEDGER, Severity.OK, "the ledger has a row for every need, and no other")
     for each in sums:
         if each.lacking:
@@ -138,6 +148,10 @@ def _ask(need: Need, count: int) -> Fix:
         return f"added the {need.kind} of {counted(len(asked), need.entity_type)} to the ledger"
 
     return Fix(f"add the {need.kind} of {counted(count, need.entity_type)} to the ledger", ask)
+
+
+def _count_again() -> str:
+    return f"{counted(ledger.count_again(), 'sum')} of the ledger counted again"
 
 
 def _drop_stray() -> str:

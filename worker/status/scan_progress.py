@@ -25,12 +25,6 @@ from worker.queues import Place, sizes
 from worker.redis.entries import ids
 from worker.status.overview import live_consumers, on_demand_queues
 
-STAGE_JOBS = {
-    "extract": scans.READING,
-    "group": "batch.process_entities",
-    "insert": "insert.direct_batch",
-}
-"""The stages of a chunk, each with the job whose queue holds the chunks of that stage."""
 _NEEDS = tuple(need for need in ledger.NEEDS if need.kind not in ledger.UNHURRIED)
 """What is waited for besides."""
 _FAILURES = 200
@@ -96,7 +90,7 @@ class Follower:
         rows = [scan for scan in map(scans.get, self.scan_ids) if scan is not None]
         needs = _needs()
         self._settled_before = min(self._settled_before, needs.settled)
-        held = {stage: _held(job) for stage, job in STAGE_JOBS.items()}
+        held = {stage: _held(job) for stage, job in scans.STAGES.items()}
         ended = all(scan.finished_at is not None for scan in rows)
         cover_jobs = sum(_held(need.job) for need in _NEEDS)
         return ScanProgress(
@@ -170,7 +164,7 @@ def _last_line(job: Job) -> str:
 
 def _scan_queues() -> list[Queue]:
     topology = dispatch.topology()
-    jobs = [scans.DISCOVERY, *STAGE_JOBS.values(), *(need.job for need in _NEEDS)]
+    jobs = [scans.DISCOVERY, *scans.STAGES.values(), *(need.job for need in _NEEDS)]
     return [
         dispatch.queue(name) for name in dict.fromkeys(topology.route(job).name for job in jobs)
     ]
