@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from peewee import fn
 
-from db import settings
+from db import ledger, settings
 from db.errors import SettingError
 from db.library import albums, tracks
 from db.models import (
@@ -99,7 +99,10 @@ def _forget_tracks(track_ids: Sequence[int]) -> None:
 def forget_entities(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
     """Delete the needs, covers, choices, vectors and facts of entities that are gone."""
     for ids in slices(entity_ids):
+        ledger.forget(entity_type, ids)
         for table in ABOUT_ENTITIES.values():
+            if table is LedgerRow:
+                continue  # its index begins with the kind
             table.delete().where(
                 table.entity_type == entity_type, table.entity_id.in_(list(ids))
             ).execute()
@@ -211,5 +214,7 @@ def _unused_artists(artist_ids: Sequence[int]) -> list[int]:
 
 def _drop_artists(artist_ids: Sequence[int]) -> None:
     """Delete artists with all that hangs on them; their picture files go with the rows."""
+    if not artist_ids:
+        return
     forget_entities(EntityType.ARTIST, artist_ids)
     Artist.delete().where(Artist.id.in_(list(artist_ids))).execute()

@@ -72,6 +72,8 @@ def clear(paths: Sequence[str], stage: Stage) -> None:
     for part in slices(paths):
         here = Problem.path.in_(list(part)) & (Problem.stage == stage)
         ids = [problem_id for (problem_id,) in tuples(Problem.select(Problem.id).where(here))]
+        if not ids:
+            continue
         ledger.forget(EntityType.FILE, ids)
         Problem.delete().where(Problem.id.in_(ids)).execute()
 
