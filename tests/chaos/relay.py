@@ -17,8 +17,9 @@ class Relay:
         self._flows.set()
         self._ends: list[socket.socket] = []
         self._changing = threading.Lock()
-        self._listener = _listen(0)
-        self._port = int(self._listener.getsockname()[1])
+        self._keeper = _bound(0)  # keeps the port while it is cut
+        self._port = int(self._keeper.getsockname()[1])
+        self._listener = _listen(self._port)
         self._accept_in_background()
 
     @property
@@ -36,13 +37,17 @@ class Relay:
     @contextmanager
     def cut(self) -> Iterator[None]:
         """Every connection is broken, and none is taken."""
-        self.close()
+        self._break()
         yield
         self._listener = _listen(self._port)
         self._accept_in_background()
 
     def close(self) -> None:
         """End it all."""
+        self._break()
+        self._keeper.close()
+
+    def _break(self) -> None:
         with self._changing:
             for each in (self._listener, *self._ends):
                 with suppress(OSError):
@@ -77,9 +82,14 @@ class Relay:
             sink.shutdown(socket.SHUT_WR)
 
 
+def _bound(port: int) -> socket.socket:
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
+
+
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener = _bound(port)
     listener.listen(64)
     return listener

@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,10 +42,17 @@ def changing(valkey: str) -> Iterator[redis.Redis]:
             client.config_set(name, value)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+TRIES = 5
+"""How many pairs of ports are tried: another process may take one before the server has it."""
+READY = b"Ready to accept connections"
+
+
+def free_ports() -> tuple[int, int]:
+    """Two ports of this machine that nobody has."""
+    with socket.socket() as one, socket.socket() as two:
+        for probe in (one, two):
+            probe.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1]), int(two.getsockname()[1])
 
 
 @pytest.fixture
@@ -53,11 +60,17 @@ def server_with(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Start a Valkey with options, which FLEET_REDIS_URL names: a URL with a place for the port."""
     started: list[subprocess.Popen[bytes]] = []
 
+    def is_ready(port: int, bus: int, options: Sequence[str]) -> bool:
+        # Without a port of its own, the bus of a cluster has that of the server plus 10000.
+        command = [str(binary()), "--port", str(port), "--cluster-port", str(bus)]
+        command += ["--dir", str(tmp_path), "--save", "", "--appendonly", "yes", *options]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE))
+        return any(READY in line for line in started[-1].stdout or ())
+
     def start(url: str, *options: str) -> None:
-        port = free_port()
-        command = [str(binary()), "--port", str(port), "--dir", str(tmp_path), "--save", ""]
-        command += ["--appendonly", "yes", *options]
-        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
+        pairs = (free_ports() for _ in range(TRIES))
+        port = next((port for port, bus in pairs if is_ready(port, bus, options)), None)
+        assert port is not None, f"no server with {options} starts"
         monkeypatch.setenv("FLEET_REDIS_URL", url.format(port))
         dispatch.connection.cache_clear()
         connect(wait=10).close()
@@ -66,7 +79,7 @@ def server_with(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     dispatch.connection.cache_clear()
     for process in started:
         process.terminate()
-        process.wait(10)
+        process.communicate()
 
 
 def test_a_redis_that_evicts_jobs_is_an_error(server: redis.Redis, changing: redis.Redis) -> None:
