@@ -11,7 +11,7 @@ VENV_PYTHON = .venv/bin/python
 # The data folder that the committed supervisord.conf is for.
 DEFAULT_DATA = "$$HOME/.local/share/musicfleet"
 
-.PHONY: help run test lint format coverage pythons bench docs clean default-instance
+.PHONY: help run test pytest lint format coverage pythons bench docs clean default-instance
 
 help:
 	@echo 'make run MUSIC=~/Music  scan a folder of music, and print where to look next'
@@ -45,10 +45,14 @@ run: .venv/installed default-instance
 	echo '  problems  .venv/bin/fleet problems'; \
 	echo '  stop it   .venv/bin/fleet down'
 
-# Tests spend half of their time waiting for processes, so three at once fit on two cores. The tests
+# Both at once, the lint's output in one piece and pytest's, for its +, as it comes; either may fail.
+test: .venv/tested
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target pytest lint
+
+# Tests spend a third of their time waiting for processes, so four at once fit on two cores. The tests
 # of a file run in one process, and those of a folder with one fleet: see tests/distribution.py.
-test: lint
-	$(VENV_PYTHON) -m pytest -n 3 --dist loadfile
+pytest: .venv/tested
+	+$(VENV_PYTHON) -m pytest -n 4 --dist loadfile
 
 lint: .venv/tested default-instance
 	.venv/bin/ruff check
@@ -68,7 +72,7 @@ format: .venv/tested
 # Measures the processes that tests start too. The file of one that was killed is not whole: hence -W.
 coverage: .venv/dev
 	.venv/bin/coverage erase
-	.venv/bin/coverage run -m pytest -n 3 --dist loadfile $(TESTS); code=$$?; \
+	.venv/bin/coverage run -m pytest -n 4 --dist loadfile $(TESTS); code=$$?; \
 	$(VENV_PYTHON) -W ignore -m coverage combine --quiet && .venv/bin/coverage report && exit $$code
 
 pythons: .venv/dev

@@ -56,6 +56,24 @@ def test_every_verb_is_listed(checkout: Path) -> None:
         assert f"make {verb} " in listed.stdout
 
 
+@pytest.mark.parametrize("broken", ["", "mypy", "python"])
+def test_make_test_runs_tests_and_lint_and_fails_when_either_does(
+    checkout: Path, broken: str
+) -> None:
+    programs = checkout / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("python", "ruff", "mypy", "lint-imports", "fleet"):
+        (programs / name).write_text(f'#!/bin/sh\necho "{name} $*"; exit {int(name == broken)}\n')
+        (programs / name).chmod(0o755)
+    for name in ("installed", "tested"):
+        (checkout / ".venv" / name).touch()
+    command = ["make", "test"]
+    result = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert (result.returncode == 0) == (not broken), result.stdout + result.stderr
+    assert "python -m pytest" in result.stdout
+    assert "mypy" in result.stdout
+
+
 def test_the_default_instance_has_a_database_and_a_folder_for_sockets(tmp_path: Path) -> None:
     """Plain `supervisord -c supervisord.conf` needs both."""
     command = ["make", "-o", ".venv/installed", "default-instance", f"VENV_PYTHON={sys.executable}"]
