@@ -58,7 +58,7 @@ class ChaosFleet:
         deadline = time.monotonic() + PATIENCE
         while not holds(lambda: not self.held()):
             assert time.monotonic() < deadline, f"all is settled, but jobs are left: {self.held()}"
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     def wait_until_scanned(self, scan_id: int) -> None:
         """Wait until a scan has ended and everything is settled."""
@@ -190,7 +190,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not holds(condition):
         assert time.monotonic() < deadline, f"no {what} within {PATIENCE:.0f} s"
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 def holds(condition: Callable[[], bool]) -> bool:

@@ -1,14 +1,16 @@
 """Any process killed at any point of a job, or between jobs: nothing is lost, nothing is double."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import redis
 
 from tests.chaos import victims
 from tests.chaos.chaos_fleet import ChaosFleet, about, tables
+from tests.chaos.orders import Halted, Order
 from tests.chaos.recovery_times import Stopwatch, attempts_of, waits_or_is_begun_again
 from tests.chaos.victims import Victim
 from tests.pipeline.tables import Content
@@ -35,24 +37,36 @@ GOES_ON = {victims.supervisord, victims.valkey}
 """Victims that leave the worker at the job alive."""
 
 
-def cases() -> Iterator[tuple[Point, Victim, str]]:
+Halts = tuple[tuple[Point, str], ...]
+"""Jobs that are at these points, each of a program."""
+
+
+def cases() -> Iterator[tuple[Victim, Halts]]:
     """Who is killed where. The program covers forks its jobs, library does not.
 
-    In this order no slot's process is killed twice within seconds, for supervisord spaces such
-    starts. What ends the whole fleet takes seconds, and is done with one of the two programs.
+    In this order no slot's process is killed twice in a row, for supervisord spaces such starts.
+    What ends the whole fleet takes seconds: a job of each program is at a point then.
     """
     for point in (TAKEN, STARTED, COMMITTING, COMMITTED, ENDED):
-        yield from product([point], [victims.worker, victims.valkey], ["covers", "library"])
+        of_covers, of_library = ((point, "covers"),), ((point, "library"),)
+        yield from product([victims.worker, victims.valkey], [of_library, of_covers])
         if point in HAVE_A_HORSE:
-            yield from product([point], [victims.horse, victims.both], ["covers"])
-        yield point, victims.all_at_once, "library" if point in {STARTED, COMMITTING} else "covers"
-        yield from product([point], [victims.group], ["covers", "library"])
-    yield STARTED, victims.supervisord, "library"
-    yield COMMITTING, victims.supervisord, "covers"
-    yield STARTED, victims.with_recovery, "library"
+            yield from product([victims.horse, victims.both], [of_covers])
+        yield from product([victims.group], [of_library, of_covers])
+    yield victims.all_at_once, ((TAKEN, "covers"), (STARTED, "library"))
+    yield victims.all_at_once, ((COMMITTED, "covers"), (COMMITTING, "library"))
+    yield victims.all_at_once, ((ENDED, "covers"),)
+    yield victims.supervisord, ((COMMITTING, "covers"), (STARTED, "library"))
+    yield victims.with_recovery, ((STARTED, "library"),)
 
 
-CASES = [pytest.param(*case, id=f"{case[0].name}-{case[1].__name__}-{case[2]}") for case in cases()]
+def name_of(victim: Victim, halts: Halts) -> str:
+    """What a case is called: all_at_once-taken-covers-started-library."""
+    words = [victim.__name__, *(word for point, program in halts for word in (point.name, program))]
+    return "-".join(words)
+
+
+CASES = [pytest.param(*case, id=name_of(*case)) for case in cases()]
 IDLE = (
     victims.worker,
     victims.valkey,
@@ -63,33 +77,55 @@ IDLE = (
 )
 
 
-@pytest.mark.parametrize(("point", "victim", "program"), CASES)
+@pytest.mark.parametrize(("victim", "halts"), CASES)
 def test_a_kill_in_a_job_loses_nothing(
-    fleet: ChaosFleet, album: Path, known: Content, point: Point, victim: Victim, program: str
+    fleet: ChaosFleet, albums: Iterator[Path], known: Content, victim: Victim, halts: Halts
 ) -> None:
-    job, nth = point.covers if program == "covers" else point.library
-    order = fleet.orders.give(point.name, job, nth=nth)
-    scan = fleet.scan(album)
-    halted = order.halted()
-    attempts = attempts_of(fleet.redis, halted.job)
-    slot = f"{program}-1"
-    horse = halted.pid if halted.pid != fleet.pid(slot) else None
+    at = [begin_scan(fleet, next(albums), *each) for each in halts]
+    *_, last = at
 
     watch = Stopwatch()
-    victim(fleet, slot, horse)
+    victim(fleet, last.slot, last.halted.pid if last.halted.pid != last.worker else None)
     if victim in GOES_ON:
-        order.release()
+        for each in at:
+            each.order.release()
     if victim in ENDS_THE_FLEET:
         fleet.up()
     if victim is victims.valkey:
         watch.stop_when(lambda connection: bool(connection.ping()), "valkey: it answers again")
     else:
         watch.stop_when(
-            waits_or_is_begun_again(halted.job, attempts),
+            lambda connection: all(each.is_rescued(connection) for each in at),
             f"{victim.__name__}: the job waits or is begun again",
         )
-    fleet.wait_until_done(scan)
-    assert about(album.name, tables()) == about(album.name, known)
+    for each in at:
+        fleet.wait_until_done(each.scan)
+        assert about(each.album.name, tables()) == about(each.album.name, known)
+
+
+class Begun(NamedTuple):
+    """A scan one of whose jobs has halted."""
+
+    album: Path
+    scan: int
+    order: Order
+    halted: Halted
+    slot: str
+    worker: int
+    """The process in that slot; the one that has halted, or its parent."""
+    is_rescued: Callable[[redis.Redis], bool]
+    """Whether the job waits, or was begun again."""
+
+
+def begin_scan(fleet: ChaosFleet, album: Path, point: Point, program: str) -> Begun:
+    """Scan an album until the program's job comes to the point."""
+    job, nth = point.covers if program == "covers" else point.library
+    order = fleet.orders.give(point.name, job, nth=nth)
+    scan = fleet.scan(album)
+    halted = order.halted()
+    slot = f"{program}-1"
+    is_rescued = waits_or_is_begun_again(halted.job, attempts_of(fleet.redis, halted.job))
+    return Begun(album, scan, order, halted, slot, fleet.pid(slot), is_rescued)
 
 
 @pytest.mark.parametrize("victim", IDLE, ids=lambda victim: victim.__name__)

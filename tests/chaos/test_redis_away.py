@@ -1,4 +1,4 @@
-"""Redis away for half a minute in the middle of a scan: the fleet goes on by itself.
+"""Redis away in the middle of a scan, for longer than an answer may take: the fleet goes on.
 
 Frozen, gone, and behind a network that is frozen and then cut.
 """
@@ -22,7 +22,8 @@ from tests.pipeline.tables import Content
 from tests.sums import check_sums
 from worker.host.locks import hold
 
-AWAY_SECONDS = 30
+FROZEN_SECONDS, CUT_SECONDS = 13, 6
+"""More than the ten seconds that an answer may take, and than the two that a client tries again."""
 FROZEN, GONE, NETWORK = "frozen", "gone", "network"
 
 
@@ -69,9 +70,9 @@ def disturbed(away: Path, known: Content, relay: Relay) -> Iterator[dict[str, Di
             with relay.frozen():
                 for order in orders:
                     order.release()
-                time.sleep(AWAY_SECONDS / 2)
+                time.sleep(FROZEN_SECONDS)
             with relay.cut():
-                time.sleep(AWAY_SECONDS / 2)
+                time.sleep(CUT_SECONDS)
         yield scans
 
 
