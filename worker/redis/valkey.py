@@ -17,7 +17,7 @@ from pathlib import Path
 from db import settings
 from worker.errors import NoValkeyError, WorkerError
 from worker.host.lifeline import die_with_parent, die_with_supervisord
-from worker.host.locks import take
+from worker.host.lock_file import take
 from worker.redis.address import loading_mark, socket_path
 
 _IS_LOADED = "Ready to accept connections"
