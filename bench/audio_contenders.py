@@ -1,4 +1,4 @@
-"""Who measures tempo and key for `python -m bench.audio`: ours, plain librosa, essentia.
+"""Who measures tempo and key for `python -m bench audio`: ours, plain librosa, essentia.
 
 Each is run in a process of its own, on one core: `answers` there, and never in the bench itself.
 """

@@ -2,7 +2,7 @@
 
 With FOLDER the music below it instead: see `bench.clusters_music`.
 
-    python -m bench.clusters [FOLDER] [--rows N]
+    python -m bench clusters [FOLDER] [--rows N]
 
 1. N tracks (default 100,000) of 64 dimensions are fitted and all assigned in under 10 s and 500 MB.
 2. ARI against the known components, beside plain K-means with the same number of clusters.
@@ -11,10 +11,9 @@ With FOLDER the music below it instead: see `bench.clusters_music`.
 Exit code 0: all as required; 1: not so.
 """
 
-import argparse
 import resource
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from bench import clusters_music
+from bench.command import FAILED, PASSED, parser
 from jobs.gmm import mixtures
 
 DIMENSION, GROUPS = 64, 16
@@ -29,17 +29,15 @@ MOST_SECONDS, MOST_MEMORY, KEPT = 10.0, 500_000_000, 0.95
 _BLOCK = 5_000
 
 
-def main() -> int:
-    """Measure, print, and return the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rows", type=int, default=100_000, metavar="N")
-    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER")
-    arguments = parser.parse_args()
-    if arguments.folder:
-        return clusters_music.main(arguments.folder)
-    return _synthetic(arguments.rows)
+def main(arguments: Sequence[str]) -> int:
+    """The command; returns its exit code."""
+    options = parser("clusters", __doc__)
+    options.add_argument("--rows", type=int, default=100_000, metavar="N")
+    options.add_argument("folder", nargs="?", type=Path, metavar="FOLDER")
+    asked = options.parse_args(arguments)
+    if asked.folder:
+        return clusters_music.main(asked.folder)
+    return _synthetic(asked.rows)
 
 
 def _synthetic(count: int) -> int:
@@ -72,7 +70,7 @@ def _synthetic(count: int) -> int:
     print(f"labels kept after 10 % more: {kept:.3f}")
     good = seconds < MOST_SECONDS and memory < MOST_MEMORY and kept >= KEPT
     print("all as required" if good else "not as required")
-    return 0 if good else 1
+    return PASSED if good else FAILED
 
 
 def _labels(
@@ -80,7 +78,3 @@ def _labels(
 ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     parts = [mixture.labels(rows[start : start + _BLOCK]) for start in range(0, len(rows), _BLOCK)]
     return np.concatenate(parts)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

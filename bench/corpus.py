@@ -1,6 +1,6 @@
 """Reads a folder of real files and compares with what independent readers say of them.
 
-    python -m bench.corpus PATH [--json]
+    python -m bench tags PATH [--json]
 
 PATH holds truth.jsonl and audio/OWNER+REPO/PATH. Every file is read through the door that the fleet
 uses; files of state "ok" are compared field by field, the others must only give a result. Exit
@@ -8,7 +8,6 @@ code 0: every required field is right in at least 98 % of its files, and every f
 1: not so; 2: the folder cannot be used.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -18,20 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.command import FAILED, PASSED, UNUSABLE, UnusableRunError, parser
 from bench.corpus_fields import FIELDS, Field
 from db.sql import path_text
 from jobs.metadata.reader import read_files
 from jobs.records import FoundFile, ProblemCode, TrackRecord, UnreadFile
 
-PASSED, FAILED, UNUSABLE = 0, 1, 2
 REQUIRED_SHARE = 0.98
 COMPARED_STATE = "ok"
 
 _KILLED = (ProblemCode.CRASHED, ProblemCode.TOO_SLOW, ProblemCode.TOO_MUCH_MEMORY)
-
-
-class UnusableCorpusError(Exception):
-    """The folder holds no corpus; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,7 @@ class Report:
 def compare(corpus: Path) -> Report:
     """Read every file of the corpus and hold it against the truth.
 
-    Raises UnusableCorpusError when truth.jsonl or a file it names is missing.
+    Raises UnusableRunError when truth.jsonl or a file it names is missing.
     """
     rows = _rows(corpus)
     names = [f"{row['repo'].replace('/', '+')}/{row['path']}" for row in rows]
@@ -118,7 +113,7 @@ def compare(corpus: Path) -> Report:
 def _rows(corpus: Path) -> list[dict[str, Any]]:
     truth = corpus / "truth.jsonl"
     if not truth.is_file():
-        raise UnusableCorpusError(f"{truth} is missing: give the folder of a corpus")
+        raise UnusableRunError(f"{truth} is missing: give the folder of a corpus")
     with truth.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
@@ -127,7 +122,7 @@ def _found(file: Path) -> FoundFile:
     try:
         status = file.stat()
     except FileNotFoundError as error:
-        raise UnusableCorpusError(f"{file} is missing, which truth.jsonl names") from error
+        raise UnusableRunError(f"{file} is missing, which truth.jsonl names") from error
     return FoundFile(path_text.to_text(bytes(file.absolute())), status.st_size, status.st_mtime_ns)
 
 
@@ -196,24 +191,19 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.corpus", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("path", type=Path, help="folder with truth.jsonl and audio/")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    options = parser.parse_args(arguments)
+    options = parser("tags", __doc__)
+    options.add_argument("path", type=Path, help="folder with truth.jsonl and audio/")
+    options.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    asked = options.parse_args(arguments)
     try:
-        report = compare(options.path)
-    except UnusableCorpusError as error:
+        report = compare(asked.path)
+    except UnusableRunError as error:
         print(error, file=sys.stderr)
         return UNUSABLE
-    if options.json:
+    if asked.json:
         print(json.dumps(as_json(report), ensure_ascii=False, indent=1))
     else:
         print_report(report)
     return PASSED if report.passed else FAILED
-
-
-if __name__ == "__main__":
-    sys.exit(main())

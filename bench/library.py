@@ -1,165 +1,85 @@
-"""Compare the library in the database with the manifest of a generated one.
+"""Scans a generated library with a fleet of its own, changes pictures, scans again, and compares.
 
-    python -m bench.library DIR [--keep FILE | --since FILE]
+    python -m bench library DIR GENERATOR [--fraction F]
 
-DIR is what the generator of synthetic libraries wrote: `music/`, scanned before, and
-`manifest.jsonl` with what is true. Prints a table and every difference; ends with 1 if there is
-any. `--keep` also writes down what is shown now; `--since` compares with that, once picture files
-were changed and scanned.
+DIR is what a generator of synthetic libraries wrote: `music/`, and `manifest.jsonl` with what is
+true. GENERATOR is its program, of which the verb `mutate --kind cover` is used. All is done to a
+copy, in a data folder beside it; both are deleted afterwards. Some artists get a picture, for the
+generator writes none. Tags, albums, covers and their sources are compared once after each scan.
+
+Exit code 0: no difference; 1: some; 2: the fleet or the generator failed, or changed nothing.
 """
 
-import argparse
 import json
+import os
+import shutil
+import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from bench import library_covers
-from db.models import Artist, Genre, Track, TrackArtist, TrackGenre
-from db.sql.connection import open_database
-from db.sql.path_text import to_text
-from db.sql.queries import tuples
+from PIL import Image
 
-Row = dict[str, Any]
+from bench.command import FAILED, PASSED, UnusableRunError, parser
+from bench.library_tables import compare
+from bench.peers import Ours
+from db.sql.connection import close_database, open_database
 
-
-def main() -> int:
-    """Compare, print, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_AS_WRITTEN)
-    parser.add_argument("folder", type=Path, metavar="DIR")
-    parser.add_argument("--keep", type=Path, metavar="FILE")
-    parser.add_argument("--since", type=Path, metavar="FILE")
-    arguments = parser.parse_args()
-    folder: Path = arguments.folder
-    open_database()
-    rows = [json.loads(line) for line in (folder / "manifest.jsonl").open(encoding="utf-8")]
-    expected = [row for row in rows if row["kind"] == "track" and not row["damage"]]
-    known = _tracks()
-    differences: dict[str, list[str]] = defaultdict(list)
-    root = str((folder / "music").resolve())
-    for row in expected:
-        _compare_track(row, known.get(to_text(f"{root}/{row['path']}".encode())), differences)
-    _compare_albums(expected, known, root, differences)
-    library_covers.compare(expected, known, Path(root), differences)
-    if arguments.keep:
-        library_covers.keep(arguments.keep, Path(root))
-    if arguments.since:
-        library_covers.since(arguments.since, Path(root), differences)
-    print(f"{len(expected)} readable tracks in the manifest, {len(known)} in the database")
-    for check in _CHECKS:
-        print(f"  {check:14} {len(differences[check])} differ")
-        for line in differences[check][:10]:
-            print(f"      {line}")
-    return 1 if any(differences.values()) else 0
+EVERY = 6
+"""One artist folder in so many gets a picture."""
+SIDE = 400
 
 
-_FIELDS: dict[str, Callable[[Row], Any]] = {
-    "title": lambda tags: tags.get("title"),
-    "album": lambda tags: tags.get("album"),
-    "track": lambda tags: _pair(tags.get("track_s")),
-    "disc": lambda tags: _pair(tags.get("disc_s")),
-    "date": lambda tags: tags.get("date"),
-    "artists": lambda tags: tags.get("artists", []),
-    "albumartist": lambda tags: [tags["albumartist"]] if tags.get("albumartist") else [],
-    "genres": lambda tags: tags.get("genres", []),
-    "release": lambda tags: tags.get("mb_album"),
-    "recording": lambda tags: tags.get("mb_track"),
-    "composer": lambda tags: [tags["composer"]] if tags.get("composer") else [],
-    "compilation": lambda tags: bool(tags.get("compilation")),
-    "gain": lambda tags: float(tags["rg_tg"].split()[0]) if tags.get("rg_tg") else None,
-}
-_CHECKS = (
-    "missing",
-    *_FIELDS,
-    "split",
-    "merged",
-    *library_covers.CHECKS,
-    "changed",
-    "unchanged",
-)
-_AS_WRITTEN = argparse.RawDescriptionHelpFormatter
+def main(arguments: Sequence[str]) -> int:
+    """The command; returns its exit code."""
+    options = parser("library", __doc__)
+    options.add_argument("folder", type=Path, metavar="DIR")
+    options.add_argument("generator", type=Path, metavar="GENERATOR")
+    options.add_argument("--fraction", type=float, default=0.1, help="of the albums (%(default)s)")
+    asked = options.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="mfbench", dir="/tmp") as scratch:
+        try:
+            library = Path(scratch) / "library"
+            shutil.copytree(asked.folder, library, symlinks=True)
+            good = _measure(library, asked.generator, asked.fraction)
+        except (OSError, shutil.Error) as error:
+            raise UnusableRunError(f"nothing to compare: {error}") from error
+    return PASSED if good else FAILED
 
 
-def _tracks() -> dict[str, Row]:
-    """Every present track by path, with what the manifest says of it."""
-    artists, genres = defaultdict(list), defaultdict(list)
-    credits = (
-        TrackArtist.select(TrackArtist.track, Artist.name)
-        .join(Artist)
-        .order_by(TrackArtist.track, TrackArtist.position)
-    )
-    for track_id, name in tuples(credits):
-        artists[track_id].append(name)
-    uses = (
-        TrackGenre.select(TrackGenre.track, Genre.name)
-        .join(Genre)
-        .order_by(TrackGenre.track, TrackGenre.position)
-    )
-    for track_id, name in tuples(uses):
-        genres[track_id].append(name)
-    return {
-        track.path: {
-            "id": track.id,
-            "album_id": track.album_id,
-            "title": track.title,
-            "album": track.album_title,
-            "track": (track.track, track.track_total),
-            "disc": (track.disc, track.disc_total),
-            "date": track.date,
-            "artists": artists[track.id],
-            "albumartist": track.album_artist_names,
-            "genres": genres[track.id],
-            "release": track.musicbrainz_release_id,
-            "recording": track.musicbrainz_recording_id,
-            "composer": track.composers,
-            "compilation": track.compilation,
-            "gain": track.replaygain_track_gain,
-        }
-        for track in Track.select().where(Track.missing_since.is_null())
-    }
+def add_artist_images(music: Path) -> int:
+    """Write an `artist.jpg` of its own into some artist folders; returns into how many."""
+    folders = sorted(each for each in music.iterdir() if each.is_dir() and not each.is_symlink())
+    chosen = [each for each in folders if not each.name.startswith(".")][::EVERY]
+    for folder in chosen:
+        Image.effect_noise((SIDE, SIDE), 60).convert("RGB").save(folder / "artist.jpg")
+    return len(chosen)
 
 
-def _compare_track(row: Row, known: Row | None, differences: dict[str, list[str]]) -> None:
-    if known is None:
-        differences["missing"].append(row["path"])
-        return
-    for field, truth in _FIELDS.items():
-        expected = truth(row["tags"])
-        if known[field] != expected and not _is_untellable(row, expected, known[field]):
-            differences[field].append(f"{row['path']}: {expected!r}, got {known[field]!r}")
+def _measure(library: Path, generator: Path, fraction: float) -> bool:
+    """Both scans and comparisons; whether there is no difference. Raises UnusableRunError."""
+    ours, kept = Ours(library / "music", library.parent), library.parent / "kept.json"
+    os.environ |= {"FLEET_DATA_DIR": str(ours.data), "FLEET_DATABASE_URL": ""}
+    add_artist_images(library / "music")
+    good = True
+    for changed in (False, True):
+        if changed:
+            _change(library, generator, fraction)
+        ours.fleet("scan", "--stop", "--", str(library / "music"))
+        open_database()
+        good &= compare(library, kept, changed=changed)
+        close_database()
+    return good
 
 
-def _is_untellable(row: Row, expected: Any, got: Any) -> bool:
-    """Whether the file itself does not show which it is.
-
-    ID3v2.3 joins the values of a list with a slash, so a name with one in it reads as two.
-    """
-    if row.get("id3v") != 3 or not isinstance(expected, list):
-        return False
-    return any("/" in each for each in expected) and "/".join(expected) == "/".join(got)
-
-
-def _compare_albums(
-    expected: Iterable[Row], known: dict[str, Row], root: str, differences: dict[str, list[str]]
-) -> None:
-    albums: dict[str, set[int | None]] = defaultdict(set)
-    uids: dict[int, set[str]] = defaultdict(set)
-    for row in expected:
-        track = known.get(to_text(f"{root}/{row['path']}".encode()))
-        if track is None or not row["album_uid"] or not row["tags"].get("album"):
-            continue
-        albums[row["album_uid"]].add(track["album_id"])
-        uids[track["album_id"]].add(row["album_uid"])
-    differences["split"] += [f"{uid}: {ids}" for uid, ids in albums.items() if len(ids) != 1]
-    differences["merged"] += [f"{album}: {each}" for album, each in uids.items() if len(each) > 1]
-
-
-def _pair(text: str | None) -> tuple[int | None, int | None]:
-    number, _, total = (text or "").partition("/")
-    return (int(number) if number else None, int(total) if total else None)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _change(library: Path, generator: Path, fraction: float) -> None:
+    """Have the generator write other picture files. That none changed would prove nothing."""
+    command = [sys.executable, str(generator), "mutate", "--kind", "cover"]
+    command += ["--out", str(library), "--fraction", str(fraction)]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if ended.returncode:
+        raise UnusableRunError(f"{generator} ended with {ended.returncode}, see above")
+    changed = json.loads(ended.stdout.splitlines()[-1])["changed"]
+    if not changed:
+        raise UnusableRunError(f"{generator} changed no picture — give a larger --fraction")

@@ -1,6 +1,6 @@
 """Runs the same jobs through our workers and those of other job queues, on one Valkey.
 
-    python -m bench.queue [--jobs N] [--rounds R] [--only ours,rq-simple,…]
+    python -m bench queue [--jobs N] [--rounds R] [--only ours,rq-simple,…]
 
 Every contender gets two worker processes, started the way its documentation says (ours as
 supervisord starts them), and a queue that is filled beforehand: once with jobs that do nothing,
@@ -17,23 +17,23 @@ Exit code 0: ours is as fast as required, with all of RQ's bookkeeping; 1: not s
 could not be run.
 """
 
-import argparse
-import signal
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from importlib.metadata import version
 from statistics import median
 
+from bench import results
+from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say, verdict
 from bench.queue_contenders.books import lacking
 from bench.queue_contenders.contender import Contender
 from bench.queue_contenders.measuring import Measurement, measure
-from bench.queue_contenders.processes import UnusableRunError, valkey
+from bench.queue_contenders.processes import valkey
 from bench.queue_contenders.registry import CELERY, DRAMATIQ, NAMES, OURS, RQ_SIMPLE, contender
 from bench.queue_contenders.trial import JOBS
+from bench.results import Cell, Result, Table
 
-PASSED, FAILED, UNUSABLE = 0, 1, 2
-REQUIRED = {RQ_SIMPLE: 2.0, CELERY: 1.5, DRAMATIQ: 0.95}
+SAQ = "saq"
+REQUIRED = {RQ_SIMPLE: 2.0, CELERY: 1.5, DRAMATIQ: 0.95, SAQ: 0.95}
 """How many times as fast as these ours must be. 0.95 is level: runs differ by that much."""
 
 _KINDS = {"noop": "no-op", "sleep": "1 ms"}
@@ -44,35 +44,35 @@ Results = dict[tuple[str, str], list[Measurement]]
 
 def run(names: Sequence[str], jobs: int, rounds: int) -> Results:
     """Measure these contenders in turn. Raises UnusableRunError."""
-    results: Results = defaultdict(list)
+    measured: Results = defaultdict(list)
     with valkey() as (folder, connection):
         shares = {name: jobs // _installed(name).jobs_in for name in names}
         for number in range(rounds):
             for job in JOBS:
                 for name in names:
-                    measured = measure(name, job, shares[name], folder, connection)
-                    results[name, job].append(measured)
-                    _print(f"round {number + 1} {_KINDS[job]:5} {name:14} {measured.rate:6.0f}/s")
-    return results
+                    found = measure(name, job, shares[name], folder, connection)
+                    measured[name, job].append(found)
+                    say(f"round {number + 1} {_KINDS[job]:5} {name:14} {found.rate:6.0f}/s")
+    return measured
 
 
-def ratio(results: Results, job: str, peer: str) -> float:
+def ratio(measured: Results, job: str, peer: str) -> float:
     """How many times as fast as a peer ours is: the median of the rounds."""
-    pairs = zip(results[OURS, job], results[peer, job], strict=True)
+    pairs = zip(measured[OURS, job], measured[peer, job], strict=True)
     return median(ours.rate / theirs.rate for ours, theirs in pairs)
 
 
-def print_table(results: Results, names: Sequence[str]) -> None:
+def print_table(measured: Results, names: Sequence[str]) -> None:
     """Print what was measured, a line a contender."""
     kinds = "".join(f"{kind + '/s':>9} {'ours':>6}" for kind in _KINDS.values())
     print(f"{'':14} {'version':>8} {kinds} {'commands':>9} {'round trips':>12}  keeps")
     for name in names:
         who = contender(name)
         cells = "".join(
-            f"{_median(results[name, job], 'rate'):9.0f} {_shown_ratio(results, job, name):>6}"
+            f"{_median(measured[name, job], 'rate'):9.0f} {_shown_ratio(measured, job, name):>6}"
             for job in JOBS
         )
-        noops = results[name, "noop"]
+        noops = measured[name, "noop"]
         print(
             f"{name:14} {version(who.distribution):>8} {cells} {_median(noops, 'commands'):9.1f} "
             f"{_median(noops, 'round_trips'):12.1f}  {who.keeps}"
@@ -82,21 +82,35 @@ def print_table(results: Results, names: Sequence[str]) -> None:
     )
 
 
-def print_verdict(results: Results) -> bool:
+def table(measured: Results, names: Sequence[str]) -> Table:
+    """The same to be kept."""
+    rows: list[list[Cell]] = []
+    for name in names:
+        row: list[Cell] = [name]
+        for job in JOBS:
+            times = None if name == OURS else _shown_ratio(measured, job, name) or None
+            row += [round(_median(measured[name, job], "rate")), times]
+        noops = measured[name, "noop"]
+        rows.append([*row, round(_median(noops, "round_trips"), 1), contender(name).keeps])
+    kinds = [
+        heading for kind in _KINDS.values() for heading in (f"{kind} jobs a second", "ours is")
+    ]
+    return Table([*kinds, "round trips", "keeps of a job"], rows, plotted=kinds[0])
+
+
+def print_verdict(measured: Results) -> bool:
     """Print whether ours is what it must be, as far as it was measured; whether it is."""
     passed = True
     for peer, least in REQUIRED.items():
         for job, kind in _KINDS.items():
-            if not {(OURS, job), (peer, job)} <= results.keys():
+            if not {(OURS, job), (peer, job)} <= measured.keys():
                 continue
-            got = ratio(results, job, peer)
-            passed &= got >= least
-            word = "passed" if got >= least else "FAILED"
-            print(f"{word}: {kind}, ours is {got:.2f} times as fast as {peer}; required: {least}")
-    if {(OURS, "noop"), (RQ_SIMPLE, "noop")} <= results.keys():
-        missing = _missing_books(results)
-        passed &= not missing
-        print(f"{'FAILED' if missing else 'passed'}: the books that RQ keeps, ours keeps too")
+            got = ratio(measured, job, peer)
+            text = f"{kind}, ours is {got:.2f} times as fast as {peer}; required: {least}"
+            passed &= verdict(text, got >= least)
+    if {(OURS, "noop"), (RQ_SIMPLE, "noop")} <= measured.keys():
+        missing = _missing_books(measured)
+        passed &= verdict("the books that RQ keeps, ours keeps too", not missing)
         for line in missing:
             print(f"  {line}")
     return passed
@@ -116,45 +130,34 @@ def _median(measurements: Sequence[Measurement], quantity: str) -> float:
     return float(median(getattr(each, quantity) for each in measurements))
 
 
-def _shown_ratio(results: Results, job: str, peer: str) -> str:
-    if peer == OURS or (OURS, job) not in results:
+def _shown_ratio(measured: Results, job: str, peer: str) -> str:
+    if peer == OURS or (OURS, job) not in measured:
         return ""
-    return f"{ratio(results, job, peer):.2f}"
+    return f"{ratio(measured, job, peer):.2f}"
 
 
-def _missing_books(results: Results) -> list[str]:
-    pairs = zip(results[OURS, "noop"], results[RQ_SIMPLE, "noop"], strict=True)
+def _missing_books(measured: Results) -> list[str]:
+    pairs = zip(measured[OURS, "noop"], measured[RQ_SIMPLE, "noop"], strict=True)
     return sorted({line for ours, theirs in pairs for line in lacking(ours.books, theirs.books)})
 
 
-def _print(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.queue", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--jobs", type=int, default=2000, help="jobs of each kind (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often all run (%(default)s)")
-    parser.add_argument("--only", default=",".join(NAMES), help="contenders (%(default)s)")
-    options = parser.parse_args(arguments)
-    names = options.only.split(",")
+    options = parser("queue", __doc__)
+    options.add_argument("--jobs", type=int, default=2000, help="jobs of each kind (%(default)s)")
+    options.add_argument("--rounds", type=int, default=3, help="how often all run (%(default)s)")
+    options.add_argument("--only", default=",".join(NAMES), help="contenders (%(default)s)")
+    asked = options.parse_args(arguments)
+    names = asked.only.split(",")
     if unknown := [name for name in names if name not in NAMES]:
-        parser.error(f"there is no contender {unknown[0]!r} — choose of {','.join(NAMES)}")
-    if options.jobs < 100 or options.rounds < 1:
-        parser.error("too little to measure — give at least --jobs 100 and --rounds 1")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(UNUSABLE))
-    try:
-        results = run(names, options.jobs, options.rounds)
-    except UnusableRunError as error:
-        print(error, file=sys.stderr)
-        return UNUSABLE
-    except KeyboardInterrupt:
-        return UNUSABLE
-    print_table(results, names)
-    return PASSED if print_verdict(results) else FAILED
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        options.error(f"there is no contender {unknown[0]!r} — choose of {','.join(NAMES)}")
+    if asked.jobs < 100 or asked.rounds < 1:
+        options.error("too little to measure — give at least --jobs 100 and --rounds 1")
+    load = results.load()
+    measured = run(names, asked.jobs, asked.rounds)
+    print_table(measured, names)
+    versions = {name: version(contender(name).distribution) for name in names}
+    line, what = command_line("queue", arguments), "Jobs a second, two workers of each, one Valkey"
+    result = Result("queue", line, what, table(measured, names), versions, load)
+    say(f"{results.write(result)} written")
+    return PASSED if print_verdict(measured) else FAILED

@@ -1,20 +1,24 @@
 """Fill the database that the settings name with the rows of a large library that was never there.
 
-    FLEET_DATA_DIR=/tmp/large python -m bench.rows [--tracks 1000000]
+    FLEET_DATA_DIR=/tmp/large python -m bench rows [--tracks 1000000]
 
 Ten tracks an album, two albums an artist, a cover for each album and track, and a settled row of
 the ledger for everything that each entity can need, so about six a track; of some it failed. The
 database must be empty. A million tracks take some minutes and 4 GB.
+
+Exit code 0: they are there; 2: the database was not empty.
 """
 
-import argparse
-import sys
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from bench.command import PASSED, UnusableRunError, parser
 from db import ledger
 from db.models import (
     Album,
@@ -36,7 +40,7 @@ from db.models import (
     database,
     utc_now,
 )
-from db.sql.connection import is_sqlite, open_database, transaction
+from db.sql.connection import close_database, is_sqlite, open_database, transaction
 from db.sql.schema import migrate
 from jobs.audio_analysis.outcomes import EXTRACTOR
 
@@ -54,19 +58,28 @@ _NOW = utc_now().replace(microsecond=0)
 Rows = Iterator[tuple[Any, ...]]
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Fill it, and print how long each table took."""
-    description = (__doc__ or "").partition("\n")[0]
-    parser = argparse.ArgumentParser(prog="python -m bench.rows", description=description)
-    parser.add_argument("--tracks", type=int, default=1_000_000, metavar="N")
-    count: int = parser.parse_args().tracks
+    options = parser("rows", __doc__)
+    options.add_argument("--tracks", type=int, default=1_000_000, metavar="N")
+    asked = options.parse_args(arguments)
     open_database(create=True)
     migrate()
     if Track.select().limit(1).count():
-        print("the database holds tracks already — name an empty FLEET_DATA_DIR", file=sys.stderr)
-        return 2
-    fill(count, report=lambda line: print(line, flush=True))
-    return 0
+        raise UnusableRunError("the database holds tracks already — name an empty FLEET_DATA_DIR")
+    fill(asked.tracks, report=lambda line: print(line, flush=True))
+    return PASSED
+
+
+@contextmanager
+def of_fleet(data: Path) -> Iterator[None]:
+    """Have the database be that of a fleet's data folder meanwhile."""
+    os.environ |= {"FLEET_DATA_DIR": str(data), "FLEET_DATABASE_URL": ""}
+    open_database()
+    try:
+        yield
+    finally:
+        close_database()
 
 
 def fill(tracks: int, report: Callable[[str], None] = lambda _: None) -> None:
@@ -268,7 +281,3 @@ def _ledger(tracks: int, albums: int, artists: int) -> Rows:
 def _stored(moment: datetime) -> str | datetime:
     """A time as the database keeps it."""
     return moment.isoformat(" ") if is_sqlite() else moment
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Measures how well similarity search works, on real music.
 
-    python -m bench.similarity FOLDER [--kept FILE] [--sweep]
+    python -m bench similarity FOLDER [--kept FILE] [--sweep]
 
 FOLDER holds music, a folder for each set of it. ffmpeg makes versions of every piece, and FILE
 (default FOLDER.json) keeps their audio features, because the analysis takes seconds a piece.
@@ -17,8 +17,6 @@ Exit code 0: ours is better than the others in 1, P@1 in 2 is 0.95 at least (of 
 nothing of the other it is printed alone), and 3 is better than the majority; 1: not so.
 """
 
-import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
@@ -28,32 +26,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.command import FAILED, PASSED, parser
 from bench.similarity_music import COPIES, LEVEL, PLAIN, Piece, pieces
 from db.similarity.vector_inputs import TrackInput
 from jobs.vectorization.model import apply
 from jobs.vectorization.trainer import Choice, fit
 
 Rows = npt.NDArray[np.float64]
-PASSED, FAILED = 0, 1
 NEIGHBOURS = 10
 LEAST_P1 = 0.95
 _RUNS = 20
 """Of what is random."""
 
 
-def main() -> int:
-    """Measure, print, and return the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--kept", type=Path, metavar="FILE")
-    parser.add_argument("--sweep", action="store_true", help="Only compare choices of the model.")
-    arguments = parser.parse_args()
-    kept = arguments.kept or arguments.folder.with_suffix(".json")
-    music = pieces(arguments.folder, kept)
+def main(arguments: Sequence[str]) -> int:
+    """The command; returns its exit code."""
+    options = parser("similarity", __doc__)
+    options.add_argument("folder", type=Path)
+    options.add_argument("--kept", type=Path, metavar="FILE")
+    options.add_argument("--sweep", action="store_true", help="Only compare choices of the model.")
+    asked = options.parse_args(arguments)
+    kept = asked.kept or asked.folder.with_suffix(".json")
+    music = pieces(asked.folder, kept)
     print(f"{len(music)} pieces of {len({piece.artist for piece in music})} artists")
-    if arguments.sweep:
+    if asked.sweep:
         _sweep(music)
         return PASSED
     faults = [*_likeness(music), *_copies(music), *_genres(music)]
@@ -230,7 +226,3 @@ def _sweep(music: Sequence[Piece]) -> None:
         genres = _predicted_genres(music, choice)[0]
         cells = "".join(f"{each:>7.3f}" for each in (*artist, *album, copies, genres))
         print(f"{components:>4}{whitening:>6}{tags:>6}{cells}", flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,19 +1,21 @@
 """The structure of the packages: modules, functions, who imports whom, who calls what.
 
-    python -m bench.structure             what is counted, a line each
-    python -m bench.structure --list      and the modules and functions behind the counts
+    python -m bench structure             what is counted, a line each
+    python -m bench structure --list      and the modules and functions behind the counts
 
 Counted from the source of the checkout that it is called in, without importing it. Migrations are
 left out: peewee-migrate writes them, and nothing imports them.
 """
 
-import argparse
 import ast
 import statistics
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from bench.command import PASSED, parser
 
 PACKAGES = ("db", "jobs", "worker", "web", "watch")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -29,13 +31,11 @@ class Module(NamedTuple):
     tree: ast.Module
 
 
-def main() -> None:
-    """Print the counts."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--list", action="store_true", dest="lists")
-    lists = parser.parse_args().lists
+def main(arguments: Sequence[str]) -> int:
+    """The command; returns its exit code."""
+    options = parser("structure", __doc__)
+    options.add_argument("--list", action="store_true", dest="lists")
+    lists = options.parse_args(arguments).lists
     modules = dict(_modules())
     importers: dict[str, set[str]] = {name: set() for name in modules}
     callers: dict[Symbol, list[str]] = defaultdict(list)
@@ -65,6 +65,7 @@ def main() -> None:
         for name in alone:
             print(f"  {name} is imported by {min(importers[name])} alone")
         print(*(f"  {name} ends in -ing" for name in nouns), sep="\n")
+    return PASSED
 
 
 def _modules() -> Iterator[tuple[str, Module]]:
@@ -184,4 +185,4 @@ def _reached(graph: Mapping[str, Iterable[str]], start: str) -> set[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

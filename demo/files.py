@@ -60,6 +60,8 @@ _TOTALS = {total for _, total in _NUMBER_FRAMES.values()}
 _RECORDING = "musicbrainz_trackid"
 _FRONT, _BACK = 3, 4
 """Picture types of ID3v2."""
+_BLOCK = "metadata_block_picture"
+"""The comment of an Ogg stream that holds a picture."""
 
 
 def encoded(sound: Wave, suffix: str, rate: int = RATE) -> bytes:
@@ -119,7 +121,7 @@ def _add_pictures(file: Any, pictures: Iterable[tuple[int, bytes]]) -> None:
             file.add_picture(picture)
         else:
             encoded = base64.b64encode(picture.write()).decode("ascii")
-            file.setdefault("metadata_block_picture", []).append(encoded)
+            file[_BLOCK] = [*file.get(_BLOCK, ()), encoded]
 
 
 def _numbered(ogg: bytes, number: int) -> bytes:

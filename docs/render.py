@@ -5,6 +5,7 @@
 
 A part stands between `<!-- NAME -->` and `<!-- /NAME -->`, once a file, in any of `FILES`. The part
 `jobs` comes from queues.toml, the ledger's needs, the docstrings of the jobs and docs/jobs.toml.
+Parts whose names begin with `bench` come from bench/results, and so do the plots in docs/images.
 """
 
 import ast
@@ -13,11 +14,17 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import click
 
+sys.path.append(str(Path(__file__).parents[1]))  # for `bench`, which is not installed
+
+from bench import plot, results
+from bench.__main__ import BENCHES
+from bench.results import Cell, Result
 from db.ledger import NEEDS
 from db.settings import SETTINGS
 from worker.cli.config import as_markdown
@@ -33,7 +40,10 @@ FILES = (
     "docs/jobs.md",
     "docs/operating.md",
     "docs/developing.md",
+    "docs/benchmarks.md",
 )
+IMAGES = "docs/images/bench-"
+"""How the path of each plot begins."""
 
 
 def queues() -> str:
@@ -104,7 +114,37 @@ def packages() -> str:
     return _table(("folder", "what it holds"), rows)
 
 
+def benches() -> str:
+    """What `python -m bench` lists."""
+    rows = ((f"`python -m bench {name}`", bench.what) for name, bench in BENCHES.items())
+    return _table(("command", "what it measures"), rows)
+
+
+def measured() -> dict[str, Result]:
+    """Every result that is kept, by the name of its file."""
+    return {file.stem: results.read(file) for file in sorted(results.FOLDER.glob("*.json"))}
+
+
+def figures(result: Result) -> str:
+    """A result: what was measured, where and when, the table, and a plot of one of its columns."""
+    table, on = result.table, result.machine
+    where = f"{on.processor}, {on.cores} cores, {on.memory:g} GiB, {on.system}, Python {on.python}"
+    versions = "; ".join(f"{name} {version}" for name, version in result.versions.items())
+    busy = f", **at a load of {result.load:g} a core**" if result.is_busy else ""
+    plotted = f"{IMAGES.removeprefix('docs/')}{result.bench}.svg"
+    rows = [[_cell(each) for each in row] for row in table.rows]
+    return "\n\n".join(
+        (
+            f"{result.what}: `{result.command}`.",
+            f"{where}; {result.date}{busy}. {versions}.",
+            _table(("", *table.columns), rows),
+            f"![{result.what}: {table.plotted}]({plotted})",
+        )
+    )
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "benches": benches,
     "queues": queues,
     "schedules": schedules,
     "settings": settings,
@@ -122,8 +162,11 @@ def written_jobs() -> dict[str, dict[str, str]]:
 
 
 def rendered(text: str) -> str:
-    """The text with every part of `PARTS` that it has a place for."""
-    for name, part in PARTS.items():
+    """The text with every part of `PARTS`, and every result, that it has a place for."""
+    found = {f"bench {name}": partial(figures, result) for name, result in measured().items()}
+    for name in re.findall(r"<!-- (bench [\w-]+) -->", text):
+        found.setdefault(name, partial(_not_measured, name))
+    for name, part in (PARTS | found).items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
@@ -132,22 +175,39 @@ def rendered(text: str) -> str:
     return text
 
 
+def files() -> Iterator[tuple[str, str]]:
+    """Each file that is rendered, or has rendered parts, and what it should hold."""
+    for name in FILES:
+        yield name, rendered((ROOT / name).read_text(encoding="utf-8"))
+    for name, result in measured().items():
+        yield f"{IMAGES}{name}.svg", plot.bars(result.what, result.table)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write or check, and return the exit code."""
     differing = 0
-    for name in FILES:
+    for name, new in files():
         file = ROOT / name
-        text = file.read_text(encoding="utf-8")
-        new = rendered(text)
+        text = file.read_text(encoding="utf-8") if file.exists() else None
         if text == new:
             continue
         differing += 1
         if "--check" in arguments:
-            click.echo(f"{name}: a part is not as it would be rendered — run `make docs`")
+            click.echo(f"{name} is not as it would be rendered — run `make docs`")
         else:
             file.write_text(new, encoding="utf-8")
             click.echo(f"{name} written")
     return 1 if differing and "--check" in arguments else 0
+
+
+def _not_measured(name: str) -> str:
+    return f"Not measured yet: `python -m {name.partition('-')[0]}`."
+
+
+def _cell(value: Cell) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:,g}"
 
 
 def _topology() -> Topology:

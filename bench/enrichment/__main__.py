@@ -1,6 +1,6 @@
 """Enriches 500 albums of known answers by four workers, against a MusicBrainz on loopback.
 
-    python -m bench.enrichment [--seed N] [--interval SECONDS] [--wrong]
+    python -m bench enrichment [--seed N] [--interval SECONDS] [--wrong]
 
 The answers are known from an invented discography, whose albums become a library with misspellings,
 wrong lengths, homonyms and other troubles. The service bans who comes faster than one request an
@@ -10,7 +10,6 @@ Exit code 0: precision at least 0.98 and recall at least 0.9 of albums, tracks a
 more than the allowed rate over any window, and nothing asked twice; 1: not so.
 """
 
-import argparse
 import math
 import os
 import shutil
@@ -22,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from bench.command import FAILED, PASSED, parser
 from bench.enrichment.albums import library
 from bench.enrichment.discography import Discography
 from bench.enrichment.tables import (
@@ -51,17 +51,16 @@ _TOLERANCE = 0.001
 """Seconds that the clocks of Redis and of the service may differ by in an interval."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.enrichment", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--seed", type=int, default=1, help="of the discography (%(default)s)")
-    parser.add_argument("--interval", type=float, default=0.04, help="in seconds (%(default)s)")
-    parser.add_argument("--wrong", action="store_true", help="list every wrong answer")
-    options = parser.parse_args(arguments)
-    discography = Discography(options.seed)
+    options = parser("enrichment", __doc__)
+    options.add_argument("--seed", type=int, default=1, help="of the discography (%(default)s)")
+    options.add_argument("--interval", type=float, default=0.04, help="in seconds (%(default)s)")
+    options.add_argument("--wrong", action="store_true", help="list every wrong answer")
+    asked = options.parse_args(arguments)
+    discography = Discography(asked.seed)
     albums = library(discography)
-    with _service(discography, options.interval) as service, _workers():
+    with _service(discography, asked.interval) as service, _workers():
         fill(albums)
         seconds = _enrich()
         answers = {
@@ -72,10 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_kinds(answers["albums"])
         is_good = _print_scores(answers, edition_answers(albums))
         is_polite = _print_requests(service, seconds)
-    if options.wrong:
+    if asked.wrong:
         _print_wrong(answers)
     print("all as required" if is_good and is_polite else "NOT as required")
-    return int(not (is_good and is_polite))
+    return PASSED if is_good and is_polite else FAILED
 
 
 @contextmanager
@@ -202,7 +201,3 @@ def _print_wrong(answers: dict[str, list[Answer]]) -> None:
         for answer in each:
             if answer.taken != answer.truth:
                 print(f"{what}: {answer}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

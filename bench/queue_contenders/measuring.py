@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import redis
 
+from bench.command import UnusableRunError
 from bench.queue_contenders import books, trial
 from bench.queue_contenders.contender import PROCESSES, Contender
-from bench.queue_contenders.processes import Running, UnusableRunError, running
+from bench.queue_contenders.processes import Running, running
 from bench.queue_contenders.registry import contender
 
 PATIENCE = 60.0

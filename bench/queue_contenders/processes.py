@@ -13,6 +13,7 @@ from shutil import rmtree
 
 import redis
 
+from bench.command import UnusableRunError
 from worker.host.lifeline import die_with_parent
 from worker.redis.connection import connect
 
@@ -20,10 +21,6 @@ _REPOSITORY = Path(__file__).parents[2]
 _PATIENCE = 10.0
 """Seconds that a process is given to end in order."""
 _SHOWN_LINES = 15
-
-
-class UnusableRunError(Exception):
-    """A measurement could not be made; the message says why, and what to do."""
 
 
 class Running:

@@ -1,6 +1,6 @@
 """How long backlogs take with worker rebalancing, and with fixed programs.
 
-    python -m bench.rebalance [--jobs 10000] [--seconds 0.015] [--case 1 …]
+    python -m bench rebalance [--jobs 10000] [--seconds 0.015] [--case 1 …]
 
 Two supervised fleets, with the programs metadata, covers and analysis as queues.toml has them, run
 side by side. In one maintenance.rebalance_queues moves processes between them, which the scheduler
@@ -15,20 +15,18 @@ Exit code 0: rebalancing was never slower by more than 5 %, and 1.3 times as fas
 then analyses; 1: not so; 2: the fleets did not run.
 """
 
-import argparse
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from bench.command import FAILED, PASSED, UnusableRunError, parser
 from bench.rebalance.house import STAGES, House, at_rest, new_house
 from db.maintenance.maintenance_runs import history
 from db.sql.connection import close_database, open_database
 from worker.maintenance.rebalance import DWELL
 
-PASSED, FAILED, UNUSABLE = 0, 1, 2
 LEAST_GAIN, NOISE = 1.3, 0.95
 _PATIENCE = 900.0
 
@@ -90,16 +88,15 @@ def print_moves(house: House) -> None:
     close_database()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.rebalance", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--jobs", type=int, default=10_000, help="of each backlog (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=0.015, help="of a job (%(default)s)")
+    options = parser("rebalance", __doc__)
+    options.add_argument("--jobs", type=int, default=10_000, help="of each backlog (%(default)s)")
+    options.add_argument("--seconds", type=float, default=0.015, help="of a job (%(default)s)")
     numbers = range(1, len(CASES) + 1)
-    parser.add_argument("--case", type=int, nargs="+", choices=numbers, default=[*numbers])
-    options = parser.parse_args(arguments)
-    cases = [CASES[number - 1] for number in options.case]
+    options.add_argument("--case", type=int, nargs="+", choices=numbers, default=[*numbers])
+    asked = options.parse_args(arguments)
+    cases = [CASES[number - 1] for number in asked.case]
     try:
         with (
             new_house(rebalanced=False) as fixed,
@@ -107,22 +104,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ThreadPoolExecutor() as threads,
         ):
             both = threads.map(
-                lambda house: measure(house, cases, options.jobs, options.seconds),
+                lambda house: measure(house, cases, asked.jobs, asked.seconds),
                 (fixed, moving),
             )
             without, with_moving = both
             print("moves:")
             print_moves(moving)
     except (subprocess.CalledProcessError, OSError) as error:
-        print(error, file=sys.stderr)
-        return UNUSABLE
+        raise UnusableRunError(str(error)) from error
     print(f"{'backlog':30} {'fixed, s':>9} {'moving, s':>11} {'times as fast':>14}")
     passed = True
     for case, a, b in zip(cases, without, with_moving, strict=True):
         print(f"{case.name:30} {a:9.0f} {b:11.0f} {a / b:14.2f}")
         passed &= a / b >= (LEAST_GAIN if case is SKEWED else NOISE)
     return PASSED if passed else FAILED
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,7 +15,7 @@ from worker.topology import Program, load
 
 REPOSITORY = Path(__file__).parents[2]
 STAGES = {"metadata": "metadata", "covers": "covers", "analysis": "audio_analysis"}
-"""The stage of each program that may be rebalanced; `bench.rebalance.jobs` has its jobs."""
+"""The stage of each program that may be rebalanced; `bench/rebalance/jobs` has its jobs."""
 
 _QUEUE = """
 [queues.{stage}]

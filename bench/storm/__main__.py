@@ -1,6 +1,6 @@
 """Scans a folder undisturbed, and again and again in a storm; the tables must be equal.
 
-    python -m bench.storm FOLDER [--minutes 10] [--seed N]
+    python -m bench storm FOLDER [--minutes 10] [--seed N]
 
 Each scan has an empty data folder of its own, on a disk of 600 MB. In the storm a worker, the child
 of one, the recovery or Valkey is killed with SIGKILL each second: the kind is drawn first, then one
@@ -21,7 +21,6 @@ Exit code 0: in each round the tables are equal, the doctor finds nothing, and r
 second (median) and five (worst) at most; 1: not so; 2: the bench could not be run.
 """
 
-import argparse
 import json
 import os
 import random
@@ -40,9 +39,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from bench.command import FAILED, PASSED, UnusableRunError, parser, verdict
+from bench.command import run as run_command
 from bench.storm.own_fleet import (
     COMPLETE,
-    StormError,
     enter_mount_namespace,
     own_fleet,
     run,
@@ -57,7 +57,6 @@ from db import ledger
 from db.models import State
 from worker.redis.address import redis_url
 
-PASSED, FAILED, UNUSABLE = 0, 1, 2
 MEDIAN_SECONDS, WORST_SECONDS = 1.0, 5.0
 """How long a recovery may take while nothing but kills happens."""
 _KILL_EVERY = 1.0
@@ -98,7 +97,7 @@ def _link(source: str, target: str) -> None:
 
 
 def undisturbed(folder: Path) -> Snapshot:
-    """What the tables say after a scan that nothing happens to. Raises StormError."""
+    """What the tables say after a scan that nothing happens to. Raises UnusableRunError."""
     with own_fleet():
         begun = time.monotonic()
         _scan_in_calm(folder)
@@ -107,16 +106,16 @@ def undisturbed(folder: Path) -> Snapshot:
 
 
 def _scan_in_calm(folder: Path) -> None:
-    """Run `fleet scan` until it ends well. Raises StormError when it does not."""
+    """Run `fleet scan` until it ends well. Raises UnusableRunError when it does not."""
     for _ in range(_SCANS_AT_MOST):
         ended = start_scan(folder).wait()
         if ended in COMPLETE:
             return
-    raise StormError(f"the scan fails in calm, with {ended}: {said_last()}")
+    raise UnusableRunError(f"the scan fails in calm, with {ended}: {said_last()}")
 
 
 def storm(folder: Path, seed: int) -> Round:
-    """Scan in one storm, then once more in calm. Raises StormError when that scan fails."""
+    """Scan in one storm, then once more in calm. Raises UnusableRunError when that scan fails."""
     chance = random.Random(seed)  # noqa: S311  # nobody is to be kept from guessing
     with own_fleet(clock_environment), _impatient() as connection:
         recoveries: list[Recovery] = []
@@ -276,26 +275,20 @@ def print_verdict(expected: Snapshot, found: Round) -> bool:
         f"recovered after {worst:.3f} s (worst); at most {WORST_SECONDS}": worst <= WORST_SECONDS,
     }
     for text, is_well in checks.items():
-        print(f"{'passed' if is_well else 'FAILED'}: {text}", flush=True)
+        verdict(text, is_well)
     return all(checks.values())
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.storm", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("folder", type=Path, help="the folder of music to scan")
-    parser.add_argument("--minutes", type=float, default=10, help="how long (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the first round (%(default)s)")
-    options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(UNUSABLE))
-    try:
-        enter_mount_namespace()
-        with linked(options.folder) as folder:
-            return PASSED if _rounds(folder, options.seed, options.minutes) else FAILED
-    except StormError as error:
-        print(error, file=sys.stderr)
-        return UNUSABLE
+    options = parser("storm", __doc__)
+    options.add_argument("folder", type=Path, help="the folder of music to scan")
+    options.add_argument("--minutes", type=float, default=10, help="how long (%(default)s)")
+    options.add_argument("--seed", type=int, default=1, help="of the first round (%(default)s)")
+    asked = options.parse_args(arguments)
+    enter_mount_namespace()
+    with linked(asked.folder) as folder:
+        return PASSED if _rounds(folder, asked.seed, asked.minutes) else FAILED
 
 
 def _rounds(folder: Path, seed: int, minutes: float) -> bool:
@@ -314,4 +307,4 @@ def _rounds(folder: Path, seed: int, minutes: float) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main, sys.argv[1:]))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.command import UnusableRunError
 from db import settings
 from db.sql.connection import close_database, open_database
 from worker.errors import ExitCode
@@ -20,20 +21,18 @@ _DISK_SIZE = "600m"
 """Of the disk that the storm fills: several times what 2,000 tracks take."""
 
 
-class StormError(Exception):
-    """What keeps the bench from measuring. The message says what to do."""
-
-
 def enter_mount_namespace() -> None:
     """Run this process again where it may mount a disk of its own, unless it runs there already.
 
-    Its mounts end with it, and no other process sees them. Raises StormError.
+    Its mounts end with it, and no other process sees them. Raises UnusableRunError.
     """
     if os.environ.pop(_IN_NAMESPACE, None):
         return
     unshare = shutil.which("unshare")
     if unshare is None:
-        raise StormError("`unshare` is missing, which gives a disk to fill: install util-linux")
+        raise UnusableRunError(
+            "`unshare` is missing, which gives a disk to fill: install util-linux"
+        )
     os.environ[_IN_NAMESPACE] = "1"
     as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
     command = [unshare, *as_root, "--mount", "--", sys.executable, *sys.orig_argv[1:]]
@@ -69,13 +68,13 @@ def own_fleet(environment: Callable[[Path], dict[str, str]] = lambda _: {}) -> I
 def _mount(*command: str) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
-        raise StormError(f"no disk to fill: {ended.stderr.strip()} — run the bench as root")
+        raise UnusableRunError(f"no disk to fill: {ended.stderr.strip()} — run the bench as root")
 
 
 def run(*arguments: str, environment: dict[str, str] | None = None, may_find: bool = False) -> str:
     """Run `fleet` to its end, and return what it printed.
 
-    Raises StormError when it ends badly; with `may_find` the doctor may find faults.
+    Raises UnusableRunError when it ends badly; with `may_find` the doctor may find faults.
     """
     ended = subprocess.run(
         fleet_command(arguments),
@@ -85,7 +84,7 @@ def run(*arguments: str, environment: dict[str, str] | None = None, may_find: bo
         env={**os.environ, **(environment or {})},
     )
     if ended.returncode not in COMPLETE | ({ExitCode.UNSOUND} if may_find else set()):
-        raise StormError(f"fleet {' '.join(arguments)}: {ended.stdout}{ended.stderr.strip()}")
+        raise UnusableRunError(f"fleet {' '.join(arguments)}: {ended.stdout}{ended.stderr.strip()}")
     return ended.stdout
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import redis
 
-from bench.storm.own_fleet import StormError
+from bench.command import UnusableRunError
 from db import settings
 from worker import dispatch
 
@@ -150,13 +150,15 @@ def _set_clock(seconds: int) -> None:
 
 
 def clock_environment(data_dir: Path) -> dict[str, str]:
-    """The environment of processes whose clock `ClockStep` sets. Raises StormError.
+    """The environment of processes whose clock `ClockStep` sets. Raises UnusableRunError.
 
     libfaketime would do, but its 0.9.10 lets sleeping fail when the monotonic clock is to stay.
     """
     compiler = shutil.which("cc")
     if compiler is None:
-        raise StormError("no C compiler, which makes the time that is set — apt-get install gcc")
+        raise UnusableRunError(
+            "no C compiler, which makes the time that is set — apt-get install gcc"
+        )
     library = data_dir.with_suffix(".so")
     command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(_CLOCK_SOURCE)]
     subprocess.run(command, check=True)

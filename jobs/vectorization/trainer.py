@@ -33,7 +33,7 @@ MOST_WORDS = 500
 
 
 class Choice(NamedTuple):
-    """What `python -m bench.similarity` found best; docs/design.md says on which music."""
+    """What `python -m bench similarity` found best; docs/design.md says on which music."""
 
     components: int = 32
     """At most, of the audio part."""

@@ -11,7 +11,7 @@ from jobs.records import ProblemCode
 from tests.corpus import corpus
 
 STEP = 30
-"""One file of so many: `python -m bench.audio --corpus` analyses all."""
+"""One file of so many: `python -m bench audio --corpus` analyses all."""
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.__main__ import BENCHES
 from db.settings import SETTINGS
 from db.sql.connection import close_database
 from tests.docs.conftest import DocumentedFleet
@@ -169,7 +170,8 @@ def _check_extra(words: list[str]) -> None:
 
 def _check_module(words: list[str]) -> None:
     assert words[0] == "-m"
-    spec = importlib.util.find_spec(words[1])
+    is_bench = words[1] == "bench" and len(words) > 2
+    spec = importlib.util.find_spec(f"bench.{BENCHES[words[2]].module}" if is_bench else words[1])
     assert spec is not None
     file = Path(str(spec.origin))
     if spec.submodule_search_locations:

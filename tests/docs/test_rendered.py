@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from bench.results import Result, Table
 from db.models import TABLES
 from db.settings import SETTINGS
 from tests import PACKAGES
@@ -129,9 +130,22 @@ def test_a_table_that_differs_is_rendered_anew(tables: ModuleType) -> None:
     )
 
 
-def test_every_table_of_the_documents_is_as_rendered(tables: ModuleType) -> None:
-    texts = [(ROOT / name).read_text(encoding="utf-8") for name in tables.FILES]
-    assert [tables.rendered(text) for text in texts] == texts, "run `make docs`"
+def test_every_table_and_plot_of_the_documents_is_as_rendered(tables: ModuleType) -> None:
+    for name, expected in tables.files():
+        assert (ROOT / name).read_text(encoding="utf-8") == expected, f"{name}: run `make docs`"
+    plots = {
+        file.stem.removeprefix("bench-") for file in (ROOT / "docs/images").glob("bench-*.svg")
+    }
+    assert plots == tables.measured().keys(), "a plot is of no result"
+
+
+def test_figures_of_a_busy_machine_say_so(tables: ModuleType) -> None:
+    table = Table(("wall s", "covers"), (("ours", 1234.5, None),), plotted="wall s")
+    result = Result("scan", "python -m bench scan", "A scan", table, {"mpd": "0.23"}, load=0.8)
+    shown = tables.figures(result)
+    assert "| ours | 1,234.5 |  |" in shown
+    assert "**at a load of 0.8 a core**" in shown
+    assert "](images/bench-scan.svg)" in shown
 
 
 @pytest.mark.parametrize("package", PACKAGES)

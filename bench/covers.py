@@ -1,6 +1,6 @@
 """Makes thumbnails of the same covers with our decoder, with Pillow's thumbnail() and with pyvips.
 
-    python -m bench.thumbnails [--covers N] [--rounds R]
+    python -m bench covers [--covers N] [--rounds R]
 
 The covers are synthesised JPEGs of 1000 x 1000 pixels, quality 90, every fifth of them progressive.
 Each contender reads a file and returns a JPEG of 300 pixels: quality 80, chroma at half resolution,
@@ -17,13 +17,12 @@ picture made small by Lanczos.
 Exit code 0: ours is as fast as required; 1: not so; 2: a contender could not be run.
 """
 
-import argparse
 import os
-import sys
 import tempfile
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from statistics import mean, median
@@ -32,13 +31,17 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from bench import results
+from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say, verdict
+from bench.music import drawn
+from bench.results import Cell, Result, Table
 from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.sql.queries import slices
 from jobs.pictures import store
 from jobs.pictures.stored_images import decode_images
 from jobs.pictures.thumbnails import Decoded, decode
+from worker.host.version import code_version
 
-PASSED, FAILED, UNUSABLE = 0, 1, 2
 LEVEL = 0.95
 """How many times as fast as the others ours must be at least: runs differ by that much."""
 WORSE = 1.0
@@ -46,6 +49,8 @@ WORSE = 1.0
 SIDE, SIZE = 1000, 300
 COVERS_A_TURN = 25
 OURS, STORED, PILLOW = "ours", "ours, stored", "Pillow"
+_PEERS = {PILLOW: "pillow", "pyvips": "pyvips"}
+"""The distribution of each peer."""
 
 Make = Callable[[Path], bytes]
 
@@ -108,26 +113,18 @@ def contenders() -> dict[str, Make]:
 
 
 def synthesise(folder: Path, count: int) -> list[Path]:
-    """Write covers: soft colours, texture, sharp bars as of letters, and a little grain."""
+    """Write so many covers, see `bench.music.drawn`."""
     paths = []
     for number in range(count):
-        random = np.random.default_rng(number)
-        pixels = 0.7 * _noise(random, 8) + 0.25 * _noise(random, 120)
-        for _ in range(60):
-            left, top = random.integers(0, SIDE, 2)
-            width, height = random.integers(4, 120, 2)
-            pixels[top : top + height, left : left + width] = random.integers(0, 255, 3)
-        pixels += random.normal(0, 3, pixels.shape)
         path = folder / f"{number}.jpg"
-        image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-        image.save(path, quality=90, progressive=number % 5 == 0)
+        path.write_bytes(drawn(number, SIDE, progressive=number % 5 == 0))
         paths.append(path)
     return paths
 
 
 def run(makers: dict[str, Make], paths: Sequence[Path], rounds: int) -> Results:
     """Measure all in turn, a few covers at a time."""
-    results: Results = defaultdict(list)
+    measured: Results = defaultdict(list)
     for number in range(rounds):
         turns: dict[str, list[Cost]] = defaultdict(list)
         for part in slices(paths, COVERS_A_TURN):
@@ -137,15 +134,15 @@ def run(makers: dict[str, Make], paths: Sequence[Path], rounds: int) -> Results:
             turns[STORED].append(_cost(decode_images(digests)))
         for name, costs in turns.items():
             seconds, cpu = (sum(each) for each in zip(*costs, strict=True))
-            results[name].append(Measurement(len(paths) / seconds, cpu / len(paths) * 1000))
-        rates = "  ".join(f"{name} {each[-1].rate:.0f}/s" for name, each in results.items())
-        print(f"round {number + 1}: {rates}", file=sys.stderr, flush=True)
-    return results
+            measured[name].append(Measurement(len(paths) / seconds, cpu / len(paths) * 1000))
+        rates = "  ".join(f"{name} {each[-1].rate:.0f}/s" for name, each in measured.items())
+        say(f"round {number + 1}: {rates}")
+    return measured
 
 
-def ratio(results: Results, peer: str, name: str = OURS) -> float:
+def ratio(measured: Results, peer: str, name: str = OURS) -> float:
     """How many times as fast as a peer ours is: the median of the rounds."""
-    pairs = zip(results[name], results[peer], strict=True)
+    pairs = zip(measured[name], measured[peer], strict=True)
     return median(mine.rate / theirs.rate for mine, theirs in pairs)
 
 
@@ -162,40 +159,42 @@ def fidelity(make: Make, paths: Sequence[Path]) -> tuple[float, float]:
     return mean(decibels), mean(sizes)
 
 
-def print_table(results: Results, faithful: dict[str, tuple[float, float]]) -> None:
+def print_table(measured: Results, faithful: dict[str, tuple[float, float]]) -> None:
     """Print what was measured, a line a contender."""
     print(f"{'':16} {'per s':>7} {'CPU ms':>7} {'ours':>6} {'PSNR dB':>8} {'KiB':>6}")
-    for name, rounds in results.items():
+    for name, rounds in measured.items():
         rate, cpu = median(each.rate for each in rounds), median(each.cpu for each in rounds)
-        times = "" if name == OURS else f"{ratio(results, name):.2f}"
+        times = "" if name == OURS else f"{ratio(measured, name):.2f}"
         decibels, size = faithful[OURS if name == STORED else name]
         print(f"{name:16} {rate:7.1f} {cpu:7.1f} {times:>6} {decibels:8.1f} {size:6.1f}")
     print("ours: how many times as fast as that ours is.")
 
 
-def print_verdict(results: Results, faithful: dict[str, tuple[float, float]]) -> bool:
+def table(measured: Results, faithful: dict[str, tuple[float, float]]) -> Table:
+    """The same to be kept."""
+    rows: list[list[Cell]] = []
+    for name, rounds in measured.items():
+        rate, cpu = median(each.rate for each in rounds), median(each.cpu for each in rounds)
+        times = None if name == OURS else round(ratio(measured, name), 2)
+        decibels, size = faithful[OURS if name == STORED else name]
+        rows.append(
+            [name, round(rate, 1), round(cpu, 1), times, *(round(x, 1) for x in (decibels, size))]
+        )
+    columns = ("covers a second", "CPU ms a cover", "ours is", "PSNR, dB", "KiB")
+    return Table(columns, rows, plotted="CPU ms a cover")
+
+
+def print_verdict(measured: Results, faithful: dict[str, tuple[float, float]]) -> bool:
     """Print whether ours is what it must be; whether it is."""
     passed = True
     for peer in faithful.keys() - {OURS}:
-        got = ratio(results, peer)
-        passed &= got >= LEVEL
-        word = "passed" if got >= LEVEL else "FAILED"
-        print(f"{word}: ours is {got:.2f} times as fast as {peer}; required: {LEVEL}")
+        got = ratio(measured, peer)
+        text = f"ours is {got:.2f} times as fast as {peer}; required: {LEVEL}"
+        passed &= verdict(text, got >= LEVEL)
     best = max(decibels for decibels, _ in faithful.values())
     short = best - faithful[OURS][0]
-    passed &= short <= WORSE
-    word = "passed" if short <= WORSE else "FAILED"
-    print(f"{word}: ours is {short:.1f} dB less faithful than the best; allowed: {WORSE}")
-    return passed
-
-
-def _noise(
-    random: np.random.Generator, cells: int
-) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
-    """Smooth noise of so many cells a side, 0 to 255."""
-    small = random.integers(0, 255, (cells, cells, 3), dtype=np.uint8)
-    large = Image.fromarray(small).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    return np.asarray(large, float)
+    text = f"ours is {short:.1f} dB less faithful than the best; allowed: {WORSE}"
+    return verdict(text, short <= WORSE) and passed
 
 
 def _cost(work: Iterable[object]) -> Cost:
@@ -210,28 +209,32 @@ def _cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.thumbnails", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--covers", type=int, default=200, help="how many (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often all run (%(default)s)")
-    options = parser.parse_args(arguments)
-    if options.covers < 10 or options.rounds < 1:
-        parser.error("too little to measure — give at least --covers 10 and --rounds 1")
+    options = parser("covers", __doc__)
+    options.add_argument("--covers", type=int, default=200, help="how many (%(default)s)")
+    options.add_argument("--rounds", type=int, default=5, help="how often all run (%(default)s)")
+    asked = options.parse_args(arguments)
+    if asked.covers < 10 or asked.rounds < 1:
+        options.error("too little to measure — give at least --covers 10 and --rounds 1")
     try:
         makers = contenders()
     except (ImportError, OSError) as error:
-        print(f"pyvips cannot be run: {error} — run `pip install -e '.[bench]'`", file=sys.stderr)
-        return UNUSABLE
+        raise UnusableRunError(
+            f"pyvips cannot be run: {error} — run `pip install -e '.[bench]'`"
+        ) from error
     with tempfile.TemporaryDirectory(prefix="mfbench") as folder:
         os.environ["FLEET_DATA_DIR"] = folder
-        paths = synthesise(Path(folder), options.covers)
-        results = run(makers, paths, options.rounds)
+        paths = synthesise(Path(folder), asked.covers)
+        load = results.load()
+        measured = run(makers, paths, asked.rounds)
         faithful = {name: fidelity(make, paths[:20]) for name, make in makers.items()}
-    print_table(results, faithful)
-    return PASSED if print_verdict(results, faithful) else FAILED
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    print_table(measured, faithful)
+    what = f"A 300 pixel JPEG of covers of {SIDE} x {SIDE} pixels"
+    versions = {"musicfleet": code_version()} | {
+        name: version(distribution) for name, distribution in _PEERS.items()
+    }
+    line, figures = command_line("covers", arguments), table(measured, faithful)
+    file = results.write(Result("covers", line, what, figures, versions, load))
+    say(f"{file} written")
+    return PASSED if print_verdict(measured, faithful) else FAILED

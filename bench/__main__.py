@@ -1,0 +1,64 @@
+"""`python -m bench NAME …` runs a bench; without a name it lists them."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from bench.command import PASSED, UNUSABLE, run
+from worker.phrases import did_you_mean
+
+
+class Bench(NamedTuple):
+    """Where a bench is, and what it measures."""
+
+    module: str
+    """Has `main`, which takes the arguments and returns the exit code."""
+    what: str
+
+
+BENCHES = {
+    "scan": Bench("scan", "First scan: ours, a bare loop, mpd, supysonic, beets"),
+    "rescan": Bench("rescan", "Second scan, of what did not change, of 1 %, or of all again"),
+    "covers": Bench("covers", "Thumbnails of covers: ours, Pillow, pyvips"),
+    "idle": Bench("idle", "Memory, CPU and writes at rest, by program"),
+    "growth": Bench("growth", "What grows with the library: a track, a change, a minute at rest"),
+    "page": Bench("page", "Pages of the web UI in a library of any size"),
+    "queue": Bench("queue", "Jobs a second: ours, RQ, celery, dramatiq, saq"),
+    "audio": Bench(
+        "audio", "Tempo, key, speed and memory of audio analysis: ours, essentia, librosa"
+    ),
+    "start": Bench("start", "The start of `fleet --help` and `fleet status`"),
+    "profile": Bench("profile", "Where the time of a scan goes, by program and function"),
+    "tags": Bench("corpus", "Tags of real files, against what independent readers say of them"),
+    "library": Bench(
+        "library", "Tags, albums and covers of a generated library, against its manifest"
+    ),
+    "similarity": Bench("similarity", "Similar tracks in real music: ours, MFCC, bliss"),
+    "clusters": Bench("clusters", "Clusters: speed, memory, agreement with the truth"),
+    "enrichment": Bench("enrichment.__main__", "Enrichment against a MusicBrainz of known answers"),
+    "rebalance": Bench("rebalance.__main__", "Backlogs with worker rebalancing, and without"),
+    "storm": Bench("storm.__main__", "Scans while the fleet is killed and its surroundings fail"),
+    "structure": Bench("structure", "Modules, functions, who imports whom"),
+    "rows": Bench("rows", "Writes the rows of a large library, to measure on"),
+    "music": Bench("music", "Makes a library to measure on"),
+}
+"""Every bench, in the order of the list."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the bench that is named; its exit code."""
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print("python -m bench NAME …; `python -m bench NAME --help` says what it measures\n")
+        for name, bench in BENCHES.items():
+            print(f"  {name:12} {bench.what}")
+        return PASSED
+    name, *others = arguments
+    if name not in BENCHES:
+        print(f"there is no bench {name!r}: {did_you_mean(name, BENCHES)}", file=sys.stderr)
+        return UNUSABLE
+    return run(import_module(f"bench.{BENCHES[name].module}").main, others)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
