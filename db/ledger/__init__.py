@@ -22,6 +22,7 @@ from db.ledger.leases import (
     settle_new,
 )
 from db.ledger.needs import (
+    AT_END,
     NEEDS,
     UNHURRIED,
     Need,
@@ -68,6 +69,7 @@ from db.ledger.sums import (
 from db.ledger.surroundings import POLICIES, Cause, Obstacle, cause_of, obstacle_of
 
 __all__ = [
+    "AT_END",
     "NEEDS",
     "POLICIES",
     "UNHURRIED",

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, NamedTuple
 
 from peewee import Expression, Field, fn
@@ -10,6 +11,9 @@ from db.ledger.surroundings import POLICIES, Cause, Obstacle, Waker
 from db.models import EntityType, Kind, LedgerRow, LedgerSum, State, utc_now
 from db.sql.path_text import is_under, shown
 from db.sql.queries import slices, tuples
+
+AT_END = inf
+"""A pace: not before the scan has ended."""
 
 
 class Need(NamedTuple):
@@ -26,9 +30,10 @@ class Need(NamedTuple):
     """Longer than the job may take."""
     per_job: int = 50
     """How many entities a job is given."""
-    after_scan: bool = False
-    """Whether its jobs are enqueued at the end of a scan, for each part of one may change what they
-    find. In a long one reconciliation enqueues them meanwhile, once a minute."""
+    pace: float = 0.0
+    """Seconds for which the parts of a scan gather what they need into one job, the first excepted;
+    what is left is enqueued at the end of the scan. `AT_END`: all of it, for each part may change
+    what is found. In a long scan reconciliation enqueues that meanwhile, once a minute."""
 
     @property
     def argument(self) -> str:
@@ -50,13 +55,14 @@ NEEDS = (
         "covers.process_album_covers",
         look_again=_MONTH,
         per_job=200,
+        pace=1.0,
     ),
     Need(
         Kind.PICTURE,
         EntityType.ARTIST,
         "covers.extract_artist_images",
         per_job=200,
-        after_scan=True,
+        pace=AT_END,
     ),
     Need(
         Kind.COVER,
@@ -64,7 +70,7 @@ NEEDS = (
         "covers.process_artist_images_batch",
         look_again=_MONTH,
         per_job=200,
-        after_scan=True,
+        pace=AT_END,
     ),
     *(
         Need(Kind.REMOTE, entity_type, job, look_again=_MONTH, per_job=20)

@@ -27,9 +27,9 @@ from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from db.sql.queries import ensure_rows, slices
 from jobs.covers.track_covers import settle_at_hand
-from jobs.entities import chunk_to_do, enqueue_after
+from jobs.entities import chunk_to_do, enqueue_part
 from jobs.records import PASSING, Grouping, ProblemCode, TrackRecord, UnreadFile
-from worker.dispatch import enqueue, enqueue_need, job
+from worker.dispatch import enqueue, job
 
 
 @dataclass(frozen=True)
@@ -69,28 +69,20 @@ def direct_batch(
         chunk = chunk_to_do(chunk_id)
         written = _write(batch, chunk) if chunk else None
     if written is None:
-        _enqueue_again(batch)
-        enqueue_after(scans.of_chunk(chunk_id))
+        enqueue_part(_still_needed(batch), scans.of_chunk(chunk_id))
         return None
-    _enqueue_needs(written.needs)
     if written.follower is not None:
         enqueue(scans.READING, chunk_id=written.follower)
-    enqueue_after(scans.of_chunk(chunk_id))
+    enqueue_part(written.needs, scans.of_chunk(chunk_id))
     return _counts(batch)._asdict()
 
 
-def _enqueue_needs(needs: dict[ledger.Need, list[int]]) -> None:
-    for need, ids in needs.items():
-        if not need.after_scan:
-            enqueue_need(need, ids)
-
-
-def _enqueue_again(batch: Batch) -> None:
-    """Enqueue the jobs for whatever the tracks of a chunk that was written before still need."""
+def _still_needed(batch: Batch) -> dict[ledger.Need, list[int]]:
+    """Whatever the tracks of a chunk that was written before still need."""
     track_ids = sorted(tracks.ids_by_path([record.file.path for record in batch.tracks]).values())
     ids = {EntityType.TRACK: track_ids, EntityType.ALBUM: sorted(tracks.albums_of(track_ids))}
     ids[EntityType.ARTIST] = sorted(tracks.artists_of(track_ids))
-    _enqueue_needs({need: ledger.todo_among(need, ids[need.entity_type]) for need in ledger.NEEDS})
+    return {need: ledger.todo_among(need, ids[need.entity_type]) for need in ledger.NEEDS}
 
 
 _RENAMED = {"album": "album_title", "album_artists": "album_artist_names"}
