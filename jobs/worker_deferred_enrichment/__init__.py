@@ -10,6 +10,8 @@ from db.sql.connection import transaction
 from jobs.enrichment import backlog
 from worker.dispatch import job, only_when
 
+_GIVEN_UP = (State.FAILED, State.WAITING, State.QUARANTINED)
+
 
 @job
 @only_when(backlog.is_any_due)
@@ -56,12 +58,14 @@ def get_enrichment_stats() -> dict[str, Any]:
 def retry_failed_enrichments() -> int:
     """Reset all failed enrichments, whatever their dates, and enqueue the next; return how many."""
     again = 0
-    with recorded_run("worker_deferred_enrichment.retry_failed_enrichments") as done:
+    with (
+        recorded_run("worker_deferred_enrichment.retry_failed_enrichments") as done,
+        transaction(),  # of all kinds, or of none: nobody asks for the rest of them
+    ):
         for need in ledger.NEEDS:
             if need.kind is Kind.ENRICHMENT:
-                failed = ledger.with_state(need, [State.FAILED, State.WAITING, State.QUARANTINED])
-                with transaction():
-                    again += len(ledger.need(need.kind, need.entity_type, failed))
+                failed = ledger.with_state(need, _GIVEN_UP)
+                again += len(ledger.need(need.kind, need.entity_type, failed))
                 done.changes[f"{need.entity_type}s to be done again"] = len(failed)
     if again:
         backlog.go_on()

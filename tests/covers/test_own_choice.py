@@ -1,12 +1,19 @@
 """What the user sets is shown, whatever else there is."""
 
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 
-from db.models import Album, ChosenImage, State, Track
+import pytest
+import redis
+
+from db.models import Album, ChosenImage, Scan, State, Track, utc_now
 from db.sql.path_text import to_text
 from jobs.covers import choose_image, withdraw_image
 from jobs.pictures.store import original
 from tests.covers.library import FRONT, Library, paint
+from tests.databases import ON_SQLITE
+from tests.ended import end_after_each_commit
 
 LARGE = (600, 600)
 
@@ -92,3 +99,23 @@ def test_a_choice_for_a_disc_leaves_the_album_as_it_is(library: Library) -> None
     choose(library, paint("white", LARGE), "disc-2")
     assert library.album_shows("A") == paint("red", LARGE)
     assert library.album_shows("A", "disc-2") == paint("white", LARGE)
+
+
+@ON_SQLITE
+def test_a_choice_that_ends_after_any_commit_is_shown_all_the_same(
+    library: Library, queues: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_ANALYSIS_SECONDS", "off")
+    Scan.update(walked_at=utc_now(), finished_at=utc_now()).execute()  # else it is gone on with
+    library.image("A/cover.jpg", paint("blue"))
+    library.track("A/1.flac", "A")
+    library.work()
+    mine = library.root.parent / "mine.jpg"
+    mine.write_bytes(paint("white", (40, 20)))
+    album = Album.get(key="A").id
+    end = partial(end_after_each_commit, tmp_path / "kept", queues)
+    choose_mine = partial(choose_image, "album", album, "front", to_text(bytes(mine)))
+    assert end(choose_mine) >= 3
+    assert library.album_shows("A") == paint("white", (40, 20))
+    assert end(partial(withdraw_image, "album", album, "front")) >= 3
+    assert library.album_shows("A") == paint("blue")

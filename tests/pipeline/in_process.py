@@ -13,9 +13,15 @@ from worker import dispatch
 from worker.process.fleet_worker import FleetWorker
 
 
+def queue_names() -> list[str]:
+    """Every queue, in the order in which the programs take jobs: insertion goes before grouping."""
+    programs = dispatch.topology().programs.values()
+    return list(dict.fromkeys(name for program in programs for name in program.queues))
+
+
 def work_off(connection: redis.Redis) -> None:
     """Work off every queue, and fail when a job failed."""
-    names = list(dispatch.topology().queues)
+    names = queue_names()
     FleetWorker("tests-1", names, connection).work(burst=True, logging_level="WARNING")
     failed = {
         job_id: dispatch.queue(name).fetch_job(job_id)

@@ -1,158 +1,113 @@
 """A job whose process ends right after any of its commits leaves what reconciliation completes."""
 
-import importlib
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
-from peewee import Database
 
 from db import ledger
-from db.models import EntityType, Kind
-from db.sql.connection import transaction
+from db.artwork import image_files
+from db.models import Cover, Image, Scan, ScanChunk
+from db.sql.connection import open_database
 from jobs.maintenance import reconcile
 from tests.databases import ON_SQLITE
+from tests.ended import Kept, ended_after, reconciled, run_jobs
 from tests.music import picture, write_track
-from tests.pipeline.conftest import Scan
-from tests.pipeline.in_process import work_off
-from tests.pipeline.tables import content
-from tests.pipeline.test_rescan import fresh
+from tests.pipeline.in_process import scanned_into
+from tests.pipeline.tables import Content, content
 from worker import dispatch
 
-MOST_COMMITS = 12
-"""Of one run of a job, in what is tried here."""
-OF_TRACKS = {
-    "covers.extract_embedded": Kind.PICTURE,
-    "covers.process_track_covers_batch": Kind.COVER,
-}
-"""Jobs that a scan needs only for what extraction could not do: they are asked for here."""
+OF_A_SCAN = ("scan.discovery", "insert.direct_batch")
 OF_COVERS = (
-    *OF_TRACKS,
+    "covers.extract_embedded",
+    "covers.process_track_covers_batch",
     "covers.process_album_covers",
     "covers.extract_artist_images",
     "covers.process_artist_images_batch",
 )
 
 
-class Ended(BaseException):
-    """Stands for the end of a process: nothing after the commit happens."""
+class Before:
+    """A library that changed since it was scanned, and what a scan of it comes to."""
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        self.music = folder / "music"
+        self._write()
+        with scanned_into(folder / "data", self.music, redis_url):
+            self.scanned = Kept(folder / "scanned")
+            open_database()
+        self._change()
+        with scanned_into(folder / "data again", self.music, redis_url):
+            self.expected: Content = content()
+            _forget_covers()
+            self.without_covers = Kept(folder / "without covers")
+            open_database()
+
+    def _write(self) -> None:
+        album = self.music / "A" / "Album"
+        for number in range(4):
+            self._song(album / f"{number}.flac", "red")
+        (album / "cover.jpg").write_bytes(picture("blue", (80, 80)))
+        (self.music / "A" / "artist.jpg").write_bytes(picture("white", (80, 90)))
+        write_track(self.music / "Other" / "1.flac", pitch=500, title="Other", album="Other")
+
+    def _change(self) -> None:
+        """In every way that a scan notices: files come, go, change and move."""
+        album = self.music / "A" / "Album"
+        for number in (2, 3, 4):
+            self._song(album / f"{number}.flac", "green")
+        (album / "0.flac").unlink()
+        (album / "cover.jpg").write_bytes(picture("black", (81, 81)))
+        (self.music / "A" / "artist.jpg").write_bytes(picture("gray", (80, 91)))
+        (self.music / "Other").rename(self.music / "Moved")
+
+    @staticmethod
+    def _song(file: Path, colour: str) -> None:
+        number = int(file.stem)
+        tags = {"title": f"{file.stem} {colour}", "artist": "AB"[number % 2], "album": "Album"}
+        write_track(file, [picture(colour, (80, 80))], pitch=300 + number, **tags)
 
 
-class Stop:
-    """Ends the process after the nth commit of a job."""
-
-    def __init__(self, job: str, nth: int) -> None:
-        self.job = job
-        self.running = ""
-        self._left = nth
-
-    def note_commit(self) -> None:
-        """Count a commit."""
-        if self.running == self.job:
-            self._left -= 1
-            if not self._left:
-                raise Ended
+def _forget_covers() -> None:
+    """Have every picture and cover be still to do, and none be stored."""
+    for table in (Cover, Image):
+        table.delete().execute()
+    for need in ledger.NEEDS:
+        if need.kind not in ledger.UNHURRIED:
+            ledger.need(need.kind, need.entity_type, ledger.with_state(need))
+    for shard in image_files.shards():
+        for digest in image_files.originals_in(shard):
+            image_files.original(digest).unlink()
 
 
-def work_until_ended(stop: Stop) -> bool:
-    """Do the jobs of every queue, in this process, and say whether the stop was come to."""
-    try:
-        while any(_work_one(name, stop) for name in dispatch.topology().queues):
-            pass
-    except Ended:
-        return True
-    return False
+@pytest.fixture(scope="module")
+def before(valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Before:
+    return Before(tmp_path_factory.mktemp("ended"), valkey)
 
 
-def _work_one(queue: str, stop: Stop) -> bool:
-    waiting = dispatch.queue(queue)
-    job_id = dispatch.connection().lpop(waiting.key)
-    job = waiting.fetch_job(job_id.decode()) if isinstance(job_id, bytes) else None
-    if job is None:
-        return False
-    module, _, function = str(job.func_name).rpartition(".")
-    stop.running = f"{module}.{function}".removeprefix("jobs.")
-    getattr(importlib.import_module(module), function)(**job.kwargs)
-    stop.running = ""
-    return True
-
-
-def change(library: Path, number: int) -> None:
-    """Change the library in every way that a scan notices."""
-    album = library / "A" / "Album"
-    kept = [f"{number}-{each}.flac" for each in range(4)]
-    front = picture("red", (300 + number, 300))
-    for each, name in enumerate(kept):
-        artist = "A" if each < 2 else "B"
-        tags = {"title": name, "artist": artist, "album": "Album"}
-        write_track(album / name, [front], pitch=300 + each, **tags)
-    for file in album.glob("*.flac"):
-        if file.name not in kept[1:]:  # what was there before, and one of A
-            file.unlink()
-    (album / "cover.jpg").write_bytes(picture("blue", (300 + number, 300 + number)))
-    (library / "A" / "artist.jpg").write_bytes(picture("white", (300, 300 + number)))
-    moved = library / f"Other {number - 1}"
-    if moved.exists():
-        moved.rename(library / f"Other {number}")
-    else:
-        write_track(library / f"Other {number}" / "1.flac", pitch=500, title="Other", album="Other")
-
-
-def _ask_again(job: str) -> None:
-    """Have a job of tracks do again what the scan has done."""
-    need = ledger.need_for(OF_TRACKS[job], EntityType.TRACK)
-    with transaction():
-        ids = ledger.need(need.kind, need.entity_type, ledger.with_state(need))
-    dispatch.enqueue_need(need, ids)
-
-
-def end_everywhere(
-    job: str, library: Path, scan: Scan, queues: redis.Redis, patch: pytest.MonkeyPatch
-) -> int:
-    """Have the job end after each of its commits; how many there were."""
-    patch.setenv("FLEET_ANALYSIS_SECONDS", "off")
-    change(library, 0)
-    scan()
-    commit: Any = Database.commit
-    for nth in count(1):
-        change(library, nth)
-        stop = Stop(job, nth)
-
-        def committing(database: Database, *arguments: Any, stop: Stop = stop) -> None:
-            commit(database, *arguments)
-            stop.note_commit()
-
-        dispatch.enqueue("scan.discovery", root=str(library.resolve()))
-        with patch.context() as patched:
-            patched.setattr(Database, "commit", committing)
-            ended = work_until_ended(stop)
-            if job in OF_TRACKS:
-                _ask_again(job)
-                ended = work_until_ended(stop)
-        queues.flushall()
-        while reconcile():
-            work_off(queues)
-        scan()
-        after = content()
-        assert after == fresh(scan), f"ended after commit {nth} of {job}"
-        if not ended:
-            return nth - 1
-        assert nth < MOST_COMMITS
-    return 0
-
-
-@pytest.mark.parametrize("job", ["scan.discovery", "insert.direct_batch"])
-def test_nothing_is_lost_after_any_commit_of_a_scan(
-    library: Path, scan: Scan, queues: redis.Redis, monkeypatch: pytest.MonkeyPatch, job: str
-) -> None:
-    assert end_everywhere(job, library, scan, queues, monkeypatch) >= 1
-
-
-@pytest.mark.parametrize("job", OF_COVERS)
+@pytest.mark.parametrize("job", [*OF_A_SCAN, *OF_COVERS])
 @ON_SQLITE
-def test_nothing_is_lost_after_any_commit_of_covers(
-    library: Path, scan: Scan, queues: redis.Redis, monkeypatch: pytest.MonkeyPatch, job: str
+def test_nothing_is_lost_after_any_commit(
+    database: str, queues: redis.Redis, before: Before, job: str
 ) -> None:
-    assert end_everywhere(job, library, scan, queues, monkeypatch) >= 2
+    nth, commits = 0, 0
+    while nth <= commits:
+        kept = before.scanned if job in OF_A_SCAN else before.without_covers
+        kept.restore()
+        queues.flushall()
+        with ended_after(nth) as ending:
+            ending.counts = False
+            if job in OF_A_SCAN:
+                dispatch.enqueue("scan.discovery", root=str(before.music.resolve()))
+            else:
+                reconcile()
+            run_jobs(ending, job)
+        assert ending.has_come or not nth
+        queues.flushall()
+        reconciled()
+        assert content() == before.expected, f"ended after commit {nth} of {job}"
+        assert not Scan.select().where(Scan.finished_at.is_null()).exists()
+        assert not ScanChunk.select().where(ScanChunk.done_at.is_null()).exists()
+        commits = commits or ending.commits
+        nth += 1
+    assert commits >= (1 if job in OF_A_SCAN else 2)
