@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from PIL import Image as Pillow
 
@@ -39,11 +40,16 @@ def png(
 
 
 def zeros(size: int) -> bytes:
-    """So many zeros, compressed as by zlib."""
-    compressor = zlib.compressobj(1)
-    block = bytes(_MEBIBYTE)
-    parts = [compressor.compress(block) for _ in range(size // _MEBIBYTE)]
-    return b"".join([*parts, compressor.compress(bytes(size % _MEBIBYTE)), compressor.flush()])
+    """So many zeros, compressed as by zlib; of pieces that stand alone, each compressed once."""
+    pieces = _piece(_MEBIBYTE) * (size // _MEBIBYTE) + _piece(size % _MEBIBYTE)
+    checksum = struct.pack(">HH", size % 65_521, 1)  # Adler-32 of zeros
+    return b"\x78\x01" + pieces + b"\x03\x00" + checksum
+
+
+@cache
+def _piece(size: int) -> bytes:
+    compressor = zlib.compressobj(1, wbits=-15)
+    return compressor.compress(bytes(size)) + compressor.flush(zlib.Z_FULL_FLUSH)
 
 
 def gif(canvas: tuple[int, int], frame: tuple[int, int], frames: int = 1) -> bytes:

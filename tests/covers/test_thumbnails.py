@@ -17,6 +17,7 @@ from db.models import Image
 from jobs.pictures.errors import Fault
 from jobs.pictures.thumbnails import FORMATS, Decoded, decode
 from jobs.records import ProblemCode
+from tests.covers.bombs import zeros
 from tests.covers.library import FRONT, Library, paint
 
 Decode = Callable[[bytes], Decoded | Fault]
@@ -289,9 +290,7 @@ def test_a_bomb_is_refused_by_its_header(
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_bomb_below_the_pixel_limit_costs_only_itself(library: Library) -> None:
     side = 7_990
-    compressor = zlib.compressobj(1)
-    row = b"\0" + bytes(4 * side)
-    rows = b"".join(compressor.compress(row) for _ in range(side)) + compressor.flush()
+    rows = zeros(side * (1 + 4 * side))
     library.track("A/1.flac", "A", [(FRONT, paint("red"))])
     library.image("A/cover.png", png(side, side, 8, 6, rows))
     library.work()
