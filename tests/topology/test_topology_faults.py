@@ -247,18 +247,35 @@ def test_a_program_whose_queues_are_a_text_consumes_that_queue(
     assert "queues.scan: no program" not in told
 
 
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("queues = []", "programs.reading.queues = []: is empty"),
+        ("", "programs.reading.queues: is missing"),
+        ('queus = ["scan"]', "programs.reading.queues: is missing"),
+    ],
+)
 def test_a_program_without_queues_hides_no_queue_that_nobody_consumes(
-    faults_of: FaultsOf, sound: str
+    faults_of: FaultsOf, sound: str, line: str, fault: str
 ) -> None:
-    told = faults_of(sound.replace('queues = ["scan", "extract"]', "queues = []"))
-    assert "programs.reading.queues = []: is empty" in told
+    told = faults_of(sound.replace('queues = ["scan", "extract"]', line))
+    assert fault in told
     assert "queues.scan: no program consumes it" in told
     assert "queues.extract: no program consumes it" in told
 
 
-def test_a_queue_without_jobs_hides_no_job_without_a_queue(faults_of: FaultsOf, sound: str) -> None:
-    told = faults_of(sound.replace('jobs = ["scan.discovery"]', "jobs = []"))
-    assert "queues.scan.jobs = []: is empty" in told
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("jobs = []", "queues.scan.jobs = []: is empty"),
+        ("", "queues.scan.jobs: is missing"),
+    ],
+)
+def test_a_queue_without_jobs_hides_no_job_without_a_queue(
+    faults_of: FaultsOf, sound: str, line: str, fault: str
+) -> None:
+    told = faults_of(sound.replace('jobs = ["scan.discovery"]', line))
+    assert fault in told
     assert "the job scan.discovery (jobs/scan.py" in told
 
 

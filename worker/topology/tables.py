@@ -158,12 +158,14 @@ class Key(NamedTuple):
 
     read: Callable[[object], Any]
     optional: bool = False
+    absent: Any = None
+    """What it holds for the rules when it is missing, so that its fault hides no other."""
 
 
 KEYS: Mapping[str, Mapping[str, Key]] = {
     "queues": {
         "use": Key(_text),
-        "jobs": Key(_names),
+        "jobs": Key(_names, absent=()),
         "timeout": Key(_duration(1)),
         "retries": Key(_whole(0)),
         "keep": Key(_duration(0), optional=True),
@@ -171,7 +173,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "backoff": Key(_duration(1), optional=True),
     },
     "programs": {
-        "queues": Key(_names),
+        "queues": Key(_names, absent=()),
         "processes": Key(_whole(1)),
         "least": Key(_whole(1), optional=True),
         "most": Key(_whole(1), optional=True),
@@ -222,6 +224,8 @@ def _read_entry(
         if name not in table:
             if not key.optional:
                 faults.append(Fault(f"{where}.{name}", "is missing", f"add {name} to [{where}]"))
+            if key.absent is not None:
+                values[name] = key.absent
             continue
         try:
             values[name] = key.read(table[name])
