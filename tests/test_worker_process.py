@@ -20,6 +20,7 @@ from db.sql.connection import close_database
 from tests.databases import open_sqlite
 from worker import dispatch
 from worker.errors import JobTooLargeError, UnknownJobError
+from worker.process import fleet_worker
 from worker.process.fleet_job import FleetJob
 from worker.process.fleet_worker import FleetWorker
 from worker.process.requeue import MOST_DEATHS, RECOVERED, RECOVERIES, claim, recover
@@ -313,3 +314,29 @@ def test_a_tampered_job_fails_alone(worker: FleetWorker, field: tuple[str, bytes
     assert worker.connection.hget(f"rq:job:{bad}", "status") == b"failed"
     assert b"delete it" in worker.connection.hget(f"rq:job:{bad}", "exc_info")
     assert worker.connection.llen(worker.holder.taken_key) == 0
+
+
+def test_a_worker_that_redis_does_not_let_take_jobs_any_more_ends_with_the_reason(
+    worker: FleetWorker,
+    queues: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(fleet_worker, "_LONGEST_WAIT", 0)
+    limited = redis.Redis(unix_socket_path=queues.get_connection_kwargs()["path"], username="some")
+    everything = {"enabled": True, "nopass": True, "keys": ["*"], "channels": ["*"]}
+    queues.acl_setuser("some", commands=["+@all"], **everything)
+    worker = FleetWorker("tests-1", ["insert", "maintenance"], limited)
+    work_off(worker)
+    queues.acl_setuser("some", commands=["-lmove"], **everything)
+    job_id = dispatch.enqueue(CLEANUP)
+    try:
+        with pytest.raises(SystemExit, match=r"does not let it take jobs: .*lmove.* — give the fl"):
+            work_off(worker)
+        assert caplog.text.count("again in") == 4
+        with pytest.raises(SystemExit, match="does not let it take jobs"):  # at once
+            work_off(FleetWorker("tests-1", ["insert", "maintenance"], limited))
+        assert caplog.text.count("again in") == 4
+    finally:
+        queues.acl_deluser("some")
+    assert dispatch.queue("maintenance").get_job_ids() == [job_id]

@@ -1,10 +1,13 @@
 """What supervisord runs, and what of it does not run."""
 
 import pytest
+import redis
+from click.testing import CliRunner
 
 from db import settings
 from tests.doctor.complaints import complaint, complaints
 from tests.doctor.supervised import ESSENTIAL, FAILS, FATAL, STOPPED, Supervise, until
+from worker.cli.status import status
 from worker.doctor.examination import examine, repair
 from worker.doctor.findings import Severity
 
@@ -16,7 +19,7 @@ def test_a_supervisord_whose_programs_all_run_is_well(supervise: Supervise) -> N
 
 
 def test_a_program_that_was_given_up_is_named_with_the_reason_and_started(
-    supervise: Supervise,
+    supervise: Supervise, server: redis.Redis
 ) -> None:
     supervise(ESSENTIAL | {"covers-1": FATAL}, "covers-1", "FATAL")
     found = complaint("programs")
@@ -24,6 +27,7 @@ def test_a_program_that_was_given_up_is_named_with_the_reason_and_started(
     assert found.says.startswith("covers-1 is FATAL, last started ")
     assert found.says.endswith(" (out of luck)")
     assert found.remedy == "see `fleet logs covers-1`, then `fleet up`"
+    assert "(out of luck) — see `fleet logs covers-1`" in CliRunner().invoke(status, []).stdout
     assert repair(found).says == "covers-1 is starting"
     log = settings.run_dir() / "covers-1.log"
     until(lambda: log.read_text().count("out of luck") == 2)

@@ -15,6 +15,8 @@ from db.sql.connection import open_database
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
 from worker.cli.output import print_json, print_line, print_queues, print_table, say
+from worker.doctor.findings import Severity
+from worker.doctor.fleet import programs
 from worker.phrases import time_span
 from worker.redis.address import shown_url
 from worker.status import overview as fleet_status
@@ -102,9 +104,18 @@ def _print() -> None:
         print_line(fleet_status.model_text(model))
     if not is_up():
         say("The fleet is not up: `fleet up` starts it.")
+    else:
+        _print_faults()
     print_queues(fleet_status.queues())
     if runs := last_runs():
         print_table([["maintenance", "last run", "took", "what it did"], *map(_of_run, runs)])
+
+
+def _print_faults() -> None:
+    """A line for each process that does not run."""
+    for each in programs():
+        if each.severity is Severity.ERROR:
+            print_line(f"{each.says} — {each.remedy}")
 
 
 def _print_work() -> None:

@@ -35,13 +35,15 @@ from worker.process.requeue import Death, end_where_gone, put_back, read_taken, 
 from worker.process.slot_worker import BEAT, SlotWorker
 from worker.process.take import DependentsWaitError, Taken, Taker
 from worker.process.time_limit import TimeLimit
-from worker.redis.connection import JOB_PATIENCE, connect, impatient
+from worker.redis.connection import JOB_PATIENCE, connect, impatient, is_away
 from worker.topology import Execution
 
 GRACE = 5.0
 """Seconds that a stopping worker gives its job to finish before it puts the job back."""
 _SHORTEST_NAP, _LONGEST_NAP = 0.02, 0.25
 _LONGEST_WAIT = 5.0
+_REFUSED_TIMES = 5
+"""Errors in a row that are neither absence nor refusal, after which a worker ends."""
 _LONGEST_NAP_AFTER_REFUSAL = 30.0
 _CHILDREN_REST = 60.0
 """Seconds without a job after which the children go that jobs keep for the next one."""
@@ -66,7 +68,7 @@ class FleetWorker(SlotWorker):
         self._horse = Horse(memory, self._beat) if execution is Execution.FORKED else None
         self._waiting = False
         self._fault = Fault.ITEM
-        self._naps = 0
+        self._naps = self._errors_left = 0
         self._last: tuple[FleetJob, Queue] | None = None
 
     def register_birth(self) -> None:
@@ -78,7 +80,8 @@ class FleetWorker(SlotWorker):
     def register_death(self) -> None:
         """Leave the slot, and the end of the last job recorded."""
         # RQ's maintenance finds dependents; with another owner of Redis nothing is ours there.
-        with suppress(DependentsWaitError, ForeignRedisError):
+        # Where Redis forbids this step, the job begins again.
+        with suppress(DependentsWaitError, ForeignRedisError, redis.ResponseError):
             self._taker.flush()
         super().register_death()
 
@@ -150,7 +153,7 @@ class FleetWorker(SlotWorker):
         while True:
             try:
                 taken = self._taker.take()
-                wait = 1.0
+                wait, self._errors_left = 1.0, _REFUSED_TIMES
                 self._beat_sometimes()
                 if taken is not None and (job := self._read(taken)) is not None:
                     self._last = job, self._queue_of(job)
@@ -172,9 +175,26 @@ class FleetWorker(SlotWorker):
             except (ForeignRedisError, DatabaseGoneError) as error:
                 sys.exit(f"{self.name}: {error}")
             except redis.RedisError as error:
+                self._end_unless_it_passes(error)
                 self.log.error("Redis: %s; again in %.0f s", error, wait)
                 self._interruptibly(partial(time.sleep, wait))
                 wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _end_unless_it_passes(self, error: redis.RedisError) -> None:
+        """End with an error that stays, such as of a command that Redis lacks or forbids.
+
+        A worker that took jobs before gives it some tries. One that just began ends at once, and
+        so is one that does not start, for supervisord and the doctor.
+        """
+        if is_away(error):
+            return
+        self._errors_left -= 1
+        if self._errors_left <= 0:
+            sys.exit(
+                f"{self.name}: Redis does not let it take jobs: {last_line(str(error))} — "
+                "give the fleet a Redis of 6.2 or later, or a Valkey, whose user may run every "
+                "command (ACL), then `fleet up`"
+            )
 
     def _interruptibly(self, wait: Callable[[], object]) -> None:
         """Wait, and return at once when a stop was requested meanwhile, or before."""
