@@ -77,6 +77,25 @@ class PostgresServer:
             self._make()
         return self._url.format(self._name)
 
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Nobody is let into the database inside, and whoever is in is shown out."""
+        self._administer(f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS false")
+        if self._connection is not None:
+            self._connection.execute(_END_OTHERS)
+        try:
+            yield
+        finally:
+            self.let_in()
+
+    def let_in(self) -> None:
+        """End the refusal."""
+        self._administer(f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS true")
+
+    def _administer(self, statement: str) -> None:
+        with psycopg.connect(self._url.format("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
     def close(self) -> None:
         """Close the connection to the database."""
         if self._connection is not None:

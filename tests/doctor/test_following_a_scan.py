@@ -7,6 +7,8 @@ import pytest
 import redis
 
 from db.scanning import scans
+from db.sql.connection import open_database
+from tests.databases import PostgresServer
 from tests.doctor.supervised import WORKS, Supervise
 from worker import dispatch
 from worker.cli import scan as command
@@ -62,6 +64,25 @@ def test_a_redis_that_refuses_is_waited_for_while_the_fleet_is_up(
     later.join()
     assert dispatch.queue("scan").get_job_ids() == [job_id]
     assert "this waits until it does" in capsys.readouterr().err
+
+
+def test_a_database_that_is_away_is_waited_for_while_the_fleet_is_up(
+    server: redis.Redis,
+    postgres: PostgresServer,
+    supervise: Supervise,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    supervise({"redis": WORKS}, "redis", "RUNNING")
+    monkeypatch.setenv("FLEET_DATABASE_URL", postgres.empty())
+    open_database()
+    scan_id = scans.start("/music", deep=False)
+    with postgres.refusing():
+        later = threading.Timer(0.7, postgres.let_in)
+        later.start()
+        assert command._patiently(lambda: scans.get(scan_id)) is not None
+        later.join()
+    assert "The database does not answer" in capsys.readouterr().err
 
 
 def test_a_redis_that_refuses_ends_it_when_no_fleet_is_up(server: redis.Redis) -> None:

@@ -10,12 +10,12 @@ from functools import partial
 from typing import TypeVar
 
 import click
-import redis
 
 from db import ledger, settings
+from db.errors import DatabaseLockedError
 from db.scanning import scans
 from db.scanning.library_files import left_out_text, refused_root
-from db.sql.connection import open_database
+from db.sql.connection import close_database, open_database
 from db.sql.path_text import is_under, shown, to_text
 from db.sql.schema import check_schema
 from worker import dispatch
@@ -210,20 +210,33 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _patiently(step: Callable[[], T]) -> T:
-    """Take a step again until Redis, which is away or refuses, lets it, as long as a fleet is up.
+    """Take a step again until Redis and the database let it, as long as a fleet is up.
 
-    Raises redis.RedisError when there is no fleet that would have it back.
+    Raises their errors when there is no fleet that would have them back, or that do not pass.
     """
-    said = False
+    said = ""
     while True:
         try:
             return step()
-        except redis.RedisError as error:
-            if not is_away(error) or not control.is_up():
+        except Exception as error:
+            store = _absent_store(error)
+            if not store or not control.is_up():
                 raise
-            if not said:
-                say(f"Redis does not answer, or refuses ({error}): this waits until it does.")
-            said = True
+            if said != store:
+                reason = str(error).strip().partition("\n")[0]
+                say(f"{store} does not answer, or refuses ({reason}): this waits until it does.")
+            said = store
+            close_database()  # a connection that the server has cut stays so
+            time.sleep(_POLL_SECONDS)
+
+
+def _absent_store(error: Exception) -> str:
+    """What does not answer for a while; empty when the error is another."""
+    if is_away(error):
+        return "Redis"
+    obstacle = ledger.obstacle_of(error)
+    is_away_for_now = obstacle == ledger.Obstacle(ledger.Cause.DATABASE_AWAY)
+    return "The database" if is_away_for_now or isinstance(error, DatabaseLockedError) else ""
 
 
 def _running_or_new(root: str, deep: bool) -> int:
