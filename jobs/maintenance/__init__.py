@@ -18,11 +18,11 @@ from worker.status import overview
 
 
 @job
-def cleanup_expired_tasks() -> None:
+def cleanup_expired_tasks() -> dict[str, int]:
     """Delete ended jobs, keys of dead workers, chunks of ended scans, and expired answers.
 
     The answers are those of providers. The job never touches waiting work; a job that has begun
-    and whose worker is long gone fails.
+    and whose worker is long gone fails. Returns how many of each.
     """
     with recorded_run("maintenance.cleanup_expired_tasks") as done:
         done.changes.update(admin.drop_expired())
@@ -30,6 +30,7 @@ def cleanup_expired_tasks() -> None:
         done.changes["chunks of ended scans"] = dropped.chunks
         done.changes["scans of parts"] = dropped.parts
         done.changes["answers of providers"] = facts.drop_overdue_answers()
+    return done.changes
 
 
 @job
@@ -54,20 +55,25 @@ def reconcile() -> dict[str, int] | None:
 
 
 @job
-def generate_daily_health_report() -> None:
-    """Write the statistics of each queue and kind of work since the report of the day before."""
+def generate_daily_health_report() -> dict[str, int]:
+    """Write the statistics of each queue and kind of work since the report of the day before.
+
+    Returns whether they say anything new, as a count of reports.
+    """
     with recorded_run("maintenance.generate_daily_health_report") as done:
         done.changes["reports written"] = int(overview.make_health_report())
+    return done.changes
 
 
 @job
-def archive_old_logs() -> None:
+def archive_old_logs() -> dict[str, int]:
     """Compress rotated logs, and delete those older than FLEET_KEEP_LOGS_DAYS.
 
-    Raises SettingError and OSError.
+    Returns how many of each. Raises SettingError and OSError.
     """
     with recorded_run("maintenance.archive_old_logs") as done:
         archive_logs(done)
+    return done.changes
 
 
 @job
@@ -120,28 +126,33 @@ def complete_pictures() -> int:
 
 
 @job
-def validate_system_integrity() -> None:
+def validate_system_integrity() -> dict[str, int]:
     """Check tables and picture store, repair what is safe to repair, and report the rest.
 
-    Raises OSError when the store cannot be read.
+    Returns how many of what it repaired. Raises OSError when the store cannot be read.
     """
     with recorded_run("maintenance.validate_system_integrity") as done:
         validate(done)
+    return done.changes
 
 
 @job
-def cleanup_old_data() -> None:
+def cleanup_old_data() -> dict[str, int]:
     """Delete tracks missing for FLEET_FORGET_MISSING_DAYS, and files of the store without row.
 
-    Raises SettingError, and OSError when the store cannot be changed.
+    Returns how many of each. Raises SettingError, and OSError when the store cannot be changed.
     """
     with recorded_run("maintenance.cleanup_old_data") as done:
         clean_up(done)
+    return done.changes
 
 
 @job
-def optimize_database() -> None:
-    """Update the statistics of the query planner, and return free space to the disk."""
+def optimize_database() -> dict[str, int]:
+    """Update the statistics of the query planner, and return free space to the disk.
+
+    Returns how many tables and pages.
+    """
     with recorded_run("maintenance.optimize_database") as done:
         found = database_integrity.optimize()
         done.changes.update({"tables analysed": found.tables, "pages freed": found.pages})
@@ -150,6 +161,7 @@ def optimize_database() -> None:
                 f"{found.unreleased:,} bytes are free inside the file, which an older musicfleet "
                 "made — `fleet down`, then `sqlite3 library.db 'PRAGMA auto_vacuum=2; VACUUM'`"
             )
+    return done.changes
 
 
 @job

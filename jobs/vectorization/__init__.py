@@ -108,13 +108,17 @@ def train(reason: str = "asked for") -> int | None:
 
 
 @job
-def rebuild() -> None:
-    """Have all vectors recomputed by the model in use."""
+def rebuild() -> dict[str, int]:
+    """Have all vectors recomputed by the model in use; return how many of each entity type."""
+    again: dict[str, int] = {}
     for need in ledger.NEEDS:
         if need.kind is Kind.VECTOR:
-            for ids in slices(ledger.with_state(need)):
+            ids = ledger.with_state(need)
+            for part in slices(ids):
                 with transaction():
-                    ledger.need(need.kind, need.entity_type, ids)
+                    ledger.need(need.kind, need.entity_type, part)
+            again[f"{need.entity_type}s to do again"] = len(ids)
+    return again
 
 
 @job

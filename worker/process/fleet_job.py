@@ -55,6 +55,7 @@ _MOST_COUNTED = 10_000
 
 _LONGEST_LINE, _LONGEST_REASON = 1_000, 200
 _REASONS = 3
+_NOTHING = "nothing to do"
 log = logging.getLogger("fleet")
 
 
@@ -196,7 +197,7 @@ class FleetJob(Job):
         """Write to the log that the job ended well, and what it returned."""
         returned = _brief(value)
         is_idle = not str(self.settled) and ledger.need_of(self.job_name, self.kwargs)
-        plain = "nothing to do" if is_idle else "" if str(self.settled) else "done"
+        plain = _NOTHING if is_idle else "" if str(self.settled) else "done"
         self.log_end(returned or plain)
 
     def log_failure(self, reason: str, *, stopped: bool) -> None:
@@ -275,7 +276,8 @@ def _brief(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict) and all(type(each) is int for each in value.values()):
-        return ", ".join(f"{count:,} {what}" for what, count in value.items() if count)
+        counts = (f"{count:,} {what}" for what, count in value.items() if count)
+        return ", ".join(counts) or _NOTHING
     return json.dumps(value, ensure_ascii=False)[:_LONGEST_REASON]
 
 
