@@ -5,10 +5,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from db import settings
+from db import settings as fleet_settings
 from db.errors import BackupError, DatabaseError
 from db.maintenance import backups
 from db.settings.urls import UNREADABLE, shown, without_secrets
@@ -17,6 +17,7 @@ from tests.doctor.complaints import complaints
 from worker import dispatch
 from worker.cli.fleet import run
 from worker.errors import WorkerError
+from worker.redis.connection import connect
 
 SECRET = "s3cret"
 
@@ -63,6 +64,41 @@ def test_a_url_that_anybody_made_up_is_shown_or_not(text: str, begin: str) -> No
 @given(st.text(st.characters(codec="ascii", min_codepoint=33), min_size=3))
 def test_no_password_before_the_host_is_ever_shown(password: str) -> None:
     assert password not in shown(f"redis://:XX{password}XX@h/1").replace("***", "")
+
+
+CLOSED = "postgresql://me:x@127.0.0.1:1/"
+"""Where nobody listens; libpq would look any other host up."""
+PARTS = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
+    st.sampled_from(["?", "@", "/", ":", "%", "[::1]", "127.0.0.1:1", "password=", "db=", "&"]),
+)
+URLS = st.builds(
+    "{}{}".format,
+    st.sampled_from(
+        ["redis://", "rediss://", "unix://", "sqlite:///", "sqlite:", "mysql://", CLOSED, ""]
+    ),
+    st.lists(PARTS, max_size=6).map("".join),
+)
+
+
+@given(URLS)
+@example("postgresql://[/")
+@example("redis://h:99999")
+@example("unix:///tmp?db=x")
+@example(f"{CLOSED}?connect_timeout=x")
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+def test_whatever_stands_in_a_url_is_refused_in_words(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setattr("socket.getaddrinfo", _nowhere)
+    monkeypatch.setattr("os.environ", {**os.environ, "FLEET_DATA_DIR": str(data_dir)})
+    for name, opened in (
+        ("FLEET_REDIS_URL", connect),
+        ("FLEET_DATABASE_URL", open_database),
+    ):
+        os.environ[name] = url
+        with pytest.raises((WorkerError, DatabaseError), match=" — "):
+            opened()
 
 
 def test_the_words_of_a_library_lose_what_is_secret() -> None:
@@ -133,4 +169,4 @@ def test_pg_dump_has_the_password_in_its_environment_and_nothing_on_its_command_
     with pytest.raises(BackupError, match="given sslpassword on its command line alone") as refused:
         backups._dump_postgresql(data_dir / "target")
     assert SECRET not in str(refused.value)
-    assert settings.database_url()  # still what the user wrote
+    assert fleet_settings.database_url()  # still what the user wrote

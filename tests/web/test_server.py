@@ -7,11 +7,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fleet.conftest import REPOSITORY
+from web.__main__ import _server
 
 PASSWORD = "correct horse"
 BEGUN = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -117,6 +118,29 @@ def test_connections_that_were_served_and_stay_make_it_deaf_to_nobody(server: Se
             connection.sendall(b"GET /static/icon.svg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             assert connection.recv(12) == b"HTTP/1.1 200"
         assert server.status() == 200
+
+
+def test_an_answer_that_the_other_side_does_not_read_on_is_kept_for_a_minute() -> None:
+    def large(_: object, start: Callable[..., object]) -> list[bytes]:
+        start("200 OK", [("Content-Type", "text/plain")])
+        return [b"x" * 2**25]  # more than fits between two sockets
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    waitress = _server(large, listener)
+    with closing(socket.create_connection(listener.getsockname(), 20)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        channels: list[Any] = []
+        while not channels or not channels[0].total_outbufs_len:
+            waitress.asyncore.loop(0.01, map=waitress._map, count=1)
+            channels = [*waitress.active_channels.values()]
+        for seconds, is_over in ((59, False), (2, True)):
+            channels[0].last_activity -= seconds  # as if nothing was read for so much longer
+            waitress.maintenance(time.time())
+            assert channels[0].will_close is is_over
+        while waitress.active_channels:
+            waitress.asyncore.loop(0.01, map=waitress._map, count=1)
+        assert is_ended(client)
+    waitress.close()
 
 
 def test_a_request_has_ten_seconds_to_arrive_however_slowly_it_is_sent(server: Server) -> None:
