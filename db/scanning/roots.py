@@ -1,13 +1,18 @@
-"""Library roots: whether one is there, and what keeps a file below it from being read."""
+"""Library roots: whether one is there, and what keeps a file below it from being read.
+
+What is mounted below a root is as a root itself: its disk or share may be away alone.
+"""
 
 import errno
 import os
 import posixpath
+from typing import NamedTuple
 
 from db.ledger import Cause, Obstacle, cause_of
 from db.scanning import scans
 from db.scanning.library_files import AUDIO_EXTENSIONS, extension_of
-from db.sql.path_text import is_under, to_bytes
+from db.scanning.mounts import mounts_of
+from db.sql.path_text import is_under, to_bytes, to_text
 
 _MOST_SEEN = 20_000
 """Files and folders after which a root counts as there, though no audio file was among them."""
@@ -31,9 +36,9 @@ def root_of(path: str) -> str:
 
 
 def away(path: str) -> Obstacle | None:
-    """What is wrong with the library roots that hold a file or folder; None when they are there.
+    """What is wrong with the roots and mounts that hold a file or folder; None: they are there.
 
-    A root without any audio file is away: its disk is not mounted.
+    One without any audio file is away: its disk is not mounted.
     """
     for root in sorted(_roots_of(path), key=len):
         try:
@@ -59,8 +64,24 @@ def obstacle(path: str, number: int | None) -> Obstacle | None:
     return Obstacle(cause, root_of(path)) if cause is not None else None
 
 
+class Mounts(NamedTuple):
+    """The disks and shares with music that are mounted below a root."""
+
+    known: list[str]
+    """The folders, also of those that are away."""
+    away: list[str]
+
+
+def mounts_below(root: str) -> Mounts:
+    """What is mounted below a root, or was when it was last scanned."""
+    before = {place for place in scans.mounts() if is_under(place, root)}
+    places = before | {to_text(each.place) for each in mounts_of(to_bytes(root))}
+    there = {each for each in places - {root} if is_under(each, root) and _holds_audio(each)}
+    return Mounts(sorted(before | there), sorted(before - there))
+
+
 def _roots_of(path: str) -> list[str]:
-    return [root for root in scans.roots() if is_under(path, root)]
+    return [root for root in {*scans.roots(), *scans.mounts()} if is_under(path, root)]
 
 
 def _holds_audio(root: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import ModelSelect, fn
 
 from db.models import Scan, ScanChunk, utc_now
 from db.scanning.library_files import Scope, folder_of, group_folder
@@ -144,13 +144,23 @@ def roots() -> list[str]:
 
 def left_out() -> Counter[str]:
     """How many entries the last whole scan of each root left out, by the reason."""
-    last = (
+    scans = Scan.select(Scan.left_out).where(Scan.id.in_(_last_whole_ones()))
+    return sum((Counter(scan.left_out or {}) for scan in scans), Counter())
+
+
+def mounts() -> list[str]:
+    """The folders below the roots that were mount points when each was last scanned as a whole."""
+    scans = Scan.select(Scan.mounts).where(Scan.id.in_(_last_whole_ones()))
+    return sorted({place for scan in scans for place in scan.mounts or ()})
+
+
+def _last_whole_ones() -> "ModelSelect[Scan]":
+    """The ids of the last scan of each whole root that had a result."""
+    return (
         Scan.select(fn.MAX(Scan.id))
         .where(Scan.scope.is_null(), Scan.fault.is_null(), Scan.walked_at.is_null(False))
         .group_by(Scan.root)
     )
-    scans = Scan.select(Scan.left_out).where(Scan.id.in_(last))
-    return sum((Counter(scan.left_out or {}) for scan in scans), Counter())
 
 
 def record_walk(  # noqa: PLR0913  # each is a column
@@ -161,15 +171,16 @@ def record_walk(  # noqa: PLR0913  # each is a column
     pictures: int = 0,
     left_out: Mapping[str, int] | None = None,
     missing: int | None = None,
+    mounts: Sequence[str] | None = None,
 ) -> bool:
     """Write how far the walk over the root has come, and return whether the scan still runs.
 
-    `missing` is known when the walk is over.
+    `missing` and `mounts` are known when the walk is over.
     """
     columns: dict[str, Any] = {"found": found, "unchanged": unchanged, "pictures": pictures}
     columns["left_out"] = dict(left_out or {})
     if missing is not None:
-        columns |= {"missing": missing, "walked_at": utc_now()}
+        columns |= {"missing": missing, "mounts": mounts, "walked_at": utc_now()}
     here = (Scan.id == scan_id) & Scan.finished_at.is_null()
     with transaction():
         is_running = bool(Scan.update(**columns).where(here).execute())

@@ -13,7 +13,7 @@ from db import settings
 from db.artwork import picture_files
 from db.artwork.picture_files import SeenImage
 from db.library import tracks
-from db.scanning import problems, scans
+from db.scanning import problems, roots, scans
 from db.scanning.library_files import Scope, folder_of, group_folder
 from db.scanning.problems import FileProblem, Stage
 from db.sql.path_text import is_under, to_bytes, to_text
@@ -158,6 +158,7 @@ def end_walk(sender: Sender, comparison: Comparison, walk: Walk, scope: Scope | 
     All of it is one commit: what was marked or moved without its chunks would stay grouped as it
     was, and no later scan would notice.
     """
+    mounts = _note_absent_mounts(walk)
     gone = vanished(comparison, walk.unreadable)
     sizes = {file.size for file in comparison.held_back}
     candidates = {track.id: track for track in tracks.gone_files(gone, sizes)}
@@ -176,7 +177,22 @@ def end_walk(sender: Sender, comparison: Comparison, walk: Walk, scope: Scope | 
             problems.clear([track.path for track in left], stage)
         _forget_the_rest(sender, comparison, walk)
         _list_faults(to_text(walk.root), walk, scope)
-        scans.record_walk(sender.scan_id, **walked(comparison, walk), missing=len(missing))
+        scans.record_walk(
+            sender.scan_id,
+            **walked(comparison, walk),
+            missing=len(missing),
+            mounts=None if scope else mounts,
+        )
+
+
+def _note_absent_mounts(walk: Walk) -> list[str]:
+    """Have the walk know what is mounted below its root and away; all that is mounted there.
+
+    Nothing can be said of what lies there.
+    """
+    mounts = roots.mounts_below(to_text(walk.root))
+    walk.unreadable.update(dict.fromkeys(mounts.away, "its disk or share is not mounted"))
+    return mounts.known
 
 
 def _forget_the_rest(sender: Sender, comparison: Comparison, walk: Walk) -> None:
@@ -232,6 +248,7 @@ def preview(root: str, *, deep: bool) -> dict[str, Any]:
     walk = Walk(to_bytes(root), os.fsencode(settings.data_dir()))
     for group in walk.groups():
         to_read += comparison.files_to_read(group)
+    _note_absent_mounts(walk)
     gone = vanished(comparison, walk.unreadable) if comparison.found else []
     sizes = {file.size for file in comparison.held_back}
     moved = recognise_moved(comparison.held_back, tracks.gone_files(gone, sizes))

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -294,3 +295,54 @@ def run_later_ones(queues: redis.Redis) -> None:
     for job_id in queue.scheduled_job_registry.get_job_ids():
         queue.scheduled_job_registry.remove(job_id)
         queues.rpush(queue.key, job_id)
+
+
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_a_share_below_a_root_that_is_away_loses_nothing(
+    scan: Scan, queues: redis.Redis, music: Path, how: str
+) -> None:
+    write_track(music / "Local" / "Other" / "1.mp3", title="Local", artist="Local", album="Other")
+    share = music / "Somebody"
+    scan()
+    ScanRow.update(mounts=[str(share)]).execute()  # as it is where that is a mount point
+    before = content()
+    away = share.rename(music.with_name(HIDDEN))
+    if how == "empty":
+        share.mkdir()
+    needs_again()
+    work_off(queues)
+    assert waiting() == [(Cause.ROOT_AWAY, str(share))]
+    for _ in range(2):
+        scan()
+        [problem] = Problem.select()
+        assert (problem.path, problem.message.partition(":")[0]) == (str(share), "cannot be listed")
+        assert content() == {**before, "problems": content()["problems"]}
+    if how == "empty":
+        share.rmdir()
+    away.rename(share)
+    scan()
+    assert content() == before
+    assert states() <= {State.DONE, State.NONE}
+
+
+@ON_SQLITE
+def test_what_is_mounted_below_a_root_is_noted_by_its_scans(
+    scan: Scan, music: Path, tmp_path: Path
+) -> None:
+    disk, place = tmp_path / "disk", music / "Disk"
+    write_track(disk / "1.mp3", title="There")
+    place.mkdir()
+    if subprocess.run(
+        ["mount", "--bind", disk, place],  # noqa: S607  # wherever it is
+        capture_output=True,
+        check=False,
+    ).returncode:
+        pytest.skip("this user may not mount anything")
+    try:
+        scan()
+        assert scans.mounts() == [str(place)]
+    finally:
+        subprocess.run(["umount", place], check=True)  # noqa: S607  # as above
+    scan()
+    assert Track.get(Track.title == "There").missing_since is None
+    assert scans.mounts() == [str(place)]

@@ -18,7 +18,7 @@ from worker.supervisor import control
 
 pytestmark = pytest.mark.usefixtures("in_environment")
 
-LAST = "017_library_identity"
+LAST = "018_mounts"
 
 
 @pytest.fixture
