@@ -18,7 +18,7 @@ from worker.supervisor import control
 
 pytestmark = pytest.mark.usefixtures("in_environment")
 
-LAST = "018_mounts"
+LAST = "020_mounts"
 
 
 @pytest.fixture
