@@ -1,4 +1,7 @@
-"""Maintenance of the queues, the database and the files that the fleet keeps."""
+"""Maintenance of the queues, the database and the files that the fleet keeps.
+
+The scheduler imports it for its questions, so what few jobs need they import as they run.
+"""
 
 from db import ledger
 from db.artwork import images
@@ -7,10 +10,12 @@ from db.library import statistics
 from db.maintenance import backups, database_integrity
 from db.maintenance.maintenance_runs import recorded_run
 from db.scanning import scans
-from jobs.covers import remote
-from jobs.maintenance.integrity import make_placeholders, validate
 from jobs.maintenance.old_data import archive_logs, clean_up, delete_unused_pictures
-from jobs.maintenance.reconciliation import enqueue_missing, is_something_due
+from jobs.maintenance.reconciliation import (
+    ask_for_searches,
+    enqueue_missing,
+    is_something_due,
+)
 from worker.dispatch import alone, job, only_when
 from worker.maintenance.rebalance import may_help, rebalance
 from worker.queues import admin
@@ -47,7 +52,7 @@ def reconcile() -> dict[str, int] | None:
             return None
         with recorded_run("maintenance.reconcile", only_changes=True) as done:
             done.changes["needs that became due"] = ledger.wake_due()
-            remote.need_unasked_searches()
+            ask_for_searches()
             ledger.add_up()
             enqueued = enqueue_missing()
             done.changes.update({f"{name} enqueued": count for name, count in enqueued.items()})
@@ -120,6 +125,8 @@ def complete_pictures() -> int:
 
     Raises StoreError when the store cannot be written.
     """
+    from jobs.maintenance.integrity import make_placeholders  # noqa: PLC0415  # brings mutagen
+
     with recorded_run("maintenance.complete_pictures", only_changes=True) as done:
         done.changes["placeholders made"] = make_placeholders()
     return done.changes["placeholders made"]
@@ -131,6 +138,8 @@ def validate_system_integrity() -> dict[str, int]:
 
     Returns how many of what it repaired. Raises OSError when the store cannot be read.
     """
+    from jobs.maintenance.integrity import validate  # noqa: PLC0415  # brings mutagen
+
     with recorded_run("maintenance.validate_system_integrity") as done:
         validate(done)
     return done.changes

@@ -11,11 +11,10 @@ from db import ledger, settings
 from db.library import audio_features
 from db.models import EntityType, Kind
 from db.scanning import scans
-from db.settings import analysis_is_off
+from db.settings import analysis_is_off, provider_settings
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from jobs.audio_analysis.outcomes import EXTRACTOR
-from jobs.covers import remote
 from jobs.vectorization import first_model
 from worker.dispatch import (
     HeldJob,
@@ -47,7 +46,7 @@ def is_something_due() -> bool:
     """Whether a reconciliation would find something to do, or something is under way."""
     return (
         ledger.is_any_due()
-        or any(remote.unasked_searches())
+        or _is_search_unasked()
         or bool(ledger.leasing_jobs())
         or bool(_unasked_analyses(1))
         or bool(vector_inputs.never_asked(1))
@@ -90,6 +89,25 @@ def _ask_for_analyses() -> None:
     if ids := _unasked_analyses(_MOST):
         with transaction():
             ledger.need(ANALYSIS.kind, ANALYSIS.entity_type, ids)
+
+
+def ask_for_searches() -> None:
+    """Have all without a cover searched for on the web, once a provider is on.
+
+    Raises SettingError.
+    """
+    if provider_settings.any_on():
+        from jobs.covers import remote  # noqa: PLC0415  # brings mutagen
+
+        remote.need_unasked_searches()
+
+
+def _is_search_unasked() -> bool:
+    if not provider_settings.any_on():
+        return False
+    from jobs.covers import remote  # noqa: PLC0415  # brings mutagen
+
+    return any(remote.unasked_searches())
 
 
 def _unasked_analyses(most: int) -> list[int]:

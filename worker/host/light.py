@@ -9,6 +9,11 @@ import sys
 
 _DRIVERS = ("psycopg", "psycopg2")
 
+# The default of zoneinfo, which would import all that Python was built with to find it: 1 MiB.
+os.environ.setdefault(
+    "PYTHONTZPATH",
+    "/usr/share/zoneinfo:/usr/lib/zoneinfo:/usr/share/lib/zoneinfo:/etc/zoneinfo",
+)
 if not os.environ.get("FLEET_DATABASE_URL", "").startswith("postgres"):
     for _name in _DRIVERS:
         sys.modules.setdefault(_name, None)  # type: ignore[arg-type]  # has its import fail

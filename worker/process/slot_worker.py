@@ -63,7 +63,7 @@ class SlotWorker(SimpleWorker):
         # Not deleted: RQ's maintenance takes a worker out of its sets when its key is missing.
         self.connection.hset(self.key, "death", utcformat(now()))
         super().register_birth()  # type: ignore[no-untyped-call]
-        self._publish_topology()
+        self._publish_topology(self.connection)
 
     def register_death(self) -> None:
         """Leave the slot: nothing stays on this worker's list, whoever comes next, if anyone."""
@@ -72,15 +72,15 @@ class SlotWorker(SimpleWorker):
         unregister(self.connection, self.holder)
         super().register_death()  # type: ignore[no-untyped-call]
 
-    def _publish_topology(self) -> None:
+    def _publish_topology(self, connection: redis.Redis) -> None:
         """Say by which queues.toml this worker goes, and which musicfleet it is.
 
         `rq info` and the dashboard show no queue, and no worker of it, that is not registered with
         RQ.
         """
         said = ("version", code_version(), "migration", known_migrations()[-1])
-        self.connection.hset(self.key, items=["topology", dispatch.topology().digest, *said])
-        self.connection.sadd(Queue.redis_queues_keys, *self.queue_keys())
+        connection.hset(self.key, items=["topology", dispatch.topology().digest, *said])
+        connection.sadd(Queue.redis_queues_keys, *self.queue_keys())
 
     def _set_wrong_keys_aside(self) -> None:
         own = {self.key: "hash", self.executions_key: "set", self.holder.taken_key: "list"}
@@ -120,17 +120,20 @@ class SlotWorker(SimpleWorker):
             self._is_silent = False
 
     def _register_again(self) -> None:
-        if not self.connection.hexists(self.key, "pid"):
+        with self.connection.pipeline(transaction=False) as pipeline:
+            pipeline.hexists(self.key, "pid")
+            worker_registration.register(self, pipeline)  # RQ's maintenance may drop it
+            register(pipeline, self.holder)
+            self._publish_topology(pipeline)
+            super().heartbeat(pipeline=pipeline)
+            is_known, *_ = pipeline.execute()
+        if not is_known:
             self.connection.delete(self.key)
             SimpleWorker.register_birth(self)
             self.set_state(self.get_state())
-        # Maintenance may have done so just before.
-        worker_registration.register(self)
-        register(self.connection, self.holder)
+            self._publish_topology(self.connection)
         beat(self.connection)
-        self._publish_topology()
         log_ends(self.connection, self.name)
-        super().heartbeat()
 
     def _beat_while_busy(self) -> None:
         """Have a thread beat while a job has the thread that runs it."""
