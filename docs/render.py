@@ -83,7 +83,7 @@ def jobs() -> str:
     parts = []
     for name, queue in topology.queues.items():
         programs = ", ".join(
-            f"`{each.name}`{' (on demand)' if each.is_on_demand else ''}"
+            f"`{each.name}`{f' ({each.shown_start})' if each.is_on_demand else ''}"
             for each in topology.consumers(name)
         )
         parts.append(f"## `{name}`\n\n{queue.use}.\n\nProgram {programs}; {_limits(queue)}.")

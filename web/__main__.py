@@ -36,6 +36,7 @@ from worker.errors import BadInputError, WorkerError
 from worker.host.lifeline import SUPERVISED, die_with_supervisord
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
+from worker.host.memory import give_back_memory
 from worker.supervisor import web_address
 from worker.supervisor.web_address import WebAddress
 
@@ -78,6 +79,7 @@ def serve(address: WebAddress, *, supervised: bool) -> None:
     with hold_slot("web", 1) if supervised else nullcontext():
         listener = _wait_for_port(address) if supervised else _listen(address)
         open_library()
+        give_back_memory()
         close_database()
         _run(listener, address._replace(port=listener.getsockname()[1]), supervised)
 

@@ -92,6 +92,9 @@ def test_what_starts_on_demand_is_started_by_nobody_at_first_and_again_after_a_b
     assert found["one-1"].exitcodes == [0]
     assert found["scheduler"].autostart
     # One that was idle for so long has not failed to start.
+    standing = with_program(topology, "both", idle=2, standing=1)
+    both = processes(read(render(standing, COMMITTED)))
+    assert [both[name].autostart for name in ("both-1", "both-2")] == [True, False]
     assert [found[name].startsecs for name in ("one-1", "both-1", "both-2")] == [5, 2, 2]
 
 

@@ -69,6 +69,17 @@ FAULTS = {
         "programs.reading.idle: is for processes that start on demand, and these always run — "
         'add start = "on-demand", or leave it out',
     ),
+    "as many that always run as there are": (
+        "processes = 2",
+        'processes = 2\nstart = "on-demand"\nstanding = 2',
+        "programs.reading.standing = 2: leaves none of its processes, 2, to start on demand — "
+        "write 1 or less, or leave start out",
+    ),
+    "some that always run among those that do": (
+        "processes = 2",
+        "processes = 2\nstanding = 1",
+        "programs.reading.standing: is for processes that start on demand, and these always run",
+    ),
     "idle beside another way to start": (
         "processes = 2",
         'processes = 2\nstart = "always"\nidle = "5m"',

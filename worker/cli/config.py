@@ -120,6 +120,7 @@ def as_json(topology: Topology) -> dict[str, object]:
                 "stop": program.stop,
                 "start": Start.ON_DEMAND if program.is_on_demand else Start.ALWAYS,
                 "idle": program.idle,
+                "standing": program.standing if program.is_on_demand else program.processes,
                 "execution": program.execution,
                 "memory": program.memory,
             }
@@ -160,6 +161,8 @@ def _print(topology: Topology) -> None:
 def _programs(topology: Topology, queue: str) -> str:
     def described(program: Program) -> str:
         number = f" x{program.processes}" if program.processes > 1 else ""
-        return f"{program.name}{number}{' (on demand)' if program.is_on_demand else ''}"
+        return (
+            f"{program.name}{number}{f' ({program.shown_start})' if program.is_on_demand else ''}"
+        )
 
     return ", ".join(described(program) for program in topology.consumers(queue))

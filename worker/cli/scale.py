@@ -72,7 +72,8 @@ def _list() -> None:
     rows = [["program", "processes", "in queues.toml", "queues"]]
     for program in topology.programs.values():
         bounds = f" ({program.least} to {program.most})" if program.is_elastic else ""
-        said = f"{program.processes}{bounds}{', on demand' if program.is_on_demand else ''}"
+        start = f", {program.shown_start}" if program.is_on_demand else ""
+        said = f"{program.processes}{bounds}{start}"
         rows.append([program.name, str(counts[program.name]), said, " ".join(program.queues)])
     print_table(rows)
     if reason := refusal():

@@ -1,5 +1,10 @@
-"""What the kernel says of memory: how many processes it killed for want of it, and the limit."""
+"""What the kernel says of memory: how many processes it killed for want of it, and the limit.
 
+And how a process gives memory back.
+"""
+
+import ctypes
+import gc
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -75,3 +80,13 @@ def _number(file: Path, name: str) -> int:
         return next((int(number) for key, _, number in pairs if key == name), 0)
     except (OSError, ValueError):
         return 0
+
+
+def give_back_memory() -> None:
+    """Return to the system what is free inside this process, such as after imports or jobs.
+
+    Only glibc can; elsewhere it stays with the process.
+    """
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

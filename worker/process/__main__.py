@@ -75,7 +75,7 @@ def _run(program: str, number: int, names: list[str]) -> None:
             dispatch.connection(),
             execution=declared.execution,
             memory=declared.memory,
-        ).work(logging_level="WARNING", max_idle_time=declared.idle)
+        ).work(logging_level="WARNING", max_idle_time=declared.idle_of(number))
         log.info("process %d ends: it was stopped, or idle for long", os.getpid())
 
 

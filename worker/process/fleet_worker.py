@@ -26,13 +26,14 @@ from db.models import database
 from db.sql.connection import close_database
 from worker import dispatch
 from worker.errors import ForeignRedisError, JobStoppedError, WorkerError
+from worker.host.memory import give_back_memory
 from worker.process.child import end_resting
 from worker.process.endings import Fault, JobRecords, fault_of, last_line
 from worker.process.fleet_job import FleetJob, log
 from worker.process.horse import Died, Horse, Raised
 from worker.process.job_counts import count_attempt
 from worker.process.requeue import Death, end_where_gone, put_back, read_taken, split
-from worker.process.slot_worker import BEAT, SlotWorker
+from worker.process.slot_worker import SlotWorker
 from worker.process.take import DependentsWaitError, Taken, Taker
 from worker.process.time_limit import TimeLimit
 from worker.redis.connection import JOB_PATIENCE, connect, impatient, is_away
@@ -44,6 +45,10 @@ _SHORTEST_NAP, _LONGEST_NAP = 0.02, 0.25
 _LONGEST_WAIT = 5.0
 _REFUSED_TIMES = 5
 """Errors in a row that are neither absence nor refusal, after which a worker ends."""
+_LONGEST_IDLE = 15.0
+"""Seconds between two heartbeats of a worker that waits: what it is for, a job, ends the wait."""
+_REST = 30.0
+"""Seconds without a job after which a worker lets go of what it does not need."""
 _LONGEST_NAP_AFTER_REFUSAL = 30.0
 _CHILDREN_REST = 60.0
 """Seconds without a job after which the children go that jobs keep for the next one."""
@@ -69,6 +74,7 @@ class FleetWorker(SlotWorker):
         self._waiting = False
         self._fault = Fault.ITEM
         self._naps = self._errors_left = 0
+        self._is_warm = True
         self._last: tuple[FleetJob, Queue] | None = None
 
     def register_birth(self) -> None:
@@ -161,13 +167,15 @@ class FleetWorker(SlotWorker):
                 if taken is not None:
                     continue
                 end_resting(_CHILDREN_REST)
-                left = (max_idle_time or inf) - (time.monotonic() - started)
+                idle = time.monotonic() - started
+                self._rest_after(idle)
+                left = (max_idle_time or inf) - idle
                 if timeout is None or left <= 0:
                     return None
                 self._show_suspension()
                 if self.should_run_maintenance_tasks:
                     self.run_maintenance_tasks()
-                self._interruptibly(partial(self._taker.wait, min(BEAT, left), nap))
+                self._interruptibly(partial(self._taker.wait, min(_LONGEST_IDLE, left), nap))
                 nap = min(nap * 2, _LONGEST_NAP)
             except DependentsWaitError:
                 if self._last is not None:
@@ -195,6 +203,13 @@ class FleetWorker(SlotWorker):
                 "give the fleet a Redis of 6.2 or later, or a Valkey, whose user may run every "
                 "command (ACL), then `fleet up`"
             )
+
+    def _rest_after(self, idle: float) -> None:
+        """Let go of what jobs have left in memory, the cache of the database too."""
+        if self._is_warm and idle > _REST:
+            self._is_warm = False
+            close_database()
+            give_back_memory()
 
     def _interruptibly(self, wait: Callable[[], object]) -> None:
         """Wait, and return at once when a stop was requested meanwhile, or before."""
@@ -233,6 +248,7 @@ class FleetWorker(SlotWorker):
 
     def execute_job(self, job: FleetJob, queue: Queue) -> None:
         """Run a job where its program says. RQ's record and the own list change together."""
+        self._is_warm = True
         execution = self.prepare_execution(job)
         job.log_start()
         self._running, self._fault = True, Fault.ITEM

@@ -33,13 +33,14 @@ from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
-from worker.host.memory import OUT_OF_MEMORY, kernel_kills
+from worker.host.memory import OUT_OF_MEMORY, give_back_memory, kernel_kills
 from worker.process.requeue import Death, recover, settle_all
 from worker.process.take import PAUSED
 from worker.redis.address import note_answer
 from worker.redis.connection import connect, endure
 from worker.redis.entries import utf8, wrong_keys
 from worker.redis.holders import (
+    Holder,
     beat,
     beats,
     forget_place,
@@ -243,7 +244,10 @@ class Recovery:
 
     def of_this_place(self) -> None:
         """Put back what the dead of this place hold, and nothing of who lives."""
-        for each in holders(self._connection):
+        self._of_dead(holders(self._connection))
+
+    def _of_dead(self, known: Sequence[Holder]) -> None:
+        for each in known:
             if each.is_alive() is False:
                 cause = cause_of_exit(process_name_of(each.worker), each.pid)
                 if cause == signal.SIGKILL.name and kernel_kills() > self._kills:
@@ -259,9 +263,10 @@ class Recovery:
         note_answer()
         # What this process has claimed and could not finish.
         settle_all(self._connection, self._own, Death(self._own.worker, UNSEEN))
-        self.of_this_place()
+        known = holders(self._connection)
+        self._of_dead(known)
         self._kills = kernel_kills()
-        self._of_silent_places()
+        self._of_silent_places(known)
         enqueue_due(self._connection)
 
     def leave(self) -> None:
@@ -271,8 +276,7 @@ class Recovery:
             unregister(self._connection, self._own)
             leave_seat(self._connection, self._seat)
 
-    def _of_silent_places(self) -> None:
-        known = holders(self._connection)
+    def _of_silent_places(self, known: Sequence[Holder]) -> None:
         never = dict.fromkeys((each.place for each in known), 0)
         silent = self._silence.poll(never | beats(self._connection))
         for each in known:
@@ -294,6 +298,7 @@ def main() -> None:
             close_database()
             connect(wait=_REDIS_STARTS).close()
             endure(dispatch.connection())  # without Redis there is nothing to put back
+            give_back_memory()
             _listen(Recovery(dispatch.connection()))
     except (WorkerError, DatabaseError) as error:
         sys.exit(f"{NAME}: {error}")

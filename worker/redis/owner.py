@@ -76,6 +76,12 @@ def claim(connection: redis.Redis, queues: Collection[str]) -> str:
     Raises ForeignRedisError when it is another library's, when the fleet of another copy of this
     library runs on it, and when nobody has claimed it but another program uses a queue of ours.
     """
+    seat = f"{_seat()} {_where()}"
+    said: Any = connection.mget(LIBRARY, _SEAT)
+    library, present = (as_shown(each or b"", most=1000) for each in said)
+    if present == seat and mark() and library.startswith(identity().library):
+        connection.set(_SEAT, seat, ex=_SEAT_SECONDS)
+        return seat
     refuse_foreign(connection)
     if _owner(connection) is None:
         refuse_other_workers(connection, queues)
@@ -83,7 +89,6 @@ def claim(connection: redis.Redis, queues: Collection[str]) -> str:
         connection.delete(LIBRARY)  # what is no text
         connection.set(LIBRARY, mark(), nx=True)
         refuse_foreign(connection)
-    seat = f"{_seat()} {_where()}"
     if connection.set(_SEAT, seat, nx=True, ex=_SEAT_SECONDS):
         return seat
     if connection.type(_SEAT) != b"string":

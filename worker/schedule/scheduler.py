@@ -25,6 +25,7 @@ from worker.dispatch import HeldJob
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_library
+from worker.host.memory import give_back_memory
 from worker.redis.connection import connect, endure, lose_patience
 from worker.redis.entries import wrong_keys
 from worker.schedule.timetable import held, next_of, next_run
@@ -149,6 +150,7 @@ def main() -> None:
             names = dispatch.topology().queues
             wrong_keys(dispatch.connection(), names, more=wrong, set_aside=True)
             scheduler: CronScheduler = FleetScheduler(would_do_nothing=would_do_nothing)
+            give_back_memory()
             scheduler.start()
     except (WorkerError, DatabaseError) as error:
         sys.exit(f"scheduler: {error}")

@@ -176,10 +176,11 @@ def _worker(topology: Topology, instance: Instance, slot: Slot) -> _Settings:
     program = topology.programs[slot.program]
     queues = ",".join(program.queues)
     module = f"worker.process {program.name} {slot.number} --queues {queues}"
+    idle = program.idle_of(slot.number)
     return {
         **_program(instance, module, 100, program.stop),
-        **(_ON_DEMAND if program.is_on_demand else {}),
-        "startsecs": min(_EARLY, program.idle or _EARLY),
+        **({} if idle is None else _ON_DEMAND),
+        "startsecs": min(_EARLY, idle or _EARLY),
         "environment": _environment({"FLEET_PROGRAM": program.digest}),
     }
 

@@ -2,7 +2,7 @@
 
 import http.client
 import socket
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from xmlrpc.client import Fault, ServerProxy, Transport
 from db import settings
 from worker import dispatch
 from worker.errors import BadInputError, SupervisordError, TopologyError
+from worker.topology import Program
 from worker.topology.slots import program_of
 
 SOCKET_PATH_LIMIT = 107
@@ -52,7 +53,7 @@ class ProcessInfo:
     reason: str
     """Why it does not start, as far as supervisord knows."""
     is_on_demand: bool = False
-    """Whether it is of a program that runs on demand."""
+    """Whether it runs on demand."""
 
     @property
     def program(self) -> str:
@@ -115,22 +116,23 @@ def processes() -> list[ProcessInfo]:
     return [_described(each, on_demand) for each in found]
 
 
-def _on_demand() -> set[str]:
+def _on_demand() -> dict[str, Program]:
     """The programs that run on demand; none where queues.toml has faults, which others report."""
     with suppress(TopologyError):
-        programs = dispatch.topology().programs.values()
-        return {each.name for each in programs if each.is_on_demand}
-    return set()
+        programs = dispatch.topology().programs
+        return {name: each for name, each in programs.items() if each.is_on_demand}
+    return {}
 
 
-def _described(info: dict[str, Any], on_demand: Container[str]) -> ProcessInfo:
+def _described(info: dict[str, Any], on_demand: Mapping[str, Program]) -> ProcessInfo:
+    program, _, number = info["name"].partition("-")
     return ProcessInfo(
         name=info["name"],
         state=info["statename"],
         pid=info["pid"] or None,
         since=info["start"] or None,
         reason=info["spawnerr"],
-        is_on_demand=program_of(info["name"]) in on_demand,
+        is_on_demand=program in on_demand and on_demand[program].idle_of(int(number)) is not None,
     )
 
 

@@ -90,18 +90,31 @@ class Program:
     """Bytes of address space that a forked job may have; None: no limit."""
     idle: int | None = None
     """Seconds without work after which a process ends that runs on demand; None: it always runs."""
+    standing: int = 0
+    """How many processes of a program that runs on demand run always, the first ones."""
 
     @property
     def digest(self) -> str:
         """A short name for what one process of this program is; how many there are aside."""
         content = asdict(self) | {"processes": None}
-        del content["least"], content["most"]
+        del content["least"], content["most"], content["standing"]
         return _digest(content)
 
     @property
     def is_on_demand(self) -> bool:
-        """Whether its processes run only while a queue of it holds jobs, and for a while after."""
+        """Whether processes of it run only while a queue holds jobs, and for a while after."""
         return self.idle is not None
+
+    @property
+    def shown_start(self) -> str:
+        """How its processes start, in words."""
+        if not self.is_on_demand:
+            return "always run"
+        return f"{self.standing} always, the rest on demand" if self.standing else "on demand"
+
+    def idle_of(self, number: int) -> int | None:
+        """`idle` of the process in the slot with that number."""
+        return self.idle if number > self.standing else None
 
     @property
     def is_elastic(self) -> bool:

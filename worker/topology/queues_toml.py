@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -164,11 +165,19 @@ def _bounds(programs: Entries) -> Iterator[Fault]:
 
 def _idles(programs: Entries) -> Iterator[Fault]:
     for name, program in programs.items():
-        if "idle" in program and program.get("start", Start.ALWAYS) is Start.ALWAYS:
+        for key in ("idle", "standing"):
+            if key in program and program.get("start", Start.ALWAYS) is Start.ALWAYS:
+                yield Fault(
+                    f"programs.{name}.{key}",
+                    "is for processes that start on demand, and these always run",
+                    f'add start = "{Start.ON_DEMAND}", or leave it out',
+                )
+        standing, rest = program.get("standing", 0), program.get("processes", inf)
+        if standing >= rest:
             yield Fault(
-                f"programs.{name}.idle",
-                "is for processes that start on demand, and these always run",
-                f'add start = "{Start.ON_DEMAND}", or leave it out',
+                f"programs.{name}.standing = {standing}",
+                f"leaves none of its processes, {rest}, to start on demand",
+                f"write {rest - 1} or less, or leave start out",
             )
 
 

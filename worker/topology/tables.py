@@ -180,6 +180,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "stop": Key(_duration(1), optional=True),
         "start": Key(_choice(Start, "is no way to start a program"), optional=True),
         "idle": Key(_duration(1), optional=True),
+        "standing": Key(_whole(0), optional=True),
         "execution": Key(_choice(Execution, "is no way to run a job"), optional=True),
         "memory": Key(_memory, optional=True),
     },
