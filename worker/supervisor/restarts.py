@@ -51,6 +51,8 @@ def pause(early_ends: int, lived: float) -> int:
 def _space(event: Any) -> None:
     process = event.process
     lived = process.laststop - process.laststart  # negative for one that could not be spawned
+    if not process.config.autostart:
+        lived = 0  # it runs on demand, seldom: what ends it early is that it cannot start
     process.delay = time.time() + pause(process.backoff, lived)
 
 
