@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 
 from db.models import Album, AlbumArtist, Track
 from db.sql.queries import slices
+from db.sql.statements import insert_rows, update_rows
 
 T = TypeVar("T")
 
@@ -36,8 +37,9 @@ def refresh(album_ids: Sequence[int]) -> None:
         tracks: dict[int, list[Track]] = defaultdict(list)
         for track in _present_tracks(ids):
             tracks[cast(int, track.album_id)].append(track)
-        for album_id, members in tracks.items():
-            Album.update(**_columns_from(members)).where(Album.id == album_id).execute()
+        columns = {album_id: _columns_from(members) for album_id, members in tracks.items()}
+        rows = [(*values.values(), album_id) for album_id, values in columns.items()]
+        update_rows(Album, next(iter(columns.values()), ()), rows)
 
 
 def set_artists(artists: Mapping[int, Sequence[tuple[str, int]]]) -> None:
@@ -46,15 +48,16 @@ def set_artists(artists: Mapping[int, Sequence[tuple[str, int]]]) -> None:
     for part in slices(ids):
         AlbumArtist.delete().where(AlbumArtist.album.in_(list(part))).execute()
     rows = [
-        {"album": album_id, "position": position, "artist": artist_id}
+        (album_id, position, artist_id)
         for album_id, credits in artists.items()
         for position, (_, artist_id) in enumerate(credits)
     ]
-    for part_rows in slices(rows):
-        AlbumArtist.insert_many(part_rows).execute()
-    for album_id, credits in artists.items():
-        shown = "; ".join(name for name, _ in credits) or None
-        Album.update(album_artist=shown).where(Album.id == album_id).execute()
+    insert_rows(AlbumArtist, ("album", "position", "artist"), rows)
+    shown = [
+        ("; ".join(name for name, _ in credits) or None, album_id)
+        for album_id, credits in artists.items()
+    ]
+    update_rows(Album, ["album_artist"], shown)
 
 
 def _present_tracks(album_ids: Sequence[int]) -> Iterable[Track]:

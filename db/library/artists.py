@@ -2,7 +2,7 @@
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from db.models import Album, AlbumArtist, Artist, EntityType, Track, TrackArtist
 from db.scanning import scans
 from db.sql.path_text import is_under
 from db.sql.queries import ASKED, GIVEN, below_asked, of_folders, slices, tuples
+from db.sql.statements import insert_missing, update_rows
 
 
 class ArtistFacts(NamedTuple):
@@ -37,28 +38,34 @@ def ensure_artists(facts: Mapping[str, Iterable[ArtistFacts]]) -> NamedArtists:
     name the smallest wins, so that order never decides.
     """
     names = sorted(facts)
-    for part in slices(names):
-        rows = [{"name": name} for name in part]
-        Artist.insert_many(rows).on_conflict_ignore().execute()
+    insert_missing(Artist, ["name"], [(name,) for name in names])
     found = NamedArtists({}, set())
-    for part in slices(names):
-        for artist in Artist.select().where(Artist.name.in_(list(part))):
-            found.ids[artist.name] = artist.id
-            if _add_facts(artist, facts[artist.name]):
-                found.changed.add(artist.id)
+    changed: list[tuple[str | None, str | None, int]] = []
+    for artist in _named(names):
+        found.ids[artist.name] = artist.id
+        known = (artist.musicbrainz_id, artist.sort_name)
+        said = _with_facts(known, facts[artist.name])
+        if said != known:
+            changed.append((*said, artist.id))
+    update_rows(Artist, ["musicbrainz_id", "sort_name"], changed)
+    found.changed.update(artist_id for *_, artist_id in changed)
     return found
 
 
-def _add_facts(artist: Artist, facts: Iterable[ArtistFacts]) -> bool:
-    """Add what the records say, and return whether anything is new."""
-    known = (artist.musicbrainz_id, artist.sort_name)
+def _named(names: Sequence[str]) -> "Iterator[KnownArtist]":
+    for part in slices(names):
+        yield from map(KnownArtist._make, tuples(_ARTISTS.where(Artist.name.in_(list(part)))))
+
+
+def _with_facts(
+    known: tuple[str | None, str | None], facts: Iterable[ArtistFacts]
+) -> tuple[str | None, str | None]:
+    """The id and the sort name with what the records say."""
+    musicbrainz_id, sort_name = known
     for fact in facts:
-        artist.musicbrainz_id = _smallest(artist.musicbrainz_id, fact.musicbrainz_id)
-        artist.sort_name = _smallest(artist.sort_name, fact.sort_name)
-    is_new = (artist.musicbrainz_id, artist.sort_name) != known
-    if is_new:
-        artist.save()
-    return is_new
+        musicbrainz_id = _smallest(musicbrainz_id, fact.musicbrainz_id)
+        sort_name = _smallest(sort_name, fact.sort_name)
+    return musicbrainz_id, sort_name
 
 
 def _smallest(known: str | None, stated: str | None) -> str | None:
@@ -74,6 +81,9 @@ class KnownArtist(NamedTuple):
     musicbrainz_id: str | None
 
 
+_ARTISTS = Artist.select(*(getattr(Artist, name) for name in KnownArtist._fields))
+
+
 class LedAlbum(NamedTuple):
     """An album, the artist who leads it, and a group folder that present tracks of it lie in."""
 
@@ -85,11 +95,10 @@ class LedAlbum(NamedTuple):
 
 def known_artists(artist_ids: Sequence[int]) -> list[KnownArtist]:
     """These artists, by id."""
-    columns = (Artist.id, Artist.name, Artist.sort_name, Artist.musicbrainz_id)
     return [
-        KnownArtist(*row)
+        KnownArtist._make(row)
         for ids in slices(artist_ids)
-        for row in tuples(Artist.select(*columns).where(Artist.id.in_(list(ids))))
+        for row in tuples(_ARTISTS.where(Artist.id.in_(list(ids))))
     ]
 
 
@@ -116,9 +125,8 @@ def credits_of(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, 
 
 def known_artists_after(artist_id: int) -> list[KnownArtist]:
     """Every artist with a greater id, by id."""
-    columns = (Artist.id, Artist.name, Artist.sort_name, Artist.musicbrainz_id)
-    query = Artist.select(*columns).where(Artist.id > artist_id).order_by(Artist.id)
-    return [KnownArtist(*row) for row in tuples(query)]
+    query = _ARTISTS.where(Artist.id > artist_id).order_by(Artist.id)
+    return [KnownArtist._make(row) for row in tuples(query)]
 
 
 def albums_led_by(artist_ids: Sequence[int]) -> list[LedAlbum]:

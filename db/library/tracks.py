@@ -21,6 +21,7 @@ from db.models import (
 from db.scanning.library_files import Scope
 from db.sql.path_text import shown
 from db.sql.queries import below, slices, tuples
+from db.sql.statements import insert_rows
 
 
 class KnownFile(NamedTuple):
@@ -176,14 +177,13 @@ def move(moves: Iterable[Move]) -> None:
 
 
 def upsert(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Write tracks by their path, with every column in each row, and return the ids by path."""
+    """Write tracks by their path, and return the ids by path.
+
+    Every row has the same columns, in the same order.
+    """
     if not rows:
         return {}
-    columns = [Track._meta.fields[name] for name in rows[0] if name != "path"]
-    for part in slices(rows, 200):
-        Track.insert_many(part).on_conflict(
-            conflict_target=[Track.path], preserve=columns
-        ).execute()
+    insert_rows(Track, list(rows[0]), [list(row.values()) for row in rows], unique=["path"])
     return ids_by_path([row["path"] for row in rows])
 
 
@@ -203,16 +203,14 @@ class Parts(NamedTuple):
 
 def replace_parts(track_ids: Sequence[int], parts: Parts) -> None:
     """Write the artists, genres and pictures of these tracks in place of what they had."""
-    picture_fields = [getattr(EmbeddedPicture, name) for name in _PICTURE_COLUMNS]
-    for model, fields, rows in (
-        (TrackArtist, [TrackArtist.track, TrackArtist.position, TrackArtist.artist], parts.artists),
-        (TrackGenre, [TrackGenre.track, TrackGenre.position, TrackGenre.genre], parts.genres),
-        (EmbeddedPicture, picture_fields, parts.pictures),
+    for model, columns, rows in (
+        (TrackArtist, ("track", "position", "artist"), parts.artists),
+        (TrackGenre, ("track", "position", "genre"), parts.genres),
+        (EmbeddedPicture, _PICTURE_COLUMNS, parts.pictures),
     ):
         for ids in slices(track_ids):
             model.delete().where(model.track.in_(list(ids))).execute()
-        for part in slices(rows):
-            model.insert_many(part, fields=fields).execute()
+        insert_rows(model, columns, rows)
 
 
 _PICTURE_COLUMNS = ("track", "position", "type", "mime", "bytes", "digest")

@@ -14,6 +14,7 @@ from db.models import EntityType, Problem, utc_now
 from db.scanning.library_files import Scope
 from db.sql.path_text import is_under
 from db.sql.queries import below, slices, tuples
+from db.sql.statements import insert_rows
 
 
 class Stage(StrEnum):
@@ -53,18 +54,9 @@ class SeenFile(NamedTuple):
 
 def record(found: Sequence[FileProblem]) -> None:
     """Write problems. Of one that is known `first_seen` is kept."""
-    for part in slices(found):
-        rows = [{**each._asdict(), "last_seen": utc_now()} for each in part]
-        Problem.insert_many(rows).on_conflict(
-            conflict_target=[Problem.path, Problem.stage],
-            preserve=[
-                Problem.code,
-                Problem.message,
-                Problem.size,
-                Problem.mtime_ns,
-                Problem.last_seen,
-            ],
-        ).execute()
+    columns = (*FileProblem._fields, "last_seen")
+    now = utc_now()
+    insert_rows(Problem, columns, [(*each, now) for each in found], unique=("path", "stage"))
 
 
 def clear(paths: Sequence[str], stage: Stage) -> None:

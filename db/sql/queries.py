@@ -14,6 +14,7 @@ from peewee import SQL, Expression, Field, Function, ModelSelect, Select, Values
 
 from db.models import database
 from db.sql.connection import is_sqlite
+from db.sql.statements import insert_missing
 
 
 def tuples(query: "ModelSelect[Any]") -> Iterator[tuple[Any, ...]]:
@@ -45,9 +46,8 @@ def ensure_rows(field: "Field[Any]", values: Iterable[str]) -> dict[str, int]:
     """The ids of the rows of a table by a unique column; a new value gets a row."""
     wanted, table = sorted(set(values)), field.model
     ids: dict[str, int] = {}
+    insert_missing(table, [field.name], [(value,) for value in wanted])
     for part in slices(wanted):
-        rows = [{field.name: value} for value in part]
-        table.insert_many(rows).on_conflict_ignore().execute()
         ids.update(dict(tuples(table.select(field, table.id).where(field.in_(list(part))))))
     return ids
 

@@ -1,0 +1,114 @@
+"""Many rows by one prepared statement, whose text peewee writes once for each table and columns.
+
+A query of peewee's writes its text anew for every call, which takes longer than the database takes
+to write the rows. Values are converted, and errors raised, as peewee does it.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import peewee
+from peewee import Field, JSONField
+
+from db.models import Table, database
+from db.sql.connection import is_sqlite
+
+_Converter = Callable[[Any], Any]
+
+
+class _Statement(NamedTuple):
+    text: str
+    values: tuple[tuple[int, _Converter], ...]
+    """What stands for each value: the place in a row that it is at, and what converts it."""
+    defaults: tuple[tuple["Field[Any]", _Converter], ...] = ()
+    """The columns whose defaults follow."""
+
+
+def insert_rows(
+    table: type[Table],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    unique: Collection[str] = (),
+) -> None:
+    """Write rows, each a value for each of these columns; other columns get their defaults.
+
+    A row that has the same in the `unique` columns gets the other values in place of its own.
+    """
+    _execute(_insert(table, tuple(columns), tuple(unique), is_sqlite()), rows)
+
+
+def insert_missing(
+    table: type[Table], columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """As `insert_rows`, but what a unique index has already stays as it is."""
+    _execute(_insert(table, tuple(columns), None, is_sqlite()), rows)
+
+
+def update_rows(table: type[Table], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write these columns of rows that are there: a value for each, and last the row's id."""
+    _execute(_update(table, tuple(columns), is_sqlite()), rows)
+
+
+def _execute(statement: _Statement, rows: Iterable[Sequence[Any]]) -> None:
+    defaults = [convert(_default(field)) for field, convert in statement.defaults]
+    values = [
+        [*[convert(row[place]) for place, convert in statement.values], *defaults] for row in rows
+    ]
+    if values:
+        with peewee.__exception_wrapper__:
+            database.cursor().executemany(statement.text, values)
+
+
+@cache
+def _insert(
+    table: type[Table], columns: tuple[str, ...], unique: tuple[str, ...] | None, sqlite: bool
+) -> _Statement:
+    """The statement that inserts; with `unique` None it leaves what is there."""
+    fields = [table._meta.fields[name] for name in columns]
+    left_out = [each for each in table._meta.sorted_fields if each.name not in columns]
+    others = [field for field in left_out if field.default is not None]
+    every = [*fields, *others]
+    query = table.insert_many([[_example(field) for field in every]], fields=every)
+    if unique is None:
+        query = query.on_conflict_ignore()
+    elif unique:
+        replaced = [field for field in fields if field.name not in unique]
+        target = [field for field in fields if field.name in unique]
+        query = query.on_conflict(conflict_target=target, preserve=replaced)
+    text, _ = query.sql()
+    values = tuple((place, _converter(field, sqlite)) for place, field in enumerate(fields))
+    return _Statement(text, values, tuple((field, _converter(field, sqlite)) for field in others))
+
+
+@cache
+def _update(table: type[Table], columns: tuple[str, ...], sqlite: bool) -> _Statement:
+    """The statement that updates; peewee orders the columns as the table has them."""
+    fields, key = table._meta.fields, table._meta.primary_key
+    written = [field.name for field in table._meta.sorted_fields if field.name in columns]
+    query = table.update({fields[name]: _example(fields[name]) for name in written})
+    text, _ = query.where(key == 0).sql()
+    values = [(columns.index(name), _converter(fields[name], sqlite)) for name in written]
+    return _Statement(text, (*values, (len(columns), key.db_value)))
+
+
+def _example(field: "Field[Any]") -> Any:
+    """A value for which peewee writes the same as for any other of the column."""
+    return [] if isinstance(field, JSONField) else None
+
+
+def _default(field: "Field[Any]") -> Any:
+    return field.default() if callable(field.default) else field.default
+
+
+def _converter(field: "Field[Any]", sqlite: bool) -> _Converter:
+    if sqlite and isinstance(field, JSONField):
+        return _json_text  # the statement has json(?) for it
+    convert: _Converter = field.db_value
+    return convert
+
+
+def _json_text(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)

@@ -1,0 +1,64 @@
+"""Rows written by one prepared statement are those that peewee writes."""
+
+from datetime import datetime
+from typing import Any
+
+import peewee
+import pytest
+
+from db.models import Artist, EntityType, Kind, LedgerRow, State, Table
+from db.sql.statements import insert_missing, insert_rows, update_rows
+
+WHEN = datetime(2026, 5, 4, 3, 2, 1)  # naive, as all times of the tables
+KEY = ("kind", "entity_type", "entity_id")
+SETTLED = {
+    "kind": Kind.COVER,
+    "entity_type": EntityType.ALBUM,
+    "entity_id": 1,
+    "state": State.NONE,
+    "reason": 'none "of" them, ä',
+    "sources": ["cover.*", "ä"],
+    "look_again_at": WHEN,
+}
+
+
+def written(table: type[Table]) -> list[dict[str, Any]]:
+    """Every row, without its id."""
+    rows = table.select().order_by(table._meta.primary_key).dicts()
+    return [{name: row[name] for name in row if name != "id"} for row in rows]
+
+
+def test_a_row_is_as_a_model_writes_it_with_the_defaults_of_what_is_left_out(
+    database: str,
+) -> None:
+    LedgerRow.insert(**SETTLED).execute()
+    insert_rows(LedgerRow, list(SETTLED), [[*(SETTLED | {"entity_id": 2}).values()]])
+    one, other = written(LedgerRow)
+    assert other == one | {"entity_id": 2}
+    assert LedgerRow.select().where(LedgerRow.sources == ["cover.*", "ä"]).count() == 2
+
+
+def test_a_row_that_is_there_gets_what_is_given_and_keeps_the_rest(database: str) -> None:
+    LedgerRow.insert(**SETTLED, lease_attempt=7).execute()
+    rows = [(Kind.COVER, EntityType.ALBUM, each, State.TODO, None) for each in (1, 2)]
+    insert_rows(LedgerRow, (*KEY, "state", "reason"), rows, unique=KEY)
+    there, new = written(LedgerRow)
+    assert (there["state"], there["reason"], there["lease_attempt"]) == (State.TODO, None, 7)
+    assert (there["sources"], new["sources"], new["lease_attempt"]) == (["cover.*", "ä"], [], 0)
+
+
+def test_what_is_there_stays_where_only_the_missing_is_written(database: str) -> None:
+    Artist.create(name="A", sort_name="a")
+    insert_missing(Artist, ["name"], [("A",), ("B",)])
+    assert [(row["name"], row["sort_name"]) for row in written(Artist)] == [("A", "a"), ("B", None)]
+
+
+def test_columns_of_a_row_are_written_in_whatever_order_they_are_named(database: str) -> None:
+    artist = Artist.create(name="A")
+    update_rows(Artist, ["musicbrainz_id", "sort_name"], [("id", "sort", artist.id)])
+    assert written(Artist) == [{"name": "A", "sort_name": "sort", "musicbrainz_id": "id"}]
+
+
+def test_a_row_that_the_database_refuses_is_an_error_of_peewees(database: str) -> None:
+    with pytest.raises(peewee.IntegrityError):
+        insert_rows(Artist, ["name"], [("A",), ("A",)])
