@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import Any, NamedTuple
 
-from peewee import Expression, Field, fn
+from peewee import SQL, Expression, fn
 
 from db.ledger.surroundings import POLICIES, Cause, Obstacle, Waker
-from db.models import EntityType, Kind, LedgerRow, LedgerSum, State, utc_now
+from db.models import EntityType, Kind, LedgerRow, LedgerSum, State, VectorModel, utc_now
+from db.settings import ANALYSIS_OFF, analysis_is_off
 from db.sql.path_text import is_under, shown
 from db.sql.queries import slices, tuples
+from db.sql.statements import insert_rows
 
 AT_END = inf
 """A pace: not before the scan has ended."""
@@ -123,37 +125,83 @@ def need(kind: Kind, entity_type: EntityType, entity_ids: Iterable[int]) -> list
     Call it in the transaction that made the need.
     """
     ids = sorted(set(entity_ids))
-    write_rows(kind, entity_type, ids, {"state": State.TODO})
+    write_rows(kind, entity_type, ids, {})
     return ids
+
+
+NO_MODEL = "no model yet: the first training starts when the first analyses are done"
+"""The ledger's reason for vectors that wait for it."""
+NeedKey = tuple[Kind, EntityType]
+_ANALYSES, _VECTORS = (Kind.ANALYSIS, EntityType.TRACK), (Kind.VECTOR, EntityType.TRACK)
+
+
+def need_all(wanted: Mapping[NeedKey, Iterable[int]]) -> dict[NeedKey, list[int]]:
+    """As `need` for several needs at once, and return the ids that are to be done.
+
+    Kinds of work that are off are settled at once, in the words of their jobs. Tracks that are not
+    analysed need their vector all the same, by their tags.
+    """
+    asked = {key: set(ids) for key, ids in wanted.items()}
+    off = _off()
+    if Kind.ANALYSIS in off:
+        asked[_VECTORS] = asked.get(_VECTORS, set()) | asked.get(_ANALYSES, set())
+    for (kind, entity_type), ids in asked.items():
+        write_rows(kind, entity_type, sorted(ids), off.get(kind, {}))
+    return {key: [] if key[0] in off else sorted(ids) for key, ids in asked.items()}
+
+
+def kinds_off() -> set[Kind]:
+    """The kinds of work that are not done now, so that no job is enqueued for them."""
+    return set(_off())
+
+
+def _off() -> dict[Kind, dict[str, Any]]:
+    """The columns of the ledger by which each kind of work that is off is settled.
+
+    Vectors are off where analysis is and no model was trained before.
+    """
+    if not analysis_is_off():
+        return {}
+    off: dict[Kind, dict[str, Any]] = {Kind.ANALYSIS: {"state": State.NONE, "reason": ANALYSIS_OFF}}
+    if not VectorModel.select(SQL("1")).where(~VectorModel.in_training).exists():
+        policy = POLICIES[Cause.NO_MODEL]
+        off[Kind.VECTOR] = {
+            "state": policy.state,
+            "reason": NO_MODEL,
+            "cause": Cause.NO_MODEL,
+            "place": "",
+            "look_again_at": utc_now() + policy.pause(1),
+        }
+    return off
+
+
+_FRESH: dict[str, Any] = {
+    "state": State.TODO,
+    "reason": None,
+    "sources": [],
+    "attempt": 0,
+    "lease": None,
+    "leased_until": None,
+    "look_again_at": None,
+    "cause": None,
+    "place": None,
+    "stage": None,
+    "signal": None,
+    "path": None,
+}
+_KEY = ("kind", "entity_type", "entity_id")
 
 
 def write_rows(
     kind: Kind, entity_type: EntityType, entity_ids: Iterable[int], columns: Mapping[str, Any]
 ) -> None:
-    """Write these columns into the rows of a kind of work, and what is new in the others.
+    """Write the rows of a kind of work: to be done, unless `columns` says otherwise.
 
-    Call it in the transaction that made the need; `columns` has the state.
+    Call it in the transaction that made the need.
     """
-    rows = [
-        {"kind": kind, "entity_type": entity_type, "entity_id": i, **columns} for i in entity_ids
-    ]
-    fresh: dict[Field[Any], Any] = {
-        LedgerRow.reason: None,
-        LedgerRow.sources: [],
-        LedgerRow.attempt: 0,
-        LedgerRow.lease: None,
-        LedgerRow.leased_until: None,
-        LedgerRow.look_again_at: None,
-        LedgerRow.cause: None,
-        LedgerRow.place: None,
-        LedgerRow.stage: None,
-        LedgerRow.signal: None,
-        LedgerRow.path: None,
-        **{getattr(LedgerRow, name): value for name, value in columns.items()},
-    }
-    key = [LedgerRow.kind, LedgerRow.entity_type, LedgerRow.entity_id]
-    for part in slices(rows):
-        LedgerRow.insert_many(part).on_conflict(conflict_target=key, update=fresh).execute()
+    fresh = {**_FRESH, **columns}
+    rows = [(kind, entity_type, each, *fresh.values()) for each in entity_ids]
+    insert_rows(LedgerRow, (*_KEY, *fresh), rows, unique=_KEY)
 
 
 def wake_due() -> int:
@@ -199,6 +247,12 @@ def wake_at(root: str) -> int:
             rows = (LedgerRow.cause == cause) & (LedgerRow.place == place)
             woken += _wake(LedgerRow.state.in_(_DATED) & rows, attempt=0)
     return woken
+
+
+def wake_cause(cause: Cause) -> int:
+    """Have done again now what waits for this cause; how many rows."""
+    settled = LedgerRow.state.in_([*_DATED, State.NONE])
+    return _wake(settled & (LedgerRow.cause == cause), attempt=0)
 
 
 class Waiting(NamedTuple):

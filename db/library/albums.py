@@ -37,9 +37,10 @@ def refresh(album_ids: Sequence[int]) -> None:
         tracks: dict[int, list[Track]] = defaultdict(list)
         for track in _present_tracks(ids):
             tracks[cast(int, track.album_id)].append(track)
-        columns = {album_id: _columns_from(members) for album_id, members in tracks.items()}
-        rows = [(*values.values(), album_id) for album_id, values in columns.items()]
-        update_rows(Album, next(iter(columns.values()), ()), rows)
+        found = {album_id: _columns_from(members) for album_id, members in tracks.items()}
+        rows = [(*columns.values(), album_id) for album_id, columns in found.items()]
+        names = next((list(columns) for columns in found.values()), [])
+        update_rows(Album, names, rows)
 
 
 def set_artists(artists: Mapping[int, Sequence[tuple[str, int]]]) -> None:

@@ -58,7 +58,7 @@ def _execute(statement: _Statement, rows: Iterable[Sequence[Any]]) -> None:
         [*[convert(row[place]) for place, convert in statement.values], *defaults] for row in rows
     ]
     if values:
-        with peewee.__exception_wrapper__:
+        with peewee.__exception_wrapper__:  # type: ignore[attr-defined]  # the stubs lack it
             database.cursor().executemany(statement.text, values)
 
 
@@ -86,7 +86,8 @@ def _insert(
 @cache
 def _update(table: type[Table], columns: tuple[str, ...], sqlite: bool) -> _Statement:
     """The statement that updates; peewee orders the columns as the table has them."""
-    fields, key = table._meta.fields, table._meta.primary_key
+    fields: dict[str, Field[Any]] = table._meta.fields
+    key: Any = table._meta.primary_key
     written = [field.name for field in table._meta.sorted_fields if field.name in columns]
     query = table.update({fields[name]: _example(fields[name]) for name in written})
     text, _ = query.where(key == 0).sql()

@@ -113,7 +113,7 @@ def _track_row(record: TrackRecord, album_id: int | None) -> dict[str, Any]:
     }
 
 
-Needs = dict[tuple[Kind, EntityType], list[int]]
+Needs = dict[ledger.NeedKey, list[int]]
 _COVER = ledger.need_for(Kind.COVER, EntityType.ARTIST)
 
 
@@ -316,10 +316,11 @@ def _need(
         (Kind.COVER, EntityType.ALBUM): list(album_ids),
         (Kind.ANALYSIS, EntityType.TRACK): audio_features.not_analysed(list(track_ids.values())),
     }
+    to_do = ledger.need_all(wanted)
     return {
-        need: ledger.need(need.kind, need.entity_type, wanted[need.kind, need.entity_type])
+        need: to_do[need.kind, need.entity_type]
         for need in ledger.NEEDS
-        if (need.kind, need.entity_type) in wanted
+        if (need.kind, need.entity_type) in to_do
     }
 
 

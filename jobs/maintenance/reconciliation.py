@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from db import ledger, settings
+from db.ledger import Cause
 from db.library import audio_features
 from db.models import EntityType, Kind
 from db.scanning import scans
 from db.settings import analysis_is_off, provider_settings
-from db.similarity import vector_inputs
+from db.similarity import vector_inputs, vectors
 from db.sql.connection import transaction
 from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.vectorization import first_model
@@ -64,6 +65,7 @@ def enqueue_missing() -> dict[str, int]:
     _release_lost_leases()
     _ask_for_analyses()
     _ask_for_vectors()
+    _settle_what_is_off()
     crowded = crowded_queues(_MOST_JOBS)
     todo = _todo(but=crowded)
     if not any(todo.values()):
@@ -88,7 +90,7 @@ def _ask_for_analyses() -> None:
     """Have analysed what never was, and again what an older extractor analysed."""
     if ids := _unasked_analyses(_MOST):
         with transaction():
-            ledger.need(ANALYSIS.kind, ANALYSIS.entity_type, ids)
+            ledger.need_all({(ANALYSIS.kind, ANALYSIS.entity_type): ids})
 
 
 def ask_for_searches() -> None:
@@ -120,11 +122,23 @@ def _ask_for_vectors() -> None:
     if ids := vector_inputs.never_asked(_MOST):
         with transaction():
             ledger.need(Kind.VECTOR, EntityType.TRACK, ids)
+    if vectors.current_model() is not None:
+        # Some may have begun to wait for one in the moment in which it was put in use.
+        ledger.wake_cause(Cause.NO_MODEL)
     if not first_model.is_due() or any(held_jobs(first_model.NAME)):
         return
     # What ends early is not restarted each minute.
     if connection().set(_FIRST_MODEL, 1, nx=True, ex=_FIRST_MODEL_AGAIN):
         enqueue(first_model.NAME, reason=first_model.REASON)
+
+
+def _settle_what_is_off() -> None:
+    """Settle what is to do of kinds of work that are off: their jobs would do no more."""
+    off = ledger.kinds_off()
+    for need in ledger.NEEDS:
+        while need.kind in off and (ids := ledger.unleased(need, _MOST)):
+            with transaction():
+                ledger.need_all({(need.kind, need.entity_type): ids})
 
 
 def _todo(most: int = _MOST, but: Collection[str] = ()) -> Todo:

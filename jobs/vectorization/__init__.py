@@ -13,7 +13,7 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from db import ledger
-from db.ledger import Attempt, Cause, Obstacle, Settled
+from db.ledger import NO_MODEL, Attempt, Cause, Obstacle, Settled
 from db.library import tracks
 from db.models import EntityType, Kind, State
 from db.similarity import vector_inputs, vectors
@@ -26,7 +26,6 @@ from worker.dispatch import current_attempt, enqueue, job, lock_of
 
 _LOCK_SECONDS = 120
 """After what time without a sign of progress a training counts as dead."""
-NO_MODEL = "no model yet: the first training starts when the first analyses are done"
 _WITHOUT_MODEL, _DAMAGED = Obstacle(Cause.NO_MODEL), Obstacle(Cause.MODEL_DAMAGED)
 NOTHING_KNOWN = (
     "it has no audio features, and its tags name no genre, mood or year that others have"

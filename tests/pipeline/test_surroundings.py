@@ -97,9 +97,9 @@ def shown() -> Content:
 def test_a_root_that_is_away_before_covers_and_analysis_ran_makes_them_wait_and_wakes_them(
     database: str, queues: redis.Redis, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("FLEET_ANALYSIS_SECONDS", "60")
     take_in(queues, music)
     away = music.rename(music.with_name(HIDDEN))
-    monkeypatch.setenv("FLEET_ANALYSIS_SECONDS", "60")
     work_off(queues)
     root = str(music.resolve())
     assert waiting() == [(Cause.ROOT_AWAY, root)]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import redis
 
 from db.models import EntityType, Kind, LedgerRow, State, Track
@@ -25,8 +26,14 @@ def scan_alone(root: Path, queues: redis.Redis) -> None:
     FleetWorker("tests-1", stages, queues).work(burst=True, logging_level="WARNING")
 
 
+@pytest.fixture
+def analysed_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Analysis is on, so that tracks wait for it."""
+    monkeypatch.delenv("FLEET_ANALYSIS_SECONDS")
+
+
 def test_other_words_ask_for_another_vector_and_nothing_else_does(
-    database: str, queues: redis.Redis, tmp_path: Path
+    database: str, queues: redis.Redis, tmp_path: Path, analysed_later: None
 ) -> None:
     said = {"album": "A", "genre": "Jazz"}
     anew = {"genre": "Blues"}, {"mood": "Calm"}, {"date": "1999"}, {"album": "B"}, {}
@@ -43,7 +50,7 @@ def test_other_words_ask_for_another_vector_and_nothing_else_does(
 
 
 def test_what_has_no_row_yet_waits_for_its_analysis(
-    database: str, queues: redis.Redis, tmp_path: Path
+    database: str, queues: redis.Redis, tmp_path: Path, analysed_later: None
 ) -> None:
     write_track(tmp_path / "a.mp3", title="a", genre="Jazz")
     scan_alone(tmp_path, queues)

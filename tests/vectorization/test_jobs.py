@@ -26,7 +26,7 @@ def test_without_a_model_the_need_is_settled_with_what_is_waited_for(library: Li
     vectorization.batch(library.everyone)
     row = library.need(library.drums[0])
     assert (row.state, row.cause) == (State.NONE, ledger.Cause.NO_MODEL)
-    assert row.reason == vectorization.NO_MODEL
+    assert row.reason == ledger.NO_MODEL
     assert reconcile() == {}
 
 
