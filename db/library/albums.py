@@ -2,10 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from db.models import Album, AlbumArtist, Track
-from db.sql.queries import slices
+from db.sql.queries import slices, tuples
 from db.sql.statements import insert_rows, update_rows
 
 T = TypeVar("T")
@@ -31,16 +31,26 @@ _FROM_TRACKS = {
 """Columns of an album that are what most of its present tracks say."""
 
 
+_READ = (
+    *_FROM_TRACKS.values(),
+    Track.compilation,
+    Track.disc,
+    Track.disc_total,
+    Track.labels,
+    Track.catalogue_numbers,
+)
+_WRITTEN = (*_FROM_TRACKS, "compilation", "disc_total", "label", "catalogue_number")
+
+
 def refresh(album_ids: Sequence[int]) -> None:
     """Write of each album what its present tracks say together, whatever the order they came in."""
     for ids in slices(album_ids):
-        tracks: dict[int, list[Track]] = defaultdict(list)
-        for track in _present_tracks(ids):
-            tracks[cast(int, track.album_id)].append(track)
-        found = {album_id: _columns_from(members) for album_id, members in tracks.items()}
-        rows = [(*columns.values(), album_id) for album_id, columns in found.items()]
-        names = next((list(columns) for columns in found.values()), [])
-        update_rows(Album, names, rows)
+        members: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        present = Track.album.in_(list(ids)), Track.missing_since.is_null()
+        for album_id, *said in tuples(Track.select(Track.album, *_READ).where(*present)):
+            members[album_id].append(tuple(said))
+        rows = [(*_together(tracks), album_id) for album_id, tracks in members.items()]
+        update_rows(Album, _WRITTEN, rows)
 
 
 def set_artists(artists: Mapping[int, Sequence[tuple[str, int]]]) -> None:
@@ -61,29 +71,13 @@ def set_artists(artists: Mapping[int, Sequence[tuple[str, int]]]) -> None:
     update_rows(Album, ["album_artist"], shown)
 
 
-def _present_tracks(album_ids: Sequence[int]) -> Iterable[Track]:
-    return Track.select(
-        Track.album,
-        *_FROM_TRACKS.values(),
-        Track.compilation,
-        Track.disc,
-        Track.disc_total,
-        Track.labels,
-        Track.catalogue_numbers,
-    ).where(Track.album.in_(list(album_ids)), Track.missing_since.is_null())
-
-
-def _columns_from(tracks: Sequence[Track]) -> dict[str, Any]:
-    columns = {
-        column: plurality(getattr(track, field.name) for track in tracks)
-        for column, field in _FROM_TRACKS.items()
-    }
-    discs = [number for track in tracks for number in (track.disc, track.disc_total) if number]
-    return columns | {
-        "compilation": any(track.compilation for track in tracks),
-        "disc_total": max(discs, default=None),
-        "label": plurality(name for track in tracks for name in track.labels),
-        "catalogue_number": plurality(
-            number for track in tracks for number in track.catalogue_numbers
-        ),
-    }
+def _together(tracks: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """What these tracks, each as _READ, say of their album, as _WRITTEN."""
+    *same, compilations, discs, totals, labels, numbers = zip(*tracks, strict=True)
+    return (
+        *map(plurality, same),
+        any(compilations),
+        max((number for number in (*discs, *totals) if number), default=None),
+        plurality(name for each in labels for name in each),
+        plurality(number for each in numbers for number in each),
+    )

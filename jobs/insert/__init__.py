@@ -1,9 +1,9 @@
 """Database insertion: writes each chunk in one transaction, with its needs in the ledger."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from db import ledger
 from db.artwork.covers import EmbeddedIn, TrackPlace
@@ -28,7 +28,7 @@ from db.sql.connection import transaction
 from db.sql.queries import ensure_rows, slices
 from jobs.covers.track_covers import settle_at_hand
 from jobs.entities import chunk_to_do, enqueue_part
-from jobs.records import PASSING, Grouping, ProblemCode, TrackRecord, UnreadFile
+from jobs.records import PASSING, FoundFile, Grouping, ProblemCode, TrackRecord, UnreadFile
 from worker.dispatch import enqueue, job
 
 
@@ -41,6 +41,11 @@ class Batch:
     grouping: Grouping
     images: Sequence[KnownImage]
     """The rows of new pictures, which extraction has put into the picture store."""
+
+    @property
+    def files(self) -> list[FoundFile]:
+        """Those that were read, and those that could not be."""
+        return [*(each.file for each in self.tracks), *(each.file for each in self.unread)]
 
 
 @job
@@ -117,16 +122,15 @@ Needs = dict[ledger.NeedKey, list[int]]
 _COVER = ledger.need_for(Kind.COVER, EntityType.ARTIST)
 
 
-def _artist_needs(named: NamedArtists, leaders: set[int], near: set[int]) -> Needs:
+def _artist_needs(named: NamedArtists, concerned: set[int]) -> Needs:
     """What artists need: those named by a chunk, who lead its albums, or have pictures near it.
 
     New ones need all; of the others, whose albums changed, it is looked on disk what is there, and
     whose rows gained something have their pictures chosen again.
     """
     new = set(ledger.without_row(_COVER, sorted(named.ids.values())))
-    known = {artist.id for artist in known_artists(sorted(leaders | near))}
     return {
-        (Kind.PICTURE, EntityType.ARTIST): sorted(new | known),
+        (Kind.PICTURE, EntityType.ARTIST): sorted(new | concerned),
         (Kind.COVER, EntityType.ARTIST): sorted(new | named.changed),
     }
 
@@ -140,16 +144,39 @@ class Written:
     """A chunk that is to follow, see `db.scanning.scans.close_chunk`."""
 
 
+@dataclass(frozen=True)
+class _Before:
+    """What a batch concerns, as it stood; of a chunk of new files that is nothing."""
+
+    known: dict[str, int]
+    """The tracks of the batch that have a row already, by path."""
+    basis: Mapping[int, vector_inputs.VectorBasis]
+    tags: tagged_entities.IdentityTags
+    albums: set[int]
+    used: removal.UsedNames
+    leaders: set[int]
+    chosen: dict[int, list[int]]
+
+    @classmethod
+    def of(cls, batch: Batch, chunk: ScanChunk) -> Self:
+        """Of the known tracks, those that change their album, and the folders to regroup."""
+        known = tracks.ids_by_path([file.path for file in batch.files])
+        ids = sorted({*known.values(), *map(int, batch.grouping.regrouped)})
+        left = tracks.albums_of(ids) | tracks.albums_in(chunk.regroup)
+        return cls(
+            known,
+            vector_inputs.vector_basis(ids),
+            tagged_entities.identity_tags(ids),
+            left,
+            removal.artists_and_genres_of(ids, sorted(left)),
+            leaders_of(sorted(left)),
+            removal.tracks_with_chosen_cover(left),
+        )
+
+
 def _write(batch: Batch, chunk: ScanChunk) -> Written:
     """Write the batch and close its chunk."""
-    before = _known_ids(batch)
-    stood = vector_inputs.vector_basis(before)
-    tagged = tagged_entities.identity_tags(before)
-    touched = tracks.albums_of(before) | tracks.albums_in(chunk.regroup)
-    used = removal.artists_and_genres_of(before, sorted(touched))
-    leaders = leaders_of(sorted(touched))
-    chosen = removal.tracks_with_chosen_cover(touched)
-
+    before = _Before.of(batch, chunk)
     album_ids = ensure_rows(Album.key, batch.grouping.album_artists)
     track_ids = tracks.upsert(
         [_track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
@@ -160,45 +187,47 @@ def _write(batch: Batch, chunk: ScanChunk) -> Written:
     _write_problems(batch)
 
     folders = _group_folders(batch)
-    touched |= set(album_ids.values()) | tracks.albums_in(folders)
-    removal.hand_over_chosen_covers(chosen)
-    gone = set(removal.drop_empty_albums(sorted(touched)))
+    touched = before.albums | set(album_ids.values())
+    removal.hand_over_chosen_covers(before.chosen)
+    gone = set(removal.drop_empty_albums(sorted(touched - _albums_with(batch, album_ids))))
+    touched = (touched | tracks.albums_in(folders)) - gone
     albums.set_artists(_album_artists(batch, album_ids, credited.ids))
-    albums.refresh(sorted(touched - gone))
-    removal.drop_unused_names(used)
+    albums.refresh(sorted(touched))
+    removal.drop_unused_names(before.used)
 
-    leaders |= leaders_of(sorted(touched - gone))
-    left = bool(gone or chunk.regroup or batch.unread)
-    near = artists_near({*folders, *chunk.regroup}, something_left=left)
-    of_artists = _artist_needs(credited, leaders, near)
-    changes = vector_inputs.vector_changes(stood, vector_inputs.vector_basis(before))
-    of_tracks = _track_needs(batch, track_ids)
-    needs = _need(track_ids, touched - gone, of_tracks | of_artists | _of_vectors(changes))
-    tagged_now = tagged_entities.identity_tags(sorted({*before, *track_ids.values()}))
-    _enrich_again(tagged_entities.changed_identities(tagged, tagged_now), credited)
+    something_left = bool(gone or chunk.regroup or batch.unread)
+    near = artists_near({*folders, *chunk.regroup}, something_left=something_left)
+    led = {artist.id for artist in known_artists(sorted(before.leaders | near))}
+    wanted = _track_needs(batch, track_ids, before.known)
+    wanted |= {(Kind.COVER, EntityType.ALBUM): sorted(touched)}
+    wanted |= _artist_needs(credited, led | leaders_of(sorted(touched)))
+    wanted |= _of_vectors(before.basis)
+    needs = _need(wanted)
+    _enrich_again(before.tags, _albums_with(batch, album_ids, before.known), credited)
     again = {*folders, *chunk.regroup} if batch.grouping.unfinished else ()
     follower = scans.close_chunk(chunk, _counts(batch), sorted(again))
     return Written(needs, follower)
 
 
-def _known_ids(batch: Batch) -> list[int]:
-    """The tracks of the batch that have a row already, and those that change their album."""
-    files = [*(each.file for each in batch.tracks), *(each.file for each in batch.unread)]
-    paths = [file.path for file in files]
-    ids = set(tracks.ids_by_path(paths).values())
-    ids.update(map(int, batch.grouping.regrouped))
-    return sorted(ids)
-
-
 def _group_folders(batch: Batch) -> list[str]:
     """Where the batch's files lie. Albums that share a folder share its pictures too, or do not."""
-    files = [*(each.file for each in batch.tracks), *(each.file for each in batch.unread)]
-    return sorted({group_folder(folder_of(file.path)) for file in files})
+    return sorted({group_folder(folder_of(file.path)) for file in batch.files})
 
 
 def _album_id(batch: Batch, record: TrackRecord, album_ids: Mapping[str, int]) -> int | None:
     key = batch.grouping.keys[record.file.path]
     return None if key is None else album_ids[key]
+
+
+def _albums_with(
+    batch: Batch, album_ids: Mapping[str, int], known: Collection[str] = ()
+) -> set[int]:
+    """The albums that tracks of the batch are in; without the tracks at these known paths."""
+    return {
+        album_ids[key]
+        for path, key in batch.grouping.keys.items()
+        if key is not None and path not in known
+    }
 
 
 def _regroup(grouping: Grouping, album_ids: Mapping[str, int]) -> None:
@@ -287,8 +316,11 @@ def _album_artists(
     }
 
 
-def _track_needs(batch: Batch, track_ids: Mapping[str, int]) -> Needs:
-    """What the tracks need of pictures: nothing where all of them are at hand and it is settled."""
+def _track_needs(batch: Batch, track_ids: Mapping[str, int], known: Mapping[str, int]) -> Needs:
+    """What the new and changed tracks need; a new one was not analysed.
+
+    Of pictures nothing where all of a track's are at hand: that is settled.
+    """
     places, pictures = [], {}
     for record in batch.tracks:
         track_id, path, tags = track_ids[record.file.path], record.file.path, record.tags
@@ -300,22 +332,17 @@ def _track_needs(batch: Batch, track_ids: Mapping[str, int]) -> Needs:
         ]
     bringing = _picture_carriers(batch.tracks, track_ids)
     left = settle_at_hand(places, pictures, batch.images, bringing)
+    new = [track_id for path, track_id in track_ids.items() if path not in known]
+    changed = [track_id for path, track_id in track_ids.items() if path in known]
     return {
         (Kind.PICTURE, EntityType.TRACK): sorted(left.intersection(bringing)),
         (Kind.COVER, EntityType.TRACK): sorted(left),
+        (Kind.ANALYSIS, EntityType.TRACK): [*new, *audio_features.not_analysed(changed)],
     }
 
 
-def _need(
-    track_ids: Mapping[str, int],
-    album_ids: Iterable[int],
-    others: Needs,
-) -> dict[ledger.Need, list[int]]:
-    """Write what the new and changed entities need, in the ledger."""
-    wanted = others | {
-        (Kind.COVER, EntityType.ALBUM): list(album_ids),
-        (Kind.ANALYSIS, EntityType.TRACK): audio_features.not_analysed(list(track_ids.values())),
-    }
+def _need(wanted: Needs) -> dict[ledger.Need, list[int]]:
+    """Write what entities need, in the ledger, and return what of it is to be done."""
     to_do = ledger.need_all(wanted)
     return {
         need: to_do[need.kind, need.entity_type]
@@ -324,8 +351,12 @@ def _need(
     }
 
 
-def _of_vectors(changes: vector_inputs.VectorChanges) -> Needs:
-    """Of tracks that have a vector, or can have none: the analysis asks for those of others."""
+def _of_vectors(stood: Mapping[int, vector_inputs.VectorBasis]) -> Needs:
+    """Of tracks that have a vector, or can have none: the analysis asks for those of others.
+
+    `stood` are the known tracks as they were.
+    """
+    changes = vector_inputs.vector_changes(stood, vector_inputs.vector_basis(sorted(stood)))
     members = tracks.in_albums(sorted(changes.albums)).values()
     of_albums = tracks.artists_of([track_id for each in members for track_id in each])
     changed = {
@@ -350,10 +381,17 @@ def _with_vectors(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
     return sorted(asked)
 
 
-def _enrich_again(changes: tagged_entities.ChangedIdentities, credited: NamedArtists) -> None:
-    """Have enriched again what was enriched by other tags; what never was waits for its turn."""
+def _enrich_again(
+    stood: tagged_entities.IdentityTags, grown: set[int], credited: NamedArtists
+) -> None:
+    """Have enriched again what was enriched by other tags; what never was waits for its turn.
+
+    `grown` are the albums that new tracks came to.
+    """
+    now = tagged_entities.identity_tags(sorted(stood))
+    changes = tagged_entities.changed_identities(stood, now)
     for entity_type, ids in (
-        (EntityType.ALBUM, changes.albums),
+        (EntityType.ALBUM, changes.albums | grown),
         (EntityType.TRACK, changes.tracks),
         (EntityType.ARTIST, credited.changed),
     ):
