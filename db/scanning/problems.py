@@ -64,10 +64,9 @@ def clear(paths: Sequence[str], stage: Stage) -> None:
     for part in slices(paths):
         here = Problem.path.in_(list(part)) & (Problem.stage == stage)
         ids = [problem_id for (problem_id,) in tuples(Problem.select(Problem.id).where(here))]
-        if not ids:
-            continue
-        ledger.forget(EntityType.FILE, ids)
-        Problem.delete().where(Problem.id.in_(ids)).execute()
+        if ids:
+            ledger.forget(EntityType.FILE, ids)
+            Problem.delete().where(Problem.id.in_(ids)).execute()
 
 
 def problem_id(path: str, stage: Stage) -> int:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import peewee
-from peewee import Field, JSONField
+from peewee import Field, FloatField, IntegerField, JSONField, TextField
 
 from db.models import Table, database
 from db.sql.connection import is_sqlite
@@ -20,8 +20,8 @@ _Converter = Callable[[Any], Any]
 
 class _Statement(NamedTuple):
     text: str
-    values: tuple[tuple[int, _Converter], ...]
-    """What stands for each value: the place in a row that it is at, and what converts it."""
+    values: tuple[tuple[int, _Converter, frozenset[type]], ...]
+    """Of each value its place in a row, what converts it, and the types that need no converting."""
     defaults: tuple[tuple["Field[Any]", _Converter], ...] = ()
     """The columns whose defaults follow."""
 
@@ -55,7 +55,14 @@ def update_rows(table: type[Table], columns: Sequence[str], rows: Iterable[Seque
 def _execute(statement: _Statement, rows: Iterable[Sequence[Any]]) -> None:
     defaults = [convert(_default(field)) for field, convert in statement.defaults]
     values = [
-        [*[convert(row[place]) for place, convert in statement.values], *defaults] for row in rows
+        [
+            *(
+                value if (value := row[place]).__class__ in plain else convert(value)
+                for place, convert, plain in statement.values
+            ),
+            *defaults,
+        ]
+        for row in rows
     ]
     if values:
         with peewee.__exception_wrapper__:  # type: ignore[attr-defined]  # the stubs lack it
@@ -79,7 +86,9 @@ def _insert(
         target = [field for field in fields if field.name in unique]
         query = query.on_conflict(conflict_target=target, preserve=replaced)
     text, _ = query.sql()
-    values = tuple((place, _converter(field, sqlite)) for place, field in enumerate(fields))
+    values = tuple(
+        (place, _converter(field, sqlite), _plain(field)) for place, field in enumerate(fields)
+    )
     return _Statement(text, values, tuple((field, _converter(field, sqlite)) for field in others))
 
 
@@ -91,8 +100,11 @@ def _update(table: type[Table], columns: tuple[str, ...], sqlite: bool) -> _Stat
     written = [field.name for field in table._meta.sorted_fields if field.name in columns]
     query = table.update({fields[name]: _example(fields[name]) for name in written})
     text, _ = query.where(key == 0).sql()
-    values = [(columns.index(name), _converter(fields[name], sqlite)) for name in written]
-    return _Statement(text, (*values, (len(columns), key.db_value)))
+    values = [
+        (columns.index(name), _converter(fields[name], sqlite), _plain(fields[name]))
+        for name in written
+    ]
+    return _Statement(text, (*values, (len(columns), key.db_value, _plain(key))))
 
 
 def _example(field: "Field[Any]") -> Any:
@@ -112,4 +124,15 @@ def _converter(field: "Field[Any]", sqlite: bool) -> _Converter:
 
 
 def _json_text(value: Any) -> str | None:
+    if value == []:  # as most are
+        return "[]"
     return None if value is None else json.dumps(value)
+
+
+_PLAIN: dict[type["Field[Any]"], type] = {TextField: str, IntegerField: int, FloatField: float}
+_NONE = type(None)
+
+
+def _plain(field: "Field[Any]") -> frozenset[type]:
+    """The types of values that peewee gives to the database as they are."""
+    return frozenset({_NONE, *(each for of, each in _PLAIN.items() if isinstance(field, of))})

@@ -76,8 +76,10 @@ def _image_folders(images: Iterable[SeenImage]) -> dict[str, bool]:
     return found
 
 
-CHUNK_FILES = 50
-_LARGEST_FOLDER = 4 * CHUNK_FILES
+CHUNK_FILES = 150
+_FIRST_FILES = 10
+"""Of the first chunk: the first album shows early. Each chunk after it has twice as many."""
+_LARGEST_FOLDER = 200
 """A folder group with more files to read is split over several chunks."""
 
 
@@ -93,6 +95,7 @@ class Sender:
         self.scan_id = scan_id
         self._artists = ArtistsBeside(has_tracks=has_tracks)
         self._files: list[FoundFile] = []
+        self._enough = _FIRST_FILES
         self._images: list[SeenImage] = []
         self._on_their_way: set[str] = set()
         self._chunks: list[int] = []
@@ -116,8 +119,10 @@ class Sender:
                 for part in slices(files, CHUNK_FILES):
                     self._write(part, split_folder=folder)
             return True
+        if len(self._files) + len(files) > _LARGEST_FOLDER:
+            self.flush()
         self._files += files
-        if len(self._files) < CHUNK_FILES and len(self._images) < CHUNK_FILES:
+        if len(self._files) < self._enough and len(self._images) < self._enough:
             return False
         self.flush()
         return True
@@ -128,6 +133,7 @@ class Sender:
             files, self._files = self._files, []
             if files or self._images:
                 self._write(files)
+                self._enough = min(2 * self._enough, CHUNK_FILES)
 
     def regroup(self, folders: Sequence[str]) -> None:
         """Have the tracks of these group folders regrouped, though none of them is read."""
