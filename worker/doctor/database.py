@@ -158,7 +158,7 @@ def _key_columns(table: type[Table]) -> list[str]:
 
 def _type_of(field: "Field[Any]") -> str:
     types: dict[str, str] = database.get_context_options()["field_types"]
-    declared = types.get(field.field_type, field.field_type).lower()
+    declared = types.get(field.field_type, field.field_type).lower().partition(" collate ")[0]
     return _LIVE_TYPES.get(declared, declared)
 
 
