@@ -14,7 +14,7 @@ from db.models import (
     Track,
     TrackArtist,
 )
-from db.sql.queries import slices, tuples
+from db.sql.queries import among, slices, tuples
 
 _TITLES = 8
 """Titles of an artist that are compared."""
@@ -85,7 +85,7 @@ def _tagged_albums(album_ids: Sequence[int]) -> list[TaggedAlbum]:
             (*row[:2], _names(credited, row[0]), *row[2:], tuple(members[row[0]]))
         )
         for ids in slices(album_ids)
-        for row in tuples(Album.select(Album.id, *columns).where(Album.id.in_(list(ids))))
+        for row in tuples(Album.select(Album.id, *columns).where(among(Album.id, ids)))
     }
     return [found[each] for each in album_ids if each in found]
 
@@ -102,7 +102,7 @@ def _tagged_artists(artist_ids: Sequence[int]) -> list[TaggedArtist]:
     found = {
         row[0]: TaggedArtist._make((*row, _titles_of_artist(row[0]), _credits_of_artist(row[0])))
         for ids in slices(artist_ids)
-        for row in tuples(Artist.select(*columns).where(Artist.id.in_(list(ids))))
+        for row in tuples(Artist.select(*columns).where(among(Artist.id, ids)))
     }
     return [found[each] for each in artist_ids if each in found]
 
@@ -127,7 +127,7 @@ def artists_of_tagged(album_ids: Sequence[int], track_ids: Sequence[int]) -> set
         (TrackArtist.track, TrackArtist, track_ids),
     ):
         for part in slices(ids):
-            query = credited.select(credited.artist).where(column.in_(list(part))).distinct()
+            query = credited.select(credited.artist).where(among(column, part)).distinct()
             found.update(artist_id for (artist_id,) in tuples(query))
     return found
 
@@ -137,7 +137,7 @@ def _tagged_tracks(column: Any, ids: Sequence[int]) -> list[TaggedTrack]:
     rows = [
         row
         for part in slices(ids)
-        for row in Track.select().where(column.in_(list(part)), Track.missing_since.is_null())
+        for row in Track.select().where(among(column, part), Track.missing_since.is_null())
     ]
     credited = credits_of(EntityType.TRACK, [track.id for track in rows])
     found = [
@@ -222,12 +222,12 @@ def identity_tags(track_ids: Sequence[int]) -> IdentityTags:
     found: dict[int, list[Any]] = {}
     for ids in slices(track_ids):
         for track_id, *values in tuples(
-            Track.select(Track.id, *_IDENTITY_COLUMNS).where(Track.id.in_(list(ids)))
+            Track.select(Track.id, *_IDENTITY_COLUMNS).where(among(Track.id, ids))
         ):
             found[track_id] = [*map(_frozen, values)]
         credited = TrackArtist.select(TrackArtist.track, Artist.name).join(Artist)
         ordered = credited.order_by(TrackArtist.track, TrackArtist.position)
-        for track_id, name in tuples(ordered.where(TrackArtist.track.in_(list(ids)))):
+        for track_id, name in tuples(ordered.where(among(TrackArtist.track, ids))):
             found[track_id].append(name)
     return {track_id: tuple(values) for track_id, values in found.items()}
 

@@ -21,7 +21,7 @@ from db.models import (
     Track,
     utc_now,
 )
-from db.sql.queries import slices, tuples
+from db.sql.queries import among, slices, tuples
 
 
 def is_among(kind: Kind, entity_type: EntityType, ids: Sequence[int]) -> Expression:
@@ -29,7 +29,7 @@ def is_among(kind: Kind, entity_type: EntityType, ids: Sequence[int]) -> Express
     return (
         (LedgerRow.kind == kind)
         & (LedgerRow.entity_type == entity_type)
-        & (LedgerRow.entity_id.in_(list(ids)))
+        & among(LedgerRow.entity_id, ids)
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from db.models import Album, AlbumArtist, Track
-from db.sql.queries import slices, tuples
+from db.sql.queries import among, slices, tuples
 from db.sql.statements import insert_rows, update_rows
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ def refresh(album_ids: Sequence[int]) -> None:
     """Write of each album what its present tracks say together, whatever the order they came in."""
     for ids in slices(album_ids):
         members: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-        present = Track.album.in_(list(ids)), Track.missing_since.is_null()
+        present = among(Track.album, ids), Track.missing_since.is_null()
         for album_id, *said in tuples(Track.select(Track.album, *_READ).where(*present)):
             members[album_id].append(tuple(said))
         rows = [(*_together(tracks), album_id) for album_id, tracks in members.items()]
@@ -57,7 +57,7 @@ def set_artists(artists: Mapping[int, Sequence[tuple[str, int]]]) -> None:
     """Write the artists of albums, each as (name, id), in order."""
     ids = sorted(artists)
     for part in slices(ids):
-        AlbumArtist.delete().where(AlbumArtist.album.in_(list(part))).execute()
+        AlbumArtist.delete().where(among(AlbumArtist.album, part)).execute()
     rows = [
         (album_id, position, artist_id)
         for album_id, credits in artists.items()

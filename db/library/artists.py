@@ -13,7 +13,7 @@ from db.artwork import picture_files
 from db.models import Album, AlbumArtist, Artist, EntityType, Track, TrackArtist
 from db.scanning import scans
 from db.sql.path_text import is_under
-from db.sql.queries import ASKED, GIVEN, below_asked, of_folders, slices, tuples
+from db.sql.queries import ASKED, GIVEN, among, below_asked, of_folders, slices, tuples
 from db.sql.statements import insert_missing, update_rows
 
 
@@ -54,7 +54,7 @@ def ensure_artists(facts: Mapping[str, Iterable[ArtistFacts]]) -> NamedArtists:
 
 def _named(names: Sequence[str]) -> "Iterator[KnownArtist]":
     for part in slices(names):
-        yield from map(KnownArtist._make, tuples(_ARTISTS.where(Artist.name.in_(list(part)))))
+        yield from map(KnownArtist._make, tuples(_ARTISTS.where(among(Artist.name, part))))
 
 
 def _with_facts(
@@ -98,7 +98,7 @@ def known_artists(artist_ids: Sequence[int]) -> list[KnownArtist]:
     return [
         KnownArtist._make(row)
         for ids in slices(artist_ids)
-        for row in tuples(_ARTISTS.where(Artist.id.in_(list(ids))))
+        for row in tuples(_ARTISTS.where(among(Artist.id, ids)))
     ]
 
 
@@ -117,7 +117,7 @@ def credits_of(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, 
         table, of = AlbumArtist, AlbumArtist.album
     found: dict[int, list[Credit]] = defaultdict(list)
     for ids in slices(entity_ids):
-        query = table.select(of, Artist.id, Artist.name).join(Artist).where(of.in_(list(ids)))
+        query = table.select(of, Artist.id, Artist.name).join(Artist).where(among(of, ids))
         for entity_id, *credit in tuples(query.order_by(of, table.position)):
             found[entity_id].append(Credit._make(credit))
     return dict(found)
@@ -140,7 +140,7 @@ def albums_led_by(artist_ids: Sequence[int]) -> list[LedAlbum]:
             .join(Album)
             .join(Track, on=Track.album == Album.id)
             .where(
-                AlbumArtist.artist.in_(list(ids)),
+                among(AlbumArtist.artist, ids),
                 AlbumArtist.position == 0,
                 Track.missing_since.is_null(),
             )
@@ -166,9 +166,7 @@ def with_music(artist_ids: Sequence[int]) -> set[int]:
     return {
         artist_id
         for ids in slices(artist_ids)
-        for (artist_id,) in tuples(
-            Artist.select(Artist.id).where(Artist.id.in_(list(ids)), has_music)
-        )
+        for (artist_id,) in tuples(Artist.select(Artist.id).where(among(Artist.id, ids), has_music))
     }
 
 
@@ -179,7 +177,7 @@ def leaders_of(album_ids: Sequence[int]) -> set[int]:
         for ids in slices(album_ids)
         for (artist_id,) in tuples(
             AlbumArtist.select(AlbumArtist.artist).where(
-                AlbumArtist.album.in_(list(ids)), AlbumArtist.position == 0
+                among(AlbumArtist.album, ids), AlbumArtist.position == 0
             )
         )
     }

@@ -17,7 +17,7 @@ from db.models import (
     utc_now,
 )
 from db.settings import ANALYSIS_OFF
-from db.sql.queries import slices, tuples
+from db.sql.queries import among, slices, tuples
 
 
 class AnalysedTrack(NamedTuple):
@@ -46,7 +46,7 @@ def tracks_to_analyse(track_ids: Sequence[int]) -> list[AnalysedTrack]:
                 Track.content_id,
                 Track.missing_since.is_null(False),
             )
-            .where(Track.id.in_(list(ids)))
+            .where(among(Track.id, ids))
             .order_by(Track.id)
         )
         found += [AnalysedTrack._make((*row[:5], bool(row[5]))) for row in tuples(query)]
@@ -79,7 +79,7 @@ def not_analysed(track_ids: Sequence[int]) -> list[int]:
         for (track_id,) in tuples(
             AudioFeatures.select(AudioFeatures.track)
             .join(Track)
-            .where(AudioFeatures.track.in_(list(ids)), AudioFeatures.content_id == Track.content_id)
+            .where(among(AudioFeatures.track, ids), AudioFeatures.content_id == Track.content_id)
         )
     }
     return [track_id for track_id in track_ids if track_id not in current]

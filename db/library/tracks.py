@@ -20,7 +20,7 @@ from db.models import (
 )
 from db.scanning.library_files import Scope
 from db.sql.path_text import shown
-from db.sql.queries import below, slices, tuples
+from db.sql.queries import among, below, slices, tuples
 from db.sql.statements import insert_rows
 
 
@@ -77,7 +77,7 @@ def gone_files(track_ids: Sequence[int], sizes: Collection[int]) -> Iterator[Gon
     for part in slices(sorted(sizes)):
         yield from map(GoneFile._make, tuples(Track.select(*columns).where(_missing_of(part))))
     for ids in slices(track_ids):
-        now = Track.select(*columns).where(Track.id.in_(list(ids)), Track.missing_since.is_null())
+        now = Track.select(*columns).where(among(Track.id, ids), Track.missing_since.is_null())
         yield from map(GoneFile._make, tuples(now))
 
 
@@ -85,7 +85,7 @@ def mark_missing(track_ids: Sequence[int]) -> None:
     """Say that these files are gone. The tracks stay."""
     for ids in slices(track_ids):
         Track.update(missing_since=utc_now()).where(
-            Track.id.in_(list(ids)), Track.missing_since.is_null()
+            among(Track.id, ids), Track.missing_since.is_null()
         ).execute()
 
 
@@ -106,21 +106,21 @@ def present_in(group_folders: Sequence[str]) -> Iterator[Track]:
                 Album.key,
             )
             .join(Album, JOIN.LEFT_OUTER)
-            .where(Track.group_folder.in_(list(folders)), Track.missing_since.is_null())
+            .where(among(Track.group_folder, folders), Track.missing_since.is_null())
         )
 
 
 def albums_of(track_ids: Sequence[int]) -> set[int]:
     """The albums that these tracks belong to now."""
-    return {album_id for ids in slices(track_ids) for album_id in _albums(Track.id.in_(list(ids)))}
+    return {album_id for ids in slices(track_ids) for album_id in _albums(among(Track.id, ids))}
 
 
 def artists_of(track_ids: Sequence[int]) -> set[int]:
     """The artists of these tracks, and those of their albums."""
     found: set[int] = set()
     for ids in slices(track_ids):
-        own = TrackArtist.select(TrackArtist.artist).where(TrackArtist.track.in_(list(ids)))
-        albums = Track.select(Track.album).where(Track.id.in_(list(ids)))
+        own = TrackArtist.select(TrackArtist.artist).where(among(TrackArtist.track, ids))
+        albums = Track.select(Track.album).where(among(Track.id, ids))
         of_albums = AlbumArtist.select(AlbumArtist.artist).where(AlbumArtist.album.in_(albums))
         found.update(artist_id for query in (own, of_albums) for (artist_id,) in tuples(query))
     return found
@@ -130,7 +130,7 @@ def in_albums(album_ids: Sequence[int]) -> dict[int, list[int]]:
     """The tracks of each of these albums that has any, missing ones too."""
     found: dict[int, list[int]] = {}
     for ids in slices(album_ids):
-        query = Track.select(Track.album, Track.id).where(Track.album.in_(list(ids)))
+        query = Track.select(Track.album, Track.id).where(among(Track.album, ids))
         for album_id, track_id in tuples(query):
             found.setdefault(album_id, []).append(track_id)
     return found
@@ -141,7 +141,7 @@ def albums_in(group_folders: Sequence[str]) -> set[int]:
     return {
         album_id
         for folders in slices(group_folders)
-        for album_id in _albums(Track.group_folder.in_(list(folders)))
+        for album_id in _albums(among(Track.group_folder, folders))
     }
 
 
@@ -151,7 +151,7 @@ def ids_by_path(paths: Sequence[str]) -> dict[str, int]:
         path: track_id
         for part in slices(paths)
         for track_id, path in tuples(
-            Track.select(Track.id, Track.path).where(Track.path.in_(list(part)))
+            Track.select(Track.id, Track.path).where(among(Track.path, part))
         )
     }
 
@@ -190,7 +190,7 @@ def upsert(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 def set_album(track_ids: Sequence[int], album_id: int | None) -> None:
     """Move tracks to another album."""
     for ids in slices(track_ids):
-        Track.update(album=album_id).where(Track.id.in_(list(ids))).execute()
+        Track.update(album=album_id).where(among(Track.id, ids)).execute()
 
 
 class Parts(NamedTuple):
@@ -209,7 +209,7 @@ def replace_parts(track_ids: Sequence[int], parts: Parts) -> None:
         (EmbeddedPicture, _PICTURE_COLUMNS, parts.pictures),
     ):
         for ids in slices(track_ids):
-            model.delete().where(model.track.in_(list(ids))).execute()
+            model.delete().where(among(model.track, ids)).execute()
         insert_rows(model, columns, rows)
 
 
@@ -222,7 +222,7 @@ def _albums(where: Expression) -> Iterator[int]:
 
 
 def _missing_of(sizes: Sequence[int]) -> Expression:
-    return Track.missing_since.is_null(False) & Track.size.in_(list(sizes))
+    return Track.missing_since.is_null(False) & among(Track.size, sizes)
 
 
 """On the Camelot wheel."""
@@ -261,7 +261,7 @@ def track_summaries(track_ids: Sequence[int], *, missing: bool = False) -> dict[
             .left_outer_join(Album)
             .switch(Track)
             .left_outer_join(AudioFeatures)
-            .where(Track.id.in_(list(ids)))
+            .where(among(Track.id, ids))
         )
         if not missing:
             query = query.where(Track.missing_since.is_null())

@@ -29,7 +29,7 @@ from db.models import (
     utc_now,
 )
 from db.sql.connection import transaction
-from db.sql.queries import below, slices, tuples
+from db.sql.queries import among, below, slices, tuples
 
 NEVER = "never"
 _MOST_MISSING = 2_000
@@ -89,7 +89,7 @@ def _forget_tracks(track_ids: Sequence[int]) -> None:
     used = artists_and_genres_of(track_ids, touched)
     chosen = tracks_with_chosen_cover(touched)
     forget_entities(EntityType.TRACK, track_ids)
-    Track.delete().where(Track.id.in_(list(track_ids))).execute()
+    Track.delete().where(among(Track.id, track_ids)).execute()
     hand_over_chosen_covers(chosen)
     gone = drop_empty_albums(touched)
     albums.refresh(sorted(set(touched) - set(gone)))
@@ -104,7 +104,7 @@ def forget_entities(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
             if table is LedgerRow:
                 continue  # its index begins with the kind
             table.delete().where(
-                table.entity_type == entity_type, table.entity_id.in_(list(ids))
+                table.entity_type == entity_type, among(table.entity_id, ids)
             ).execute()
 
 
@@ -115,7 +115,7 @@ def tracks_with_chosen_cover(album_ids: Iterable[int]) -> dict[int, list[int]]:
         for ids in slices(sorted(album_ids))
         for (album_id,) in tuples(
             ChosenImage.select(ChosenImage.entity_id).where(
-                ChosenImage.entity_type == EntityType.ALBUM, ChosenImage.entity_id.in_(list(ids))
+                ChosenImage.entity_type == EntityType.ALBUM, among(ChosenImage.entity_id, ids)
             )
         )
     }
@@ -150,7 +150,7 @@ def _albums_of_tracks(track_ids: Sequence[int]) -> Counter[int]:
         album_id
         for ids in slices(track_ids)
         for (album_id,) in tuples(
-            Track.select(Track.album).where(Track.id.in_(list(ids)), Track.album.is_null(False))
+            Track.select(Track.album).where(among(Track.id, ids), Track.album.is_null(False))
         )
     )
 
@@ -160,12 +160,12 @@ def drop_empty_albums(album_ids: Sequence[int]) -> list[int]:
     gone: list[int] = []
     for ids in slices(album_ids):
         query = Album.select(Album.id).where(
-            Album.id.in_(list(ids)),
+            among(Album.id, ids),
             ~fn.EXISTS(Track.select().where(Track.album == Album.id)),
         )
         gone += [album.id for album in query]
     for ids in slices(gone):
-        Album.delete().where(Album.id.in_(list(ids))).execute()
+        Album.delete().where(among(Album.id, ids)).execute()
     forget_entities(EntityType.ALBUM, gone)
     return gone
 
@@ -182,12 +182,12 @@ def artists_and_genres_of(track_ids: Sequence[int], album_ids: Sequence[int]) ->
     artists: set[int] = set()
     genres: set[int] = set()
     for ids in slices(track_ids):
-        by_track = TrackArtist.select(TrackArtist.artist).where(TrackArtist.track.in_(list(ids)))
+        by_track = TrackArtist.select(TrackArtist.artist).where(among(TrackArtist.track, ids))
         artists.update(artist_id for (artist_id,) in tuples(by_track))
-        uses = TrackGenre.select(TrackGenre.genre).where(TrackGenre.track.in_(list(ids)))
+        uses = TrackGenre.select(TrackGenre.genre).where(among(TrackGenre.track, ids))
         genres.update(genre_id for (genre_id,) in tuples(uses))
     for ids in slices(album_ids):
-        by_album = AlbumArtist.select(AlbumArtist.artist).where(AlbumArtist.album.in_(list(ids)))
+        by_album = AlbumArtist.select(AlbumArtist.artist).where(among(AlbumArtist.album, ids))
         artists.update(artist_id for (artist_id,) in tuples(by_album))
     return UsedNames(artists, genres)
 
@@ -198,14 +198,14 @@ def drop_unused_names(candidates: UsedNames) -> None:
         _drop_artists(_unused_artists(ids))
     for ids in slices(sorted(candidates.genres)):
         Genre.delete().where(
-            Genre.id.in_(list(ids)),
+            among(Genre.id, ids),
             ~fn.EXISTS(TrackGenre.select().where(TrackGenre.genre == Genre.id)),
         ).execute()
 
 
 def _unused_artists(artist_ids: Sequence[int]) -> list[int]:
     query = Artist.select(Artist.id).where(
-        Artist.id.in_(list(artist_ids)),
+        among(Artist.id, artist_ids),
         ~fn.EXISTS(TrackArtist.select().where(TrackArtist.artist == Artist.id)),
         ~fn.EXISTS(AlbumArtist.select().where(AlbumArtist.artist == Artist.id)),
     )
@@ -217,4 +217,4 @@ def _drop_artists(artist_ids: Sequence[int]) -> None:
     if not artist_ids:
         return
     forget_entities(EntityType.ARTIST, artist_ids)
-    Artist.delete().where(Artist.id.in_(list(artist_ids))).execute()
+    Artist.delete().where(among(Artist.id, artist_ids)).execute()

@@ -13,7 +13,7 @@ from db import ledger
 from db.models import EntityType, Problem, utc_now
 from db.scanning.library_files import Scope
 from db.sql.path_text import is_under
-from db.sql.queries import below, slices, tuples
+from db.sql.queries import among, below, slices, tuples
 from db.sql.statements import insert_rows
 
 
@@ -62,7 +62,7 @@ def record(found: Sequence[FileProblem]) -> None:
 def clear(paths: Sequence[str], stage: Stage) -> None:
     """Drop the problems that a stage had with these files, quarantine included."""
     for part in slices(paths):
-        here = Problem.path.in_(list(part)) & (Problem.stage == stage)
+        here = among(Problem.path, part) & (Problem.stage == stage)
         ids = [problem_id for (problem_id,) in tuples(Problem.select(Problem.id).where(here))]
         if ids:
             ledger.forget(EntityType.FILE, ids)

@@ -18,7 +18,7 @@ from db.models import (
     TrackArtist,
     TrackGenre,
 )
-from db.sql.queries import slices, tuples
+from db.sql.queries import among, slices, tuples
 
 _ENDED = (State.FAILED, State.QUARANTINED)
 _NOT_FEATURES = frozenset(("track", "content_id", "decoder", "analysed_at"))
@@ -107,7 +107,7 @@ def inputs(track_ids: Sequence[int]) -> list[TrackInput]:
             )
             for track_id, moods, date, original in tuples(
                 Track.select(Track.id, Track.moods, Track.date, Track.original_date)
-                .where(Track.id.in_(list(ids)))
+                .where(among(Track.id, ids))
                 .order_by(Track.id)
             )
         ]
@@ -121,7 +121,7 @@ def vector_basis(track_ids: Sequence[int]) -> dict[int, VectorBasis]:
         genres, artists = _genres(ids), _artists(ids)
         columns = (Track.id, Track.album, Track.moods, Track.date, Track.original_date)
         for track_id, album, moods, date, original in tuples(
-            Track.select(*columns).where(Track.id.in_(list(ids)))
+            Track.select(*columns).where(among(Track.id, ids))
         ):
             tags = (*genres.get(track_id, []), None, *moods, None, original or date)
             found[track_id] = VectorBasis(tags, album, tuple(artists.get(track_id, [])))
@@ -152,22 +152,22 @@ def members(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, set
 
 def _memberships(entity_type: EntityType, ids: Sequence[int]) -> Iterator["ModelSelect[Any]"]:
     if entity_type is EntityType.ALBUM:
-        yield Track.select(Track.album, Track.id).where(Track.album.in_(list(ids)))
+        yield Track.select(Track.album, Track.id).where(among(Track.album, ids))
         return
     yield TrackArtist.select(TrackArtist.artist, TrackArtist.track).where(
-        TrackArtist.artist.in_(list(ids))
+        among(TrackArtist.artist, ids)
     )
     yield (
         AlbumArtist.select(AlbumArtist.artist, Track.id)
         .join(Track, on=Track.album == AlbumArtist.album)
-        .where(AlbumArtist.artist.in_(list(ids)))
+        .where(among(AlbumArtist.artist, ids))
     )
 
 
 def _features(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     names = [field.name for field in _COLUMNS]
     query = AudioFeatures.select(AudioFeatures.track, *_COLUMNS).where(
-        AudioFeatures.track.in_(list(ids))
+        among(AudioFeatures.track, ids)
     )
     return {row[0]: dict(zip(names, row[1:], strict=True)) for row in tuples(query)}
 
@@ -177,7 +177,7 @@ def _genres(ids: Sequence[int]) -> dict[int, list[str]]:
     query = (
         TrackGenre.select(TrackGenre.track, Genre.name)
         .join(Genre)
-        .where(TrackGenre.track.in_(list(ids)))
+        .where(among(TrackGenre.track, ids))
         .order_by(TrackGenre.track, TrackGenre.position)
     )
     for track_id, name in tuples(query):
@@ -189,7 +189,7 @@ def _artists(ids: Sequence[int]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     query = (
         TrackArtist.select(TrackArtist.track, TrackArtist.artist)
-        .where(TrackArtist.track.in_(list(ids)))
+        .where(among(TrackArtist.track, ids))
         .order_by(TrackArtist.track, TrackArtist.position)
     )
     for track_id, artist_id in tuples(query):

@@ -7,10 +7,19 @@ to write the rows. Values are converted, and errors raised, as peewee does it.
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import peewee
-from peewee import Field, FloatField, IntegerField, JSONField, TextField
+from peewee import (
+    BooleanField,
+    Field,
+    FloatField,
+    ForeignKeyField,
+    IntegerField,
+    JSONField,
+    TextField,
+)
 
 from db.models import Table, database
 from db.sql.connection import is_sqlite
@@ -53,20 +62,16 @@ def update_rows(table: type[Table], columns: Sequence[str], rows: Iterable[Seque
 
 
 def _execute(statement: _Statement, rows: Iterable[Sequence[Any]]) -> None:
-    defaults = [convert(_default(field)) for field, convert in statement.defaults]
-    values = [
-        [
-            *(
-                value if (value := row[place]).__class__ in plain else convert(value)
-                for place, convert, plain in statement.values
-            ),
-            *defaults,
-        ]
-        for row in rows
+    given = list(zip(*rows, strict=True))
+    if not given:
+        return
+    columns: list[Iterable[Any]] = [
+        given[place] if plain.issuperset(map(type, given[place])) else map(convert, given[place])
+        for place, convert, plain in statement.values
     ]
-    if values:
-        with peewee.__exception_wrapper__:  # type: ignore[attr-defined]  # the stubs lack it
-            database.cursor().executemany(statement.text, values)
+    columns += [repeat(convert(_default(field))) for field, convert in statement.defaults]
+    with peewee.__exception_wrapper__:  # type: ignore[attr-defined]  # the stubs lack it
+        database.cursor().executemany(statement.text, list(zip(*columns, strict=False)))
 
 
 @cache
@@ -129,7 +134,13 @@ def _json_text(value: Any) -> str | None:
     return None if value is None else json.dumps(value)
 
 
-_PLAIN: dict[type["Field[Any]"], type] = {TextField: str, IntegerField: int, FloatField: float}
+_PLAIN: dict[type["Field[Any]"], type] = {
+    TextField: str,
+    IntegerField: int,
+    ForeignKeyField: int,
+    FloatField: float,
+    BooleanField: bool,
+}
 _NONE = type(None)
 
 

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Self
 
 from db import ledger
@@ -25,10 +26,19 @@ from db.scanning.library_files import folder_of, group_folder
 from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
-from db.sql.queries import ensure_rows, slices
+from db.sql.queries import among, ensure_rows, slices, tuples
 from jobs.covers.track_covers import settle_at_hand
 from jobs.entities import chunk_to_do, enqueue_part
-from jobs.records import PASSING, FoundFile, Grouping, ProblemCode, TrackRecord, UnreadFile
+from jobs.records import (
+    PASSING,
+    AudioProperties,
+    FoundFile,
+    Grouping,
+    ProblemCode,
+    TrackRecord,
+    UnreadFile,
+)
+from jobs.tags import Tags
 from worker.dispatch import enqueue, job
 
 
@@ -94,28 +104,23 @@ _RENAMED = {"album": "album_title", "album_artists": "album_artist_names"}
 """Tags whose column has another name, because `albums` and `album_artists` are tables."""
 _ELSEWHERE = {"artists", "genres"}
 """Tags that have a table of their own."""
+_TAGS = [each.name for each in fields(Tags) if each.name not in _ELSEWHERE]
+_AUDIO = [each.name for each in fields(AudioProperties)]
+_of_tags, _of_audio = attrgetter(*_TAGS), attrgetter(*_AUDIO)
+_COLUMNS = (
+    *("path", "folder", "group_folder", "album", "size", "mtime_ns", "content_id", "missing_since"),
+    *_AUDIO,
+    *(_RENAMED.get(name, name) for name in _TAGS),
+)
+"""Every column of `tracks` but `id` and `added_at`."""
 
 
-def _track_row(record: TrackRecord, album_id: int | None) -> dict[str, Any]:
-    """Every column of `tracks` but `id` and `added_at`, for this record."""
-    tags = {
-        _RENAMED.get(name, name): value
-        for name, value in record.tags.as_json().items()
-        if name not in _ELSEWHERE
-    }
-    folder = folder_of(record.file.path)
-    return {
-        "path": record.file.path,
-        "folder": folder,
-        "group_folder": group_folder(folder),
-        "album": album_id,
-        "size": record.file.size,
-        "mtime_ns": record.file.mtime_ns,
-        "content_id": record.content_id,
-        "missing_since": None,
-        **record.audio.as_json(),
-        **tags,
-    }
+def _track_row(record: TrackRecord, album_id: int | None) -> tuple[Any, ...]:
+    """The value of each of _COLUMNS for this record."""
+    file, folder = record.file, folder_of(record.file.path)
+    place = (file.path, folder, group_folder(folder), album_id)
+    content = (file.size, file.mtime_ns, record.content_id, None)
+    return (*place, *content, *_of_audio(record.audio), *_of_tags(record.tags))
 
 
 Needs = dict[ledger.NeedKey, list[int]]
@@ -178,9 +183,8 @@ def _write(batch: Batch, chunk: ScanChunk) -> Written:
     """Write the batch and close its chunk."""
     before = _Before.of(batch, chunk)
     album_ids = ensure_rows(Album.key, batch.grouping.album_artists)
-    track_ids = tracks.upsert(
-        [_track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
-    )
+    rows = [_track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
+    track_ids = tracks.upsert([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
     _regroup(batch.grouping, album_ids)
     credited = ensure_artists(_artist_facts(batch))
     _write_parts(batch.tracks, track_ids, credited.ids)
@@ -406,8 +410,8 @@ def _picture_carriers(records: Sequence[TrackRecord], track_ids: Mapping[str, in
         for picture in record.pictures:
             carriers.setdefault(picture.digest, track_ids[record.file.path])
     for digests in slices(sorted(carriers)):
-        for image in Image.select(Image.digest).where(Image.digest.in_(list(digests))):
-            del carriers[image.digest]
+        for (digest,) in tuples(Image.select(Image.digest).where(among(Image.digest, digests))):
+            del carriers[digest]
     return list(carriers.values())
 
 
