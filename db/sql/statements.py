@@ -1,7 +1,8 @@
 """Many rows by one prepared statement, whose text peewee writes once for each table and columns.
 
 A query of peewee's writes its text anew for every call, which takes longer than the database takes
-to write the rows. Values are converted, and errors raised, as peewee does it.
+to write the rows. Values are converted, and errors raised, as peewee does it. SQLite is given row
+after row, PostgreSQL an array for each column, for it takes long to answer each row.
 """
 
 import json
@@ -33,6 +34,8 @@ class _Statement(NamedTuple):
     """Of each value its place in a row, what converts it, and the types that need no converting."""
     defaults: tuple[tuple["Field[Any]", _Converter], ...] = ()
     """The columns whose defaults follow."""
+    arrays: bool = False
+    """Whether it takes an array for each column."""
 
 
 def insert_rows(
@@ -69,9 +72,13 @@ def _execute(statement: _Statement, rows: Iterable[Sequence[Any]]) -> None:
         given[place] if plain.issuperset(map(type, given[place])) else map(convert, given[place])
         for place, convert, plain in statement.values
     ]
-    columns += [repeat(convert(_default(field))) for field, convert in statement.defaults]
+    count = len(given[0])
+    columns += [repeat(convert(_default(field)), count) for field, convert in statement.defaults]
+    if statement.arrays:
+        database.execute_sql(statement.text, [list(column) for column in columns])
+        return
     with peewee.__exception_wrapper__:  # type: ignore[attr-defined]  # the stubs lack it
-        database.cursor().executemany(statement.text, list(zip(*columns, strict=False)))
+        database.cursor().executemany(statement.text, list(zip(*columns, strict=True)))
 
 
 @cache
@@ -91,14 +98,35 @@ def _insert(
         target = [field for field in fields if field.name in unique]
         query = query.on_conflict(conflict_target=target, preserve=replaced)
     text, _ = query.sql()
-    values = tuple(
-        (place, _converter(field, sqlite), _plain(field)) for place, field in enumerate(fields)
-    )
-    return _Statement(text, values, tuple((field, _converter(field, sqlite)) for field in others))
+    if not sqlite:
+        text = text.replace(f"VALUES ({', '.join('%s' for _ in every)})", _of_arrays(every))
+    values = tuple((place, _converter(field), _plain(field)) for place, field in enumerate(fields))
+    defaults = tuple((field, _converter(field)) for field in others)
+    return _Statement(text, values, defaults, arrays=not sqlite)
+
+
+def _of_arrays(fields: Sequence["Field[Any]"]) -> str:
+    """The rows to insert, out of an array for each column."""
+    names = [f"given{number}" for number in range(len(fields))]
+    types = [_type_of(field) for field in fields]
+    # An array of JSON would be taken apart and written once more.
+    arrays = ", ".join(f"%s::{'TEXT' if name == _JSON else name}[]" for name in types)
+    row = ", ".join(f"{name}::{type_}" for name, type_ in zip(names, types, strict=True))
+    return f"SELECT {row} FROM unnest({arrays}) AS given({', '.join(names)})"  # noqa: S608  # constants
+
+
+_JSON = "JSONB"
+
+
+def _type_of(field: "Field[Any]") -> str:
+    """The type of a column, as PostgreSQL calls it."""
+    types: dict[str, str] = database.get_context_options()["field_types"]
+    declared = types.get(field.field_type, field.field_type)
+    return declared.partition(" COLLATE ")[0]
 
 
 @cache
-def _update(table: type[Table], columns: tuple[str, ...], sqlite: bool) -> _Statement:
+def _update(table: type[Table], columns: tuple[str, ...], sqlite: bool) -> _Statement:  # noqa: ARG001  # another text
     """The statement that updates; peewee orders the columns as the table has them."""
     fields: dict[str, Field[Any]] = table._meta.fields
     key: Any = table._meta.primary_key
@@ -106,8 +134,7 @@ def _update(table: type[Table], columns: tuple[str, ...], sqlite: bool) -> _Stat
     query = table.update({fields[name]: _example(fields[name]) for name in written})
     text, _ = query.where(key == 0).sql()
     values = [
-        (columns.index(name), _converter(fields[name], sqlite), _plain(fields[name]))
-        for name in written
+        (columns.index(name), _converter(fields[name]), _plain(fields[name])) for name in written
     ]
     return _Statement(text, (*values, (len(columns), key.db_value, _plain(key))))
 
@@ -121,11 +148,17 @@ def _default(field: "Field[Any]") -> Any:
     return field.default() if callable(field.default) else field.default
 
 
-def _converter(field: "Field[Any]", sqlite: bool) -> _Converter:
-    if sqlite and isinstance(field, JSONField):
-        return _json_text  # the statement has json(?) for it
+def _converter(field: "Field[Any]") -> _Converter:
+    if isinstance(field, JSONField):
+        return _json_text  # which the statement turns into JSON
+    if isinstance(field, TextField):
+        return _text
     convert: _Converter = field.db_value
     return convert
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _json_text(value: Any) -> str | None:

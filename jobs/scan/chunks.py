@@ -95,7 +95,7 @@ class Sender:
         self.scan_id = scan_id
         self._artists = ArtistsBeside(has_tracks=has_tracks)
         self._files: list[FoundFile] = []
-        self._enough = _FIRST_FILES
+        self._enough = min(_FIRST_FILES, CHUNK_FILES)
         self._images: list[SeenImage] = []
         self._on_their_way: set[str] = set()
         self._chunks: list[int] = []
