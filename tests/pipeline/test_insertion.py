@@ -23,6 +23,7 @@ from db.models import (
     TrackArtist,
     utc_now,
 )
+from tests.databases import ON_SQLITE
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.in_process import work_off
@@ -190,3 +191,17 @@ def test_a_chunk_that_the_database_does_not_know_fails(
     assert failed.get_status() == JobStatus.FAILED
     assert "this database has no chunk 99999" in str(failed.latest_result().exc_string)
     assert content() == {table: [] for table in content()}
+
+
+@ON_SQLITE
+def test_the_first_chunks_of_a_scan_are_small_so_that_albums_show_early(
+    database: str, queues: redis.Redis, library: Path
+) -> None:
+    for number in range(200):
+        file = library / f"{number // 10:02}" / f"{number}.mp3"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"not read here")
+    dispatch.enqueue("scan.discovery", root=str(library.resolve()), deep=False)
+    FleetWorker("tests-1", ["scan"], queues).work(burst=True, logging_level="WARNING")
+    sizes = [chunk.file_count for chunk in ScanChunk.select().order_by(ScanChunk.id)]
+    assert sizes == [10, 20, 40, 80, 50]
