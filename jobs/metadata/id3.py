@@ -17,8 +17,11 @@ A file that spells its artists one by one (TXXX:ARTISTS) has several values, and
 never split.
 """
 
+import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from copy import copy
 from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -27,6 +30,7 @@ from mutagen.id3 import (
     ID3,
     TCON,
     BitPaddedInt,
+    Encoding,
     Frames,
     Frames_2_2,
     ID3NoHeaderError,
@@ -34,6 +38,7 @@ from mutagen.id3 import (
     ParseID3v1,
     TextFrame,
 )
+from mutagen.id3._specs import EncodedTextSpec, MultiSpec
 
 from jobs.metadata.contents import Picture, RawTags, filled, mapped, picture
 from jobs.metadata.text import folded
@@ -111,10 +116,52 @@ _FRAMES = {
 _PLAIN_TEXTS = ("TDRC", "TDRL", "TDOR", "XSOT", "XSOP", "XSOA")
 """Read as they are written. mutagen turns dates into time stamps, which loses "c. 1970"; the sort
 names of version 2.3 it does not know."""
+
+
+class _Text(EncodedTextSpec):
+    """A text as mutagen reads it, which decodes UTF-16 byte by byte, at ten times the price."""
+
+    def read(self, header: Any, frame: Any, data: bytes) -> tuple[str, bytes]:
+        """The text up to its terminator, and what is behind it."""
+        if data[:2] in _BYTE_ORDER_MARKS and frame.encoding == Encoding.UTF16:
+            end = data.find(_WIDE_NUL, 2)
+            while end % 2 and end > 0:
+                end = data.find(_WIDE_NUL, end + 1)
+            text, rest = (data, b"") if end < 0 else (data[:end], data[end + 2 :])
+            with suppress(UnicodeDecodeError):
+                # In older versions what is left may be padding, and is then no further value.
+                padded = header.version < header._V24 and not rest.strip(b"\0")
+                return text.decode("utf-16"), b"" if padded else rest
+        found: tuple[str, bytes] = super().read(header, frame, data)
+        return found
+
+
+_BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_WIDE_NUL = b"\0\0"
+
+
+def _quicker(spec: Any) -> Any:
+    """A part of a frame, its texts read by `_Text`."""
+    other = copy(spec)
+    if type(spec) is EncodedTextSpec:
+        other.__class__ = _Text
+    elif type(spec) is MultiSpec:
+        other.specs = list(map(_quicker, spec.specs))
+    return other
+
+
+def _frame_type(name: str, base: Any) -> Any:
+    """A type of frame whose texts are read by `_Text`."""
+    return type(name, (base,), {"_framespec": list(map(_quicker, base._framespec))})
+
+
 _KNOWN_FRAMES = {
-    **{name: Frames[name] for name in {*(key[:4] for key in _FRAMES), "TDAT", "APIC"} & {*Frames}},
+    **{
+        name: _frame_type(name, Frames[name])
+        for name in {*(key[:4] for key in _FRAMES), "TDAT", "APIC"} & {*Frames}
+    },
     **Frames_2_2,
-    **{name: type(name, (TextFrame,), {}) for name in _PLAIN_TEXTS},
+    **{name: _frame_type(name, TextFrame) for name in _PLAIN_TEXTS},
 }
 """What mutagen parses: the others cost a fifth of its time."""
 _NO_GENRE = "Unknown"

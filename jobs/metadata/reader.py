@@ -35,6 +35,8 @@ MAX_PICTURES = 100
 """Further pictures of a file are left out."""
 
 _LARGE_READ = 1024 * 1024
+_SMALL = 512 * 1024
+"""Bytes up to which a file is read whole."""
 
 _READERS: dict[str, Reader] = {
     **asf.READERS,
@@ -97,8 +99,7 @@ def read_file(found: FoundFile, *, storing: bool = False) -> TrackRecord:
     Raises UnreadableFileError, whose message says what is wrong with this file. Memory and time
     are not limited here: use `read_files` for files from outside.
     """
-    with _opened(found.path) as file:
-        size = os.fstat(file.fileno()).st_size
+    with _opened(found.path) as (file, size):
         contents = _contents(file, size, _extension(found.path))
         pictures = contents.pictures[:MAX_PICTURES]
         sound_size = size - sum(len(picture.data) for picture in contents.pictures)
@@ -127,8 +128,7 @@ def read_pictures(path: str) -> list[Picture]:
 
     Raises UnreadableFileError. Memory and time are not limited here.
     """
-    with _opened(path) as file:
-        size = os.fstat(file.fileno()).st_size
+    with _opened(path) as (file, size):
         return _contents(file, size, _extension(path)).pictures[:MAX_PICTURES]
 
 
@@ -157,11 +157,21 @@ class _SizedReader(io.BufferedReader):
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    """The file, and what fails with it as UnreadableFileError."""
+def _opened(path: str) -> Iterator[tuple[BinaryIO, int]]:
+    """The file and its bytes, and what fails with it as UnreadableFileError.
+
+    A small one is read at once: readers go to and fro in it, dozens of times.
+    """
     try:
-        with _SizedReader(io.FileIO(opened(path_text.to_bytes(path)))) as file:
-            yield file
+        with io.FileIO(opened(path_text.to_bytes(path))) as raw:
+            size = os.fstat(raw.fileno()).st_size
+            if size <= _SMALL:
+                with io.BufferedReader(raw, _SMALL) as whole:
+                    data = whole.read(size)
+                yield io.BytesIO(data), len(data)
+            else:
+                with _SizedReader(raw) as file:
+                    yield file, size
     except FileNotFoundError as error:
         raise UnreadableFileError(ProblemCode.VANISHED, "the file is no longer there") from error
     except OSError as error:

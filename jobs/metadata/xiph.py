@@ -9,6 +9,7 @@ RFC 7845 section 5.2.1 (R128 gains), RFC 9639 section 8.8 (pictures).
 import base64
 import binascii
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
@@ -68,9 +69,24 @@ def _r128_gains(values: dict[str, list[str]]) -> RawTags:
 def _decoded(values: list[str]) -> Iterator[bytes]:
     for value in values:
         try:
-            yield base64.b64decode(value)
+            yield _from_base64(value)
         except (binascii.Error, ValueError):
             continue
+
+
+_latest: deque[tuple[str, bytes]] = deque(maxlen=4)
+"""The last texts that were decoded: the tracks of an album mostly carry the same picture."""
+_MOST_KEPT = 4 * 1024 * 1024
+
+
+def _from_base64(text: str) -> bytes:
+    for known, data in _latest:
+        if known == text:
+            return data
+    data = base64.b64decode(text)
+    if len(text) <= _MOST_KEPT:
+        _latest.append((text, data))
+    return data
 
 
 def _picture_block(block: bytes) -> Picture | None:
