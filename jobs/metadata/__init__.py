@@ -9,6 +9,7 @@ from db.scanning import roots, scans
 from jobs.entities import chunk_to_do
 from jobs.errors import HeldUpError
 from jobs.metadata.reader import ReadFile, read_as_json
+from jobs.pictures import store
 from jobs.pictures.errors import StoreError
 from jobs.pictures.stored_images import decode_unknown
 from jobs.records import (
@@ -46,6 +47,8 @@ def extract_batch(chunk_id: int) -> dict[str, int] | None:
         return None
     records = [each.json for each in found if each.is_track]
     images = [image._asdict() for image in _new_images(records)]
+    if images:
+        store.drop_leftovers()
     pass_on("batch.process_entities", chunk_id, records=records, unread=failed, images=images)
     return {"read": len(records), "unreadable": len(failed)}
 

@@ -132,10 +132,10 @@ class _Text(EncodedTextSpec):
                 # In older versions what is left may be padding, and is then no further value.
                 padded = header.version < header._V24 and not rest.strip(b"\0")
                 return text.decode("utf-16"), b"" if padded else rest
-        found: tuple[str, bytes] = super().read(header, frame, data)
-        return found
+        return _read_text(self, header, frame, data)
 
 
+_read_text: Callable[..., tuple[str, bytes]] = EncodedTextSpec.read
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WIDE_NUL = b"\0\0"
 

@@ -6,9 +6,8 @@ Which container a file is its first bytes say, and only then its extension.
 import errno
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from mutagen.id3 import BitPaddedInt
@@ -77,11 +76,13 @@ def read_as_json(found: Sequence[FoundFile], *, storing: bool = False) -> Iterat
 
     With `storing` the embedded pictures are put into the picture store while the file is open.
     """
-    function = _stored_and_read if storing else _read_as_json
-    outcomes = run_bounded(function, found, extra_memory=MEMORY, seconds=SECONDS)
+    items = [*found, None] if storing else [*found]
+    function: Callable[[Any], Any] = _stored_and_read if storing else _read_as_json
+    outcomes = run_bounded(function, items, extra_memory=MEMORY, seconds=SECONDS)
     with closing(outcomes):
-        for file, outcome in zip(found, outcomes, strict=True):
-            yield _read(file, outcome)
+        for file, outcome in zip(items, outcomes, strict=True):
+            if file is not None:
+                yield _read(file, outcome)
 
 
 def _read(file: FoundFile, outcome: Value | ItemFailure) -> ReadFile:
@@ -120,7 +121,7 @@ def _store(pictures: Sequence[Picture]) -> None:
     for picture in pictures:
         if len(picture.data) <= store.MAX_PICTURE_BYTES:
             with suppress(StoreError):
-                store.put(picture.data)
+                store.put(picture.data, later=True)
 
 
 def read_pictures(path: str) -> list[Picture]:
@@ -139,7 +140,13 @@ def _read_as_json(found: FoundFile, *, storing: bool = False) -> dict[str, Any]:
         return UnreadFile(found, error.code, str(error)).as_json()
 
 
-_stored_and_read = partial(_read_as_json, storing=True)
+def _stored_and_read(found: FoundFile | None) -> dict[str, Any]:
+    """A file's record, its pictures stored; None comes last, and finishes the storing."""
+    if found is not None:
+        return _read_as_json(found, storing=True)
+    with suppress(StoreError):
+        store.finish()
+    return {}
 
 
 class _SizedReader(io.BufferedReader):

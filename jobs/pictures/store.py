@@ -11,8 +11,10 @@ import os
 import tempfile
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from db.artwork.image_files import SIZES, THUMBNAIL_SIZE, incoming_dir, original, thumbnail
 from jobs.pictures.errors import store_error
@@ -23,6 +25,7 @@ __all__ = [
     "THUMBNAIL_SIZE",
     "digest_of",
     "drop_leftovers",
+    "finish",
     "holds",
     "original",
     "put",
@@ -52,17 +55,55 @@ _latest: deque[tuple[bytes, str]] = deque(maxlen=4)
 bytes is a tenth of the price."""
 
 
-def put(data: bytes) -> str:
-    """Store a picture and return its digest."""
+def put(data: bytes, *, later: bool = False) -> str:
+    """Store a picture and return its digest; with `later` it has its name after `finish`."""
     digest = digest_of(data)
-    if not holds(original(digest)):
-        _write(original(digest), data)
+    path = original(digest)
+    if path not in _unfinished and not holds(path):
+        _write(path, data, later=later)
     return digest
 
 
-def put_thumbnail(digest: str, data: bytes, size: int = THUMBNAIL_SIZE) -> None:
-    """Store a thumbnail of a picture, in place of an older one."""
-    _write(thumbnail(digest, size), data)
+def put_thumbnail(
+    digest: str, data: bytes, size: int = THUMBNAIL_SIZE, *, later: bool = False
+) -> None:
+    """Store a thumbnail of a picture, in place of an older one; `later` as of `put`."""
+    _write(thumbnail(digest, size), data, later=later)
+
+
+class _Unfinished(NamedTuple):
+    """A file that is written, and has no name in the store yet."""
+
+    descriptor: int
+    temporary: Path
+
+
+_unfinished: dict[Path, _Unfinished] = {}
+_MOST_UNFINISHED = 64
+
+
+def finish() -> None:
+    """Name what was put for later, once all of it is on the disk.
+
+    To have many files written to the disk together costs a quarter of the time of one by one. A
+    process that ends before leaves none of them.
+    """
+    files = dict(_unfinished)
+    _unfinished.clear()
+    done: set[Path] = set()
+    try:
+        for path, file in files.items():
+            with _as_store_error(path):
+                os.fsync(file.descriptor)  # after a power cut a name must not stand for nothing
+        for path, file in files.items():
+            with _as_store_error(path):
+                _rename(file.temporary, path)
+            done.add(path)
+    finally:
+        for path, file in files.items():
+            os.close(file.descriptor)
+            if path not in done:
+                file.temporary.unlink(missing_ok=True)
 
 
 def holds(path: Path) -> bool:
@@ -85,26 +126,32 @@ def drop_leftovers() -> None:
                     file.unlink()
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file of the store. Its folders are made when they are not there yet."""
-    temporary = None
-    try:
-        handle, temporary = _incoming()
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)  # after a power cut a name must not stand for nothing
-        _rename(temporary, path)
-    except BaseException as error:
-        if temporary is not None:
+def _write(path: Path, data: bytes, *, later: bool) -> None:
+    with _as_store_error(path):
+        descriptor, temporary = _incoming()
+        _unfinished[path] = _Unfinished(descriptor, temporary)
+        try:
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                file.write(data)
+        except BaseException:
+            del _unfinished[path]
+            os.close(descriptor)
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise store_error(path, error) from error
-        raise
+            raise
+    if not later or len(_unfinished) >= _MOST_UNFINISHED:
+        finish()
+
+
+@contextmanager
+def _as_store_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise store_error(path, error) from error
 
 
 def _incoming() -> tuple[int, Path]:
-    """A new file of what is under way: its descriptor and its name."""
+    """A new file of what is under way: its descriptor and its place."""
     folder = incoming_dir()
     try:
         handle, name = tempfile.mkstemp(dir=folder)

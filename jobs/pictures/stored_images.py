@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from db.artwork import images
 from db.artwork.image_files import THUMBNAIL_SIZE, is_digest
@@ -145,10 +145,10 @@ def decode_images(digests: Collection[str]) -> Iterator[KnownImage]:
     Raises StoreError when a thumbnail cannot be written.
     """
     ordered = sorted(digests)
-    work = [(digest, THUMBNAIL_SIZE) for digest in ordered]
-    outcomes = confined(_decode_one, work, extra_memory=MEMORY, seconds=SECONDS)
-    for digest, outcome in zip(ordered, outcomes, strict=True):
-        found: dict[str, Any] = {"fault": str(outcome)} if isinstance(outcome, Fault) else outcome
+    outcomes = _decoded(ordered, later=len(ordered) > 1)
+    lost = [digest for digest, found in outcomes.items() if _is_lost(digest, found)]
+    outcomes |= _decoded(lost, later=False)
+    for digest, found in outcomes.items():
         with store.original(digest).open("rb") as file:
             mime = mime_of(file.read(_SIGNATURE_LENGTH), "")
             size = os.fstat(file.fileno()).st_size
@@ -165,28 +165,59 @@ def decode_images(digests: Collection[str]) -> Iterator[KnownImage]:
         )
 
 
+def _decoded(digests: Sequence[str], *, later: bool) -> dict[str, dict[str, Any]]:
+    """What became of each, as `_decode_one` says; with `later` thumbnails are stored together."""
+    work: list[_Work | None] = [_Work(digest, THUMBNAIL_SIZE, later) for digest in digests]
+    if later:
+        work.append(None)
+    outcomes = list(confined(_decode_one, work, extra_memory=MEMORY, seconds=SECONDS))
+    return {
+        digest: {"fault": str(outcome)} if isinstance(outcome, Fault) else outcome
+        for digest, outcome in zip(digests, outcomes, strict=False)
+    }
+
+
+def _is_lost(digest: str, found: Mapping[str, Any]) -> bool:
+    """Whether the process ended that had made the thumbnail, before it was in the store."""
+    return found["fault"] is None and not store.holds(store.thumbnail(digest))
+
+
+class _Work(NamedTuple):
+    """A picture to decode, and the size of its thumbnail."""
+
+    digest: str
+    size: int
+    later: bool
+
+
 def make_thumbnail(digest: str, size: int) -> Fault | None:
     """Make and store the thumbnail of a stored picture in one of the sizes, or say why not.
 
     Raises StoreError when it cannot be written.
     """
-    outcomes = confined(_decode_one, [(digest, size)], extra_memory=MEMORY, seconds=SECONDS)
-    (outcome,) = outcomes
+    work = [_Work(digest, size, later=False)]
+    (outcome,) = confined(_decode_one, work, extra_memory=MEMORY, seconds=SECONDS)
     if isinstance(outcome, Fault):
         return outcome
     return Fault.from_text(outcome["fault"]) if outcome["fault"] else None
 
 
-def _decode_one(work: tuple[str, int]) -> dict[str, Any]:
-    """Decode a picture and store its thumbnail in a size. Runs in the child."""
+def _decode_one(work: _Work | None) -> dict[str, Any]:
+    """Decode a picture and store its thumbnail in a size. Runs in the child.
+
+    None comes last, and finishes the storing of all.
+    """
     from jobs.pictures import thumbnails  # noqa: PLC0415  # Pillow is loaded in the child alone
 
-    digest, size = work
+    if work is None:
+        store.finish()
+        return {}
+    digest, size, later = work
     with _silent_stderr():
         decoded = thumbnails.decode(store.original(digest), size)
     if isinstance(decoded, Fault):
         return {"fault": str(decoded)}
-    store.put_thumbnail(digest, decoded.thumbnail, size)
+    store.put_thumbnail(digest, decoded.thumbnail, size, later=later)
     return {
         "fault": None,
         "width": decoded.width,

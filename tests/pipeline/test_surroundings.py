@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import redis
 from click.testing import CliRunner
 
-from db import ledger
+from db import ledger, settings
 from db.ledger import Cause
 from db.models import Cover, EntityType, Kind, LedgerRow, Problem, State, Track, utc_now
 from db.models import Scan as ScanRow
@@ -221,6 +222,7 @@ def test_a_file_that_is_gone_while_its_root_is_there_fails_alone_until_a_scan(
     song = music / "Solo" / "Other" / "1.mp3"
     hidden = song.rename(music.with_name("1.mp3"))
     dispatch.queue("deferred_covers").empty()
+    shutil.rmtree(settings.images_dir())
     needs_again()
     work_off(queues)
     assert waiting() == [(Cause.FILE_GONE, str(music.resolve()))]
@@ -271,10 +273,9 @@ def test_a_root_that_goes_away_while_its_files_are_read_ends_the_scan_and_files_
 def test_what_an_unwritable_store_keeps_from_being_stored_waits_wherever_its_job_runs(
     database: str, queues: redis.Redis, music: Path, data_dir: Path, execution: Execution
 ) -> None:
-    take_in(queues, music)
     images = data_dir / "images"
-    assert not images.exists()
     images.write_bytes(b"no folder")
+    take_in(queues, music)
     for _ in range(4):
         worker = FleetWorker("tests-1", ["deferred_covers"], queues, execution=execution)
         worker.work(burst=True, logging_level="ERROR")
