@@ -75,7 +75,8 @@ def problem_id(path: str, stage: Stage) -> int:
     return int(problem.id)
 
 
-_FOLDERS_AT_ONCE = 100
+_FOLDERS_AT_ONCE = 40
+"""SQLite takes no more than a hundred parentheses in each other, and peewee writes one for each."""
 
 
 def known_files(root: str, stage: Stage, scope: Scope | None = None) -> dict[str, SeenFile]:

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from db import ledger
 from db.artwork.picture_files import SeenImage, record_folder_images
 from db.models import Album, AlbumArtist, Artist, Scan, Track, TrackArtist
 from db.models import database as connection
@@ -83,3 +84,15 @@ def test_a_search_costs_the_database_the_same_however_large_the_library_is(
     with connection.atomic():
         write_artists(range(BATCH + 1, LIBRARY))
     assert steps(lambda: search(batch)) < 1.3 * before
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("search", [search_artists, search_albums])
+def test_as_many_as_a_job_is_given_are_searched_at_once(
+    database: str, search: Callable[[Sequence[int]], None]
+) -> None:
+    Scan.create(root="/music")
+    batch = range(1, max(need.per_job for need in ledger.NEEDS) + 1)
+    with connection.atomic():
+        write_artists(batch)
+    search(batch)
