@@ -14,6 +14,7 @@ from db.scanning import scans
 from db.settings import database_url
 from db.sql import connection
 from db.sql.connection import is_sqlite, open_database
+from tests.databases import ON_SQLITE
 from tests.music import write_track
 from worker import dispatch
 from worker.errors import RedisUnreachableError
@@ -103,6 +104,7 @@ def chunk_of(folder: Path, count: int, odd: int) -> int:
     return scans.add_chunk(scans.start(str(folder), deep=False), files)
 
 
+@ON_SQLITE
 def test_one_file_of_a_chunk_that_fails_is_a_problem_and_the_scan_ends(
     worker: FleetWorker, tmp_path: Path
 ) -> None:

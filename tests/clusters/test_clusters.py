@@ -9,6 +9,7 @@ from db.models import Cluster, ClusterMembership, ClusterModel, EntityType, utc_
 from db.similarity import clusters, vectors
 from jobs import gmm
 from tests.clusters.groups import hear, new_model
+from tests.databases import ON_SQLITE
 from worker.topology import load, queues_file
 
 
@@ -41,6 +42,7 @@ def test_the_groups_are_found_and_memberships_sum_to_one_at_most(database: str) 
     assert all(names)
 
 
+@ON_SQLITE
 def test_clusters_keep_their_identity_when_a_tenth_is_added(database: str) -> None:
     model = new_model()
     hear(EntityType.ARTIST, model, 1, 300)
@@ -53,6 +55,7 @@ def test_clusters_keep_their_identity_when_a_tenth_is_added(database: str) -> No
     assert sum(after[each] == before[each] for each in before) >= 0.95 * len(before)
 
 
+@ON_SQLITE
 def test_clusters_keep_their_identity_in_another_space(database: str) -> None:
     hear(EntityType.ARTIST, new_model(), 1, 300)
     gmm.train_model("artist")
@@ -64,6 +67,7 @@ def test_clusters_keep_their_identity_in_another_space(database: str) -> None:
     assert after == before
 
 
+@ON_SQLITE
 def test_new_artists_join_the_clusters_that_there_are(database: str) -> None:
     model = new_model()
     hear(EntityType.ARTIST, model, 1, 300)
@@ -75,6 +79,7 @@ def test_new_artists_join_the_clusters_that_there_are(database: str) -> None:
     assert gmm.refresh_stale_clusters()["artist"] == 0
 
 
+@ON_SQLITE
 def test_a_training_that_dies_leaves_the_clusters_as_they_were(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

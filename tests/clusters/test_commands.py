@@ -10,6 +10,7 @@ from db.models import Cluster, EntityType, Track
 from db.similarity import clusters
 from jobs import gmm
 from tests.clusters.groups import add_artist, add_tracks, hear, new_model
+from tests.databases import ON_SQLITE
 from worker.cli.cluster import cluster
 from worker.errors import BadInputError
 
@@ -27,6 +28,7 @@ def tracks(database: str) -> clusters.ClusterInUse:
     return clusters.clusters(EntityType.TRACK)[0]
 
 
+@ON_SQLITE
 def test_export_writes_playlists_and_nothing_of_others(database: str, tmp_path: Path) -> None:
     add_tracks(60)
     hear(EntityType.TRACK, new_model(), 1, 60)

@@ -9,6 +9,7 @@ from db.similarity import clusters
 from db.sql.connection import transaction
 from jobs import gmm
 from tests.clusters.groups import add_tracks, hear, new_model, say, sound
+from tests.databases import ON_SQLITE
 
 GENRES = ("Jazz", "Dub", "Folk", "Techno", "Opera")
 TAGS = ("dark", "bright", "acoustic", "dance", "focus")
@@ -45,6 +46,7 @@ def test_genres_go_before_tags_however_telling() -> None:
     assert names() == {n: f"{GENRES[n]}, {TAGS[n]}" for n in range(5)}
 
 
+@ON_SQLITE
 def test_a_genre_counts_however_its_case_is() -> None:
     for each in range(1, 61):
         genre = GENRES[each % 5]

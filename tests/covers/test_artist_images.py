@@ -379,6 +379,7 @@ def write_song(library: Library) -> None:
     write_track(library.root / "Somebody" / "First" / "1.flac", [picture("red")], **tags)
 
 
+@ON_SQLITE
 def test_a_new_picture_is_noticed_by_a_plain_rescan_and_all_three_types_have_covers(
     library: Library, scan: Callable[[], dict[str, int]]
 ) -> None:
@@ -389,6 +390,7 @@ def test_a_new_picture_is_noticed_by_a_plain_rescan_and_all_three_types_have_cov
     assert shows(library) == BLUE
 
 
+@ON_SQLITE
 def test_a_replaced_picture_of_an_older_date_is_noticed_and_has_another_address_on_the_page(
     library: Library, scan: Callable[[], dict[str, int]]
 ) -> None:

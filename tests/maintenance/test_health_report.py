@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from db.maintenance import health_reports
 from db.models import HealthReport
 from jobs.maintenance import generate_daily_health_report
+from tests.databases import ON_SQLITE
 from tests.maintenance.conftest import Scan
 from tests.maintenance.work import changed
 from tests.pipeline.in_process import work_off
@@ -64,6 +65,7 @@ def test_it_counts_from_the_day_before_and_a_second_one_takes_its_place(
     assert of("scan").done == 2
 
 
+@ON_SQLITE
 def test_a_redis_that_was_emptied_counts_anew(scan: Scan, queues: redis.Redis) -> None:
     scan()
     report()

@@ -37,6 +37,7 @@ def found() -> dict[str, int]:
     return changed(JOB)
 
 
+@ON_SQLITE
 def test_a_sound_library_is_left_alone(scan: Scan) -> None:
     scan()
     assert found() == {}
@@ -76,6 +77,7 @@ def test_what_no_track_is_of_goes(scan: Scan) -> None:
     assert (Album.select().count(), Artist.select().count(), Genre.select().count()) == (2, 2, 2)
 
 
+@ON_SQLITE
 def test_what_was_never_asked_for_is(scan: Scan) -> None:
     scan()
     lost = (LedgerRow.kind == Kind.COVER) & (LedgerRow.entity_type == EntityType.ALBUM)
@@ -99,6 +101,7 @@ def test_a_picture_that_is_damaged_or_lost_is_made_again(scan: Scan) -> None:
     assert found() == {"covers to be made again": 1}
 
 
+@ON_SQLITE
 def test_a_damaged_picture_that_was_chosen_is_kept_and_told(scan: Scan) -> None:
     scan()
     image = Image.get()
@@ -110,6 +113,7 @@ def test_a_damaged_picture_that_was_chosen_is_kept_and_told(scan: Scan) -> None:
     assert path.exists()
 
 
+@ON_SQLITE
 def test_a_store_that_is_not_mounted_costs_no_picture(scan: Scan) -> None:
     scan()
     image_files.originals_dir().rename(image_files.originals_dir().with_name("elsewhere"))
@@ -120,6 +124,7 @@ def test_a_store_that_is_not_mounted_costs_no_picture(scan: Scan) -> None:
     assert Image.select().count() == 1
 
 
+@ON_SQLITE
 def test_vectors_that_fit_no_model_are_told(scan: Scan) -> None:
     scan()
     model = VectorModel.create(
@@ -133,6 +138,7 @@ def test_vectors_that_fit_no_model_are_told(scan: Scan) -> None:
     ]
 
 
+@ON_SQLITE
 def test_clusters_that_were_counted_wrongly_are_counted_anew(scan: Scan) -> None:
     scan()
     model = ClusterModel.create(

@@ -13,6 +13,7 @@ from db.errors import SettingError
 from db.models import Album, Artist, Cover, Genre, LedgerRow, Track, utc_now
 from jobs.maintenance import cleanup_old_data
 from jobs.maintenance.old_data import GRACE
+from tests.databases import ON_SQLITE
 from tests.maintenance.conftest import Scan
 from tests.maintenance.work import changed
 
@@ -34,6 +35,7 @@ def gone(scan: Scan, music: Path) -> None:
     assert Track.update(missing_since=long_ago).where(Track.missing_since.is_null(False)).execute()
 
 
+@ON_SQLITE
 def test_missing_tracks_are_kept_by_default(gone: None) -> None:
     assert found() == {}
     assert Track.select().count() == 6
@@ -55,6 +57,7 @@ def test_they_go_after_the_owners_time_with_all_that_hangs_on_them(
     assert found() == {}
 
 
+@ON_SQLITE
 def test_a_disk_that_is_not_mounted_costs_nothing(
     gone: None, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ from db.similarity.vectors import ModelInTraining, TrainedModel
 from db.sql.connection import transaction
 from jobs import vectorization
 from jobs.monitoring import assess, check_model_health
+from tests.databases import ON_SQLITE
 from tests.monitoring.conftest import Library
 from tests.monitoring.test_tag_changes import asked, model
 
@@ -163,6 +164,7 @@ def test_recall_that_fell_since_it_was_first_measured_asks_for_a_training(
     assert asked()[0].endswith("of the genres, at first 100%")
 
 
+@ON_SQLITE
 def test_the_same_model_trained_again_keeps_the_neighbours(library: Library) -> None:
     trained_on(library)
     measured()

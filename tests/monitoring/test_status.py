@@ -9,6 +9,7 @@ import pytest
 from db.models import Genre, Track, TrackGenre, VectorModel, utc_now
 from jobs import vectorization
 from jobs.monitoring import check_model_health, monitor_tag_changes
+from tests.databases import ON_SQLITE
 from tests.monitoring.conftest import Library
 from tests.web.conftest import ADDRESS, client_of
 from web.app import create_app
@@ -28,6 +29,7 @@ def test_without_a_model_nothing_is_told_of_one(library: Library, capsys: Output
     assert json.loads(capsys.readouterr().out)["model"] is None
 
 
+@ON_SQLITE
 def test_status_tells_version_age_health_and_why_a_training_is_due(
     library: Library, capsys: Output
 ) -> None:
@@ -51,6 +53,7 @@ def test_status_tells_version_age_health_and_why_a_training_is_due(
     assert model["health"]["coverage"] == 1.0
 
 
+@ON_SQLITE
 def test_what_was_found_of_the_model_before_is_not_told_of_the_next(
     library: Library, capsys: Output
 ) -> None:
@@ -62,6 +65,7 @@ def test_what_was_found_of_the_model_before_is_not_told_of_the_next(
     assert "a training is not due: not checked yet" in told(capsys)
 
 
+@ON_SQLITE
 def test_genres_and_tags_that_were_noticed_are_shown(library: Library, capsys: Output) -> None:
     library.fill()
     vectorization.train("test")

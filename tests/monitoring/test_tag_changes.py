@@ -12,6 +12,7 @@ from db.similarity.vectors import ModelInTraining, ModelVersion, TrainedModel
 from jobs import vectorization
 from jobs.maintenance import reconcile
 from jobs.monitoring import Decision, monitor_tag_changes, retraining_due
+from tests.databases import ON_SQLITE
 from tests.monitoring.conftest import Library
 from worker import dispatch
 
@@ -82,6 +83,7 @@ def test_a_new_genre_asks_for_one_when_the_model_is_a_quarter_of_an_hour_old(
     assert decided(timedelta(minutes=15)) == Decision(True, "new genre polka")
 
 
+@ON_SQLITE
 def test_more_than_a_hundred_new_tracks_ask_for_one_after_two_hours(trained: Library) -> None:
     many_more(1_000)
     for _ in range(100):

@@ -10,6 +10,7 @@ from db import ledger
 from db.models import AudioFeatures, EntityType, Kind, LedgerRow, State, Track
 from db.settings import ANALYSIS_OFF
 from jobs.maintenance import reconcile
+from tests.databases import ON_SQLITE
 from tests.music import write_track
 from tests.pipeline.conftest import Scan
 from tests.sums import check_sums
@@ -32,6 +33,7 @@ def test_every_track_of_a_scan_is_analysed(scan_and_analyse: Scan, library: Path
     assert [row.state for row in rows] == [State.DONE] * 3
 
 
+@ON_SQLITE
 def test_just_what_has_another_content_is_analysed_again(
     scan_and_analyse: Scan, library: Path
 ) -> None:

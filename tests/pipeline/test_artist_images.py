@@ -191,6 +191,7 @@ def test_a_guest_has_no_folder_and_says_so(scan: RunScan, library: Path) -> None
 
 
 @pytest.mark.parametrize(("folder", "expected"), [("Various Artists", RED), ("Samplers", None)])
+@ON_SQLITE
 def test_various_artists_show_only_what_lies_in_a_folder_named_so(
     scan: RunScan, library: Path, folder: str, expected: bytes | None
 ) -> None:
@@ -201,6 +202,7 @@ def test_various_artists_show_only_what_lies_in_a_folder_named_so(
     assert shows("Various Artists") == expected
 
 
+@ON_SQLITE
 def test_a_picture_that_comes_later_is_found_by_a_plain_scan(scan: RunScan, library: Path) -> None:
     write_album(library / "Somebody" / "First")
     scan()
@@ -225,6 +227,7 @@ def test_a_picture_that_is_replaced_or_goes_is_followed_by_a_plain_scan(
     assert need().state == State.NONE
 
 
+@ON_SQLITE
 def test_a_folder_that_another_artist_moves_into_is_nobodys_own_any_more(
     scan: RunScan, library: Path
 ) -> None:
@@ -254,6 +257,7 @@ def test_a_picture_that_does_not_decode_loses_to_the_next_and_is_recorded(
     assert Problem.select().count() == 0
 
 
+@ON_SQLITE
 def test_an_artist_whose_music_is_gone_goes_on_to_show_the_picture(
     scan: RunScan, library: Path
 ) -> None:

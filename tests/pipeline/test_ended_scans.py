@@ -16,6 +16,7 @@ from db.scanning.library_files import refused_root
 from jobs.errors import RefusedRootError
 from jobs.maintenance import reconcile
 from jobs.scan import discovery
+from tests.databases import ON_SQLITE
 from tests.music import write_track
 from tests.pipeline.conftest import Scan
 from tests.pipeline.in_process import work_off
@@ -64,6 +65,7 @@ ENDINGS: dict[str, Ending] = {
 
 
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+@ON_SQLITE
 def test_a_scan_that_ends_after_its_walk_regroups_what_it_marked(
     mixed: Path, scan: Scan, queues: redis.Redis, ending: Ending
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_cancelled_scan_judges_nothing_missing_and_takes_in_nothing(
     assert not scans.end_early(scan_id)
 
 
+@ON_SQLITE
 def test_a_scan_that_is_cancelled_while_it_walks_stops(
     library: Path, scan: Scan, queues: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

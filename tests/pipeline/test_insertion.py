@@ -49,6 +49,7 @@ def test_several_artists_stay_several_in_their_order(scan: RunScan, library: Pat
 
 
 @pytest.mark.parametrize("extension", ["mp3", "flac", "ogg", "opus"])
+@ON_SQLITE
 def test_every_format_fills_the_same_columns(scan: RunScan, library: Path, extension: str) -> None:
     write_track(
         library / f"1.{extension}",
@@ -68,6 +69,7 @@ def test_every_format_fills_the_same_columns(scan: RunScan, library: Path, exten
     assert (track.sample_rate, track.channels) == (48000, 1)
 
 
+@ON_SQLITE
 def test_a_folder_too_large_for_one_chunk_is_still_one_album(scan: RunScan, library: Path) -> None:
     for number in range(230):
         write_track(
@@ -146,6 +148,7 @@ def test_a_job_whose_database_fails_is_a_failed_job_not_a_success(
     assert "there is no scan 999" in job.latest_result().exc_string
 
 
+@ON_SQLITE
 def test_a_lease_that_no_job_holds_any_more_stops_nothing(
     scan: RunScan, library: Path, queues: redis.Redis
 ) -> None:
@@ -158,6 +161,7 @@ def test_a_lease_that_no_job_holds_any_more_stops_nothing(
     assert {row.state for row in LedgerRow.select()} <= {State.DONE, State.NONE}
 
 
+@ON_SQLITE
 def test_a_scan_rings_again_for_what_an_earlier_one_left(
     scan: RunScan, library: Path, queues: redis.Redis
 ) -> None:

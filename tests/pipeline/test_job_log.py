@@ -13,12 +13,15 @@ from db import ledger
 from db.models import Album, EmbeddedPicture, EntityType, Kind
 from db.sql.connection import close_database, open_database
 from jobs.pictures import store
+from tests.databases import ON_SQLITE
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan
 from worker import dispatch
 from worker.process.fleet_worker import FleetWorker
 from worker.process.requeue import Death, settle_all
 from worker.topology import Execution
+
+pytestmark = ON_SQLITE
 
 ALBUM_COVERS = "covers.process_album_covers"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from db.models import Album, Problem, Scan, ScanChunk, Track
 from db.sql.queries import tuples
+from tests.databases import ON_SQLITE
 from tests.music import write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.tables import content
@@ -20,6 +21,7 @@ def write(file: Path, length: int, **tags: object) -> None:
     write_track(file, title=file.stem, artist="Artist", album="Album", **{**texts, **tags})
 
 
+@ON_SQLITE
 def test_fifty_large_records_get_in_and_stay_one_album(scan: RunScan, library: Path) -> None:
     for number in range(50):
         write(library / "album" / f"{number:02}.flac", 24_000)
@@ -54,6 +56,7 @@ def test_a_folder_of_many_albums_with_long_names_gets_in(scan: RunScan, library:
     assert Scan.get().finished_at is not None
 
 
+@ON_SQLITE
 def test_more_tracks_than_a_job_can_regroup_are_all_regrouped(scan: RunScan, library: Path) -> None:
     for number in range(100):
         artist = "A" if number < 55 else "B"

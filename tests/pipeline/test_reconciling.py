@@ -11,6 +11,7 @@ from db.models import EntityType, Kind, LedgerRow, State, utc_now
 from db.models import Scan as ScanRow
 from db.scanning import scans
 from jobs.maintenance import reconcile
+from tests.databases import ON_SQLITE
 from tests.music import write_track
 from tests.pipeline.conftest import Scan
 from tests.pipeline.in_process import work_off
@@ -85,6 +86,7 @@ def test_what_failed_is_rung_for_when_its_time_has_come(scanned: None, queues: r
 
 
 @pytest.mark.parametrize("worked_off", range(len(STAGES)))
+@ON_SQLITE
 def test_a_scan_whose_jobs_are_lost_at_any_stage_completes(
     database: str, queues: redis.Redis, library: Path, worked_off: int
 ) -> None:

@@ -8,6 +8,7 @@ import redis
 from db.models import TABLES, Album, Scan, Track
 from db.scanning import scans
 from jobs.records import FoundFile, Grouping, ProblemCode, UnreadFile
+from tests.databases import ON_SQLITE
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.in_process import work_off
@@ -60,6 +61,7 @@ def fresh(scan: RunScan) -> Content:
     return content()
 
 
+@ON_SQLITE
 def test_a_second_scan_changes_nothing(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
@@ -91,6 +93,7 @@ def test_a_moved_file_keeps_its_id(scan: RunScan, library: Path) -> None:
     assert after == fresh(scan)
 
 
+@ON_SQLITE
 def test_two_equal_copies_leave_no_doubt_about_which_moved(scan: RunScan, library: Path) -> None:
     original = write_track(library / "a" / "song.mp3", title="Song", artist="A", album="B")
     shutil.copy(original, library / "a" / "copy.mp3")
@@ -111,6 +114,7 @@ def test_a_deleted_file_is_marked_missing_and_kept(scan: RunScan, library: Path)
     assert after == fresh(scan)
 
 
+@ON_SQLITE
 def test_a_missing_file_that_returns_is_the_same_track(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
@@ -122,6 +126,7 @@ def test_a_missing_file_that_returns_is_the_same_track(scan: RunScan, library: P
     assert (content(), ids()) == before
 
 
+@ON_SQLITE
 def test_an_added_copy_is_a_new_track(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
@@ -132,6 +137,7 @@ def test_an_added_copy_is_a_new_track(scan: RunScan, library: Path) -> None:
     assert after == fresh(scan)
 
 
+@ON_SQLITE
 def test_a_new_folder_cover_is_noticed_without_reading_a_track(
     scan: RunScan, library: Path
 ) -> None:
@@ -154,6 +160,7 @@ def test_a_removed_folder_cover_goes_from_its_album(scan: RunScan, library: Path
     assert after == fresh(scan)
 
 
+@ON_SQLITE
 def test_a_library_that_is_not_mounted_loses_nothing(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
@@ -168,6 +175,7 @@ def test_a_library_that_is_not_mounted_loses_nothing(scan: RunScan, library: Pat
     hidden.rename(library)
 
 
+@ON_SQLITE
 def test_a_deep_scan_reads_every_file_and_changes_nothing(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
@@ -177,6 +185,7 @@ def test_a_deep_scan_reads_every_file_and_changes_nothing(scan: RunScan, library
     assert last_scan().changed == 9
 
 
+@ON_SQLITE
 def test_a_damaged_file_is_a_problem_until_it_is_mended(scan: RunScan, library: Path) -> None:
     make_albums(library)
     good = (library / "Bare" / "1.ogg").read_bytes()
@@ -190,6 +199,7 @@ def test_a_damaged_file_is_a_problem_until_it_is_mended(scan: RunScan, library: 
     assert content()["problems"] == []
 
 
+@ON_SQLITE
 def test_a_file_that_could_not_be_opened_is_tried_again_by_every_scan(
     scan: RunScan, library: Path, queues: redis.Redis
 ) -> None:

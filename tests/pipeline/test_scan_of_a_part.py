@@ -10,6 +10,7 @@ import redis
 from db.models import Scan, Track
 from db.scanning import scans
 from db.scanning.library_files import Scope
+from tests.databases import ON_SQLITE
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.in_process import work_off
@@ -63,6 +64,7 @@ def test_what_changed_in_many_ways_is_as_after_a_fresh_scan(
     assert content() == fresh(scan)
 
 
+@ON_SQLITE
 def test_nothing_outside_of_the_part_is_judged(
     scan: RunScan, library: Path, queues: redis.Redis
 ) -> None:
@@ -75,6 +77,7 @@ def test_nothing_outside_of_the_part_is_judged(
     assert Track.select().where(Track.missing_since.is_null(False)).count() == 0
 
 
+@ON_SQLITE
 def test_a_folder_that_is_gone_takes_all_below_it_along(
     scan: RunScan, library: Path, queues: redis.Redis
 ) -> None:
@@ -85,6 +88,7 @@ def test_a_folder_that_is_gone_takes_all_below_it_along(
     assert content()["tracks"] == fresh(scan)["tracks"]
 
 
+@ON_SQLITE
 def test_a_root_without_any_music_loses_nothing(
     scan: RunScan, library: Path, queues: redis.Redis
 ) -> None:
@@ -98,6 +102,7 @@ def test_a_root_without_any_music_loses_nothing(
     assert content() == before
 
 
+@ON_SQLITE
 def test_a_part_with_a_link_in_it_has_the_whole_root_looked_at(
     scan: RunScan, library: Path, queues: redis.Redis
 ) -> None:

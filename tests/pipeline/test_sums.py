@@ -96,6 +96,7 @@ def test_rows_of_nothing_are_counted(scanned: None) -> None:
             assert found.done + found.none + found.to_do == found.needed + 1
 
 
+@ON_SQLITE
 def test_the_doctor_adds_what_lacks_and_deletes_rows_of_nothing(scanned: None) -> None:
     with transaction():
         ledger.need(Kind.ANALYSIS, EntityType.TRACK, [NOBODY])
@@ -109,6 +110,7 @@ def test_the_doctor_adds_what_lacks_and_deletes_rows_of_nothing(scanned: None) -
     check_sums()
 
 
+@ON_SQLITE
 def test_rows_and_entities_add_up_when_files_come_go_and_move(
     scan: Scan, library: Path, scanned: None, queues: redis.Redis
 ) -> None:
@@ -120,6 +122,7 @@ def test_rows_and_entities_add_up_when_files_come_go_and_move(
     check_sums()
 
 
+@ON_SQLITE
 def test_an_album_that_tracks_with_vectors_are_regrouped_into_needs_one(
     scan: Scan, library: Path, queues: redis.Redis
 ) -> None:

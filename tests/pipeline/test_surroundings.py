@@ -151,6 +151,7 @@ def test_a_file_that_is_back_when_its_root_is_asked_for_was_away(library: Path, 
     assert roots.obstacle(str(file), errno.ENOENT) == (Cause.ROOT_AWAY, root)
 
 
+@ON_SQLITE
 def test_every_report_has_one_line_for_what_is_away(
     scan: Scan, queues: redis.Redis, music: Path
 ) -> None:
@@ -174,6 +175,7 @@ def test_every_report_has_one_line_for_what_is_away(
     assert away.as_json() in states_of["waiting"]
 
 
+@ON_SQLITE
 def test_a_scan_of_a_part_that_sees_the_root_wakes_all_that_waits_for_it(
     scan: Scan, queues: redis.Redis, music: Path
 ) -> None:
@@ -189,6 +191,7 @@ def test_a_scan_of_a_part_that_sees_the_root_wakes_all_that_waits_for_it(
 
 
 @pytest.mark.parametrize("how", ["renamed", "empty", "without audio"])
+@ON_SQLITE
 def test_nothing_that_is_shown_is_withdrawn_while_the_root_is_away(
     scan: Scan, queues: redis.Redis, music: Path, how: str
 ) -> None:
@@ -213,6 +216,7 @@ def test_nothing_that_is_shown_is_withdrawn_while_the_root_is_away(
     assert states() <= {State.DONE, State.NONE}
 
 
+@ON_SQLITE
 def test_a_file_that_is_gone_while_its_root_is_there_fails_alone_until_a_scan(
     scan: Scan, queues: redis.Redis, music: Path
 ) -> None:
@@ -254,6 +258,7 @@ def test_what_waits_is_tried_again_when_its_time_has_come_ever_less_often(
     assert pauses == [1, 1, 1, 2, 2]
 
 
+@ON_SQLITE
 def test_a_root_that_goes_away_while_its_files_are_read_ends_the_scan_and_files_no_problem(
     scan: Scan, queues: redis.Redis, music: Path
 ) -> None:
@@ -299,6 +304,7 @@ def run_later_ones(queues: redis.Redis) -> None:
 
 
 @pytest.mark.parametrize("how", ["gone", "empty"])
+@ON_SQLITE
 def test_a_share_below_a_root_that_is_away_loses_nothing(
     scan: Scan, queues: redis.Redis, music: Path, how: str
 ) -> None:

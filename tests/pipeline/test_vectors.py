@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from db.models import EntityType, Kind, LedgerRow, State, Track
+from tests.databases import ON_SQLITE
 from tests.music import write_track
 from tests.pipeline.conftest import Scan
 from worker import dispatch
@@ -59,6 +60,7 @@ def test_what_has_no_row_yet_waits_for_its_analysis(
     assert not LedgerRow.select().where(LedgerRow.kind == Kind.VECTOR).exists()
 
 
+@ON_SQLITE
 def test_an_album_that_a_track_left_has_another_mean(scan: Scan, library: Path) -> None:
     for name in ("a", "b"):
         write_track(library / f"{name}.mp3", title=name, album="A")

@@ -9,9 +9,11 @@ from jobs.audio_analysis import analyze_batch
 from jobs.maintenance import reconcile
 from jobs.vectorization import search_similar
 from tests.audio_analysis.conftest import Library
+from tests.databases import ON_SQLITE
 from worker.process.fleet_worker import FleetWorker
 
 
+@ON_SQLITE
 def test_files_that_were_analysed_are_alike_without_being_asked(
     database: str, queues: redis.Redis, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.errors import HeldUpError
 from jobs.maintenance import reconcile
 from jobs.vectorization.model import Model
+from tests.databases import ON_SQLITE
 from tests.vectorization.conftest import Library, heard, nearly, numbers
 from worker import dispatch
 
@@ -31,6 +32,7 @@ def test_without_a_model_the_need_is_settled_with_what_is_waited_for(library: Li
 
 
 @pytest.mark.parametrize("damaged", [b"", b"PK\x03\x04 no archive", b"anything"])
+@ON_SQLITE
 def test_vectors_wait_for_another_model_when_that_in_use_cannot_be_read(
     trained: Library, damaged: bytes
 ) -> None:
@@ -177,6 +179,7 @@ def test_an_attempt_that_a_new_model_overtook_writes_nothing(trained: Library) -
     assert trained.need(track).state == State.TODO
 
 
+@ON_SQLITE
 def test_ten_models_are_kept(trained: Library) -> None:
     for number in range(11):
         vectorization.train(str(number))
