@@ -77,7 +77,7 @@ def test_every_setting_is_accepted_or_refused_whatever_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     @bounds(
-        max_examples=int(os.environ.get("FUZZ_EXAMPLES", "40")),
+        max_examples=int(os.environ.get("FUZZ_EXAMPLES", "24")),
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
