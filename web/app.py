@@ -232,13 +232,7 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
     app = _App("web")
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.converters |= {"id": IdConverter, "size": SizeConverter}
-    app.extensions |= {
-        "address": address,
-        "password": password,
-        "streams": Streams(closing),
-        "atlas": clusters.Atlas(),
-        "examination": health.Examination(),
-    }
+    app.extensions |= {"address": address, "password": password, **kept(closing)}
     open_database().close()
     for part in _PARTS:
         part.init_app(app)
@@ -249,6 +243,15 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
     for module in _BLUEPRINTS:
         app.register_blueprint(module.bp)
     return app
+
+
+def kept(closing: threading.Event) -> dict[str, object]:
+    """What an app keeps of the library and of who looks at it, from one request to the next."""
+    return {
+        "streams": Streams(closing),
+        "atlas": clusters.Atlas(),
+        "examination": health.Examination(),
+    }
 
 
 def _connect() -> Response | None:

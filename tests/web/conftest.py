@@ -29,7 +29,7 @@ from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
 from tests.pipeline.in_process import scanned_into
 from tests.web.similar import give_features
-from web.app import create_app
+from web.app import create_app, kept
 from worker.supervisor.web_address import WebAddress
 
 ADDRESS = WebAddress("127.0.0.1", 8310)
@@ -75,17 +75,37 @@ def new_page(
     scanned: Path, data_dir: Path, queues: redis.Redis
 ) -> Iterator[NewPage]:  # each has a copy of the library, and an empty Redis
     """Makes the page of a library that was scanned, with a password or without."""
-    shutil.copytree(scanned, data_dir, dirs_exist_ok=True)
-    settings.prepare_data_dir()
+    _take(scanned, data_dir)
     closing = threading.Event()
     yield lambda password="": client_of(create_app(ADDRESS, password, closing))
     closing.set()
 
 
+@pytest.fixture(scope="session")
+def apps() -> list[Flask]:
+    """The app that `page` made first, for making one costs as much as some pages."""
+    return []
+
+
 @pytest.fixture
-def page(new_page: NewPage) -> FlaskClient:
-    """The page, without a password."""
-    return new_page()
+def page(
+    scanned: Path, data_dir: Path, queues: redis.Redis, apps: list[Flask]
+) -> Iterator[FlaskClient]:
+    """The page, without a password; the app knows nothing of another test's library."""
+    _take(scanned, data_dir)
+    closing = threading.Event()
+    if apps:
+        open_database().close()
+        apps[0].extensions |= kept(closing)
+    else:
+        apps.append(create_app(ADDRESS, "", closing))
+    yield client_of(apps[0])
+    closing.set()
+
+
+def _take(scanned: Path, data_dir: Path) -> None:
+    shutil.copytree(scanned, data_dir, dirs_exist_ok=True)
+    settings.prepare_data_dir()
 
 
 class PageFleet(NamedTuple):
