@@ -79,18 +79,6 @@ def test_up_does_not_wait_for_a_moment_in_which_all_are_ready(
 
 
 @pytest.mark.usefixtures("up")
-def test_two_ups_at_once_start_one_fleet(environment: dict[str, str]) -> None:
-    control.stop()
-    command = [sys.executable, "-m", "worker.cli", "up"]
-    both = [
-        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    told = sorted(each.communicate()[1].splitlines()[-1].split(":")[0] for each in both)
-    assert told == ["The fleet is already up", "The fleet is up"]
-
-
-@pytest.mark.usefixtures("up")
 def test_up_starts_what_was_stopped(data_dir: Path) -> None:
     ctl = [
         sys.executable,
@@ -142,20 +130,6 @@ def test_nothing_outlives_a_killed_supervisord_and_up_starts_anew(data_dir: Path
     assert control.start()
 
 
-def test_up_ends_what_an_earlier_fleet_left_behind(data_dir: Path) -> None:
-    control.stop()
-    left = subprocess.Popen(
-        [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"],
-        env=os.environ | {"SUPERVISOR_SERVER_URL": f"unix://{data_dir}/run/supervisor.sock"},
-        stdout=subprocess.PIPE,
-    )
-    with left:
-        assert left.stdout is not None
-        left.stdout.readline()
-        assert control.start()
-        assert not is_alive(left.pid)
-
-
 @pytest.mark.usefixtures("up")
 def test_a_socket_file_that_is_gone_does_not_leave_two_fleets(data_dir: Path) -> None:
     old = {each.pid for each in members()}
@@ -177,6 +151,17 @@ def test_down_ends_every_process_and_says_when_there_was_none(fleet: Fleet, data
     assert not (data_dir / "run/supervisord.pid").exists()
 
 
+def test_two_ups_at_once_start_one_fleet(environment: dict[str, str]) -> None:
+    control.stop()
+    command = [sys.executable, "-m", "worker.cli", "up"]
+    both = [
+        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    told = sorted(each.communicate()[1].splitlines()[-1].split(":")[0] for each in both)
+    assert told == ["The fleet is already up", "The fleet is up"]
+
+
 @pytest.mark.usefixtures("up")
 def test_down_does_not_wait_for_a_worker_that_does_not_stop(
     monkeypatch: pytest.MonkeyPatch,
@@ -188,6 +173,20 @@ def test_down_does_not_wait_for_a_worker_that_does_not_stop(
     assert control.stop(told.append)
     assert told[0].startswith("Waiting for processes to put back their jobs")
     assert not is_alive(worker)
+
+
+def test_up_ends_what_an_earlier_fleet_left_behind(data_dir: Path) -> None:
+    control.stop()
+    left = subprocess.Popen(
+        [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"],
+        env=os.environ | {"SUPERVISOR_SERVER_URL": f"unix://{data_dir}/run/supervisor.sock"},
+        stdout=subprocess.PIPE,
+    )
+    with left:
+        assert left.stdout is not None
+        left.stdout.readline()
+        assert control.start()
+        assert not is_alive(left.pid)
 
 
 @pytest.mark.usefixtures("up")
