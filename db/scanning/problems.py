@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from functools import reduce
-from operator import or_
 from typing import NamedTuple
 
 from peewee import Expression, fn
@@ -13,7 +11,7 @@ from db import ledger
 from db.models import EntityType, Problem, utc_now
 from db.scanning.library_files import Scope
 from db.sql.path_text import is_under
-from db.sql.queries import among, below, slices, tuples
+from db.sql.queries import among, below, below_asked, of_folders, slices, tuples
 from db.sql.statements import insert_rows
 
 
@@ -75,10 +73,6 @@ def problem_id(path: str, stage: Stage) -> int:
     return int(problem.id)
 
 
-_FOLDERS_AT_ONCE = 40
-"""SQLite takes no more than a hundred parentheses in each other, and peewee writes one for each."""
-
-
 def known_files(root: str, stage: Stage, scope: Scope | None = None) -> dict[str, SeenFile]:
     """The files below `root`, or in that part of it, that a stage had a problem with.
 
@@ -98,15 +92,10 @@ def known_files(root: str, stage: Stage, scope: Scope | None = None) -> dict[str
 
 def known_paths(folders: Iterable[str], stage: Stage) -> list[str]:
     """The paths below these folders that a stage had a problem with."""
-    return [
-        path
-        for part in slices(sorted(set(folders)), _FOLDERS_AT_ONCE)
-        for (path,) in tuples(
-            Problem.select(Problem.path)
-            .where(reduce(or_, (below(Problem.path, each) for each in part)))
-            .where(Problem.stage == stage)
-        )
-    ]
+    columns, here = (Problem.path, Problem.stage), below_asked(Problem.path)
+    found = of_folders([(folder, 0) for folder in folders], columns, here, Problem)
+    # Not asked of the database: for that SQLite would make an index of the whole table each time.
+    return sorted({path for path, its_stage in found if its_stage == stage})
 
 
 def listed(root: str | None = None) -> list[Problem]:

@@ -86,15 +86,16 @@ ASKED, _BEGIN, _END, GIVEN = (SQL(f"asked.column{number}") for number in range(1
 
 
 def of_folders(
-    pairs: Iterable[tuple[str, int]], columns: Sequence[Any], where: Any = None
+    pairs: Iterable[tuple[str, int]], columns: Sequence[Any], where: Any = None, *tables: Any
 ) -> Iterator[tuple[Any, ...]]:
     """These columns (expressions of ASKED, GIVEN and `below_asked`) of each folder, in turn.
 
-    A subquery among them or in `where` is done once a folder, by an index.
+    A subquery among them or in `where` is done once a folder, by an index. With other tables they
+    are joined as `where` says.
     """
     for part in slices(sorted(set(pairs))):
         rows = [(folder, *extent(folder), given) for folder, given in part]
-        query = Select([ValuesList(rows, alias="asked")], columns)
+        query = Select([ValuesList(rows, alias="asked"), *tables], columns)
         query = query if where is None else query.where(where)
         yield from query.bind(database).tuples()
 

@@ -14,7 +14,7 @@ from db.scanning.problems import FileProblem, Stage
 from jobs.covers import album_covers, artist_covers
 from tests.databases import ON_SQLITE
 
-BATCH, LIBRARY = 10, 500
+BATCH, LIBRARY = 120, 500
 STEPS = 100
 """After how many steps of SQLite's machine it counts one."""
 
