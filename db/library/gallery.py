@@ -10,6 +10,8 @@ from peewee import Expression, fn
 from db.artwork.covers import Picture, fronts
 from db.library.artists import Credit, credits_of
 from db.models import (
+    IS_PRESENT,
+    YEAR,
     Album,
     AlbumArtist,
     Artist,
@@ -22,7 +24,7 @@ from db.models import (
     TrackArtist,
     TrackGenre,
 )
-from db.sql.queries import folded, slices, tuples
+from db.sql.queries import distinct_values, folded, slices, tuples
 
 _YEAR_LENGTH = 4
 _MOST_GENRES = 500
@@ -102,11 +104,6 @@ def album_cards(album_ids: Sequence[int]) -> list[AlbumCard]:
     ]
 
 
-def album_is_present() -> Any:
-    """Whether an album holds a present track."""
-    return fn.EXISTS(Track.select(1).where(Track.album == Album.id, Track.missing_since.is_null()))
-
-
 class AlbumFilters(NamedTuple):
     """What albums can be chosen by."""
 
@@ -121,18 +118,12 @@ class AlbumFilters(NamedTuple):
 def album_filters() -> AlbumFilters:
     """The genres, years and sources of covers that there are."""
     genre = Genre.select(Genre.id, Genre.name).order_by(folded(Genre.name)).limit(_MOST_GENRES)
-    year = _year().alias("year")
-    years = Album.select(year).where(_year() != "").distinct().order_by(year.desc())
-    sources = (
-        Cover.select(Cover.source)
-        .where(Cover.entity_type == EntityType.ALBUM, Cover.role == Role.FRONT)
-        .distinct()
-        .order_by(Cover.source)
-    )
+    years = distinct_values("albums", YEAR, f"{YEAR} <> ''")
+    sources = distinct_values("covers", "source", "entity_type = 'album' AND role = 'front'")
     return AlbumFilters(
         [FilterValue(str(genre_id), name) for genre_id, name in tuples(genre)],
-        [FilterValue(text, text) for (text,) in tuples(years)],
-        [FilterValue(source, source) for (source,) in tuples(sources)],
+        [FilterValue(year, year) for year in years],
+        [FilterValue(source, source) for source in reversed(sources)],
     )
 
 
@@ -159,7 +150,7 @@ def _ordering(order: AlbumOrder) -> Sequence[Any]:
 
 
 def _album_fits(wanted: AlbumFilter) -> Expression:
-    fits = album_is_present()
+    fits: Any = IS_PRESENT
     if wanted.missing_art:
         fits &= ~fn.EXISTS(_front_cover())
     if wanted.source:
@@ -255,10 +246,5 @@ def artist_is_present() -> Any:
 
 
 def _has_albums() -> Any:
-    albums = (
-        AlbumArtist.select(1)
-        .join(Album)
-        .join(Track)
-        .where(AlbumArtist.artist == Artist.id, Track.missing_since.is_null())
-    )
+    albums = AlbumArtist.select(1).join(Album).where(AlbumArtist.artist == Artist.id, IS_PRESENT)
     return fn.EXISTS(albums)

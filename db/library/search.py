@@ -11,7 +11,7 @@ from db.ledger.states import ENTITIES
 from db.library import gallery, tracks
 from db.library.artists import Credit, credits_of
 from db.library.gallery import AlbumCard, ArtistCard
-from db.models import Album, Artist, EntityType, Track
+from db.models import IS_PRESENT, Album, Artist, EntityType, Track
 from db.sql.queries import contains, fold, tuples
 
 _MOST_COMPARED = 300
@@ -57,7 +57,7 @@ def search(text: str, artists: int, albums: int, tracks: int) -> Found:
         gallery.artist_cards(
             _best_matches(Artist, Artist.name, words, gallery.artist_is_present(), artists)
         ),
-        gallery.album_cards(_best_matches(Album, shown, words, gallery.album_is_present(), albums)),
+        gallery.album_cards(_best_matches(Album, shown, words, IS_PRESENT, albums)),
         track_cards(
             _best_matches(Track, Track.title, words, Track.missing_since.is_null(), tracks)
         ),

@@ -179,6 +179,18 @@ def unused_entities() -> UnusedEntities:
     )
 
 
+def count_present_again() -> int:
+    """Count the present tracks of the albums that keep a wrong number; how many these were."""
+    here = (Track.album == Album.id) & Track.missing_since.is_null()
+    counted = Track.select(fn.COUNT(Track.id)).where(here)
+    query = Album.select(Album.id).where(Album.present != counted)
+    wrong = [album_id for (album_id,) in tuples(query)]
+    for ids in slices(wrong):
+        with transaction():
+            Album.update(present=counted).where(Album.id.in_(list(ids))).execute()
+    return len(wrong)
+
+
 def vectors_of_wrong_dimension() -> int:
     """How many vectors have another dimension than their model."""
     query = Vector.select(fn.COUNT(Vector.id)).join(VectorModel)

@@ -4,10 +4,19 @@ Times are naive UTC. Paths are text as `db.sql.path_text` writes it. A change he
 migration.
 """
 
-from db.models.artwork import ArtistPicture, ChosenImage, Cover, EmbeddedPicture, FolderImage, Image
+from db.models.artwork import (
+    ArtistPicture,
+    ChosenImage,
+    Cover,
+    EmbeddedPicture,
+    FolderImage,
+    Image,
+)
 from db.models.base import EntityType, Kind, Role, State, Table, database, utc_now
 from db.models.enrichment import Fact, ProviderAnswer
 from db.models.library import (
+    IS_PRESENT,
+    YEAR,
     Album,
     AlbumArtist,
     Artist,
@@ -40,8 +49,10 @@ from db.models.work import (
 
 __all__ = [
     "EMPTY_HANDED",
+    "IS_PRESENT",
     "TABLES",
     "UNSETTLED",
+    "YEAR",
     "Album",
     "AlbumArtist",
     "Artist",

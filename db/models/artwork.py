@@ -1,6 +1,7 @@
 """Pictures: where they were found, which images are stored, and which entity shows which."""
 
 from peewee import (
+    SQL,
     AutoField,
     BigIntegerField,
     BooleanField,
@@ -91,6 +92,10 @@ class Cover(Table):
     class Meta:
         table_name = "covers"
         indexes = ((("entity_type", "entity_id", "role"), True),)
+
+
+_IS_ALBUM_FRONT = SQL("(entity_type = 'album') AND (role = 'front')")
+Cover.add_index(Cover.index(Cover.entity_type, Cover.role, Cover.source, where=_IS_ALBUM_FRONT))
 
 
 class ChosenImage(Table):

@@ -1,11 +1,14 @@
 """What the files say: tracks with their audio features, albums, artists and genres."""
 
 from peewee import (
+    OP,
+    SQL,
     AutoField,
     BigIntegerField,
     BooleanField,
     CompositeKey,
     DateTimeField,
+    Expression,
     FloatField,
     ForeignKeyField,
     IntegerField,
@@ -47,9 +50,19 @@ class Album(Table):
     musicbrainz_release_id = TextField(null=True, index=True)
     musicbrainz_release_group_id = TextField(null=True)
     added_at = DateTimeField(default=utc_now)
+    present = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    """How many of its tracks are there; triggers of the database keep it, see migration 021."""
 
     class Meta:
         table_name = "albums"
+
+
+IS_PRESENT = Expression(Album.present, OP.GT, SQL("0"))
+"""Albums of which a track is there: only a query that says just this finds them by the index."""
+Album.add_index(Album.index(Album.added_at, Album.id, where=IS_PRESENT))
+YEAR = 'SUBSTR(COALESCE("original_date", "date"), 1, 4)'
+"""The year of an album, as its index has it."""
+Album.add_index(SQL(f'CREATE INDEX "album_year" ON "albums" ({YEAR})'))
 
 
 class Track(Table):

@@ -60,7 +60,7 @@ EMPTY_HANDED = Expression(LedgerRow.state, OP.EQ, SQL("'none'"))
 # Partial, so that rows that are done, which nearly all are, cost nothing.
 for _columns, _where in (
     ((LedgerRow.kind, LedgerRow.entity_type, LedgerRow.state, LedgerRow.id), UNSETTLED),
-    ((LedgerRow.kind, LedgerRow.entity_type, LedgerRow.reason), EMPTY_HANDED),
+    ((LedgerRow.kind, LedgerRow.entity_type), EMPTY_HANDED),
     ((LedgerRow.lease,), LedgerRow.lease.is_null(False)),
     ((LedgerRow.state, LedgerRow.look_again_at), LedgerRow.look_again_at.is_null(False)),
     ((LedgerRow.cause, LedgerRow.place, LedgerRow.look_again_at), LedgerRow.cause.is_null(False)),

@@ -46,6 +46,20 @@ def among(field: Any, values: Collection[int] | Collection[str]) -> Expression:
     return any_of
 
 
+def distinct_values(table: str, value: str, where: str) -> list[str]:
+    """What an indexed column or expression says in these rows, each once, the greatest first.
+
+    All three are SQL. It takes as long as there are different values, however many rows there are.
+    """
+    greatest = f"SELECT MAX({value}) FROM {table} WHERE {where}"  # noqa: S608  # constants
+    rows = database.execute_sql(
+        f"WITH RECURSIVE found (value) AS ({greatest} UNION ALL "  # noqa: S608
+        f"SELECT ({greatest} AND {value} < found.value) FROM found WHERE found.value IS NOT NULL) "
+        "SELECT value FROM found WHERE value IS NOT NULL"
+    )
+    return [text for (text,) in rows.fetchall()]
+
+
 _MOST_INDEXED = 2_000
 """Bytes of UTF-8; an entry of PostgreSQL's indexes has at most 2,704."""
 

@@ -38,6 +38,7 @@ def validate(done: RunResult) -> None:
     _drop_empty(done)
     _need_never_asked(done)
     done.changes["sums of the ledger counted wrongly"] = ledger.count_again()
+    done.changes["albums counted wrongly"] = database_integrity.count_present_again()
     _check_pictures(done)
     models = [model for kind in clusters.TYPES if (model := clusters.current_model(kind))]
     done.changes["clusters counted wrongly"] = sum(map(clusters.count_again, models))

@@ -1,10 +1,11 @@
-"""The database keeps the sums of the ledger's rows, whoever writes them and however."""
+"""The database keeps sums of the ledger's rows, and of the tracks of albums, whoever writes."""
 
 import pytest
 
 from db import ledger
 from db.ledger import Cause
-from db.models import EntityType, Kind, LedgerRow, LedgerSum, State
+from db.maintenance import database_integrity
+from db.models import Album, EntityType, Kind, LedgerRow, LedgerSum, State, Track, utc_now
 from db.models import database as connection
 
 COVER = ledger.need_for(Kind.COVER, EntityType.TRACK)
@@ -71,3 +72,39 @@ def test_what_each_transaction_of_postgresql_counted_is_added_up(database: str) 
     LedgerSum.insert_many([{**key, "part": n, "entities": n % 2} for n in range(1_200)]).execute()
     ledger.add_up()
     assert [(each.part, each.entities) for each in LedgerSum.select()] == [(0, 600)]
+
+
+def track(name: str, album: Album | None = None) -> Track:
+    """A track in the database."""
+    file = {"path": f"/m/{name}", "folder": "/m", "group_folder": "/m", "size": 1, "mtime_ns": 1}
+    sound = {"codec": "mp3", "container": "mp3", "content_id": name}
+    return Track.get_by_id(Track.create(**file, **sound, album=album).id)
+
+
+def present() -> list[int]:
+    """How many tracks of each album are there, as it knows itself."""
+    return [each.present for each in Album.select().order_by(Album.id)]
+
+
+def test_an_album_knows_how_many_of_its_tracks_are_there(database: str) -> None:
+    one, other = Album.create(key="1"), Album.create(key="2")
+    tracks = [track("a", one), track("b", one), track("c")]
+    assert present() == [2, 0]
+    Track.update(album=other).where(Track.id == tracks[1].id).execute()
+    Track.update(album=other).where(Track.id == tracks[2].id).execute()
+    assert present() == [1, 2]
+    Track.update(missing_since=utc_now()).execute()
+    assert present() == [0, 0]
+    Track.update(missing_since=None).where(Track.album == other).execute()
+    Track.delete().where(Track.id == tracks[1].id).execute()
+    assert present() == [0, 1]
+    Track.update(album=None, missing_since=None).execute()
+    assert present() == [0, 0]
+
+
+def test_a_wrong_number_of_tracks_of_an_album_is_counted_again(database: str) -> None:
+    album = Album.create(key="1")
+    track("a", album)
+    Album.update(present=7).execute()
+    assert database_integrity.count_present_again() == 1
+    assert (present(), database_integrity.count_present_again()) == ([1], 0)

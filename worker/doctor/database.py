@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import peewee
-from peewee import CompositeKey, Field, ModelIndex
+from peewee import SQL, CompositeKey, Field, ModelIndex
 
 from db import settings
 from db.errors import DatabaseError, OldDatabaseError
@@ -164,9 +164,11 @@ def _type_of(field: "Field[Any]") -> str:
 
 def _indexes(table: type[Table], name: str) -> Iterator[Finding]:
     live = {(tuple(index.columns), index.unique) for index in database.get_indexes(name)}
+    declared: list[Any] = table._meta.fields_to_index()
     wanted = {
         (tuple(field.column_name for field in index._expressions), index._unique): index
-        for index in table._meta.fields_to_index()
+        for index in declared
+        if not isinstance(index, SQL)  # that is of an expression, and all is only slow without
     }
     for (columns, unique), index in wanted.items():
         if (columns, unique) not in live:
