@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -340,3 +341,23 @@ def test_a_worker_that_redis_does_not_let_take_jobs_any_more_ends_with_the_reaso
     finally:
         queues.acl_deluser("some")
     assert dispatch.queue("maintenance").get_job_ids() == [job_id]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "left", "listed_until"), [(0, None, None), (-1, -1, float("inf")), (77, 77, None)]
+)
+def test_a_job_that_ended_is_kept_for_as_long_as_it_says(
+    worker: FleetWorker, wanted: int, left: int | None, listed_until: float | None
+) -> None:
+    job_id = dispatch.enqueue(CLEANUP)
+    worker.connection.hset(f"rq:job:{job_id}", "result_ttl", wanted)
+    work_off(worker)
+    keys = [f"rq:job:{job_id}", f"rq:results:{job_id}"]
+    if left is None:
+        assert not worker.connection.exists(*keys, f"rq:executions:{job_id}")
+        assert worker.connection.zscore("rq:finished:maintenance", job_id) is None
+        return
+    assert {worker.connection.ttl(each) for each in keys} <= {left, left - 1}
+    until = worker.connection.zscore("rq:finished:maintenance", job_id)
+    assert until == (listed_until or pytest.approx(time.time() + left, abs=5))
+    assert fetched(job_id).return_value() is not None

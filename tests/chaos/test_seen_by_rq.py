@@ -61,7 +61,6 @@ RQ_3_0: dict[type, tuple[type, dict[str, str]]] = {
         {
             "perform": "self",
             "restore": "self raw_data",
-            "save": "self pipeline include_meta include_result",
         },
     ),
     TimeLimit: (

@@ -10,11 +10,11 @@ from contextlib import nullcontext
 from typing import Any, Self
 
 import redis
-from redis.client import Pipeline
 from rq.exceptions import DeserializationError, NoSuchJobError, TimeoutFormatError
 from rq.job import Job, JobStatus
+from rq.results import Result
 from rq.serializers import JSONSerializer
-from rq.utils import as_text, now, utcformat
+from rq.utils import as_text, now
 
 from db import ledger
 from db.models import State
@@ -216,21 +216,20 @@ class FleetJob(Job):
         parts = [_shown(name, value) for name, value in self.kwargs.items()]
         return ", ".join(parts)[:_LONGEST_REASON] or "no arguments"
 
-    def save(
-        self,
-        pipeline: Pipeline | None = None,
-        include_meta: bool = True,
-        include_result: bool = True,
-    ) -> None:
-        """As RQ's; but of a job that ended well only the times are new."""
-        if self._status != JobStatus.FINISHED:
-            super().save(pipeline, include_meta, include_result)
-            return
-        times = {"started_at": self.started_at, "ended_at": self.ended_at}
-        target = self.connection if pipeline is None else pipeline
-        target.hset(
-            self.key, mapping={name: utcformat(time) for name, time in times.items() if time}
-        )
+    @property
+    def seconds(self) -> float:
+        """How long the attempt ran; 0 where its end is not known."""
+        if not self.started_at or not self.ended_at:
+            return 0.0
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
+    def kept_result(self) -> str:
+        """What the job returned, as RQ keeps it; empty for None."""
+        if self._result is None:
+            return ""
+        result = Result(self.id, Result.Type.SUCCESSFUL, self.connection, return_value=self._result)
+        result.serializer = JSONSerializer
+        return str(result.serialize()["return_value"])
 
     def _check_types(self) -> None:
         """Raise TypeError or DeserializationError unless the payload is a call by keywords."""

@@ -17,8 +17,9 @@ from redis.client import Pipeline
 from rq import Queue
 from rq.exceptions import StopRequested
 from rq.executions import Execution as RqExecution
+from rq.job import JobStatus
 from rq.timeouts import JobTimeoutException
-from rq.utils import now
+from rq.utils import now, utcformat
 from rq.worker import WorkerStatus
 
 from db.errors import DatabaseGoneError
@@ -31,10 +32,10 @@ from worker.process.child import end_resting
 from worker.process.endings import Fault, JobRecords, fault_of, last_line
 from worker.process.fleet_job import FleetJob, log
 from worker.process.horse import Died, Horse, Raised
-from worker.process.job_counts import count_attempt
+from worker.process.job_counts import count_failure, counted_as
 from worker.process.requeue import Death, end_where_gone, put_back, read_taken, split
 from worker.process.slot_worker import SlotWorker
-from worker.process.take import DependentsWaitError, Taken, Taker
+from worker.process.take import DependentsWaitError, Ended, Taken, Taker
 from worker.process.time_limit import TimeLimit
 from worker.redis.connection import JOB_PATIENCE, connect, impatient, is_away
 from worker.topology import Execution
@@ -307,25 +308,24 @@ class FleetWorker(SlotWorker):
         self, job: FleetJob, queue: Queue, started_job_registry: Any, execution: RqExecution
     ) -> None:
         """Have the result recorded in the step that lets go of the job and takes the next one."""
-        keep = job.get_result_ttl(self.default_result_ttl)
-        with self.connection.pipeline() as pipeline:
-            self.increment_successful_job_count(pipeline)
-            if job.started_at and job.ended_at:
-                self.increment_total_working_time(job.ended_at - job.started_at, pipeline)
-            count_attempt(pipeline, job, done=True)
-            if keep:
-                job._handle_success(
-                    keep,
-                    pipeline=pipeline,
-                    worker_name=self.name,
-                    execution_id=execution.id,
-                    execution_started_at=execution.created_at,
-                    execution_ended_at=job.ended_at,
-                )
-            job.cleanup(keep, pipeline=pipeline, remove_from_queue=False)
-            super().cleanup_execution(job, pipeline, execution)
-            self.set_state(WorkerStatus.IDLE, pipeline)
-            self._taker.end(job.id, pipeline)
+        ended = job.ended_at or now()
+        self.executions.pop(execution.id, None)
+        self._state, job._status = WorkerStatus.IDLE, JobStatus.FINISHED
+        self._taker.end(
+            Ended(
+                job_id=job.id,
+                execution_id=execution.id,
+                queue=job.origin,
+                counted_as=counted_as(job),
+                seconds=job.seconds,
+                keep=job.get_result_ttl(self.default_result_ttl) or 0,
+                started_at=utcformat(job.started_at or ended),
+                ended_at=utcformat(ended),
+                execution_started_at=execution.created_at.timestamp(),
+                execution_ended_at=ended.timestamp(),
+                result=job.kept_result(),
+            )
+        )
         self._naps = 0
         job.log_success(job._result)
 
@@ -367,7 +367,7 @@ class FleetWorker(SlotWorker):
         if execution is not None:
             self.executions.pop(execution.id, None)
         with self.connection.pipeline() as pipeline:
-            count_attempt(pipeline, job, done=False)
+            count_failure(pipeline, job)
             pipeline.execute(raise_on_error=False)
         self._naps = 0
         self.set_state(WorkerStatus.IDLE)

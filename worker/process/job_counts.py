@@ -20,7 +20,7 @@ from worker.redis.entries import as_number, as_shown
 if TYPE_CHECKING:  # who only reads the counts runs no job
     from worker.process.fleet_job import FleetJob
 
-_DONE, _FAILED, _SECONDS = map(settings.redis_key, ("fleet:done", "fleet:failed", "fleet:seconds"))
+DONE, _FAILED, SECONDS = map(settings.redis_key, ("fleet:done", "fleet:failed", "fleet:seconds"))
 RECOVERED = settings.redis_key("fleet:recovered")
 _UNROUTED = "other"
 """Stands for every name that queues.toml does not route: there may be any number of them."""
@@ -34,19 +34,21 @@ class JobCount(NamedTuple):
     seconds: float = 0.0
 
 
-def count_attempt(pipeline: Pipeline, job: "FleetJob", *, done: bool) -> None:
-    """Count an attempt that was done, or that failed."""
-    name = job.job_name if job.job_name in dispatch.topology().routes else _UNROUTED
-    pipeline.hincrby(_DONE if done else _FAILED, name, 1)
-    if job.started_at and job.ended_at:
-        seconds = (job.ended_at - job.started_at).total_seconds()
-        pipeline.hincrbyfloat(_SECONDS, name, max(0.0, seconds))
+def counted_as(job: "FleetJob") -> str:
+    """The name that a job counts as."""
+    return job.job_name if job.job_name in dispatch.topology().routes else _UNROUTED
+
+
+def count_failure(pipeline: Pipeline, job: "FleetJob") -> None:
+    """Count an attempt that failed. The end of one that was done is counted by `take.lua`."""
+    pipeline.hincrby(_FAILED, counted_as(job), 1)
+    pipeline.hincrbyfloat(SECONDS, counted_as(job), job.seconds)
 
 
 def job_counts(connection: redis.Redis) -> dict[str, JobCount]:
     """What came of the jobs of each name since this Redis was empty."""
     with connection.pipeline(transaction=False) as pipeline:
-        for key in (_DONE, _FAILED, _SECONDS):
+        for key in (DONE, _FAILED, SECONDS):
             pipeline.hgetall(key)
         done, failed, seconds = pipeline.execute()
     return {

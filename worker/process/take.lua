@@ -5,12 +5,15 @@
 -- runs in a Redis whose memory is full too, for what takes jobs out is what empties it.
 --
 -- KEYS  1 the taker's list   2 the paused set   3 the flag of `rq suspend`   4 all holders
---       5 the library that Redis belongs to   6… the queues, in order
+--       5 the library that Redis belongs to   6 how many jobs of each name were done   7 their seconds
+--       8… the queues, in order
 -- ARGV  1 prefix of RQ's keys   2 most bytes and 3 most fields of a job's hash
 --       4 the execution's id   5 now, as a number and 6 as text   7 the worker   8 the holder's token
 --       9 the holder as JSON   10 the library of the taker, or empty   11 what is put before a key
---       that is set aside, and 12 its seconds   13 the id of the job that has ended, or empty   14…
---       the commands that record its end, each after the number of its words
+--       that is set aside, and 12 its seconds   13 the id of the job that has ended well, or empty; of
+--       it 14 the execution   15 the queue   16 the name that it counts as   17 how many seconds it ran
+--       18 how many it is kept: 0 not at all, less without end   19 its start and 20 its end as text
+--       21 the start and 22 the end of its execution as numbers   23 what it returned, or empty
 --
 -- Answers {id, fields of the job's hash}, {id, what is wrong with it} for one that cannot be begun; 0
 -- when there is no job, 1 when there is none but a queue is paused, 2 when all are suspended; 3 when
@@ -18,7 +21,8 @@
 --
 -- What is written at the beginning of a job is what RQ 3 writes (Execution.create,
 -- Job.prepare_for_execution, Worker.heartbeat), but that its entry among the running jobs does not
--- expire: who lives is for the recovery to judge. The fields `holder` and `attempt` are ours.
+-- expire: who lives is for the recovery to judge. The fields `holder` and `attempt` are ours. What is
+-- written at its end is RQ's too (Job._handle_success, Job.cleanup, Result.create, Execution.delete).
 
 local prefix, margin = ARGV[1], 60
 
@@ -40,16 +44,51 @@ local function is_foreign()
     return false
 end
 
-local function end_last()
-    -- Not on the list any more: it was recorded before, or somebody took the taker for dead.
-    if ARGV[13] == '' or redis.call('LREM', KEYS[1], 1, ARGV[13]) == 0 then return false end
-    local i = 14
-    while i <= #ARGV do
-        local last = i + tonumber(ARGV[i])
-        redis.pcall(unpack(ARGV, i + 1, last)) -- one that fails, on a counter of text, stays alone
-        i = last + 1
+-- Counts the job that has ended. Whatever fails here, on a counter of text, stays alone.
+local function count(worker)
+    redis.pcall('HINCRBY', worker, 'successful_job_count', 1)
+    redis.pcall('HINCRBYFLOAT', worker, 'total_working_time', ARGV[17])
+    redis.pcall('HINCRBY', KEYS[6], ARGV[16], 1)
+    redis.pcall('HINCRBYFLOAT', KEYS[7], ARGV[16], ARGV[17])
+end
+
+-- Keeps the job that has ended, and what it returned, for as long as that is wanted.
+local function keep(id, job, results, of_job)
+    local seconds = tonumber(ARGV[18])
+    if seconds == 0 then
+        redis.pcall('DEL', job, results, unpack(of_job))
+        return
     end
-    return redis.call('EXISTS', prefix .. 'job:' .. ARGV[13] .. ':dependents') == 1
+    redis.pcall('HSET', job, 'status', 'finished', 'started_at', ARGV[19], 'ended_at', ARGV[20])
+    local result = {'type', '1', 'worker_name', ARGV[7], 'execution_id', ARGV[14],
+        'execution_started_at', ARGV[21], 'execution_ended_at', ARGV[22]}
+    if ARGV[23] ~= '' then
+        result[11], result[12] = 'return_value', ARGV[23]
+    end
+    redis.pcall('XADD', results, 'MAXLEN', '~', '10', '*', unpack(result))
+    local until_then = seconds < 0 and '+inf' or math.floor(tonumber(ARGV[5])) + seconds
+    redis.pcall('ZADD', prefix .. 'finished:' .. ARGV[15], until_then, id)
+    if seconds < 0 then return end
+    redis.pcall('EXPIRE', results, seconds)
+    redis.pcall('EXPIRE', job, seconds)
+    for _, key in ipairs(of_job) do redis.pcall('EXPIRE', key, seconds) end
+end
+
+local function end_last()
+    local id = ARGV[13]
+    -- Not on the list any more: it was recorded before, or somebody took the taker for dead.
+    if id == '' or redis.call('LREM', KEYS[1], 1, id) == 0 then return false end
+    local job, worker = prefix .. 'job:' .. id, prefix .. 'worker:' .. ARGV[7]
+    local composite = id .. ':' .. ARGV[14]
+    count(worker)
+    keep(id, job, prefix .. 'results:' .. id,
+        {job .. ':dependents', prefix .. 'job::' .. id .. ':dependencies'})
+    redis.pcall('DEL', prefix .. 'execution:' .. composite)
+    redis.pcall('ZREM', prefix .. 'wip:' .. ARGV[15], composite)
+    redis.pcall('ZREM', prefix .. 'executions:' .. id, ARGV[14])
+    redis.pcall('SREM', worker .. ':executions', composite)
+    redis.pcall('HSET', worker, 'state', 'idle')
+    return redis.call('EXISTS', job .. ':dependents') == 1
 end
 
 local function is_count(text, digits)
@@ -128,7 +167,7 @@ if held then return hand_over(held) end
 if redis.call('EXISTS', KEYS[3]) == 1 then return 2 end
 local paused = 0
 sound(KEYS[2], 'set')
-for i = 6, #KEYS do
+for i = 8, #KEYS do
     sound(KEYS[i], 'list')
     if redis.call('SISMEMBER', KEYS[2], string.sub(KEYS[i], #prefix + #'queue:' + 1)) == 1 then
         paused = 1

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import redis
-from redis.client import Pipeline
 from rq.defaults import RQ_KEY_PREFIX
 from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import now, utcformat
@@ -26,6 +25,7 @@ from rq.utils import now, utcformat
 from db import settings
 from db.sql.connection import check_file
 from worker.dispatch import MAX_JOB_BYTES
+from worker.process.job_counts import DONE, SECONDS
 from worker.redis import owner
 from worker.redis.entries import ASIDE, KEPT_SECONDS, as_shown
 from worker.redis.holders import HOLDERS, Holder
@@ -51,6 +51,26 @@ class Taken(NamedTuple):
     execution_id: str
     fault: str = ""
     """Why it was not begun; empty when it was, or is gone."""
+
+
+class Ended(NamedTuple):
+    """A job that has ended well, in the words of `take.lua`; times are seconds since 1970."""
+
+    job_id: str
+    execution_id: str
+    queue: str
+    counted_as: str
+    seconds: float
+    """How long it ran."""
+    keep: int
+    """How many seconds it is kept: 0 not at all, less than that without end."""
+    started_at: str
+    ended_at: str
+    """Both as RQ writes a time."""
+    execution_started_at: float
+    execution_ended_at: float
+    result: str
+    """What it returned, as RQ keeps it; empty for None."""
 
 
 class DependentsWaitError(Exception):
@@ -126,24 +146,22 @@ class Taker:
         self._script = connection.register_script(_SCRIPT)
         self._queue_keys = list(queue_keys)
         self._own_keys = [holder.taken_key, PAUSED, WORKERS_SUSPENDED, HOLDERS, owner.LIBRARY]
+        self._own_keys += [DONE, SECONDS]
         self._arrivals = _Arrivals(connection, self._queue_keys)
-        self._holder = holder
+        self._who = (holder.worker, holder.token, holder.as_json())
         self._mark = owner.mark()
-        self._ending: list[Any] = [""]
+        self._ending: Ended | None = None
         self.suspended = False
         """Whether the last poll met a fleet that `rq suspend` has stopped."""
         self._paused = False
 
-    def end(self, job_id: str, commands: Pipeline) -> None:
-        """Have the commands of a pipeline, which is not executed, run with the next step."""
-        self._ending = [job_id]
-        for words, *_ in commands.command_stack:
-            self._ending += [len(words), *words]
-        commands.reset()
+    def end(self, ended: Ended) -> None:
+        """Have the end of a job recorded with the next step."""
+        self._ending = ended
 
     def flush(self) -> None:
         """Record the end of the last job without taking another. Raises as `take` does."""
-        if self._ending[0]:
+        if self._ending is not None:
             self._step([])
 
     def take(self) -> Taken | None:
@@ -172,12 +190,12 @@ class Taker:
             args=[
                 *(f"{RQ_KEY_PREFIX}:", _LARGEST_HASH, _MOST_FIELDS),
                 *(execution_id, time.time(), utcformat(now())),
-                *(self._holder.worker, self._holder.token, self._holder.as_json()),
+                *self._who,
                 *(self._mark, ASIDE, KEPT_SECONDS),
-                *self._ending,
+                *(self._ending or [""]),
             ],
         )
-        self._ending = [""]
+        self._ending = None
         if isinstance(answer, int):
             self._paused, self.suspended = answer == _IS_PAUSED, answer == _IS_SUSPENDED
             if answer == _HAS_DEPENDENTS:
