@@ -26,8 +26,7 @@ from supervisor.xmlrpc import Faults
 
 from db import settings
 from db.errors import DatabaseError, DatabaseGoneError
-from db.models import database
-from db.sql.connection import close_database
+from db.sql.connection import check_file, close_database
 from worker import dispatch
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
@@ -333,7 +332,7 @@ def _attend(recovery: Recovery, is_tick: bool) -> None:
     """Do what an event asks for."""
 
     def do() -> None:
-        database.connect(reuse_if_open=True)
+        check_file()  # the database is opened by the first question, which at rest there is none of
         recovery.claim()
         if is_tick:
             recovery.poll()
