@@ -41,6 +41,7 @@ def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
     [
         ("web.__main__", ()),  # without similarity
         ("watch.__main__", ()),
+        ("worker.process.__main__", ("click",)),
         ("worker.redis.valkey", ("peewee", "redis", "rq", "croniter", "click")),  # all wait for it
     ],
 )

@@ -12,12 +12,11 @@ their meaning, so `rq info`, rq's commands and rq-dashboard see an ordinary work
 
 import worker.host.light  # noqa: F401  # first: see there
 
+import argparse  # not click, which takes a twelfth of a worker's start
 import logging
 import os
 import signal
 import sys
-
-import click
 
 from db.errors import DatabaseError
 from db.sql.connection import close_database
@@ -36,21 +35,28 @@ from worker.topology.slots import slot_name
 _REDIS_STARTS = 60.0
 
 
-@click.command()
-@click.argument("program")
-@click.argument("number", type=int)
-@click.option("--queues", required=True, help="The program's queues, in order of priority.")
-@click.option(SUPERVISED, is_flag=True, expose_value=False, help="End with supervisord.")
-def main(program: str, number: int, queues: str) -> None:
+def main() -> None:
     """Run one worker slot of a program until SIGTERM."""
+    given = _arguments()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the worker listens to it
     die_with_supervisord()
     log_to_stderr()  # RQ logs what it does at INFO; what a job does is in lines of the fleet's own
     log.setLevel(logging.INFO)
     try:
-        _run(program, number, queues.split(","))
+        _run(given.program, given.number, given.queues.split(","))
     except (WorkerError, DatabaseError) as error:
-        sys.exit(f"{program}-{number}: {error}")
+        sys.exit(f"{given.program}-{given.number}: {error}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m worker.process", description=main.__doc__)
+    parser.add_argument("program", metavar="PROGRAM")
+    parser.add_argument("number", metavar="NUMBER", type=int)
+    parser.add_argument(
+        "--queues", required=True, help="the program's queues, in order of priority: A,B"
+    )
+    parser.add_argument(SUPERVISED, action="store_true", help="end with supervisord")
+    return parser.parse_args()
 
 
 def _run(program: str, number: int, names: list[str]) -> None:
