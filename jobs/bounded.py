@@ -49,7 +49,7 @@ _MOST_GROWTH = 64 * 1024 * 1024
 _OLD_SECONDS = 600.0
 _LIMITS = resource.RLIMIT_RTTIME + 1
 """How many limits of the system a process has: RLIMIT_RTTIME is the last of them."""
-_SENT_AFTER = 0.05
+_SENT_AFTER = 0.25
 """Seconds after which outcomes are sent, however few they are."""
 
 Item = TypeVar("Item")

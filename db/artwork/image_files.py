@@ -46,7 +46,7 @@ _FOLDERS = {size: str(size) for size in SIZES}
 
 def original(digest: str) -> Path:
     """Where a picture is kept."""
-    return originals_dir() / digest[:2] / digest[2:4] / digest
+    return originals_dir().joinpath(digest[:2], digest[2:4], digest)
 
 
 def thumbnail(digest: str, size: int = THUMBNAIL_SIZE) -> Path:
@@ -54,7 +54,8 @@ def thumbnail(digest: str, size: int = THUMBNAIL_SIZE) -> Path:
 
     Raises KeyError for a size that is none of SIZES.
     """
-    return _thumbnails_dir(size) / digest[:2] / digest[2:4] / f"{digest}{THUMBNAIL_FORMAT.suffix}"
+    name = f"{digest}{THUMBNAIL_FORMAT.suffix}"
+    return _thumbnails_dir(size).joinpath(digest[:2], digest[2:4], name)
 
 
 def originals_dir() -> Path:
