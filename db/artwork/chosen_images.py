@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from db.models import ChosenImage, EntityType, Image, utc_now
-from db.sql.queries import slices, tuples
+from db.sql.queries import among, slices, tuples
 
 
 class Choice(NamedTuple):
@@ -27,7 +27,7 @@ def chosen_images(
                 ChosenImage.entity_id, ChosenImage.role, Image.digest, ChosenImage.source_path
             )
             .join(Image)
-            .where(ChosenImage.entity_type == entity_type, ChosenImage.entity_id.in_(list(ids)))
+            .where(ChosenImage.entity_type == entity_type, among(ChosenImage.entity_id, ids))
         )
         for entity_id, role, digest, source_path in tuples(query):
             found[entity_id][role] = Choice(digest, source_path)

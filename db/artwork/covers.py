@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from peewee import SQL, Expression, fn
 
 from db.models import Cover, EmbeddedPicture, EntityType, Image, Role, Track
-from db.sql.queries import ASKED, GIVEN, below_asked, of_folders, slices, tuples
+from db.sql.queries import ASKED, GIVEN, among, below_asked, of_folders, slices, tuples
+from db.sql.statements import insert_rows
 
 CHOSEN, EMBEDDED, FOLDER = LOCAL = "chosen", "embedded", "folder"
 """Sources of covers that are on disk; any other source is a provider's name."""
@@ -67,16 +68,14 @@ class Shown(NamedTuple):
 
 def track_places(track_ids: Sequence[int]) -> list[TrackPlace]:
     """These tracks, missing ones too, by id."""
-    return [
-        place for ids in slices(track_ids) for place in _places(Track.id.in_(list(ids)), Track.id)
-    ]
+    return [place for ids in slices(track_ids) for place in _places(among(Track.id, ids), Track.id)]
 
 
 def present_tracks(album_ids: Sequence[int]) -> dict[int, list[TrackPlace]]:
     """The present tracks of each album that has any, by disc, track number and path."""
     found: dict[int, list[TrackPlace]] = defaultdict(list)
     for ids in slices(album_ids):
-        here = Track.album.in_(list(ids)) & Track.missing_since.is_null()
+        here = among(Track.album, ids) & Track.missing_since.is_null()
         for place in _places(here, Track.path):
             found[int(place.album_id or 0)].append(place)
     for places in found.values():
@@ -95,7 +94,7 @@ def pictures_in(track_ids: Sequence[int]) -> dict[int, list[EmbeddedIn]]:
                 EmbeddedPicture.bytes,
                 EmbeddedPicture.digest,
             )
-            .where(EmbeddedPicture.track.in_(list(ids)))
+            .where(among(EmbeddedPicture.track, ids))
             .order_by(EmbeddedPicture.track, EmbeddedPicture.position)
         )
         for row in tuples(query):
@@ -110,7 +109,7 @@ def carriers(digests: Collection[str], most: int) -> dict[str, list[str]]:
         query = (
             EmbeddedPicture.select(EmbeddedPicture.digest, Track.path)
             .join(Track)
-            .where(EmbeddedPicture.digest.in_(list(part)), Track.missing_since.is_null())
+            .where(among(EmbeddedPicture.digest, part), Track.missing_since.is_null())
             .order_by(Track.id)
         )
         for digest, path in tuples(query):
@@ -137,7 +136,7 @@ def shown(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, dict[
                 fn.COALESCE(Image.height, 0),
             )
             .join(Image)
-            .where(Cover.entity_type == entity_type, Cover.entity_id.in_(list(ids)))
+            .where(Cover.entity_type == entity_type, among(Cover.entity_id, ids))
         )
         for row in tuples(query):
             found[row[0]][row[1]] = Shown(*row)
@@ -170,27 +169,20 @@ def show_images(
     rows already. Call it in the transaction that settles the need.
     """
     ids = image_ids({choice.digest for choice in chosen})
-    rows = [
-        {
-            "entity_type": entity_type,
-            "image": ids[choice.digest],
-            **{name: value for name, value in choice._asdict().items() if name != "digest"},
-        }
-        for choice in chosen
-    ]
+    columns = ("entity_type", "entity_id", "image", *Chosen._fields[2:])
+    rows = [(entity_type, each.entity_id, ids[each.digest], *each[2:]) for each in chosen]
+    if instead_of is None:
+        return insert_rows(Cover, columns, rows, unique=_KEY)
     for part in slices(rows):
-        Cover.insert_many(part).on_conflict(
-            conflict_target=[Cover.entity_type, Cover.entity_id, Cover.role],
-            preserve=[
-                Cover.image,
-                Cover.source,
-                Cover.rank,
-                Cover.source_path,
-                Cover.licence,
-                Cover.author,
-            ],
+        Cover.insert_many(part, fields=[getattr(Cover, name) for name in columns]).on_conflict(
+            conflict_target=[getattr(Cover, name) for name in _KEY],
+            preserve=[getattr(Cover, name) for name in columns if name not in _KEY],
             where=instead_of,
         ).execute()
+    return None
+
+
+_KEY = ("entity_type", "entity_id", "role")
 
 
 def _hide_other_roles(entity_type: EntityType, kept: Mapping[int, Collection[str]]) -> None:
@@ -201,7 +193,7 @@ def _hide_other_roles(entity_type: EntityType, kept: Mapping[int, Collection[str
         for ids in slices(entity_ids):
             Cover.delete().where(
                 Cover.entity_type == entity_type,
-                Cover.entity_id.in_(list(ids)),
+                among(Cover.entity_id, ids),
                 Cover.role.not_in(sorted(roles)),
                 Cover.source.in_(LOCAL),
             ).execute()
@@ -224,7 +216,7 @@ def albums_in(folders: Collection[str]) -> dict[str, Counter[int | None]]:
     for part in slices(sorted(folders)):
         query = (
             Track.select(Track.folder, Track.album, fn.COUNT(Track.id))
-            .where(Track.folder.in_(list(part)), Track.missing_since.is_null())
+            .where(among(Track.folder, part), Track.missing_since.is_null())
             .group_by(Track.folder, Track.album)
         )
         for folder, album_id, count in tuples(query):
@@ -266,7 +258,7 @@ def image_ids(digests: Collection[str]) -> Mapping[str, int]:
         digest: image_id
         for part in slices(sorted(digests))
         for digest, image_id in tuples(
-            Image.select(Image.digest, Image.id).where(Image.digest.in_(list(part)))
+            Image.select(Image.digest, Image.id).where(among(Image.digest, part))
         )
     }
 
@@ -319,7 +311,7 @@ def pictures(
             .join(Image)
             .where(
                 Cover.entity_type == entity_type,
-                Cover.entity_id.in_(list(ids)),
+                among(Cover.entity_id, ids),
                 Image.fault.is_null(),
                 Image.width.is_null(False),
             )

@@ -22,7 +22,8 @@ from db.models import (
     utc_now,
 )
 from db.sql.connection import is_sqlite, transaction
-from db.sql.queries import slices, tuples
+from db.sql.queries import among, slices, tuples
+from db.sql.statements import insert_rows
 
 _OPEN = (State.TODO, State.LEASED)
 
@@ -47,7 +48,7 @@ def known_digests(digests: Collection[str]) -> set[str]:
     return {
         digest
         for part in slices(sorted(digests))
-        for (digest,) in tuples(Image.select(Image.digest).where(Image.digest.in_(list(part))))
+        for (digest,) in tuples(Image.select(Image.digest).where(among(Image.digest, part)))
     }
 
 
@@ -73,7 +74,7 @@ def awaited(digests: Collection[str]) -> set[str]:
                 & (LedgerRow.entity_type == Cover.entity_type)
                 & (LedgerRow.entity_id == Cover.entity_id),
             )
-            .where(Image.digest.in_(list(part)), LedgerRow.state.in_(_OPEN))
+            .where(among(Image.digest, part), LedgerRow.state.in_(_OPEN))
         )
         carried = (
             EmbeddedPicture.select(EmbeddedPicture.digest)
@@ -83,7 +84,7 @@ def awaited(digests: Collection[str]) -> set[str]:
                 on=(LedgerRow.entity_type == EntityType.TRACK) & (LedgerRow.entity_id == Track.id),
             )
             .where(
-                EmbeddedPicture.digest.in_(list(part)),
+                among(EmbeddedPicture.digest, part),
                 Track.missing_since.is_null(),
                 LedgerRow.kind.in_((Kind.PICTURE, Kind.COVER)),
                 LedgerRow.state.in_(_OPEN),
@@ -97,7 +98,7 @@ def awaited(digests: Collection[str]) -> set[str]:
                 & (LedgerRow.entity_type == EntityType.ARTIST)
                 & (LedgerRow.entity_id == ArtistPicture.artist),
             )
-            .where(ArtistPicture.digest.in_(list(part)), LedgerRow.state.in_(_OPEN))
+            .where(among(ArtistPicture.digest, part), LedgerRow.state.in_(_OPEN))
         )
         for query in (shown, carried, listed):
             found.update(digest for (digest,) in tuples(query))
@@ -207,7 +208,7 @@ def drop_unused(digests: Collection[str]) -> list[str]:
     forgotten: list[str] = []
     for part in slices(sorted(digests)):
         with transaction():
-            rows = Image.select(Image.id, Image.digest).where(Image.digest.in_(list(part)))
+            rows = Image.select(Image.id, Image.digest).where(among(Image.digest, part))
             # PostgreSQL: whoever is about to use one of them has done so before this returns, or
             # waits. What is unused is asked after that, for rows that use an image go with it.
             ids = [row.id for row in (rows if is_sqlite() else rows.for_update())]
@@ -256,7 +257,7 @@ def known_images(digests: Collection[str]) -> dict[str, KnownImage]:
     return {
         row[0]: KnownImage(*row)
         for part in slices(sorted(digests))
-        for row in tuples(Image.select(*_IMAGE_FIELDS).where(Image.digest.in_(list(part))))
+        for row in tuples(Image.select(*_IMAGE_FIELDS).where(among(Image.digest, part)))
     }
 
 
@@ -265,8 +266,4 @@ def record(found: Sequence[KnownImage]) -> None:
 
     In the order of digests, so that two jobs that write the same rows wait for each other in turn.
     """
-    for part in slices(sorted(found)):
-        Image.insert_many([image._asdict() for image in part]).on_conflict(
-            conflict_target=[Image.digest],
-            preserve=_IMAGE_FIELDS[1:],
-        ).execute()
+    insert_rows(Image, KnownImage._fields, sorted(found), unique=("digest",))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from db.models import ArtistPicture, FolderImage
 from db.scanning.library_files import Scope
-from db.sql.queries import below, slices, tuples
+from db.sql.queries import among, below, slices, tuples
 
 
 class SeenImage(NamedTuple):
@@ -38,7 +38,7 @@ def folder_images_in(folders: Collection[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for part in slices(sorted(folders)):
         query = FolderImage.select(FolderImage.folder, FolderImage.path)
-        for folder, path in tuples(query.where(FolderImage.folder.in_(list(part)))):
+        for folder, path in tuples(query.where(among(FolderImage.folder, part))):
             found[folder].append(path.rpartition("/")[2])
     return {folder: sorted(names) for folder, names in found.items()}
 
@@ -55,7 +55,7 @@ def record_folder_images(images: Sequence[SeenImage]) -> None:
 def drop_folder_images(paths: Sequence[str]) -> None:
     """Forget picture files that are gone."""
     for part in slices(paths):
-        FolderImage.delete().where(FolderImage.path.in_(list(part))).execute()
+        FolderImage.delete().where(among(FolderImage.path, part)).execute()
 
 
 class FoundPicture(NamedTuple):
@@ -79,7 +79,7 @@ def artist_pictures(artist_ids: Sequence[int]) -> dict[int, list[FoundPicture]]:
             ArtistPicture.rank,
             ArtistPicture.path,
             ArtistPicture.digest,
-        ).where(ArtistPicture.artist.in_(list(ids)))
+        ).where(among(ArtistPicture.artist, ids))
         for artist_id, *picture in tuples(query):
             found[artist_id].append(FoundPicture(*picture))
     return {artist_id: sorted(each, key=_artist_picture_order) for artist_id, each in found.items()}
@@ -94,7 +94,7 @@ def replace_artist_pictures(found: Mapping[int, Collection[FoundPicture]]) -> se
         if sorted(each, key=_artist_picture_order) != before.get(artist_id, [])
     }
     for ids in slices(sorted(changed)):
-        ArtistPicture.delete().where(ArtistPicture.artist.in_(list(ids))).execute()
+        ArtistPicture.delete().where(among(ArtistPicture.artist, ids)).execute()
     rows = [
         {"artist": artist_id, **picture._asdict()}
         for artist_id in sorted(changed)
@@ -111,7 +111,7 @@ def artists_with(paths: Collection[str]) -> set[int]:
         artist_id
         for part in slices(sorted(paths))
         for (artist_id,) in tuples(
-            ArtistPicture.select(ArtistPicture.artist).where(ArtistPicture.path.in_(list(part)))
+            ArtistPicture.select(ArtistPicture.artist).where(among(ArtistPicture.path, part))
         )
     }
 
@@ -122,7 +122,7 @@ def artists_in(folders: Collection[str]) -> set[int]:
         path
         for part in slices(sorted(folders))
         for (path,) in tuples(
-            FolderImage.select(FolderImage.path).where(FolderImage.folder.in_(list(part)))
+            FolderImage.select(FolderImage.path).where(among(FolderImage.folder, part))
         )
     ]
     return artists_with(paths)

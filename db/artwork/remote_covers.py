@@ -16,7 +16,7 @@ from db.models import (
     EntityType,
     Track,
 )
-from db.sql.queries import slices, tuples
+from db.sql.queries import among, slices, tuples
 
 
 class WantedAlbum(NamedTuple):
@@ -57,7 +57,7 @@ def albums(album_ids: Sequence[int]) -> dict[int, WantedAlbum]:
         )
         for ids in slices(album_ids)
         for album_id, title, release, group in tuples(
-            Album.select(*columns).where(Album.id.in_(list(ids)))
+            Album.select(*columns).where(among(Album.id, ids))
         )
     }
 
@@ -68,7 +68,7 @@ def artists(artist_ids: Sequence[int]) -> dict[int, WantedArtist]:
     return {
         row[0]: WantedArtist(*row)
         for ids in slices(artist_ids)
-        for row in tuples(Artist.select(*columns).where(Artist.id.in_(list(ids))))
+        for row in tuples(Artist.select(*columns).where(among(Artist.id, ids)))
     }
 
 
@@ -92,7 +92,7 @@ def _album_artists(album_ids: Sequence[int]) -> dict[int, list[str]]:
         query = (
             AlbumArtist.select(AlbumArtist.album, Artist.name)
             .join(Artist)
-            .where(AlbumArtist.album.in_(list(ids)))
+            .where(among(AlbumArtist.album, ids))
             .order_by(AlbumArtist.album, AlbumArtist.position)
         )
         for album_id, name in tuples(query):
@@ -106,7 +106,7 @@ def _track_counts(album_ids: Sequence[int]) -> dict[int, int]:
         for ids in slices(album_ids)
         for album_id, count in tuples(
             Track.select(Track.album, fn.COUNT(Track.id))
-            .where(Track.album.in_(list(ids)), Track.missing_since.is_null())
+            .where(among(Track.album, ids), Track.missing_since.is_null())
             .group_by(Track.album)
         )
     }
