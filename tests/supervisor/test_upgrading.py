@@ -1,13 +1,17 @@
 """`fleet up` on a fleet that runs: what is old, damaged, gone or replaced is mended by it alone."""
 
+import logging
 import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from peewee import SqliteDatabase
+from peewee_migrate import Router
 
 from db.settings.identity import identity
+from db.sql.schema import MIGRATIONS, known_migrations
 from tests.doctor.complaints import complaints
 from tests.fleet.conftest import FleetCommand
 from tests.supervisor.test_fleet_process import pids
@@ -18,7 +22,7 @@ from worker.supervisor import control
 
 pytestmark = pytest.mark.usefixtures("in_environment")
 
-LAST = "020_mounts"
+LAST = known_migrations()[-1]
 
 
 @pytest.fixture
@@ -36,9 +40,10 @@ def sql(data_dir: Path, *statements: str) -> list[tuple[object, ...]]:
 
 def behind(data_dir: Path) -> None:
     """Have the database lack a migration that the code has."""
-    sql(
-        data_dir, f"DELETE FROM migratehistory WHERE name = '{LAST}'", "DROP TABLE library_identity"
-    )
+    logger = logging.getLogger("musicfleet.tests")
+    logger.setLevel(logging.WARNING)
+    with SqliteDatabase(data_dir / "library.db", timeout=60) as former:
+        Router(former, migrate_dir=MIGRATIONS, logger=logger).rollback()
 
 
 def started_by_another(data_dir: Path) -> None:
