@@ -51,8 +51,9 @@ test: .venv/tested
 
 # Tests spend a third of their time waiting for processes, so four at once fit on two cores. The tests
 # of a file run in one process, and those of a folder with one fleet: see tests/distribution.py.
+# Tests of this file begin a make of their own, which knows nothing of this one's jobs.
 pytest: .venv/tested
-	+$(VENV_PYTHON) -m pytest -n 4 --dist loadfile
+	+env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(VENV_PYTHON) -m pytest -n 4 --dist loadfile
 
 lint: .venv/tested default-instance
 	.venv/bin/ruff check

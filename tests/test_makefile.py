@@ -63,14 +63,15 @@ def test_make_test_runs_tests_and_lint_and_fails_when_either_does(
     programs = checkout / ".venv" / "bin"
     programs.mkdir(parents=True)
     for name in ("python", "ruff", "mypy", "lint-imports", "fleet"):
-        (programs / name).write_text(f'#!/bin/sh\necho "{name} $*"; exit {int(name == broken)}\n')
+        does = f'echo "{name} $* $MAKEFLAGS"; exit {int(name == broken)}'
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n")
         (programs / name).chmod(0o755)
     for name in ("installed", "tested"):
         (checkout / ".venv" / name).touch()
     command = ["make", "test"]
     result = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert (result.returncode == 0) == (not broken), result.stdout + result.stderr
-    assert "python -m pytest" in result.stdout
+    assert "python -m pytest -n 4 --dist loadfile \n" in result.stdout
     assert "mypy" in result.stdout
 
 
