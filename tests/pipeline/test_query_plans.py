@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import redis
 
-from db.models import EntityType, Kind, LedgerRow
+from db.models import EntityType, Kind
 from db.models import database as connection
 from db.scanning.library_files import Scope
 from db.sql.connection import is_sqlite
@@ -72,10 +72,12 @@ def large(scan: Scan, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_track(library / f"A{number}" / "song.mp3", front, title="Song", **tags)
     (library / "A1" / "cover.jpg").write_bytes(picture("red"))
     scan()
-    row = {"kind": Kind.REMOTE, "entity_type": EntityType.ALBUM, "state": "done", "sources": []}
-    for first in range(0, MANY, 2_500):
-        ids = range(10**6 + first, 10**6 + first + 2_500)
-        LedgerRow.insert_many([{**row, "entity_id": each} for each in ids]).execute()
+    connection.execute_sql(
+        "INSERT INTO ledger (kind, entity_type, entity_id, state, sources, attempt, lease_attempt) "
+        "WITH RECURSIVE number(id) AS "
+        f"(SELECT 1000000 UNION ALL SELECT id + 1 FROM number WHERE id < {10**6 + MANY - 1}) "
+        f"SELECT '{Kind.REMOTE}', '{EntityType.ALBUM}', id, 'done', '[]', 0, 0 FROM number"
+    )
     if not is_sqlite():
         connection.execute_sql("ANALYZE")
     monkeypatch.setenv("FLEET_PROVIDERS", "deezer,musicbrainz")
