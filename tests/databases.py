@@ -51,6 +51,16 @@ def _migrated() -> Path:
     return path
 
 
+@pytest.fixture(params=["sqlite"])
+def sqlite_alone(data_dir: Path) -> str:  # in it
+    """An open SQLite database with the schema; its kind.
+
+    A module imports it as `database` when it is about what is made of rows, whatever has them.
+    """
+    open_sqlite()
+    return "sqlite"
+
+
 class PostgresServer:
     """A PostgreSQL server with one database for all tests, which is emptied for each.
 

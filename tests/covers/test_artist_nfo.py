@@ -19,6 +19,7 @@ from tests.covers.test_artist_images import (
     write_file,
 )
 from tests.databases import ON_SQLITE
+from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 
 pytestmark = pytest.mark.usefixtures("queues")
 

@@ -6,6 +6,7 @@ from db.models import Image
 from jobs.maintenance import complete_pictures
 from jobs.pictures import store
 from tests.covers.library import BACK, FRONT, Library, paint
+from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 
 RED, BLUE = paint("red"), paint("blue", (64, 64), "GIF")
 

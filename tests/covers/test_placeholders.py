@@ -10,6 +10,7 @@ from db.models import Image
 from jobs.pictures import store
 from jobs.pictures.thumbnails import placeholder, thumb_hash
 from tests.covers.library import BACK, FRONT, Library, paint
+from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 
 Pixel = Callable[[int, int], tuple[int, int, int]]
 

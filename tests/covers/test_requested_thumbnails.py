@@ -13,6 +13,7 @@ from jobs.covers import make_thumbnails
 from jobs.pictures import store
 from jobs.pictures.errors import NoThumbnailError, StoreError
 from tests.covers.library import FRONT, Library, paint
+from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from worker.topology import load
 
 PICTURE = paint("red", (1000, 500))

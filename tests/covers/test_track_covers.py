@@ -6,6 +6,7 @@ import pytest
 
 from db.models import Cover, EntityType, Kind, State, Track
 from tests.covers.library import ARTIST, BACK, BOOKLET, FRONT, ICON, LABEL, OTHER, Library, paint
+from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 
 
 def track_ledger(library: Library, track_id: int) -> tuple[str, str | None]:
