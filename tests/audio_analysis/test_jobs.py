@@ -21,6 +21,7 @@ from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.maintenance import reconcile
 from tests.audio_analysis.conftest import Library
 from tests.databases import ON_SQLITE
+from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from worker import dispatch
 from worker.process.endings import JobRecords
 from worker.process.fleet_job import FleetJob

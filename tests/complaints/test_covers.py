@@ -19,6 +19,7 @@ from jobs.pictures import store
 from jobs.providers.caller import Caller, Patience
 from jobs.providers.errors import UnavailableError
 from jobs.providers.web import Timeouts, Web
+from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from tests.music import picture, write_track
 from tests.providers.conftest import TurnOn
 from tests.providers.server import WebServer, page, status, unstoppable

@@ -27,6 +27,7 @@ from db.sql.connection import transaction
 from jobs import vectorization
 from jobs.monitoring import assess, check_model_health
 from tests.databases import ON_SQLITE
+from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from tests.monitoring.conftest import Library
 from tests.monitoring.test_tag_changes import asked, model
 

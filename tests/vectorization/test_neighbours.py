@@ -10,6 +10,7 @@ from db.models import AudioFeatures, Track, utc_now
 from db.similarity import neighbours
 from db.similarity.neighbours import Filters
 from jobs import vectorization
+from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from tests.vectorization.conftest import Library, heard
 
 
