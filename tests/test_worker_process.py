@@ -21,7 +21,8 @@ from db.sql.connection import close_database
 from tests.databases import open_sqlite
 from worker import dispatch
 from worker.errors import JobTooLargeError, UnknownJobError
-from worker.process import fleet_worker
+from worker.host.lifeline import SUPERVISED
+from worker.process import fleet_worker, slot_worker
 from worker.process.fleet_job import FleetJob
 from worker.process.fleet_worker import FleetWorker
 from worker.process.requeue import MOST_DEATHS, RECOVERED, RECOVERIES, claim, recover
@@ -361,3 +362,15 @@ def test_a_job_that_ended_is_kept_for_as_long_as_it_says(
     until = worker.connection.zscore("rq:finished:maintenance", job_id)
     assert until == (listed_until or pytest.approx(time.time() + left, abs=5))
     assert fetched(job_id).return_value() is not None
+
+
+def test_a_worker_that_its_jobs_made_large_ends_when_it_is_idle_for_long(
+    worker: FleetWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot_worker, "RENEWED_AFTER", 0.2)
+    monkeypatch.setattr(sys, "argv", [*sys.argv, SUPERVISED])
+    job_id = dispatch.enqueue(CLEANUP)
+    monkeypatch.setattr(slot_worker, "GROWN", -(2**40))
+    worker.work(logging_level="ERROR")  # or it would wait without end
+    assert status(job_id) == JobStatus.FINISHED
+    assert not holders(dispatch.connection())

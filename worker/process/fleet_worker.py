@@ -27,7 +27,6 @@ from db.models import database
 from db.sql.connection import close_database
 from worker import dispatch
 from worker.errors import ForeignRedisError, JobStoppedError, WorkerError
-from worker.host.memory import give_back_memory
 from worker.process.child import end_resting
 from worker.process.endings import Fault, JobRecords, fault_of, last_line
 from worker.process.fleet_job import FleetJob, log
@@ -48,8 +47,6 @@ _REFUSED_TIMES = 5
 """Errors in a row that are neither absence nor refusal, after which a worker ends."""
 _LONGEST_IDLE = 15.0
 """Seconds between two heartbeats of a worker that waits: what it is for, a job, ends the wait."""
-_REST = 30.0
-"""Seconds without a job after which a worker lets go of what it does not need."""
 _LONGEST_NAP_AFTER_REFUSAL = 30.0
 _CHILDREN_REST = 60.0
 """Seconds without a job after which the children go that jobs keep for the next one."""
@@ -75,7 +72,6 @@ class FleetWorker(SlotWorker):
         self._waiting = False
         self._fault = Fault.ITEM
         self._naps = self._errors_left = 0
-        self._is_warm = True
         self._last: tuple[FleetJob, Queue] | None = None
 
     def register_birth(self) -> None:
@@ -171,7 +167,7 @@ class FleetWorker(SlotWorker):
                 idle = time.monotonic() - started
                 self._rest_after(idle)
                 left = (max_idle_time or inf) - idle
-                if timeout is None or left <= 0:
+                if timeout is None or left <= 0 or self._is_to_be_renewed(idle):
                     return None
                 self._show_suspension()
                 if self.should_run_maintenance_tasks:
@@ -204,13 +200,6 @@ class FleetWorker(SlotWorker):
                 "give the fleet a Redis of 6.2 or later, or a Valkey, whose user may run every "
                 "command (ACL), then `fleet up`"
             )
-
-    def _rest_after(self, idle: float) -> None:
-        """Let go of what jobs have left in memory, the cache of the database too."""
-        if self._is_warm and idle > _REST:
-            self._is_warm = False
-            close_database()
-            give_back_memory()
 
     def _interruptibly(self, wait: Callable[[], object]) -> None:
         """Wait, and return at once when a stop was requested meanwhile, or before."""

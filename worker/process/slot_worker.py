@@ -1,5 +1,7 @@
 """The worker of a slot as others see it: how it registers, shows that it lives, and leaves."""
 
+import os
+import sys
 import threading
 import time
 
@@ -10,10 +12,14 @@ from rq.registry import clean_registries
 from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
+from db.sql.connection import close_database
 from db.sql.schema import known_migrations
 from worker import dispatch
 from worker.errors import WorkerError
+from worker.host.lifeline import SUPERVISED
+from worker.host.memory import give_back_memory
 from worker.host.version import code_version
+from worker.process.child import resident
 from worker.process.fleet_job import FleetJob
 from worker.process.requeue import ENDS, log_ends, put_unheld_back, settle_all, take_over
 from worker.process.unreadable import set_entries_aside
@@ -25,6 +31,13 @@ WORKER_TTL = 60
 """Seconds without a heartbeat after which an idle worker's key expires."""
 BEAT = 5.0
 """Seconds between two heartbeats."""
+
+_REST = 30.0
+"""Seconds without a job after which a worker lets go of what it does not need."""
+RENEWED_AFTER = 300.0
+GROWN = 4 * 2**20
+"""Seconds without a job after which a worker ends that has so many bytes more than at its start:
+modules, and what Python does not give back."""
 
 
 class SlotWorker(SimpleWorker):
@@ -45,6 +58,7 @@ class SlotWorker(SimpleWorker):
         self._beaten = float("-inf")
         self._running = self._is_silent = False
         self._left = threading.Event()
+        self._is_warm, self._size = True, resident(os.getpid())
 
     def _set_ip_address(self, connection: redis.Redis) -> None:
         """A socket has no address, and asking for it fails where its path holds a blank."""
@@ -143,6 +157,21 @@ class SlotWorker(SimpleWorker):
         while not self._left.wait(BEAT):
             if self._running:
                 self._beat_sometimes()
+
+    # Rest
+
+    def _rest_after(self, idle: float) -> None:
+        """Let go of what jobs have left in memory, the cache of the database too."""
+        if self._is_warm and idle > _REST:
+            self._is_warm = False
+            close_database()
+            give_back_memory()
+
+    def _is_to_be_renewed(self, idle: float) -> bool:
+        """Whether its jobs have left much in it, and none comes: supervisord starts it again."""
+        if idle < RENEWED_AFTER or SUPERVISED not in sys.argv:
+            return False
+        return resident(os.getpid()) > self._size + GROWN
 
     # Maintenance
 

@@ -21,8 +21,6 @@ import redis
 from rq.defaults import RQ_KEY_PREFIX
 from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import now, utcformat
-from supervisor.childutils import get_headers, listener
-from supervisor.xmlrpc import Faults
 
 from db import settings
 from db.errors import DatabaseError, DatabaseGoneError
@@ -104,6 +102,8 @@ for i = 2, #ARGV do
 end
 return answer
 """
+_ALREADY_STARTED = 60
+"""As supervisor.xmlrpc.Faults has it, which takes 2 MiB."""
 DEMAND_SECONDS = 1.0
 """Seconds between two checks of the queues of programs that run on demand."""
 
@@ -153,7 +153,7 @@ class Demand:
             rpc.startProcess(name, False)
             log.info("%s is started: a queue of it holds jobs", name)
         except Fault as fault:  # supervisord goes on trying what it cannot start
-            if fault.faultCode != Faults.ALREADY_STARTED:
+            if fault.faultCode != _ALREADY_STARTED:
                 log.error("%s does not start: %s", name, fault.faultString)
 
 
@@ -311,21 +311,27 @@ def _listen(recovery: Recovery) -> None:
             demand.forget()
             _attend(recovery, is_tick)
             is_tick = _next_event(demand).startswith("TICK")
-            listener.ok(sys.stdout)
+            _say("RESULT 2\nOK")
     finally:
         recovery.leave()
 
 
 def _next_event(demand: Demand) -> str:
     """The name of the next event; until it comes the demand is met."""
-    listener.ready(sys.stdout)
+    _say("READY\n")
     while True:
         _patiently(demand.meet)
         if select([sys.stdin], [], [], DEMAND_SECONDS)[0]:
             break
-    headers = get_headers(sys.stdin.readline())
+    headers = dict(each.split(":", 1) for each in sys.stdin.readline().split())
     sys.stdin.read(int(headers["len"]))
-    return str(headers["eventname"])
+    return headers["eventname"]
+
+
+def _say(text: str) -> None:
+    """Answer supervisord, as its event listener protocol has it."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _attend(recovery: Recovery, is_tick: bool) -> None:

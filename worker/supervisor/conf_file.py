@@ -134,6 +134,8 @@ def _supervisord(instance: Instance) -> _Settings:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "NUMBA_NUM_THREADS": "1",
+        # Or each process would compile all of musicfleet again: seconds, and memory.
+        "PYTHONDONTWRITEBYTECODE": "",
         # What librosa has compiled, once: see jobs.audio_analysis.outcomes.
         "NUMBA_CACHE_DIR": f"{instance.data_dir}/numba",
     }
