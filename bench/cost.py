@@ -35,13 +35,22 @@ class Usage(NamedTuple):
     """Bytes that went to disks."""
 
 
-def run(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Run:
-    """Run a command to its end. What it prints on stdout is kept, stderr is the bench's own."""
+def run(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    *,
+    quiet: bool = False,
+) -> Run:
+    """Run a command to its end. What it prints on stdout is kept, stderr is the bench's own.
+
+    With `quiet` what it prints on stderr goes nowhere.
+    """
     before, begun = _children(), time.perf_counter()
     ended = subprocess.run(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if quiet else None,
         text=True,
         env=environment,
         check=False,

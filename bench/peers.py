@@ -179,7 +179,8 @@ class Mpd(Peer):
         command = ["mpd", "--no-daemon", str(conf)]
         self.process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
         deadline = time.monotonic() + _PATIENCE
-        while self._mpc("status", check=False).code:
+        socket = self.work / "socket"
+        while not socket.exists() or self._mpc("status", check=False).code:
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise UnusableRunError(f"mpd does not answer — see {self.work}/log")
             time.sleep(_POLL_SECONDS)

@@ -141,9 +141,9 @@ def _print(samples: Counter[tuple[str, ...]], rate: int, most: int) -> None:
     print(f"{total / rate:.1f} s of CPU in {len(samples)} different stacks\n")
     for program, count in programs.most_common():
         print(f"{program}: {count / rate:.1f} s, {count / total:.0%}")
-        for function, spent in below[program].most_common(most):
-            if function.startswith(_OURS):
-                print(f"  {spent / rate:7.2f} s  {spent / count:4.0%}  below {function}")
+        ours = [each for each in below[program].most_common() if each[0].startswith(_OURS)]
+        for function, spent in ours[:most]:
+            print(f"  {spent / rate:7.2f} s  {spent / count:4.0%}  below {function}")
     print("\nin the function itself, of all programs")
     for function, spent in own.most_common(most):
         print(f"  {spent / rate:7.2f} s  {spent / total:4.0%}  {function}")

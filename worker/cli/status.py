@@ -14,15 +14,13 @@ from db.scanning.library_files import left_out_text
 from db.sql.connection import open_database
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
+from worker import dispatch
 from worker.cli.output import print_json, print_line, print_queues, print_table, say
-from worker.doctor.findings import Severity
-from worker.doctor.fleet import programs
 from worker.phrases import time_span
 from worker.redis.address import shown_url
 from worker.status import overview as fleet_status
 from worker.status.long_work import long_work
-from worker.supervisor.rpc import is_up
-from worker.topology import load
+from worker.supervisor.rpc import is_up, processes
 
 _EVERY = 1.0
 
@@ -49,7 +47,7 @@ def status(watch: bool, as_json: bool) -> None:
     similarity model: its version, age and health, and whether a training is due. For each
     maintenance job: its last run, and what it changed.
     """
-    load()
+    dispatch.topology()
     open_database()
     check_schema()
     try:
@@ -113,6 +111,13 @@ def _print() -> None:
 
 def _print_faults() -> None:
     """A line for each process that does not run."""
+    present = processes()
+    well = {each.name for each in present if each.state == "RUNNING" or each.rests}
+    if well.issuperset({"recovery", "scheduler", *(each.name for each in present)}):
+        return
+    from worker.doctor.findings import Severity  # noqa: PLC0415  # all run nearly always
+    from worker.doctor.fleet import programs  # noqa: PLC0415  # as above
+
     for each in programs():
         if each.severity is Severity.ERROR:
             print_line(f"{each.says} — {each.remedy}")
