@@ -3,14 +3,11 @@
 The candidates are the picture files that scans have seen, and what is shown already.
 """
 
-import html
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from xml.parsers import expat
 
 from db import ledger
 from db.artwork import picture_files as seen
@@ -40,8 +37,6 @@ from jobs.pictures.errors import Fault
 
 _NOT_HERE = "-"
 """Stands in an order for an entry that is looked for elsewhere."""
-_NFO_LENGTH = 256 * 1024
-_ROLE_OF_ASPECT = {"fanart": Role.FANART, "clearlogo": Role.LOGO, "logo": Role.LOGO}
 
 
 class Basis(NamedTuple):
@@ -206,72 +201,17 @@ def _named(
 
 def _from_nfo(nfo: FolderImage, rank: int) -> list[tuple[str, Candidate]] | Fault:
     """The picture files that an artist.nfo names, with the role of each. Web addresses are not."""
-    data = folder_images.read(nfo.path, nfo.folder.root)
-    if isinstance(data, Fault):
-        return data
+    thumbs = folder_images.named_in_nfo(nfo.path, nfo.folder.root)
+    if isinstance(thumbs, Fault):
+        return thumbs
     found: list[tuple[str, Candidate]] = []
-    for role, name in _Thumbs.of(data[:_NFO_LENGTH]):
+    for role, name in thumbs:
         path = posixpath.normpath(posixpath.join(nfo.folder.path, name))
         if "://" not in name and is_under(path, nfo.folder.root) and picture_stem(path):
             folder, _, file = path.rpartition("/")
             image = FolderImage(file, Folder(folder, nfo.order, nfo.folder.root), nfo.order)
             found.append((role, file_candidate(image, NFO, (rank, nfo.order, len(found)))))
     return found
-
-
-class _Thumbs:
-    """Reads the <thumb> of an artist.nfo: what each names, and the role that it has.
-
-    What stands before a fault of the XML counts: such files often end in the address of a page.
-    """
-
-    def __init__(self) -> None:
-        self.found: list[tuple[str, str]] = []
-        self._in_fanart = 0
-        self._role = ""
-        self._text: list[str] = []
-
-    @classmethod
-    def of(cls, data: bytes) -> list[tuple[str, str]]:
-        """The role and the name of each, in order; those in <fanart> last."""
-        text = data.decode("utf-8", "replace").lstrip("\ufeff")
-        thumbs, parser = cls(), expat.ParserCreate()
-        parser.StartDoctypeDeclHandler = thumbs.refuse
-        parser.StartElementHandler = thumbs.begin
-        parser.EndElementHandler = thumbs.end
-        parser.CharacterDataHandler = thumbs.take
-        with suppress(expat.ExpatError):
-            # Each "&" is left to HTML's rules, which know more names than XML, and forgive.
-            parser.Parse(text.replace("&", "&amp;"), True)
-        named = [(role, html.unescape(name).strip()) for role, name in thumbs.found]
-        return sorted(named, key=lambda each: each[0] == Role.FANART)
-
-    def refuse(self, *_: object) -> None:
-        """Read nothing of a file with a document type, which may hold entities without end."""
-        raise expat.ExpatError("a document type")
-
-    def begin(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins."""
-        if name.lower() == "fanart":
-            self._in_fanart += 1
-        elif name.lower() == "thumb":
-            aspect = {key.lower(): value for key, value in attributes.items()}.get("aspect", "")
-            role = Role.FANART if self._in_fanart else Role.FRONT
-            self._role = _ROLE_OF_ASPECT.get(aspect.lower(), role)
-            self._text = []
-
-    def take(self, text: str) -> None:
-        """Text within an element."""
-        if self._role:
-            self._text.append(text)
-
-    def end(self, name: str) -> None:
-        """An element ends."""
-        if name.lower() == "fanart":
-            self._in_fanart -= 1
-        elif self._role and name.lower() == "thumb":
-            self.found.append((self._role, "".join(self._text)))
-            self._role = ""
 
 
 def _each_once(candidates: Iterable[Candidate]) -> list[Candidate]:

@@ -1,18 +1,26 @@
-"""Picture files beside the music: what their names say, which lie in a folder, and reading them."""
+"""Picture files beside the music: what their names say, which lie in a folder, and reading them.
 
+And which of them an artist.nfo names.
+"""
+
+import html
 import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
+from xml.parsers import expat
 
 from db.files import NotAFileError, opened
+from db.models import Role
 from db.scanning import roots
 from db.settings.cover_orders import EXTENSIONS, NEVER_FRONT
 from db.sql.path_text import is_under, to_bytes, to_text
 from jobs.pictures.errors import Fault
 from jobs.pictures.store import MAX_PICTURE_BYTES
+from jobs.pictures.stored_images import confined
 from jobs.records import ProblemCode
 
 UNNUMBERED = -1
@@ -192,6 +200,76 @@ def read(path: str, root: str) -> bytes | Fault:
     if not data:
         return Fault(ProblemCode.BAD_PICTURE, "the file is empty")
     return data
+
+
+_NFO_LENGTH = 256 * 1024
+_NFO_MEMORY, _NFO_SECONDS = 64 * 1024 * 1024, 20.0
+_ROLE_OF_ASPECT = {"fanart": Role.FANART, "clearlogo": Role.LOGO, "logo": Role.LOGO}
+
+
+def named_in_nfo(path: str, root: str) -> list[tuple[str, str]] | Fault:
+    """What the <thumb> of an artist.nfo name, each with its role, or why it cannot be read."""
+    data = read(path, root)
+    if isinstance(data, Fault):
+        return data
+    part = data[:_NFO_LENGTH]
+    (found,) = confined(_Thumbs.of, [part], extra_memory=_NFO_MEMORY, seconds=_NFO_SECONDS)
+    return found if isinstance(found, Fault) else [(role, name) for role, name in found]
+
+
+class _Thumbs:
+    """Reads the <thumb> of an artist.nfo: what each names, and the role that it has.
+
+    What stands before a fault of the XML counts: such files often end in the address of a page.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+        self._in_fanart = 0
+        self._role = ""
+        self._text: list[str] = []
+
+    @classmethod
+    def of(cls, data: bytes) -> list[tuple[str, str]]:
+        """The role and the name of each, in order; those in <fanart> last."""
+        text = data.decode("utf-8", "replace").lstrip("\ufeff")
+        thumbs, parser = cls(), expat.ParserCreate()
+        parser.StartDoctypeDeclHandler = thumbs.refuse
+        parser.StartElementHandler = thumbs.begin
+        parser.EndElementHandler = thumbs.end
+        parser.CharacterDataHandler = thumbs.take
+        with suppress(expat.ExpatError):
+            # Each "&" is left to HTML's rules, which know more names than XML, and forgive.
+            parser.Parse(text.replace("&", "&amp;"), True)
+        named = [(role, html.unescape(name).strip()) for role, name in thumbs.found]
+        return sorted(named, key=lambda each: each[0] == Role.FANART)
+
+    def refuse(self, *_: object) -> None:
+        """Read nothing of a file with a document type, which may hold entities without end."""
+        raise expat.ExpatError("a document type")
+
+    def begin(self, name: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
+        if name.lower() == "fanart":
+            self._in_fanart += 1
+        elif name.lower() == "thumb":
+            aspect = {key.lower(): value for key, value in attributes.items()}.get("aspect", "")
+            role = Role.FANART if self._in_fanart else Role.FRONT
+            self._role = _ROLE_OF_ASPECT.get(aspect.lower(), role)
+            self._text = []
+
+    def take(self, text: str) -> None:
+        """Text within an element."""
+        if self._role:
+            self._text.append(text)
+
+    def end(self, name: str) -> None:
+        """An element ends."""
+        if name.lower() == "fanart":
+            self._in_fanart -= 1
+        elif self._role and name.lower() == "thumb":
+            self.found.append((self._role, "".join(self._text)))
+            self._role = ""
 
 
 def _names(folder: str) -> Iterator[str]:
