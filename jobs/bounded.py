@@ -13,18 +13,20 @@ each item's own.
 What the parent of such a child has to be, `worker.process.child` says.
 """
 
+import importlib
 import json
 import mmap
 import os
-import pickle
 import resource
 import struct
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from db import settings
@@ -103,7 +105,8 @@ def run_bounded(
     was done shortly before may be done once more then. Consume it within `contextlib.closing` where
     an exception may come in between, such as a job's timeout.
 
-    A function that has no name, and items that cannot be pickled, have a child of their own.
+    Items are JSON values, of which a tuple comes as a list. Others, and a function that its module
+    does not have by its name, have a child of their own, which is forked for the call.
     """
     done, until = 0, len(items)
     ends: Counter[int] = Counter()
@@ -141,9 +144,36 @@ class _Call(NamedTuple):
     def as_bytes(self) -> bytes | None:
         """The call as a message; None when only a fork can hand it on."""
         try:
-            return pickle.dumps(self)
-        except (pickle.PicklingError, AttributeError, TypeError):
+            return json.dumps([_named(self.function), self.items, self.extra_memory]).encode()
+        except (AttributeError, TypeError, ValueError):
             return None
+
+    @classmethod
+    def from_bytes(cls, message: bytes) -> "_Call":
+        """The call that a message asks for."""
+        named, items, extra_memory = json.loads(message)
+        return cls(_function(named), items, extra_memory)
+
+
+def _named(function: Callable[..., Any]) -> list[Any]:
+    """A function as JSON: its module and name, and the functions that a partial gives it first.
+
+    Raises AttributeError and TypeError for one that cannot be found by them.
+    """
+    given: tuple[Callable[..., Any], ...] = ()
+    if isinstance(function, partial) and not function.keywords:
+        given, function = function.args, function.func
+    name = function.__qualname__
+    if getattr(sys.modules[function.__module__], name, None) is not function:
+        raise TypeError(f"{function.__module__} has no {name}")
+    return [function.__module__, name, *map(_named, given)]
+
+
+def _function(named: Sequence[Any]) -> Callable[..., Any]:
+    """The function that `_named` gave as JSON."""
+    module, name, *given = named
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return partial(function, *map(_function, given)) if given else function
 
 
 class _EndedError(Exception):
@@ -301,8 +331,7 @@ def _serve(channel: Channel, progress: _Progress, call: _Call | None) -> None:
         if call is not None:
             _answer(call, progress, channel.send)
         while (message := channel.receive()) is not None:
-            call = pickle.loads(message)  # noqa: S301  # of the parent, from which it was forked
-            _answer(call, progress, channel.send)
+            _answer(_Call.from_bytes(message), progress, channel.send)
     except MemoryError:
         os._exit(_OUT_OF_MEMORY)
 

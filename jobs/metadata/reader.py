@@ -6,6 +6,7 @@ Which container a file is its first bytes say, and only then its extension.
 import errno
 import io
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any, BinaryIO, NamedTuple
@@ -76,13 +77,15 @@ def read_as_json(found: Sequence[FoundFile], *, storing: bool = False) -> Iterat
 
     With `storing` the embedded pictures are put into the picture store while the file is open.
     """
-    items = [*found, None] if storing else [*found]
+    items: list[dict[str, Any] | None] = [file.as_json() for file in found]
     function: Callable[[Any], Any] = _stored_and_read if storing else _read_as_json
+    if storing:
+        items.append(None)
     outcomes = run_bounded(function, items, extra_memory=MEMORY, seconds=SECONDS)
     with closing(outcomes):
-        for file, outcome in zip(items, outcomes, strict=True):
-            if file is not None:
-                yield _read(file, outcome)
+        for file, outcome in zip(found, outcomes, strict=False):
+            yield _read(file, outcome)
+        deque(outcomes, maxlen=0)  # the end of the storing
 
 
 def _read(file: FoundFile, outcome: Value | ItemFailure) -> ReadFile:
@@ -133,17 +136,18 @@ def read_pictures(path: str) -> list[Picture]:
         return _contents(file, size, _extension(path)).pictures[:MAX_PICTURES]
 
 
-def _read_as_json(found: FoundFile, *, storing: bool = False) -> dict[str, Any]:
+def _read_as_json(file: dict[str, Any], *, storing: bool = False) -> dict[str, Any]:
+    found = FoundFile.from_json(file)
     try:
         return read_file(found, storing=storing).as_json()
     except UnreadableFileError as error:
         return UnreadFile(found, error.code, str(error)).as_json()
 
 
-def _stored_and_read(found: FoundFile | None) -> dict[str, Any]:
+def _stored_and_read(file: dict[str, Any] | None) -> dict[str, Any]:
     """A file's record, its pictures stored; None comes last, and finishes the storing."""
-    if found is not None:
-        return _read_as_json(found, storing=True)
+    if file is not None:
+        return _read_as_json(file, storing=True)
     with suppress(StoreError):
         store.finish()
     return {}

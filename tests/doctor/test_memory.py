@@ -46,6 +46,7 @@ def group() -> Iterator[Path]:
             folder.rmdir()
         pytest.skip(f"no control group can be made here: {error}")
     yield folder
+    until(lambda: not (folder / "cgroup.procs").read_text())  # a child ends after its parent
     folder.rmdir()
 
 
