@@ -47,6 +47,12 @@ def test_a_row_that_is_there_gets_what_is_given_and_keeps_the_rest(database: str
     assert (there["sources"], new["sources"], new["lease_attempt"]) == (["cover.*", "ä"], [], 0)
 
 
+def test_of_rows_that_are_the_same_the_last_one_counts(database: str) -> None:
+    rows = [(Kind.COVER, EntityType.ALBUM, 1, State.TODO, reason) for reason in ("a", "b")]
+    insert_rows(LedgerRow, (*KEY, "state", "reason"), rows, unique=KEY)
+    assert [row["reason"] for row in written(LedgerRow)] == ["b"]
+
+
 def test_what_is_there_stays_where_only_the_missing_is_written(database: str) -> None:
     Artist.create(name="A", sort_name="a")
     insert_missing(Artist, ["name"], [("A",), ("B",)])

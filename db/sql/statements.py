@@ -6,9 +6,10 @@ after row, PostgreSQL an array for each column, for it takes long to answer each
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import peewee
@@ -43,12 +44,17 @@ def insert_rows(
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
     *,
-    unique: Collection[str] = (),
+    unique: Sequence[str] = (),
 ) -> None:
     """Write rows, each a value for each of these columns; other columns get their defaults.
 
-    A row that has the same in the `unique` columns gets the other values in place of its own.
+    A row that has the same in the `unique` columns gets the other values in place of its own; so
+    of several such rows the last one counts.
     """
+    if unique:
+        # PostgreSQL writes no row twice in one statement.
+        key = itemgetter(*(columns.index(name) for name in unique))
+        rows = {key(row): row for row in rows}.values()
     _execute(_insert(table, tuple(columns), tuple(unique), is_sqlite()), rows)
 
 
