@@ -164,13 +164,12 @@ def _off() -> dict[Kind, dict[str, Any]]:
         return {}
     off: dict[Kind, dict[str, Any]] = {Kind.ANALYSIS: {"state": State.NONE, "reason": ANALYSIS_OFF}}
     if not VectorModel.select(SQL("1")).where(~VectorModel.in_training).exists():
-        policy = POLICIES[Cause.NO_MODEL]
         off[Kind.VECTOR] = {
-            "state": policy.state,
+            "state": POLICIES[Cause.NO_MODEL].state,
             "reason": NO_MODEL,
             "cause": Cause.NO_MODEL,
             "place": "",
-            "look_again_at": utc_now() + policy.pause(1),
+            "look_again_at": utc_now() + _MONTH,  # the first training wakes them
         }
     return off
 
