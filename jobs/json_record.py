@@ -8,12 +8,18 @@ class Record:
 
     def as_json(self) -> dict[str, Any]:
         """The record as a dictionary of JSON values."""
-        return {name: _json_value(value) for name, value in vars(self).items()}
+        return {
+            name: value if value.__class__ in _PLAIN else _json_value(value)
+            for name, value in vars(self).items()
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """The record that `as_json` wrote. Raises TypeError on a field it does not know."""
         return cls(**data)
+
+
+_PLAIN = {str, int, float, bool, type(None)}
 
 
 def _json_value(value: Any) -> Any:
