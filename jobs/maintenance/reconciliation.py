@@ -133,8 +133,13 @@ def _ask_for_vectors() -> None:
 
 
 def _settle_what_is_off() -> None:
-    """Settle what is to do of kinds of work that are off: their jobs would do no more."""
+    """Settle what is to do of kinds of work that are off: their jobs would do no more.
+
+    Vectors are not off when the first model is about to come.
+    """
     off = ledger.kinds_off()
+    if Kind.VECTOR in off and first_model.is_due():
+        off.remove(Kind.VECTOR)
     for need in ledger.NEEDS:
         while need.kind in off and (ids := ledger.unleased(need, _MOST)):
             with transaction():
