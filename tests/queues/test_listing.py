@@ -8,7 +8,17 @@ import pytest
 import redis
 from rq import Queue, Worker
 from rq.job import Job
+from rq.registry import (
+    DeferredJobRegistry,
+    FailedJobRegistry,
+    ReadyJobRegistry,
+    ScheduledJobRegistry,
+    StartedJobRegistry,
+)
 from rq.serializers import JSONSerializer
+from rq.suspension import WORKERS_SUSPENDED
+from rq.utils import utcformat
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from tests.queues.conftest import (
     COVERS,
@@ -27,7 +37,8 @@ from worker.cli.fleet import run
 from worker.doctor.examination import examine
 from worker.doctor.findings import Severity
 from worker.errors import ExitCode
-from worker.queues import declared, known
+from worker.queues import Place, declared, known
+from worker.redis import rq_keys
 from worker.status import overview
 
 
@@ -193,3 +204,24 @@ def test_a_worker_of_another_program_in_a_queue_of_ours_is_an_error(queues: redi
     (found,) = (each for each in examine(quick=True) if "the worker shop" in each.says)
     assert found.severity is Severity.ERROR
     assert "FLEET_REDIS_PREFIX" in found.remedy
+
+
+def test_the_names_of_rqs_keys_are_rqs() -> None:
+    registries = {
+        Place.SCHEDULED: ScheduledJobRegistry,
+        Place.DEFERRED: DeferredJobRegistry,
+        Place.READY: ReadyJobRegistry,
+        Place.RUNNING: StartedJobRegistry,
+        Place.FAILED: FailedJobRegistry,
+    }
+    for place, registry in registries.items():
+        assert place.key("insert") == registry.key_template.format("insert")
+    assert Queue.redis_queues_keys == rq_keys.QUEUES
+    assert Queue.redis_queue_namespace_prefix == rq_keys.QUEUE
+    assert Job.redis_job_namespace_prefix == rq_keys.JOB
+    assert Worker.redis_workers_keys == rq_keys.WORKERS
+    assert Worker.redis_worker_namespace_prefix == rq_keys.WORKER
+    assert rq_keys.WORKERS_BY_QUEUE == WORKERS_BY_QUEUE_KEY
+    assert rq_keys.SUSPENDED == WORKERS_SUSPENDED
+    moment = datetime(2026, 11, 30, 12, 5, 7, 42, tzinfo=UTC)
+    assert moment.strftime(rq_keys.TIME) == utcformat(moment)

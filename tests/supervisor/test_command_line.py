@@ -102,7 +102,7 @@ def test_the_status_imports_no_library_but_those_of_the_database_and_of_redis() 
     code = "import worker.host.light, worker.cli.status; worker.topology.load()"
     libraries = {each.partition(".")[0] for each in imported_by(code)}
     assert libraries > {"db", "worker", "peewee", "redis"}
-    assert libraries.isdisjoint({"rich", "croniter", "dateutil", "psycopg", "flask", "supervisor"})
+    assert libraries.isdisjoint({"rq", "rich", "croniter", "psycopg", "flask", "supervisor"})
 
 
 @pytest.mark.parametrize(

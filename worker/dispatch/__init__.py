@@ -17,21 +17,21 @@ from uuid import uuid4
 import redis
 from redis.exceptions import LockError
 from redis.lock import Lock
-from rq import Queue, Retry, get_current_job
-from rq.job import Job, JobStatus
-from rq.serializers import JSONSerializer
-from rq.utils import import_attribute
 
 from db import settings
 from db.sql.queries import slices
 from worker.errors import JobFailedError, JobTooLargeError, TopologyError
+from worker.redis import rq_keys
 from worker.redis.connection import connect
 from worker.redis.entries import ids, wrong_keys
 from worker.redis.holders import holders
 from worker.redis.owner import refuse_foreign
 from worker.topology import Topology, load
 
-if TYPE_CHECKING:  # programs that only enqueue have no need of the database's libraries
+if TYPE_CHECKING:  # RQ is imported where it is used: whoever only reads queues does without
+    from rq import Queue
+    from rq.job import Job
+
     from db.ledger import Need
 
 MAX_JOB_BYTES = 1024 * 1024
@@ -42,7 +42,8 @@ _PACKAGE = "jobs."
 _CALLS_AT_ONCE = 500
 _QUESTION = "only_when"
 """The attribute of a job's function that `only_when` sets."""
-_ENDED_BADLY = {JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED}
+_ENDED_BADLY = {"failed", "stopped", "canceled"}
+"""States of RQ."""
 
 _log = logging.getLogger("fleet")
 
@@ -69,12 +70,16 @@ def only_when(question: Callable[..., bool]) -> Callable[[Function], Function]:
 
 def would_do_nothing(job_name: str, arguments: Mapping[str, Any]) -> bool:
     """Whether a run would find nothing to do, as far as the job can say."""
+    from rq.utils import import_attribute  # noqa: PLC0415  # see above
+
     question = getattr(import_attribute(function_path(job_name)), _QUESTION, None)
     return question is not None and not question(**arguments)
 
 
 def current_attempt() -> str:
     """Names the attempt of the job that runs, JOB:NUMBER; outside a worker this call alone."""
+    from rq import get_current_job  # noqa: PLC0415  # see above
+
     current = get_current_job()
     return getattr(current, "attempt_id", None) or f"{uuid4()}:1"
 
@@ -112,12 +117,15 @@ def reload_topology() -> bool:
     return True
 
 
-def queue(name: str) -> Queue:
+def queue(name: str) -> "Queue":
     """The RQ queue of that name, with the fleet's serializer."""
+    from rq import Queue  # noqa: PLC0415  # see above
+    from rq.serializers import JSONSerializer  # noqa: PLC0415  # see above
+
     return Queue(name, connection=connection(), serializer=JSONSerializer)
 
 
-def queues() -> list[Queue]:
+def queues() -> "list[Queue]":
     """Every queue of the topology."""
     return [queue(name) for name in topology().queues]
 
@@ -196,7 +204,7 @@ def held_jobs(job_name: str | None = None, but: Collection[str] = ()) -> Iterato
     client = connection()
     script = client.register_script(_READ_HELD)
     for part in slices(_held_ids(job_name, but), _CALLS_AT_ONCE):
-        keys = [Job.key_for(each) for each in part]
+        keys = [f"{rq_keys.JOB}{each}" for each in part]
         answers: Any = script(keys=keys, args=[_LONGEST_READ])
         for job_id, call in zip(part, answers, strict=True):
             found = None if call is None else _held(job_id, call)
@@ -300,8 +308,12 @@ def enqueue_need(need: "Need", entity_ids: Sequence[int]) -> list[str]:
     return [enqueue(need.job, **{need.argument: ids}) for ids in need.batches(entity_ids)]
 
 
-def create(job_name: str, arguments: dict[str, Any]) -> Job:
+def create(job_name: str, arguments: dict[str, Any]) -> "Job":
     """A job that is not in its queue yet; `enqueue` says the rest."""
+    from rq import Retry  # noqa: PLC0415  # see above
+    from rq.job import Job  # noqa: PLC0415  # see above
+    from rq.serializers import JSONSerializer  # noqa: PLC0415  # see above
+
     route = topology().route(job_name)
     target = queue(route.name)
     new = Job.create(
@@ -339,6 +351,9 @@ def _brief(value: Any) -> str:
 
 def wait_for(job_id: str) -> Any:
     """Wait until a job has ended, and return its result. Raises JobFailedError."""
+    from rq.job import Job, JobStatus  # noqa: PLC0415  # see above
+    from rq.serializers import JSONSerializer  # noqa: PLC0415  # see above
+
     while True:
         current = Job.fetch(job_id, connection=connection(), serializer=JSONSerializer)
         status = current.get_status(refresh=False)

@@ -12,21 +12,19 @@ Redis keys:
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from select import select
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import redis
-from rq.defaults import RQ_KEY_PREFIX
-from rq.suspension import WORKERS_SUSPENDED
-from rq.utils import now, utcformat
 
 from db import settings
 from db.sql.connection import check_file
 from worker.dispatch import MAX_JOB_BYTES
 from worker.process.job_counts import DONE, SECONDS
-from worker.redis import owner
+from worker.redis import owner, rq_keys
 from worker.redis.entries import ASIDE, KEPT_SECONDS, as_shown
 from worker.redis.holders import HOLDERS, Holder
 
@@ -145,7 +143,7 @@ class Taker:
         self._connection = connection
         self._script = connection.register_script(_SCRIPT)
         self._queue_keys = list(queue_keys)
-        self._own_keys = [holder.taken_key, PAUSED, WORKERS_SUSPENDED, HOLDERS, owner.LIBRARY]
+        self._own_keys = [holder.taken_key, PAUSED, rq_keys.SUSPENDED, HOLDERS, owner.LIBRARY]
         self._own_keys += [DONE, SECONDS]
         self._arrivals = _Arrivals(connection, self._queue_keys)
         self._who = (holder.worker, holder.token, holder.as_json())
@@ -188,8 +186,8 @@ class Taker:
         answer = self._run(
             keys=[*self._own_keys, *queue_keys],
             args=[
-                *(f"{RQ_KEY_PREFIX}:", _LARGEST_HASH, _MOST_FIELDS),
-                *(execution_id, time.time(), utcformat(now())),
+                *(f"{rq_keys.PREFIX}:", _LARGEST_HASH, _MOST_FIELDS),
+                *(execution_id, time.time(), datetime.now(UTC).strftime(rq_keys.TIME)),
                 *self._who,
                 *(self._mark, ASIDE, KEPT_SECONDS),
                 *(self._ending or [""]),

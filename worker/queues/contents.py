@@ -5,23 +5,15 @@ from collections.abc import Container, Sequence
 from enum import StrEnum
 
 import redis
-from rq import Queue
-from rq.registry import (
-    DeferredJobRegistry,
-    FailedJobRegistry,
-    ReadyJobRegistry,
-    ScheduledJobRegistry,
-    StartedJobRegistry,
-)
 
 from worker import dispatch
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean
 from worker.process.take import PAUSED
-from worker.redis import owner
+from worker.redis import owner, rq_keys
 from worker.redis.entries import utf8
 
-_PREFIX = Queue.redis_queue_namespace_prefix
+_PREFIX = rq_keys.QUEUE
 
 
 class Place(StrEnum):
@@ -44,11 +36,11 @@ class Place(StrEnum):
 
 _TEMPLATES = {
     Place.WAITING: _PREFIX + "{}",
-    Place.SCHEDULED: ScheduledJobRegistry.key_template,
-    Place.DEFERRED: DeferredJobRegistry.key_template,
-    Place.READY: ReadyJobRegistry.key_template,
-    Place.RUNNING: StartedJobRegistry.key_template,
-    Place.FAILED: FailedJobRegistry.key_template,
+    Place.SCHEDULED: f"{rq_keys.PREFIX}:scheduled:{{}}",
+    Place.DEFERRED: f"{rq_keys.PREFIX}:deferred:{{}}",
+    Place.READY: f"{rq_keys.PREFIX}:ready:{{}}",
+    Place.RUNNING: f"{rq_keys.PREFIX}:wip:{{}}",
+    Place.FAILED: f"{rq_keys.PREFIX}:failed:{{}}",
 }
 
 HELD = (Place.WAITING, Place.READY, Place.SCHEDULED, Place.DEFERRED)
@@ -86,7 +78,7 @@ def strangers() -> dict[str, str]:
 
 def _undeclared() -> list[str]:
     """The names of the queues that Redis has seen and queues.toml does not declare, in order."""
-    keys = utf8(dispatch.connection().smembers(Queue.redis_queues_keys))
+    keys = utf8(dispatch.connection().smembers(rq_keys.QUEUES))
     seen = {key.removeprefix(_PREFIX) for key in keys if key.startswith(_PREFIX)}
     return sorted(seen.difference(declared()))
 

@@ -12,7 +12,6 @@ import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 from redis.retry import Retry
-from rq.utils import as_text
 
 from db import settings
 from db.errors import SettingError
@@ -203,8 +202,12 @@ def _mode(client: redis.Redis) -> str:
     pairs = (
         answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
     )
-    said = {as_text(name): value for name, value in pairs}
-    return as_text(said.get("mode", b""))
+    said = {_text(name): value for name, value in pairs}
+    return _text(said.get("mode", b""))
+
+
+def _text(raw: bytes | str) -> str:
+    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
 
 
 def _unreachable(error: RedisError) -> RedisUnreachableError:

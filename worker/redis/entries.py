@@ -7,14 +7,14 @@ Redis keys:
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
-from rq.defaults import RQ_KEY_PREFIX
-from rq.utils import str_to_date
 
 from db import settings
 from db.sql.path_text import visible
+from worker.redis import rq_keys
 
 ASIDE = settings.redis_key("fleet:aside:")
 KEPT_SECONDS = 30 * 24 * 3600
@@ -34,9 +34,9 @@ _TYPES_OF_QUEUE = {
 }
 _WAITING = ("scheduled", "deferred", "ready")
 _TYPES = {
-    f"{RQ_KEY_PREFIX}:queues": "set",
-    f"{RQ_KEY_PREFIX}:workers": "set",
-    f"{RQ_KEY_PREFIX}:cron_schedulers": "zset",
+    f"{rq_keys.PREFIX}:queues": "set",
+    f"{rq_keys.PREFIX}:workers": "set",
+    f"{rq_keys.PREFIX}:cron_schedulers": "zset",
     settings.redis_key("fleet:holders"): "hash",
     settings.redis_key("fleet:places"): "hash",
     settings.redis_key("fleet:paused"): "set",
@@ -103,7 +103,9 @@ def as_number(raw: bytes | None) -> float:
 def as_moment(raw: object) -> float | None:
     """A time as RQ writes it, in seconds since 1970; None for what it has not written."""
     try:
-        return str_to_date(raw).timestamp() if isinstance(raw, bytes) else None
+        if not isinstance(raw, bytes):
+            return None
+        return datetime.strptime(raw.decode(), rq_keys.TIME).replace(tzinfo=UTC).timestamp()
     except (ValueError, OverflowError):
         return None
 
@@ -124,7 +126,7 @@ def wrong_keys(
         _TYPES
         | dict(more or {})
         | {
-            f"{RQ_KEY_PREFIX}:{template.format(name)}": type_
+            f"{rq_keys.PREFIX}:{template.format(name)}": type_
             for name in queue_names
             for template, type_ in _TYPES_OF_QUEUE.items()
         }
@@ -164,7 +166,7 @@ def no_ids(connection: redis.Redis, queue_name: str, *, remove: bool = False) ->
     looks = ["^[%w_-]+:[%w_-]+$" if each.startswith("wip") else "^[%w_-]+$" for each in templates]
     script = connection.register_script(_NO_IDS)
     found: list[bytes] = script(
-        keys=[f"{RQ_KEY_PREFIX}:{each.format(queue_name)}" for each in templates],
+        keys=[f"{rq_keys.PREFIX}:{each.format(queue_name)}" for each in templates],
         args=[*looks, int(remove)],
     )
     return found
@@ -173,9 +175,9 @@ def no_ids(connection: redis.Redis, queue_name: str, *, remove: bool = False) ->
 def waiting_entries(connection: redis.Redis, queue_name: str, most: int) -> list[bytes]:
     """The first entries of a queue, and of those that wait for a time or for other jobs."""
     with connection.pipeline(transaction=False) as pipeline:
-        pipeline.lrange(f"{RQ_KEY_PREFIX}:queue:{queue_name}", 0, most - 1)
+        pipeline.lrange(f"{rq_keys.PREFIX}:queue:{queue_name}", 0, most - 1)
         for place in _WAITING:
-            pipeline.zrange(f"{RQ_KEY_PREFIX}:{place}:{queue_name}", 0, most - 1)
+            pipeline.zrange(f"{rq_keys.PREFIX}:{place}:{queue_name}", 0, most - 1)
         answers: list[Any] = pipeline.execute(raise_on_error=False)
     return [entry for answer in answers if isinstance(answer, list) for entry in answer]
 
@@ -183,7 +185,7 @@ def waiting_entries(connection: redis.Redis, queue_name: str, most: int) -> list
 def remove_waiting(connection: redis.Redis, queue_name: str, job_id: str) -> None:
     """Take a job out of a queue, wherever it waits there."""
     with connection.pipeline() as pipeline:
-        pipeline.lrem(f"{RQ_KEY_PREFIX}:queue:{queue_name}", 0, job_id)
+        pipeline.lrem(f"{rq_keys.PREFIX}:queue:{queue_name}", 0, job_id)
         for place in _WAITING:
-            pipeline.zrem(f"{RQ_KEY_PREFIX}:{place}:{queue_name}", job_id)
+            pipeline.zrem(f"{rq_keys.PREFIX}:{place}:{queue_name}", job_id)
         pipeline.execute(raise_on_error=False)

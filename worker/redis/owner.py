@@ -18,9 +18,6 @@ from typing import Any
 
 import peewee
 import redis
-from rq import Queue, Worker
-from rq.job import Job
-from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from db import settings
 from db.models import database
@@ -28,6 +25,7 @@ from db.settings.identity import identity
 from db.settings.urls import shown
 from db.sql.connection import sqlite_file, transaction
 from worker.errors import ForeignRedisError
+from worker.redis import rq_keys
 from worker.redis.address import shown_url
 from worker.redis.entries import as_shown
 from worker.redis.holders import HOLDERS, holders
@@ -131,7 +129,7 @@ def strangers(connection: redis.Redis, samples: Mapping[str, Sequence[bytes]]) -
     asked = [(name, job_id) for name, ids in samples.items() for job_id in ids]
     with connection.pipeline(transaction=False) as pipeline:
         for _, job_id in asked:
-            pipeline.hmget(Job.redis_job_namespace_prefix.encode() + job_id, "data", "description")
+            pipeline.hmget(rq_keys.JOB.encode() + job_id, "data", "description")
         answers: list[Any] = pipeline.execute(raise_on_error=False)
     ours: set[str] = set()
     theirs: dict[str, str] = {}
@@ -151,10 +149,10 @@ def other_workers(connection: redis.Redis, queues: Collection[str]) -> dict[str,
     found = {}
     for name in queues:
         with suppress(redis.ResponseError):  # a key of another type: nobody's worker
-            for key in connection.smembers(WORKERS_BY_QUEUE_KEY % name):
+            for key in connection.smembers(rq_keys.WORKERS_BY_QUEUE % name):
                 if connection.hexists(key, "birth") and not connection.hexists(key, "topology"):
                     worker = as_shown(key)
-                    found[worker.removeprefix(Worker.redis_worker_namespace_prefix)] = name
+                    found[worker.removeprefix(rq_keys.WORKER)] = name
     return found
 
 
@@ -171,7 +169,7 @@ def _refuse_strangers(connection: redis.Redis, queues: Collection[str]) -> None:
     """Raise ForeignRedisError when another program uses a queue of these names."""
     with connection.pipeline(transaction=False) as pipeline:
         for name in queues:
-            pipeline.lrange(Queue.redis_queue_namespace_prefix + name, 0, SAMPLE - 1)
+            pipeline.lrange(rq_keys.QUEUE + name, 0, SAMPLE - 1)
         answers: list[Any] = pipeline.execute(raise_on_error=False)
     jobs = dict(zip(queues, answers, strict=True))
     samples = {name: ids for name, ids in jobs.items() if isinstance(ids, list)}

@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import redis
-from rq import Worker
-from rq.job import Job
 
 from db import ledger
 from db.library import statistics
@@ -21,6 +19,7 @@ from worker import dispatch
 from worker.phrases import some, time_span
 from worker.process.job_counts import RECOVERED, job_counts
 from worker.queues import Place, known, paused, sizes
+from worker.redis import rq_keys
 from worker.redis.entries import as_moment, as_number, utf8
 from worker.redis.holders import holders
 from worker.supervisor.rpc import processes
@@ -30,7 +29,7 @@ if TYPE_CHECKING:  # for most libraries have no model
     from db.similarity.model_health import ModelStatus
 
 _LATER = (Place.SCHEDULED, Place.DEFERRED, Place.READY)
-_JOB_PREFIX = Job.redis_job_namespace_prefix.encode()
+_JOB_PREFIX = rq_keys.JOB.encode()
 
 
 @dataclass
@@ -163,13 +162,13 @@ def on_demand_queues() -> set[str]:
 def _registered() -> dict[str, list[str]]:
     """The queues of each worker that has an entry in RQ, by its name."""
     connection = dispatch.connection()
-    keys = sorted(utf8(connection.smembers(Worker.redis_workers_keys)))
+    keys = sorted(utf8(connection.smembers(rq_keys.WORKERS)))
     with connection.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.hmget(key, "birth", "queues")
         answers: list[Any] = pipeline.execute(raise_on_error=False)
     return {
-        key.removeprefix(Worker.redis_worker_namespace_prefix): utf8((answer[1] or b"").split(b","))
+        key.removeprefix(rq_keys.WORKER): utf8((answer[1] or b"").split(b","))
         for key, answer in zip(keys, answers, strict=True)
         if isinstance(answer, list) and answer[0] is not None  # else its heartbeats have ended
     }
