@@ -1,6 +1,6 @@
 """A track's pictures: which of them is its front, and what is wrong with them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from db import ledger
 from db.artwork import images
@@ -8,13 +8,14 @@ from db.artwork.covers import EmbeddedIn, TrackPlace
 from db.artwork.images import KnownImage
 from db.ledger import Settled
 from db.models import EntityType, Kind, State
+from db.scanning.library_files import folder_of
 from jobs.covers.candidates import Candidate, front_pictures
 from jobs.covers.outcomes import Outcome, kept_roles, settled, show, write_problems
 from jobs.covers.picture_search import Search, judged
 from jobs.covers.sources import EMBEDDED, TRACK_SOURCES
 from jobs.pictures.errors import Fault, StoreError
 from jobs.pictures.stored_images import Gathered, at_hand
-from jobs.records import ProblemCode
+from jobs.records import ProblemCode, TrackRecord
 
 
 def sizes_of(pictures: Mapping[int, Sequence[EmbeddedIn]]) -> dict[str, int]:
@@ -45,36 +46,61 @@ def choose(track: TrackPlace, pictures: Sequence[EmbeddedIn], gathered: Gathered
 
 
 def settle_at_hand(
-    tracks: Sequence[TrackPlace],
-    pictures: Mapping[int, Sequence[EmbeddedIn]],
-    found: Sequence[KnownImage],
-    bringing: Collection[int],
-) -> set[int]:
-    """Choose the covers of those of these present tracks whose pictures are all at hand; the rest.
+    records: Sequence[TrackRecord], track_ids: Mapping[str, int], found: Sequence[KnownImage]
+) -> dict[tuple[Kind, EntityType], list[int]]:
+    """Choose the covers of those of these tracks whose pictures are all at hand.
 
-    `found` are the images that extraction decoded, and `bringing` the tracks that are to bring
-    pictures into the store. What the two jobs would write is written, and what they need is
-    settled. Call it in the transaction that writes the tracks.
+    Returns what the others need. `found` are the images that extraction decoded, `track_ids` the
+    tracks by path. What the two jobs would write is written, and what they would do is settled.
+    Call it in the transaction that writes the tracks.
     """
+    tracks, pictures = _carrying(records, track_ids)
+    bringing = _bringing(pictures)
     images.record(found)
     gathered = _at_hand(sizes_of(pictures))
     known = gathered.images.keys() | gathered.faults.keys()
-    ready = [
-        track
-        for track in tracks
-        if all(each.digest in known for each in pictures.get(track.id, ()))
-    ]
-    outcomes = [choose(track, pictures.get(track.id, ()), gathered) for track in ready]
+    ready = [track for track in tracks if known >= {each.digest for each in pictures[track.id]}]
+    outcomes = [choose(track, pictures[track.id], gathered) for track in ready]
     show(EntityType.TRACK, outcomes)
     ledger.settle_new(Kind.COVER, EntityType.TRACK, [each.settled for each in outcomes])
     brought = [
-        settle_pictures(track.id, pictures.get(track.id, ()), gathered)
+        settle_pictures(track.id, pictures[track.id], gathered)
         for track in ready
         if track.id in bringing
     ]
     ledger.settle_new(Kind.PICTURE, EntityType.TRACK, brought)
     write_track_problems(ready, pictures, gathered)
-    return {track.id for track in tracks} - {track.id for track in ready}
+    left = pictures.keys() - {track.id for track in ready}
+    return {
+        (Kind.PICTURE, EntityType.TRACK): sorted(left & bringing),
+        (Kind.COVER, EntityType.TRACK): sorted(left),
+    }
+
+
+def _carrying(
+    records: Sequence[TrackRecord], track_ids: Mapping[str, int]
+) -> tuple[list[TrackPlace], dict[int, list[EmbeddedIn]]]:
+    """The tracks of these records, which are there, and the pictures of each."""
+    tracks, pictures = [], {}
+    for record in records:
+        path, tags = record.file.path, record.tags
+        track_id = track_ids[path]
+        tracks.append(
+            TrackPlace(track_id, None, path, folder_of(path), tags.disc, tags.track, False, None)
+        )
+        pictures[track_id] = [
+            EmbeddedIn(track_id, each.type, each.bytes, each.digest) for each in record.pictures
+        ]
+    return tracks, pictures
+
+
+def _bringing(pictures: Mapping[int, Sequence[EmbeddedIn]]) -> set[int]:
+    """One track for each distinct picture that no row speaks of yet."""
+    carriers: dict[str, int] = {}
+    for track_id, carried in pictures.items():
+        for picture in carried:
+            carriers.setdefault(picture.digest, track_id)
+    return {carriers[digest] for digest in carriers.keys() - images.known_digests(carriers)}
 
 
 def _at_hand(sizes: Mapping[str, int]) -> Gathered:

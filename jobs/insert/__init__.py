@@ -7,7 +7,6 @@ from operator import attrgetter
 from typing import Any, Self
 
 from db import ledger
-from db.artwork.covers import EmbeddedIn, TrackPlace
 from db.artwork.images import KnownImage
 from db.enrichment import tagged_entities
 from db.library import albums, audio_features, tracks
@@ -20,13 +19,13 @@ from db.library.artists import (
     leaders_of,
 )
 from db.maintenance import removal
-from db.models import Album, EntityType, Genre, Image, Kind, ScanChunk
+from db.models import Album, EntityType, Genre, Kind, ScanChunk
 from db.scanning import problems, scans
 from db.scanning.library_files import folder_of, group_folder
 from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
-from db.sql.queries import among, ensure_rows, slices, tuples
+from db.sql.queries import ensure_rows
 from jobs.covers.track_covers import settle_at_hand
 from jobs.entities import chunk_to_do, enqueue_part
 from jobs.records import (
@@ -321,26 +320,11 @@ def _album_artists(
 
 
 def _track_needs(batch: Batch, track_ids: Mapping[str, int], known: Mapping[str, int]) -> Needs:
-    """What the new and changed tracks need; a new one was not analysed.
-
-    Of pictures nothing where all of a track's are at hand: that is settled.
-    """
-    places, pictures = [], {}
-    for record in batch.tracks:
-        track_id, path, tags = track_ids[record.file.path], record.file.path, record.tags
-        places.append(
-            TrackPlace(track_id, None, path, folder_of(path), tags.disc, tags.track, False, None)
-        )
-        pictures[track_id] = [
-            EmbeddedIn(track_id, each.type, each.bytes, each.digest) for each in record.pictures
-        ]
-    bringing = _picture_carriers(batch.tracks, track_ids)
-    left = settle_at_hand(places, pictures, batch.images, bringing)
+    """What the new and changed tracks need; a new one was not analysed."""
     new = [track_id for path, track_id in track_ids.items() if path not in known]
     changed = [track_id for path, track_id in track_ids.items() if path in known]
     return {
-        (Kind.PICTURE, EntityType.TRACK): sorted(left.intersection(bringing)),
-        (Kind.COVER, EntityType.TRACK): sorted(left),
+        **settle_at_hand(batch.tracks, track_ids, batch.images),
         (Kind.ANALYSIS, EntityType.TRACK): [*new, *audio_features.not_analysed(changed)],
     }
 
@@ -401,18 +385,6 @@ def _enrich_again(
     ):
         known = ledger.with_row(Kind.ENRICHMENT, entity_type, sorted(ids))
         ledger.need(Kind.ENRICHMENT, entity_type, known)
-
-
-def _picture_carriers(records: Sequence[TrackRecord], track_ids: Mapping[str, int]) -> list[int]:
-    """One track for each distinct picture that is not in the store yet."""
-    carriers: dict[str, int] = {}
-    for record in records:
-        for picture in record.pictures:
-            carriers.setdefault(picture.digest, track_ids[record.file.path])
-    for digests in slices(sorted(carriers)):
-        for (digest,) in tuples(Image.select(Image.digest).where(among(Image.digest, digests))):
-            del carriers[digest]
-    return list(carriers.values())
 
 
 def _counts(batch: Batch) -> scans.Counts:
