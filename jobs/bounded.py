@@ -199,7 +199,7 @@ class _Progress:
         self._LAYOUT.pack_into(self._memory, 0, item, time.monotonic())
 
     def read(self) -> tuple[int, float]:
-        """The item, and the time on the clock that all processes share."""
+        """The item, and the time since when, the same in all processes."""
         item, since = self._LAYOUT.unpack_from(self._memory)
         return item, since
 

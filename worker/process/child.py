@@ -152,7 +152,7 @@ class Child:
 
         def live(channel: Channel) -> None:
             _let_go_of_all_but(channel.descriptor)
-            gc.freeze()  # what the parent has is neither collected nor, by looking at it, copied
+            gc.freeze()  # what the parent has is not collected, nor copied in the attempt
             serve(channel)
 
         self._fork(live)
