@@ -14,10 +14,10 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
-from db.sql.connection import close_database, open_database
+from db.sql.connection import close_database
 from tests import distribution
 from tests.chaos import recovery_times
-from tests.databases import PostgresServer, open_sqlite, postgres_server
+from tests.databases import PostgresServer, open_empty, postgres_server
 from tests.mission import table
 from worker import dispatch
 
@@ -91,13 +91,7 @@ def database(
     request: pytest.FixtureRequest, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> str:
     """An open database with the schema, once SQLite and once PostgreSQL; its kind."""
-    if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        monkeypatch.setenv("FLEET_DATABASE_URL", server.empty())
-        open_database()
-    else:
-        open_sqlite()
-    return str(request.param)
+    return open_empty(request, monkeypatch)
 
 
 @pytest.fixture(scope="session")

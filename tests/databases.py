@@ -19,6 +19,7 @@ from db.sql.schema import migrate
 
 ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 """For what asks nothing of the database that another test does not ask of both."""
+ON_BOTH = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 _SCHEMA = """
 WITH relations AS (SELECT oid, xmin FROM pg_class WHERE relnamespace = 'public'::regnamespace)
 SELECT (SELECT (count(*), max(xmin::text::bigint))::text FROM relations),
@@ -51,14 +52,29 @@ def _migrated() -> Path:
     return path
 
 
+def open_empty(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Open a database of the kind that a test is parametrised by; that kind."""
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        monkeypatch.setenv("FLEET_DATABASE_URL", server.empty())
+        open_database()
+    else:
+        open_sqlite()
+    return str(request.param)
+
+
 @pytest.fixture(params=["sqlite"])
-def sqlite_alone(data_dir: Path) -> str:  # in it
+def sqlite_alone(
+    request: pytest.FixtureRequest,
+    data_dir: Path,  # in it
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
     """An open SQLite database with the schema; its kind.
 
-    A module imports it as `database` when it is about what is made of rows, whatever has them.
+    A module imports it as `database` when it is about what is made of rows, whatever has them;
+    tests of its that ask something of the database are ON_BOTH.
     """
-    open_sqlite()
-    return "sqlite"
+    return open_empty(request, monkeypatch)
 
 
 class PostgresServer:

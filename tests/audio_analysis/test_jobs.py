@@ -20,7 +20,7 @@ from jobs.audio_analysis import analyze_batch, analyze_track, outcomes
 from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.maintenance import reconcile
 from tests.audio_analysis.conftest import Library
-from tests.databases import ON_SQLITE
+from tests.databases import ON_BOTH, ON_SQLITE
 from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from worker import dispatch
 from worker.process.endings import JobRecords
@@ -39,6 +39,7 @@ def nearly(row: dict[str, Any]) -> dict[str, Any]:
     return row | {name: pytest.approx(np.array(row[name]), rel=1e-4) for name in numbers}
 
 
+@ON_BOTH
 def test_a_track_has_its_features_and_the_tempo_of_its_tags(library: Library) -> None:
     track = library.sound("a.flac", sounds.clicks(120, 15), bpm=121.5)
     analyze_batch([track])
@@ -161,6 +162,7 @@ def test_a_result_that_was_overtaken_is_not_written(library: Library) -> None:
     assert library.need(track).state == State.TODO
 
 
+@ON_BOTH
 def test_a_newer_extractor_analyses_again_just_what_is_older(
     library: Library, queues: redis.Redis
 ) -> None:
@@ -185,6 +187,7 @@ def test_tracks_of_an_older_musicfleet_are_analysed_without_being_asked_for(
     assert job.kwargs == {"track_ids": [track]}
 
 
+@ON_BOTH
 def test_only_what_has_another_content_is_to_be_analysed_after_a_scan(library: Library) -> None:
     ids = [library.sound(f"{n}.flac", sounds.tone(440, 1)) for n in range(2)]
     analyze_batch(ids)

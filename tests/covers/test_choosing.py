@@ -13,7 +13,6 @@ from jobs.covers import process_album_covers
 from jobs.covers.embedded import gather
 from jobs.pictures.store import original, put
 from tests.covers.library import BACK, FRONT, OTHER, Library, paint
-from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 
 LARGE, SMALL = (600, 600), (200, 200)
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # all about pictures

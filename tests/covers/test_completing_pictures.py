@@ -6,6 +6,7 @@ from db.models import Image
 from jobs.maintenance import complete_pictures
 from jobs.pictures import store
 from tests.covers.library import BACK, FRONT, Library, paint
+from tests.databases import ON_BOTH
 from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 
 RED, BLUE = paint("red"), paint("blue", (64, 64), "GIF")
@@ -20,6 +21,7 @@ def old_library(library: Library) -> Library:
     return library
 
 
+@ON_BOTH
 def test_pictures_without_placeholder_are_completed_once(old_library: Library) -> None:
     assert complete_pictures() == 2
     assert {image.colour for image in Image.select()} == {"#fe0000", "#0000ff"}

@@ -4,7 +4,6 @@ import pytest
 
 from db.models import Cover, EntityType, Track
 from tests.covers.library import FRONT, Library, paint
-from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 
 SIZE = (200, 200)
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # all about files

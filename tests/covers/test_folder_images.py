@@ -7,7 +7,6 @@ import pytest
 from db.models import Scan, State
 from jobs.pictures import store
 from tests.covers.library import FRONT, Library, paint
-from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # all about files
 

@@ -6,6 +6,7 @@ import pytest
 
 from db.models import Cover, EntityType, Kind, State, Track
 from tests.covers.library import ARTIST, BACK, BOOKLET, FRONT, ICON, LABEL, OTHER, Library, paint
+from tests.databases import ON_BOTH
 from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 
 
@@ -62,6 +63,7 @@ def test_a_front_that_does_not_decode_loses_to_the_next(library: Library) -> Non
     assert library.problems() == {"1.flac": "bad-picture"}
 
 
+@ON_BOTH
 def test_a_track_tagged_anew_shows_its_new_picture(library: Library) -> None:
     track = library.track("1.flac", None, [(FRONT, paint("red"))])
     library.work()
@@ -90,6 +92,7 @@ def test_a_problem_is_cleared_once_the_picture_is_repaired(library: Library) -> 
     assert library.problems() == {"2.flac": "bad-picture"}
 
 
+@ON_BOTH
 def test_a_missing_track_keeps_its_cover(library: Library) -> None:
     track = library.track("1.flac", None, [(FRONT, paint("red"))])
     library.work()

@@ -26,7 +26,7 @@ from db.similarity.vectors import ModelInTraining, TrainedModel
 from db.sql.connection import transaction
 from jobs import vectorization
 from jobs.monitoring import assess, check_model_health
-from tests.databases import ON_SQLITE
+from tests.databases import ON_BOTH, ON_SQLITE
 from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from tests.monitoring.conftest import Library
 from tests.monitoring.test_tag_changes import asked, model
@@ -53,6 +53,7 @@ def settle_vectors() -> None:
     LedgerRow.update(state=State.DONE).where(LedgerRow.kind == Kind.VECTOR).execute()
 
 
+@ON_BOTH
 def test_a_fresh_model_covers_all_and_is_good(library: Library) -> None:
     trained_on(library)
     health = measured()
@@ -73,6 +74,7 @@ def test_vectors_that_nobody_makes_ask_for_a_training(library: Library) -> None:
     assert asked() == ["25% of the analysed tracks have no vector, and no job computes them"]
 
 
+@ON_BOTH
 def test_vectors_by_a_model_in_training_cover_nothing_yet(library: Library) -> None:
     ids = trained_on(library)
     vectors.forget(EntityType.TRACK, ids[:15])
@@ -91,6 +93,7 @@ def test_vectors_that_are_being_made_are_waited_for(library: Library) -> None:
     assert (health.verdict, health.reason) == (Verdict.GOOD, "vectors still to compute: 15")
 
 
+@ON_BOTH
 def test_silence_and_missing_tracks_do_not_count_as_uncovered(library: Library) -> None:
     ids = trained_on(library)
     vectors.forget(EntityType.TRACK, ids[:2])

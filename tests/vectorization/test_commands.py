@@ -10,7 +10,6 @@ from db.models import EntityType, Kind, Track
 from db.sql.path_text import to_text
 from jobs import vectorization
 from tests.databases import open_sqlite
-from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from tests.vectorization.conftest import Library
 from worker.cli.fleet import run
 from worker.errors import ExitCode

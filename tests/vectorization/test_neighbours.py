@@ -10,6 +10,7 @@ from db.models import AudioFeatures, Track, utc_now
 from db.similarity import neighbours
 from db.similarity.neighbours import Filters
 from jobs import vectorization
+from tests.databases import ON_BOTH
 from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from tests.vectorization.conftest import Library, heard
 
@@ -19,6 +20,7 @@ def ids(found: list[neighbours.Neighbour]) -> list[int]:
     return [each.track_id for each in found]
 
 
+@ON_BOTH
 def test_drums_are_like_drums_and_chords_like_chords(trained: Library) -> None:
     for family in (trained.drums, trained.chords):
         for track in family:
@@ -49,12 +51,14 @@ def test_one_file_is_kept_and_nothing_half_written(trained: Library, data_dir: P
     assert [file.suffix for file in (data_dir / "similarity").iterdir()] == [".npy"]
 
 
+@ON_BOTH
 def test_a_track_whose_file_is_missing_is_left_out(trained: Library) -> None:
     gone = trained.drums[1]
     Track.update(missing_since=utc_now()).where(Track.id == gone).execute()
     assert gone not in ids(neighbours.similar(trained.drums[0], 50))
 
 
+@ON_BOTH
 def test_tempos_are_filtered_with_half_and_double(trained: Library) -> None:
     AudioFeatures.update(bpm=90).execute()
     near, double, far = trained.drums[1:4]
@@ -86,6 +90,7 @@ def test_keys_are_filtered(trained: Library) -> None:
     assert trained.drums[1] not in found
 
 
+@ON_BOTH
 def test_the_same_album_is_left_out(trained: Library) -> None:
     trained.album("Drums", trained.drums)
     found = ids(neighbours.similar(trained.drums[0], 50, Filters(other_album=True)))
