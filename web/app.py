@@ -246,7 +246,7 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
 
 
 def kept(closing: threading.Event) -> dict[str, object]:
-    """What an app keeps of the library and of who looks at it, from one request to the next."""
+    """What an app keeps of the library and of its visitors, from one request to the next."""
     return {
         "streams": Streams(closing),
         "atlas": clusters.Atlas(),

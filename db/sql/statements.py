@@ -1,6 +1,6 @@
 """Many rows by one prepared statement, whose text peewee writes once for each table and columns.
 
-A query of peewee's writes its text anew for every call, which takes longer than the database takes
+A query of peewee's gets its text again for every call, which takes longer than the database takes
 to write the rows. Values are converted, and errors raised, as peewee does it. SQLite is given row
 after row, PostgreSQL an array for each column, for it takes long to answer each row.
 """
