@@ -111,8 +111,9 @@ def _patch() -> None:
     from rq.executions import Execution  # noqa: PLC0415  # as above
     from rq.job import Job  # noqa: PLC0415  # as above
     from rq.serializers import JSONSerializer  # noqa: PLC0415  # as above
+    from rq.worker.base import BaseWorker  # noqa: PLC0415  # as above
 
-    begin, perform, succeed = Execution.__init__, Job.perform, Job._handle_success
+    begin, perform, succeed = Execution.__init__, Job.perform, BaseWorker._finalize_success
     commit = Database.commit
 
     @wraps(begin)
@@ -143,14 +144,14 @@ def _patch() -> None:
             _come_to("committed", _Current.job, _Current.commits)
 
     @wraps(succeed)
-    def succeeding(job: Any, *arguments: Any, **named: Any) -> None:
+    def succeeding(worker: Any, job: Any, *arguments: Any, **named: Any) -> None:
         _come_to("ended", job)
-        succeed(job, *arguments, **named)
+        succeed(worker, job, *arguments, **named)
 
     for owner, name, function in (
         (Execution, "__init__", beginning),
         (Job, "perform", performing),
-        (Job, "_handle_success", succeeding),
+        (BaseWorker, "_finalize_success", succeeding),
         (Database, "commit", committing),
     ):
         setattr(owner, name, function)
