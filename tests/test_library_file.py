@@ -1,5 +1,6 @@
 """No process makes an empty database in place of one that is gone, or writes on into a lost one."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -9,13 +10,14 @@ from pathlib import Path
 
 import pytest
 import redis
+from peewee_migrate import Router
 
 from db import settings
 from db.errors import DatabaseGoneError, OldDatabaseError
 from db.models import Genre, database
 from db.settings.identity import identity, remember
 from db.sql.connection import close_database, open_database, transaction
-from db.sql.schema import applied_migrations, ensure_library_id
+from db.sql.schema import MIGRATIONS, applied_migrations, ensure_library_id
 from jobs import maintenance
 from tests.databases import PostgresServer, open_sqlite
 from worker import dispatch
@@ -145,8 +147,8 @@ def test_a_copy_from_before_libraries_had_names_is_the_same_library(file: Path) 
 
 OLD_WORKER = """
 import sys
-from worker.host import locks
-locks.code_version = lambda: "0.0.9-older"
+from worker.host import lock_file, locks
+lock_file.code_version = lambda: "0.0.9-older"
 with locks.hold_slot("insert", 1):
     print("holds", flush=True)
     sys.stdin.read()
@@ -157,8 +159,8 @@ def test_nothing_is_migrated_below_a_process_of_an_older_musicfleet(data_dir: Pa
     settings.prepare_data_dir()
     open_sqlite()
     last = applied_migrations()[-1]
-    database.execute_sql(f"DELETE FROM migratehistory WHERE name = '{last}'")
-    database.execute_sql("DROP TABLE library_identity")
+    Router(database, migrate_dir=MIGRATIONS, logger=logging.getLogger("tests")).rollback()
+    assert last not in applied_migrations()
     with subprocess.Popen(
         [sys.executable, "-c", OLD_WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as older:

@@ -22,6 +22,8 @@ from db.models import (
     Fact,
     Genre,
     LedgerRow,
+    Scan,
+    ScanChunk,
     Track,
     TrackArtist,
     TrackGenre,
@@ -31,6 +33,7 @@ from db.models import (
 from db.sql.connection import transaction
 from db.sql.queries import among, below, slices, tuples
 
+_KEEP_PARTS = timedelta(days=1)
 NEVER = "never"
 _MOST_MISSING = 2_000
 """Missing tracks that one query finds."""
@@ -218,3 +221,33 @@ def _drop_artists(artist_ids: Sequence[int]) -> None:
         return
     forget_entities(EntityType.ARTIST, artist_ids)
     Artist.delete().where(among(Artist.id, artist_ids)).execute()
+
+
+class DroppedScans(NamedTuple):
+    """How many rows of ended scans were deleted."""
+
+    chunks: int
+    parts: int
+    """Scans of parts of a root."""
+
+
+def drop_ended_scans() -> DroppedScans:
+    """Delete the done chunks of ended scans, and the scans of parts that ended a day ago or more.
+
+    A folder that is watched has many of those, and its history would show nothing else.
+    """
+    ended = Scan.select(Scan.id).where(Scan.finished_at.is_null(False))
+    done = ScanChunk.done_at.is_null(False)
+    chunks = int(ScanChunk.delete().where(ScanChunk.scan.in_(ended), done).execute())
+    kept = ScanChunk.select(ScanChunk.scan)
+    old_part = (
+        Scan.scope.is_null(False)
+        & (Scan.finished_at < utc_now() - _KEEP_PARTS)
+        & Scan.id.not_in(kept)
+    )
+    old = [scan_id for (scan_id,) in tuples(Scan.select(Scan.id).where(old_part))]
+    for ids in slices(old):
+        with transaction():
+            ScanChunk.delete().where(ScanChunk.scan.in_(list(ids))).execute()
+            Scan.delete().where(Scan.id.in_(list(ids))).execute()
+    return DroppedScans(chunks, len(old))

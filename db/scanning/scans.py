@@ -25,7 +25,6 @@ STAGES = {"extract": READING, "group": "batch.process_entities", "insert": "inse
 """The stages of a chunk, each with the job whose queue holds the chunks of that stage."""
 CANCELLED = "cancelled"
 """The `fault` of a scan that was."""
-_KEEP_PARTS = timedelta(days=1)
 _FOLDERS = 50
 """How many folders a chunk regroups at most."""
 
@@ -342,36 +341,6 @@ def finish_if_complete(scan_id: int) -> None:
         Scan.finished_at.is_null(),
         ~fn.EXISTS(left),
     ).execute()
-
-
-class Dropped(NamedTuple):
-    """How many rows of ended scans were deleted."""
-
-    chunks: int
-    parts: int
-    """Scans of parts of a root."""
-
-
-def drop_ended() -> Dropped:
-    """Delete the done chunks of ended scans, and the scans of parts that ended a day ago or more.
-
-    A folder that is watched has many of those, and its history would show nothing else.
-    """
-    ended = Scan.select(Scan.id).where(Scan.finished_at.is_null(False))
-    done = ScanChunk.done_at.is_null(False)
-    chunks = int(ScanChunk.delete().where(ScanChunk.scan.in_(ended), done).execute())
-    kept = ScanChunk.select(ScanChunk.scan)
-    old_part = (
-        Scan.scope.is_null(False)
-        & (Scan.finished_at < utc_now() - _KEEP_PARTS)
-        & Scan.id.not_in(kept)
-    )
-    old = [scan_id for (scan_id,) in tuples(Scan.select(Scan.id).where(old_part))]
-    for ids in slices(old):
-        with transaction():
-            ScanChunk.delete().where(ScanChunk.scan.in_(list(ids))).execute()
-            Scan.delete().where(Scan.id.in_(list(ids))).execute()
-    return Dropped(chunks, len(old))
 
 
 def _split_and_done(chunk: ScanChunk) -> list[str]:

@@ -7,9 +7,8 @@ from db import ledger
 from db.artwork import images
 from db.enrichment import facts
 from db.library import statistics
-from db.maintenance import backups, database_integrity
+from db.maintenance import backups, database_integrity, removal
 from db.maintenance.maintenance_runs import recorded_run
-from db.scanning import scans
 from jobs.maintenance.old_data import archive_logs, clean_up, delete_unused_pictures
 from jobs.maintenance.reconciliation import (
     ask_for_searches,
@@ -31,7 +30,7 @@ def cleanup_expired_tasks() -> dict[str, int]:
     """
     with recorded_run("maintenance.cleanup_expired_tasks") as done:
         done.changes.update(admin.drop_expired())
-        dropped = scans.drop_ended()
+        dropped = removal.drop_ended_scans()
         done.changes["chunks of ended scans"] = dropped.chunks
         done.changes["scans of parts"] = dropped.parts
         done.changes["answers of providers"] = facts.drop_overdue_answers()

@@ -8,7 +8,7 @@ and QUEUE -> number:
     fleet:recovered  jobs that were put back after their process died
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import redis
 from redis.client import Pipeline
@@ -17,13 +17,22 @@ from db import settings
 from worker import dispatch
 from worker.redis.entries import as_number, as_shown
 
-if TYPE_CHECKING:  # who only reads the counts runs no job
-    from worker.process.fleet_job import FleetJob
-
 DONE, _FAILED, SECONDS = map(settings.redis_key, ("fleet:done", "fleet:failed", "fleet:seconds"))
 RECOVERED = settings.redis_key("fleet:recovered")
 _UNROUTED = "other"
 """Stands for every name that queues.toml does not route: there may be any number of them."""
+
+
+class _Counted(Protocol):
+    """A job, for those who count it: who only reads the counts imports nothing that runs one."""
+
+    @property
+    def job_name(self) -> str:
+        """Its name in queues.toml."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran."""
 
 
 class JobCount(NamedTuple):
@@ -34,12 +43,12 @@ class JobCount(NamedTuple):
     seconds: float = 0.0
 
 
-def counted_as(job: "FleetJob") -> str:
+def counted_as(job: _Counted) -> str:
     """The name that a job counts as."""
     return job.job_name if job.job_name in dispatch.topology().routes else _UNROUTED
 
 
-def count_failure(pipeline: Pipeline, job: "FleetJob") -> None:
+def count_failure(pipeline: Pipeline, job: _Counted) -> None:
     """Count an attempt that failed. The end of one that was done is counted by `take.lua`."""
     pipeline.hincrby(_FAILED, counted_as(job), 1)
     pipeline.hincrbyfloat(SECONDS, counted_as(job), job.seconds)
