@@ -1,7 +1,8 @@
 """Fill the database that the settings name with the rows of a large library that was never there.
 
-    FLEET_DATA_DIR=/tmp/large python -m bench rows [--tracks 1000000]
+    python -m bench rows [--tracks 1000000]
 
+Set FLEET_DATA_DIR to an empty folder for it, such as /tmp/large.
 Ten tracks an album, two albums an artist, a cover for each album and track, and a settled row of
 the ledger for everything that each entity can need, so about six a track; of some it failed. The
 database must be empty. A million tracks take some minutes and 4 GB.

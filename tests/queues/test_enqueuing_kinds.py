@@ -132,12 +132,15 @@ def test_entities_and_jobs_are_counted(
     assert told.out.split() == queue_named(COVERS).get_job_ids()
 
 
-def test_a_job_takes_at_most_fifty(database: str, queues: redis.Redis, fleet: Fleet) -> None:
+def test_a_job_takes_no_more_than_its_kind_allows(
+    database: str, queues: redis.Redis, fleet: Fleet
+) -> None:
+    most = ledger.need_for(Kind.PICTURE, EntityType.TRACK).per_job
     with transaction():
-        ledger.need(Kind.PICTURE, EntityType.TRACK, range(1, 121))
+        ledger.need(Kind.PICTURE, EntityType.TRACK, range(1, 2 * most + 21))
     fleet("enqueue", "picture", "--missing")
     counts = [len(each["track_ids"]) for each in arguments_of(queue_named(COVERS).get_job_ids())]
-    assert counts == [50, 50, 20]
+    assert counts == [most, most, 20]
 
 
 @pytest.mark.parametrize("which", ["--missing", "--failed", "--all"])
