@@ -122,13 +122,15 @@ def _of_arrays(fields: Sequence["Field[Any]"]) -> str:
 
 
 _JSON = "JSONB"
+_NUMBERED = {"SERIAL": "INTEGER", "BIGSERIAL": "BIGINT"}
+"""What a column of numbers that the database gives holds."""
 
 
 def _type_of(field: "Field[Any]") -> str:
     """The type of a column, as PostgreSQL calls it."""
     types: dict[str, str] = database.get_context_options()["field_types"]
-    declared = types.get(field.field_type, field.field_type)
-    return declared.partition(" COLLATE ")[0]
+    declared = types.get(field.field_type, field.field_type).partition(" COLLATE ")[0]
+    return _NUMBERED.get(declared, declared)
 
 
 @cache
