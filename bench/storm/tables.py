@@ -17,6 +17,7 @@ from db.models import (
     Image,
     Kind,
     LedgerRow,
+    LedgerSum,
     LibraryIdentity,
     MaintenanceRun,
     Problem,
@@ -54,6 +55,7 @@ _OF_THE_WORK = {
     ScheduleTime,
     HealthReport,
     LibraryIdentity,
+    LedgerSum,
     AudioFeatures,
 }
 _ATTEMPTS = {"attempt", "lease_attempt"}
@@ -66,7 +68,8 @@ def snapshot() -> Snapshot:
     """What the open database holds, but for how the work was divided.
 
     That are scans and their chunks, maintenance, schedules, and which of the tracks with the same
-    picture carried it to the store. Nor what nobody waits for after a scan: the audio analysis.
+    picture carried it to the store. Nor what nobody waits for after a scan, the audio analysis, and
+    the numbers of ledger rows, which `fleet doctor` compares with the rows.
     """
     names: _Names = {
         table: dict(tuples(table.select(table.id, key)))  # type: ignore[attr-defined]
