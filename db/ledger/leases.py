@@ -1,7 +1,7 @@
 """An attempt of a job leases needs, and settles or releases them; leases that ran out."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -313,11 +313,16 @@ class Overdue(NamedTuple):
     """When the first of these leases ran out; None when there is none."""
 
 
-def overdue(grace: timedelta) -> Overdue:
-    """The needs whose lease ran out longer than `grace` ago, and which no attempt leased since."""
+def overdue(grace: timedelta, going_on: Collection[str] = ()) -> Overdue:
+    """The needs whose lease ran out longer than `grace` ago, and which no attempt leased since.
+
+    But for those of the jobs that are `going_on`.
+    """
+    is_lost = LedgerRow.lease.is_null() | LedgerRow.lease.not_in(list(going_on))
     query = LedgerRow.select(fn.COUNT(LedgerRow.id), fn.MIN(LedgerRow.leased_until)).where(
         unsettled(State.LEASED),
         LedgerRow.leased_until < utc_now() - grace,
+        is_lost,
     )
     ((leases, since),) = tuples(query)
     return Overdue(leases, since)

@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+import redis
+
 from db import ledger
 from db.ledger import Quarantine
 from db.models import Album, EntityType, Kind, LedgerRow, State, Track, utc_now
 from tests.covers.library import Library
 from tests.doctor.complaints import complaint, complaints
+from worker import dispatch
 from worker.doctor.examination import repair
 from worker.doctor.findings import Severity
 
@@ -55,6 +58,18 @@ def test_leases_long_expired_are_named_with_the_age_of_the_first(library: Librar
     assert "1 lease ran out, the first 60 min ago" in found.says
     settle_everything()
     assert complaints("ledger") == []
+
+
+def test_a_lease_whose_time_was_set_back_is_nothing_to_report_while_its_job_is_held(
+    library: Library, queues: redis.Redis
+) -> None:
+    album = library.album("A")
+    job_id = dispatch.enqueue("covers.process_album_covers", album_ids=[album])
+    long_ago = {"state": State.LEASED, "leased_until": utc_now() - timedelta(days=1)}
+    LedgerRow.update(**long_ago, lease=job_id).execute()
+    assert complaints("ledger") == []
+    LedgerRow.update(**long_ago, lease="of nobody").execute()
+    assert "ran out" in complaint("ledger").says
 
 
 def test_covers_that_were_never_asked_for_are_named_and_asked_for(library: Library) -> None:

@@ -3,10 +3,13 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
+
+import redis
 
 from db import ledger
 from db.artwork import image_files, images
@@ -15,7 +18,9 @@ from db.models import State, utc_now
 from db.scanning import scans
 from db.sql.connection import transaction
 from db.sql.path_text import shown, to_bytes
+from worker.dispatch import held_among
 from worker.doctor.findings import Check, Finding, Fix, Severity
+from worker.errors import WorkerError
 from worker.phrases import counted, some, time_span
 
 
@@ -84,8 +89,17 @@ def _failed() -> Iterator[Finding]:
             )
 
 
+def _going_on() -> set[str]:
+    """The jobs with leases that a queue or a worker holds: their time may have been set back."""
+    with suppress(redis.RedisError, WorkerError):
+        return held_among(ledger.leasing_jobs())
+    return set()
+
+
 def _leases() -> Iterator[Finding]:
     overdue = ledger.overdue(LEASE_GRACE)
+    if overdue.leases:
+        overdue = ledger.overdue(LEASE_GRACE, _going_on())
     if overdue.since is not None:
         age = (utc_now() - overdue.since).total_seconds()
         yield Finding(
