@@ -66,6 +66,20 @@ def test_what_a_cause_keeps_from_being_done_has_a_date_and_is_one_line(
     assert listed == ([] if policy.is_expected else [(MUSIC, cause)])
 
 
+def test_many_files_that_cannot_be_read_for_one_reason_are_one_line(database: str) -> None:
+    reason = "the file cannot be read: Input/output error"
+    paths = [f"{MUSIC}/disk/{each}/a.flac" for each in range(25)]
+    failed = [(path, problems.Stage.READING, "unreadable", reason) for path in paths]
+    other = problems.FileProblem(f"{MUSIC}/b.flac", problems.Stage.READING, "unreadable", "other")
+    problems.record([other, *(problems.FileProblem(*each) for each in failed)])
+    [line] = problems.of_surroundings(f"{MUSIC}/disk/3")
+    assert (line.path, line.message[:16]) == (f"{MUSIC}/disk", "25 files below: ")
+    assert reason in line.message
+    assert problems.of_surroundings("/usr") == []
+    assert [each.path for each in problems.listed(one_by_one=False)] == [other.path]
+    assert len(problems.listed()) == 26
+
+
 @pytest.mark.parametrize("cause", Cause)
 def test_what_a_cause_keeps_from_being_done_is_woken_as_its_policy_says(
     album: int, cause: Cause

@@ -1,5 +1,6 @@
 """Problems: files that cost only themselves, each with its reason."""
 
+import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -98,18 +99,52 @@ def known_paths(folders: Iterable[str], stage: Stage) -> list[str]:
     return sorted({path for path, its_stage in found if its_stage == stage})
 
 
-def listed(root: str | None = None) -> list[Problem]:
-    """Every problem, or those below `root`, by path."""
+def listed(root: str | None = None, *, one_by_one: bool = True) -> list[Problem]:
+    """Every problem, or those below `root`, by path.
+
+    With `one_by_one` False without the files that `of_surroundings` has together in a line.
+    """
     problems = Problem.select().order_by(Problem.path, Problem.stage)
-    return list(problems if root is None else problems.where(_is_at(root)))
+    if root is not None:
+        problems = problems.where(_is_at(root))
+    if not one_by_one:
+        together = [reason for reason, *_ in _many_unreadable()]
+        problems = problems.where(~(_unreadable() & Problem.message.in_(together)))
+    return list(problems)
+
+
+_FEW = 20
+"""So many files that cannot be read for the same reason are problems of their own."""
+
+
+def _unreadable() -> Expression:
+    here: Expression = (Problem.stage == Stage.READING) & (Problem.code == "unreadable")
+    return here
+
+
+def _many_unreadable() -> list[tuple[str, int, str, str]]:
+    """The reasons for which many files cannot be read, how many, and the first and last path."""
+    files = fn.COUNT(Problem.id)
+    query = Problem.select(Problem.message, files, fn.MIN(Problem.path), fn.MAX(Problem.path))
+    return list(tuples(query.where(_unreadable()).group_by(Problem.message).having(files > _FEW)))
 
 
 def of_surroundings(folder: str | None = None) -> list[Problem]:
     """What waits for the surroundings, one problem for each cause and place; not saved rows.
 
-    With a folder those that concern what lies there.
+    So are many files that cannot be read for the same reason: of a disk that fails, or a right that
+    lacks. With a folder those that concern what lies there.
     """
-    return [
+    unreadable = [
+        Problem(
+            path=posixpath.commonpath([first, last]),
+            stage=Stage.SURROUNDINGS,
+            code="unreadable",
+            message=f"{count:,} files below: {reason} — {_READABLE}",
+        )
+        for reason, count, first, last in _many_unreadable()
+    ]
+    waiting = [
         Problem(
             path=each.obstacle.place,
             stage=Stage.SURROUNDINGS,
@@ -118,8 +153,12 @@ def of_surroundings(folder: str | None = None) -> list[Problem]:
         )
         for each in ledger.waiting()
         if not each.obstacle.policy.is_expected
-        and (folder is None or _concerns(each.obstacle.place, folder))
     ]
+    found = [*waiting, *unreadable]
+    return [each for each in found if folder is None or _concerns(each.path, folder)]
+
+
+_READABLE = "see that the disk works and this user may read them; every scan tries them again"
 
 
 def _is_at(place: str) -> Expression:

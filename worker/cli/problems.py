@@ -29,13 +29,13 @@ def problems(folder: Path | None, as_json: bool) -> None:
     """List the files that musicfleet could not use, and why.
 
     First comes what waits for its surroundings, one line for each cause, such as a root that is
-    away. With FOLDER only what is in it. A problem is deleted when a scan finds the file repaired
-    or gone.
+    away, or a disk below which many files cannot be read. With FOLDER only what is in it. A problem
+    is deleted when a scan finds the file repaired or gone.
     """
     open_database()
     check_schema()
     root = to_text(os.fsencode(os.path.realpath(folder))) if folder else None
-    found = [*recorded.of_surroundings(root), *recorded.listed(root)]
+    found = [*recorded.of_surroundings(root), *recorded.listed(root, one_by_one=as_json)]
     if not found and folder and not folder.exists():
         raise BadInputError(f"{folder} does not exist — name a folder of the library")
     if as_json:
