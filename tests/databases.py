@@ -25,9 +25,11 @@ WITH relations AS (SELECT oid, xmin FROM pg_class WHERE relnamespace = 'public':
 SELECT (SELECT (count(*), max(xmin::text::bigint))::text FROM relations),
        (SELECT (count(*), max(xmin::text::bigint))::text FROM pg_attribute
          WHERE attrelid IN (SELECT oid FROM relations)),
+       (SELECT (count(*), max(xmin::text::bigint))::text FROM pg_trigger
+         WHERE tgrelid IN (SELECT oid FROM relations)),
        (SELECT array_agg(name ORDER BY name) FROM migratehistory)
 """
-"""How many tables, indexes and columns there are, and the last transaction that changed one."""
+"""How many tables, indexes, columns and triggers there are, and who changed one last."""
 _END_OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()

@@ -25,6 +25,11 @@ _LONGEST_REQUEST = 1 << 17
 _LAZILY_IMPORTED = ("peewee_migrate", "rq", "supervisor.xmlrpc", "worker.supervisor.control")
 
 
+def _is_of_machine(name: str) -> bool:
+    """Whether a variable is that of all tests: the first one's fleet may have others."""
+    return not name.startswith("FLEET_") and name != "PYTHONPATH"
+
+
 class ForkingServer:
     """A process of which each command is a fork; it ends with this one."""
 
@@ -35,7 +40,7 @@ class ForkingServer:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.fleet.forking", str(number)],
                 cwd=REPOSITORY,
-                env={name: text for name, text in os.environ.items() if name[:6] != "FLEET_"},
+                env={name: os.environ[name] for name in os.environ if _is_of_machine(name)},
                 pass_fds=[number],
             )
 
