@@ -75,6 +75,8 @@ def data_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("FLEET_DATA_DIR", str(folder))
     monkeypatch.setenv("FLEET_WEB", "off")
     yield folder
+    if "FLEET_QUEUES" in os.environ:  # the next test has another topology
+        dispatch.topology.cache_clear()
     close_database()
     shutil.rmtree(folder, ignore_errors=True)
 

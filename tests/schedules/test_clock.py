@@ -60,8 +60,9 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 @pytest.fixture
 def one_database(data_dir: Path) -> None:
-    """An open SQLite with the schema."""
+    """An open SQLite with the schema; the topology is that of queues.toml."""
     open_sqlite()
+    dispatch.topology.cache_clear()  # a test before may have had another
 
 
 @pytest.fixture
