@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
 
 from db import settings
 from db.models import LibraryIdentity
@@ -124,6 +126,19 @@ def test_a_queue_with_jobs_of_another_program_is_refused_and_left_as_it_is(
         claim(queues, NAMES)
     assert not queues.exists(LIBRARY)
     assert Queue("maintenance", connection=queues).get_job_ids() == [theirs.id]
+
+
+def test_a_job_of_another_program_that_comes_later_is_refused_as_it_was(own: redis.Redis) -> None:
+    theirs = Queue("maintenance", connection=own).enqueue("shop.orders.send", 1)  # pickled
+    before = own.hgetall(theirs.key)
+    ours = dispatch.enqueue(CLEANUP)
+    FleetWorker("tests-1", NAMES, own).work(burst=True, logging_level="CRITICAL")
+    assert Job.fetch(ours, connection=own, serializer=JSONSerializer).is_finished
+    assert own.hgetall(theirs.key) == before
+    assert own.ttl(theirs.key) == -1
+    assert Queue("refused", connection=own).get_job_ids() == [theirs.id]
+    assert not Queue("maintenance", connection=own).started_job_registry.get_job_ids()
+    assert not own.keys(f"*:execution*{theirs.id}*")
 
 
 def test_a_worker_of_another_program_on_a_queue_of_ours_is_refused(

@@ -61,6 +61,18 @@ def test_jobs_that_no_live_worker_consumes_are_named_with_count_and_age(
     assert "`fleet up`" in found.remedy
 
 
+def test_jobs_of_another_program_that_were_refused_are_named_with_their_number(
+    consumed: Worker, server: redis.Redis
+) -> None:
+    for number in range(2):
+        Queue("refused", connection=server).enqueue("shop.orders.send", number)  # pickled
+    found = complaint("queues")
+    assert found.severity is Severity.ERROR
+    assert "shop.orders.send" in found.says
+    assert found.count == 2
+    assert "FLEET_REDIS_PREFIX" in found.remedy
+
+
 def test_scheduled_jobs_that_no_live_worker_consumes_are_named(server: redis.Redis) -> None:
     later = dispatch.queue(COVERS).enqueue_in(timedelta(days=1), "jobs.covers.extract_embedded")
     made(server, later.id, hours=5)

@@ -22,7 +22,7 @@ from worker.host.memory import kernel_kills_since_start, memory_limit
 from worker.host.version import code_version
 from worker.maintenance.rebalance import refusal
 from worker.phrases import counted, some, time_span
-from worker.process.unreadable import UNREADABLE, set_entries_aside, unreadable
+from worker.process.unreadable import REFUSED, UNREADABLE, set_entries_aside, unreadable
 from worker.queues import HELD, Place, known, rescue, sizes, strangers
 from worker.redis.entries import ASIDE, as_moment, as_shown, ids, utf8, wrong_keys
 from worker.redis.holders import this_process
@@ -259,8 +259,20 @@ def _queues() -> Iterator[Finding]:
 
 
 def _strangers(topology: Topology) -> Iterator[Finding]:
-    """Other programs on this Redis: left alone, unless they take what is in queues of ours."""
-    if others := strangers():
+    """Other programs on this Redis: left alone, unless they use queues of ours."""
+    others = strangers()
+    if says := others.pop(REFUSED, None):
+        count = sizes([REFUSED])[REFUSED].total()
+        yield Finding(
+            _QUEUES,
+            Severity.ERROR,
+            f"another program puts jobs into queues of the fleet ({says}): {counted(count, 'job')} "
+            f"of its wait unrun in the queue {REFUSED}, as they were",
+            f"{REMEDY}; the other program's worker may take them from the queue {REFUSED}, and "
+            f"`rq empty {REFUSED}` deletes them",
+            count,
+        )
+    if others:
         says = f"{counted(len(others), 'queue')} of other programs on this Redis left alone"
         yield Finding(_QUEUES, Severity.OK, f"{says} ({some(sorted(others))})", count=len(others))
     for worker, queue in other_workers(dispatch.connection(), topology.queues).items():

@@ -28,9 +28,21 @@ from worker.redis.entries import (
     wrong_keys,
 )
 from worker.redis.holders import Holder
+from worker.redis.owner import is_of_another_program
 
 UNREADABLE = "unreadable"
 """The queue of failed jobs of which it is not known where they come from."""
+REFUSED = "refused"
+"""The queue that jobs of another program go to, as they were, out of the fleet's: it takes none."""
+_OF_TAKING = ("attempt", "deaths", "holder")
+"""The fields that a job has from being taken by the fleet."""
+_NEW: dict[Any, Any] = {
+    "status": JobStatus.QUEUED.value,
+    "last_heartbeat": "",
+    "started_at": "",
+    "worker_name": "",
+}
+"""What RQ has in the fields of a job that nobody has taken."""
 _EXAMINED = 1000
 """Jobs of each place of a queue that are read one by one: workers read the others in their turn."""
 
@@ -57,11 +69,15 @@ def fail_unreadable(
     """Take such an entry off the own list and file it as a failed job, without reading more of it.
 
     One that is no id of a job is filed under an id made of it. No key of another type than it
-    should be keeps this from its end.
+    should be keeps this from its end. A job of another program is refused instead: it waits as it
+    was, in a queue that nobody of the fleet takes from.
     """
     key = b"%s:job:%s" % (RQ_KEY_PREFIX.encode(), entry)
     if connection.type(key) != b"hash":
         connection.delete(key)
+    elif is_of_another_program(connection.hget(key, "data") or b""):  # type: ignore[arg-type]
+        _refuse(connection, own, entry, execution_id)
+        return
     origin: Any = connection.hget(key, "origin") or b""
     name = as_shown(origin) if as_shown(origin) in dispatch.topology().queues else UNREADABLE
     job_id = as_id(entry) or f"unreadable-{hashlib.sha256(entry).hexdigest()[:16]}"
@@ -77,6 +93,30 @@ def fail_unreadable(
         pipeline.zadd(failed.key, {job_id: current_timestamp() + dispatch.FAILED_JOB_TTL})
         pipeline.execute(raise_on_error=False)
     log.error("%s", error)
+
+
+def _refuse(connection: redis.Redis, own: Holder, entry: bytes, execution_id: str) -> None:
+    """Give a job of another program back unrun, and undo what taking it has written."""
+    key = b"%s:job:%s" % (RQ_KEY_PREFIX.encode(), entry)
+    found: Any = connection.hmget(key, "origin", "description")
+    origin, description = (each or b"" for each in found)
+    job_id = as_shown(entry)
+    with connection.pipeline() as pipeline:
+        pipeline.lrem(own.taken_key, 1, entry)  # type: ignore[arg-type]
+        _forget_execution(pipeline, own, f"{job_id}:{execution_id}", origin)
+        pipeline.delete(f"{RQ_KEY_PREFIX}:executions:{job_id}")
+        pipeline.hdel(key, *_OF_TAKING)
+        pipeline.hset(key, mapping=_NEW)
+        pipeline.sadd(Queue.redis_queues_keys, f"{Queue.redis_queue_namespace_prefix}{REFUSED}")
+        pipeline.rpush(f"{Queue.redis_queue_namespace_prefix}{REFUSED}", entry)
+        pipeline.execute(raise_on_error=False)
+    log.error(
+        "the job %s in the queue %s is another program's (%s): it waits in the queue %s as it was",
+        job_id,
+        as_shown(origin),
+        as_shown(description, most=60),
+        REFUSED,
+    )
 
 
 def _forget_execution(pipeline: Pipeline, own: Holder, composite: str, origin: bytes) -> None:

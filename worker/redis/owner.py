@@ -144,6 +144,11 @@ def strangers(connection: redis.Redis, samples: Mapping[str, Sequence[bytes]]) -
     return {name: says for name, says in theirs.items() if name not in ours}
 
 
+def is_of_another_program(data: bytes) -> bool:
+    """Whether a job's payload is compressed and pickled: RQ's own way, and never the fleet's."""
+    return data.startswith(b"\x78") and _beginning(data).startswith(b"\x80")
+
+
 def other_workers(connection: redis.Redis, queues: Collection[str]) -> dict[str, str]:
     """The workers of other programs that take jobs of these queues, each with the queue."""
     found = {}
