@@ -103,10 +103,13 @@ def _of(connection: redis.Redis, pid: int) -> Iterable[Holder]:
 
 
 def _pid_in(process: str) -> int:
-    """The process that has the lock of a slot, or had it last."""
+    """The process that has the lock of a slot, or had it last; 0 where none has begun yet."""
     number = "" if "-" in process else "-1"
     file = settings.run_dir() / "slots" / f"{process}{number}.lock"
-    return int((file.read_text().split() or ["0"])[0])
+    try:
+        return int((file.read_text().split() or ["0"])[0])
+    except FileNotFoundError:
+        return 0
 
 
 def _children(pid: int) -> list[str]:

@@ -25,6 +25,7 @@ from db.models import (
     ScanChunk,
     ScheduleTime,
     Table,
+    TagCheck,
     Track,
 )
 from db.sql.queries import tuples
@@ -54,6 +55,7 @@ _OF_THE_WORK = {
     MaintenanceRun,
     ScheduleTime,
     HealthReport,
+    TagCheck,
     LibraryIdentity,
     LedgerSum,
     AudioFeatures,
@@ -67,7 +69,7 @@ _Names = dict[type[Table], dict[int, str]]
 def snapshot() -> Snapshot:
     """What the open database holds, but for how the work was divided.
 
-    That are scans and their chunks, maintenance, schedules, and which of the tracks with the same
+    That are scans and their chunks, maintenance, schedules and what they check, and which of the tracks with the same
     picture carried it to the store. Nor what nobody waits for after a scan, the audio analysis, and
     the numbers of ledger rows, which `fleet doctor` compares with the rows.
     """
