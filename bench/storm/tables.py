@@ -69,9 +69,9 @@ _Names = dict[type[Table], dict[int, str]]
 def snapshot() -> Snapshot:
     """What the open database holds, but for how the work was divided.
 
-    That are scans and their chunks, maintenance, schedules and what they check, and which of the tracks with the same
-    picture carried it to the store. Nor what nobody waits for after a scan, the audio analysis, and
-    the numbers of ledger rows, which `fleet doctor` compares with the rows.
+    That are scans and their chunks, maintenance, schedules and what they check, and which of the
+    tracks with the same picture carried it to the store. Nor what nobody waits for after a scan,
+    the audio analysis, and the numbers of ledger rows, which `fleet doctor` compares with the rows.
     """
     names: _Names = {
         table: dict(tuples(table.select(table.id, key)))  # type: ignore[attr-defined]
