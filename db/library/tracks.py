@@ -31,6 +31,7 @@ class KnownFile(NamedTuple):
     size: int
     mtime_ns: int
     missing: bool
+    reader: int
 
 
 class GoneFile(NamedTuple):
@@ -45,14 +46,15 @@ class GoneFile(NamedTuple):
 
 def known_files(root: str, scope: Scope | None = None) -> dict[str, KnownFile]:
     """Every track below `root`, or in that part of it, by its path."""
-    query = Track.select(Track.path, Track.id, Track.size, Track.mtime_ns, Track.missing_since)
+    columns = (Track.path, Track.id, Track.size, Track.mtime_ns, Track.missing_since, Track.reader)
+    query = Track.select(*columns)
     where = (
         [below(Track.path, root)] if scope is None else scope.conditions(Track.path, Track.folder)
     )
     return {
-        path: KnownFile(track_id, size, mtime_ns, missing_since is not None)
+        path: KnownFile(track_id, size, mtime_ns, missing_since is not None, reader)
         for condition in where
-        for path, track_id, size, mtime_ns, missing_since in tuples(query.where(condition))
+        for path, track_id, size, mtime_ns, missing_since, reader in tuples(query.where(condition))
     }
 
 

@@ -128,6 +128,8 @@ class Track(Table):
     mtime_ns = BigIntegerField()
     content_id = TextField(index=True)
     """Equal for a file that was moved or copied; see `jobs.content`."""
+    reader = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    """The `db.scanning.library_files.READER` that read it; after an older one it is read again."""
     missing_since = DateTimeField(null=True)
     """When a scan first found the file gone or no longer readable; None while it is there."""
     added_at = DateTimeField(default=utc_now)

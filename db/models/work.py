@@ -160,6 +160,8 @@ class Problem(Table):
     message = TextField()
     size = BigIntegerField(null=True)
     mtime_ns = BigIntegerField(null=True)
+    reader = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    """Of a file that could not be read, as `tracks.reader`."""
     first_seen = DateTimeField(default=utc_now)
     last_seen = DateTimeField(default=utc_now)
 

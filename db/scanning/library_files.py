@@ -16,6 +16,10 @@ from db.settings import cover_orders
 from db.sql.path_text import is_under, shown
 from db.sql.queries import below, slices
 
+READER = 1
+"""The version of reading. Raise it when more is read of a file, or otherwise: what an older one has
+read, or could not read, the next scan reads again, though the file is unchanged."""
+
 READABLE_EXTENSIONS = frozenset(
     (
         *("mp3", "mp2", "mp1", "mpga"),

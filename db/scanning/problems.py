@@ -42,6 +42,8 @@ class FileProblem(NamedTuple):
     size: int | None = None
     """Of a file that is not read again before it changes, its size in bytes and its time."""
     mtime_ns: int | None = None
+    reader: int = 0
+    """Of an audio file, as `tracks.reader`."""
 
 
 class SeenFile(NamedTuple):
@@ -49,6 +51,7 @@ class SeenFile(NamedTuple):
 
     size: int | None
     mtime_ns: int | None
+    reader: int
 
 
 def record(found: Sequence[FileProblem]) -> None:
@@ -79,14 +82,13 @@ def known_files(root: str, stage: Stage, scope: Scope | None = None) -> dict[str
 
     They are as they were then.
     """
-    query = Problem.select(Problem.path, Problem.size, Problem.mtime_ns).where(
-        Problem.stage == stage
-    )
+    columns = (Problem.path, Problem.size, Problem.mtime_ns, Problem.reader)
+    query = Problem.select(*columns).where(Problem.stage == stage)
     places = [root] if scope is None else sorted({*scope.folders, *scope.trees})
     return {
-        path: SeenFile(size, mtime_ns)
+        path: SeenFile(size, mtime_ns, reader)
         for place in places
-        for path, size, mtime_ns in tuples(query.where(_is_at(place)))
+        for path, size, mtime_ns, reader in tuples(query.where(_is_at(place)))
         if path != root and (scope is None or scope.holds(path))
     }
 

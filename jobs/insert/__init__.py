@@ -21,7 +21,7 @@ from db.library.artists import (
 from db.maintenance import removal
 from db.models import Album, EntityType, Genre, Kind, ScanChunk
 from db.scanning import problems, scans
-from db.scanning.library_files import folder_of, group_folder
+from db.scanning.library_files import READER, folder_of, group_folder
 from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
@@ -107,7 +107,8 @@ _TAGS = [each.name for each in fields(Tags) if each.name not in _ELSEWHERE]
 _AUDIO = [each.name for each in fields(AudioProperties)]
 _of_tags, _of_audio = attrgetter(*_TAGS), attrgetter(*_AUDIO)
 _COLUMNS = (
-    *("path", "folder", "group_folder", "album", "size", "mtime_ns", "content_id", "missing_since"),
+    *("path", "folder", "group_folder", "album"),
+    *("size", "mtime_ns", "content_id", "missing_since", "reader"),
     *_AUDIO,
     *(_RENAMED.get(name, name) for name in _TAGS),
 )
@@ -118,7 +119,7 @@ def _track_row(record: TrackRecord, album_id: int | None) -> tuple[Any, ...]:
     """The value of each of _COLUMNS for this record."""
     file, folder = record.file, folder_of(record.file.path)
     place = (file.path, folder, group_folder(folder), album_id)
-    content = (file.size, file.mtime_ns, record.content_id, None)
+    content = (file.size, file.mtime_ns, record.content_id, None, READER)
     return (*place, *content, *_of_audio(record.audio), *_of_tags(record.tags))
 
 
@@ -287,19 +288,7 @@ def _write_parts(
 
 def _write_problems(batch: Batch) -> None:
     problems.clear([record.file.path for record in batch.tracks], Stage.READING)
-    problems.record(
-        [
-            FileProblem(
-                each.file.path,
-                Stage.READING,
-                each.code,
-                each.message,
-                None if each.code in PASSING else each.file.size,
-                None if each.code in PASSING else each.file.mtime_ns,
-            )
-            for each in batch.unread
-        ]
-    )
+    problems.record(list(map(_problem, batch.unread)))
     for each in batch.unread:
         if each.signal is not None:
             where = ledger.Quarantine(each.file.path, scans.READING, each.signal)
@@ -308,6 +297,13 @@ def _write_problems(batch: Batch) -> None:
     # A known file that cannot be opened just now is no less there: its track stays.
     gone = [each.file.path for each in batch.unread if each.code is not ProblemCode.UNREADABLE]
     tracks.mark_missing(sorted(tracks.ids_by_path(gone).values()))
+
+
+def _problem(unread: UnreadFile) -> FileProblem:
+    file = unread.file
+    size, mtime_ns = (None, None) if unread.code in PASSING else (file.size, file.mtime_ns)
+    code, message = unread.code, unread.message
+    return FileProblem(file.path, Stage.READING, code, message, size, mtime_ns, READER)
 
 
 def _album_artists(

@@ -14,7 +14,7 @@ from db.artwork import picture_files
 from db.artwork.picture_files import SeenImage
 from db.library import tracks
 from db.scanning import problems, roots, scans
-from db.scanning.library_files import Scope, folder_of, group_folder
+from db.scanning.library_files import READER, Scope, folder_of, group_folder
 from db.scanning.problems import FileProblem, Stage
 from db.sql.path_text import is_under, to_bytes, to_text
 from jobs.content import content_id_of
@@ -139,10 +139,12 @@ def with_tracks(new: Sequence[FoundFile], moved: dict[str, tracks.GoneFile]) -> 
 def _is_unchanged(
     file: SeenFile, track: tracks.KnownFile | None, failed: problems.SeenFile | None
 ) -> bool:
-    state = (file.size, file.mtime_ns)
+    state = (file.size, file.mtime_ns, READER)
     if failed is not None:
-        return state == (failed.size, failed.mtime_ns)
-    return track is not None and not track.missing and state == (track.size, track.mtime_ns)
+        return state == failed
+    if track is None or track.missing:
+        return False
+    return state == (track.size, track.mtime_ns, track.reader)
 
 
 def _content_id(file: FoundFile) -> str:

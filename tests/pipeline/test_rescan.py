@@ -5,7 +5,7 @@ from pathlib import Path
 
 import redis
 
-from db.models import TABLES, Album, Scan, Track
+from db.models import TABLES, Album, Problem, Scan, Track
 from db.scanning import scans
 from jobs.records import FoundFile, Grouping, ProblemCode, UnreadFile
 from tests.databases import ON_SQLITE
@@ -197,6 +197,22 @@ def test_a_damaged_file_is_a_problem_until_it_is_mended(scan: RunScan, library: 
     (library / "Bare" / "1.ogg").write_bytes(good)
     scan()
     assert content()["problems"] == []
+
+
+@ON_SQLITE
+def test_what_an_older_version_read_or_could_not_read_is_read_again_once(
+    scan: RunScan, library: Path
+) -> None:
+    write_track(library / "1.ogg", title="Song")
+    (library / "2.ogg").write_bytes(b"This is not audio.")
+    scan()
+    Track.update(reader=0, title=None).execute()
+    Problem.update(reader=0, message="not supported").execute()
+    scan()
+    assert (Track.get().title, last_scan().changed, last_scan().unreadable) == ("Song", 1, 1)
+    assert Problem.get().message != "not supported"
+    scan()
+    assert last_scan().unchanged == 2
 
 
 @ON_SQLITE
