@@ -26,7 +26,7 @@ from bench import plot, results
 from bench.__main__ import BENCHES
 from bench.results import Cell, Result
 from db.ledger import NEEDS
-from db.settings import SETTINGS
+from db.settings.declarations import SETTINGS
 from worker.cli.config import as_markdown
 from worker.cli.fleet import COMMANDS
 from worker.errors import ExitCode

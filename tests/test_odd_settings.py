@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
-from db.settings import SETTINGS
+from db.settings.declarations import SETTINGS
 from db.sql.connection import close_database
 from tests.databases import open_sqlite
 from worker import dispatch

@@ -17,7 +17,8 @@ extension or `*` in its place, and may have `*` and `?` in it; `cover.*` stands 
 from typing import NamedTuple
 
 from db.errors import SettingError
-from db.settings import SETTINGS, value
+from db.settings import value
+from db.settings.declarations import SETTINGS
 
 EMBEDDED, EXTERNAL = "embedded", "external"
 DISC_SUBTITLE, ARTIST_NAME, NFO = "discsubtitle", "name", "nfo"

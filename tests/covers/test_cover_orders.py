@@ -3,7 +3,8 @@
 import pytest
 
 from db.errors import SettingError
-from db.settings import SETTINGS, cover_orders
+from db.settings import cover_orders
+from db.settings.declarations import SETTINGS
 from jobs.covers.folder_images import UNNUMBERED, cover_name
 from tests.covers.library import FRONT, Library, paint
 from worker.cli.fleet import run

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import BENCHES
-from db.settings import SETTINGS
+from db.settings.declarations import SETTINGS
 from db.sql.connection import close_database
 from tests.docs.conftest import DocumentedFleet
 from tests.docs.pages import PAGES, ROOT, Block, Command, blocks, commands, inline_codes

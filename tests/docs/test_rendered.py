@@ -8,7 +8,7 @@ import pytest
 
 from bench.results import Result, Table
 from db.models import TABLES
-from db.settings import SETTINGS
+from db.settings.declarations import SETTINGS
 from tests import PACKAGES
 from tests.docs.pages import ROOT
 from worker.cli.config import as_markdown

@@ -7,6 +7,7 @@ import socket
 from typing import NamedTuple
 
 from db import settings
+from db.settings.declarations import SETTINGS
 from worker.errors import BadInputError
 from worker.supervisor.rpc import processes
 from worker.supervisor.state_file import StateFile
@@ -106,7 +107,7 @@ def trusted_proxies() -> tuple[Network, ...]:
 
 def default() -> WebAddress:
     """Where the web UI listens when FLEET_WEB is unset."""
-    setting = next(each for each in settings.SETTINGS if each.name == "FLEET_WEB")
+    setting = next(each for each in SETTINGS if each.name == "FLEET_WEB")
     return parsed(setting.default)
 
 
