@@ -1,16 +1,58 @@
-"""Settings of the fleet: each environment variable with its default and its meaning."""
+"""Every setting: its name, its type and unit, what holds when it is unset, and its meaning."""
 
+from enum import Enum
 from typing import NamedTuple
 
 from db.settings.providers import PROVIDERS, Offers, offering
 
 
+class Kind(Enum):
+    """What a setting is: in words, and which types of TOML it may have beside text."""
+
+    TEXT = "text", ()
+    TEXT_OR_OFF = "text, or off", (bool,)
+    NUMBER = "number{unit}", (int, float)
+    NUMBER_OR_OFF = "number{unit}, or off", (int, float, bool)
+    LIST = "list", (list,)
+    FOLDERS_OR_SWITCH = "on, off or folders", (bool, list)
+    TABLE = "NAME=VALUE list{unit}", (dict,)
+
+    def __init__(self, words: str, types: tuple[type, ...]) -> None:
+        self.words, self.types = words, types
+
+
+PLACES = "Places"
+COVERS = "Covers"
+WEB_SERVICES = "Web services"
+ANALYSIS = "Analysis and similarity"
+KEEPING = "What is kept"
+WATCHING = "Watching"
+PAGE = "Web UI"
+
+
 class Setting(NamedTuple):
-    """One environment variable: its name, what holds when it is unset, and its meaning."""
+    """One setting: the environment variable, what holds when it is unset, and its meaning."""
 
     name: str
     default: str
     help: str
+    kind: Kind = Kind.TEXT
+    unit: str = ""
+    group: str = PLACES
+    secret: bool = False
+    """Whether it is, or may hold, a password or a key, which is shown nowhere."""
+    in_file: bool = True
+    """Whether settings.toml may have it: it cannot say where it is itself."""
+
+    @property
+    def key(self) -> str:
+        """Its name in settings.toml and for `fleet settings`."""
+        return self.name.removeprefix("FLEET_").lower()
+
+    @property
+    def type(self) -> str:
+        """Its type and unit in words."""
+        return self.kind.words.format(unit=f" of {self.unit}" if self.unit else "")
 
 
 SETTINGS = (
@@ -18,18 +60,24 @@ SETTINGS = (
         "FLEET_DATA_DIR",
         "$XDG_DATA_HOME/musicfleet, else ~/.local/share/musicfleet",
         "The data folder: the fleet keeps its database, pictures, sockets and logs there.",
+        group=PLACES,
+        in_file=False,
     ),
     Setting(
         "FLEET_DATABASE_URL",
         "library.db in the data folder (SQLite)",
         "The URL of the database: postgresql://USER:PASSWORD@HOST/DATABASE or "
         "sqlite:////absolute/path.",
+        group=PLACES,
+        secret=True,
     ),
     Setting(
         "FLEET_REDIS_URL",
         "the fleet runs a Valkey of its own on a unix socket",
         "The redis://, rediss:// or unix:// URL of another Redis or Valkey. The fleet then starts "
         "none of its own.",
+        group=PLACES,
+        secret=True,
     ),
     Setting(
         "FLEET_REDIS_PREFIX",
@@ -37,26 +85,34 @@ SETTINGS = (
         "A word that the names of all keys in Redis begin with, before a colon, so that several "
         "fleets and other programs of RQ can share one: letters, digits, _, - and points. Tools of "
         "RQ see this fleet with RQ_KEY_PREFIX=WORD:rq.",
+        group=PLACES,
     ),
     Setting(
         "FLEET_QUEUES",
         "the queues.toml that musicfleet came with",
         "A profile, `small` or `large`, or the path of another queues.toml.",
+        group=PLACES,
     ),
     Setting(
         "FLEET_ALBUM_COVERS",
         "cover.*, folder.*, front.*, albumart.*, embedded, external",
         "The sources of an album's cover, best first; see below.",
+        kind=Kind.LIST,
+        group=COVERS,
     ),
     Setting(
         "FLEET_DISC_COVERS",
         "disc*.*, cd*.*, cover.*, folder.*, front.*, discsubtitle, embedded",
         "The sources of the cover of a single disc, best first; see below.",
+        kind=Kind.LIST,
+        group=COVERS,
     ),
     Setting(
         "FLEET_ARTIST_IMAGES",
         "artist.*, album/artist.*, folder.*, thumb.*, name, nfo, external",
         "The sources of an artist's picture, best first; see below.",
+        kind=Kind.LIST,
+        group=COVERS,
     ),
     Setting(
         "FLEET_PROVIDERS",
@@ -64,15 +120,18 @@ SETTINGS = (
         "The web services that the fleet asks for what is not on disk, in order. Album covers: "
         f"{', '.join(offering(Offers.ALBUM_COVERS))}. Artist images: "
         f"{', '.join(offering(Offers.ARTIST_IMAGES))}. Facts: {', '.join(offering(Offers.FACTS))}.",
+        kind=Kind.LIST,
+        group=WEB_SERVICES,
     ),
     Setting(
         "FLEET_CONTACT",
         "requests name no contact",
         "A mail address or URL of yours, which the fleet sends to providers in the User-Agent. "
         f"These demand it: {', '.join(each.name for each in PROVIDERS if each.needs_contact)}.",
+        group=WEB_SERVICES,
     ),
     *(
-        Setting(each.key.setting, each.key.default, each.key.help)
+        Setting(each.key.setting, each.key.default, each.key.help, group=WEB_SERVICES, secret=True)
         for each in PROVIDERS
         if each.key is not None
     ),
@@ -80,126 +139,193 @@ SETTINGS = (
         "FLEET_PROVIDER_URLS",
         "each provider's public address",
         "NAME=URL, …: other addresses of providers, such as a local mirror of musicbrainz.",
+        kind=Kind.TABLE,
+        group=WEB_SERVICES,
     ),
     Setting(
         "FLEET_PROVIDER_PACES",
         "the rate limit of each provider",
         "NAME=SECONDS, …: the least time between two requests to a server of your own that "
         "FLEET_PROVIDER_URLS names.",
+        kind=Kind.TABLE,
+        unit="seconds",
+        group=WEB_SERVICES,
     ),
     Setting(
         "FLEET_ANALYSIS_SECONDS",
         "90",
         "How many seconds from the middle of each track the fleet analyses, from 60 to 120; off: "
         "none. When you turn it on again, the tracks that were left out are analysed.",
+        kind=Kind.NUMBER_OR_OFF,
+        unit="seconds",
+        group=ANALYSIS,
     ),
     Setting(
         "FLEET_RETRAIN_DAYS",
         "7",
         "The similarity model is retrained when it is this many days old.",
+        kind=Kind.NUMBER,
+        unit="days",
+        group=ANALYSIS,
     ),
     Setting(
         "FLEET_RETRAIN_GROWTH",
         "10",
         "The similarity model is retrained when the library has this many per cent more tracks "
         "than at its training.",
+        kind=Kind.NUMBER,
+        unit="per cent",
+        group=ANALYSIS,
     ),
     Setting(
         "FLEET_RETRAIN_GENRE_MINUTES",
         "15",
         "The similarity model is retrained for a genre that it does not know, once it is this many "
         "minutes old.",
+        kind=Kind.NUMBER,
+        unit="minutes",
+        group=ANALYSIS,
     ),
     Setting(
         "FLEET_RETRAIN_TRACKS",
         "100",
         "The similarity model is retrained for more new tracks than this, once it is "
         "FLEET_RETRAIN_TRACKS_HOURS old.",
+        kind=Kind.NUMBER,
+        unit="tracks",
+        group=ANALYSIS,
     ),
     Setting(
         "FLEET_RETRAIN_TRACKS_HOURS",
         "2",
         "How many hours old the similarity model must be to be retrained for new tracks.",
+        kind=Kind.NUMBER,
+        unit="hours",
+        group=ANALYSIS,
     ),
     Setting(
         "FLEET_RETRAIN_TAGS",
         "5",
         "The similarity model is retrained for more new tags of any kind than this, once it is "
         "FLEET_RETRAIN_TAGS_HOURS old.",
+        kind=Kind.NUMBER,
+        unit="tags",
+        group=ANALYSIS,
     ),
     Setting(
         "FLEET_RETRAIN_TAGS_HOURS",
         "8",
         "How many hours old the similarity model must be to be retrained for new tags.",
+        kind=Kind.NUMBER,
+        unit="hours",
+        group=ANALYSIS,
     ),
     Setting(
         "FLEET_RETRAIN_COVERAGE",
         "90",
         "The similarity model is retrained when fewer per cent of the analysed tracks than this "
         "have a vector by it.",
+        kind=Kind.NUMBER,
+        unit="per cent",
+        group=ANALYSIS,
     ),
     Setting(
         "FLEET_RETRAIN_DRIFT",
         "0.75",
         "The similarity model is retrained when the audio features of newer tracks are further "
         "than this from those it was trained on, in standard deviations.",
+        kind=Kind.NUMBER,
+        unit="standard deviations",
+        group=ANALYSIS,
     ),
     Setting(
         "FLEET_RETRAIN_RECALL_DROP",
         "10",
         "The similarity model is retrained when it predicts genres worse than right after its "
         "training, by more than this many percentage points.",
+        kind=Kind.NUMBER,
+        unit="percentage points",
+        group=ANALYSIS,
     ),
     Setting(
         "FLEET_BACKUPS",
         "7",
         "How many daily copies of the database the fleet keeps in the folder `backups` of the data "
         "folder; 0: it makes none.",
+        kind=Kind.NUMBER,
+        unit="copies",
+        group=KEEPING,
     ),
     Setting(
         "FLEET_FORGET_MISSING_DAYS",
         "never",
         "After how many days the fleet deletes the rows of a track whose file is gone, with the "
         "covers that the user chose for it. It never does while the scanned folder is not there.",
+        kind=Kind.NUMBER,
+        unit="days",
+        group=KEEPING,
     ),
     Setting(
         "FLEET_KEEP_LOGS_DAYS",
         "30",
         "How many days the fleet keeps old logs, compressed, in the folder `logs` of the data "
         "folder.",
+        kind=Kind.NUMBER,
+        unit="days",
+        group=KEEPING,
     ),
     Setting(
         "FLEET_WATCH",
         "off",
         "on: the fleet watches every scanned folder, and takes in what is new, changed or gone "
         "within seconds. Or the folders to watch, with `:` between them. See `fleet watch`.",
+        kind=Kind.FOLDERS_OR_SWITCH,
+        group=WATCHING,
     ),
     Setting(
         "FLEET_WATCH_QUIET",
         "5",
         "How many seconds a watched folder must stay unchanged before the fleet takes it in.",
+        kind=Kind.NUMBER,
+        unit="seconds",
+        group=WATCHING,
     ),
     Setting(
         "FLEET_WATCH_MINUTES",
         "60",
         "How many minutes lie between two scans of a folder that cannot be watched, such as one on "
         "a network share.",
+        kind=Kind.NUMBER,
+        unit="minutes",
+        group=WATCHING,
     ),
     Setting(
         "FLEET_WEB",
         "127.0.0.1:8310",
         "HOST:PORT where the web UI listens. Port 0 takes any free port; off turns the web UI off.",
+        kind=Kind.TEXT_OR_OFF,
+        group=PAGE,
     ),
     Setting(
         "FLEET_WEB_PASSWORD",
         "no login: every user of this machine has access, and no other machine",
         "The password of the web UI. Without one the web UI listens on loopback addresses alone.",
+        group=PAGE,
+        secret=True,
     ),
     Setting(
         "FLEET_WEB_TRUSTED_PROXIES",
         "no proxy is believed",
         "The addresses or networks of reverse proxies, with commas. Of what they send on, the web "
         "UI believes X-Forwarded-For and X-Forwarded-Proto.",
+        kind=Kind.LIST,
+        group=PAGE,
     ),
-    Setting("FLEET_DEBUG", "unset", "Any value: errors of `fleet` show their traceback."),
+    Setting(
+        "FLEET_DEBUG",
+        "unset",
+        "Any value: errors of `fleet` show their traceback.",
+        group=PLACES,
+        in_file=False,
+    ),
 )

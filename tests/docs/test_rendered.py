@@ -8,7 +8,7 @@ import pytest
 
 from bench.results import Result, Table
 from db.models import TABLES
-from db.settings.declarations import SETTINGS
+from db.settings.declarations import SETTINGS, Setting
 from tests import PACKAGES
 from tests.docs.pages import ROOT
 from worker.cli.config import as_markdown
@@ -100,9 +100,8 @@ def shown_pages() -> set[str]:
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_each_setting_is_documented_with_its_default_and_meaning(setting: tuple[str, ...]) -> None:
-    name, default, meaning = setting
-    row = f"| `{name}` | {default} | {meaning} |"
+def test_each_setting_is_documented_with_its_default_and_meaning(setting: Setting) -> None:
+    row = f"| `{setting.name}` | {setting.default} | {setting.help} |"
     assert " ".join(row.split()) in words("docs/settings.md"), "run `make docs`"
 
 

@@ -68,7 +68,8 @@ def test_the_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixtur
 
 
 OF_THE_HELP = {
-    *("db", "db.errors", "db.files", "db.settings", "db.settings.providers"),
+    *("db", "db.errors", "db.files", "db.settings", "db.settings.declarations"),
+    *("db.settings.providers",),
     *("db.sql", "db.sql.path_text", "worker", "worker.cli", "worker.cli.fleet"),
     *("worker.cli.output", "worker.errors", "worker.host", "worker.host.light", "worker.phrases"),
 }

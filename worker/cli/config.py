@@ -1,16 +1,20 @@
 """`fleet config`: the topology checked, rendered and shown."""
 
+import os
 from difflib import unified_diff
+from functools import partial
 from pathlib import Path
 
 import click
 
 from db import settings
-from worker.cli.output import print_json, print_line, print_table, say
-from worker.errors import ExitCode
+from worker.cli.output import edit_until, print_json, print_line, print_table, say
+from worker.errors import BadInputError, ExitCode
+from worker.supervisor import conf_file
 from worker.supervisor.conf_file import beside, render
 from worker.supervisor.instance import committed
 from worker.topology import Program, Start, Topology, load
+from worker.topology.queues_toml import own_queues_file, queues_file
 from worker.topology.tables import shown_duration
 
 
@@ -40,7 +44,9 @@ def check(context: click.Context, file: Path | None) -> None:
         f"programs {len(topology.programs)}, schedules {len(topology.schedules)})"
     )
     conf = beside(topology.path)
-    if conf.exists() and settings.read_text(conf) != render(topology, committed(topology)):
+    if conf == conf_file.path() or not conf.exists():  # the fleet's own is of another instance
+        return
+    if settings.read_text(conf) != render(topology, committed(topology)):
         say(f"fleet: {conf} differs — run `fleet config write`")
         context.exit(ExitCode.DRIFT)
 
@@ -58,6 +64,8 @@ def write(context: click.Context, only_check: bool) -> None:
     """Render supervisord.conf beside queues.toml, or supervisord.small.conf beside a profile."""
     topology = load()
     conf = beside(topology.path)
+    if conf == conf_file.path():
+        raise BadInputError(f"{conf} is the fleet's own — `fleet reload` writes it")
     text = render(topology, committed(topology))
     present = settings.read_text(conf) if conf.exists() else ""
     if not only_check:
@@ -69,6 +77,42 @@ def write(context: click.Context, only_check: bool) -> None:
             print_line(line)
         say(f"fleet: {conf} differs — run `fleet config write`")
         context.exit(ExitCode.DRIFT)
+
+
+@config.command(
+    epilog="""\b
+Examples:
+  fleet config edit
+  EDITOR=nano fleet config edit
+""",
+)
+def edit() -> None:
+    """Edit a queues.toml of your own in your editor ($EDITOR).
+
+    It begins as the one that holds and lies in the data folder, where every command finds it unless
+    FLEET_QUEUES names another. What has a fault is not taken over. `fleet reload` applies it.
+    """
+    own = own_queues_file()
+    if chosen := os.environ.get("FLEET_QUEUES"):
+        raise BadInputError(
+            f"FLEET_QUEUES is {chosen}, so {queues_file()} holds — edit that, or leave it unset"
+        )
+    settings.prepare_data_dir()
+    if edit_until(settings.read_text(queues_file()), partial(_take, own)):
+        say(f"{own} written; `fleet reload` applies it to a running fleet.")
+    else:
+        say("Nothing was changed.")
+
+
+def _take(own: Path, text: str) -> None:
+    """Have the own queues.toml be this text. Raises TopologyError, which has every fault."""
+    new = own.with_name("queues.new.toml")
+    try:
+        new.write_text(text, encoding="utf-8")
+        load(new)
+        new.replace(own)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 @config.command(

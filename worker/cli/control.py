@@ -12,7 +12,7 @@ from db import settings
 from worker.cli.output import print_line, say
 from worker.errors import BadInputError, ExitCode
 from worker.phrases import did_you_mean
-from worker.supervisor import conf_file, control, web_address
+from worker.supervisor import conf_file, control, fleet_environment, web_address
 from worker.supervisor.logs import Follower, last_lines, log_file
 from worker.supervisor.rpc import is_up, supervisord
 from worker.topology import load
@@ -36,10 +36,15 @@ def up(foreground: bool) -> None:
     Redis answers and every worker is registered. When the fleet is up already, this starts only
     those of its processes that are down; after an upgrade, or when the database was replaced, it
     stops all, migrates the database and starts them again. `fleet reload` applies an edited
-    queues.toml.
+    queues.toml or settings.toml.
+
+    The fleet keeps the environment that it is started in, and every command goes by it while the
+    fleet runs. A variable of the environment wins over settings.toml.
     """
     if foreground:
         control.run_in_foreground(say)
+    for line in fleet_environment.differences():
+        say(line)
     started = control.start(say)
     say(f"The fleet is {'up' if started else 'already up'}: {_programs()}. `fleet down` stops it.")
     page = web_address.running()
@@ -49,6 +54,8 @@ def up(foreground: bool) -> None:
             say(web_address.OPEN_TO_USERS)
     if not started and _is_outdated():
         say("It runs by an earlier queues.toml: `fleet reload` applies the present one.")
+    if not started and fleet_environment.is_edited():
+        say("It runs by an earlier settings.toml: `fleet reload` applies the present one.")
 
 
 def _programs() -> str:

@@ -38,7 +38,6 @@ COMMANDS = {
     "report": Row("report", "report", "Show the daily health report."),
     "problems": Row("problems", "problems", "List files that musicfleet could not use, and why."),
     "missing-tags": Row("problems", "missing_tags", "List albums whose tracks lack tags."),
-    "root": Row("root", "root", "List, add, move or forget folders of music."),
     "watch": Row("web", "watch", "Show which folders musicfleet watches, and how."),
     "web": Row("web", "web", "Show the address of the web UI, or serve it."),
     "cover": Row("cover", "cover", "Set a cover, or explain the one that is shown."),
@@ -50,9 +49,12 @@ COMMANDS = {
     "schedule": Row("schedule", "schedule", "List the schedules, or run one now."),
     "doctor": Row("doctor", "doctor", "Find faults, and show how to repair them."),
     "logs": Row("control", "logs", "Show the log of a program."),
+    "settings": Row("settings", "settings", "Show, change and check the settings."),
     "config": Row("config", "config", "Check, render and show the topology in queues.toml."),
 }
 """Every command, in the order of the help."""
+_WITHOUT_SETTINGS = {"settings", "doctor", "config", "down", "logs"}
+"""Commands that a faulty settings.toml does not keep from their work."""
 
 _EPILOG = """\b
 Examples:
@@ -101,6 +103,15 @@ class Fleet(click.Group):
             if name.startswith(incomplete)
         ]
         return commands + click.Command.shell_complete(self, ctx, incomplete)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, and until it has ended the settings that hold for it."""
+        from worker.supervisor.fleet_environment import in_force  # noqa: PLC0415  # no help needs it
+
+        ctx.with_resource(in_force(whatever=args[0] in _WITHOUT_SETTINGS))
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; what goes wrong becomes one line and an exit code."""

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from db.errors import SettingError
 from db.sql.path_text import visible
+from worker.errors import BadInputError, WorkerError
 
 if TYPE_CHECKING:  # most commands have no need of what it imports
     from worker.status.overview import QueueStatus
@@ -163,3 +165,28 @@ def agreed(question: str, yes: bool) -> bool:
     if not wanted:
         say("Nothing was changed.")
     return wanted
+
+
+def edit_until(text: str, accept: Callable[[str], object]) -> bool:
+    """Have the user edit a text until `accept` takes it; False when it was left unchanged.
+
+    `accept` raises an error for a text that it does not take: it is shown, and the text edited
+    again. Whoever leaves it unchanged then gives up. Raises BadInputError without an editor.
+    """
+    while True:
+        try:
+            edited = click.edit(text, extension=".toml")
+        except click.ClickException as error:
+            raise BadInputError(
+                f"{error.message} — set EDITOR to an editor, or edit the file yourself"
+            ) from error
+        if edited is None or edited == text:
+            return False
+        text = edited
+        try:
+            accept(text)
+        except (WorkerError, SettingError) as error:
+            print_error(str(error))
+            click.pause("Press any key to edit it again …", err=True)
+        else:
+            return True

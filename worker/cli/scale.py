@@ -4,7 +4,7 @@ import click
 
 from worker.cli.output import agreed, changes_something, print_line, print_table, say
 from worker.maintenance.rebalance import refusal
-from worker.supervisor import conf_file
+from worker.supervisor import conf_file, fleet_environment
 from worker.supervisor.plan import Change, process_counts, require_up
 from worker.supervisor.rollout import apply
 from worker.topology import load
@@ -89,14 +89,16 @@ Examples:
 )
 @changes_something
 def reload(yes: bool, dry_run: bool) -> None:
-    """Apply an edited queues.toml to the running fleet.
+    """Apply an edited queues.toml or settings.toml to the running fleet.
 
     Starts, stops or restarts only the processes that the edit concerns, and asks before it ends
     one. The other workers keep running and reread queues.toml. This resets the numbers of processes
     that `fleet scale` or worker rebalancing changed to those of queues.toml.
 
-    It changes nothing when queues.toml has a fault, or when a queue that holds jobs would lose its
-    last consumer.
+    It changes nothing when one of the two has a fault, or when a queue that holds jobs would lose
+    its last consumer.
     """
+    for line in fleet_environment.differences():
+        say(line)
     if carry_out(Change.to_reload(), dry_run=dry_run, yes=yes):
-        say("The fleet runs by the present queues.toml.")
+        say("The fleet runs by the present queues.toml and settings.")

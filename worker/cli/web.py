@@ -9,7 +9,7 @@ import click
 from db.sql.path_text import shown
 from worker.cli.output import print_json, print_line, say
 from worker.errors import BadInputError
-from worker.supervisor import watch_state, web_address
+from worker.supervisor import fleet_environment, watch_state, web_address
 from worker.supervisor.rpc import is_up, processes
 from worker.supervisor.watch_state import WatchedRoot
 
@@ -31,6 +31,8 @@ def web(listen: str | None, where: bool) -> None:
     command serves it until Ctrl-C. Without FLEET_WEB_PASSWORD every user of this machine has
     access; an address that other machines can reach demands it.
     """
+    for line in fleet_environment.differences():
+        say(line)
     page = None if listen else web_address.running()
     if page is None and where:
         raise BadInputError(
@@ -66,8 +68,8 @@ _HOW = {
     epilog="""\b
 Examples:
   fleet watch
-  FLEET_WATCH=on fleet up              watch every folder that was scanned
-  FLEET_WATCH=/music:/more fleet up    watch these
+  fleet settings set watch on && fleet reload             watch every folder that was scanned
+  fleet settings set watch /music:/more && fleet reload   watch these
 """,
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a folder.")
@@ -79,6 +81,8 @@ def watch(as_json: bool) -> None:
     starts. Where inotify misses events, such as on network shares, the watcher scans the folder
     from time to time.
     """
+    for line in fleet_environment.differences():
+        say(line)
     state = watch_state.running()
     for each in state.roots if state else []:
         if as_json:
@@ -104,4 +108,4 @@ def _off() -> str:
     command = "`fleet reload`" if is_up() else "`fleet up`"
     if watch_state.is_on():
         return f"No watcher runs: {command} starts it."
-    return f"Nothing is watched: set FLEET_WATCH to on, or to folders, then {command}."
+    return f"Nothing is watched: `fleet settings set watch on`, or folders, then {command}."

@@ -19,12 +19,13 @@ from db.settings import (
     cover_orders,
     keep_logs_days,
     provider_settings,
+    settings_file,
 )
 from db.settings.retraining_rules import rules
 from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
 from worker.errors import BadInputError, TopologyError
 from worker.phrases import counted, some
-from worker.supervisor import watch_state, web_address
+from worker.supervisor import fleet_environment, watch_state, web_address
 from worker.topology import load
 
 _PACKAGES = ("musicfleet", "rq", "redis", "supervisor", "peewee", "mutagen", "pillow")
@@ -56,22 +57,57 @@ _SETTINGS: tuple[Callable[[], object], ...] = (
     removal.forget_missing_after,
     keep_logs_days,
     watch_state.environment,
+    watch_state.quiet_seconds,
+    watch_state.timed_minutes,
     web_address.configured,
 )
 """Each raises SettingError or BadInputError for a setting with a fault."""
 
 
+def setting_faults() -> list[str]:
+    """What is wrong with the settings that hold: every fault, a line each."""
+    before, faults = dict(os.environ), []
+    try:
+        for check in _SETTINGS:
+            while fault := _fault(check):
+                faults.append(fault)
+                if not _leave_out(fault):
+                    break
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return faults
+
+
+def _fault(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except (SettingError, BadInputError) as error:
+        return str(error)
+    return ""
+
+
+def _leave_out(fault: str) -> bool:
+    """Unset what a fault names, so that the check goes on to the next; whether there was any."""
+    name = fault.partition(" ")[0]
+    return os.environ.pop(name, None) is not None
+
+
 def _settings() -> Iterator[Finding]:
-    """The first fault of each group of settings, or that there is none."""
-    is_sound = True
-    for check in _SETTINGS:
-        try:
-            check()
-        except (SettingError, BadInputError) as error:
-            is_sound = False
-            fact, remedy = fact_and_remedy(error)
-            yield Finding("settings", Severity.ERROR, fact, remedy or "correct it")
-    if is_sound:
+    """Every fault of the settings, or that there is none."""
+    try:
+        settings_file.values()
+    except SettingError as error:
+        says = str(error).removesuffix(" — repair it").replace("\n ", "")
+        yield Finding("settings", Severity.ERROR, says, "correct it: `fleet settings edit`")
+    faults = setting_faults()
+    for fault in faults:
+        fact, remedy = fact_and_remedy(SettingError(fault))
+        yield Finding("settings", Severity.ERROR, fact, remedy or "correct it")
+    for line in fleet_environment.differences():
+        fact, _, remedy = line.partition(": ")
+        yield Finding("settings", Severity.WARNING, fact, remedy)
+    if not faults:
         yield Finding("settings", Severity.OK, "every setting can be used")
 
 

@@ -7,6 +7,9 @@ and 11 MiB in every process; a fleet on SQLite never calls it.
 import os
 import sys
 
+from db.settings import data_dir, run_dir
+
+_SUPERVISED = "--supervised"  # as worker.host.lifeline has it, which takes ctypes
 _DRIVERS = ("psycopg", "psycopg2")
 
 # The default of zoneinfo, which would import all that Python was built with to find it: 1 MiB.
@@ -14,6 +17,17 @@ os.environ.setdefault(
     "PYTHONTZPATH",
     "/usr/share/zoneinfo:/usr/lib/zoneinfo:/usr/share/lib/zoneinfo:/etc/zoneinfo",
 )
+if _SUPERVISED in sys.argv:
+    for _folder in (run_dir(), data_dir()):
+        if (_folder / "settings.toml").exists():
+            from db.errors import SettingError
+            from db.settings import settings_file
+
+            try:
+                settings_file.fill(_folder / settings_file.NAME)
+            except SettingError as error:
+                sys.exit(str(error))
+            break
 if not os.environ.get("FLEET_DATABASE_URL", "").startswith("postgres"):
     for _name in _DRIVERS:
         sys.modules.setdefault(_name, None)  # type: ignore[arg-type]  # has its import fail

@@ -101,7 +101,9 @@ def _sections(
         "program:scheduler",
         {
             **_program(instance, "worker.schedule.scheduler", 200, SCHEDULER_STOP),
-            "environment": _environment({"FLEET_SCHEDULES": _schedules_digest(topology)}),
+            "environment": _environment(
+                {"FLEET_SCHEDULES": _schedules_digest(topology), **_settings(instance.settings)}
+            ),
         },
     )
     if instance.web:
@@ -109,7 +111,13 @@ def _sections(
             "program:web",
             {
                 **_program(instance, "web", 300, WEB_STOP),
-                "environment": _environment({"FLEET_WEB": instance.web, **_FEW_ARENAS}),
+                "environment": _environment(
+                    {
+                        "FLEET_WEB": instance.web,
+                        **_FEW_ARENAS,
+                        **_settings(instance.web_settings),
+                    }
+                ),
             },
         )
     if instance.watch:
@@ -183,7 +191,9 @@ def _worker(topology: Topology, instance: Instance, slot: Slot) -> _Settings:
         **_program(instance, module, 100, program.stop),
         **({} if idle is None else _ON_DEMAND),
         "startsecs": min(_EARLY, idle or _EARLY),
-        "environment": _environment({"FLEET_PROGRAM": program.digest}),
+        "environment": _environment(
+            {"FLEET_PROGRAM": program.digest, **_settings(instance.settings)}
+        ),
     }
 
 
@@ -234,6 +244,11 @@ def _log(instance: Instance, stream: str) -> _Settings:
 
 def _environment(variables: Mapping[str, str]) -> str:
     return ",".join(f'{name}="{value}"' for name, value in variables.items())
+
+
+def _settings(digest: str) -> dict[str, str]:
+    """What has a process started again when a setting is another."""
+    return {"SETTINGS_DIGEST": digest} if digest else {}
 
 
 def _schedules_digest(topology: Topology) -> str:

@@ -8,6 +8,7 @@ from xmlrpc.client import Fault
 
 from db import settings
 from db.errors import DatabaseGoneError, OldDatabaseError
+from db.settings import settings_file
 from db.settings.identity import identity
 from db.sql.connection import close_database, open_database
 from db.sql.schema import check_schema, library_id
@@ -21,7 +22,7 @@ from worker.redis import valkey
 from worker.redis.address import is_embedded
 from worker.redis.connection import connect
 from worker.redis.owner import claim, refuse_other_workers, succeed
-from worker.supervisor import conf_file
+from worker.supervisor import conf_file, fleet_environment
 from worker.supervisor.conf_file import render
 from worker.supervisor.instance import Instance, this_instance
 from worker.supervisor.readiness import not_ready, wait_until_ready
@@ -45,6 +46,7 @@ def start(say: Say = lambda _: None) -> bool:
     """
     topology = load()
     settings.check_redis_prefix()
+    settings_file.values()
     if not is_embedded():
         connect().close()
     socket_file()
@@ -95,7 +97,8 @@ def run_in_foreground(say: Say = lambda _: None) -> NoReturn:
         instance = _prepare(topology, say)
         os.chdir(instance.folder)
         note_kernel_kills()
-        os.execv(sys.executable, [*_supervisord_command(), "--nodaemon"])
+        command = [*_supervisord_command(), "--nodaemon"]
+        os.execve(sys.executable, command, fleet_environment.own())
 
 
 def stop(say: Say = lambda _: None) -> bool:
@@ -159,6 +162,9 @@ def _restart_programs(topology: Topology, say: Say) -> None:
 
 def _prepare(topology: Topology, say: Say) -> Instance:
     """Prepare all that the programs need, and write the supervisord.conf that runs them."""
+    fleet_environment.refill()
+    settings_file.take()
+    fleet_environment.note()
     instance = this_instance(topology)
     if instance.embedded_redis:
         valkey.binary()
@@ -200,6 +206,7 @@ def _launch(instance: Instance) -> None:
     result = subprocess.run(
         _supervisord_command(),
         cwd=instance.folder,
+        env=fleet_environment.own(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -238,4 +245,5 @@ def _stop(say: Say) -> bool:
         end_all(WARM_SECONDS)
         raise FleetStopError(f"supervisord (process {pid}) does not end — end it: `kill -9 {pid}`")
     end_all(WARM_SECONDS)
+    fleet_environment.forget()
     return True

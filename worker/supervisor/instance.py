@@ -4,6 +4,9 @@ The committed file is for the default instance and for any machine: its paths ar
 and to the file. Every other instance has a file of its own, with absolute paths.
 """
 
+import hashlib
+import json
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -11,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from db import settings
+from db.settings.declarations import PAGE, PLACES, SETTINGS, WATCHING
 from worker.errors import BadInputError
 from worker.redis.address import is_embedded
 from worker.supervisor import watch_state, web_address
@@ -39,6 +43,10 @@ class Instance:
     """HOST:PORT where the web UI listens; empty when it is off."""
     watch: Mapping[str, str]
     """The FLEET_WATCH… settings; empty when no folder is watched."""
+    settings: str
+    """A short name for all other settings of the workers and the scheduler; empty for defaults."""
+    web_settings: str
+    """And for those of the web UI."""
     header: str
     """The comment at the head of the file."""
 
@@ -57,6 +65,8 @@ COMMITTED = Instance(
     redis_prefix="",
     web=web_address.default().text,
     watch={},
+    settings="",
+    web_settings="",
     header="""\
 Generated from queues.toml by `fleet config write`. Do not edit: `fleet config check` compares.
 
@@ -90,8 +100,21 @@ def this_instance(topology: Topology) -> Instance:
         redis_prefix=settings.redis_key("").removesuffix(":"),
         web=page.text if page else "",
         watch={name: _literal(text) for name, text in watch_state.environment().items()},
+        settings=_digest(PLACES, WATCHING, PAGE),
+        web_settings=_digest(PLACES, WATCHING),
         header="Rewritten by `fleet up`, `fleet reload` and `fleet scale`. Do not edit.",
     )
+
+
+def _digest(*left_out: str) -> str:
+    """A short name for the values of all settings but these groups; empty when none is set."""
+    texts = {
+        each.name: text
+        for each in SETTINGS
+        if each.group not in left_out and (text := os.environ.get(each.name))
+    }
+    canonical = json.dumps(texts, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16] if texts else ""
 
 
 def _literal(path: Path | str) -> str:

@@ -9,7 +9,7 @@ from worker import queues
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean
 from worker.queues import Place
-from worker.supervisor import conf_file
+from worker.supervisor import conf_file, fleet_environment
 from worker.supervisor.conf_file import consumed, render
 from worker.supervisor.instance import this_instance
 from worker.supervisor.rpc import is_up, processes, supervisord
@@ -35,14 +35,15 @@ class Change:
 
     @classmethod
     def to_reload(cls) -> Self:
-        """What applying queues.toml as it is now would change.
+        """What applying queues.toml and settings.toml as they are now would change.
 
-        Raises TopologyError with every fault of it, and BadInputError when the fleet is not up,
-        when it runs by another file or other settings, and when jobs would be left without a
-        consumer.
+        Raises TopologyError or SettingError with every fault of theirs, and BadInputError when the
+        fleet is not up, when it runs by another file or other settings, and when jobs would be left
+        without a consumer.
         """
-        topology = load()
         require_up()
+        fleet_environment.reread()
+        topology = load()
         text = render(topology, this_instance(topology))
         return cls(topology, conf_file.read(), text, rereads=True)._checked()
 

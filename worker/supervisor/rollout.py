@@ -5,6 +5,7 @@ from collections.abc import Collection, Container, Iterable, Sequence
 from typing import Any
 from xmlrpc.client import Fault
 
+from db.settings import settings_file
 from worker.errors import BadInputError, FleetStartError, FleetStopError
 from worker.host.locks import hold_fleet
 from worker.supervisor import conf_file
@@ -62,6 +63,8 @@ def apply(change: Change, say: Say) -> None:
                 "another `fleet` command has changed the fleet meanwhile — try again"
             )
         change.refuse_stranding()
+        if change.rereads:
+            settings_file.take()
         with supervisord() as rpc:
             added, changed, removed = _take(rpc, change)
             rereading = _rereading(change, {*changed, *removed})

@@ -229,14 +229,21 @@ STOP_MARGIN = 60
 
 
 def queues_file() -> Path:
-    """The queues.toml that holds here: FLEET_QUEUES, the checkout's, or the installed one.
+    """The queues.toml that holds here: FLEET_QUEUES, that of the data folder, or the shipped one.
 
     A word as FLEET_QUEUES names a profile: `small` the file queues.small.toml beside queues.toml.
     """
     chosen = os.environ.get("FLEET_QUEUES")
     if chosen and not _NAME.fullmatch(chosen):
         return settings.expanded(chosen).absolute()
+    if not chosen and own_queues_file().exists():
+        return own_queues_file()
     return _shipped() / (f"queues.{chosen}.toml" if chosen else "queues.toml")
+
+
+def own_queues_file() -> Path:
+    """Where a queues.toml of the user's own lies, which `fleet config edit` makes."""
+    return settings.data_dir() / "queues.toml"
 
 
 def _shipped() -> Path:
