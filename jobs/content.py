@@ -1,6 +1,12 @@
-"""What bytes say: the identity by which a moved file is known again, and the kind of a picture."""
+"""What bytes say: the identities by which a file is known again, and the kind of a picture.
+
+One identity is of all bytes, which a moved file keeps. The other is of the sound alone, which one
+keeps that was moved and retagged at once.
+"""
 
 import os
+import re
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import BinaryIO
 
@@ -31,6 +37,56 @@ def content_id_of(path: bytes) -> str:
     """The `content_id` of the file at `path`. Raises OSError when it cannot be read."""
     with open(opened(path), "rb", buffering=0) as file:
         return content_id(file, os.fstat(file.fileno()).st_size)
+
+
+Spans = Sequence[tuple[int, int]]
+"""The parts of a file that are its sound, without tags: where each begins and ends."""
+
+_SOUND_WINDOW = 8 * 1024
+_PAGES_WINDOW = 32 * 1024
+"""Of Ogg: most pages are smaller."""
+_PAGE = re.compile(rb"(OggS.{14}).{8}", re.DOTALL)
+"""The header of a page up to its number and checksum, which follow from what stands before it."""
+_PAGE_HEADER = 26
+
+
+def sound_id(file: BinaryIO, spans: Spans, *, paged: bool = False) -> str | None:
+    """A digest (32 hex digits) of the length of the sound and of its begin, middle and end.
+
+    Of Ogg, which is `paged`, the headers of pages are left out as far as they change with the tags.
+    None where it is not known what is sound. Raises OSError when it cannot be read.
+    """
+    spans = [(start, end) for start, end in spans if start < end]
+    if not spans:
+        return None
+    window = _PAGES_WINDOW if paged else _SOUND_WINDOW
+    length = sum(end - start for start, end in spans)
+    digest = blake2b(length.to_bytes(8, "big"), digest_size=_DIGEST_BYTES)
+    for start, end in _windows(spans, window):
+        file.seek(start)
+        data = file.read(end - start)
+        digest.update(_without_numbers(data) if paged else data)
+    return digest.hexdigest()
+
+
+def _windows(spans: Spans, window: int) -> list[tuple[int, int]]:
+    """What is digested of the sound: all of it when it is short."""
+    (first, first_end), (last, last_end) = spans[0], spans[-1]
+    if len(spans) == 1 and last_end - first <= 3 * window:
+        return [(first, last_end)]
+    start, end = spans[len(spans) // 2]
+    middle = max(start, (start + end - window) // 2)
+    return [
+        (first, min(first + window, first_end)),
+        (middle, min(middle + window, end)),
+        (max(last, last_end - window), last_end),
+    ]
+
+
+def _without_numbers(pages: bytes) -> bytes:
+    """From the first whole page on, without the pages' numbers and checksums."""
+    begin, cut = pages.find(b"OggS"), pages.rfind(b"OggS", 1 - _PAGE_HEADER)
+    return _PAGE.sub(rb"\1", pages[max(begin, 0) : cut if cut >= 0 else None])
 
 
 _SIGNATURES = (

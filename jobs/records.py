@@ -4,6 +4,7 @@ Each record is a frozen dataclass; `as_json` and `from_json` are the only way in
 stage that writes another field than its reader knows fails at once instead of losing it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -93,6 +94,8 @@ class TrackRecord(Record):
     """Equal for a file that was moved or copied; see `jobs.content`."""
     tags: Tags
     audio: AudioProperties
+    sound_id: str | None = None
+    """Equal for a file that was retagged too; see `jobs.content`."""
     pictures: list[PictureInfo] = field(default_factory=list)
 
     @classmethod
@@ -103,6 +106,7 @@ class TrackRecord(Record):
             content_id=data["content_id"],
             tags=Tags.from_json(data["tags"]),
             audio=AudioProperties.from_json(data["audio"]),
+            sound_id=data.get("sound_id"),  # a job of an older version has none
             pictures=[PictureInfo.from_json(picture) for picture in data["pictures"]],
         )
 
@@ -140,6 +144,12 @@ class Grouping(Record):
     """The album key of each track, by its id as text, that was not read but changes its album."""
     unfinished: bool = False
     """Whether more tracks of these folders change their album than a job can hold."""
+
+    def of_known(self, known: Mapping[str, int]) -> dict[int, str | None]:
+        """The album key of each track that had a row: by path those read, and those regrouped."""
+        regrouped = {int(track_id): key for track_id, key in self.regrouped.items()}
+        read = {track_id: self.keys[path] for path, track_id in known.items() if path in self.keys}
+        return regrouped | read
 
 
 def pass_on(job: str, chunk_id: int, **records: Any) -> None:

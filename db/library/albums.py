@@ -1,7 +1,7 @@
 """Albums: their artists, and columns that follow from the tracks."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from db.models import Album, AlbumArtist, Track
@@ -51,6 +51,56 @@ def refresh(album_ids: Sequence[int]) -> None:
             members[album_id].append(tuple(said))
         rows = [(*_together(tracks), album_id) for album_id, tracks in members.items()]
         update_rows(Album, _WRITTEN, rows)
+
+
+def keep_rows(keys: Mapping[int, str | None]) -> None:
+    """Give albums of which no track stays a new key that most of them go to, if nobody has it.
+
+    So the row stays, with all that hangs on it, when an album's folder or its title has changed.
+    `keys` are the keys that known tracks get. A track that was moved and not read since does not
+    count, for it will go too.
+    """
+    fresh = {key for key in keys.values() if key is not None}
+    fresh -= _with_row(sorted(fresh))
+    going = {track_id: key for track_id, key in keys.items() if key in fresh}
+    votes = Counter((album_id, keys[track_id]) for track_id, album_id in _album_of(sorted(going)))
+    staying = _stayed_in(sorted({album_id for album_id, _ in votes}), keys)
+    rows: dict[int, str] = {}
+    for (album_id, key), _ in sorted(votes.items(), key=lambda vote: (-vote[1], vote[0][0])):
+        if key in fresh and album_id not in rows and album_id not in staying:
+            rows[album_id] = key
+            fresh.discard(key)
+    update_rows(Album, ["key"], [(key, album_id) for album_id, key in rows.items()])
+
+
+def _with_row(keys: Sequence[str]) -> set[str]:
+    return {
+        key
+        for part in slices(keys)
+        for (key,) in tuples(Album.select(Album.key).where(among(Album.key, part)))
+    }
+
+
+def _album_of(track_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The album of each of these tracks that is in one."""
+    for ids in slices(track_ids):
+        where = among(Track.id, ids), Track.album.is_null(False)
+        yield from tuples(Track.select(Track.id, Track.album).where(*where))
+
+
+def _stayed_in(album_ids: Sequence[int], keys: Mapping[int, str | None]) -> set[int]:
+    """Those of the albums with a present track that was read and does not get another key."""
+    found = set[int]()
+    for ids in slices(album_ids):
+        query = (
+            Track.select(Track.id, Track.album, Album.key)
+            .join(Album)
+            .where(among(Track.album, ids), Track.missing_since.is_null(), Track.mtime_ns != -1)
+        )
+        found.update(
+            album_id for track_id, album_id, key in tuples(query) if keys.get(track_id, key) == key
+        )
+    return found
 
 
 def set_artists(artists: Mapping[int, Sequence[tuple[str, int]]]) -> None:

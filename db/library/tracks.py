@@ -1,9 +1,11 @@
 """Tracks: what is known of the files of a root, writing what was read, and titles for people."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
-from peewee import JOIN, Expression
+from peewee import JOIN, SQL, Expression, fn
 
 from db.library.artists import credits_of
 from db.models import (
@@ -20,7 +22,7 @@ from db.models import (
 )
 from db.scanning.library_files import Scope
 from db.sql.path_text import shown
-from db.sql.queries import among, below, slices, tuples
+from db.sql.queries import ASKED, among, below, of_folders, slices, tuples
 from db.sql.statements import insert_rows
 
 
@@ -81,6 +83,58 @@ def gone_files(track_ids: Sequence[int], sizes: Collection[int]) -> Iterator[Gon
     for ids in slices(track_ids):
         now = Track.select(*columns).where(among(Track.id, ids), Track.missing_since.is_null())
         yield from map(GoneFile._make, tuples(now))
+
+
+class KnownSound(NamedTuple):
+    """A track as it is recognised by what is left of it in another file."""
+
+    id: int
+    path: str
+    folder: str
+    group_folder: str
+    missing_since: datetime | None
+    sound_id: str | None
+    musicbrainz_track_id: str | None
+    title: str | None
+    album_title: str | None
+    disc: int | None
+    track: int | None
+    date: str | None
+
+
+def missing_like(sounds: Sequence[str], track_ids: Sequence[str]) -> list[KnownSound]:
+    """The missing tracks with one of these sounds, or one of these MusicBrainz track ids."""
+    found: dict[int, KnownSound] = {}
+    for column, values in ((Track.sound_id, sounds), (Track.musicbrainz_track_id, track_ids)):
+        for part in slices(values):
+            where = among(column, part), Track.missing_since.is_null(False)
+            found.update((each.id, each) for each in _known_sounds(*where))
+    return list(found.values())
+
+
+def present_like(
+    sounds: Sequence[str], track_ids: Sequence[str], outside: str, most: int
+) -> list[KnownSound]:
+    """As `missing_like`, those outside of a folder that were there; none if there are too many."""
+    found: dict[int, KnownSound] = {}
+    for column, values in ((Track.sound_id, sounds), (Track.musicbrainz_track_id, track_ids)):
+        for part in slices(values):
+            where = among(column, part), Track.missing_since.is_null(), ~below(Track.path, outside)
+            these = list(islice(_known_sounds(*where), most + 1))
+            found.update((each.id, each) for each in these if len(these) <= most)
+    return list(found.values())
+
+
+def common_sounds(sounds: Collection[str]) -> set[str]:
+    """Those of the sounds that a track has whose file is there."""
+    here = Track.select(SQL("1")).where(Track.sound_id == ASKED, Track.missing_since.is_null())
+    asked = [(sound, 0) for sound in sounds]
+    return {sound for (sound,) in of_folders(asked, (ASKED,), fn.EXISTS(here))}
+
+
+def _known_sounds(*where: Expression) -> Iterator[KnownSound]:
+    columns = [getattr(Track, name) for name in KnownSound._fields]
+    return map(KnownSound._make, tuples(Track.select(*columns).where(*where)))
 
 
 def mark_missing(track_ids: Sequence[int]) -> None:
@@ -162,6 +216,8 @@ class Move(NamedTuple):
     """Where a file went."""
 
     track_id: int
+    former: str
+    """Its path until now."""
     path: str
     folder: str
     group_folder: str
@@ -170,12 +226,13 @@ class Move(NamedTuple):
 def move(moves: Iterable[Move]) -> None:
     """Give tracks their new paths; the rows, and all that hangs on them, stay.
 
+    A track that has gone elsewhere by now stays as it is.
     The modification time is forgotten, so that the files are read again whatever happens next.
     """
-    for track_id, path, folder, group_folder in moves:
+    for track_id, former, path, folder, group_folder in moves:
         Track.update(
             path=path, folder=folder, group_folder=group_folder, mtime_ns=-1, missing_since=None
-        ).where(Track.id == track_id).execute()
+        ).where(Track.id == track_id, Track.path == former).execute()
 
 
 def upsert(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -74,7 +74,7 @@ def forget_missing(days: int, roots: Sequence[str]) -> int:
     while ids := _missing_for(timedelta(days=days), roots):
         for part in slices(ids, _AT_ONCE):
             with transaction():
-                _forget_tracks(part)
+                forget_tracks(part)
         forgotten += len(ids)
     return forgotten
 
@@ -87,7 +87,8 @@ def _missing_for(time: timedelta, roots: Sequence[str]) -> list[int]:
     return [track_id for (track_id,) in tuples(query.order_by(Track.id).limit(_MOST_MISSING))]
 
 
-def _forget_tracks(track_ids: Sequence[int]) -> None:
+def forget_tracks(track_ids: Sequence[int]) -> None:
+    """Delete tracks with all that hangs on them, in a transaction, and what nothing is left of."""
     touched = sorted(tracks.albums_of(track_ids))
     used = artists_and_genres_of(track_ids, touched)
     chosen = tracks_with_chosen_cover(touched)

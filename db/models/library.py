@@ -126,10 +126,13 @@ class Track(Table):
 
     size = BigIntegerField()
     mtime_ns = BigIntegerField()
-    content_id = TextField(index=True)
+    content_id = TextField()
     """Equal for a file that was moved or copied; see `jobs.content`."""
     reader = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     """The `db.scanning.library_files.READER` that read it; after an older one it is read again."""
+    sound_id = TextField(null=True, index=True)
+    """Equal for a file that was retagged too; None where it is not known, and of one that was last
+    read before there were any."""
     missing_since = DateTimeField(null=True)
     """When a scan first found the file gone or no longer readable; None while it is there."""
     added_at = DateTimeField(default=utc_now)
@@ -140,6 +143,9 @@ class Track(Table):
 
 Track.add_index(Track.index(Track.missing_since, where=Track.missing_since.is_null(False)))
 Track.add_index(Track.index(Track.size, where=Track.missing_since.is_null(False)))
+Track.add_index(
+    Track.index(Track.musicbrainz_track_id, where=Track.musicbrainz_track_id.is_null(False))
+)
 # Partial, for nearly all are there: SQLite would go by it to all of those that are.
 
 

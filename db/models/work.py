@@ -114,6 +114,9 @@ class Scan(Table):
     """The picture files that it found; None of a scan before these were counted."""
     left_out = JSONField(null=True)
     """How many files and folders it did not take, by `db.scanning.library_files.LeftOut`."""
+    former_root = TextField(null=True)
+    """The folder, away by then, of which the scan found the files at their places below its own
+    root: their tracks moved along."""
     mounts = JSONField(null=True)
     """The folders below its root on which other disks or shares with music are mounted, also those
     that are away just now; None of a scan of a part."""

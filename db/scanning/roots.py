@@ -6,6 +6,7 @@ What is mounted below a root is as a root itself: its disk or share may be away 
 import errno
 import os
 import posixpath
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from db.ledger import Cause, Obstacle, cause_of
@@ -48,6 +49,19 @@ def away(path: str) -> Obstacle | None:
         if not _holds_audio(root):
             return Obstacle(Cause.ROOT_AWAY, root)
     return None
+
+
+def are_several() -> bool:
+    """Whether there is more than one library root."""
+    return len(scans.roots()) > 1
+
+
+def gone(paths: Sequence[str]) -> set[str]:
+    """Those of these paths where no file is any more, though their root is there."""
+    vanished = {path for path in paths if not os.path.lexists(to_bytes(path))}
+    missed = {place for path in vanished for place in _roots_of(path)}
+    lost = {place for place in missed if away(place)}
+    return {path for path in vanished if not any(is_under(path, place) for place in lost)}
 
 
 def obstacle(path: str, number: int | None) -> Obstacle | None:

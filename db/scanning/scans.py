@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from peewee import ModelSelect, fn
+from peewee import Case, ModelSelect, fn
 
 from db.models import Scan, ScanChunk, utc_now
 from db.scanning.library_files import Scope, folder_of, group_folder
@@ -323,6 +323,24 @@ def close_chunk(chunk: ScanChunk, counts: Counts, regroup: Sequence[str] = ()) -
     follower = add_chunk(chunk.scan_id, regroup=folders) if folders else None
     finish_if_complete(chunk.scan_id)
     return follower
+
+
+def record_former_root(scan_id: int, root: str, moved: int) -> None:
+    """Write where the root that a scan found here was before, and how many tracks moved along."""
+    columns = {"former_root": root, "moved": Scan.moved + moved}
+    Scan.update(**columns).where(Scan.id == scan_id).execute()
+
+
+def not_missing(scan_id: int, since: Sequence[datetime | None]) -> None:
+    """Take back that this scan has found so many files gone, whose tracks were found elsewhere.
+
+    `since` is when each was marked missing; what an earlier scan marked is not of this one.
+    """
+    if since:
+        scan = Scan.get_by_id(scan_id)
+        count = sum(each is not None and each >= scan.started_at for each in since)
+        fewer = fn.COALESCE(Scan.missing, 0) - count
+        Scan.update(missing=Case(None, [(fewer > 0, fewer)], 0)).where(Scan.id == scan_id).execute()
 
 
 def fail(scan_id: int, fault: str) -> None:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from peewee import ModelSelect, Value, fn
 
+from db import ledger
+from db.library import tracks
 from db.models import (
     UNSETTLED,
     AlbumArtist,
@@ -70,6 +72,32 @@ def vector_changes(
         if (new.album, new.artists) != (old.album, old.artists):
             found.artists.update(old.artists, new.artists)
     return found
+
+
+def to_compute_again(stood: Mapping[int, VectorBasis]) -> dict[EntityType, list[int]]:
+    """Those that have a vector, or can have none, and stand otherwise than before.
+
+    `stood` are the known tracks as they were. The analysis asks for the vectors of others.
+    """
+    changes = vector_changes(stood, vector_basis(sorted(stood)))
+    in_changed = tracks.in_albums(sorted(changes.albums)).values()
+    of_albums = tracks.artists_of([track_id for each in in_changed for track_id in each])
+    return {
+        EntityType.TRACK: _with_vectors(EntityType.TRACK, sorted(changes.tracks)),
+        EntityType.ALBUM: _with_vectors(EntityType.ALBUM, sorted(changes.albums)),
+        EntityType.ARTIST: _with_vectors(EntityType.ARTIST, sorted(changes.artists | of_albums)),
+    }
+
+
+def _with_vectors(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
+    """Those that have a vector or can have none, and those that tracks with a vector came to."""
+    asked = set(ledger.with_row(Kind.VECTOR, entity_type, ids))
+    if entity_type is not EntityType.TRACK:
+        others = members(entity_type, [each for each in ids if each not in asked])
+        tracks_of = sorted({track_id for each in others.values() for track_id in each})
+        known = set(ledger.with_row(Kind.VECTOR, EntityType.TRACK, tracks_of))
+        asked |= {entity_id for entity_id, each in others.items() if each & known}
+    return sorted(asked)
 
 
 def track_ids(after: int, most: int) -> list[int]:

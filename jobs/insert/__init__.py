@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, Self
 
@@ -18,8 +18,9 @@ from db.library.artists import (
     known_artists,
     leaders_of,
 )
+from db.library.tracks import KnownSound
 from db.maintenance import removal
-from db.models import Album, EntityType, Genre, Kind, ScanChunk
+from db.models import Album, EntityType, Genre, Kind, Scan, ScanChunk
 from db.scanning import problems, scans
 from db.scanning.library_files import READER, folder_of, group_folder
 from db.scanning.problems import FileProblem, Stage
@@ -28,6 +29,7 @@ from db.sql.connection import transaction
 from db.sql.queries import ensure_rows
 from jobs.covers.track_covers import settle_at_hand
 from jobs.entities import chunk_to_do, enqueue_part
+from jobs.recognition import moved_file, recognise_retagged
 from jobs.records import (
     PASSING,
     AudioProperties,
@@ -79,16 +81,34 @@ def direct_batch(
         grouping=Grouping.from_json(grouping),
         images=[KnownImage(**each) for each in images or []],
     )
+    scan = scans.of_chunk(chunk_id)
+    batch, found = _recognised(batch, scan)
     with transaction():
         chunk = chunk_to_do(chunk_id)
-        written = _write(batch, chunk) if chunk else None
+        written = _write(batch, chunk, found) if chunk else None
     if written is None:
-        enqueue_part(_still_needed(batch), scans.of_chunk(chunk_id))
+        enqueue_part(_still_needed(batch), scan)
         return None
     if written.follower is not None:
         enqueue(scans.READING, chunk_id=written.follower)
     enqueue_part(written.needs, scans.of_chunk(chunk_id))
     return _counts(batch)._asdict()
+
+
+def _recognised(batch: Batch, scan: Scan | None) -> tuple[Batch, dict[str, KnownSound]]:
+    """The batch with the tracks that its new files were before, and those by their new paths.
+
+    It is found out before anything is written, for it asks disks what is there.
+    """
+    known = tracks.ids_by_path([record.file.path for record in batch.tracks])
+    found = recognise_retagged(batch.tracks, known, scan) if scan else {}
+    records = [
+        replace(each, file=replace(each.file, track_id=track.id, moved=True))
+        if (track := found.get(each.file.path))
+        else each
+        for each in batch.tracks
+    ]
+    return replace(batch, tracks=records), found
 
 
 def _still_needed(batch: Batch) -> dict[ledger.Need, list[int]]:
@@ -108,7 +128,7 @@ _AUDIO = [each.name for each in fields(AudioProperties)]
 _of_tags, _of_audio = attrgetter(*_TAGS), attrgetter(*_AUDIO)
 _COLUMNS = (
     *("path", "folder", "group_folder", "album"),
-    *("size", "mtime_ns", "content_id", "missing_since", "reader"),
+    *("size", "mtime_ns", "content_id", "sound_id", "missing_since", "reader"),
     *_AUDIO,
     *(_RENAMED.get(name, name) for name in _TAGS),
 )
@@ -119,7 +139,7 @@ def _track_row(record: TrackRecord, album_id: int | None) -> tuple[Any, ...]:
     """The value of each of _COLUMNS for this record."""
     file, folder = record.file, folder_of(record.file.path)
     place = (file.path, folder, group_folder(folder), album_id)
-    content = (file.size, file.mtime_ns, record.content_id, None, READER)
+    content = (file.size, file.mtime_ns, record.content_id, record.sound_id, None, READER)
     return (*place, *content, *_of_audio(record.audio), *_of_tags(record.tags))
 
 
@@ -179,9 +199,13 @@ class _Before:
         )
 
 
-def _write(batch: Batch, chunk: ScanChunk) -> Written:
-    """Write the batch and close its chunk."""
+def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> Written:
+    """Write the batch, of which some files are those of tracks `found` again; close its chunk."""
+    tracks.move(moved_file(path, track) for path, track in found.items())
+    left = {track.group_folder for track in found.values()}
+    scans.not_missing(chunk.scan_id, [track.missing_since for track in found.values()])
     before = _Before.of(batch, chunk)
+    albums.keep_rows(batch.grouping.of_known(before.known))
     album_ids = ensure_rows(Album.key, batch.grouping.album_artists)
     rows = [_track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
     track_ids = tracks.upsert([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
@@ -205,10 +229,14 @@ def _write(batch: Batch, chunk: ScanChunk) -> Written:
     wanted = _track_needs(batch, track_ids, before.known)
     wanted |= {(Kind.COVER, EntityType.ALBUM): sorted(touched)}
     wanted |= _artist_needs(credited, led | leaders_of(sorted(touched)))
-    wanted |= _of_vectors(before.basis)
+    wanted |= {
+        (Kind.VECTOR, entity_type): ids
+        for entity_type, ids in vector_inputs.to_compute_again(before.basis).items()
+    }
     needs = _need(wanted)
     _enrich_again(before.tags, _albums_with(batch, album_ids, before.known), credited)
-    again = {*folders, *chunk.regroup} if batch.grouping.unfinished else ()
+    again = {*folders, *chunk.regroup} if batch.grouping.unfinished else set[str]()
+    again |= left
     follower = scans.close_chunk(chunk, _counts(batch), sorted(again))
     return Written(needs, follower)
 
@@ -333,36 +361,6 @@ def _need(wanted: Needs) -> dict[ledger.Need, list[int]]:
         for need in ledger.NEEDS
         if (need.kind, need.entity_type) in to_do
     }
-
-
-def _of_vectors(stood: Mapping[int, vector_inputs.VectorBasis]) -> Needs:
-    """Of tracks that have a vector, or can have none: the analysis asks for those of others.
-
-    `stood` are the known tracks as they were.
-    """
-    changes = vector_inputs.vector_changes(stood, vector_inputs.vector_basis(sorted(stood)))
-    members = tracks.in_albums(sorted(changes.albums)).values()
-    of_albums = tracks.artists_of([track_id for each in members for track_id in each])
-    changed = {
-        EntityType.TRACK: changes.tracks,
-        EntityType.ALBUM: changes.albums,
-        EntityType.ARTIST: changes.artists | of_albums,
-    }
-    return {
-        (Kind.VECTOR, entity_type): _with_vectors(entity_type, sorted(ids))
-        for entity_type, ids in changed.items()
-    }
-
-
-def _with_vectors(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
-    """Those that have a vector or can have none, and those that tracks with a vector came to."""
-    asked = set(ledger.with_row(Kind.VECTOR, entity_type, ids))
-    if entity_type is not EntityType.TRACK:
-        members = vector_inputs.members(entity_type, [each for each in ids if each not in asked])
-        tracks_of = sorted({track_id for each in members.values() for track_id in each})
-        known = set(ledger.with_row(Kind.VECTOR, EntityType.TRACK, tracks_of))
-        asked |= {entity_id for entity_id, each in members.items() if each & known}
-    return sorted(asked)
 
 
 def _enrich_again(

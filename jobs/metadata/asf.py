@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from mutagen.asf import ASF
 
+from jobs.content import Spans
 from jobs.metadata.contents import Contents, Picture, Reader, by_folded_name, mapped, picture
 from jobs.records import AudioProperties
 from jobs.tags import FREE_NAMES, fields_by_name
@@ -24,10 +25,13 @@ _CODECS = (
     ("mpeg layer-3", "mp3"),
 )
 
+_DATA_OBJECT = bytes.fromhex("3626B2758E66CF11A6D900AA0062CE6C")
+_DATA_HEAD = 50
+
 _load: Callable[[BinaryIO], Any] = ASF
 
 
-def _read_asf(file: BinaryIO, _size: int) -> Contents:
+def _read_asf(file: BinaryIO, size: int) -> Contents:
     """The contents of an ASF file."""
     asf = _load(file)
     info = asf.info
@@ -42,7 +46,19 @@ def _read_asf(file: BinaryIO, _size: int) -> Contents:
     texts = [(name, str(value)) for name, value in asf.tags if name != _PICTURE]
     pictures = [_picture(value.value) for name, value in asf.tags if name == _PICTURE]
     tags = mapped(by_folded_name(texts), _ATTRIBUTES)
-    return Contents(audio, tags, [p for p in pictures if p])
+    return Contents(audio, tags, [p for p in pictures if p], _data_packets(file, size))
+
+
+def _data_packets(file: BinaryIO, size: int) -> Spans:
+    """The packets of the data object, which follows the header object."""
+    file.seek(16)
+    start = int.from_bytes(file.read(8), "little")
+    file.seek(start)
+    head = file.read(24)
+    if not head.startswith(_DATA_OBJECT):
+        return ()
+    length = int.from_bytes(head[16:24], "little")
+    return [(start + _DATA_HEAD, min(start + length, size) if length else size)]
 
 
 def _codec(description: str) -> str:

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Literal
 from mutagen.dsdiff import DSDIFFInfo
 from mutagen.dsf import DSFFile
 
+from jobs.content import Spans
 from jobs.errors import UnreadableFileError
 from jobs.metadata import id3
 from jobs.metadata.contents import Contents, Picture, RawTags, Reader, filled, mapped
@@ -130,7 +131,17 @@ def _read_wave(file: BinaryIO, size: int) -> Contents:
         elif chunk.name == b"bext":
             origination = chunk.content(file, _BEXT_DATE.stop)[_BEXT_DATE]
             broadcast = {"date": [chunk_text(origination)]}
-    return Contents(_wave_properties(file, size, found), filled(tags, info, broadcast), pictures)
+    properties = _wave_properties(file, size, found)
+    sound = _spans(found, b"data", _sound_size(size, found))
+    return Contents(properties, filled(tags, info, broadcast), pictures, sound)
+
+
+def _spans(found: Mapping[bytes, Chunk], name: bytes, size: int | None = None) -> Spans:
+    """Where the chunk with the sound stands; `size` is its true size where that is known."""
+    chunk = found.get(name)
+    if chunk is None:
+        return ()
+    return [(chunk.start, chunk.start + (chunk.size if size is None else size))]
 
 
 def _long_sizes(file: BinaryIO) -> dict[bytes, int]:
@@ -239,7 +250,8 @@ def _read_aiff(file: BinaryIO, size: int) -> Contents:
         elif chunk.name in _AIFF_TEXTS:
             text = chunk_text(chunk.content(file, MAX_TEXT))
             texts.setdefault(_AIFF_TEXTS[chunk.name], []).append(text)
-    return Contents(_aiff_properties(file, found), filled(tags, texts), pictures)
+    sound = _spans(found, b"SSND")
+    return Contents(_aiff_properties(file, found), filled(tags, texts), pictures, sound)
 
 
 def _aiff_properties(file: BinaryIO, found: dict[bytes, Chunk]) -> AudioProperties:
@@ -272,13 +284,16 @@ def _extended_float(data: bytes) -> float:
     return math.ldexp(mantissa, exponent - 16383 - 63)
 
 
+_DSF_SOUND = 28 + 52 + 12
+"""Where the sound of a DSF file begins: behind the heads of its three chunks."""
 _load_dsf: Callable[[BinaryIO], Any] = DSFFile
 _load_dsdiff: Callable[[BinaryIO], Any] = DSDIFFInfo
 
+_DSDIFF_SOUNDS = (b"DSD ", b"DST ")
 _EDITED_MASTER_TEXTS = {b"DITI": "title", b"DIAR": "artists"}
 
 
-def _read_dsf(file: BinaryIO, _size: int) -> Contents:
+def _read_dsf(file: BinaryIO, size: int) -> Contents:
     """The contents of a DSF file (DSF File Format Specification 1.01, Sony 2005)."""
     file.seek(0)
     dsf = _load_dsf(file)
@@ -295,7 +310,7 @@ def _read_dsf(file: BinaryIO, _size: int) -> Contents:
     )
     offset = dsf.dsd_chunk.offset_metdata_chunk
     tags, pictures, _ = id3.tags_at(file, offset) if offset else ({}, [], 0)
-    return Contents(audio, tags, pictures)
+    return Contents(audio, tags, pictures, [(_DSF_SOUND, offset or size)])
 
 
 def _read_dsdiff(file: BinaryIO, size: int) -> Contents:
@@ -314,12 +329,15 @@ def _read_dsdiff(file: BinaryIO, size: int) -> Contents:
     tags: RawTags = {}
     texts: RawTags = {}
     pictures: list[Picture] = []
+    sound: Spans = ()
     for chunk in chunks(file, 16, size, "big", size_bytes=8):
-        if chunk.name == b"ID3 ":
+        if chunk.name in _DSDIFF_SOUNDS:
+            sound = [(chunk.start, chunk.start + chunk.size)]
+        elif chunk.name == b"ID3 ":
             tags, pictures, _ = id3.tags_at(file, chunk.start)
         elif chunk.name == b"DIIN":
             filled(texts, _edited_master_texts(file, chunk))
-    return Contents(audio, filled(tags, texts), pictures)
+    return Contents(audio, filled(tags, texts), pictures, sound)
 
 
 def _edited_master_texts(file: BinaryIO, chunk: Chunk) -> RawTags:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from jobs.content import mime_of
+from jobs.content import Spans, mime_of
 from jobs.metadata.text import folded
 from jobs.pictures import store
 from jobs.records import AudioProperties, PictureInfo
@@ -34,6 +34,10 @@ class Contents:
     audio: AudioProperties
     tags: RawTags = field(default_factory=dict)
     pictures: list[Picture] = field(default_factory=list)
+    sound: Spans = ()
+    """Where the sound stands, without tags; empty where that is not known."""
+    sound_id: str | None = None
+    """What the file itself says the sound is known by."""
 
 
 Reader = Callable[[BinaryIO, int], Contents]

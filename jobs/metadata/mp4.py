@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from mutagen.mp4 import MP4
 
+from jobs.content import Spans
 from jobs.errors import UnreadableFileError
 from jobs.metadata.contents import (
     FRONT_COVER,
@@ -51,12 +52,14 @@ _CODECS = {
     "ipcm": "pcm",
     "raw ": "pcm",
 }
+_MOST_BOXES = 2_000
+"""Boxes of a file of which the media data are looked for; more are parts of a long one."""
 _LOSSLESS = ("alac", "flac", "pcm", "als")
 
 _load: Callable[[BinaryIO], Any] = MP4
 
 
-def _read_mp4(file: BinaryIO, _size: int) -> Contents:
+def _read_mp4(file: BinaryIO, size: int) -> Contents:
     """The contents of an MP4 file. Raises UnreadableFileError when it holds no sound."""
     mp4 = _load(file)
     info = mp4.info
@@ -74,7 +77,27 @@ def _read_mp4(file: BinaryIO, _size: int) -> Contents:
         channels=info.channels,
     )
     tags = mp4.tags or {}
-    return Contents(audio, _fields(tags), _pictures(tags))
+    return Contents(audio, _fields(tags), _pictures(tags), _media(file, size))
+
+
+def _media(file: BinaryIO, size: int) -> Spans:
+    """The contents of the media data boxes, of which a fragmented file has one for each part."""
+    found: list[tuple[int, int]] = []
+    start = 0
+    for _ in range(_MOST_BOXES):
+        file.seek(start)
+        head = file.read(16)
+        if len(head) < 8:
+            break
+        length, name = int.from_bytes(head[:4], "big"), head[4:8]
+        content = 16 if length == 1 else 8
+        length = int.from_bytes(head[8:16], "big") if length == 1 else length or size - start
+        if length < content:
+            break
+        if name == b"mdat":
+            found.append((start + content, min(start + length, size)))
+        start += length
+    return found
 
 
 def _codec(written: str) -> str:

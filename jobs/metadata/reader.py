@@ -17,7 +17,7 @@ from db.files import opened
 from db.scanning.library_files import UNREADABLE_EXTENSIONS
 from db.sql import path_text
 from jobs.bounded import FailureKind, ItemFailure, Value, run_bounded
-from jobs.content import content_id
+from jobs.content import content_id, sound_id
 from jobs.errors import UnreadableFileError
 from jobs.metadata import asf, chunk_formats, mp4, streams, xiph
 from jobs.metadata.contents import Contents, Picture, Reader
@@ -110,6 +110,8 @@ def read_file(found: FoundFile, *, storing: bool = False) -> TrackRecord:
         record = TrackRecord(
             file=found,
             content_id=content_id(file, size),
+            sound_id=contents.sound_id
+            or sound_id(file, contents.sound, paged=contents.audio.container == "ogg"),
             tags=tags_of(contents.tags),
             audio=plausible(contents.audio, sound_size),
             pictures=[picture.info() for picture in pictures],

@@ -299,7 +299,7 @@ def _read_stream(container: str, file: BinaryIO, size: int) -> Contents:
         bit_depth=info.bits_per_sample if stream.lossless else None,
         channels=info.channels,
     )
-    return Contents(audio, filled(tags, version_1), pictures or more_pictures)
+    return Contents(audio, filled(tags, version_1), pictures or more_pictures, [(start, end)])
 
 
 def _version_1_tags(file: BinaryIO, size: int) -> tuple[RawTags, int]:

@@ -19,6 +19,7 @@ from mutagen.oggopus import OggOpus
 from mutagen.oggspeex import OggSpeex
 from mutagen.oggvorbis import OggVorbis
 
+from jobs.content import Spans
 from jobs.errors import UnreadableFileError
 from jobs.metadata import id3
 from jobs.metadata.contents import (
@@ -110,9 +111,9 @@ def _legacy_picture(data: bytes) -> Picture | None:
 _load: Callable[[BinaryIO], Any] = FLAC
 
 
-def _read_flac(file: BinaryIO, _size: int) -> Contents:
+def _read_flac(file: BinaryIO, size: int) -> Contents:
     """The contents of a FLAC file."""
-    front, front_pictures, _ = id3.tags_at(file, 0)
+    front, front_pictures, end = id3.tags_at(file, 0)
     file.seek(0)
     flac = _load(file)
     info = flac.info
@@ -131,12 +132,28 @@ def _read_flac(file: BinaryIO, _size: int) -> Contents:
         audio,
         filled(tags, front),
         [block for block in blocks if block] + pictures or front_pictures,
+        sound_id=f"{info.md5_signature:032x}" if info.md5_signature else None,
+        sound=() if info.md5_signature else _frames(file, end, size),
     )
+
+
+def _frames(file: BinaryIO, start: int, size: int) -> Spans:
+    """What follows the metadata blocks, which begin at `start` behind the file's mark."""
+    file.seek(start)
+    head = file.read(8)
+    position, is_last = start + 4, not head.startswith(b"fLaC")
+    while not is_last:
+        file.seek(position)
+        head = file.read(4)
+        position += len(head) + int.from_bytes(head[1:], "big")
+        is_last = len(head) < 4 or bool(head[0] & 0x80)
+    return [(position, size)]
 
 
 _OPUS_RATE = 48_000
 """Hz at which every Opus stream is decoded (RFC 7845 section 5.1)."""
 _NOMINAL = ("vorbis", "speex")
+_PAGE_HEAD, _MOST_SEGMENTS = 27, 255
 _FIRST_PAGES = 8192
 """Bytes in which the first page of every stream stands."""
 
@@ -179,7 +196,25 @@ def _read_ogg(file: BinaryIO, size: int) -> Contents:
         bit_depth=info.bits_per_sample if codec.name == "flac" else None,
         channels=info.channels,
     )
-    return Contents(audio, tags, pictures)
+    return Contents(audio, tags, pictures, [(_first_sound(file, size), size)])
+
+
+def _first_sound(file: BinaryIO, size: int) -> int:
+    """Where the first page with sound begins: those of headers end at no sample.
+
+    No packet ends on a page that says all ones.
+    """
+    position = 0
+    while position < size:
+        file.seek(position)
+        head = file.read(_PAGE_HEAD + _MOST_SEGMENTS)
+        if not head.startswith(b"OggS") or len(head) <= _PAGE_HEAD:
+            break
+        if int.from_bytes(head[6:14], "little", signed=True) > 0:
+            return position
+        segments = head[_PAGE_HEAD : _PAGE_HEAD + head[_PAGE_HEAD - 1]]
+        position += _PAGE_HEAD + len(segments) + sum(segments)
+    return size
 
 
 def _bit_rate(codec: str, info: Any, size: int, pictures: Sequence[Picture]) -> int | None:

@@ -6,9 +6,11 @@ from contextlib import suppress
 from typing import Any
 
 from db import ledger, settings
+from db.maintenance import library_roots
 from db.models import Scan
 from db.scanning import roots, scans
 from db.scanning.library_files import Scope, refused_root
+from db.sql.connection import transaction
 from db.sql.path_text import to_bytes, to_text
 from jobs.entities import enqueue_after
 from jobs.errors import NoSuchScanError, RefusedRootError, ScanEndedError
@@ -97,6 +99,8 @@ def _discover(scan: Scan) -> None:
         return scans.fail(scan.id, f"{root} is not there; its rows stay as they are")
     walk, groups, scope = _walk(scan)
     comparison = compare(root, deep=scan.deep, scope=scope)
+    if scope is None and not comparison.known and _moved_along(scan):
+        comparison = compare(root, deep=scan.deep)
     sender = Sender(scan.id, has_tracks=comparison.known > 0 or scope is not None)
     sender.resume()
     for number, group in enumerate(groups):
@@ -109,6 +113,19 @@ def _discover(scan: Scan) -> None:
     if why := roots.absence(root):  # it went while it was walked
         return scans.fail(scan.id, f"{root}: {why} What is known of it stays as it is")
     return end_walk(sender, comparison, walk, scope)
+
+
+def _moved_along(scan: Scan) -> bool:
+    """Whether this root holds what another held that is away; then its tracks move along."""
+    place = library_roots.found_again(scan.root)
+    if place is None or scans.overlapping(place.old):
+        return False
+    with transaction():
+        if not scans.hold(scan.id):
+            raise ScanEndedError(f"scan {scan.id} was ended meanwhile")
+        moved = library_roots.move(place.old, place.new)
+        scans.record_former_root(scan.id, place.old, moved)
+    return True
 
 
 def _record(scan: Scan, comparison: Comparison, walk: Walk) -> None:

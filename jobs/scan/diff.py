@@ -4,7 +4,6 @@ New and changed files during the walk, moved and missing ones at its end; a prev
 """
 
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,14 +12,19 @@ from db import settings
 from db.artwork import picture_files
 from db.artwork.picture_files import SeenImage
 from db.library import tracks
+from db.maintenance import library_roots
 from db.scanning import problems, roots, scans
 from db.scanning.library_files import READER, Scope, folder_of, group_folder
 from db.scanning.problems import FileProblem, Stage
 from db.sql.path_text import is_under, to_bytes, to_text
-from jobs.content import content_id_of
+from jobs.recognition import moved_file, recognise_moved, with_tracks
 from jobs.records import FoundFile, ProblemCode
 from jobs.scan.chunks import Sender
 from jobs.scan.tree_walk import FolderGroup, SeenFile, Walk, recordable
+
+_MOST_HELD_BACK = 20_000
+"""New files beside known ones that wait for the walk's end; of more only those that a track may
+have been to the byte."""
 
 
 @dataclass
@@ -44,10 +48,10 @@ class Comparison:
     found: int = 0
     unchanged: int = 0
     held_back: list[FoundFile] = field(default_factory=list)
-    """New files that may be moved ones: that is known only when the walk has ended."""
+    """New files that may be those of known tracks: that is known only when the walk has ended."""
 
     def files_to_read(self, group: FolderGroup) -> list[FoundFile]:
-        """The new and changed files of a group; what may have been moved is held back."""
+        """The new and changed files of a group; new ones that may be known tracks are held back."""
         changed: list[FoundFile] = []
         new: list[FoundFile] = []
         self.found += len(group.audio)
@@ -59,6 +63,9 @@ class Comparison:
                 continue
             found = FoundFile(file.path, file.size, file.mtime_ns, track.id if track else None)
             (new if track is None and failed is None else changed).append(found)
+        if self.known and len(self.held_back) < _MOST_HELD_BACK:
+            self.held_back += new
+            return changed
         moved = self._sizes_of_moved(new)
         self.held_back += [file for file in new if file.size in moved]
         return changed + [file for file in new if file.size not in moved]
@@ -104,38 +111,6 @@ def vanished(comparison: Comparison, unreadable: Iterable[str]) -> list[int]:
     return [track.id for track in gone if not track.missing]
 
 
-def recognise_moved(
-    new: Iterable[FoundFile], gone: Iterable[tracks.GoneFile]
-) -> dict[str, tracks.GoneFile]:
-    """The vanished track of each new path that is its moved file.
-
-    That is so for one new and one vanished file of the same content and no other candidate.
-    """
-    vanished_by_content: dict[str, list[tracks.GoneFile]] = defaultdict(list)
-    for track in gone:
-        vanished_by_content[track.content_id].append(track)
-    sizes = {track.size for each in vanished_by_content.values() for track in each}
-    new_by_content: dict[str, list[FoundFile]] = defaultdict(list)
-    for file in new:
-        if file.size in sizes:
-            new_by_content[_content_id(file)].append(file)
-    return {
-        files[0].path: vanished_by_content[content][0]
-        for content, files in new_by_content.items()
-        if len(files) == 1 and len(vanished_by_content.get(content, [])) == 1
-    }
-
-
-def with_tracks(new: Sequence[FoundFile], moved: dict[str, tracks.GoneFile]) -> list[FoundFile]:
-    """The new files, the moved ones among them with the id of their track."""
-    return [
-        FoundFile(file.path, file.size, file.mtime_ns, moved[file.path].id, moved=True)
-        if file.path in moved
-        else file
-        for file in new
-    ]
-
-
 def _is_unchanged(
     file: SeenFile, track: tracks.KnownFile | None, failed: problems.SeenFile | None
 ) -> bool:
@@ -145,13 +120,6 @@ def _is_unchanged(
     if track is None or track.missing:
         return False
     return state == (track.size, track.mtime_ns, track.reader)
-
-
-def _content_id(file: FoundFile) -> str:
-    try:
-        return content_id_of(to_bytes(file.path))
-    except OSError:
-        return ""  # reading it will say what is wrong
 
 
 def end_walk(sender: Sender, comparison: Comparison, walk: Walk, scope: Scope | None) -> None:
@@ -164,13 +132,16 @@ def end_walk(sender: Sender, comparison: Comparison, walk: Walk, scope: Scope | 
     gone = vanished(comparison, walk.unreadable)
     sizes = {file.size for file in comparison.held_back}
     candidates = {track.id: track for track in tracks.gone_files(gone, sizes)}
+    gone = [
+        each for each in gone if each in candidates and candidates[each].path in comparison.tracks
+    ]  # others were found elsewhere meanwhile
     moved = recognise_moved(comparison.held_back, candidates.values())
     new = with_tracks(comparison.held_back, moved)
     missing = sorted(set(gone) - {track.id for track in moved.values()})
     left = [*moved.values(), *(candidates[track_id] for track_id in missing)]
     with sender.commit():
         tracks.mark_missing(missing)
-        tracks.move(_moved_file(path, track.id) for path, track in moved.items())
+        tracks.move(moved_file(path, track) for path, track in moved.items())
         for folder, files in _by_group(new).items():
             sender.add(folder, files, [])
         sender.flush()
@@ -232,11 +203,6 @@ def _list_faults(root: str, walk: Walk, scope: Scope | None) -> None:
     )
 
 
-def _moved_file(path: str, track_id: int) -> tracks.Move:
-    folder = folder_of(path)
-    return tracks.Move(track_id, path, folder, group_folder(folder))
-
-
 def _by_group(files: Sequence[FoundFile]) -> dict[str, list[FoundFile]]:
     groups: dict[str, list[FoundFile]] = {}
     for file in files:
@@ -247,6 +213,7 @@ def _by_group(files: Sequence[FoundFile]) -> dict[str, list[FoundFile]]:
 def preview(root: str, *, deep: bool) -> dict[str, Any]:
     """Walk a root, and count what a scan would read, move and mark missing."""
     comparison, to_read = compare(root, deep=deep), []
+    place = None if comparison.known else library_roots.found_again(root)
     walk = Walk(to_bytes(root), os.fsencode(settings.data_dir()))
     for group in walk.groups():
         to_read += comparison.files_to_read(group)
@@ -267,4 +234,5 @@ def preview(root: str, *, deep: bool) -> dict[str, Any]:
         },
         "pictures": walk.pictures,
         "left_out": dict(walk.left_out),
+        "former_root": place.old if place else None,
     }

@@ -28,9 +28,9 @@ from worker.errors import ExitCode
 
 FOREIGN = {"docker", "echo", "sudo", "tee", "sysctl", "cd"}
 """Programs of others; that the shell can parse the line is all that is checked."""
-SWITCHES = {"up", "down", "reload", "scale", "web"}
-"""Commands of `fleet` that start or stop something, unless they only say what they would do."""
-HARMLESS = {"--dry-run", "--where"}
+SWITCHES = {"up", "down", "reload", "scale", "web", "root"}
+"""Commands of `fleet` that start, stop or move something, unless they only say what there is."""
+HARMLESS = {"--dry-run", "--where", "list"}
 ENDS = {ExitCode.OK, ExitCode.PROBLEMS}
 BASH = shutil.which("bash") or "bash"
 

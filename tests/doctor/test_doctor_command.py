@@ -47,7 +47,8 @@ def test_warnings_alone_end_with_3(
     assert run(["doctor"]) == ExitCode.PROBLEMS
     told = capsys.readouterr()
     first = told.out.splitlines()[0]
-    assert first == f"warn  library: {tmp_path}/music is not there — mount its disk"
+    assert first.startswith(f"warn  library: {tmp_path}/music is not there — mount its disk; ")
+    assert first.endswith(f"if it is gone for good, `fleet root forget {tmp_path}/music`")
     assert told.err == "Errors: 0, warnings: 1.\n"
 
 

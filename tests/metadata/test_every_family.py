@@ -55,6 +55,44 @@ SOUND = {
 }
 
 
+UNTAGGED: dict[str, Callable[[], bytes]] = {
+    "id3.mp3": lambda: music.tone("mp3"),
+    "id3.aac": containers.adts,
+    "id3.tta": containers.true_audio,
+    "id3.wav": containers.wave,
+    "id3.aiff": containers.aiff,
+    "id3.dsf": containers.dsf,
+    "id3.dff": containers.dsdiff,
+    "vorbis.flac": lambda: music.tone("flac"),
+    "vorbis.ogg": lambda: music.tone("ogg"),
+    "vorbis.opus": lambda: music.tone("opus"),
+    "ape.ape": containers.monkeys_audio,
+    "ape.wv": containers.wavpack,
+    "ape.mpc": containers.musepack,
+    "ape.mp3": lambda: music.tone("mp3"),
+    "atoms.m4a": containers.mp4,
+}
+
+
+@pytest.mark.parametrize("name", UNTAGGED)
+def test_the_sound_has_one_identity_whatever_the_tags_are(name: str, read: Read) -> None:
+    tagged, untagged = read(name, FILES[name]()), read(name, UNTAGGED[name]())
+    assert tagged.sound_id == untagged.sound_id is not None
+    assert tagged.content_id != untagged.content_id
+
+
+@pytest.mark.parametrize("extension", ["mp3", "flac", "ogg", "opus", "wav", "aiff"])
+def test_another_sound_has_another_identity(extension: str, read: Read) -> None:
+    ids = {read(f"a.{extension}", music.tone(extension, pitch)).sound_id for pitch in (440, 550)}
+    assert len(ids) == 2
+
+
+def test_tags_of_many_pages_leave_the_identity_of_ogg_as_it_is(read: Read) -> None:
+    plain, comments = music.tone("ogg"), {"TITLE": ["x" * 200_000]}
+    tagged = tagging.with_vorbis(plain, OggVorbis, comments)
+    assert read("a.ogg", tagged).sound_id == read("b.ogg", plain).sound_id is not None
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_every_tag_is_read_as_written(name: str, read: Read) -> None:
     assert replace(read(name, FILES[name]()).tags, disc_subtitle=None) == tagging.TAGS

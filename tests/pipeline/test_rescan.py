@@ -1,11 +1,12 @@
 """A scan reads what changed, and ends as a fresh scan would."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import redis
 
-from db.models import TABLES, Album, Problem, Scan, Track
+from db.models import TABLES, Album, Fact, Problem, Scan, Track
 from db.scanning import scans
 from jobs.records import FoundFile, Grouping, ProblemCode, UnreadFile
 from tests.databases import ON_SQLITE
@@ -94,13 +95,105 @@ def test_a_moved_file_keeps_its_id(scan: RunScan, library: Path) -> None:
 
 
 @ON_SQLITE
-def test_two_equal_copies_leave_no_doubt_about_which_moved(scan: RunScan, library: Path) -> None:
+def test_of_two_equal_copies_it_is_not_guessed_which_moved(scan: RunScan, library: Path) -> None:
     original = write_track(library / "a" / "song.mp3", title="Song", artist="A", album="B")
     shutil.copy(original, library / "a" / "copy.mp3")
     scan()
-    (library / "a").rename(library / "b")
+    (library / "a" / "song.mp3").rename(library / "a" / "one.mp3")
+    (library / "a" / "copy.mp3").rename(library / "a" / "two.mp3")
     scan()
     assert (last_scan().moved, last_scan().missing, last_scan().new) == (0, 2, 2)
+
+
+def test_files_that_were_renamed_and_retagged_at_once_keep_their_rows(
+    scan: RunScan, library: Path
+) -> None:
+    make_albums(library)
+    same = {"artist": "Tidy", "album": "Mess"}
+    by_id = {"musicbrainz_releasetrackid": "bbbbbbbb-0000-4000-8000-000000000002"}
+    write_track(library / "inbox" / "track1.flac", pitch=500, title="wrong", **same, **by_id)
+    write_track(library / "inbox" / "track2.mp3", pitch=501, title="also wrong", **same)
+    write_track(library / "inbox" / "twin 1.mp3", pitch=502, title="A", tracknumber=3, **same)
+    write_track(library / "inbox" / "twin 2.mp3", pitch=502, title="B", tracknumber=4, **same)
+    scan()
+    before = {track.path: track.id for track in Track.select()}
+    tidy = library / "Tidy" / "Tidied"
+    write_track(tidy / "01 Right.ogg", pitch=503, title="Right", album="Tidied", **by_id)
+    write_track(tidy / "02 Also.mp3", pitch=501, title="Also", artist="Tidy", album="Tidied")
+    write_track(tidy / "03 C.mp3", pitch=502, title="C", tracknumber=3, **same)
+    write_track(tidy / "04 D.mp3", pitch=502, title="D", tracknumber=4, **same)
+    shutil.rmtree(library / "inbox")
+    scan()
+    after = {track.title: track.id for track in Track.select()}
+    names = ("track1.flac", "track2.mp3", "twin 1.mp3", "twin 2.mp3")
+    assert [after[title] for title in ("Right", "Also", "C", "D")] == [
+        before[str(library / "inbox" / name)] for name in names
+    ]
+    assert (last_scan().moved, last_scan().missing, last_scan().new) == (4, 0, 0)
+    assert content() == fresh(scan)
+
+
+@ON_SQLITE
+def test_a_retagged_copy_of_what_is_there_is_a_new_track(scan: RunScan, library: Path) -> None:
+    write_track(library / "a" / "song.mp3", title="Song", artist="A", album="B")
+    write_track(library / "gone" / "other.mp3", title="Other", artist="A", album="C")
+    scan()
+    (library / "gone" / "other.mp3").unlink()
+    write_track(library / "b" / "copy.mp3", title="Copy", artist="D", album="E")
+    scan()
+    assert (last_scan().moved, last_scan().missing, last_scan().new) == (0, 1, 1)
+
+
+@ON_SQLITE
+def test_a_file_that_went_to_another_root_keeps_its_row(
+    scan: RunScan, library: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    write_track(other / "there.mp3", pitch=300, title="There")
+    make_albums(library)
+    scan()
+    scan(other)
+    before = {track.title: track.id for track in Track.select()}
+    shutil.move(library / "Bare", other / "Bare")
+    write_track(other / "Bare" / "1.ogg", pitch=401, title="Bare 1", album="Retagged")
+    scan(other)
+    assert {track.title: track.id for track in Track.select()} == before
+    assert (last_scan().moved, last_scan().missing, last_scan().new) == (3, 0, 0)
+    scan()
+    assert (last_scan().missing, Track.select().count()) == (0, 10)
+
+
+def test_an_album_whose_folder_and_title_change_keeps_its_row(scan: RunScan, library: Path) -> None:
+    make_albums(library)
+    scan()
+    row = Album.get(Album.title == "Debut")
+    Album.update(added_at=row.added_at - timedelta(days=9)).where(Album.id == row.id).execute()
+    Fact.create(
+        entity_type="album", entity_id=row.id, field="about", value="x", source="y", score=1.0
+    )
+    (library / "Björk" / "Debut").rename(library / "Debut moved")
+    scan()
+    for number in (1, 2, 3):
+        write_track(library / "Debut moved" / f"{number:02} Song.mp3", album="Debut (1993)")
+    scan()
+    kept = Album.get(Album.title == "Debut (1993)")
+    assert (kept.id, kept.added_at) == (row.id, row.added_at - timedelta(days=9))
+    assert Fact.get().entity_id == row.id
+    assert (last_scan().changed, Album.select().count()) == (3, 3)
+
+
+@ON_SQLITE
+def test_an_album_of_which_a_track_stays_keeps_its_row_for_that(
+    scan: RunScan, library: Path
+) -> None:
+    make_albums(library)
+    scan()
+    before = Album.get(Album.title == "Debut").id
+    for number in (1, 2):
+        write_track(library / "Björk" / "Debut" / f"{number:02} Song.mp3", album="Else")
+    scan()
+    assert Album.get(Album.title == "Debut").id == before
+    assert Album.get(Album.title == "Else").id != before
 
 
 def test_a_deleted_file_is_marked_missing_and_kept(scan: RunScan, library: Path) -> None:

@@ -38,6 +38,7 @@ COMMANDS = {
     "report": Row("report", "report", "Show the daily health report."),
     "problems": Row("problems", "problems", "List files that musicfleet could not use, and why."),
     "missing-tags": Row("problems", "missing_tags", "List albums whose tracks lack tags."),
+    "root": Row("root", "root", "List, add, move or forget folders of music."),
     "watch": Row("web", "watch", "Show which folders musicfleet watches, and how."),
     "web": Row("web", "web", "Show the address of the web UI, or serve it."),
     "cover": Row("cover", "cover", "Set a cover, or explain the one that is shown."),

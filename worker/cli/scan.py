@@ -39,6 +39,14 @@ def print_summary(summary: Summary) -> None:
         f"  files    {summary.found:,} found: {summary.new:,} new, {summary.changed:,} changed, "
         f"{summary.moved:,} moved, {summary.missing:,} missing, {summary.unreadable:,} unreadable"
     )
+    for root, former in summary.former_roots.items():
+        print_line(
+            f"  moved    {shown(root)} holds the library of {shown(former)}, which is away: its "
+            "tracks moved along, with all that is known of them. If this is a copy of it: "
+            f"`fleet root move {shown(root)} {shown(former)}` when that is back"
+        )
+    for double in summary.doubles:
+        print_line(f"  copies   {double}")
     if left_out := left_out_text(summary.left_out):
         print_line(f"  left out {left_out}")
     print_line(
@@ -104,7 +112,7 @@ def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
         return
     if not paths:
         raise click.UsageError("name the folder that holds the music: fleet scan PATH")
-    roots = [_checked_root(path) for path in paths]
+    roots = [checked_root(path) for path in paths]
     started_here = control.start(say)
     open_database()
     check_schema()
@@ -147,7 +155,7 @@ def _leave(stop: bool, started_here: bool) -> None:
         say("The fleet keeps running. `fleet down` stops it.")
 
 
-def _checked_root(path: str) -> str:
+def checked_root(path: str) -> str:
     """The absolute path of a folder that can be read, as text. Raises BadInputError."""
     folder = settings.expanded(path)
     if not folder.exists():
@@ -339,4 +347,6 @@ def _dry_run(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
         else:
             counts = ", ".join(f"{count} {what}" for what, count in found["counts"].items())
             print_line(f"{shown(root)}: {counts}")
+            if former := found["former_root"]:
+                print_line(f"  what was new is the library of {shown(former)}, which is away")
     return ExitCode.OK

@@ -14,8 +14,8 @@ import redis
 from db import ledger
 from db.artwork import image_files, images
 from db.ledger import Need
+from db.maintenance import library_roots
 from db.models import State, utc_now
-from db.scanning import scans
 from db.sql.connection import transaction
 from db.sql.path_text import shown, to_bytes
 from worker.dispatch import held_among
@@ -26,15 +26,30 @@ from worker.phrases import counted, some, time_span
 
 def _roots() -> Iterator[Finding]:
     """Whether each root that was ever scanned is there and can be read."""
-    for root in scans.roots():
-        path, name = to_bytes(root), shown(root)
+    for root in library_roots.listed():
+        path, name = to_bytes(root.path), shown(root.path)
         if not os.path.isdir(path):
-            yield Finding("library", Severity.WARNING, f"{name} is not there", "mount its disk")
+            yield _gone(root.path, f"{name} is not there")
         elif not os.access(path, os.R_OK | os.X_OK):
             remedy = "give this user the right to"
             yield Finding("library", Severity.WARNING, f"{name} may not be read", remedy)
+        elif root.state != library_roots.THERE and root.tracks:
+            yield _gone(root.path, f"{name} is empty, with {counted(root.tracks, 'known track')}")
         else:
             yield Finding("library", Severity.OK, f"{name} can be read")
+
+
+def _gone(root: str, says: str) -> Finding:
+    """A root that is not there, and the ways out."""
+    old, found = shown(root), next(iter(library_roots.doubled(root)), None)
+    new = shown(found) if found else "NEW"
+    if found:
+        says += f", and much of it is also below {new}"
+    remedy = (
+        f"mount its disk; if it moved, `fleet root move {old} {new}`; "
+        f"if it is gone for good, `fleet root forget {old}`"
+    )
+    return Finding("library", Severity.WARNING, says, remedy)
 
 
 LEASE_GRACE = timedelta(minutes=15)

@@ -1,7 +1,7 @@
 """Following a scan from outside: how far each stage has come, and what came of it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,8 +15,10 @@ from rq.serializers import JSONSerializer
 
 from db import ledger
 from db.library import statistics
+from db.maintenance import library_roots
 from db.models import Scan, State
 from db.scanning import problems, scans
+from db.sql.path_text import shown
 from worker import dispatch
 from worker.errors import TamperedJobError
 from worker.process.endings import last_line
@@ -74,6 +76,10 @@ class Summary:
     artists: int = 0
     tracks: int = 0
     covers: dict[str, dict[str, int]] = field(default_factory=dict)
+    former_roots: dict[str, str] = field(default_factory=dict)
+    """Where roots that were found elsewhere were before."""
+    doubles: list[str] = field(default_factory=list)
+    """Of roots with new files, which others hold much of the same, for people."""
     seconds: float = 0.0
 
 
@@ -126,6 +132,8 @@ class Follower:
             artists=totals.artists,
             tracks=totals.tracks,
             covers=statistics.covers_by_source(),
+            former_roots={scan.root: scan.former_root for scan in rows if scan.former_root},
+            doubles=[each for scan in rows if scan.new for each in _doubles(scan.root)],
             seconds=round(seconds, 1),
         )
 
@@ -155,6 +163,22 @@ class Follower:
             return None
         _, first = min(failed, key=itemgetter(0))
         return f"{first.description}: {_last_line(first)}"
+
+
+_MUCH = 0.1
+"""Of a root that is below another one too: less are a few songs that somebody has twice."""
+
+
+def _doubles(root: str) -> Iterator[str]:
+    for other, share in library_roots.doubled(root).items():
+        if share < _MUCH:
+            continue
+        says = f"about {share:.0%} of {shown(root)} is also below {shown(other)}"
+        if library_roots.is_away(other):
+            move = f"fleet root move {shown(other)} {shown(root)}"
+            yield f"{says}, which is away: if it moved here, `{move}` makes one of both"
+        else:
+            yield f"{says}, which is there too: the library has both"
 
 
 def _last_line(job: Job) -> str:

@@ -1,0 +1,313 @@
+"""Library roots: those there are, those that moved, and those that are gone for good.
+
+When a root moved, its tracks, and all that hangs on them, get their new paths as they are: no file
+is read, and nothing is asked for again.
+"""
+
+import os
+import posixpath
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from peewee import OP, Expression, Value, fn
+
+from db import ledger
+from db.ledger import Cause
+from db.library import tracks
+from db.maintenance import removal
+from db.models import (
+    Album,
+    ArtistPicture,
+    ChosenImage,
+    Cover,
+    EntityType,
+    FolderImage,
+    LedgerRow,
+    Problem,
+    Scan,
+    ScanChunk,
+    Table,
+    Track,
+)
+from db.scanning import problems, roots, scans
+from db.scanning.library_files import group_folder
+from db.sql.connection import transaction
+from db.sql.path_text import is_under, to_bytes
+from db.sql.queries import among, below, slices, tuples
+
+THERE = "there"
+_SAMPLE = 300
+"""Tracks by which it is judged whether a folder holds what a root held."""
+_GOOD_SHARE = 0.5
+_AT_ONCE = 200
+_MOST_LIKE = 5_000
+"""Tracks that are looked through for copies of a sample."""
+
+
+class Root(NamedTuple):
+    """A folder of music that was scanned, or is being."""
+
+    path: str
+    state: str
+    """THERE, or why it cannot be scanned."""
+    tracks: int
+    """Those that are there."""
+    missing: int
+    scanned_at: datetime | None
+    """When the last scan of all of it was begun that had a result."""
+
+
+def listed() -> list[Root]:
+    """Every root, by name."""
+    return [_described(path) for path in scans.roots()]
+
+
+def _described(path: str) -> Root:
+    here = below(Track.path, path)
+    total = Track.select().where(here).count()
+    missing = Track.select().where(here, Track.missing_since.is_null(False)).count()
+    state = roots.absence(path) or THERE
+    return Root(path, state, total - missing, missing, scans.last_whole(path))
+
+
+class Place(NamedTuple):
+    """Where what a folder held may be by now."""
+
+    old: str
+    new: str
+    share: float
+    """How much of it is at the same place below the new folder, with the same size: 0 to 1."""
+
+
+def found_again(root: str) -> Place | None:
+    """The root, or the folder in one, that is away and most of whose files lie below this one."""
+    for old in scans.roots():
+        if _nested(old, root) or not is_away(old):
+            continue
+        for before, now in (
+            (old, root),
+            (old, f"{root}/{posixpath.basename(old)}"),
+            (f"{old}/{posixpath.basename(root)}", root),
+        ):
+            place = Place(before, now, share_at(before, now))
+            if place.share >= _GOOD_SHARE:
+                return place
+    return None
+
+
+def doubled(root: str) -> dict[str, float]:
+    """How much of a root is below others too, as far as it is known, the most first: 0 to 1.
+
+    It is by the sound, and by the title or the file's name, of a sample.
+    """
+    query = Track.select(Track.sound_id, Track.title, Track.path).where(
+        below(Track.path, root), Track.missing_since.is_null(), Track.sound_id.is_null(False)
+    )
+    sample = list(tuples(query.order_by(fn.RANDOM()).limit(_SAMPLE)))
+    mine = {(sound, what) for sound, title, path in sample for what in (title, _name(path)) if what}
+    others = [each for each in scans.roots() if not _nested(each, root)]
+    found: Counter[str] = Counter()
+    sounds = sorted({sound for sound, *_ in sample})
+    for each in tracks.present_like(sounds, [], root, _MOST_LIKE) if others else ():
+        if {(each.sound_id, each.title), (each.sound_id, _name(each.path))} & mine:
+            found.update(other for other in others if is_under(each.path, other))
+    return {other: min(1.0, count / len(sample)) for other, count in found.most_common()}
+
+
+def _name(path: str) -> str:
+    return posixpath.basename(path)
+
+
+def _nested(one: str, other: str) -> bool:
+    return is_under(one, other) or is_under(other, one)
+
+
+def share_at(old: str, new: str) -> float:
+    """How much of the present tracks of a folder lies at the same place below another: 0 to 1."""
+    query = Track.select(Track.path, Track.size).where(
+        below(Track.path, old), Track.missing_since.is_null()
+    )
+    sample = list(tuples(query.order_by(fn.RANDOM()).limit(_SAMPLE)))
+    same = sum(_size(new + path[len(old) :]) == size for path, size in sample)
+    return same / len(sample) if sample else 0.0
+
+
+def is_away(root: str) -> bool:
+    """Whether a root is not there, or holds no audio file: it moved, or is not mounted."""
+    obstacle = roots.away(root)
+    return obstacle is not None and obstacle.cause is Cause.ROOT_AWAY
+
+
+def _size(path: str) -> int | None:
+    try:
+        return os.stat(to_bytes(path)).st_size
+    except OSError:
+        return None
+
+
+_PATHS: tuple[tuple[type[Table], tuple[str, ...]], ...] = (
+    (Track, ("path", "folder", "group_folder")),
+    (FolderImage, ("path", "folder")),
+    (ArtistPicture, ("path",)),
+    (Problem, ("path",)),
+    (Cover, ("source_path",)),
+    (ChosenImage, ("source_path",)),
+    (LedgerRow, ("path", "place")),
+    (Scan, ("root",)),
+)
+"""Every column that holds a path, but for those of JSON."""
+
+
+def move(old: str, new: str) -> int:
+    """Say that what lay below `old` lies below `new` by now; how many tracks go along.
+
+    A track that a scan has found below `new` meanwhile becomes one with the one that was known
+    before. Neither folder lies in the other. Call it in a transaction, and while no scan of one of
+    them goes on but the caller's.
+    """
+    _become_one(old, new)
+    count = Track.select().where(below(Track.path, old)).count()
+    for table, columns in _PATHS:
+        for column in columns:
+            field = getattr(table, column)
+            table.update({field: _moved(field, old, new)}).where(
+                (field == old) | below(field, old)
+            ).execute()
+    _move_keys(old, new)
+    for scan in Scan.select(Scan.id, Scan.mounts).where(Scan.root == new):
+        places = [_moved_path(place, old, new) for place in scan.mounts or ()]
+        if places:
+            Scan.update(mounts=places).where(Scan.id == scan.id).execute()
+    for chunk in ScanChunk.select().where(ScanChunk.done_at.is_null(), ScanChunk.file_count == 0):
+        folders = [_moved_path(folder, old, new) for folder in chunk.regroup]
+        ScanChunk.update(regroup=folders).where(ScanChunk.id == chunk.id).execute()
+    return count
+
+
+def _moved(field: Any, old: str, new: str) -> Expression:
+    return Expression(Value(new), OP.CONCAT, fn.SUBSTR(field, len(old) + 1))
+
+
+def _moved_path(path: str, old: str, new: str) -> str:
+    return new + path[len(old) :] if is_under(path, old) else path
+
+
+def _move_keys(old: str, new: str) -> None:
+    """Albums are known by their folders; a key that another album has stays until it is read."""
+    other = Album.alias()
+    key = _moved(Album.key, old, new)
+    in_it = below(Album.key, old) | (fn.SUBSTR(Album.key, 1, len(old) + 1) == f"{old}\n")
+    taken = fn.EXISTS(other.select(Value(1)).where(other.key == key))
+    Album.update(key=key).where(in_it, ~taken).execute()
+
+
+def _become_one(old: str, new: str) -> None:
+    """Drop the rows of what was taken in below `new` before, for the older ones come there."""
+    for table in (FolderImage, ArtistPicture, Problem):
+        other = table.alias()
+        path = _moved(other.path, old, new)
+        taken = other.select(path).where(below(other.path, old))
+        table.delete().where(below(table.path, new), table.path.in_(taken)).execute()
+    for pairs in slices([*_at_same_place(old, new), *_of_same_sound(old, new)], _AT_ONCE):
+        _hand_over_choices(pairs)
+        removal.forget_tracks([pair.newer for pair in pairs])
+        tracks.move(
+            tracks.Move(pair.older, pair.former, pair.path, *_places(pair.path)) for pair in pairs
+        )
+
+
+class _Pair(NamedTuple):
+    """Two rows of one file."""
+
+    older: int
+    newer: int
+    former: str
+    """The path of the older one."""
+    path: str
+    """That of the newer one, where the file is."""
+
+
+def _at_same_place(old: str, new: str) -> list[_Pair]:
+    older, newer = Track.alias(), Track.alias()
+    query = (
+        older.select(older.id, newer.id, older.path, newer.path)
+        .join(newer, on=newer.path == _moved(older.path, old, new))
+        .where(below(older.path, old))
+    )
+    return list(map(_Pair._make, tuples(query)))
+
+
+def _of_same_sound(old: str, new: str) -> Iterator[_Pair]:
+    """Tracks that lie elsewhere below the new folder: of a sound that only two rows have."""
+    older, newer, any_of_it = Track.alias(), Track.alias(), Track.alias()
+    count = any_of_it.select(fn.COUNT(any_of_it.id)).where(any_of_it.sound_id == older.sound_id)
+    query = (
+        older.select(older.id, newer.id, older.path, newer.path)
+        .join(newer, on=newer.sound_id == older.sound_id)
+        .where(below(older.path, old), below(newer.path, new), count == 2)
+    )
+    for pair in map(_Pair._make, tuples(query)):
+        target = _moved_path(pair.former, old, new)
+        if target != pair.path and _size(target) is None:
+            yield pair
+
+
+def _places(path: str) -> tuple[str, str]:
+    folder = posixpath.dirname(path)
+    return folder, group_folder(folder)
+
+
+def _hand_over_choices(pairs: Sequence[_Pair]) -> None:
+    """Give what the user chose for the newer albums to the older ones, unless they have it."""
+    ids = [each for pair in pairs for each in (pair.older, pair.newer)]
+    albums = dict(tuples(Track.select(Track.id, Track.album).where(among(Track.id, ids))))
+    heirs = {(albums[pair.newer], albums[pair.older]) for pair in pairs}
+    for newer, older in heirs:
+        if newer is None or older is None or newer == older:
+            continue
+        mine = ChosenImage.select(ChosenImage.role).where(
+            ChosenImage.entity_type == EntityType.ALBUM, ChosenImage.entity_id == older
+        )
+        ChosenImage.update(entity_id=older).where(
+            ChosenImage.entity_type == EntityType.ALBUM,
+            ChosenImage.entity_id == newer,
+            ChosenImage.role.not_in([role for (role,) in tuples(mine)]),
+        ).execute()
+
+
+def forget(root: str) -> int:
+    """Forget a root, its scans and its tracks, with all that hangs on them; how many tracks.
+
+    What another root holds too stays. Killed half way, it goes on when it is called again. Call it
+    while no scan of the root goes on.
+    """
+    others = [each for each in scans.roots() if each != root]
+    forgotten = 0
+    if not any(is_under(root, each) for each in others):
+        inside = [each for each in others if is_under(each, root)]
+        forgotten = _forget_below(root, inside)
+    with transaction():
+        ledger.wake_at(root)
+        Scan.delete().where(Scan.root == root).execute()
+    return forgotten
+
+
+def _forget_below(root: str, kept: Sequence[str]) -> int:
+    forgotten = 0
+    where = [below(Track.path, root), *(~below(Track.path, each) for each in kept)]
+    while ids := [row[0] for row in tuples(Track.select(Track.id).where(*where).limit(_AT_ONCE))]:
+        with transaction():
+            removal.forget_tracks(ids)
+        forgotten += len(ids)
+    with transaction():
+        for table in (FolderImage, ArtistPicture):
+            others = [~below(table.path, each) for each in kept]
+            table.delete().where(below(table.path, root), *others).execute()
+        others = [~below(Problem.path, each) for each in kept]
+        query = Problem.select(Problem.path).where(below(Problem.path, root), *others)
+        paths = [path for (path,) in tuples(query)]
+        for stage in problems.Stage:
+            problems.clear(paths, stage)
+    return forgotten

@@ -1,0 +1,160 @@
+"""Which track's file a new file is: one that was moved, or renamed and retagged at once.
+
+A moved file has all its bytes. One that was retagged too has its sound, or its MusicBrainz track
+id, and perhaps some of what it said before. Only a track whose file is gone can be found again: of
+two copies that are there each is a track of its own.
+"""
+
+import posixpath
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import NamedTuple
+
+from db.library import tracks
+from db.library.tracks import GoneFile, KnownSound
+from db.models import Scan
+from db.scanning import roots
+from db.scanning.library_files import folder_of, group_folder
+from db.sql.path_text import to_bytes
+from jobs.content import content_id_of
+from jobs.records import FoundFile, TrackRecord
+
+
+def recognise_moved(new: Iterable[FoundFile], gone: Iterable[GoneFile]) -> dict[str, GoneFile]:
+    """The vanished track of each new path that is its moved file.
+
+    That is so for one new and one vanished file of the same content and no other candidate.
+    """
+    vanished_by_content: dict[str, list[GoneFile]] = defaultdict(list)
+    for track in gone:
+        vanished_by_content[track.content_id].append(track)
+    sizes = {track.size for each in vanished_by_content.values() for track in each}
+    new_by_content: dict[str, list[FoundFile]] = defaultdict(list)
+    for file in new:
+        if file.size in sizes:
+            new_by_content[_content_id(file)].append(file)
+    return {
+        files[0].path: vanished_by_content[content][0]
+        for content, files in new_by_content.items()
+        if len(files) == 1 and len(vanished_by_content.get(content, [])) == 1
+    }
+
+
+def with_tracks(new: Sequence[FoundFile], moved: Mapping[str, GoneFile]) -> list[FoundFile]:
+    """The new files, the moved ones among them with the id of their track."""
+    return [
+        replace(file, track_id=moved[file.path].id, moved=True) if file.path in moved else file
+        for file in new
+    ]
+
+
+def moved_file(path: str, track: GoneFile | KnownSound) -> tracks.Move:
+    """The move of a track to a path."""
+    folder = folder_of(path)
+    return tracks.Move(track.id, track.path, path, folder, group_folder(folder))
+
+
+def _content_id(file: FoundFile) -> str:
+    try:
+        return content_id_of(to_bytes(file.path))
+    except OSError:
+        return ""  # reading it will say what is wrong
+
+
+_ENOUGH = 4
+"""What must speak for a track, where its sound alone does not."""
+_MOST_LIKE = 500
+"""Tracks elsewhere of which it is asked whether their file is still there."""
+
+
+def recognise_retagged(
+    records: Sequence[TrackRecord], known: Mapping[str, int], scan: Scan
+) -> dict[str, KnownSound]:
+    """The track of each new path that is its renamed and retagged file; `known` are not new.
+
+    Whatever speaks most for a track, and for no other as much, decides. A file with a sound that no
+    other track has needs nothing else.
+    """
+    new = [record for record in records if record.file.path not in known]
+    sounds = sorted({each.sound_id for each in new if each.sound_id})
+    ids = sorted({each.tags.musicbrainz_track_id for each in new if each.tags.musicbrainz_track_id})
+    gone = [*tracks.missing_like(sounds, ids), *_gone_elsewhere(sounds, ids, scan.root)]
+    if not gone:
+        return {}
+    alone = {each.sound_id for each in gone if each.sound_id is not None}
+    alone -= tracks.common_sounds(alone & set(sounds))
+    matches = [
+        _Match(score, number, each)
+        for number, record in enumerate(new)
+        for each in gone
+        if (score := _score(record, each, alone)) >= _ENOUGH
+    ]
+    return {new[each.number].file.path: each.track for each in _decided(matches)}
+
+
+def _gone_elsewhere(sounds: Sequence[str], ids: Sequence[str], root: str) -> Iterator[KnownSound]:
+    """The tracks of other roots whose file is gone, as no scan has noticed yet."""
+    if roots.are_several():
+        present = tracks.present_like(sounds, ids, root, _MOST_LIKE)
+        gone = roots.gone([each.path for each in present])
+        yield from (each for each in present if each.path in gone)
+
+
+class _Match(NamedTuple):
+    score: int
+    number: int
+    """Of the record."""
+    track: KnownSound
+
+
+def _decided(matches: list[_Match]) -> Iterator[_Match]:
+    """The best match of each record and each track, where none other is as good."""
+    records, taken = set[int](), set[int]()
+    matches.sort(key=lambda each: -each.score)
+    for _, group in groupby(matches, key=lambda each: each.score):
+        equal = [
+            each for each in group if each.number not in records and each.track.id not in taken
+        ]
+        of_record = Counter(each.number for each in equal)
+        of_track = Counter(each.track.id for each in equal)
+        for each in equal:
+            if of_record[each.number] == 1 and of_track[each.track.id] == 1:
+                yield each
+        records.update(of_record)
+        taken.update(of_track)
+
+
+def _score(record: TrackRecord, track: KnownSound, alone: set[str]) -> int:
+    """How much speaks for it that this is the track; 0 when it cannot be."""
+    tags, path = record.tags, record.file.path
+    same_id = bool(track.musicbrainz_track_id) and (
+        tags.musicbrainz_track_id == track.musicbrainz_track_id
+    )
+    same_sound = record.sound_id is not None and record.sound_id == track.sound_id
+    if not (same_sound or same_id):
+        return 0
+    number = tags.track is not None and (tags.disc or 1, tags.track) == (
+        track.disc or 1,
+        track.track,
+    )
+    return (
+        8 * same_id
+        + _ENOUGH * (same_sound and track.sound_id in alone)
+        + 2 * number
+        + 2 * _same(tags.title, track.title)
+        + 2 * _same(tags.album, track.album_title)
+        + 2 * _same(_stem(path), _stem(track.path))
+        + _same(tags.date, track.date)
+        + (folder_of(path) == track.folder)
+        + same_sound
+    )
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    return bool(one) and one == other
+
+
+def _stem(path: str) -> str:
+    return posixpath.splitext(posixpath.basename(path))[0]
