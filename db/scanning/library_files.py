@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Any, NamedTuple
 
@@ -85,14 +85,42 @@ def extension_of(path: bytes) -> str:
     return os.path.splitext(path)[1][1:].lower().decode("ascii", "replace")
 
 
-_DISC = re.compile(
-    r"(?:cd|dis[ck]|disque|dvd|sacd|lp)[\s._#-]*\d{1,3}(?!\d)(?:\b|_)", re.IGNORECASE
-)
+_WORDS = {
+    **dict.fromkeys(("one", "i", "a"), 1),
+    **dict.fromkeys(("two", "ii", "b"), 2),
+    **dict.fromkeys(("three", "iii", "c"), 3),
+    **dict.fromkeys(("four", "iv", "d"), 4),
+    **dict.fromkeys(("five", "v", "e"), 5),
+    **dict.fromkeys(("six", "vi", "f"), 6),
+    **dict.fromkeys(("seven", "vii", "g"), 7),
+    **dict.fromkeys(("eight", "viii", "h"), 8),
+}
+"""The numbers of discs in words, and the sides of records."""
+_DISC = r"(?:cd|dis[ck]|disque|dvd|sacd|lp)"
+_COUNT = r"[\s._#-]*(\d{1,3})(?!\d)(?:\b|_)"
+_WORD = rf"[\s._-]+({'|'.join(word for word in _WORDS if len(word) > 1 or word in 'iv')})\b"
+_SIDE = r"side[\s._-]*([a-h]|\d)(?=$|[\s._]*[-_:(\[])"
+_BONUS = r"bonus[\s._-]*(?:cd|dis[ck]|disque|dvd)\b"
+_DISC_FOLDER = re.compile(rf"{_DISC}(?:{_COUNT}|{_WORD})|{_SIDE}|{_BONUS}", re.IGNORECASE)
+_OF_ALBUM = re.compile(rf"[\s._(\[{{-](?:cd|dis[ck]|disque|dvd)(?:{_COUNT}|{_WORD})", re.IGNORECASE)
+"""What follows the name of an album in the name of a disc's folder."""
 
 
 def is_disc_folder(folder: str) -> bool:
-    """Whether the folder's name is that of one disc: "CD1", "Disc 2 - Live", "disk_03"."""
-    return bool(_DISC.match(posixpath.basename(folder)))
+    """Whether the folder's name is that of one disc: "CD1", "Disc Two - Live", "Side A"."""
+    return bool(_DISC_FOLDER.match(posixpath.basename(folder)))
+
+
+@lru_cache(maxsize=1024)
+def disc_of(folder: str) -> int | None:
+    """The number of the disc that the folder's name says: 2 for "CD2", "Live [Disc Two]", "Side B".
+
+    None for a name without a number, such as that of a bonus disc.
+    """
+    name = posixpath.basename(folder)
+    match = _DISC_FOLDER.match(name) or _OF_ALBUM.search(name)
+    said = next(filter(None, match.groups()), "") if match else ""
+    return _WORDS.get(said.lower()) or (int(said) if said else None) or None
 
 
 def group_folder(folder: str) -> str:

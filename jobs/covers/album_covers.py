@@ -1,8 +1,6 @@
 """The search for what albums show: the front, and a picture for each of several discs."""
 
 import os
-import posixpath
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +10,7 @@ from db.artwork.covers import CHOSEN, EmbeddedIn, TrackPlace
 from db.ledger import Obstacle, Settled
 from db.models import EntityType, Role, State
 from db.scanning import problems, roots
-from db.scanning.library_files import folder_of, is_disc_folder
+from db.scanning.library_files import disc_of, folder_of
 from db.settings.cover_orders import DISC_SUBTITLE, EMBEDDED, EXTERNAL, album_order, disc_order
 from db.sql.path_text import shown, to_text
 from jobs.covers import folder_images
@@ -213,8 +211,7 @@ def _disc(track: TrackPlace) -> int:
     """The disc that a track is on, by its tag or else by the name of its folder."""
     if track.disc is not None:
         return track.disc
-    digits = re.search(r"\d+", posixpath.basename(track.folder))
-    return int(digits[0]) if digits and is_disc_folder(track.folder) else 1
+    return disc_of(track.folder) or 1
 
 
 def _is_of(each: NamedImage, disc: int, order: Sequence[str], *, in_own_folder: bool) -> bool:
