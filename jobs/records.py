@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from db.library.albums import AlbumSaid
 from db.scanning import scans
 from jobs.json_record import Record
 from jobs.tags import Tags
@@ -144,6 +145,17 @@ class Grouping(Record):
     """The album key of each track, by its id as text, that was not read but changes its album."""
     unfinished: bool = False
     """Whether more tracks of these folders change their album than a job can hold."""
+    albums: dict[str, list[Any]] = field(default_factory=dict)
+    """Of each album key the release that it is an edition of, which edition, and the row it keeps;
+    see `db.library.albums.ensure`."""
+    releases: list[str] = field(default_factory=list)
+    """The releases whose tracks were looked for elsewhere."""
+    mark: str | None = None
+    """Of the known tracks that grouping went by; see `jobs.batch.siblings`."""
+
+    def said(self) -> dict[str, AlbumSaid]:
+        """What is said of each album beside its artists."""
+        return {key: AlbumSaid(*self.albums.get(key, ())) for key in self.album_artists}
 
     def of_known(self, known: Mapping[str, int]) -> dict[int, str | None]:
         """The album key of each track that had a row: by path those read, and those regrouped."""

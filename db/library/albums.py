@@ -2,11 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from db.models import Album, AlbumArtist, Track
 from db.sql.queries import among, slices, tuples
-from db.sql.statements import insert_rows, update_rows
+from db.sql.statements import insert_missing, insert_rows, update_rows
 
 T = TypeVar("T")
 
@@ -18,6 +18,51 @@ def plurality(values: Iterable[T | None]) -> T | None:
         return None
     best = max(counts.values())
     return min((value for value, count in counts.items() if count == best), key=repr)
+
+
+class AlbumSaid(NamedTuple):
+    """What grouping says of an album beside its key and artists."""
+
+    release: str | None = None
+    edition: str | None = None
+    row: int | None = None
+    """The row that it keeps though its key may be another; None for the one that has the key."""
+
+
+def ensure(wanted: Mapping[str, AlbumSaid]) -> dict[str, int]:
+    """The ids of albums by their keys, adding rows for those that have none."""
+    _give_keys({said.row: key for key, said in wanted.items() if said.row is not None})
+    rows = [(key, said.release, said.edition) for key, said in sorted(wanted.items())]
+    insert_missing(Album, ["key", "release", "edition"], rows)
+    found = [
+        row
+        for keys in slices(sorted(wanted))
+        for row in tuples(
+            Album.select(Album.key, Album.release, Album.edition, Album.id).where(
+                among(Album.key, keys)
+            )
+        )
+    ]
+    said = {row[0]: row[1:] for row in rows}
+    changed = [(*said[key], row) for key, *known, row in found if tuple(known) != said[key]]
+    update_rows(Album, ["release", "edition"], changed)
+    return {key: row for key, *_, row in found}
+
+
+def _give_keys(rows: Mapping[int, str]) -> None:
+    """Give rows these keys. Whoever has one of them and gets none has to do without."""
+    held: dict[int, str] = {}
+    for ids in slices(sorted(rows)):
+        held |= tuples(Album.select(Album.id, Album.key).where(among(Album.id, ids)))
+    for keys in slices(sorted(rows.values())):
+        held |= tuples(Album.select(Album.id, Album.key).where(among(Album.key, keys)))
+    given = [(key, row) for row, key in rows.items() if row in held and held[row] != key]
+    if not given:
+        return
+    taken = {key for key, _ in given}
+    free = {row for row, key in held.items() if key in taken} | {row for _, row in given}
+    update_rows(Album, ["key"], [(f"former:{row}", row) for row in sorted(free)])
+    update_rows(Album, ["key"], given)
 
 
 _FROM_TRACKS = {

@@ -10,6 +10,7 @@ from db.ledger import NeedState, need_state
 from db.library.artists import Credit, credits_of
 from db.library.gallery import FilterValue, year_of
 from db.models import (
+    IS_PRESENT,
     Album,
     Artist,
     AudioFeatures,
@@ -55,6 +56,13 @@ class MissingCover(NamedTuple):
     look_again_at: datetime | None
 
 
+class OtherEdition(NamedTuple):
+    """Another album of the same release that has a track."""
+
+    id: int
+    edition: str | None
+
+
 class AlbumPage(NamedTuple):
     """An album with its tracks, by disc, number and path."""
 
@@ -68,6 +76,9 @@ class AlbumPage(NamedTuple):
     catalogue_number: str | None
     compilation: bool
     musicbrainz_release_id: str | None
+    edition: str | None
+    """What distinguishes it from the other editions of its release."""
+    editions: list[OtherEdition]
     genres: list[FilterValue]
     tracks: list[TrackLine]
     pictures: dict[str, Picture]
@@ -91,11 +102,22 @@ def album_page(album_id: int) -> AlbumPage | None:
         catalogue_number=row.catalogue_number,
         compilation=row.compilation,
         musicbrainz_release_id=row.musicbrainz_release_id,
+        edition=row.edition,
+        editions=_other_editions(row),
         genres=_album_genres(album_id),
         tracks=_album_tracks(album_id),
         pictures=pictures(EntityType.ALBUM, [album_id], roles=()).get(album_id, {}),
         lacks=_missing_covers(album_id),
     )
+
+
+def _other_editions(album: Album) -> list[OtherEdition]:
+    if album.release is None:
+        return []
+    others = Album.select(Album.id, Album.edition).where(
+        Album.release == album.release, Album.id != album.id, IS_PRESENT
+    )
+    return [OtherEdition(*row) for row in tuples(others.order_by(Album.edition, Album.id))]
 
 
 def _album_genres(album_id: int) -> list[FilterValue]:

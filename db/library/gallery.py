@@ -63,6 +63,8 @@ class AlbumCard(NamedTuple):
     title: str | None
     album_artist: str | None
     year: str | None
+    edition: str | None
+    """What distinguishes it from the other editions of its release."""
     artists: list[Credit]
     picture: Picture | None
 
@@ -91,7 +93,7 @@ def album_cards(album_ids: Sequence[int]) -> list[AlbumCard]:
         row[0]: row
         for ids in slices(album_ids)
         for row in tuples(
-            Album.select(Album.id, Album.title, Album.album_artist, _year()).where(
+            Album.select(Album.id, Album.title, Album.album_artist, _year(), Album.edition).where(
                 Album.id.in_(list(ids))
             )
         )

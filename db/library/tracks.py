@@ -145,25 +145,27 @@ def mark_missing(track_ids: Sequence[int]) -> None:
         ).execute()
 
 
-def present_in(group_folders: Sequence[str]) -> Iterator[Track]:
-    """The present tracks of these group folders, with what grouping needs."""
+_SIBLING = (
+    *(Track.id, Track.path, Track.group_folder, Track.missing_since, Track.content_id),
+    *(Track.album_title, Track.album_artist_names, Track.compilation, Track.musicbrainz_release_id),
+    *(Track.title, Track.disc, Track.disc_total, Track.track, Track.track_total, Track.date),
+    *(Track.codec, Track.bit_depth, Track.sample_rate),
+    *(Track.album, Album.id, Album.key, Album.release, Album.edition),
+)
+
+
+def in_places(group_folders: Sequence[str]) -> Iterator[Track]:
+    """The tracks of these group folders, missing ones too, with what grouping needs."""
     for folders in slices(group_folders):
-        yield from (
-            Track.select(
-                Track.id,
-                Track.path,
-                Track.group_folder,
-                Track.album,
-                Track.album_title,
-                Track.album_artist_names,
-                Track.compilation,
-                Track.musicbrainz_release_id,
-                Album.id,
-                Album.key,
-            )
-            .join(Album, JOIN.LEFT_OUTER)
-            .where(among(Track.group_folder, folders), Track.missing_since.is_null())
-        )
+        joined = Track.select(*_SIBLING).join(Album, JOIN.LEFT_OUTER)
+        yield from joined.where(among(Track.group_folder, folders))
+
+
+def of_releases(releases: Sequence[str]) -> Iterator[Track]:
+    """The present tracks of the albums that are editions of these, with what grouping needs."""
+    for each in slices(releases):
+        joined = Track.select(*_SIBLING).join(Album)
+        yield from joined.where(among(Album.release, each), Track.missing_since.is_null())
 
 
 def albums_of(track_ids: Sequence[int]) -> set[int]:
@@ -295,6 +297,8 @@ class TrackSummary(NamedTuple):
     title: str | None
     album_id: int | None
     album: str | None
+    edition: str | None
+    """Of the album, see `albums.edition`."""
     duration: float | None
     bpm: float | None
     camelot: str | None
@@ -312,6 +316,7 @@ def track_summaries(track_ids: Sequence[int], *, missing: bool = False) -> dict[
                 Track.title,
                 Track.album,
                 Album.title,
+                Album.edition,
                 Track.duration,
                 AudioFeatures.bpm,
                 AudioFeatures.camelot,

@@ -37,6 +37,10 @@ class Album(Table):
     id = AutoField()
     key = TextField(unique=True)
     """The natural key; see `jobs.batch.album_groups`."""
+    release = TextField(null=True, index=True)
+    """What the editions of one release have in common: its id, or title and artists."""
+    edition = TextField(null=True)
+    """What distinguishes an edition from the others of its release: "FLAC", "Deluxe Edition"."""
     title = TextField(null=True)
     album_artist = TextField(null=True)
     """The album artists as shown."""

@@ -1,33 +1,47 @@
 """Which album a track belongs to: natural keys from tags and folders, independent of any order.
 
-The key is the MusicBrainz release id where there is one; else album artist + album title + the
-group folder (`db.scanning.library_files`), so that two editions in two folders stay two albums. The
-release date is no part of it. What one track lacks, its siblings (same group folder, same album
-title) say: the release id when they agree on one, and the album artist.
+Tracks of one group folder (`db.scanning.library_files`) and one title are siblings: what one lacks,
+the release id and the album artist, the others say. Siblings by one artist, or with one release id,
+are a part of a release, whose key is the MusicBrainz release id where there is one, else title and
+album artists. The release date is no part of it.
+
+The parts of a release are one album where their positions, disc and number, fit together. Else they
+are its editions, each an album: the same record in another format, a later issue, a copy.
 """
 
-import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import posixpath
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from db.library.albums import plurality
 from db.sql.queries import indexable
-
-VARIOUS_ARTISTS = "Various Artists"
+from jobs.batch.parts import (
+    NO_RELEASE,
+    UNKNOWN,
+    VARIOUS,
+    Grouped,
+    Part,
+    all_folded,
+    folded,
+    heads,
+    host,
+    labels,
+)
 
 
 @dataclass(frozen=True)
-class Grouped:
-    """What grouping needs to know of a present track."""
+class AlbumOf:
+    """An album that tracks were grouped into."""
 
-    path: str
-    group_folder: str
-    album_title: str | None
-    album_artists: list[str]
+    key: str
     artists: list[str]
-    compilation: bool
-    release_id: str | None
+    release: str
+    """What its editions have in common."""
+    edition: str | None
+    """What distinguishes it from the others of its release; None where there is no other."""
+    row: int | None
+    """The row of `albums` that it keeps: the one that most of its tracks are in."""
 
 
 @dataclass(frozen=True)
@@ -36,69 +50,236 @@ class Albums:
 
     keys: dict[str, str | None]
     """The album key of each path; None for a track that names neither an album nor a release."""
-    artists: dict[str, list[str]]
-    """The album artists of each key."""
+    said: dict[str, AlbumOf]
+    """What each key stands for."""
 
 
-def group(tracks: Iterable[Grouped]) -> Albums:
-    """Group tracks into albums.
+def group(parts: Iterable[Part]) -> Albums:
+    """Group parts of releases into albums: all parts of each release that occurs among them."""
+    releases: dict[str, list[Part]] = defaultdict(list)
+    keys: dict[str, str | None] = {}
+    for part in parts:
+        releases[part.release].append(part)
+        keys |= dict.fromkeys((track.path for track in part.tracks), None)
+    releases.pop(NO_RELEASE, None)
+    found: dict[str, Sequence[Part]] = {}
+    editions: dict[str, str | None] = {}
+    for each in releases.values():
+        keyed = dict(_keyed(_editions(each)))
+        found |= keyed
+        editions |= zip(keyed, labels(list(keyed.values())), strict=True)
+    members = {
+        key: [track for part in each for track in part.tracks] for key, each in found.items()
+    }
+    rows = _rows(members)
+    said = {
+        key: AlbumOf(key, _artists_of(each), each[0].release, editions[key], rows.get(key))
+        for key, each in found.items()
+    }
+    for key, tracks in members.items():
+        keys |= dict.fromkeys((track.path for track in tracks), key)
+    return Albums(keys, said)
 
-    `tracks` holds every present track of each group folder that occurs in it.
+
+def parts_of(tracks: Iterable[Grouped]) -> Iterator[Part]:
+    """The parts of releases that tracks are.
+
+    `tracks` holds every present track of each group folder that occurs in it without `part_of`.
     """
     siblings: dict[tuple[str, str], list[Grouped]] = defaultdict(list)
-    for track in tracks:
-        siblings[track.group_folder, _folded(track.album_title)].append(track)
-    keys: dict[str, str | None] = {}
-    credits: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-    for members in siblings.values():
-        inferred = _album_artists(members)
-        only_release = _only_release(members)
-        for member in members:
-            artists = member.album_artists or inferred
-            key = keys[member.path] = _key(member, artists, only_release)
-            if key is not None:
-                credits[key].append(tuple(artists))
-    return Albums(keys, {key: list(plurality(each) or ()) for key, each in credits.items()})
+    given: dict[tuple[str, str], list[Grouped]] = defaultdict(list)
+    for track in sorted(tracks, key=lambda each: each.path):
+        if track.part_of is None:
+            siblings[track.group_folder, folded(track.album_title)].append(track)
+        else:
+            given[track.part_of, track.group_folder].append(track)
+    for (release, place), each in given.items():
+        by_id = release.startswith(_BY_ID)
+        yield Part(release, place, each[0].credited, each, by_id)
+    for (place, title), each in siblings.items():
+        yield from _of_siblings(place, title, each)
 
 
-def _key(track: Grouped, artists: Sequence[str], only_release: str | None) -> str | None:
-    if track.release_id:
-        return f"release:{track.release_id}"
-    if not track.album_title:
-        return None
-    if only_release:
-        return f"release:{only_release}"
-    return indexable(
-        "\n".join((track.group_folder, _folded(track.album_title), *map(_folded, artists)))
+_BY_ID = "release:"
+
+
+def _of_siblings(place: str, title: str, siblings: Sequence[Grouped]) -> Iterator[Part]:
+    """The parts of releases that siblings are."""
+    by_id: dict[str, list[Grouped]] = defaultdict(list)
+    loose: list[Grouped] = []
+    for track in siblings:
+        (by_id[track.release_id] if track.release_id else loose).append(track)
+    parts = [Part(f"{_BY_ID}{each}", place, [], by_id[each], by_id=True) for each in by_id]
+    if not title:
+        parts.append(Part(NO_RELEASE, place, [], loose))
+    elif loose:
+        for part in _credited(Part(NO_RELEASE, place, [], loose), siblings):
+            if len(by_id) == 1 and not _is_another(part, parts[0]):
+                parts[0] += part
+            else:
+                parts.append(_titled(part, title))
+    return iter(parts)
+
+
+def _is_another(part: Part, of_id: Part) -> bool:
+    """Whether tracks without the release id of their siblings are another record."""
+    artists = of_id.tracks[0].album_artists or host(of_id.tracks)
+    return part.repeats(of_id) and all_folded(part.artists) != all_folded(artists)
+
+
+def _titled(part: Part, title: str) -> Part:
+    """A part of the release of this title; what names no artist is of no other folder's."""
+    artists = all_folded(part.artists)
+    key = "\n".join((title, *artists))
+    is_anybodys = UNKNOWN.issuperset(artists)
+    release = indexable(f"{part.place}\n{key}" if is_anybodys else key)
+    return Part(release, part.place, part.artists, part.tracks)
+
+
+def _credited(loose: Part, siblings: Sequence[Grouped]) -> list[Part]:
+    """Siblings without a release id by album artists; whose they are is guessed of the others."""
+    named: dict[tuple[str, ...], Part] = {}
+    unnamed: list[Grouped] = []
+    for track in loose.tracks:
+        if track.album_artists:
+            _add(named, Part(NO_RELEASE, loose.place, track.album_artists, [track]))
+        else:
+            unnamed.append(track)
+    _join_guests(named)
+    leader = plurality(tuple(track.album_artists) for track in siblings)
+    leaders = Part(NO_RELEASE, "", [], [track for track in siblings if track.album_artists])
+    for part in _by_host(Part(NO_RELEASE, loose.place, [], unnamed)):
+        artists = host(part.tracks)
+        if leader and all_folded(artists) not in named and not part.repeats(leaders):
+            artists = list(leader)
+        _add(named, Part(NO_RELEASE, loose.place, artists, part.tracks))
+    return list(named.values())
+
+
+def _add(named: dict[tuple[str, ...], Part], part: Part) -> None:
+    key = all_folded(part.artists)
+    named[key] = named[key] + part if key in named else part
+
+
+def _join_guests(named: dict[tuple[str, ...], Part]) -> None:
+    """Put what names a guest beside the album artist to what names that artist alone."""
+    for artists in sorted(named):
+        alone = [(head,) for head in heads(artists[0])] if len(artists) == 1 else []
+        main = next((head for head in alone if head in named and head != artists), None)
+        if main and not named[artists].repeats(named[main]):
+            named[main] += named.pop(artists)
+
+
+def _by_host(unnamed: Part) -> list[Part]:
+    """Tracks without album artist, as one record or, when their numbers say so, as several."""
+    if not unnamed.tracks:
+        return []
+    if any(track.compilation for track in unnamed.tracks):
+        return [unnamed]
+    counts = Counter(head for track in unnamed.tracks for head in set(heads(track.lead)))
+    return unnamed.split(
+        lambda track: max(heads(track.lead), key=lambda head: (counts[head], len(head)))
     )
 
 
-def _only_release(siblings: Sequence[Grouped]) -> str | None:
-    """The release id that siblings agree on, for those that lack one."""
-    releases = {each.release_id for each in siblings if each.release_id}
-    return releases.pop() if len(releases) == 1 else None
+def _editions(parts: Sequence[Part]) -> list[list[Part]]:
+    """The parts of a release by the albums that they are, each in the order of folders."""
+    units = [unit for part in parts for unit in part.split(lambda track: track.codec)]
+    found: list[list[Part]] = []
+    for unit in sorted(units, key=lambda each: (each.place, each.codec)):
+        fitting = [edition for edition in found if _fits(unit, edition)]
+        if fitting:
+            max(fitting, key=lambda edition: _likeness(unit, edition[-1])).append(unit)
+        else:
+            found.append([unit])
+    return found
 
 
-def _album_artists(members: Sequence[Grouped]) -> list[str]:
-    """The album artists of siblings that name none: what the others name, else the plurality.
+def _fits(unit: Part, edition: Sequence[Part]) -> bool:
+    """Whether the positions of a part and an edition say that they are one album.
 
-    Various Artists when the siblings are a compilation by their flag, or no artist has a
-    majority among more than one.
+    With one release id they do unless most are there twice. Else none may be, and something beside
+    title and artist has to say that they belong together.
     """
-    named = plurality(tuple(member.album_artists) for member in members)
-    if named:
-        return list(named)
-    if any(member.compilation for member in members):
-        return [VARIOUS_ARTISTS]
-    first = [member.artists[0] for member in members if member.artists]
-    leader = plurality(first)
-    if leader is None:
-        return []
-    if len(set(first)) > 1 and first.count(leader) * 2 <= len(first):
-        return [VARIOUS_ARTISTS]
-    return [leader]
+    if unit.by_id:
+        return not any(unit.repeats(part) or part.repeats(unit) for part in edition)
+    return all(
+        unit.is_numbered and part.is_numbered and unit.numbers.isdisjoint(part.numbers)
+        for part in edition
+    ) and any(_belongs(unit, part) for part in edition)
 
 
-def _folded(text: str | None) -> str:
-    """Text as keys compare it: without regard to case, composition and spacing."""
-    return " ".join(unicodedata.normalize("NFKC", text or "").casefold().split())
+def _belongs(one: Part, other: Part) -> bool:
+    """Whether two folders of one title and artist have, by their totals and places, one album."""
+    shared = one.totals.keys() & other.totals.keys()
+    totals = [{one.totals[disc], other.totals[disc]} - {None} for disc in shared]
+    if any(len(each) > 1 for each in totals):
+        return False
+    is_near = _is_near(one.place, other.place)
+    if VARIOUS.issuperset(all_folded(one.artists)):
+        return True
+    if shared:
+        return all(totals) or (is_near and _follow(one, other))
+    discs = [plurality(track.disc_total for track in each.tracks) or 1 for each in (one, other)]
+    return is_near or discs[0] == discs[1] > 1
+
+
+def _follow(one: Part, other: Part) -> bool:
+    """Whether all positions of one come before those of the other."""
+    return max(one.numbers) < min(other.numbers) or max(other.numbers) < min(one.numbers)
+
+
+def _is_near(one: str, other: str) -> bool:
+    """Whether two folders are siblings, or one is in the other."""
+    above, beside = posixpath.dirname(one), posixpath.dirname(other)
+    return beside in (above, one) or other == above
+
+
+def _likeness(one: Part, other: Part) -> tuple[bool, int]:
+    """How much two parts are of one edition, by format and the names of their folders."""
+    length = len(posixpath.commonprefix([one.place, other.place]))
+    length += len(posixpath.commonprefix([one.place[::-1], other.place[::-1]]))
+    return one.codec == other.codec, length
+
+
+def _keyed(editions: Sequence[Sequence[Part]]) -> Iterator[tuple[str, Sequence[Part]]]:
+    """The key of each edition: of the first of its folders, and of the release."""
+    taken: set[str] = set()
+    for parts in editions:
+        first = parts[0]
+        key = first.release
+        if first.by_id and taken:
+            key = f"{key}\n{first.place}"
+        elif not first.by_id and not key.startswith(f"{first.place}\n"):
+            key = f"{first.place}\n{key}"
+        if indexable(key) in taken:
+            key = f"{key}\n\n{first.codec}"
+        taken.add(indexable(key))
+        yield indexable(key), parts
+
+
+def _artists_of(parts: Sequence[Part]) -> list[str]:
+    """The album artists of an edition, in the spelling of most of its tracks."""
+    tracks = [track for part in parts for track in part.tracks]
+    if parts[0].by_id:
+        named = plurality(tuple(track.album_artists) for track in tracks)
+        return list(named) if named else host(tracks)
+    spelled = [
+        tuple(track.album_artists or part.artists) for part in parts for track in part.tracks
+    ]
+    return list(plurality(spelled) or ())
+
+
+def _rows(members: dict[str, list[Grouped]]) -> dict[str, int]:
+    """The row that each album keeps, by its key: the one that most of its tracks are in."""
+    shared = Counter(
+        (track.album_id, key)
+        for key, tracks in members.items()
+        for track in tracks
+        if track.album_id is not None
+    )
+    found: dict[str, int] = {}
+    for (row, key), _ in sorted(shared.items(), key=lambda each: (-each[1], each[0])):
+        if key not in found and row not in found.values():
+            found[key] = row
+    return found

@@ -20,13 +20,14 @@ from db.library.artists import (
 )
 from db.library.tracks import KnownSound
 from db.maintenance import removal
-from db.models import Album, EntityType, Genre, Kind, Scan, ScanChunk
+from db.models import EntityType, Genre, Kind, Scan, ScanChunk
 from db.scanning import problems, scans
 from db.scanning.library_files import READER, folder_of, group_folder
 from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from db.sql.queries import ensure_rows
+from jobs.batch.siblings import others_came
 from jobs.covers.track_covers import settle_at_hand
 from jobs.entities import chunk_to_do, enqueue_part
 from jobs.recognition import moved_file, recognise_retagged
@@ -201,12 +202,14 @@ class _Before:
 
 def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> Written:
     """Write the batch, of which some files are those of tracks `found` again; close its chunk."""
+    around = {*_group_folders(batch), *chunk.regroup}
+    is_outdated = others_came(batch.grouping, around, [each.path for each in batch.files])
     tracks.move(moved_file(path, track) for path, track in found.items())
     left = {track.group_folder for track in found.values()}
     scans.not_missing(chunk.scan_id, [track.missing_since for track in found.values()])
     before = _Before.of(batch, chunk)
     albums.keep_rows(batch.grouping.of_known(before.known))
-    album_ids = ensure_rows(Album.key, batch.grouping.album_artists)
+    album_ids = albums.ensure(batch.grouping.said())
     rows = [_track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
     track_ids = tracks.upsert([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
     _regroup(batch.grouping, album_ids)
@@ -235,8 +238,9 @@ def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> W
     }
     needs = _need(wanted)
     _enrich_again(before.tags, _albums_with(batch, album_ids, before.known), credited)
-    again = {*folders, *chunk.regroup} if batch.grouping.unfinished else set[str]()
-    again |= left
+    again = left | (around if batch.grouping.unfinished else set())
+    if is_outdated:  # of a folder that was split the last part has all grouped once more
+        again |= around - {chunk.split_folder}
     follower = scans.close_chunk(chunk, _counts(batch), sorted(again))
     return Written(needs, follower)
 

@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.batch.album_groups import Grouped, group
+from db.scanning.library_files import group_folder
+from jobs.batch.album_groups import group, parts_of
+from jobs.batch.parts import Grouped
 
 
 def track(path: str, **known: object) -> Grouped:
     """A track of the album "Album" by "Artist" in the folder of its path."""
     plain = Grouped(
         path=path,
-        group_folder=path.rpartition("/")[0],
+        group_folder=group_folder(path.rpartition("/")[0]),
         album_title="Album",
         album_artists=[],
         artists=["Artist"],
@@ -27,13 +29,13 @@ def track(path: str, **known: object) -> Grouped:
 def albums(tracks: Iterable[Grouped]) -> list[list[str]]:
     """The paths of each album."""
     keys: dict[str | None, list[str]] = {}
-    for path, key in sorted(group(tracks).keys.items()):
+    for path, key in sorted(group(parts_of(tracks)).keys.items()):
         keys.setdefault(key, []).append(path)
     return sorted(keys.values())
 
 
 def artists(tracks: Iterable[Grouped]) -> list[list[str]]:
-    return list(group(tracks).artists.values())
+    return [album.artists for album in group(parts_of(tracks)).said.values()]
 
 
 def test_one_title_in_one_folder_is_one_album() -> None:
@@ -93,11 +95,175 @@ def test_case_spacing_and_width_do_not_split_an_album(spelling: str) -> None:
 
 
 def test_the_date_is_no_part_of_an_album() -> None:
-    assert not {"date", "original_date"} & set(Grouped.__dataclass_fields__)
+    assert len(albums([track("/a/1", date="1999"), track("/a/2", date="2001-02-03")])) == 1
 
 
 def test_a_track_that_names_no_album_belongs_to_none() -> None:
-    assert group([track("/a/1", album_title=None)]).keys == {"/a/1": None}
+    assert group(parts_of([track("/a/1", album_title=None)])).keys == {"/a/1": None}
+
+
+def discs(*folders: str, tagged: bool = True) -> list[Grouped]:
+    """Two tracks in each folder, a disc each."""
+    return [
+        track(f"/m/{folder}/{number}", track=number, disc=disc if tagged else None)
+        for disc, folder in enumerate(folders, 1)
+        for number in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("Suffix (2001) CD1", "Suffix (2001) CD2"),
+        ("Bracket [Disc 1]", "Bracket [Disc 2]"),
+        ("Words/Disc One", "Words/Disc Two"),
+        ("Inside/Inside CD 01", "Inside/Inside CD 02"),
+        ("Bonus", "Bonus/Bonus Disc"),
+        ("Digits/1", "Digits/2"),
+        ("Sub/CD 1 - First", "Sub/CD 2 - Second"),
+        ("Vinyl/Side A", "Vinyl/Side B"),
+        ("Box/Disc I", "Box/Disc II", "Box/Disc III"),
+    ],
+)
+def test_discs_are_one_album_however_their_folders_are_named(folders: tuple[str, ...]) -> None:
+    for tagged in (True, False):
+        assert len(albums(discs(*folders, tagged=tagged))) == 1
+
+
+def test_folders_whose_positions_collide_stay_two_albums() -> None:
+    assert len(albums(discs("Album (1990)", "Album (2010)", tagged=False))) == 2
+    both = [*discs("1990 CD1", "1990 CD2"), *discs("2010 CD1", "2010 CD2")]
+    of_folders = [{path.split("/")[2][:4] for path in album} for album in albums(both)]
+    assert of_folders == [{"1990"}, {"2010"}]
+
+
+@pytest.mark.parametrize(
+    "said", [{"compilation": True}, {"album_artists": ["Various"]}, {"release_id": "x"}]
+)
+def test_a_compilation_over_the_folders_of_its_artists_is_one_album(
+    said: dict[str, object],
+) -> None:
+    spread = [
+        track(f"/{name}/Now/{number}", track=number, artists=[name], **said)
+        for number, name in enumerate(("Xan", "Yul", "Zoe"), 1)
+    ]
+    assert len(albums(spread)) == 1
+    assert artists(spread)[0][0].startswith("Various")
+
+
+def test_totals_tell_two_compilations_of_one_title_apart() -> None:
+    spread = [
+        track(f"/{name}/Now/{number}", track=number, track_total=total, compilation=True)
+        for number, (name, total) in enumerate((("Xan", 9), ("Yul", 9), ("Zoe", 20)), 1)
+    ]
+    assert [len(each) for each in albums(spread)] == [2, 1]
+
+
+GUESTS = (
+    "",
+    " feat. Ann",
+    " feat. Bob",
+    "",
+    " ft. Cid",
+    " (feat. Dan)",
+    " featuring Eve",
+    " & Fay",
+)
+
+
+@pytest.mark.parametrize(
+    ("credits", "expected"),
+    [
+        ([f"Host{guest}" for guest in GUESTS], "Host"),
+        (["Host & Ann", "Host x Bob", "Host vs. Cid", "Host with Dan"], "Host"),
+        (["Simon & Garfunkel", "Simon & Garfunkel", "Simon"], "Simon & Garfunkel"),
+        (["Earth, Wind & Fire"] * 3, "Earth, Wind & Fire"),
+        (["Xan feat. Ann", "Yul & Zoe", "Zoe"], "Various Artists"),
+    ],
+)
+def test_whoever_has_guests_is_the_album_artist(credits: list[str], expected: str) -> None:
+    tracks = [
+        track(f"/a/{number}", artists=[credit], track=number)
+        for number, credit in enumerate(credits, 1)
+    ]
+    assert artists(tracks) == [[expected]]
+
+
+def test_a_guest_beside_the_album_artist_makes_no_album_of_its_own() -> None:
+    names = ("Host", "Host", "Host feat. Ann", "Host & Bob")
+    tracks = [track(f"/a/{n}", album_artists=[name], track=n) for n, name in enumerate(names)]
+    assert len(albums(tracks)) == 1
+
+
+def record(name: str, *numbers: int, **said: object) -> list[Grouped]:
+    return [track(f"/a/{name}{n}", track=n, **{"artists": [name], **said}) for n in numbers]
+
+
+def test_two_records_of_one_title_in_one_folder_are_two_albums() -> None:
+    assert artists([*record("Quartet", 1, 2, 3), *record("Duo", 1, 2, 3)]) == [["Duo"], ["Quartet"]]
+    sampler = [*record("Xan", 1), *record("Yul", 2), *record("Zoe", 3)]
+    assert artists(sampler) == [["Various Artists"]]
+    assert artists([*record("Quartet", 1, 2, 3), *sampler]) == [["Quartet"], ["Various Artists"]]
+
+
+def test_a_guest_with_a_number_that_is_taken_stays_on_the_album() -> None:
+    assert len(albums([*record("Host", *range(1, 9)), *record("Guest", 5)])) == 1
+
+
+def editions(tracks: Iterable[Grouped]) -> list[str | None]:
+    found = group(parts_of(tracks)).said.values()
+    assert len({album.release for album in found}) == 1
+    return [album.edition for album in found]
+
+
+HIGH, LOW = {"bit_depth": 24, "sample_rate": 96_000}, {"bit_depth": 16, "sample_rate": 44_100}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (("/m/X [a]", {"codec": "flac"}), ("/m/X [b]", {"codec": "mp3"}), ["FLAC", "MP3"]),
+        (("/m/X", {"codec": "flac"}), ("/m/X", {"codec": "mp3"}), ["FLAC", "MP3"]),
+        (
+            ("/m/X", {"codec": "flac", **HIGH}),
+            ("/m/Y", {"codec": "flac", **LOW}),
+            ["FLAC 24-96", "FLAC 16-44.1"],
+        ),
+        (("/m/X", {}), ("/m/X (Deluxe Edition)", {}), [None, "Deluxe Edition"]),
+        (("/m/X", {"date": "1990-01-01"}), ("/m/Y", {"date": "2010"}), ["1990", "2010"]),
+        (("/m/X", {}), ("/backup/Y", {}), ["Y", "X"]),
+        (("/m/X", {}), ("/backup/X", {}), ["1", "2"]),
+        (
+            ("/m/X", {"codec": "flac", "release_id": "x"}),
+            ("/m/Y", {"codec": "mp3", "release_id": "x"}),
+            ["FLAC", "MP3"],
+        ),
+    ],
+)
+def test_one_release_twice_is_two_editions_that_are_told_apart(
+    first: tuple[str, dict[str, object]],
+    second: tuple[str, dict[str, object]],
+    expected: list[str | None],
+) -> None:
+    tracks = [
+        track(f"{folder}/{number}.{said.get('codec')}", track=number, **said)
+        for folder, said in (first, second)
+        for number in (1, 2, 3)
+    ]
+    assert editions(tracks) == expected
+    assert sorted(map(len, albums(tracks))) == [3, 3]
+
+
+def test_a_few_files_of_another_format_make_no_edition() -> None:
+    tracks = [*record("Host", *range(1, 9), codec="flac"), *record("Host", 9, codec="mp3")]
+    assert editions([*tracks, track("/a/copy", artists=["Host"], track=3, codec="mp3")]) == [None]
+
+
+def test_an_album_keeps_the_row_that_most_of_its_tracks_are_in() -> None:
+    tracks = [*record("A", 1, 2, 3, album_id=7), *record("B", 4, album_id=8)]
+    tracks += record("C", 1, 2, album_title="Other", album_id=7)
+    said = group(parts_of(tracks)).said.values()
+    assert sorted((album.row or 0) for album in said) == [0, 7]
 
 
 _TRACKS = st.lists(
@@ -109,6 +275,9 @@ _TRACKS = st.lists(
         artists=st.sampled_from([["A"], ["B"], ["C", "A"], []]),
         compilation=st.booleans(),
         release_id=st.sampled_from([None, "x", "y"]),
+        track=st.sampled_from([None, 1, 2, 3]),
+        codec=st.sampled_from(["flac", "mp3"]),
+        album_id=st.sampled_from([None, 1, 2]),
     ),
     unique_by=lambda each: each.path,
 )
@@ -118,4 +287,4 @@ _TRACKS = st.lists(
 def test_the_order_of_files_never_decides(tracks: list[Grouped], random: object) -> None:
     shuffled = tracks[:]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert group(shuffled) == group(tracks)
+    assert group(parts_of(shuffled)) == group(parts_of(tracks))

@@ -1,0 +1,249 @@
+"""Parts of releases: tracks of one folder, their positions, whose they are, what to call them."""
+
+import posixpath
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Self
+
+from db.library.albums import plurality
+from db.scanning.library_files import disc_of, folder_of
+
+VARIOUS_ARTISTS = "Various Artists"
+VARIOUS = frozenset(("various artists", "various", "va", "v.a.", "v. a."))
+UNKNOWN = frozenset(("", "unknown artist", "unknown", "[unknown]", "<unknown>", "untitled"))
+"""Artists, folded, who are nobody in particular."""
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """What grouping needs to know of a present track."""
+
+    path: str
+    group_folder: str
+    album_title: str | None
+    album_artists: list[str]
+    artists: list[str]
+    compilation: bool
+    release_id: str | None
+    title: str | None = None
+    disc: int | None = None
+    disc_total: int | None = None
+    track: int | None = None
+    track_total: int | None = None
+    date: str | None = None
+    codec: str = ""
+    bit_depth: int | None = None
+    sample_rate: int | None = None
+    album_id: int | None = None
+    """The row of the album that it is in."""
+    part_of: str | None = None
+    """The release it is of, where the siblings that say so are not among the tracks."""
+    credited: list[str] = field(default_factory=list)
+    """The artists of the album that it is in."""
+
+    @cached_property
+    def position(self) -> tuple[int, int] | None:
+        """Disc and number; the disc is that of the folder where the file names none."""
+        if self.track is None:
+            return None
+        return self.disc or _folder_disc(folder_of(self.path), self.album_title) or 1, self.track
+
+    @property
+    def lead(self) -> str:
+        """The first of its artists, without guests."""
+        return _without_guests(self.artists[0]) if self.artists else ""
+
+
+NO_RELEASE = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tracks of one release, in one group folder."""
+
+    release: str
+    """The key of the release, or NO_RELEASE."""
+    place: str
+    artists: list[str]
+    tracks: list[Grouped]
+    by_id: bool = False
+    """Whether the release is known by its id."""
+
+    @cached_property
+    def numbers(self) -> frozenset[tuple[int, int]]:
+        """The positions that its tracks name."""
+        return frozenset(track.position for track in self.tracks if track.position)
+
+    @cached_property
+    def titles(self) -> frozenset[str]:
+        """The titles that its tracks name, folded."""
+        return frozenset(folded(track.title) for track in self.tracks if track.title)
+
+    @cached_property
+    def codec(self) -> str:
+        """That of most of its tracks."""
+        return plurality(track.codec for track in self.tracks) or ""
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether at least half of its tracks have a number."""
+        return sum(track.position is not None for track in self.tracks) * 2 >= len(self.tracks)
+
+    @cached_property
+    def totals(self) -> dict[int, int | None]:
+        """How many tracks each of its discs has, as most of them say."""
+        said: dict[int, list[int | None]] = defaultdict(list)
+        for track in self.tracks:
+            if track.position:
+                said[track.position[0]].append(track.track_total)
+        return {disc: plurality(each) for disc, each in said.items()}
+
+    def __add__(self, other: Self) -> "Part":
+        """Both together."""
+        together = [*self.tracks, *other.tracks]
+        return Part(self.release, self.place, self.artists, together, self.by_id)
+
+    def split(self, by: Callable[[Grouped], str]) -> "list[Part]":
+        """Its tracks by what `by` says of each, as far as they do not fit together.
+
+        The larger come first. What takes up few positions stays with the first.
+        """
+        units: dict[str, list[Grouped]] = defaultdict(list)
+        for track in self.tracks:
+            units[by(track)].append(track)
+        found: list[Part] = []
+        for _, tracks in sorted(units.items(), key=lambda each: (-len(each[1]), each[0])):
+            unit = Part(self.release, self.place, self.artists, tracks, self.by_id)
+            fitting = (n for n, other in enumerate(found) if not unit.repeats(other))
+            if (place := next(fitting, None)) is None:
+                found.append(unit)
+            else:
+                found[place] += unit
+        return found
+
+    def repeats(self, other: Self) -> bool:
+        """Whether most of its positions are taken by the other: they do not fit together.
+
+        Titles stand for the numbers of tracks that have none. A few tracks beside many are not
+        another record.
+        """
+        numbered = self.is_numbered and other.is_numbered
+        mine, others = (self.numbers, other.numbers) if numbered else (self.titles, other.titles)
+        is_of_the_size = len(mine) * _FEW >= len(others)
+        return is_of_the_size and len(mine & others) * 2 > min(len(mine), len(others))
+
+
+_FEW = 5
+"""What has fewer than one position to so many of another record is no record of its own."""
+
+
+def host(tracks: Sequence[Grouped]) -> list[str]:
+    """The album artists of tracks that name none: Various Artists, or who has most of them.
+
+    Who has guests is the host of them all. Various Artists are who say so by their flag, and of
+    whom none has a majority.
+    """
+    if any(track.compilation for track in tracks):
+        return [VARIOUS_ARTISTS]
+    leads = [track.lead for track in tracks if track.lead]
+    spelled: dict[str, list[str]] = defaultdict(list)
+    for lead in leads:
+        for head in _heads(lead):
+            spelled[folded(head)].append(head)
+    whole = Counter(map(folded, leads))
+    for counts in (whole, {head: len(each) for head, each in spelled.items()}):
+        if common := [head for head, count in counts.items() if count * 2 > len(leads)]:
+            best = max(common, key=lambda head: (counts[head], len(head), head))
+            return [plurality(spelled[best]) or best]
+    everywhere = set.intersection(*(set(track.artists) for track in tracks)) if leads else set()
+    return [min(everywhere)] if everywhere else [VARIOUS_ARTISTS] if leads else []
+
+
+_GUESTS = re.compile(r"[\s(\[](?:feat|ft|featuring)(?:\.|\s)\s*\S.*", re.IGNORECASE | re.DOTALL)
+_JOINED = re.compile(
+    r"[\s(\[](?:&|\+|x|\xd7|and|with|w/|vs\.?|versus|meets|presents|pres\.|und|mit|et|avec|y|con|e)"
+    r"\s(?=\s*\S)|[,;/](?=\s*\S)",
+    re.IGNORECASE,
+)
+"""What stands between artists, and in the names of some."""
+
+
+def _without_guests(credit: str) -> str:
+    return _GUESTS.sub("", credit, count=1).rstrip(" ([") or credit
+
+
+def _heads(credit: str) -> list[str]:
+    """Whom a credit may begin with, itself first: "A & B, C" with "A & B" and "A"."""
+    begun = (credit[: joined.start()].rstrip(" ([") for joined in _JOINED.finditer(credit))
+    return [credit, *dict.fromkeys(filter(None, begun))]
+
+
+def heads(credit: str) -> list[str]:
+    """As `all_folded` has them, whom a credit may begin with, itself first and without guests."""
+    return list(map(folded, _heads(_without_guests(credit))))
+
+
+def labels(editions: Sequence[Sequence[Part]]) -> list[str | None]:
+    """What to call the editions of a release: the first of what distinguishes all."""
+    if len(editions) == 1:
+        return [None]
+    together = [
+        Part(NO_RELEASE, parts[0].place, [], [track for part in parts for track in part.tracks])
+        for parts in editions
+    ]
+    for say in (_format, _quality, _bracketed, _year, _name):
+        said = [say(each) for each in together]
+        if len(set(said)) == len(said):
+            return said
+    return [str(number) for number in range(1, len(editions) + 1)]
+
+
+def _format(edition: Part) -> str | None:
+    return edition.codec.upper() or None
+
+
+def _quality(edition: Part) -> str | None:
+    """Such as "FLAC 24-96", bits and kHz."""
+    depth = plurality(track.bit_depth for track in edition.tracks)
+    rate = plurality(track.sample_rate for track in edition.tracks)
+    stated = f" {depth}-{rate / 1000:g}" if depth and rate else ""
+    return f"{edition.codec.upper()}{stated}" or None
+
+
+_BRACKETED = re.compile(r"[(\[{]([^)\]}]+)[)\]}]")
+
+
+def _bracketed(edition: Part) -> str | None:
+    """What the name of its folder has in brackets: "Deluxe Edition"."""
+    return ", ".join(_BRACKETED.findall(posixpath.basename(edition.place))) or None
+
+
+def _year(edition: Part) -> str | None:
+    date = plurality(track.date for track in edition.tracks)
+    return date[:4] if date else None
+
+
+def _name(edition: Part) -> str | None:
+    return posixpath.basename(edition.place) or None
+
+
+def _folder_disc(folder: str, album_title: str | None) -> int | None:
+    """The disc that a folder's name says; one that is a number may be named as the album is."""
+    name = posixpath.basename(folder)
+    is_number = len(name) <= 2 and name.isdecimal() and name != folded(album_title)
+    return (int(name) or None) if is_number else disc_of(folder)
+
+
+def all_folded(names: Iterable[str]) -> tuple[str, ...]:
+    """Names as keys compare them; all that Various Artists are called is one."""
+    found = tuple(map(folded, names))
+    return (folded(VARIOUS_ARTISTS),) if found and VARIOUS.issuperset(found) else found
+
+
+def folded(text: str | None) -> str:
+    """Text as keys compare it: without regard to case, composition and spacing."""
+    return " ".join(unicodedata.normalize("NFKC", text or "").casefold().split())

@@ -1,0 +1,116 @@
+"""The known tracks that grouping goes by: of the same folders, and of their releases elsewhere."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from db.library import tracks
+from db.library.artists import credits_of
+from db.models import Album, EntityType, Track
+from db.sql.connection import in_turn
+from jobs.batch.parts import Grouped
+from jobs.records import Grouping
+
+
+@dataclass(frozen=True)
+class Known:
+    """A known track as grouping sees it, and the album that it is in."""
+
+    track_id: int
+    grouped: Grouped
+    album: Album | None
+
+
+class Siblings:
+    """What is known of the tracks of some group folders, and of their releases elsewhere."""
+
+    def __init__(self, folders: Collection[str], replaced: Collection[str]) -> None:
+        """`replaced` are the paths of tracks that are read again, or gone."""
+        self._folders, self._replaced = set(folders), set(replaced)
+        here = list(tracks.in_places(sorted(self._folders)))
+        self.rows: dict[str, int | None] = {track.path: track.album_id for track in here}
+        """The album of each path, of those of missing tracks too."""
+        self._were = {release for track in here if (release := _release_of(track))}
+        self._here = self._kept(track for track in here if track.missing_since is None)
+        self._elsewhere: list[Track] = []
+        self.releases: list[str] = []
+        """The releases that they, and what is read, are of, or were."""
+
+    def here(self) -> list[Known]:
+        """The present tracks of the folders."""
+        return _known(self._here, is_here=True)
+
+    def find_elsewhere(self, releases: Collection[str]) -> None:
+        """Find the present tracks in other folders of these releases, and of those they were of."""
+        self.releases = sorted(self._were.union(releases))
+        found = tracks.of_releases(self.releases)
+        self._elsewhere = self._kept(row for row in found if row.group_folder not in self._folders)
+
+    def elsewhere(self) -> list[Known]:
+        """What was found in other folders."""
+        return _known(self._elsewhere, is_here=False)
+
+    def mark(self) -> str:
+        """What changes when one of all these does, or another comes."""
+        every = (*self._here, *self._elsewhere)
+        said = sorted((row.id, row.path, row.content_id, row.album_id) for row in every)
+        return sha256(repr(said).encode()).hexdigest()[:16]
+
+    def _kept(self, rows: Iterable[Track]) -> list[Track]:
+        return [row for row in rows if row.path not in self._replaced]
+
+
+def others_came(grouping: Grouping, folders: Collection[str], replaced: Collection[str]) -> bool:
+    """Whether others have written tracks that grouping should have gone by, of these folders.
+
+    From here on they wait for the end of this transaction.
+    """
+    if grouping.mark is None:
+        return False
+    in_turn([*folders, *grouping.releases])
+    siblings = Siblings(folders, replaced)
+    siblings.find_elsewhere(grouping.releases)
+    return siblings.mark() != grouping.mark
+
+
+def _release_of(track: Track) -> str | None:
+    """What the album of a track is an edition of."""
+    return track.album.release if track.album_id and track.album else None
+
+
+def _known(rows: Sequence[Track], *, is_here: bool) -> list[Known]:
+    artists = _names(EntityType.TRACK, [row.id for row in rows])
+    of_albums = _names(EntityType.ALBUM, sorted({row.album_id for row in rows if row.album_id}))
+    return [
+        Known(
+            row.id,
+            Grouped(
+                path=row.path,
+                group_folder=row.group_folder,
+                album_title=row.album_title,
+                album_artists=row.album_artist_names,
+                artists=artists.get(row.id, []),
+                compilation=row.compilation,
+                release_id=row.musicbrainz_release_id,
+                title=row.title,
+                disc=row.disc,
+                disc_total=row.disc_total,
+                track=row.track,
+                track_total=row.track_total,
+                date=row.date,
+                codec=row.codec,
+                bit_depth=row.bit_depth,
+                sample_rate=row.sample_rate,
+                album_id=row.album_id,
+                part_of=None if is_here else _release_of(row),
+                credited=of_albums.get(row.album_id or 0, []),
+            ),
+            row.album if row.album_id else None,
+        )
+        for row in rows
+    ]
+
+
+def _names(entity_type: EntityType, ids: Sequence[int]) -> dict[int, list[str]]:
+    credited = credits_of(entity_type, ids)
+    return {each: [credit.name for credit in credits] for each, credits in credited.items()}
