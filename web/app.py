@@ -28,6 +28,7 @@ from web import (
     queues,
     scans,
     security,
+    settings,
     similar,
     tracks,
 )
@@ -190,6 +191,7 @@ _BLUEPRINTS = (
     queues,
     scans,
     health,
+    settings,
 )
 _NO_DATABASE = {
     *(None, "static", "rq_dashboard.static", "rq_dashboard.favicon"),

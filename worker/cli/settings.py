@@ -1,17 +1,15 @@
 """`fleet settings`: what is set, where each value is from, and how to change it."""
 
 import os
-from itertools import groupby
-from pathlib import Path
+import sys
 
 import click
 
 from db import settings as in_force
-from db.errors import SettingError
-from db.settings import read_text, set_mode, settings_file
+from db.settings import read_text, settings_file
 from db.settings.declarations import SETTINGS, Setting
 from worker.cli.output import edit_until, print_json, print_line, print_table, say
-from worker.errors import BadInputError, ExitCode
+from worker.errors import ExitCode
 from worker.supervisor import fleet_environment
 from worker.supervisor.rpc import is_up
 
@@ -76,6 +74,7 @@ Examples:
   fleet settings set providers "musicbrainz, coverartarchive"
   fleet settings set web_password_file /run/secrets/web    the file holds the password
   fleet settings set lastfm_key                            asks for it
+  pass show lastfm | fleet settings set lastfm_key -       reads it from stdin
 """,
 )
 @click.argument("name")
@@ -86,12 +85,11 @@ def set_one(name: str, value: str | None) -> None:
     The rest of the file, comments too, stays as it is. Nothing is written when the value has a
     fault. `fleet reload` applies it to the running fleet.
     """
-    key, setting = _named(name)
-    if value is None:
-        value = click.prompt(key, hide_input=setting.secret)
-    is_path = key != setting.key
-    _write(_changed(key, value if is_path else settings_file.as_toml(setting, value.strip())))
-    _say_then(setting)
+    from worker.doctor.settings import change, named  # noqa: PLC0415  # takes half a second
+
+    key, setting = named(name)
+    text = sys.stdin.read() if value == "-" else value
+    _say_then(change(key, text or click.prompt(key, hide_input=setting.secret)))
 
 
 @settings.command(
@@ -103,9 +101,9 @@ Examples:
 @click.argument("name")
 def unset(name: str) -> None:
     """Take the setting NAME out of settings.toml: what holds then is its default."""
-    key, setting = _named(name)
-    _write(_changed(key, None))
-    _say_then(setting)
+    from worker.doctor.settings import change  # noqa: PLC0415  # takes half a second
+
+    _say_then(change(name, None))
 
 
 @settings.command(
@@ -121,8 +119,10 @@ def edit() -> None:
     A new file lists every setting as a comment. What has a fault is not taken over: the editor
     opens again with it, and leaving it unchanged gives up.
     """
+    from worker.doctor.settings import template, write  # noqa: PLC0415  # takes half a second
+
     file = settings_file.path()
-    if edit_until(read_text(file) if file.exists() else _template(), _write):
+    if edit_until(read_text(file) if file.exists() else template(), write):
         _say_then(None)
     else:
         say("Nothing was changed.")
@@ -137,7 +137,7 @@ Examples:
 @click.pass_context
 def check(context: click.Context) -> None:
     """Check settings.toml and the environment; every fault is listed."""
-    from worker.doctor.installation import setting_faults  # noqa: PLC0415  # takes the doctor
+    from worker.doctor.settings import setting_faults  # noqa: PLC0415  # takes half a second
 
     settings_file.values()
     fleet_environment.refill()
@@ -148,20 +148,6 @@ def check(context: click.Context) -> None:
         context.exit(ExitCode.BAD_INPUT)
     file = settings_file.path()
     print_line(f"{file}: no fault" if file.exists() else f"no fault; there is no {file}")
-
-
-def _named(name: str) -> tuple[str, Setting]:
-    """The key of the file, and the setting that it is of. Raises SettingError."""
-    key = name.lower().removeprefix("fleet_")
-    ending = settings_file.SECRET_FILE.lower()
-    if key.endswith(ending):
-        setting = settings_file.named(key.removesuffix(ending))
-        if setting.secret:
-            return key, setting
-    setting = settings_file.named(key)
-    if not setting.in_file:
-        raise SettingError(f"{setting.key} stands in the environment alone — set {setting.name}")
-    return setting.key, setting
 
 
 def _shown(setting: Setting) -> str:
@@ -195,51 +181,6 @@ def _say_whose() -> None:
         say(line)
 
 
-def _changed(key: str, value: object) -> str:
-    """The text of the file with another value, comments kept; None takes the key out."""
-    import tomlkit  # noqa: PLC0415  # takes longer than all else to show a setting
-
-    file = settings_file.path()
-    settings_file.values()
-    document = tomlkit.parse(read_text(file) if file.exists() else _template())
-    if isinstance(value, dict):
-        document[key] = tomlkit.inline_table()
-        document[key].update(value)
-    elif value is not None:
-        document[key] = value
-    elif document.pop(key, None) is None:
-        raise BadInputError(f"{file} has no {key} — `fleet settings list` shows what is set")
-    return tomlkit.dumps(document)
-
-
-def _write(text: str) -> None:
-    """Have settings.toml be this text, unless that has a fault: then it raises SettingError."""
-    file = settings_file.path()
-    in_force.prepare_data_dir()
-    new = file.with_name("settings.new.toml")
-    new.touch(mode=0o600)
-    set_mode(new, 0o600)
-    try:
-        new.write_text(text, encoding="utf-8")
-        _refuse_faults(new)
-        new.replace(file)
-    finally:
-        new.unlink(missing_ok=True)
-
-
-def _refuse_faults(file: Path) -> None:
-    from worker.doctor.installation import setting_faults  # noqa: PLC0415  # takes the doctor
-
-    name, shown = str(file), str(settings_file.path())
-    try:
-        with fleet_environment.trying(file) as filled:
-            faults = [each for each in setting_faults() if each.partition(" ")[0] in filled]
-    except SettingError as error:
-        raise SettingError(str(error).replace(name, shown)) from error
-    if faults:
-        raise SettingError("\n  ".join([f"{shown} stays as it was:", *faults]))
-
-
 def _say_then(setting: Setting | None) -> None:
     """What is to be done for the file to hold."""
     if setting is not None and fleet_environment.source(setting) == "environment":
@@ -248,14 +189,3 @@ def _say_then(setting: Setting | None) -> None:
         say("`fleet reload` applies it to the running fleet.")
     else:
         say("It holds from the next `fleet up` on.")
-
-
-def _template() -> str:
-    """A new file: every setting as a comment."""
-    lines = ["# The environment wins over these settings; `fleet reload` applies them."]
-    stored = (each for each in SETTINGS if each.in_file)
-    for group, members in groupby(stored, key=lambda each: each.group):
-        lines += ["", f"# {group}"]
-        for each in members:
-            lines += ["", f"# {each.help}", f"# {each.type}; {each.default}", f"# {each.key} ="]
-    return "\n".join(lines) + "\n"

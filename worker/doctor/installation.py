@@ -6,26 +6,20 @@ import platform
 import pwd
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 from db import settings
 from db.errors import SettingError
-from db.maintenance import backups, removal
 from db.settings import (
-    check_analysis_seconds,
-    check_redis_prefix,
-    cover_orders,
-    keep_logs_days,
-    provider_settings,
     settings_file,
 )
-from db.settings.retraining_rules import rules
 from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
-from worker.errors import BadInputError, TopologyError
+from worker.doctor.settings import setting_faults
+from worker.errors import TopologyError
 from worker.phrases import counted, some
-from worker.supervisor import fleet_environment, watch_state, web_address
+from worker.supervisor import fleet_environment
 from worker.topology import load
 
 _PACKAGES = ("musicfleet", "rq", "redis", "supervisor", "peewee", "mutagen", "pillow")
@@ -45,52 +39,6 @@ def _topology() -> Finding:
         remedy = "repair it, then run `fleet config check`"
         return Finding("topology", Severity.ERROR, str(error), remedy)
     return Finding("topology", Severity.OK, f"{loaded.path} has no fault")
-
-
-_SETTINGS: tuple[Callable[[], object], ...] = (
-    cover_orders.check,
-    provider_settings.check,
-    check_analysis_seconds,
-    check_redis_prefix,
-    rules,
-    backups.kept,
-    removal.forget_missing_after,
-    keep_logs_days,
-    watch_state.environment,
-    watch_state.quiet_seconds,
-    watch_state.timed_minutes,
-    web_address.configured,
-)
-"""Each raises SettingError or BadInputError for a setting with a fault."""
-
-
-def setting_faults() -> list[str]:
-    """What is wrong with the settings that hold: every fault, a line each."""
-    before, faults = dict(os.environ), []
-    try:
-        for check in _SETTINGS:
-            while fault := _fault(check):
-                faults.append(fault)
-                if not _leave_out(fault):
-                    break
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-    return faults
-
-
-def _fault(check: Callable[[], object]) -> str:
-    try:
-        check()
-    except (SettingError, BadInputError) as error:
-        return str(error)
-    return ""
-
-
-def _leave_out(fault: str) -> bool:
-    """Unset what a fault names, so that the check goes on to the next; whether there was any."""
-    name = fault.partition(" ")[0]
-    return os.environ.pop(name, None) is not None
 
 
 def _settings() -> Iterator[Finding]:

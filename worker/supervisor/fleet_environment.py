@@ -138,6 +138,11 @@ def source(setting: Setting) -> str:
     return "environment" if os.environ.get(setting.name) else "default"
 
 
+def noted() -> dict[str, str]:
+    """The environment that the running fleet was started in; none when no fleet runs."""
+    return _running() or {}
+
+
 def own() -> dict[str, str]:
     """The environment without what settings.toml gives, which the programs read themselves."""
     return {name: text for name, text in os.environ.items() if name not in _now.filled}
