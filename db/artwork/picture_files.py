@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from db.models import ArtistPicture, FolderImage
 from db.scanning.library_files import Scope
-from db.sql.queries import among, below, slices, tuples
+from db.sql.queries import among, below, plain_tuples, slices, tuples
 
 
 class SeenImage(NamedTuple):
@@ -29,7 +29,9 @@ def known_folder_images(root: str, scope: Scope | None = None) -> dict[str, Seen
         else scope.conditions(FolderImage.path, FolderImage.folder)
     )
     return {
-        row[0]: SeenImage(*row) for condition in where for row in tuples(query.where(condition))
+        row[0]: SeenImage(*row)
+        for condition in where
+        for row in plain_tuples(query.where(condition))
     }
 
 

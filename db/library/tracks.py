@@ -22,7 +22,7 @@ from db.models import (
 )
 from db.scanning.library_files import Scope
 from db.sql.path_text import shown
-from db.sql.queries import ASKED, among, below, of_folders, slices, tuples
+from db.sql.queries import ASKED, among, below, of_folders, plain_tuples, slices, tuples
 from db.sql.statements import insert_rows
 
 
@@ -48,15 +48,16 @@ class GoneFile(NamedTuple):
 
 def known_files(root: str, scope: Scope | None = None) -> dict[str, KnownFile]:
     """Every track below `root`, or in that part of it, by its path."""
-    columns = (Track.path, Track.id, Track.size, Track.mtime_ns, Track.missing_since, Track.reader)
+    is_missing = Track.missing_since.is_null(False)
+    columns = (Track.path, Track.id, Track.size, Track.mtime_ns, is_missing, Track.reader)
     query = Track.select(*columns)
     where = (
         [below(Track.path, root)] if scope is None else scope.conditions(Track.path, Track.folder)
     )
     return {
-        path: KnownFile(track_id, size, mtime_ns, missing_since is not None, reader)
+        path: KnownFile(track_id, size, mtime_ns, bool(missing), reader)
         for condition in where
-        for path, track_id, size, mtime_ns, missing_since, reader in tuples(query.where(condition))
+        for path, track_id, size, mtime_ns, missing, reader in plain_tuples(query.where(condition))
     }
 
 

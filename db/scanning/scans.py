@@ -5,7 +5,7 @@ them, so a scan's progress is exact, whatever is repeated or killed.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -119,6 +119,12 @@ def unfinished(root: str) -> Scan | None:
         Scan.root == root, Scan.scope.is_null(), Scan.finished_at.is_null()
     )
     return scan
+
+
+def is_any_running(scan_ids: Collection[int]) -> bool:
+    """Whether one of these scans has not ended."""
+    here = Scan.select().where(Scan.id.in_(list(scan_ids)), Scan.finished_at.is_null())
+    return bool(here.exists())
 
 
 def all_unfinished() -> list[Scan]:

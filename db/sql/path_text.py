@@ -15,13 +15,15 @@ _JOINERS = "\u200c\u200d"
 
 def to_text(name: bytes) -> str:
     """A file name or path as text that any database and JSON can hold."""
+    if name.isascii():  # as most are
+        return name.decode("ascii")
     text = _escaped(name.decode("utf-8", "surrogateescape"))
     return _UNDECODABLE.sub(lambda m: chr(ord(m[0]) - 0xDC00 + _OFFSET), text)
 
 
 def to_bytes(text: str) -> bytes:
     """The file name or path that `to_text` wrote as `text`."""
-    if not _PRIVATE.search(text):
+    if text.isascii() or not _PRIVATE.search(text):
         return text.encode("utf-8")
     parts = _PRIVATE.sub(lambda m: chr(ord(m[0]) - _OFFSET + 0xDC00), text)
     return parts.encode("utf-8", "surrogateescape")

@@ -23,6 +23,11 @@ def tuples(query: "ModelSelect[Any]") -> Iterator[tuple[Any, ...]]:
     return iter(query.tuples())
 
 
+def plain_tuples(query: "ModelSelect[Any]") -> Iterator[tuple[Any, ...]]:
+    """As `tuples`, but values as the database has them: for many rows of numbers and text."""
+    return iter(database.execute(query))
+
+
 T = TypeVar("T")
 ROWS = 400
 

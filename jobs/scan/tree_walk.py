@@ -67,6 +67,8 @@ class Walk:
         self.data_dir = os.path.realpath(data_dir)
         """The fleet's own folder, which is no music."""
         self._real_root = os.path.realpath(root)
+        self._base = (root, self._real_root)
+        """The root or followed link that is walked, and its real path: below it are no links."""
         self._seen_folders: set[bytes] = set()
         """By their real paths: inodes are not to be trusted on every network share."""
         self._followed: set[bytes] = set()
@@ -260,7 +262,7 @@ class Walk:
             elif entry.is_symlink():
                 self._links.append((entry.path, rules))
             elif entry.is_dir(follow_symlinks=False):
-                if any(rule.hide(entry.path, True) for rule in rules):
+                if rules and any(rule.hide(entry.path, True) for rule in rules):
                     self.left_out[LeftOut.IGNORED] += 1
                 else:
                     below.append((entry.path, rules))
@@ -282,7 +284,8 @@ class Walk:
 
     def _entries(self, folder: bytes) -> tuple[list[os.DirEntry[bytes]], list[IgnoreRules] | None]:
         """A folder's entries by name and its own rules; None for rules when all of it is hidden."""
-        real = os.path.realpath(folder)
+        base, real_base = self._base
+        real = real_base + folder[len(base) :]  # as realpath finds, without a look at each part
         if real in self._seen_folders or real == self.data_dir:
             return [], None
         self._seen_folders.add(real)
@@ -303,7 +306,7 @@ class Walk:
             self.left_out[LeftOut.OTHER] += 1
             return
         text = to_text(path)
-        if any(rule.hide(path, False) for rule in rules):
+        if rules and any(rule.hide(path, False) for rule in rules):
             self.left_out[LeftOut.IGNORED] += 1
         elif len(text) > _LONGEST_PATH // 4 and len(text.encode()) > _LONGEST_PATH:
             self._leave_out_long(text)
@@ -328,6 +331,7 @@ class Walk:
         if status is None or self._is_found(target) or target in self._seen_folders:
             self.left_out[LeftOut.LINK] += 1
         elif stat.S_ISDIR(status.st_mode):
+            self._base = (link, target)
             yield from self._walk(link, rules)
         elif not stat.S_ISREG(status.st_mode):
             self.left_out[LeftOut.NO_FILE] += 1
