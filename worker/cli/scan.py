@@ -63,6 +63,8 @@ def print_summary(summary: Summary) -> None:
 
 
 _POLL_SECONDS = 0.3
+_LOOK_SECONDS = 1.0
+"""Seconds between two looks at who consumes the queues: supervisord is asked for that."""
 _ENQUEUE_AFTER = 3.0
 """Seconds without progress, though work is left, after which reconcile is enqueued."""
 _PATIENCE = 15
@@ -281,9 +283,8 @@ def _follow(follower: Follower) -> ScanProgress:
                     raise FleetStoppedShortError(_failed(failure))
                 return progress
             _patiently(partial(patience.note, progress))
-            time.sleep(
-                max(_POLL_SECONDS, 4 * (time.monotonic() - begun))
-            )  # large libraries count long
+            pause = max(_POLL_SECONDS, 4 * (time.monotonic() - begun))  # large libraries count long
+            _patiently(partial(follower.wait, pause))
 
 
 class _Patience:
@@ -294,10 +295,14 @@ class _Patience:
         self._busy_at = time.monotonic()
         self._enqueued = False
         self._waits_for = ""
+        self._looked_at = float("-inf")
+        self._stranded: str | None = None
 
     def note(self, progress: ScanProgress) -> None:
         """Take note. Raises FleetStoppedShortError when there is nothing left to wait for."""
-        stranded = self._follower.stranded()
+        if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
+            self._stranded, self._looked_at = self._follower.stranded(), time.monotonic()
+        stranded = self._stranded
         if not progress.idle and not stranded:
             self._busy_at = time.monotonic()
         idle = time.monotonic() - self._busy_at

@@ -1,5 +1,6 @@
 """Following a scan from outside: how far each stage has come, and what came of it."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -8,7 +9,6 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import NamedTuple
 
-from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -30,6 +30,7 @@ from worker.status.overview import live_consumers, on_demand_queues
 _NEEDS = tuple(need for need in ledger.NEEDS if need.kind not in ledger.UNHURRIED)
 """What is waited for besides."""
 _FAILURES = 200
+_SHORTEST_PAUSE = 0.02
 _OPEN = (State.TODO, State.LEASED)
 
 
@@ -96,9 +97,9 @@ class Follower:
         rows = [scan for scan in map(scans.get, self.scan_ids) if scan is not None]
         needs = _needs()
         self._settled_before = min(self._settled_before, needs.settled)
-        held = {stage: _held(job) for stage, job in scans.STAGES.items()}
+        jobs = _held()
+        held = {stage: jobs[job] for stage, job in scans.STAGES.items()}
         ended = all(scan.finished_at is not None for scan in rows)
-        cover_jobs = sum(_held(need.job) for need in _NEEDS)
         return ScanProgress(
             stages=[
                 _discovery(rows),
@@ -106,10 +107,23 @@ class Follower:
                 _covers(needs.open, needs.settled - self._settled_before, ended),
             ],
             finished=ended and not needs.open,
-            idle=not any(held.values()) and not cover_jobs and not _held(scans.DISCOVERY),
+            idle=not any(jobs.values()),
             given_up=ledger.given_up(),
             fault=next((scan.fault for scan in rows if scan.fault), None),
         )
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, or until the scans have ended and nothing is left to do for their covers.
+
+        Asked often at first: a scan of what has not changed takes a tenth of a second.
+        """
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not self._is_over():
+            age = (datetime.now(UTC) - self._begun).total_seconds()
+            time.sleep(min(left, max(_SHORTEST_PAUSE, age / 100)))
+
+    def _is_over(self) -> bool:
+        return not scans.is_any_running(self.scan_ids) and not _needs().open
 
     def summary(self, seconds: float) -> Summary:
         """What came of the scans, and what the library holds now."""
@@ -139,18 +153,20 @@ class Follower:
 
     def stranded(self) -> str | None:
         """The first of the scans' queues that holds jobs and that no live worker consumes."""
-        consumers, awaited = live_consumers(), on_demand_queues()
-        for queue in _scan_queues():
-            is_consumed = consumers.get(queue.name) or queue.name in awaited
-            if sizes([queue.name])[queue.name][Place.WAITING] and not is_consumed:
-                return str(queue.name)
-        return None
+        names = list(dict.fromkeys(_queue_names().values()))
+        counts = sizes(names)
+        waiting = [name for name in names if counts[name][Place.WAITING]]
+        if not waiting:
+            return None
+        consumed = {name for name, workers in live_consumers().items() if workers}
+        consumed |= on_demand_queues()
+        return next((name for name in waiting if name not in consumed), None)
 
     def failure(self) -> str | None:
         """The first job of the scans' queues that failed for good: what it was, and why."""
         failed: list[tuple[datetime, Job]] = []
         client = dispatch.connection()
-        for queue in _scan_queues():
+        for queue in map(dispatch.queue, dict.fromkeys(_queue_names().values())):
             key = queue.failed_job_registry.key
             latest: list[bytes] = client.zrange(key, 0, _FAILURES, desc=True)  # type: ignore[assignment]
             for job_id in ids(latest):
@@ -186,19 +202,22 @@ def _last_line(job: Job) -> str:
     return last_line((result.exc_string if result else None) or "")
 
 
-def _scan_queues() -> list[Queue]:
+_JOBS = (scans.DISCOVERY, *scans.STAGES.values(), *(need.job for need in _NEEDS))
+"""Whatever a scan is done by."""
+_HELD = (Place.WAITING, Place.RUNNING, Place.SCHEDULED)
+
+
+def _queue_names() -> dict[str, str]:
+    """The queue of each job of a scan."""
     topology = dispatch.topology()
-    jobs = [scans.DISCOVERY, *scans.STAGES.values(), *(need.job for need in _NEEDS)]
-    return [
-        dispatch.queue(name) for name in dict.fromkeys(topology.route(job).name for job in jobs)
-    ]
+    return {job: topology.route(job).name for job in _JOBS}
 
 
-def _held(job_name: str) -> int:
-    """How many jobs wait, also for a retry, or run in the queue of this job."""
-    name = dispatch.topology().route(job_name).name
-    counts = sizes([name])[name]
-    return counts[Place.WAITING] + counts[Place.RUNNING] + counts[Place.SCHEDULED]
+def _held() -> dict[str, int]:
+    """How many jobs wait, also for a retry, or run in the queue of each job of a scan."""
+    names = _queue_names()
+    counts = sizes(list(set(names.values())))
+    return {job: sum(counts[name][place] for place in _HELD) for job, name in names.items()}
 
 
 class _Needs(NamedTuple):
