@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, fn
 
-from db.models import Cover, EmbeddedPicture, EntityType, Image, Role, Track
+from db.models import Album, Cover, EmbeddedPicture, EntityType, Image, Role, Track
 from db.sql.queries import ASKED, GIVEN, among, below_asked, of_folders, slices, tuples
 from db.sql.statements import insert_rows
 
@@ -81,6 +81,30 @@ def present_tracks(album_ids: Sequence[int]) -> dict[int, list[TrackPlace]]:
     for places in found.values():
         places.sort(key=lambda each: (each.disc or 1, each.track or 0, each.path))
     return dict(found)
+
+
+class AlbumNames(NamedTuple):
+    """What picture files of an album may be named as."""
+
+    title: str | None
+    artist: str | None
+    """As shown: of several with "; " between them."""
+    year: str | None
+
+
+NO_NAMES = AlbumNames(None, None, None)
+
+
+def album_names(album_ids: Sequence[int]) -> dict[int, AlbumNames]:
+    """The names of each of these albums."""
+    columns = (Album.id, Album.title, Album.album_artist, Album.date)
+    return {
+        album_id: AlbumNames(title, artist, (date or "")[:4])
+        for ids in slices(album_ids)
+        for album_id, title, artist, date in tuples(
+            Album.select(*columns).where(among(Album.id, ids))
+        )
+    }
 
 
 def pictures_in(track_ids: Sequence[int]) -> dict[int, list[EmbeddedIn]]:

@@ -1,11 +1,14 @@
 """In which order covers are looked for: three settings, each a list, checked as a whole.
 
-    FLEET_ALBUM_COVERS    cover.*, folder.*, front.*, albumart.*, embedded, external
+    FLEET_ALBUM_COVERS    cover.*, folder.*, front.*, albumart.*, title, embedded, external
 
 An entry is the name of a picture file, best first, or a word for another source. A name has an
 extension or `*` in its place, and may have `*` and `?` in it; `cover.*` stands for `cover2.jpg` and
 "Cover (2).png" too, but never before `cover.jpg`. What the words mean:
 
+    title         a picture file named as the album, with or without the artist and the year
+    scans         the front in a folder for pictures below the album's, such as Scans
+    only          the only picture file of a folder that may be a front
     embedded      a picture inside the tracks that may be a front
     discsubtitle  a picture file named as the disc is
     name          a picture file named as the artist
@@ -21,9 +24,10 @@ from db.settings import value
 from db.settings.declarations import SETTINGS
 
 EMBEDDED, EXTERNAL = "embedded", "external"
+TITLE, SCANS, ONLY = "title", "scans", "only"
 DISC_SUBTITLE, ARTIST_NAME, NFO = "discsubtitle", "name", "nfo"
 IN_ALBUMS = "album/"
-EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif")
+EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "avif", "jfif", "tif", "tiff")
 """The extensions of picture files, best first. The content decides the format."""
 NEVER_FRONT = frozenset(
     (
@@ -41,6 +45,21 @@ NEVER_FRONT = frozenset(
     )
 )
 """Words in a picture file's name that say that it is no front."""
+OTHER_SUBJECTS = NEVER_FRONT | frozenset(
+    (
+        *("artist", "band", "backdrop", "background", "banner", "fanart", "poster", "thumb"),
+        *("logo", "clearlogo", "clearart", "cdart", "discart", "cd", "disc", "disk", "label"),
+        *("page", "spectrogram", "spectrum", "screenshot", "qr"),
+    )
+)
+"""Words in a picture file's name that say that it is none though it is the only one."""
+PICTURE_FOLDERS = frozenset(
+    (
+        *("scan", "scans", "art", "artwork", "artworks", "cover", "covers", "coverart"),
+        *("cover art", "album art", "albumart", "cover scans"),
+    )
+)
+"""Names, in lower case, of folders that hold the pictures of the album above them."""
 
 
 class _Rules(NamedTuple):
@@ -50,7 +69,7 @@ class _Rules(NamedTuple):
 
 
 _RULES = {
-    "FLEET_ALBUM_COVERS": _Rules((EMBEDDED, EXTERNAL)),
+    "FLEET_ALBUM_COVERS": _Rules((TITLE, EMBEDDED, SCANS, ONLY, EXTERNAL)),
     "FLEET_DISC_COVERS": _Rules((DISC_SUBTITLE, EMBEDDED)),
     "FLEET_ARTIST_IMAGES": _Rules((ARTIST_NAME, NFO, EXTERNAL), (IN_ALBUMS,), front=False),
 }

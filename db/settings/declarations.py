@@ -95,7 +95,8 @@ SETTINGS = (
     ),
     Setting(
         "FLEET_ALBUM_COVERS",
-        "cover.*, folder.*, front.*, albumart.*, embedded, external",
+        "cover.*, folder.*, front.*, albumart.*, embedded, album.*, *front*.*, albumart*large*.*, "
+        "title, scans, only, external",
         "The sources of an album's cover, best first; see below.",
         kind=Kind.LIST,
         group=COVERS,

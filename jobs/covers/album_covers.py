@@ -2,19 +2,37 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from db.artwork import covers
-from db.artwork.covers import CHOSEN, EmbeddedIn, TrackPlace
+from db.artwork.covers import CHOSEN, NO_NAMES, AlbumNames, EmbeddedIn, TrackPlace, album_names
 from db.ledger import Obstacle, Settled
 from db.models import EntityType, Role, State
 from db.scanning import problems, roots
 from db.scanning.library_files import disc_of, folder_of
-from db.settings.cover_orders import DISC_SUBTITLE, EMBEDDED, EXTERNAL, album_order, disc_order
+from db.settings.cover_orders import (
+    DISC_SUBTITLE,
+    EMBEDDED,
+    EXTERNAL,
+    ONLY,
+    SCANS,
+    TITLE,
+    album_order,
+    disc_order,
+)
 from db.sql.path_text import shown, to_text
 from jobs.covers import folder_images
-from jobs.covers.candidates import Candidate, embedded_candidates, file_candidate, file_candidates
+from jobs.covers.candidates import (
+    Candidate,
+    embedded_candidates,
+    file_candidate,
+    file_candidates,
+    only_candidates,
+    scanned_candidates,
+    title_candidates,
+)
 from jobs.covers.folder_images import (
     UNNUMBERED,
     Folder,
@@ -51,6 +69,9 @@ class AlbumSearch:
     folders: list[Folder] = field(default_factory=list)
     images: list[FolderImage] = field(default_factory=list)
     """The picture files in these folders."""
+    scans: list[FolderImage] = field(default_factory=list)
+    """Those in folders for pictures below them."""
+    names: AlbumNames = NO_NAMES
     unlisted: str | None = None
     """Why a folder could not be listed."""
     obstacle: Obstacle | None = None
@@ -66,12 +87,17 @@ def find(album_ids: Sequence[int]) -> list[AlbumSearch]:
     tracks = covers.present_tracks(album_ids)
     pictures = covers.pictures_in([track.id for each in tracks.values() for track in each])
     places = AlbumFolders(tracks)
-    stands = current_covers(EntityType.ALBUM, album_ids)
-    found = [AlbumSearch(album_id, tracks.get(album_id, ())) for album_id in album_ids]
+    stands, names = current_covers(EntityType.ALBUM, album_ids), album_names(album_ids)
+    found = [
+        AlbumSearch(album_id, tracks.get(album_id, ()), names=names.get(album_id, NO_NAMES))
+        for album_id in album_ids
+    ]
     listing = Listing()
     for album in found:
         if album.tracks:
             _list(album, places, listing)
+    _list_scans(found, listing)
+    for album in found:
         album.other_pictures = _other_pictures(album.tracks, pictures)
         album.searches = _searches(album, pictures, stands[album.album_id])
     return found
@@ -99,18 +125,24 @@ def outcome(album: AlbumSearch) -> Outcome:
     )
 
 
-def sound_paths(albums: Iterable[AlbumSearch]) -> list[str]:
+def sound_paths(albums: Sequence[AlbumSearch]) -> list[str]:
     """The paths with recorded problems in the albums' folders that were found sound, or gone."""
     orders = (*album_order(), *disc_order())
     faults = {
         folder.path: file_faults(album.searches) for album in albums for folder in album.folders
+    }
+    tried = {
+        each.candidate.path
+        for album in albums
+        for search in album.searches
+        for each in search.judgements
     }
     return [
         path
         for path in problems.known_paths(faults, problems.Stage.COVER)
         if folder_of(path) in faults
         and path not in faults[folder_of(path)]
-        and cover_name(path.rpartition("/")[2], orders)
+        and (path in tried or cover_name(path.rpartition("/")[2], orders))
     ]
 
 
@@ -123,6 +155,31 @@ def _list(album: AlbumSearch, places: AlbumFolders, listing: Listing) -> None:
         folder = to_text(os.fsencode(error.filename))
         album.unlisted = f"{shown(folder)}: {error.strerror}"
         album.obstacle = roots.obstacle(folder, error.errno)
+
+
+def _list_scans(albums: Sequence[AlbumSearch], listing: Listing) -> None:
+    """Find the pictures in folders such as Scans below folders that are an album's alone."""
+    beside = {album.album_id: _picture_folders(album, listing) for album in albums}
+    above = {
+        (folder_of(folder.path), album_id) for album_id, each in beside.items() for folder in each
+    }
+    shared = covers.shared_below(above)
+    music = covers.albums_in({folder.path for each in beside.values() for folder in each})
+    for album in albums:
+        own = [
+            folder
+            for folder in beside[album.album_id]
+            if (folder_of(folder.path), album.album_id) not in shared and folder.path not in music
+        ]
+        for folder in own:
+            # One that may not be listed is a problem of the scan.
+            with suppress(PermissionError):
+                album.scans += listing.of([folder])
+        album.folders += own
+
+
+def _picture_folders(album: AlbumSearch, listing: Listing) -> list[Folder]:
+    return [] if album.unlisted else listing.picture_folders(album.folders)
 
 
 def _searches(album: AlbumSearch, pictures: Pictures, stands: CurrentCovers) -> list[Search]:
@@ -145,9 +202,39 @@ def _searches(album: AlbumSearch, pictures: Pictures, stands: CurrentCovers) -> 
 
 def _fronts(album: AlbumSearch, pictures: Pictures, order: Sequence[str]) -> list[Candidate]:
     found = file_candidates(folder_images.named(album.images, order), order)
+    titles, others = titles_of(album.names), artists_of(album.names)
+    others |= {plain(track.disc_subtitle) for track in album.tracks if track.disc_subtitle}
+    if TITLE in order:
+        found += title_candidates(album.images, titles, order.index(TITLE))
+    if SCANS in order:
+        found += scanned_candidates(album.scans, order, titles, others)
+    if ONLY in order:
+        found += only_candidates(album.images, others, order.index(ONLY))
+    found = _each_once(found)
     if EMBEDDED in order:
         found += embedded_candidates(album.tracks, pictures, order.index(EMBEDDED))
     return found
+
+
+def _each_once(found: Sequence[Candidate]) -> list[Candidate]:
+    """Each file by the best of the entries that it is."""
+    best = sorted(found, key=lambda candidate: candidate.tier, reverse=True)
+    return list({candidate.path: candidate for candidate in best}.values())
+
+
+def titles_of(names: AlbumNames) -> set[str]:
+    """What a picture file that is named as an album is called, plainly."""
+    title, artist, year = map(plain, (names.title or "", names.artist or "", names.year or ""))
+    if not title:
+        return set()
+    called = {title, artist + title, title + artist, artist + year + title, year + title}
+    called |= {title + year, artist + title + year}
+    return called | {f"{each}cover" for each in called}
+
+
+def artists_of(names: AlbumNames) -> set[str]:
+    """What a picture file that is named as the artist is called, plainly."""
+    return {plain(each) for each in (names.artist, *(names.artist or "").split("; ")) if each}
 
 
 def _unsearched(album: AlbumSearch, order: Sequence[str]) -> Settled:

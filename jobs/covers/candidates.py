@@ -1,10 +1,20 @@
 """Candidates: the picture files and embedded pictures that an entity may show, not decoded yet."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from db.artwork.covers import EmbeddedIn, TrackPlace
-from jobs.covers.folder_images import FolderImage, NamedImage
+from db.settings.cover_orders import ONLY, SCANS, TITLE
+from jobs.covers.folder_images import (
+    UNNUMBERED,
+    FolderImage,
+    NamedImage,
+    named,
+    only,
+    picture_stem,
+    plain,
+)
 from jobs.covers.sources import EMBEDDED, FOLDER, FRONT_TYPES, PICTURE_TYPES
 
 USERS_RANK = -1
@@ -42,6 +52,60 @@ def file_candidate(image: FolderImage, entry: str, tier: Tier) -> Candidate:
 def file_candidates(images: Sequence[NamedImage], order: Sequence[str]) -> list[Candidate]:
     """Picture files as candidates, in the order that they come in."""
     return [file_candidate(each.image, order[each.name.rank], each.tier) for each in images]
+
+
+def title_candidates(
+    images: Sequence[FolderImage], titles: Container[str], rank: int
+) -> list[Candidate]:
+    """Picture files that are named as the album, by plain titles."""
+    return [
+        file_candidate(image, TITLE, (rank, image.folder.distance, UNNUMBERED, image.order))
+        for image in images
+        if _is_title(image, titles)
+    ]
+
+
+def only_candidates(
+    images: Sequence[FolderImage], others: Container[str], rank: int
+) -> list[Candidate]:
+    """The only picture that may be a front of each folder that holds no other album's tracks.
+
+    `others` are plain names of something else, such as the artist.
+    """
+    return [
+        file_candidate(image, ONLY, (rank, image.folder.distance, UNNUMBERED, image.order))
+        for image in _only_ones(images, others)
+    ]
+
+
+def _is_title(image: FolderImage, titles: Container[str]) -> bool:
+    return plain(picture_stem(image.name) or "") in titles
+
+
+def _only_ones(images: Sequence[FolderImage], others: Container[str]) -> list[FolderImage]:
+    by_folder = groupby(images, key=lambda image: image.folder)
+    found = [only(list(here), others) for folder, here in by_folder if not folder.is_shared]
+    return [image for image in found if image is not None]
+
+
+def scanned_candidates(
+    images: Sequence[FolderImage],
+    order: Sequence[str],
+    titles: Container[str],
+    others: Container[str],
+) -> list[Candidate]:
+    """What in folders for pictures may be the front: by name, by title, or as the only one."""
+    rank = order.index(SCANS)
+    found = [
+        *((each.image, each.name.rank, each.name.number) for each in named(images, order)),
+        *((each, len(order), UNNUMBERED) for each in images if _is_title(each, titles)),
+        *((each, len(order) + 1, UNNUMBERED) for each in _only_ones(images, others)),
+    ]
+    seen: dict[str, Candidate] = {}
+    for image, of_name, number in found:
+        tier = (rank, of_name, number, image.order)
+        seen.setdefault(image.path, file_candidate(image, SCANS, tier))
+    return list(seen.values())
 
 
 def front_pictures(pictures: Iterable[EmbeddedIn]) -> list[EmbeddedIn]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from db import ledger, settings
 from db.models import EntityType, Kind, Role
-from db.settings.cover_orders import album_order, artist_order, disc_order
+from db.settings.cover_orders import SCANS, album_order, artist_order, disc_order
 from db.sql.path_text import shown
 from jobs.covers import album_covers, artist_covers
 from jobs.covers.album_covers import AlbumSearch
@@ -21,9 +21,14 @@ from jobs.covers.picture_search import JudgedCandidate, Search, preference, sear
 from jobs.covers.sources import ARTIST_ROLES, CHOSEN, EMBEDDED, FOLDER
 from jobs.pictures import store
 
-_LOST_BY = {
+_LOST_BY: dict[str, tuple[str, ...]] = {
     FOLDER: (
         "a nearer folder comes first",
+        "the lower number comes first",
+        "another folder comes first",
+    ),
+    SCANS: (
+        "a better name comes first",
         "the lower number comes first",
         "another folder comes first",
     ),
@@ -33,7 +38,8 @@ _LOST_BY = {
         "an earlier track has another",
     ),
 }
-"""What a candidate lost by within its entry of the order, for each further part of its tier."""
+"""What a candidate lost by within its entry of the order, for each further part of its tier: by
+source, or by an entry of its own."""
 
 
 def explain(entity_type: EntityType, entity_id: int) -> list[dict[str, Any]]:
@@ -140,7 +146,8 @@ def _lost_by(judgement: JudgedCandidate, winner: JudgedCandidate | None) -> str:
         return "you set another"
     if mine.rank != best.rank:
         return f"{best.entry} comes before {mine.entry}"
-    parts = zip(mine.tier[1:], best.tier[1:], _LOST_BY.get(mine.source, ()), strict=False)
+    reasons = _LOST_BY.get(mine.entry) or _LOST_BY.get(mine.source, ())
+    parts = zip(mine.tier[1:], best.tier[1:], reasons, strict=False)
     return next((why for its, other, why in parts if its != other), "smaller")
 
 
@@ -161,7 +168,12 @@ def _web(entity_type: EntityType, entity_id: int) -> dict[str, Any] | None:
 def _passed_over(album: AlbumSearch) -> list[str]:
     """Pictures of an album that are no candidates at all."""
     orders = (*album_order(), *disc_order())
-    files = [image.path for image in album.images if cover_name(image.name, orders) is None]
+    tried = {each.path for search in album.searches for each in search.candidates}
+    files = [
+        image.path
+        for image in (*album.images, *album.scans)
+        if image.path not in tried and (image in album.scans or not cover_name(image.name, orders))
+    ]
     lines = [f"{shown(path)}: no entry of the order is named so" for path in files]
     for picture_type, count in sorted(album.other_pictures.items()):
         tracks = "1 track" if count == 1 else f"{count} tracks"

@@ -7,7 +7,7 @@ import html
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from xml.parsers import expat
 from db.files import NotAFileError, opened
 from db.models import Role
 from db.scanning import roots
-from db.settings.cover_orders import EXTENSIONS, NEVER_FRONT
+from db.settings.cover_orders import EXTENSIONS, NEVER_FRONT, OTHER_SUBJECTS, PICTURE_FOLDERS
 from db.sql.path_text import is_under, to_bytes, to_text
 from jobs.pictures.errors import Fault
 from jobs.pictures.store import MAX_PICTURE_BYTES
@@ -108,14 +108,20 @@ def _number(rest: str, *, numbered_only: bool) -> int | None:
     return int(digits[0]) if digits else UNNUMBERED
 
 
+PICTURES_DISTANCE = 2
+"""Of a folder for pictures below one of an album's."""
+
+
 class Folder(NamedTuple):
     """A folder whose pictures may be an album's."""
 
     path: str
     distance: int
-    """0 where tracks of the album lie, 1 for a parent of disc folders."""
+    """0 where tracks of the album lie, 1 for a parent of disc folders, PICTURES_DISTANCE below."""
     root: str = "/"
     """Where its picture files must really lie: the library root."""
+    is_shared: bool = False
+    """Whether tracks of other albums lie there too."""
 
 
 class FolderImage(NamedTuple):
@@ -149,19 +155,27 @@ class Listing:
     """The picture files in folders, each of which is listed once."""
 
     def __init__(self) -> None:
-        self._names: dict[str, list[str]] = {}
+        self._names: dict[str, _Listed] = {}
 
     def of(self, folders: Sequence[Folder]) -> list[FolderImage]:
         """Every picture file in these folders. Raises OSError when a folder cannot be listed."""
         return [
             FolderImage(name, folder, order)
             for order, folder in enumerate(folders)
-            for name in self._in(folder.path)
+            for name in self._in(folder.path).pictures
         ]
 
-    def _in(self, path: str) -> list[str]:
+    def picture_folders(self, folders: Sequence[Folder]) -> list[Folder]:
+        """The folders for pictures right below these, such as Scans. Raises OSError."""
+        return [
+            Folder(f"{folder.path.rstrip('/')}/{name}", PICTURES_DISTANCE, folder.root)
+            for folder in folders
+            for name in self._in(folder.path).folders
+        ]
+
+    def _in(self, path: str) -> "_Listed":
         if path not in self._names:
-            self._names[path] = sorted(_names(path))
+            self._names[path] = _listed(path)
         return self._names[path]
 
 
@@ -169,6 +183,20 @@ def named(images: Sequence[FolderImage], order: Sequence[str]) -> list[NamedImag
     """Those of the files that are named as an entry of the order, best first."""
     found = [NamedImage(name, image) for image in images if (name := cover_name(image.name, order))]
     return sorted(found, key=lambda each: (each.tier, each.name))
+
+
+def only(images: Sequence[FolderImage], names: Container[str]) -> FolderImage | None:
+    """The one of a folder's files that may be a front, when there is one.
+
+    None is named as something else, or as one of `names`, which are plain.
+    """
+    left = [each for each in images if _may_be_front(each.name, names)]
+    return left[0] if len(left) == 1 else None
+
+
+def _may_be_front(name: str, names: Container[str]) -> bool:
+    stem = picture_stem(name) or ""
+    return plain(stem) not in names and OTHER_SUBJECTS.isdisjoint(_WORD.findall(folded(stem)))
 
 
 def read(path: str, root: str) -> bytes | Fault:
@@ -272,17 +300,29 @@ class _Thumbs:
             self._role = ""
 
 
-def _names(folder: str) -> Iterator[str]:
+class _Listed(NamedTuple):
+    """What a folder holds, by name."""
+
+    pictures: list[str]
+    folders: list[str]
+    """Those for pictures."""
+
+
+def _listed(folder: str) -> _Listed:
+    found = _Listed([], [])
     with os.scandir(to_bytes(folder)) as entries:
         for entry in entries:
             name = to_text(entry.name)
-            if picture_stem(name) is not None and _is_file(entry):
-                yield name
+            if picture_stem(name) is not None and _is(entry.is_file):
+                found.pictures.append(name)
+            elif name.lower() in PICTURE_FOLDERS and _is(entry.is_dir):
+                found.folders.append(name)
+    return _Listed(*map(sorted, found))
 
 
-def _is_file(entry: os.DirEntry[bytes]) -> bool:
-    """Whether it is a file or leads to one; a link in a circle does not."""
+def _is(kind: Callable[[], bool]) -> bool:
+    """Whether an entry is, or leads to, one of a kind; a link in a circle does not."""
     try:
-        return entry.is_file()
+        return kind()
     except OSError:
         return False

@@ -71,7 +71,7 @@ class AlbumFolders:
         parents = dict.fromkeys(map(group_folder, own))
         return [
             *(
-                Folder(path, 0, self.root_of(path))
+                Folder(path, 0, self.root_of(path), is_shared=len(self._albums_in[path]) > 1)
                 for path in own
                 if _prevails(album_id, self._albums_in[path])
             ),

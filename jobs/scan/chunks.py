@@ -15,7 +15,7 @@ from db.library.artists import alone_below, known_artists, known_artists_after
 from db.models import EntityType, Kind
 from db.scanning import scans
 from db.scanning.library_files import ARTIST_NFO, group_folder
-from db.settings.cover_orders import IN_ALBUMS, album_order, artist_order
+from db.settings.cover_orders import IN_ALBUMS, PICTURE_FOLDERS, album_order, artist_order
 from db.sql.connection import transaction
 from db.sql.queries import slices
 from jobs.covers.folder_images import cover_name, picture_stem, plain
@@ -74,6 +74,12 @@ def _image_folders(images: Iterable[SeenImage]) -> dict[str, bool]:
             is_artists = cover_name(name, album_order()) is None
             found[image.folder] = found.get(image.folder, False) or is_artists
     return found
+
+
+def _place(folder: str) -> str:
+    """The folder whose album the pictures of a folder may show."""
+    above, _, name = folder.rpartition("/")
+    return above if name.lower() in PICTURE_FOLDERS else folder
 
 
 CHUNK_FILES = 150
@@ -179,6 +185,7 @@ class Sender:
 
     def _need_pictures(self, images: Sequence[SeenImage]) -> None:
         """Have the pictures of what these picture files may show chosen again."""
-        folders = sorted({group_folder(image.folder) for image in images})
+        places = {place for image in images for place in (image.folder, _place(image.folder))}
+        folders = sorted({group_folder(place) for place in places})
         self._albums += ledger.need(Kind.COVER, EntityType.ALBUM, tracks.albums_in(folders))
         ledger.need(Kind.PICTURE, EntityType.ARTIST, self._artists.of(images))

@@ -85,7 +85,7 @@ def test_the_owners_order_decides(library: Library, monkeypatch: pytest.MonkeyPa
         ("covers.jpg", ["cover.*"], None),
         ("disc 3 of 4.jpg", ["disc*.*"], (0, 3)),
         ("cover.gif", ["cover.jpg"], None),
-        ("front.tif", ["front.*"], None),
+        ("front.psd", ["front.*"], None),
         ("cover - back.jpg", ["cover*.*"], None),
         ("coverback.jpg", ["cover*.*"], None),
         ("Booklet 01.jpg", ["*.*"], None),

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from db.models import Scan, State
+from db.models import Album, Scan, State
+from db.settings import cover_orders
 from jobs.pictures import store
 from tests.covers.library import FRONT, Library, paint
 
@@ -36,10 +37,85 @@ def test_the_unnumbered_name_is_before_the_numbered_ones(library: Library) -> No
         library.album("A")
 
 
-@pytest.mark.parametrize("name", ["back.jpg", "recover.jpg", "cover.txt", "covers.jpg", "x.jpg"])
-def test_other_names_are_no_covers(library: Library, name: str) -> None:
+NONE = [
+    *("back.jpg", "cover.txt", "Scans/back.jpg", "Scans/deep/front.jpg", "Photos/front.jpg"),
+    *("band.jpg", "Some One.jpg", "CD.jpg", "Scans/Tray inside.png"),
+]
+
+
+def test_other_names_are_no_covers(library: Library) -> None:
+    for number, name in enumerate(NONE):
+        library.track(f"{number}/1.flac", f"{number}")
+        library.image(f"{number}/{name}", paint("red"))
+    Album.update(album_artist="Some One").execute()
+    library.work()
+    shown = {name: library.album_shows(f"{number}") for number, name in enumerate(NONE)}
+    assert shown == dict.fromkeys(NONE)
+
+
+FRONTS = {
+    "album.jpg": "album.*",
+    "00 - Front.jpg": "*front*.*",
+    "Cover_Front.jfif": "*front*.*",
+    "AlbumArt_{5B4D-11CF}_Large.jpg": "albumart*large*.*",
+    "Some One - 1999 - A Title.tiff": "title",
+    "A Title.png": "title",
+    "Scans/Front.jpg": "scans",
+    "Artwork/cover.png": "scans",
+    "covers/folder.jpg": "scans",
+    "Scan/Some One - A Title.jpg": "scans",
+    "Scans/001.jpg": "scans",
+    "anything.tif": "only",
+}
+"""The entry of the order that each is."""
+
+
+def test_fronts_of_many_names_and_in_folders_for_pictures_are_found(library: Library) -> None:
+    for number, name in enumerate(FRONTS):
+        library.track(f"{number}/1.flac", f"{number}")
+        place = f"{number}/{name}"
+        library.image(place, paint("red"))
+        library.image(f"{place.rpartition('/')[0]}/Back.jpg", paint("blue"))
+    Album.update(title="A Title", album_artist="Some One", date="1999-01-01").execute()
+    library.work()
+    order = cover_orders.album_order()
+    for number, (name, entry) in enumerate(FRONTS.items()):
+        cover = library.album_cover(f"{number}")
+        assert cover.source_path.endswith(f"/{number}/{name}")
+        assert order[cover.rank] == entry
+
+
+def test_what_lies_in_the_folder_is_before_what_lies_in_one_for_pictures(library: Library) -> None:
+    library.track("A/1.flac", "A")
+    library.image("A/Scans/cover.jpg", paint("red"))
+    library.image("A/folder.jpg", paint("blue"))
+    library.work()
+    assert library.album_shows("A") == paint("blue")
+
+
+def test_pictures_that_may_be_of_several_albums_are_nobodys(library: Library) -> None:
+    """Songs of an album called Covers, loose songs beside albums, and a folder that two share."""
+    library.track("Artist/loose.flac", "Loose")
+    library.track("Artist/Album/1.flac", "Album")
+    library.image("Artist/Scans/front.jpg", paint("red"))
+    library.track("Other/1.flac", "Other")
+    library.track("Other/Covers/1.flac", "Covers")
+    library.image("Other/Covers/cover.jpg", paint("green"))
+    for number in (1, 2):
+        library.track(f"Shared/{number}.flac", "Many")
+    library.track("Shared/3.flac", "One")
+    library.image("Shared/x.jpg", paint("blue"))
+    library.work()
+    assert library.album_shows("Covers") == paint("green")
+    shown = [library.album_shows(name) for name in ("Loose", "Album", "Other", "Many", "One")]
+    assert shown == [None] * 5
+
+
+@pytest.mark.parametrize("name", ["recover.jpg", "covers.jpg", "x.jpg"])
+def test_two_pictures_of_other_names_are_no_covers(library: Library, name: str) -> None:
     library.track("A/1.flac", "A")
     library.image(f"A/{name}", paint("red"))
+    library.image("A/another.jpg", paint("red"))
     library.work()
     assert library.album_shows("A") is None
 

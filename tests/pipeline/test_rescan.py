@@ -244,6 +244,21 @@ def test_a_new_folder_cover_is_noticed_without_reading_a_track(
     assert after == fresh(scan)
 
 
+@ON_SQLITE
+def test_a_picture_that_comes_into_a_folder_for_pictures_is_noticed(
+    scan: RunScan, library: Path
+) -> None:
+    make_albums(library)
+    scan()
+    (library / "Bare" / "Scans").mkdir()
+    (library / "Bare" / "Scans" / "Front.jpg").write_bytes(picture("green"))
+    scan()
+    assert len(content()["covers"]) == 7
+    (library / "Bare" / "Scans" / "Front.jpg").unlink()
+    scan()
+    assert len(content()["covers"]) == 6
+
+
 def test_a_removed_folder_cover_goes_from_its_album(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
