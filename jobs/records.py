@@ -34,7 +34,13 @@ class ProblemCode(StrEnum):
     BAD_PICTURE = "bad-picture"
     PICTURE_TOO_LARGE = "picture-too-large"
     TAGS_TOO_LARGE = "tags-too-large"
+    VIDEO = "video"
+    """Its sound could be read, and is not, because videos are left out."""
+    SILENT_VIDEO = "silent-video"
 
+
+VIDEOS = {ProblemCode.VIDEO, ProblemCode.SILENT_VIDEO}
+"""What is a note and no problem: it is left out as it should be."""
 
 PASSING = {ProblemCode.UNREADABLE, ProblemCode.VANISHED}
 """Problems that may pass though the file stays as it is: a right that was given, a share that is
@@ -98,6 +104,8 @@ class TrackRecord(Record):
     sound_id: str | None = None
     """Equal for a file that was retagged too; see `jobs.content`."""
     pictures: list[PictureInfo] = field(default_factory=list)
+    is_video: bool = False
+    """Whether there is a film beside the sound; see `jobs.metadata.extract_batch`."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -109,6 +117,7 @@ class TrackRecord(Record):
             audio=AudioProperties.from_json(data["audio"]),
             sound_id=data.get("sound_id"),  # a job of an older version has none
             pictures=[PictureInfo.from_json(picture) for picture in data["pictures"]],
+            is_video=data["is_video"],
         )
 
 

@@ -11,9 +11,8 @@ from db.scanning.library_files import (
     Scope,
     album_folder,
     is_disc_folder,
-    is_hidden,
-    is_of_interest,
 )
+from db.scanning.selection import Selection
 from db.sql.path_text import is_under, to_bytes, to_text
 
 
@@ -46,6 +45,7 @@ class Sorter:
         """`data_dir` is the fleet's own data folder, where changes are no concern."""
         self._root = root
         self._data_dir = os.path.realpath(data_dir)
+        self._selection = Selection.of_settings()
 
     def concern(self, path: bytes) -> Concern | None:
         """What a change of this path concerns; None when a scan would not go there."""
@@ -60,7 +60,7 @@ class Sorter:
             return Concern(Kind.ALL, to_text(self._root)) if leads_inside else None
         if name in IGNORE_FILES:
             return Concern(Kind.TREE, to_text(above))
-        return None if is_hidden(name) else self._of(path, above)
+        return None if self._selection.refusal(name) else self._of(path, above)
 
     def _of(self, path: bytes, above: bytes) -> Concern:
         if not os.path.lexists(path):
@@ -70,14 +70,16 @@ class Sorter:
         if os.path.isdir(path):
             return Concern(Kind.NEW_FOLDER, to_text(path))
         folder = album_folder(to_text(self._root), to_text(above))
-        return Concern(Kind.FOLDER if is_of_interest(path) else Kind.ACTIVITY, folder)
+        return Concern(
+            Kind.FOLDER if self._selection.is_of_interest(path) else Kind.ACTIVITY, folder
+        )
 
     def _is_own(self, path: bytes) -> bool:
         return path == self._data_dir or path.startswith(self._data_dir + b"/")
 
     def _has_hidden(self, folder: bytes) -> bool:
         below = os.path.relpath(folder, self._root)
-        return any(is_hidden(name) for name in below.split(b"/"))
+        return any(self._selection.refusal(name) for name in below.split(b"/"))
 
 
 _LONGEST = 120
@@ -107,6 +109,7 @@ class Pending:
         """`quiet` is for how many seconds nothing may have changed."""
         self._root = root
         self._quiet = quiet
+        self._selection = Selection.of_settings()
         self._folders: dict[str, _Wait] = {}
         self._trees: dict[str, _Wait] = {}
         self._all: _Wait | None = None
@@ -179,7 +182,7 @@ class Pending:
         """The albums' folders of a folder that came: no event reports what it brought along."""
         yield album_folder(self._root, folder)
         for place, names, _ in os.walk(to_bytes(folder)):
-            names[:] = [name for name in names if not is_hidden(name)]
+            names[:] = [name for name in names if not self._selection.refusal(name)]
             for name in names:
                 yield album_folder(self._root, to_text(os.path.join(place, name)))
 

@@ -98,6 +98,7 @@ def files() -> str:
         "problems.html",
         problems=problems.problem_page(shown.first, PAGE),
         waiting=problems.of_surroundings() if shown.number == 1 else [],
+        notes=problems.notes()[:PAGE] if shown.number == 1 else [],
         page=shown,
         count=shown.total,
         tab="files",

@@ -23,7 +23,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from db.models import database
 from db.scanning import scans
-from db.scanning.library_files import left_out_text
+from db.scanning.selection import left_out_text
 from db.sql.path_text import shown
 from worker import dispatch
 from worker.errors import WorkerError

@@ -1,18 +1,16 @@
-"""Which files and folders of a library a scan takes, and which folders belong together."""
+"""The files and folders of a library: what they are by their names, and which belong together."""
 
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache, reduce
 from operator import or_
 from typing import Any, NamedTuple
 
 from peewee import Expression, Field
 
-from db.settings import cover_orders
 from db.sql.path_text import is_under, shown
 from db.sql.queries import below, slices
 
@@ -33,46 +31,46 @@ READABLE_EXTENSIONS = frozenset(
         *("ape", "wv", "tta", "tak", "ofr", "ofs"),
         *("mpc", "mp+", "mpp"),
         *("dsf", "dff"),
+        *("mka", "weba"),
     )
 )
 """Of formats that are read here."""
 
 UNREADABLE_EXTENSIONS = frozenset(
-    ("caf", "mka", "weba", "dts", "dtshd", "shn", "amr", "au", "snd", "w64", "ra", "la")
+    ("caf", "dts", "dtshd", "shn", "amr", "au", "snd", "w64", "ra", "la")
 )
-"""Music that musicfleet cannot read: discovery finds it, so that it is reported."""
+"""Music that only FFmpeg may read: discovery finds it, so that it is read or reported."""
 
 AUDIO_EXTENSIONS = READABLE_EXTENSIONS | UNREADABLE_EXTENSIONS
 """Lower case, without the dot: what discovery picks up."""
 
+VIDEO_EXTENSIONS = frozenset(("mkv", "webm", "mov", "m4v", "3gp", "3g2"))
+"""Of containers that hold sound alone or a video: discovery picks them up too, reading decides."""
+
+FILM_EXTENSIONS = frozenset(
+    (
+        *("avi", "divx", "wmv", "flv", "f4v", "mpg", "mpeg", "m2v", "vob", "ts", "mts", "m2ts"),
+        *("ogv", "ogm", "rm", "rmvb", "mk3d"),
+    )
+)
+"""Of containers that hold a video as a rule."""
+
+CONTAINER_EXTENSIONS = frozenset(
+    (
+        *("mod", "xm", "it", "s3m", "mtm", "stm", "med", "669", "umx", "mptm"),
+        *("mid", "midi", "kar", "rmi"),
+        *("sid", "nsf", "nsfe", "spc", "vgm", "vgz", "gbs", "hes", "sap", "psf", "minipsf"),
+        *("aa", "aax", "aaxc", "oma", "omg", "aa3", "at3", "at9", "vqf", "adx", "brstm"),
+        *("voc", "iff", "8svx", "gsm", "dss", "mlp", "thd", "truehd", "nist", "sph", "paf"),
+    )
+)
+"""Of sound, and of scores that a synthesiser plays, in formats that hardly a player reads."""
+
 ARTIST_NFO = "artist.nfo"
 """What Kodi and its like keep beside an artist's albums; its <thumb> may name a picture file."""
 
-KNOWN_EXTENSIONS = AUDIO_EXTENSIONS | frozenset(cover_orders.EXTENSIONS)
-"""Of music and of pictures."""
-
-_LITTER = frozenset(
-    (
-        b"@eadir",
-        b"#recycle",
-        b"$recycle.bin",
-        b"#snapshot",
-        b"lost+found",
-        b"system volume information",
-    )
-)
 IGNORE_FILES = (b".nomedia", b".ndignore")
 """The files that hide what lies in their folder and below."""
-
-
-def is_hidden(name: bytes) -> bool:
-    """One leading dot hides; two or three begin the name of many an album."""
-    return (name.startswith(b".") and not name.startswith(b"..")) or name.lower() in _LITTER
-
-
-def is_of_interest(name: bytes) -> bool:
-    """Whether a file of this name, or path, is one that a scan takes note of."""
-    return extension_of(name) in KNOWN_EXTENSIONS or is_artist_nfo(name)
 
 
 def is_artist_nfo(path: bytes) -> bool:
@@ -133,37 +131,21 @@ def folder_of(path: str) -> str:
     return posixpath.dirname(path)
 
 
+LONGEST_PATH = 2_500
+"""Bytes of UTF-8 of a path as text: an index of PostgreSQL takes no longer one."""
+
+
+def recordable(path: str) -> str:
+    """The path, or the nearest folder above it whose path is no longer than a column takes."""
+    while len(path.encode()) > LONGEST_PATH:
+        path = folder_of(path)
+    return path
+
+
 def album_folder(root: str, folder: str) -> str:
     """The folder that stands for an album's place; the root itself when that lies outside."""
     group = group_folder(folder)
     return group if is_under(group, root) else folder
-
-
-class LeftOut(StrEnum):
-    """Why a scan does not take an entry of a folder. A folder counts as one, whatever is in it."""
-
-    OTHER = "other"
-    HIDDEN = "hidden"
-    IGNORED = "ignored"
-    LINK = "link"
-    NO_FILE = "no-file"
-    LONG_PATH = "long-path"
-
-
-_MEANINGS: dict[str, str] = {
-    LeftOut.OTHER: "neither music nor pictures",
-    LeftOut.HIDDEN: "hidden",
-    LeftOut.IGNORED: "by .nomedia or .ndignore",
-    LeftOut.LINK: "links that lead out, to nothing or to what is found anyway",
-    LeftOut.NO_FILE: "pipes, sockets or devices",
-    LeftOut.LONG_PATH: "with a path that is too long",
-}
-
-
-def left_out_text(counts: Mapping[str, int] | None) -> str:
-    """How many entries were left out, and why, the most first; "" for none."""
-    ordered = sorted((counts or {}).items(), key=lambda each: -each[1])
-    return ", ".join(f"{count:,} {_MEANINGS[reason]}" for reason, count in ordered if count)
 
 
 _OF_THE_SYSTEM = ("/proc", "/sys")

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -10,8 +10,9 @@ from peewee import Expression, fn
 
 from db import ledger
 from db.models import EntityType, Problem, utc_now
-from db.scanning.library_files import Scope
-from db.sql.path_text import is_under
+from db.scanning.library_files import Scope, folder_of
+from db.scanning.selection import LeftOut, Note, note_text
+from db.sql.path_text import is_under, shown
 from db.sql.queries import among, below, below_asked, of_folders, slices, tuples
 from db.sql.statements import insert_rows
 
@@ -27,6 +28,8 @@ class Stage(StrEnum):
     """A picture was decoded."""
     ANALYSIS = "analysis"
     """The sound was decoded."""
+    LEFT_OUT = "left-out"
+    """None: a scan left out of the folder what may be music. A note, and no error."""
     SURROUNDINGS = "surroundings"
     """Nothing: the surroundings keep work from being done. No such row is in the table."""
 
@@ -52,6 +55,8 @@ class SeenFile(NamedTuple):
     size: int | None
     mtime_ns: int | None
     reader: int
+    is_video: bool
+    """Whether it is left out for the video in it."""
 
 
 def record(found: Sequence[FileProblem]) -> None:
@@ -82,13 +87,13 @@ def known_files(root: str, stage: Stage, scope: Scope | None = None) -> dict[str
 
     They are as they were then.
     """
-    columns = (Problem.path, Problem.size, Problem.mtime_ns, Problem.reader)
+    columns = (Problem.path, Problem.size, Problem.mtime_ns, Problem.reader, Problem.code)
     query = Problem.select(*columns).where(Problem.stage == stage)
     places = [root] if scope is None else sorted({*scope.folders, *scope.trees})
     return {
-        path: SeenFile(size, mtime_ns, reader)
+        path: SeenFile(size, mtime_ns, reader, code == LeftOut.VIDEO)
         for place in places
-        for path, size, mtime_ns, reader in tuples(query.where(_is_at(place)))
+        for path, size, mtime_ns, reader, code in tuples(query.where(_is_at(place)))
         if path != root and (scope is None or scope.holds(path))
     }
 
@@ -101,12 +106,74 @@ def known_paths(folders: Iterable[str], stage: Stage) -> list[str]:
     return sorted({path for path, its_stage in found if its_stage == stage})
 
 
+_VIDEO = (Problem.stage == Stage.READING) & Problem.code.in_((LeftOut.VIDEO, "silent-video"))
+_IS_NOTE = (Problem.stage == Stage.LEFT_OUT) | _VIDEO
+"""What was left out as it should be, though somebody may miss it: no error."""
+
+
+def write_notes(root: str, found: Mapping[str, Note], scope: Scope | None) -> None:
+    """Have the folders below `root`, or in that part of it, the notes that were found there.
+
+    What is known already is not written.
+    """
+    places = [root] if scope is None else sorted({*scope.folders, *scope.trees})
+    trees = Scope(trees=frozenset([root]) if scope is None else scope.trees)
+    folders = frozenset() if scope is None else scope.folders
+    columns = (Problem.path, Problem.code, Problem.message)
+    query = Problem.select(*columns).where(Problem.stage == Stage.LEFT_OUT)
+    known = {
+        path: (code, message)
+        for place in places
+        for path, code, message in tuples(query.where(_is_at(place)))
+        if path in folders or trees.holds(path)
+    }
+    clear([path for path in known if path not in found], Stage.LEFT_OUT)
+    record(
+        [
+            FileProblem(path, Stage.LEFT_OUT, note.reason, note.text)
+            for path, note in found.items()
+            if known.get(path) != note
+        ]
+    )
+
+
+def notes(root: str | None = None) -> list[Problem]:
+    """What may be music and was left out, or what of it is below `root`, by folder; unsaved rows.
+
+    The videos of a folder are one note.
+    """
+    here = Problem.select().order_by(Problem.path)
+    if root is not None:
+        here = here.where(_is_at(root))
+    videos: dict[str, list[Problem]] = {}
+    for each in here.where(_VIDEO):
+        videos.setdefault(folder_of(each.path), []).append(each)
+    found = [_note_of(folder, rows) for folder, rows in videos.items()]
+    return sorted([*here.where(Problem.stage == Stage.LEFT_OUT), *found], key=_by_place)
+
+
+def _note_of(folder: str, videos: Sequence[Problem]) -> Problem:
+    names = [shown(each.path.rpartition("/")[2]) for each in videos]
+    return Problem(
+        path=folder,
+        stage=Stage.LEFT_OUT,
+        code=LeftOut.VIDEO,
+        message=note_text(LeftOut.VIDEO, names),
+        first_seen=min(each.first_seen for each in videos),
+        last_seen=max(each.last_seen for each in videos),
+    )
+
+
+def _by_place(note: Problem) -> tuple[str, str]:
+    return note.path, note.code
+
+
 def listed(root: str | None = None, *, one_by_one: bool = True) -> list[Problem]:
-    """Every problem, or those below `root`, by path.
+    """Every problem, or those below `root`, by path; notes are none.
 
     With `one_by_one` False without the files that `of_surroundings` has together in a line.
     """
-    problems = Problem.select().order_by(Problem.path, Problem.stage)
+    problems = Problem.select().where(~_IS_NOTE).order_by(Problem.path, Problem.stage)
     if root is not None:
         problems = problems.where(_is_at(root))
     if not one_by_one:
@@ -173,17 +240,22 @@ def _concerns(place: str, folder: str) -> bool:
 
 
 def stages_below(root: str) -> Counter[str]:
-    """How many problems each stage has below `root`."""
-    query = Problem.select(Problem.stage, fn.COUNT(Problem.id)).where(_is_at(root))
+    """How many problems each stage has below `root`; notes are none."""
+    query = Problem.select(Problem.stage, fn.COUNT(Problem.id)).where(_is_at(root), ~_IS_NOTE)
     return Counter(dict(tuples(query.group_by(Problem.stage))))
 
 
+def videos_below(root: str) -> int:
+    """How many files below `root` were left out for the video in them."""
+    return int(Problem.select().where(_is_at(root), _VIDEO).count())
+
+
 def count() -> int:
-    """How many problems there are."""
-    return int(Problem.select().count())
+    """How many problems there are; notes are none."""
+    return int(Problem.select().where(~_IS_NOTE).count())
 
 
 def problem_page(first: int, most: int) -> list[Problem]:
     """Up to `most` problems by path, from position `first` on."""
-    ordered = Problem.select().order_by(Problem.path, Problem.stage)
+    ordered = Problem.select().where(~_IS_NOTE).order_by(Problem.path, Problem.stage)
     return list(ordered.limit(most).offset(first))

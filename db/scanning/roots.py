@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from db.ledger import Cause, Obstacle, cause_of
 from db.scanning import scans
-from db.scanning.library_files import AUDIO_EXTENSIONS, extension_of
 from db.scanning.mounts import mounts_of
+from db.scanning.selection import Kind, Selection
 from db.sql.path_text import is_under, to_bytes, to_text
 
 _MOST_SEEN = 20_000
@@ -99,9 +99,9 @@ def _roots_of(path: str) -> list[str]:
 
 
 def _holds_audio(root: str) -> bool:
-    seen = 0
+    selection, seen = Selection.of_settings(), 0
     for _, _, files in os.walk(to_bytes(root)):
-        if any(extension_of(name) in AUDIO_EXTENSIONS for name in files):
+        if any(selection.kind_of(name) is Kind.AUDIO for name in files):
             return True
         seen += 1 + len(files)
         if seen > _MOST_SEEN:

@@ -22,6 +22,14 @@ def value(name: str) -> str:
     return os.environ.get(name, "").strip() or default
 
 
+def switch(name: str) -> bool:
+    """Whether a setting is on. Raises SettingError for what is neither on nor off."""
+    text = value(name)
+    if text.lower() not in {"on", "off"}:
+        raise SettingError(f"{name} is {text!r} — write on or off")
+    return text.lower() == "on"
+
+
 def data_dir() -> Path:
     """The absolute data folder; it need not exist yet. Raises SettingError."""
     chosen = os.environ.get("FLEET_DATA_DIR")

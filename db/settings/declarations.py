@@ -13,6 +13,7 @@ class Kind(Enum):
     TEXT_OR_OFF = "text, or off", (bool,)
     NUMBER = "number{unit}", (int, float)
     NUMBER_OR_OFF = "number{unit}, or off", (int, float, bool)
+    SWITCH = "on or off", (bool,)
     LIST = "list", (list,)
     FOLDERS_OR_SWITCH = "on, off or folders", (bool, list)
     TABLE = "NAME=VALUE list{unit}", (dict,)
@@ -22,6 +23,7 @@ class Kind(Enum):
 
 
 PLACES = "Places"
+SCANNING = "What scans take"
 COVERS = "Covers"
 WEB_SERVICES = "Web services"
 ANALYSIS = "Analysis and similarity"
@@ -92,6 +94,31 @@ SETTINGS = (
         "the queues.toml that musicfleet came with",
         "A profile, `small` or `large`, or the path of another queues.toml.",
         group=PLACES,
+    ),
+    Setting(
+        "FLEET_HIDDEN",
+        "off",
+        "on: scans take in files and folders whose names begin with a dot. What systems and "
+        "programs leave, such as .Trash-1000 and ._song.mp3, they never take in.",
+        Kind.SWITCH,
+        group=SCANNING,
+    ),
+    Setting(
+        "FLEET_FOLLOW_LINKS",
+        "off",
+        "on: scans follow symbolic links that lead out of the scanned folder. Those that lead to "
+        "another place in it they always follow, and nothing is found twice.",
+        Kind.SWITCH,
+        group=SCANNING,
+    ),
+    Setting(
+        "FLEET_EXTENSIONS",
+        "none: audio files, and no videos",
+        "Extensions of files that scans take in too, with commas: mkv, mp4, mov, avi and others "
+        "for the sound of videos, mod, oma and others for formats that are seldom. After you have "
+        "taken one out of it, `fleet scan --deep` takes its files out of the library.",
+        Kind.LIST,
+        group=SCANNING,
     ),
     Setting(
         "FLEET_ALBUM_COVERS",

@@ -33,6 +33,7 @@ from jobs.entities import chunk_to_do, enqueue_part
 from jobs.recognition import moved_file, recognise_retagged
 from jobs.records import (
     PASSING,
+    VIDEOS,
     AudioProperties,
     FoundFile,
     Grouping,
@@ -393,5 +394,5 @@ def _counts(batch: Batch) -> scans.Counts:
         new=len(files) - moved - changed,
         changed=changed,
         moved=moved,
-        unreadable=len(batch.unread),
+        unreadable=sum(each.code not in VIDEOS for each in batch.unread),
     )

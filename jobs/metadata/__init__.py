@@ -6,6 +6,9 @@ from typing import Any
 from db.artwork.images import KnownImage
 from db.models import EntityType
 from db.scanning import roots, scans
+from db.scanning.library_files import extension_of
+from db.scanning.selection import Selection
+from db.sql.path_text import to_bytes
 from jobs.entities import chunk_to_do
 from jobs.errors import HeldUpError
 from jobs.metadata.reader import ReadFile, read_as_json
@@ -28,16 +31,18 @@ def extract_batch(chunk_id: int) -> dict[str, int] | None:
     """Read the files of a chunk, and pass their records on to be grouped; return how many.
 
     Embedded pictures are put into the picture store on the way, with their thumbnails, and what is
-    new of them is passed on too. A file that cannot be read becomes an `UnreadFile`. The job skips
+    new of them is passed on too. A file that cannot be read becomes an `UnreadFile`, and so does a
+    video, unless the owner takes in its sound. The job skips
     a chunk that is done, and cuts one in two whose records are too large for a job. When the scan's
     root has gone away it ends the scan with that fault; the next scan finds the files again. Raises
-    NoSuchChunkError.
+    NoSuchChunkError and SettingError.
     """
     chunk = chunk_to_do(chunk_id)
     if chunk is None:
         return None
     files = [FoundFile.from_json(file) for file in chunk.files]
-    found = list(map(_bounded, read_as_json(files, storing=True)))
+    selection = Selection.of_settings()
+    found = [_taken(_bounded(each), selection) for each in read_as_json(files, storing=True)]
     failed = [each.json for each in found if not each.is_track]
     if any(each["code"] in PASSING for each in failed) and (
         obstacle := roots.away(chunk.scan.root)
@@ -64,6 +69,18 @@ def _bounded(found: ReadFile) -> ReadFile:
     file = FoundFile.from_json(found.json["file"])
     unread = UnreadFile(file, ProblemCode.TAGS_TOO_LARGE, message)
     return ReadFile(unread.as_json(), is_track=False)
+
+
+def _taken(found: ReadFile, selection: Selection) -> ReadFile:
+    """What was read; a note in place of the sound of a video that the owner does not take in."""
+    if not found.is_track or not found.json["is_video"]:
+        return found
+    file = FoundFile.from_json(found.json["file"])
+    extension = extension_of(to_bytes(file.path))
+    if extension in selection.extensions:
+        return found
+    message = f"it holds a video — FLEET_EXTENSIONS={extension} takes in its sound"
+    return ReadFile(UnreadFile(file, ProblemCode.VIDEO, message).as_json(), is_track=False)
 
 
 def _new_images(records: Sequence[dict[str, Any]]) -> list[KnownImage]:

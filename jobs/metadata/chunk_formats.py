@@ -14,9 +14,8 @@ lacks 3 of 14 titles and 2 of 10 artists.
 
 import math
 import struct
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
 
 from mutagen.dsdiff import DSDIFFInfo
 from mutagen.dsf import DSFFile
@@ -24,68 +23,10 @@ from mutagen.dsf import DSFFile
 from jobs.content import Spans
 from jobs.errors import UnreadableFileError
 from jobs.metadata import id3
+from jobs.metadata.chunks import BIG, LITTLE, LONG, MAX_TEXT, Chunk, Layout, chunk_text, chunks
 from jobs.metadata.contents import Contents, Picture, RawTags, Reader, filled, mapped
 from jobs.records import AudioProperties, ProblemCode
 from jobs.tags import fields_by_name
-
-MAX_TEXT = 64 * 1024
-"""Bytes of a text chunk that are read."""
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Where a chunk's content stands."""
-
-    name: bytes
-    start: int
-    size: int
-    """Bytes that are there: never beyond the enclosing chunk or the file."""
-    written_size: int
-    """Bytes that its header claims."""
-
-    def content(self, file: BinaryIO, limit: int) -> bytes:
-        """Its first `limit` bytes at most."""
-        file.seek(self.start)
-        return file.read(min(self.size, limit))
-
-
-def chunks(  # noqa: PLR0913  # what the three formats differ in
-    file: BinaryIO,
-    start: int,
-    end: int,
-    order: Literal["big", "little"],
-    *,
-    size_bytes: int = 4,
-    true_sizes: Mapping[bytes, int] | None = None,
-) -> Iterator[Chunk]:
-    """The chunks between two offsets, until the end or something that is no chunk.
-
-    `true_sizes` are sizes of chunks that are known from elsewhere, by name.
-    """
-    while start + 4 + size_bytes <= end:
-        file.seek(start)
-        header = file.read(4 + size_bytes)
-        name = header[:4]
-        if len(header) < 4 + size_bytes or not _is_name(name):
-            return
-        written = (true_sizes or {}).get(name, int.from_bytes(header[4:], order))
-        start += len(header)
-        yield Chunk(name, start, min(written, end - start), written)
-        start += written + written % 2
-
-
-def _is_name(name: bytes) -> bool:
-    return all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in name)
-
-
-def chunk_text(data: bytes) -> str:
-    """Text of a chunk, which ends at a NUL: UTF-8, as writers use it today, or else Latin-1."""
-    data = data.partition(b"\0")[0]
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
 
 _WAVE_CODECS = {
     0x0001: "pcm",
@@ -113,7 +54,7 @@ _PCM_CODECS = ("pcm", "alaw", "mulaw")
 
 
 def _read_wave(file: BinaryIO, size: int) -> Contents:
-    """The contents of a RIFF, RF64 or BW64 WAVE file.
+    """The contents of a RIFF, RIFX, RF64 or BW64 WAVE file.
 
     Raises UnreadableFileError when there is no format to play it by.
     """
@@ -122,16 +63,17 @@ def _read_wave(file: BinaryIO, size: int) -> Contents:
     info: RawTags = {}
     broadcast: RawTags = {}
     pictures: list[Picture] = []
-    for chunk in chunks(file, 12, size, "little", true_sizes=_long_sizes(file)):
+    layout = _wave_layout(file)
+    for chunk in chunks(file, 12, size, layout):
         found.setdefault(chunk.name, chunk)
         if chunk.name in _WAVE_ID3_NAMES:
             tags, pictures, _ = id3.tags_at(file, chunk.start)
         elif chunk.name == b"LIST":
-            filled(info, _wave_info(file, chunk))
+            filled(info, _wave_info(file, chunk, layout))
         elif chunk.name == b"bext":
             origination = chunk.content(file, _BEXT_DATE.stop)[_BEXT_DATE]
             broadcast = {"date": [chunk_text(origination)]}
-    properties = _wave_properties(file, size, found)
+    properties = _wave_properties(file, size, found, layout)
     sound = _spans(found, b"data", _sound_size(size, found))
     return Contents(properties, filled(tags, info, broadcast), pictures, sound)
 
@@ -144,40 +86,46 @@ def _spans(found: Mapping[bytes, Chunk], name: bytes, size: int | None = None) -
     return [(chunk.start, chunk.start + (chunk.size if size is None else size))]
 
 
-def _long_sizes(file: BinaryIO) -> dict[bytes, int]:
-    """Of RF64 and BW64, which write 0xFFFFFFFF at the data chunk: its size, from the ds64 chunk."""
+def _wave_layout(file: BinaryIO) -> Layout:
+    """RF64 and BW64 write 0xFFFFFFFF at the data chunk, and its size in the ds64 chunk."""
     file.seek(0)
     head = file.read(36)
+    if head.startswith(b"RIFX"):
+        return BIG
     if head[12:16] != b"ds64" or len(head) < 36:
-        return {}
-    return {b"data": int.from_bytes(head[28:36], "little")}
+        return LITTLE
+    return Layout("little", true_sizes={b"data": int.from_bytes(head[28:36], "little")})
 
 
-def _wave_info(file: BinaryIO, chunk: Chunk) -> RawTags:
+def _wave_info(file: BinaryIO, chunk: Chunk, layout: Layout) -> RawTags:
     """The fields of a LIST chunk, if it is one of type INFO."""
     if chunk.content(file, 4) != b"INFO":
         return {}
     values: dict[str, list[str]] = {}
-    for entry in chunks(file, chunk.start + 4, chunk.start + chunk.size, "little"):
+    for entry in chunks(file, chunk.start + 4, chunk.start + chunk.size, layout):
         name = entry.name.decode("latin-1").upper()
         values.setdefault(name, []).append(chunk_text(entry.content(file, MAX_TEXT)))
     return mapped(values, _INFO)
 
 
-def _wave_properties(file: BinaryIO, size: int, found: dict[bytes, Chunk]) -> AudioProperties:
+def _wave_properties(
+    file: BinaryIO, size: int, found: dict[bytes, Chunk], layout: Layout
+) -> AudioProperties:
     form = found[b"fmt "].content(file, 40) if b"fmt " in found else b""
     if len(form) < 16:
         raise UnreadableFileError(ProblemCode.DAMAGED, "the WAV file has no whole fmt chunk")
-    tag, channels, rate, byte_rate, block, bits = struct.unpack("<HHIIHH", form[:16])
+    tag, channels, rate, byte_rate, block, bits = layout.unpacked("HHIIHH", form[:16])
     if tag == _EXTENSIBLE and len(form) >= 26:
-        tag = int.from_bytes(form[24:26], "little")
+        (tag,) = layout.unpacked("H", form[24:26])
     codec = _WAVE_CODECS.get(tag, "unknown")
     sound = _sound_size(size, found)
     if codec in _PCM_CODECS:
         duration = sound / (block * rate) if block * rate else None
         bit_rate = block * rate * 8
     else:
-        duration = _compressed_duration(file, found, sound, rate, byte_rate)
+        fact = found[b"fact"].content(file, 4) if b"fact" in found else b""
+        samples = int.from_bytes(fact, layout.order)
+        duration = _compressed_duration(samples, sound, rate, byte_rate)
         bit_rate = round(sound * 8 / duration) if duration else byte_rate * 8
     return AudioProperties(
         codec=codec,
@@ -191,19 +139,21 @@ def _wave_properties(file: BinaryIO, size: int, found: dict[bytes, Chunk]) -> Au
 
 
 def _sound_size(size: int, found: dict[bytes, Chunk]) -> int:
-    """Bytes of sound. A recorder that was cut off left a size of 0: all that follows is sound."""
+    """Bytes of sound. A recorder that was cut off left a size of 0, or one that is too large.
+
+    Then all that follows is sound, up to tags that were found at the end.
+    """
     data = found.get(b"data")
     if data is None:
         return 0
-    return data.size if data.written_size else size - data.start
+    if 0 < data.written_size == data.size:
+        return data.size
+    behind = (chunk.start - 8 for chunk in found.values() if chunk.start > data.start)
+    return min(behind, default=size) - data.start
 
 
-def _compressed_duration(
-    file: BinaryIO, found: dict[bytes, Chunk], sound: int, rate: int, byte_rate: int
-) -> float | None:
+def _compressed_duration(samples: int, sound: int, rate: int, byte_rate: int) -> float | None:
     """By the count of samples in the fact chunk; without one by the average bytes a second."""
-    fact = found[b"fact"].content(file, 4) if b"fact" in found else b""
-    samples = int.from_bytes(fact, "little")
     if samples and rate:
         return samples / rate
     return sound / byte_rate if byte_rate else None
@@ -243,7 +193,7 @@ def _read_aiff(file: BinaryIO, size: int) -> Contents:
     texts: RawTags = {}
     tags: RawTags = {}
     pictures: list[Picture] = []
-    for chunk in chunks(file, 12, size, "big"):
+    for chunk in chunks(file, 12, size, BIG):
         found.setdefault(chunk.name, chunk)
         if chunk.name in _AIFF_ID3_NAMES:
             tags, pictures, _ = id3.tags_at(file, chunk.start)
@@ -330,7 +280,7 @@ def _read_dsdiff(file: BinaryIO, size: int) -> Contents:
     texts: RawTags = {}
     pictures: list[Picture] = []
     sound: Spans = ()
-    for chunk in chunks(file, 16, size, "big", size_bytes=8):
+    for chunk in chunks(file, 16, size, LONG):
         if chunk.name in _DSDIFF_SOUNDS:
             sound = [(chunk.start, chunk.start + chunk.size)]
         elif chunk.name == b"ID3 ":
@@ -343,7 +293,7 @@ def _read_dsdiff(file: BinaryIO, size: int) -> Contents:
 def _edited_master_texts(file: BinaryIO, chunk: Chunk) -> RawTags:
     """Title and artist of a DIIN chunk: each a length and a text."""
     texts: RawTags = {}
-    for part in chunks(file, chunk.start, chunk.start + chunk.size, "big", size_bytes=8):
+    for part in chunks(file, chunk.start, chunk.start + chunk.size, LONG):
         if part.name in _EDITED_MASTER_TEXTS:
             texts[_EDITED_MASTER_TEXTS[part.name]] = [chunk_text(part.content(file, MAX_TEXT)[4:])]
     return texts

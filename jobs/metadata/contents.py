@@ -1,8 +1,9 @@
 """What one container yields before it becomes a record: raw tags, pictures, audio properties."""
 
+import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from jobs.content import Spans, mime_of
 from jobs.metadata.text import folded
@@ -38,6 +39,8 @@ class Contents:
     """Where the sound stands, without tags; empty where that is not known."""
     sound_id: str | None = None
     """What the file itself says the sound is known by."""
+    is_video: bool = False
+    """Whether there is a film beside the sound."""
 
 
 Reader = Callable[[BinaryIO, int], Contents]
@@ -72,6 +75,9 @@ def by_folded_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return grouped
 
 
+SILENT = "it holds a video without sound"
+"""What is said of such a container."""
+
 FRONT_COVER = 3
 BACK_COVER = 4
 OTHER = 0
@@ -86,3 +92,35 @@ def picture(kind: int, declared: str, data: bytes) -> Picture | None:
     if not data or declared == _LINK:
         return None
     return Picture(kind if 0 <= kind <= _LAST_TYPE else OTHER, mime_of(data, declared), data)
+
+
+class _Behind(io.RawIOBase):
+    def __init__(self, file: BinaryIO, start: int) -> None:
+        self._file, self._start = file, start
+        file.seek(start)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most `size` bytes; all that is left when it is negative or None."""
+        return self._file.read(-1 if size is None else size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to an offset from the start of this part, as of a file."""
+        before = self._start if whence == io.SEEK_SET else 0
+        return self._file.seek(offset + before, whence) - self._start
+
+    def tell(self) -> int:
+        """Where it stands, from the start of this part."""
+        return self._file.tell() - self._start
+
+
+def behind(file: BinaryIO, start: int) -> BinaryIO:
+    """A file from an offset on, as a file of its own."""
+    return cast("BinaryIO", _Behind(file, start))

@@ -6,6 +6,7 @@ Which container a file is its first bytes say, and only then its extension.
 import errno
 import io
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -14,13 +15,13 @@ from typing import Any, BinaryIO, NamedTuple
 from mutagen.id3 import BitPaddedInt
 
 from db.files import opened
-from db.scanning.library_files import UNREADABLE_EXTENSIONS
+from db.scanning.library_files import AUDIO_EXTENSIONS, UNREADABLE_EXTENSIONS
 from db.sql import path_text
 from jobs.bounded import FailureKind, ItemFailure, Value, run_bounded
 from jobs.content import content_id, sound_id
 from jobs.errors import UnreadableFileError
-from jobs.metadata import asf, chunk_formats, mp4, streams, xiph
-from jobs.metadata.contents import Contents, Picture, Reader
+from jobs.metadata import asf, chunk_formats, id3, libav, mp4, streams, xiph
+from jobs.metadata.contents import Contents, Picture, Reader, behind, filled
 from jobs.metadata.fields import plausible, tags_of
 from jobs.metadata.text import cleaned
 from jobs.pictures import store
@@ -41,11 +42,14 @@ _SMALL = 512 * 1024
 _READERS: dict[str, Reader] = {
     **asf.READERS,
     **chunk_formats.READERS,
+    **libav.READERS,
     **mp4.READERS,
     **streams.READERS,
     **xiph.READERS,
 }
 """By container name: each module says itself what it reads."""
+_SOUND_ALONE = AUDIO_EXTENSIONS - {"mp4"}
+"""Extensions that say that there is no film, whatever pictures move in it."""
 _FAILURES = {
     FailureKind.MEMORY: ProblemCode.TOO_MUCH_MEMORY,
     FailureKind.TIME: ProblemCode.TOO_SLOW,
@@ -115,6 +119,7 @@ def read_file(found: FoundFile, *, storing: bool = False) -> TrackRecord:
             tags=tags_of(contents.tags),
             audio=plausible(contents.audio, sound_size),
             pictures=[picture.info() for picture in pictures],
+            is_video=contents.is_video and _extension(found.path) not in _SOUND_ALONE,
         )
     if storing:
         _store(pictures)
@@ -193,13 +198,35 @@ def _opened(path: str) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def _contents(file: BinaryIO, size: int, extension: str) -> Contents:
-    """What the file holds. Whatever a damaged file makes a reader raise is reported as damage."""
+    """What the file holds: by the reader of its container, and if that gives up by FFmpeg."""
     if size == 0:
         raise UnreadableFileError(ProblemCode.EMPTY, "the file is empty")
-    container = container_of(file, extension)
-    file.seek(0)
     try:
-        return _READERS[container](file, size)
+        return _by_container(file, size, extension)
+    except UnreadableFileError as error:
+        contents = libav.last_resort(file, size) if error.code in _FOR_FFMPEG else None
+        if contents is None:
+            raise
+        return contents
+
+
+_FOR_FFMPEG = {ProblemCode.DAMAGED, ProblemCode.NOT_AUDIO, ProblemCode.UNSUPPORTED}
+"""What FFmpeg may yet read."""
+
+
+def _by_container(file: BinaryIO, size: int, extension: str) -> Contents:
+    """Whatever a damaged file makes a reader raise is reported as damage."""
+    container, start = container_of(file, extension)
+    try:
+        if not start:
+            file.seek(0)
+            return _READERS[container](file, size)
+        contents = _READERS[container](behind(file, start), size - start)
+        tags, pictures, _ = id3.tags_at(file, 0)
+        filled(contents.tags, tags)
+        contents.pictures = contents.pictures or pictures
+        contents.sound = [(begin + start, end + start) for begin, end in contents.sound]
+        return contents
     except UnreadableFileError:
         raise
     except Exception as error:  # mutagen raises nearly anything on damaged files
@@ -262,10 +289,10 @@ _SIGNATURES = (
     (0, b"tBaK", "tak"),
     (0, b"ADIF", "aac"),
     (0, b"\x0b\x77", "ac3"),
+    (0, b"\x1aE\xdf\xa3", "matroska"),
 )
 _UNSUPPORTED = (
     (0, b"caff", "Core Audio Format"),
-    (0, b"\x1aE\xdf\xa3", "Matroska"),
     (0, b"ajkg", "Shorten"),
     (0, b"\x7f\xfe\x80\x01", "DTS"),
     (0, b"#!AMR", "AMR"),
@@ -277,26 +304,50 @@ _UNSUPPORTED = (
 )
 
 
-def container_of(file: BinaryIO, extension: str) -> str:
-    """The name of the file's container, as in `jobs.records.AudioProperties`.
+_MARKS = re.compile(
+    rb"OggS\0\x02|fLaC\0\0\0\x22|R(?:IFF|IFX|F64)....WAVE|FORM....AIF[FC]|\0\0\0[\x08-\x7f]ftyp"
+    rb"|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\x1aE\xdf\xa3|wvpk..\0\0|MAC .\x0f|DSD \x1c\0{7}|FRM8\0",
+    re.DOTALL,
+)
+"""How containers begin, as no other data do by chance."""
+_MOST_JUNK = 64 * 1024
+"""Bytes before it in which the beginning of a container is looked for."""
+_PASS_OVER_ID3 = {"flac", *streams.READERS}
+"""Containers whose readers know of tags that stand before them."""
 
-    `extension` is lower case, without the dot. Raises UnreadableFileError for sound that nothing
-    here reads, and for what is no sound.
+
+def container_of(file: BinaryIO, extension: str) -> tuple[str, int]:
+    """The name of the file's container, as in `jobs.records.AudioProperties`, and where it begins.
+
+    `extension` is lower case, without the dot. Raises UnreadableFileError for sound that no reader
+    of ours reads, and for what is no sound.
     """
-    head = _head_behind_id3(file)
-    for position, signature, container in _SIGNATURES:
-        if head.startswith(signature, position):
-            return container
+    head, offset = _head_behind_id3(file)
+    if container := _by_signature(head):
+        return container, 0 if container in _PASS_OVER_ID3 else offset
     for position, signature, name in _UNSUPPORTED:
         if head.startswith(signature, position):
             raise UnreadableFileError(ProblemCode.UNSUPPORTED, f"{name} files are not supported")
     if extension in UNREADABLE_EXTENSIONS:
         raise UnreadableFileError(ProblemCode.UNSUPPORTED, f".{extension} files are not supported")
-    guess = _mpeg_or_aac(head) or _GUESSED_BY_EXTENSION.get(extension) or _id3_alone(file)
-    if guess is None:
-        message = "it does not begin like any sound format that is read here"
-        raise UnreadableFileError(ProblemCode.NOT_AUDIO, message)
-    return guess
+    if guess := _mpeg_or_aac(head) or _GUESSED_BY_EXTENSION.get(extension):
+        return guess, 0
+    file.seek(offset)
+    junk = file.read(_MOST_JUNK)
+    for match in _MARKS.finditer(junk):
+        if container := _by_signature(junk[match.start() : match.start() + _HEAD_SIZE]):
+            return container, offset + match.start()
+    if guess := _id3_alone(file):
+        return guess, 0
+    message = "it does not begin like any sound format that is read here"
+    raise UnreadableFileError(ProblemCode.NOT_AUDIO, message)
+
+
+def _by_signature(head: bytes) -> str | None:
+    for position, signature, container in _SIGNATURES:
+        if head.startswith(signature, position):
+            return container
+    return None
 
 
 def _mpeg_or_aac(head: bytes) -> str | None:
@@ -313,8 +364,8 @@ def _id3_alone(file: BinaryIO) -> str | None:
     return "mp3" if _read_at(file, 0).startswith(b"ID3") else None
 
 
-def _head_behind_id3(file: BinaryIO) -> bytes:
-    """The first bytes of the sound, or of the file when ID3v2 tags reach to its end."""
+def _head_behind_id3(file: BinaryIO) -> tuple[bytes, int]:
+    """The first bytes of the sound and where they stand; the file's when tags reach to its end."""
     offset = 0
     head = first = _read_at(file, 0)
     for _ in range(_MAX_STACKED_TAGS):
@@ -322,7 +373,7 @@ def _head_behind_id3(file: BinaryIO) -> bytes:
             break
         offset += _ID3_HEADER + BitPaddedInt(head[6:_ID3_HEADER])
         head = _read_at(file, offset)
-    return head or first
+    return (head, offset) if head else (first, 0)
 
 
 def _read_at(file: BinaryIO, offset: int) -> bytes:

@@ -49,6 +49,8 @@ from jobs.tags import FREE_NAMES
 _PREAMBLE = b"APETAGEX"
 _FOOTER = 32
 _HAS_HEADER = 1 << 31
+_LARGEST_TAG = 8 * 1024 * 1024
+"""Bytes in which the header of a tag is looked for whose size is wrong."""
 _KIND, _TEXT, _BINARY = 0b110, 0b000, 0b010
 _COVER_ART = "cover art"
 _COVERS = {"cover art (front)": FRONT_COVER, "cover art (back)": BACK_COVER}
@@ -64,10 +66,12 @@ def ape_tag_before(file: BinaryIO, end: int) -> tuple[RawTags, list[Picture], in
         return {}, [], end
     size, count, flags = struct.unpack("<III", footer[12:24])
     start = end - size
-    if size < _FOOTER or start < 0:
+    if flags & _HAS_HEADER and _bytes_before(file, start, _FOOTER)[:8] != _PREAMBLE:
+        start = _behind_header(file, end, start)  # the size is wrong
+    if start < 0 or start > end - _FOOTER:
         return {}, [], end - _FOOTER
     file.seek(start)
-    items = list(_ape_items(file.read(size - _FOOTER), count))
+    items = list(_ape_items(file.read(end - _FOOTER - start), count))
     texts = [
         (key, text)
         for key, kind, value in items
@@ -81,6 +85,14 @@ def ape_tag_before(file: BinaryIO, end: int) -> tuple[RawTags, list[Picture], in
     ]
     start -= _FOOTER if flags & _HAS_HEADER else 0
     return mapped(by_folded_name(texts), FREE_NAMES), [p for p in pictures if p], start
+
+
+def _behind_header(file: BinaryIO, end: int, otherwise: int) -> int:
+    """Where the items of a tag begin by its header, if there is one."""
+    first = max(0, end - _FOOTER - _LARGEST_TAG)
+    file.seek(first)
+    place = file.read(end - _FOOTER - first).rfind(_PREAMBLE)
+    return otherwise if place < 0 else first + place + _FOOTER
 
 
 def _ape_items(data: bytes, count: int) -> Iterator[tuple[str, int, bytes]]:

@@ -4,7 +4,7 @@ New and changed files during the walk, moved and missing ones at its end; a prev
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +14,21 @@ from db.artwork.picture_files import SeenImage
 from db.library import tracks
 from db.maintenance import library_roots
 from db.scanning import problems, roots, scans
-from db.scanning.library_files import READER, Scope, folder_of, group_folder
+from db.scanning.library_files import (
+    READER,
+    Scope,
+    extension_of,
+    folder_of,
+    group_folder,
+    recordable,
+)
 from db.scanning.problems import FileProblem, Stage
+from db.scanning.selection import Selection
 from db.sql.path_text import is_under, to_bytes, to_text
 from jobs.recognition import moved_file, recognise_moved, with_tracks
 from jobs.records import FoundFile, ProblemCode
 from jobs.scan.chunks import Sender
-from jobs.scan.tree_walk import FolderGroup, SeenFile, Walk, recordable
+from jobs.scan.tree_walk import FolderGroup, SeenFile, Walk
 
 _MOST_HELD_BACK = 20_000
 """New files beside known ones that wait for the walk's end; of more only those that a track may
@@ -45,6 +53,8 @@ class Comparison:
     deep: bool
     are_missing: bool
     """Whether any track is marked missing."""
+    extensions: frozenset[str] = frozenset()
+    """Those that the owner takes in too."""
     found: int = 0
     unchanged: int = 0
     held_back: list[FoundFile] = field(default_factory=list)
@@ -58,7 +68,7 @@ class Comparison:
         for file in group.audio:
             track = self.tracks.pop(file.path, None)
             failed = self.unreadable.pop(file.path, None)
-            if not self.deep and _is_unchanged(file, track, failed):
+            if not self.deep and _is_unchanged(file, track, failed, self.extensions):
                 self.unchanged += 1
                 continue
             found = FoundFile(file.path, file.size, file.mtime_ns, track.id if track else None)
@@ -96,6 +106,7 @@ def compare(root: str, *, deep: bool, scope: Scope | None = None) -> Comparison:
         known=len(known),
         deep=deep,
         are_missing=tracks.missing_count() > 0,
+        extensions=Selection.of_settings().extensions,
     )
 
 
@@ -112,11 +123,16 @@ def vanished(comparison: Comparison, unreadable: Iterable[str]) -> list[int]:
 
 
 def _is_unchanged(
-    file: SeenFile, track: tracks.KnownFile | None, failed: problems.SeenFile | None
+    file: SeenFile,
+    track: tracks.KnownFile | None,
+    failed: problems.SeenFile | None,
+    taken: Collection[str],
 ) -> bool:
+    """Whether a file needs no reading. `taken` are extensions of which videos are taken in."""
     state = (file.size, file.mtime_ns, READER)
     if failed is not None:
-        return state == failed
+        is_taken = failed.is_video and extension_of(to_bytes(file.path)) in taken
+        return state == (failed.size, failed.mtime_ns, failed.reader) and not is_taken
     if track is None or track.missing:
         return False
     return state == (track.size, track.mtime_ns, track.reader)
@@ -150,6 +166,7 @@ def end_walk(sender: Sender, comparison: Comparison, walk: Walk, scope: Scope | 
             problems.clear([track.path for track in left], stage)
         _forget_the_rest(sender, comparison, walk)
         _list_faults(to_text(walk.root), walk, scope)
+        problems.write_notes(to_text(walk.root), walk.left_out.notes(), scope)
         scans.record_walk(
             sender.scan_id,
             **walked(comparison, walk),
@@ -182,7 +199,7 @@ def walked(comparison: Comparison, walk: Walk) -> dict[str, Any]:
         "found": comparison.found,
         "unchanged": comparison.unchanged,
         "pictures": walk.pictures,
-        "left_out": walk.left_out,
+        "left_out": walk.left_out.counts,
     }
 
 
@@ -233,6 +250,6 @@ def preview(root: str, *, deep: bool) -> dict[str, Any]:
             "unchanged": comparison.unchanged,
         },
         "pictures": walk.pictures,
-        "left_out": dict(walk.left_out),
+        "left_out": dict(walk.left_out.counts),
         "former_root": place.old if place else None,
     }

@@ -1,40 +1,37 @@
 """Walk a root, or a part of it: folder group by folder group, and only the library's own.
 
 A group is a folder with its disc folders (`db.scanning.library_files`), so that the files of one
-album are found together. Skipped are hidden folders and files (one leading dot), folders with a
-`.nomedia` or an `.ndignore` (one with patterns hides what they match, as in .gitignore), the litter
-of NAS systems, and the fleet's own data folder. A symbolic link is followed only when it stays
-inside the root and nothing else leads there: no file is found twice, no loop is entered.
+album are found together. Left out are hidden folders and files, unless the owner takes them in, and
+the litter of systems (`db.scanning.selection`), folders with a `.nomedia` or an `.ndignore` (one
+with patterns hides what they match, as in .gitignore), and the fleet's own data folder. A symbolic
+link is followed when it stays inside the root, or the owner follows those that lead out, and when
+nothing else leads there: no file is found twice, no loop is entered.
+
+Whatever is left out is counted, and of what may be music its folder has a note.
 """
 
 import os
 import stat
-from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from db.files import NotAFileError, read_small
 from db.scanning.library_files import (
-    AUDIO_EXTENSIONS,
     IGNORE_FILES,
-    KNOWN_EXTENSIONS,
+    LONGEST_PATH,
     IgnoreRules,
-    LeftOut,
     Scope,
     album_folder,
-    extension_of,
     folder_of,
-    is_artist_nfo,
     is_disc_folder,
-    is_hidden,
+    recordable,
+    refused_root,
 )
-from db.settings.cover_orders import EXTENSIONS
+from db.scanning.selection import Kind, LeftOut, Selection, Tally
 from db.sql.path_text import is_under, to_bytes, to_text
 
 _LONGEST_IGNORE_FILE = 64 * 1024
-_LONGEST_PATH = 2_500
-"""Bytes of UTF-8 of a path as text: an index of PostgreSQL takes no longer one."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,10 @@ class FolderGroup:
 class Walk:
     """One walk over a root. `unreadable` holds afterwards the folders that could not be listed."""
 
-    def __init__(self, root: bytes, data_dir: bytes) -> None:
+    def __init__(self, root: bytes, data_dir: bytes, selection: Selection | None = None) -> None:
+        """`selection` is what the settings say, if it is not given. Raises SettingError."""
         self.root = root
+        self._selection = Selection.of_settings() if selection is None else selection
         self.unreadable: dict[str, str] = {}
         """The reason for each folder that could not be listed."""
         self.data_dir = os.path.realpath(data_dir)
@@ -77,8 +76,7 @@ class Walk:
         self._rules_above: dict[bytes, list[IgnoreRules] | None] = {}
         self.listed: set[str] = set()
         """The folders whose files were found."""
-        self.left_out: Counter[str] = Counter()
-        """How many entries were not taken, by the `LeftOut` that says why."""
+        self.left_out = Tally()
         self.pictures = 0
         """How many picture files were found."""
         self.remarks: dict[str, str] = {}
@@ -89,7 +87,11 @@ class Walk:
         yield from self._walk(self.root, [])
         while self._links:  # a followed link may lead to further links
             links, self._links = self._links, []
-            for path, rules in links:
+            # Folders first: a file that a link leads to may lie in one of them.
+            folders = [each for each in links if os.path.isdir(each[0])]
+            if folders:
+                self._links = [each for each in links if not os.path.isdir(each[0])]
+            for path, rules in folders or links:
                 yield from self._follow(path, rules)
 
     def groups_in(self, scope: Scope) -> Iterator[FolderGroup]:
@@ -152,7 +154,7 @@ class Walk:
         self, folder: bytes, rules: list[IgnoreRules] | None
     ) -> list[IgnoreRules] | None:
         """As `_rules_at`, given the rules for what lies in the folder above."""
-        if rules is None or is_hidden(os.path.basename(folder)):
+        if rules is None or self._selection.refusal(os.path.basename(folder)):
             return None
         if os.path.islink(folder):  # noqa: PTH114  # bytes
             self._links.append((folder, rules))
@@ -251,26 +253,31 @@ class Walk:
             self.unreadable[to_text(folder)] = error.strerror or str(error)
             return []
         if own is None:
-            self.left_out[LeftOut.IGNORED] += 1
             return []
         self.listed.add(to_text(folder))
         rules = rules + own
         below = []
         for entry in entries:
-            if is_hidden(entry.name):
-                self.left_out[LeftOut.HIDDEN] += 1
+            if refusal := self._selection.refusal(entry.name):
+                self._leave_out_name(entry, refusal)
             elif entry.is_symlink():
                 self._links.append((entry.path, rules))
             elif entry.is_dir(follow_symlinks=False):
                 if rules and any(rule.hide(entry.path, True) for rule in rules):
-                    self.left_out[LeftOut.IGNORED] += 1
+                    self.left_out.add(entry.path, LeftOut.IGNORED)
                 else:
                     below.append((entry.path, rules))
             elif entry.is_file(follow_symlinks=False):
                 self._add_entry(entry, rules, group)
             else:
-                self.left_out[LeftOut.NO_FILE] += 1
+                self.left_out.add(entry.path, LeftOut.NO_FILE)
         return below
+
+    def _leave_out_name(self, entry: os.DirEntry[bytes], reason: LeftOut) -> None:
+        """Leave out what is hidden or litter, whatever it is."""
+        if reason is LeftOut.HIDDEN and self._selection.holds_music(entry):
+            reason = LeftOut.HIDDEN_MUSIC
+        self.left_out.add(entry.path, reason)
 
     def _add_entry(
         self, entry: os.DirEntry[bytes], rules: list[IgnoreRules], group: FolderGroup
@@ -283,58 +290,56 @@ class Walk:
             self.unreadable[to_text(entry.path)] = error.strerror or str(error)
 
     def _entries(self, folder: bytes) -> tuple[list[os.DirEntry[bytes]], list[IgnoreRules] | None]:
-        """A folder's entries by name and its own rules; None for rules when all of it is hidden."""
+        """A folder's entries by name and its own rules; None for rules when it is left out."""
         base, real_base = self._base
-        real = real_base + folder[len(base) :]  # as realpath finds, without a look at each part
+        real = real_base + folder[len(base) :]  # as realpath finds, without reading each part
         if real in self._seen_folders or real == self.data_dir:
+            is_own = real == self.data_dir
+            self.left_out.add(folder, LeftOut.OWN if is_own else LeftOut.LINK)
             return [], None
         self._seen_folders.add(real)
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
         own = self._own_rules(folder, {entry.name for entry in entries})
-        return ([], None) if own is None else (entries, own)
+        if own is None:
+            self.left_out.add(folder, LeftOut.IGNORED)
+            return [], None
+        return entries, own
 
     def _add_file(
         self, path: bytes, status: os.stat_result, rules: list[IgnoreRules], group: FolderGroup
     ) -> None:
-        extension = extension_of(path)
-        if extension in AUDIO_EXTENSIONS:
-            kind = group.audio
-        elif extension in EXTENSIONS or is_artist_nfo(path):
-            kind = group.images
-        else:
-            self.left_out[LeftOut.OTHER] += 1
+        kind = self._selection.kind_of(path)
+        if isinstance(kind, LeftOut):
+            self.left_out.add(path, kind)
             return
         text = to_text(path)
         if rules and any(rule.hide(path, False) for rule in rules):
-            self.left_out[LeftOut.IGNORED] += 1
-        elif len(text) > _LONGEST_PATH // 4 and len(text.encode()) > _LONGEST_PATH:
+            self.left_out.add(path, LeftOut.IGNORED)
+        elif len(text) > LONGEST_PATH // 4 and len(text.encode()) > LONGEST_PATH:
             self._leave_out_long(text)
         else:
-            self.pictures += kind is group.images
-            kind.append(SeenFile(text, status.st_size, status.st_mtime_ns))
+            self.pictures += kind is Kind.IMAGE
+            files = group.audio if kind is Kind.AUDIO else group.images
+            files.append(SeenFile(text, status.st_size, status.st_mtime_ns))
 
     def _leave_out_long(self, path: str) -> None:
-        self.left_out[LeftOut.LONG_PATH] += 1
-        folder = recordable(path)
-        self.remarks[folder] = (
-            f"a path below it has more than {_LONGEST_PATH:,} bytes, and is left out — shorten it"
+        self.left_out.add(to_bytes(path), LeftOut.LONG_PATH)
+        self.remarks[recordable(path)] = (
+            f"a path below it has more than {LONGEST_PATH:,} bytes, and is left out — shorten it"
         )
 
     def _follow(self, link: bytes, rules: list[IgnoreRules]) -> Iterator[FolderGroup]:
         target = os.path.realpath(link)
-        inside = target.startswith(self._real_root.rstrip(b"/") + b"/")
         status = None
-        if inside and not any(rule.hide(link, False) for rule in rules):
-            with suppress(OSError):  # a dangling link holds no music
-                status = os.stat(target)
-        if status is None or self._is_found(target) or target in self._seen_folders:
-            self.left_out[LeftOut.LINK] += 1
+        with suppress(OSError):  # a dangling link holds no music
+            status = os.stat(target)
+        reason = self._link_refusal(link, target, status, rules)
+        if status is None or reason is not None:
+            self.left_out.add(link, reason or LeftOut.LINK_BROKEN)
         elif stat.S_ISDIR(status.st_mode):
             self._base = (link, target)
             yield from self._walk(link, rules)
-        elif not stat.S_ISREG(status.st_mode):
-            self.left_out[LeftOut.NO_FILE] += 1
         else:
             self._followed.add(target)
             group = FolderGroup(to_text(os.path.dirname(link)))
@@ -342,15 +347,25 @@ class Walk:
             if group.audio or group.images:
                 yield group
 
+    def _link_refusal(
+        self, link: bytes, target: bytes, status: os.stat_result | None, rules: list[IgnoreRules]
+    ) -> LeftOut | None:
+        """Why a link is not followed; None when it is."""
+        if any(rule.hide(link, False) for rule in rules):
+            return LeftOut.IGNORED
+        if status is None:
+            return LeftOut.LINK_BROKEN
+        if not (target + b"/").startswith(self._real_root.rstrip(b"/") + b"/"):
+            own = to_text(self.data_dir)
+            if not self._selection.follow_links or refused_root(to_text(target), own):
+                return LeftOut.LINK_OUT
+        if self._is_found(target) or target in self._seen_folders:
+            return LeftOut.LINK
+        is_any = stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)
+        return None if is_any else LeftOut.NO_FILE
+
     def _is_found(self, file: bytes) -> bool:
         """Whether the walk, or another link, found this file as it is."""
         folder, name = os.path.split(file)
-        listed = folder in self._seen_folders and not is_hidden(name)
-        return file in self._followed or (listed and extension_of(name) in KNOWN_EXTENSIONS)
-
-
-def recordable(path: str) -> str:
-    """The path, or the nearest folder above it whose path is no longer than a column takes."""
-    while len(path.encode()) > _LONGEST_PATH:
-        path = folder_of(path)
-    return path
+        listed = folder in self._seen_folders and not self._selection.refusal(name)
+        return file in self._followed or (listed and self._selection.is_of_interest(name))

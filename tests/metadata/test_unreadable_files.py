@@ -20,7 +20,8 @@ from tests.music import picture, tone
         ("a.mp3", b"", ProblemCode.EMPTY, "empty"),
         ("a.mp3", b"This is not audio at all.\n" * 50, ProblemCode.NOT_AUDIO, "no frames"),
         ("a.flac", b"This is not audio at all.\n" * 50, ProblemCode.NOT_AUDIO, "begin like"),
-        ("a.mp4", mp4(b"vide"), ProblemCode.NOT_AUDIO, "no sound track"),
+        ("a.mp4", mp4(b"vide"), ProblemCode.SILENT_VIDEO, "a video without sound"),
+        ("a.mp4", mp4(b"text"), ProblemCode.NOT_AUDIO, "no sound track"),
         ("a.ogg", b"OggS" + bytes(100), ProblemCode.NOT_AUDIO, "no sound of Vorbis"),
         ("a.flac", tone("flac")[:60], ProblemCode.DAMAGED, "damaged flac file"),
         ("a.m4a", mp4()[:16], ProblemCode.DAMAGED, "damaged mp4 file: not a MP4 file"),
@@ -28,7 +29,7 @@ from tests.music import picture, tone
         ("a.wav", wave()[:20], ProblemCode.DAMAGED, "fmt chunk"),
         ("a.aiff", aiff()[:20], ProblemCode.DAMAGED, "COMM chunk"),
         ("a.caf", b"caff\0\1\0\0" + bytes(64), ProblemCode.UNSUPPORTED, "Core Audio Format"),
-        ("a.mp3", b"\x1aE\xdf\xa3" + bytes(64), ProblemCode.UNSUPPORTED, "Matroska"),
+        ("a.mp3", b"\x1aE\xdf\xa3" + bytes(64), ProblemCode.DAMAGED, "FFmpeg cannot read it: Inv"),
         ("a.shn", b"junk" * 16, ProblemCode.UNSUPPORTED, ".shn files"),
     ],
 )

@@ -177,7 +177,7 @@ def test_a_scan_counts_what_it_left_out_and_the_sum_is_what_it_saw(
     (library / ".ndignore").mkdir()
     scan()
     row = ScanRow.get()
-    assert row.left_out == {"other": 2, "hidden": 2, "link": 1}
+    assert row.left_out == {"other": 1, "cue": 1, "hidden": 2, "link-out": 1}
     assert (row.found, row.pictures) == (1, 1)
     assert scans.left_out() == row.left_out
     (problem,) = Problem.select().where(Problem.stage == "scan")

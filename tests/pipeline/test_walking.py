@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.scanning.library_files import IgnoreRules, LeftOut, Scope
+from db.scanning.library_files import IgnoreRules, Scope
+from db.scanning.selection import LeftOut, Selection
 from db.sql.path_text import to_bytes, to_text
 from jobs.scan.tree_walk import Walk
 
@@ -170,7 +171,7 @@ def test_what_is_named_like_music_and_is_no_file_is_left_out(tmp_path: Path) -> 
     (tmp_path / "link.mp3").symlink_to("pipe")
     (tmp_path / "folder.mp3").mkdir()
     assert found(tmp_path) == ["a.mp3"]
-    assert walked(tmp_path).left_out == {LeftOut.NO_FILE: 4}
+    assert walked(tmp_path).left_out.counts == {LeftOut.NO_FILE: 4}
 
 
 def test_an_ignore_file_counts_up_to_a_length_and_is_reported(tmp_path: Path) -> None:
@@ -241,9 +242,55 @@ def test_what_a_scan_leaves_out_is_counted_by_its_reason(tmp_path: Path) -> None
     (tmp_path / "dangling.mp3").symlink_to("nowhere")
     (tmp_path / "again.mp3").symlink_to("a.mp3")
     walk = walked(tmp_path)
-    hidden = 3  # .hidden, ._a.mp3, .ndignore
-    assert walk.left_out == {"other": 2, "hidden": hidden, "ignored": 2, "link": 3}
+    assert walk.left_out.counts == {
+        **{"other": 1, "cue": 1, "hidden": 1, "hidden-music": 1, "litter": 1, "ignored": 2},
+        **{"link": 1, "link-out": 1, "link-broken": 1},
+    }
     assert walk.pictures == 1
+    (note,) = walk.left_out.notes().values()
+    assert "1 hidden, with music in them (.hidden) — FLEET_HIDDEN=on takes them in" in note.text
+    assert "1 links that lead out (out.mp3) — FLEET_FOLLOW_LINKS=on follows them" in note.text
+
+
+LITTER = (
+    *("@Recycle", "@Recently-Snapshot/GMT+01_2026-01-01", "@__thumb", "@tmp", "@eaDir"),
+    *("#recycle", "#snapshot", "RECYCLER/S-1-5", "$RECYCLE.BIN/S-1-5", "lost+found"),
+    *("System Volume Information", "__MACOSX", "Network Trash Folder", "Temporary Items"),
+    *(".Trash-1000/files", ".Trashes", ".stversions", ".stfolder", ".AppleDouble", ".@__thumb"),
+    *(".DocumentRevisions-V100", ".sync/Archive", "~snapshot", ".zfs/snapshot"),
+)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_the_litter_of_systems_and_programs_is_never_music(tmp_path: Path, hidden: bool) -> None:
+    touch(*(tmp_path / folder / "Gone" / "01.mp3" for folder in LITTER))
+    touch(tmp_path / "Recycler" / "01.mp3", tmp_path / "kept" / "._01.mp3")
+    walk = Walk(os.fsencode(tmp_path), b"/nonexistent", Selection(hidden=hidden))
+    assert [file.path for group in walk.groups() for file in group.audio] == [
+        f"{tmp_path}/Recycler/01.mp3"  # an album
+    ]
+    assert walk.left_out.counts == {"litter": len(LITTER) + 1}
+
+
+def test_hidden_names_links_out_and_formats_are_taken_in_where_the_owner_says_so(
+    tmp_path: Path,
+) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    touch(root / ".hack" / "1.mp3", root / ".5 The Gray.mp3", root / "tune.mod", root / "x.avi")
+    touch(outside / "album" / "2.mp3", outside / "song.mp3")
+    (root / "folder").symlink_to(outside)
+    (root / "file.mp3").symlink_to(outside / "song.mp3")
+    (outside / "back").symlink_to(root)
+    (outside / "system").symlink_to("/proc")
+    assert found(root) == []
+    selection = Selection(hidden=True, follow_links=True, extensions=frozenset(["mod", "avi"]))
+    walk = Walk(os.fsencode(root), b"/nonexistent", selection)
+    names = {file.path.removeprefix(f"{root}/") for group in walk.groups() for file in group.audio}
+    assert names == {
+        *(".5 The Gray.mp3", ".hack/1.mp3", "tune.mod", "x.avi"),
+        *("folder/album/2.mp3", "folder/song.mp3"),
+    }
+    assert walk.left_out.counts == {"link": 2, "link-out": 1}
 
 
 def test_a_path_that_no_database_takes_is_left_out_and_reported(tmp_path: Path) -> None:
@@ -253,7 +300,7 @@ def test_a_path_that_no_database_takes_is_left_out_and_reported(tmp_path: Path) 
         folder = os.open("長" * 80, os.O_RDONLY, dir_fd=folder)
         os.close(os.open("a.mp3", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
     walk = walked(tmp_path)
-    assert walk.left_out[LeftOut.LONG_PATH] > 3
+    assert walk.left_out.counts[LeftOut.LONG_PATH] > 3
     (folder_path,) = walk.remarks
     assert len(folder_path.encode()) <= 2_500
 

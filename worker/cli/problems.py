@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from db.library.statistics import TAG_FIELDS, MissingTags, missing_tags_by_album
+from db.models import Problem
 from db.scanning import problems as recorded
 from db.sql.connection import open_database
 from db.sql.path_text import shown, to_text
@@ -31,25 +32,33 @@ def problems(folder: Path | None, as_json: bool) -> None:
     First comes what waits for its surroundings, one line for each cause, such as a root that is
     away, or a disk below which many files cannot be read. With FOLDER only what is in it. A problem
     is deleted when a scan finds the file repaired or gone.
+
+    Last come notes: of each folder what scans leave out though it may be music, such as videos,
+    hidden folders and links that lead out, and the setting that takes it in. They are no errors.
     """
     open_database()
     check_schema()
     root = to_text(os.fsencode(os.path.realpath(folder))) if folder else None
     found = [*recorded.of_surroundings(root), *recorded.listed(root, one_by_one=as_json)]
-    if not found and folder and not folder.exists():
+    notes = recorded.notes(root)
+    if not found and not notes and folder and not folder.exists():
         raise BadInputError(f"{folder} does not exist — name a folder of the library")
     if as_json:
-        for each in found:
+        for each in [*found, *notes]:
             row = {"path": each.path, "stage": each.stage, "code": each.code}
             seen = {"first_seen": str(each.first_seen), "last_seen": str(each.last_seen)}
             print_json(row | {"message": each.message} | seen)
         return
     if not found:
         say("No problems.")
-        return
-    rows = [["path", "stage", "code", "message"]]
-    rows += [[shown(each.path), each.stage, each.code, each.message] for each in found]
-    print_table(rows)
+    if found or notes:
+        rows = [["path", "stage", "code", "message"]]
+        rows += [_line(each) for each in [*found, *notes]]
+        print_table(rows)
+
+
+def _line(problem: Problem) -> list[str]:
+    return [shown(problem.path), problem.stage, problem.code, problem.message]
 
 
 @click.command(

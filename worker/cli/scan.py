@@ -14,7 +14,8 @@ import click
 from db import ledger, settings
 from db.errors import DatabaseLockedError
 from db.scanning import scans
-from db.scanning.library_files import left_out_text, refused_root
+from db.scanning.library_files import refused_root
+from db.scanning.selection import Selection, left_out_text
 from db.sql.connection import close_database, open_database
 from db.sql.path_text import is_under, shown, to_text
 from db.sql.schema import check_schema
@@ -58,7 +59,7 @@ def print_summary(summary: Summary) -> None:
         print_line(f"  covers   {sum(sources.values()):,} {entity_type}s: {by_source}")
     if summary.bad_pictures:
         print_line(f"  {summary.bad_pictures:,} pictures cannot be used")
-    if summary.unreadable or summary.bad_pictures:
+    if summary.unreadable or summary.bad_pictures or summary.noted:
         print_line("  Which files, and why: fleet problems")
 
 
@@ -115,6 +116,7 @@ def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
     if not paths:
         raise click.UsageError("name the folder that holds the music: fleet scan PATH")
     roots = [checked_root(path) for path in paths]
+    Selection.of_settings()  # a fault is said here and not by a job
     started_here = control.start(say)
     open_database()
     check_schema()

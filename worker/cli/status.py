@@ -10,7 +10,7 @@ from db import ledger
 from db.maintenance.maintenance_runs import Run, last_runs
 from db.models import utc_now
 from db.scanning import scans
-from db.scanning.library_files import left_out_text
+from db.scanning.selection import left_out_text
 from db.sql.connection import open_database
 from db.sql.path_text import shown
 from db.sql.schema import check_schema

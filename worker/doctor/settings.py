@@ -8,6 +8,7 @@ from pathlib import Path
 from db import settings
 from db.errors import SettingError
 from db.maintenance import backups, removal
+from db.scanning.selection import Selection
 from db.settings import (
     check_analysis_seconds,
     check_redis_prefix,
@@ -35,6 +36,7 @@ _SETTINGS: tuple[Callable[[], object], ...] = (
     watch_state.environment,
     watch_state.quiet_seconds,
     watch_state.timed_minutes,
+    Selection.of_settings,
     web_address.configured,
 )
 """Each raises SettingError or BadInputError for a setting with a fault."""

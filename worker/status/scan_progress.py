@@ -18,6 +18,7 @@ from db.library import statistics
 from db.maintenance import library_roots
 from db.models import Scan, State
 from db.scanning import problems, scans
+from db.scanning.selection import LeftOut
 from db.sql.path_text import shown
 from worker import dispatch
 from worker.errors import TamperedJobError
@@ -73,6 +74,8 @@ class Summary:
     pictures: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     """How many files and folders were not taken, by the reason."""
+    noted: int = 0
+    """Folders from which something was left out that may be music."""
     albums: int = 0
     artists: int = 0
     tracks: int = 0
@@ -131,6 +134,7 @@ class Follower:
         totals = statistics.library_totals()
         stages = sum((problems.stages_below(scan.root) for scan in rows), Counter[str]())
         left_out = sum((Counter(scan.left_out or {}) for scan in rows), Counter[str]())
+        left_out[LeftOut.VIDEO] += sum(problems.videos_below(scan.root) for scan in rows)
         return Summary(
             roots=[scan.root for scan in rows],
             found=sum(scan.found for scan in rows),
@@ -141,7 +145,8 @@ class Follower:
             unreadable=stages[problems.Stage.READING] + stages[problems.Stage.SCAN],
             bad_pictures=stages[problems.Stage.COVER],
             pictures=sum(scan.pictures or 0 for scan in rows),
-            left_out=dict(left_out),
+            left_out=dict(+left_out),
+            noted=len({note.path for scan in rows for note in problems.notes(scan.root)}),
             albums=totals.albums,
             artists=totals.artists,
             tracks=totals.tracks,
