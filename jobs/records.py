@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from db.library.albums import AlbumSaid
+from db.models import Guesses
 from db.scanning import scans
 from jobs.json_record import Record
 from jobs.tags import Tags
@@ -106,6 +107,8 @@ class TrackRecord(Record):
     pictures: list[PictureInfo] = field(default_factory=list)
     is_video: bool = False
     """Whether there is a film beside the sound; see `jobs.metadata.extract_batch`."""
+    guessed: Guesses = field(default_factory=dict)
+    """Which of the tags were guessed, and from what."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -118,6 +121,7 @@ class TrackRecord(Record):
             sound_id=data.get("sound_id"),  # a job of an older version has none
             pictures=[PictureInfo.from_json(picture) for picture in data["pictures"]],
             is_video=data["is_video"],
+            guessed=data["guessed"],
         )
 
 

@@ -120,7 +120,7 @@ class Tags(Record):
         asf=("wmyear",),
         info=("ICRD",),
     )
-    """Release date as far as it is known: YYYY, YYYY-MM or YYYY-MM-DD; other text as written."""
+    """Release date as far as it is certain: YYYY, YYYY-MM or YYYY-MM-DD."""
     original_date: str | None = tag(
         Kind.DATE,
         free=("originaldate", "originalreleasedate", "originalyear", "origyear"),

@@ -14,7 +14,7 @@ from werkzeug.routing import BaseConverter, IntegerConverter
 
 from db.artwork import image_files
 from db.artwork.covers import Picture
-from db.models import database, utc_now
+from db.models import Guesses, database, utc_now
 from db.sql.connection import is_sqlite, open_database
 from db.sql.path_text import shown
 from web import (
@@ -98,6 +98,7 @@ def _add_filters(app: Flask) -> None:
         bytes=_size,
         clock=_clock,
         count=lambda number: f"{number:,}",
+        guesses=_guesses,
         hue=_hue,
         initials=_initials,
         path=shown,
@@ -116,6 +117,18 @@ def _add_filters(app: Flask) -> None:
 
     app.jinja_env.globals["asset"] = asset
     app.context_processor(lambda: {"has_session": _has_session()})
+
+
+_FIELDS = {"track": "number", "album_title": "album"}
+"""What a page calls a field, where that is not its name."""
+
+
+def _guesses(guessed: Guesses) -> str:
+    """What was guessed, and from what: "title, number from the file name; disc from the folder"."""
+    by_source: dict[str, list[str]] = {}
+    for field, source in guessed.items():
+        by_source.setdefault(source, []).append(_FIELDS.get(field, field).replace("_", " "))
+    return "; ".join(f"{', '.join(each)} from the {source}" for source, each in by_source.items())
 
 
 def _clock(seconds: float | None) -> str:

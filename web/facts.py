@@ -83,6 +83,7 @@ def album(entity_id: int) -> Response:
     tags = _tags(found, names)
     if found is not None:
         tags["genres"] = [each.name for each in found.genres]
+        tags["guessed"] = found.guessed or {}
     return _json(EntityType.ALBUM, entity_id, tags)
 
 
@@ -100,6 +101,7 @@ def track(entity_id: int) -> Response:
     tags = _tags(found, ("title", "disc", "number", "duration", "album_title"))
     if found is not None:
         tags["artists"] = [each.name for each in found.artists]
+        tags["guessed"] = found.guessed or {}
     return _json(EntityType.TRACK, entity_id, tags)
 
 

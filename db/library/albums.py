@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from db.models import Album, AlbumArtist, Track
+from db.models import Album, AlbumArtist, Guesses, Track
 from db.sql.queries import among, slices, tuples
 from db.sql.statements import insert_missing, insert_rows, update_rows
 
@@ -74,6 +74,8 @@ _FROM_TRACKS = {
     "musicbrainz_release_group_id": Track.musicbrainz_release_group_id,
 }
 """Columns of an album that are what most of its present tracks say."""
+_TAG = {"title": "album"}
+"""What `jobs.tags` calls it, where that is another name."""
 
 
 _READ = (
@@ -83,8 +85,9 @@ _READ = (
     Track.disc_total,
     Track.labels,
     Track.catalogue_numbers,
+    Track.guessed,
 )
-_WRITTEN = (*_FROM_TRACKS, "compilation", "disc_total", "label", "catalogue_number")
+_WRITTEN = (*_FROM_TRACKS, "compilation", "disc_total", "label", "catalogue_number", "guessed")
 
 
 def refresh(album_ids: Sequence[int]) -> None:
@@ -168,11 +171,35 @@ def set_artists(artists: Mapping[int, Sequence[tuple[str, int]]]) -> None:
 
 def _together(tracks: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
     """What these tracks, each as _READ, say of their album, as _WRITTEN."""
-    *same, compilations, discs, totals, labels, numbers = zip(*tracks, strict=True)
+    *same, compilations, discs, totals, labels, numbers, guessed = zip(*tracks, strict=True)
+    shown = tuple(map(plurality, same))
     return (
-        *map(plurality, same),
+        *shown,
         any(compilations),
         max((number for number in (*discs, *totals) if number), default=None),
         plurality(name for each in labels for name in each),
         plurality(number for each in numbers for number in each),
+        _guessed(shown, same, guessed) if any(guessed) else None,
     )
+
+
+def _guessed(
+    shown: Sequence[Any], said: Sequence[Sequence[Any]], guessed: Sequence[Guesses | None]
+) -> Guesses | None:
+    """Which columns no track says by its tags, each with the source of most.
+
+    `shown` are the values of _FROM_TRACKS, `said` what each track says of each.
+    """
+    guesses = [each or {} for each in guessed]
+    sources = {
+        name: [
+            each.get(_TAG.get(name, name))
+            for each, value in zip(guesses, values, strict=True)
+            if value == is_shown
+        ]
+        for name, values, is_shown in zip(_FROM_TRACKS, said, shown, strict=True)
+    }
+    sources["album_artist"] = [each.get("album_artists", each.get("artists")) for each in guesses]
+    return {
+        name: plurality(each) or "" for name, each in sources.items() if each and all(each)
+    } or None

@@ -16,6 +16,7 @@ from db.models import (
     AudioFeatures,
     EntityType,
     Genre,
+    Guesses,
     Kind,
     LedgerRow,
     State,
@@ -41,6 +42,7 @@ class TrackLine(NamedTuple):
     bit_depth: int | None
     path: str
     missing_since: datetime | None
+    guessed: Guesses | None
     artists: list[Credit]
     picture: Picture | None
 
@@ -79,6 +81,8 @@ class AlbumPage(NamedTuple):
     edition: str | None
     """What distinguishes it from the other editions of its release."""
     editions: list[OtherEdition]
+    guessed: Guesses | None
+    """What none of its tracks says by its tags, and from what it was guessed."""
     genres: list[FilterValue]
     tracks: list[TrackLine]
     pictures: dict[str, Picture]
@@ -104,6 +108,7 @@ def album_page(album_id: int) -> AlbumPage | None:
         musicbrainz_release_id=row.musicbrainz_release_id,
         edition=row.edition,
         editions=_other_editions(row),
+        guessed=row.guessed,
         genres=_album_genres(album_id),
         tracks=_album_tracks(album_id),
         pictures=pictures(EntityType.ALBUM, [album_id], roles=()).get(album_id, {}),
@@ -148,6 +153,7 @@ def _album_tracks(album_id: int) -> list[TrackLine]:
         Track.bit_depth,
         Track.path,
         Track.missing_since,
+        Track.guessed,
     ).where(Track.album == album_id)
     rows = list(tuples(query))
     ids = [row[0] for row in rows]
@@ -224,6 +230,8 @@ class TrackPage(NamedTuple):
     bit_depth: int | None
     tag_bpm: float | None
     """What the file's tags say the tempo is."""
+    guessed: Guesses | None
+    """What its tags do not say, and from what it was guessed."""
     missing_since: datetime | None
     album_id: int | None
     album_title: str | None
@@ -257,6 +265,7 @@ def track_page(track_id: int) -> TrackPage | None:
         sample_rate=row.sample_rate,
         bit_depth=row.bit_depth,
         tag_bpm=row.bpm,
+        guessed=row.guessed,
         missing_since=row.missing_since,
         album_id=row.album_id,
         album_title=album.title if album else None,

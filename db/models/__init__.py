@@ -12,7 +12,17 @@ from db.models.artwork import (
     FolderImage,
     Image,
 )
-from db.models.base import EntityType, Kind, Role, State, Table, database, utc_now
+from db.models.base import (
+    EntityType,
+    Guesses,
+    Kind,
+    Role,
+    Source,
+    State,
+    Table,
+    database,
+    utc_now,
+)
 from db.models.enrichment import Fact, ProviderAnswer
 from db.models.library import (
     IS_PRESENT,
@@ -68,6 +78,7 @@ __all__ = [
     "Fact",
     "FolderImage",
     "Genre",
+    "Guesses",
     "HealthReport",
     "Image",
     "Kind",
@@ -82,6 +93,7 @@ __all__ = [
     "Scan",
     "ScanChunk",
     "ScheduleTime",
+    "Source",
     "State",
     "Table",
     "TagCheck",

@@ -81,6 +81,19 @@ class State(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class Source(StrEnum):
+    """Where a value is from that was guessed: not written in the file's tags as it is shown."""
+
+    FILE_NAME = "file name"
+    FOLDER = "folder"
+    CHARSET = "character set"
+    """Written in a tag that names no character set, or a wrong one."""
+
+
+Guesses = dict[str, str]
+"""Fields that were guessed, each with its `Source`. Columns hold None where there are none."""
+
+
 class Table(Model):
     """What every table shares."""
 

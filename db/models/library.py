@@ -54,6 +54,8 @@ class Album(Table):
     musicbrainz_release_id = TextField(null=True, index=True)
     musicbrainz_release_group_id = TextField(null=True)
     added_at = DateTimeField(default=utc_now)
+    guessed = JSONField(null=True)
+    """Which of title, album_artist, date and original_date were guessed: `db.models.Guesses`."""
     present = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     """How many of its tracks are there; triggers of the database keep it, see migration 021."""
 
@@ -127,6 +129,9 @@ class Track(Table):
     sample_rate = IntegerField(null=True)
     bit_depth = IntegerField(null=True)
     channels = IntegerField(null=True)
+
+    guessed = JSONField(null=True)
+    """Which fields of `jobs.tags.Tags` were guessed: `db.models.Guesses`."""
 
     size = BigIntegerField()
     mtime_ns = BigIntegerField()

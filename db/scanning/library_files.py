@@ -121,6 +121,12 @@ def disc_of(folder: str) -> int | None:
     return _WORDS.get(said.lower()) or (int(said) if said else None) or None
 
 
+def without_disc(name: str) -> str:
+    """The name of an album's folder without its disc: "Live" of "Live [Disc Two]"."""
+    match = _OF_ALBUM.search(name)
+    return (name[: match.start()].rstrip(" ._-([{") or name) if match else name
+
+
 def group_folder(folder: str) -> str:
     """The folder that stands for an album's place: a disc folder's parent, else the folder."""
     return posixpath.dirname(folder) if is_disc_folder(folder) else folder

@@ -180,6 +180,27 @@ SETTINGS = (
         group=WEB_SERVICES,
     ),
     Setting(
+        "FLEET_FILE_NAMES",
+        "DISC-TRACK ARTIST - TITLE; DISC-TRACK TITLE; TRACK ARTIST - TITLE; TRACK TITLE; "
+        "ARTIST - ALBUM - TRACK TITLE; ALBUM - TRACK TITLE; ARTIST - TRACK TITLE; ARTIST - TITLE; "
+        "TITLE",
+        "What the names of files say where tags lack it, best first; off: nothing. See below.",
+    ),
+    Setting(
+        "FLEET_FOLDER_NAMES",
+        "ARTIST/ARTIST - YEAR - ALBUM; ARTIST/ARTIST - ALBUM (YEAR); ARTIST/ARTIST - ALBUM; "
+        "ARTIST - YEAR - ALBUM; ARTIST - ALBUM (YEAR); ARTIST/YEAR - ALBUM; ARTIST/(YEAR) ALBUM; "
+        "ARTIST/ALBUM (YEAR); ARTIST/ALBUM; YEAR - ALBUM; (YEAR) ALBUM; ALBUM (YEAR); "
+        "ARTIST - ALBUM; ALBUM",
+        "What the names of folders say where tags lack it, best first; off: nothing. See below.",
+    ),
+    Setting(
+        "FLEET_TAG_CHARSETS",
+        "none",
+        "In which character sets texts may be written that claim to be Latin-1, the likeliest "
+        "first, such as cp1251, gbk, shift_jis. UTF-8 and Windows-1252 are recognised anyway.",
+    ),
+    Setting(
         "FLEET_ANALYSIS_SECONDS",
         "90",
         "How many seconds from the middle of each track the fleet analyses, from 60 to 120; off: "

@@ -33,6 +33,7 @@ from db.scanning.library_files import group_folder
 from db.sql.path_text import is_under
 from jobs.covers.folder_images import Folder, plain
 from jobs.covers.sources import ARTIST_IMAGE_FOLDERS
+from jobs.metadata.text import VARIOUS_ARTISTS
 
 
 class AlbumFolders:
@@ -95,8 +96,6 @@ def _prevails(album_id: int, counts: Counter[int | None]) -> bool:
     return mine * 2 >= counts.total() and mine > max(others, default=0)
 
 
-VARIOUS_ARTISTS = frozenset(("various artists", "various", "va", "v.a.", "v. a."))
-"""Names, in lower case, of artists who are many."""
 VARIOUS_ARTISTS_MBID = "89ad4ac3-39f7-470e-963a-56509c546377"
 
 

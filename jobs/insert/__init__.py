@@ -133,6 +133,7 @@ _COLUMNS = (
     *("size", "mtime_ns", "content_id", "sound_id", "missing_since", "reader"),
     *_AUDIO,
     *(_RENAMED.get(name, name) for name in _TAGS),
+    "guessed",
 )
 """Every column of `tracks` but `id` and `added_at`."""
 
@@ -142,7 +143,8 @@ def _track_row(record: TrackRecord, album_id: int | None) -> tuple[Any, ...]:
     file, folder = record.file, folder_of(record.file.path)
     place = (file.path, folder, group_folder(folder), album_id)
     content = (file.size, file.mtime_ns, record.content_id, record.sound_id, None, READER)
-    return (*place, *content, *_of_audio(record.audio), *_of_tags(record.tags))
+    guessed = record.guessed or None
+    return (*place, *content, *_of_audio(record.audio), *_of_tags(record.tags), guessed)
 
 
 Needs = dict[ledger.NeedKey, list[int]]

@@ -8,6 +8,7 @@ from db.models import EntityType
 from db.scanning import roots, scans
 from db.scanning.library_files import extension_of
 from db.scanning.selection import Selection
+from db.settings import reading
 from db.sql.path_text import to_bytes
 from jobs.entities import chunk_to_do
 from jobs.errors import HeldUpError
@@ -40,9 +41,12 @@ def extract_batch(chunk_id: int) -> dict[str, int] | None:
     chunk = chunk_to_do(chunk_id)
     if chunk is None:
         return None
+    reading.check()  # here and not in the child, where a fault would be the file's
     files = [FoundFile.from_json(file) for file in chunk.files]
     selection = Selection.of_settings()
-    found = [_taken(_bounded(each), selection) for each in read_as_json(files, storing=True)]
+    root = roots.root_of(f"{chunk.scan.root}/")
+    read = read_as_json(files, storing=True, root=root)
+    found = [_taken(_bounded(each), selection) for each in read]
     failed = [each.json for each in found if not each.is_track]
     if any(each["code"] in PASSING for each in failed) and (
         obstacle := roots.away(chunk.scan.root)

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
+from db.settings.reading import tag_charsets
+from jobs.metadata.text import decoded
+
 MAX_TEXT = 64 * 1024
 """Bytes of a text chunk that are read."""
 
@@ -138,8 +141,4 @@ def _is_name(name: bytes) -> bool:
 
 def chunk_text(data: bytes) -> str:
     """Text of a chunk, which ends at a NUL: UTF-8, as writers use it today, or else Latin-1."""
-    data = data.partition(b"\0")[0]
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    return decoded(data.partition(b"\0")[0], tag_charsets())

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from db.models import Guesses, Source
 from jobs.metadata import text
 from jobs.metadata.contents import RawTags
+from jobs.metadata.text import Guessed
 from jobs.records import AudioProperties
 from jobs.tags import Kind, Tags, kinds
 
@@ -22,15 +24,25 @@ def tags_of(raw: RawTags) -> Tags:
     fields: dict[str, Any] = {}
     for name, values in raw.items():
         fields[name] = _FIELDS[name](values)
-    for name in ("track", "disc"):
-        position, total = text.number_and_total(raw.get(name, []))
-        fields[name] = position
-        fields[f"{name}_total"] = fields.get(f"{name}_total") or total
+    track, disc = text.position(raw.get("track", [])), text.position(raw.get("disc", []))
+    fields["track"] = track.number
+    fields["disc"] = text.disc_of(disc.disc or disc.number, track)
+    for name, total in (("track_total", track.total), ("disc_total", disc.total)):
+        fields[name] = fields.get(name) or total
     return Tags(**fields)
 
 
+def guesses_of(raw: RawTags) -> Guesses:
+    """The fields whose texts are in a character set that was guessed."""
+    return {
+        name: Source.CHARSET
+        for name, values in raw.items()
+        if any(type(each) is Guessed for each in values)
+    }
+
+
 def _total(values: list[str]) -> int | None:
-    return text.number_and_total(values)[0]
+    return text.position(values).number
 
 
 def _number(values: list[str]) -> float | None:
@@ -68,7 +80,7 @@ _CONVERTERS: dict[Kind, Callable[[list[str]], Any]] = {
     Kind.TEXT: text.first,
     Kind.TEXTS: text.several,
     Kind.NAMES: text.names,
-    Kind.POSITION: text.number_and_total,
+    Kind.POSITION: text.position,
     Kind.TOTAL: _total,
     Kind.DATE: text.date,
     Kind.BEATS: _beats,

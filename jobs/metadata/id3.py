@@ -19,7 +19,7 @@ never split.
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from copy import copy
 from functools import partial
@@ -40,8 +40,9 @@ from mutagen.id3 import (
 )
 from mutagen.id3._specs import EncodedTextSpec, MultiSpec
 
+from db.settings.reading import tag_charsets
 from jobs.metadata.contents import Picture, RawTags, filled, mapped, picture
-from jobs.metadata.text import folded
+from jobs.metadata.text import Guessed, folded, in_charset, recoded
 from jobs.tags import FREE_NAMES, fields_by_name
 
 _MAX_PARTS = 100
@@ -55,9 +56,11 @@ def split_slashes(tags: RawTags) -> RawTags:
     known = tags.get("album_artists", [])
     ids = sum(len(text.split("/")) for text in tags.get("musicbrainz_artist_ids", []))
     if len(tags.get("artists", [])) == 1:
-        tags["artists"] = split_artists(tags["artists"][0], known, ids)
+        whole = tags["artists"][0]
+        tags["artists"] = list(map(type(whole), split_artists(whole, known, ids)))
     if len(tags.get("genres", [])) == 1:
-        tags["genres"] = split_genres(tags["genres"][0])
+        whole = tags["genres"][0]
+        tags["genres"] = list(map(type(whole), split_genres(whole)))
     return tags
 
 
@@ -119,24 +122,43 @@ names of version 2.3 it does not know."""
 
 
 class _Text(EncodedTextSpec):
-    """A text as mutagen reads it, which decodes UTF-16 byte by byte, at ten times the price."""
+    """A text as mutagen reads it, which decodes UTF-16 byte by byte, at ten times the price.
+
+    Taggers write a byte-order mark before each text, as the format demands, or only before the
+    first of a frame, which then holds for all, or none. An odd last byte is no text.
+    """
 
     def read(self, header: Any, frame: Any, data: bytes) -> tuple[str, bytes]:
         """The text up to its terminator, and what is behind it."""
-        if data[:2] in _BYTE_ORDER_MARKS and frame.encoding == Encoding.UTF16:
-            end = data.find(_WIDE_NUL, 2)
-            while end % 2 and end > 0:
-                end = data.find(_WIDE_NUL, end + 1)
-            text, rest = (data, b"") if end < 0 else (data[:end], data[end + 2 :])
-            with suppress(UnicodeDecodeError):
-                # In older versions what is left may be padding, and is then no further value.
-                padded = header.version < header._V24 and not rest.strip(b"\0")
-                return text.decode("utf-16"), b"" if padded else rest
+        if frame.encoding != Encoding.UTF16 or len(data) < len(_WIDE_NUL):
+            return _read_text(self, header, frame, data)
+        end = data.find(_WIDE_NUL)
+        while end % 2 and end > 0:
+            end = data.find(_WIDE_NUL, end + 1)
+        text, rest = (data[: len(data) & ~1], b"") if end < 0 else (data[:end], data[end + 2 :])
+        order = _BYTE_ORDERS.get(text[:2])
+        if order is not None:
+            frame.byte_order, text = order, text[2:]
+        known = getattr(frame, "byte_order", None)
+        with suppress(UnicodeDecodeError):
+            found = text.decode(known or _likely_order(text))
+            # In older versions what is left may be padding, and is then no further value.
+            padded = header.version < header._V24 and not rest.strip(b"\0")
+            return found if known else Guessed(found), b"" if padded or len(rest) == 1 else rest
         return _read_text(self, header, frame, data)
 
 
+def _likely_order(text: bytes) -> str:
+    """The byte order of UTF-16 that no mark names: the high bytes of a text differ little."""
+    high_first, low_first = text[::2], text[1::2]
+    if high_first.count(0) != low_first.count(0):
+        return _BIG if high_first.count(0) > low_first.count(0) else _LITTLE
+    return _BIG if len(set(high_first)) < len(set(low_first)) else _LITTLE
+
+
 _read_text: Callable[..., tuple[str, bytes]] = EncodedTextSpec.read
-_BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LITTLE, _BIG = "utf-16-le", "utf-16-be"
+_BYTE_ORDERS = {codecs.BOM_UTF16_LE: _LITTLE, codecs.BOM_UTF16_BE: _BIG}
 _WIDE_NUL = b"\0\0"
 
 
@@ -207,14 +229,27 @@ def _tag_at(file: BinaryIO, offset: int) -> Any:  # mutagen's ID3, or none
 def version_1_tags(data: bytes) -> RawTags | None:
     """The fields of the 128 bytes of an ID3v1 tag; None when they are no tag."""
     frames = ParseID3v1(data, v2_version=3) if data.startswith(b"TAG") else None
-    return None if frames is None else _fields(frames.values())
+    # It claims nothing, and most programs take it for Latin-1: only the settings say otherwise.
+    return None if frames is None else _fields(frames.values(), in_charset)
 
 
-def _fields(frames: Iterable[Any]) -> RawTags:
+def _fields(
+    frames: Iterable[Any], recode: Callable[[list[str], Sequence[str]], list[str]] = recoded
+) -> RawTags:
+    """The fields of frames; `recode` says what texts are that were read as Latin-1."""
     values: dict[str, list[str]] = {}
+    latin: dict[str, None] = {}
     for frame in frames:
+        claims_latin = getattr(frame, "encoding", None) == Encoding.LATIN1
         for name, texts in _named_values(frame):
             values.setdefault(name, []).extend(texts)
+            if claims_latin and not all(map(str.isascii, texts)):
+                latin[name] = None
+    if latin:
+        texts = recode([text for name in latin for text in values[name]], tag_charsets())
+        for name in latin:
+            count = len(values[name])
+            values[name], texts = texts[:count], texts[count:]
     _join_year_and_day(values)
     return mapped(values, _FRAMES)
 

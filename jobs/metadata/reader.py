@@ -20,9 +20,9 @@ from db.sql import path_text
 from jobs.bounded import FailureKind, ItemFailure, Value, run_bounded
 from jobs.content import content_id, sound_id
 from jobs.errors import UnreadableFileError
-from jobs.metadata import asf, chunk_formats, id3, libav, mp4, streams, xiph
+from jobs.metadata import asf, beside, chunk_formats, id3, libav, mp4, streams, xiph
 from jobs.metadata.contents import Contents, Picture, Reader, behind, filled
-from jobs.metadata.fields import plausible, tags_of
+from jobs.metadata.fields import guesses_of, plausible, tags_of
 from jobs.metadata.text import cleaned
 from jobs.pictures import store
 from jobs.pictures.errors import StoreError
@@ -76,12 +76,15 @@ def read_files(found: Sequence[FoundFile]) -> Iterator[TrackRecord | UnreadFile]
         yield (TrackRecord if read.is_track else UnreadFile).from_json(read.json)
 
 
-def read_as_json(found: Sequence[FoundFile], *, storing: bool = False) -> Iterator[ReadFile]:
+def read_as_json(
+    found: Sequence[FoundFile], *, storing: bool = False, root: str | None = None
+) -> Iterator[ReadFile]:
     """As `read_files`, for what is only handed on.
 
     With `storing` the embedded pictures are put into the picture store while the file is open.
+    What tags lack is guessed from the names of files and folders below `root`.
     """
-    items: list[dict[str, Any] | None] = [file.as_json() for file in found]
+    items: list[_Item | None] = [(file.as_json(), root) for file in found]
     function: Callable[[Any], Any] = _stored_and_read if storing else _read_as_json
     if storing:
         items.append(None)
@@ -101,8 +104,8 @@ def _read(file: FoundFile, outcome: Value | ItemFailure) -> ReadFile:
     return ReadFile(UnreadFile(file, code, outcome.message, ended_by).as_json(), is_track=False)
 
 
-def read_file(found: FoundFile, *, storing: bool = False) -> TrackRecord:
-    """The track that a file holds.
+def read_file(found: FoundFile, *, storing: bool = False, root: str | None = None) -> TrackRecord:
+    """The track that a file holds; see `read_as_json`.
 
     Raises UnreadableFileError, whose message says what is wrong with this file. Memory and time
     are not limited here: use `read_files` for files from outside.
@@ -111,15 +114,17 @@ def read_file(found: FoundFile, *, storing: bool = False) -> TrackRecord:
         contents = _contents(file, size, _extension(found.path))
         pictures = contents.pictures[:MAX_PICTURES]
         sound_size = size - sum(len(picture.data) for picture in contents.pictures)
+        tags, guessed = beside.completed(tags_of(contents.tags), found.path, root)
         record = TrackRecord(
             file=found,
             content_id=content_id(file, size),
             sound_id=contents.sound_id
             or sound_id(file, contents.sound, paged=contents.audio.container == "ogg"),
-            tags=tags_of(contents.tags),
+            tags=tags,
             audio=plausible(contents.audio, sound_size),
             pictures=[picture.info() for picture in pictures],
             is_video=contents.is_video and _extension(found.path) not in _SOUND_ALONE,
+            guessed={**guesses_of(contents.tags), **guessed},
         )
     if storing:
         _store(pictures)
@@ -143,18 +148,23 @@ def read_pictures(path: str) -> list[Picture]:
         return _contents(file, size, _extension(path)).pictures[:MAX_PICTURES]
 
 
-def _read_as_json(file: dict[str, Any], *, storing: bool = False) -> dict[str, Any]:
+_Item = tuple[dict[str, Any], str | None]
+"""A file, as JSON, and the root that it lies below."""
+
+
+def _read_as_json(item: _Item, *, storing: bool = False) -> dict[str, Any]:
+    file, root = item
     found = FoundFile.from_json(file)
     try:
-        return read_file(found, storing=storing).as_json()
+        return read_file(found, storing=storing, root=root).as_json()
     except UnreadableFileError as error:
         return UnreadFile(found, error.code, str(error)).as_json()
 
 
-def _stored_and_read(file: dict[str, Any] | None) -> dict[str, Any]:
+def _stored_and_read(item: _Item | None) -> dict[str, Any]:
     """A file's record, its pictures stored; None comes last, and finishes the storing."""
-    if file is not None:
-        return _read_as_json(file, storing=True)
+    if item is not None:
+        return _read_as_json(item, storing=True)
     with suppress(StoreError):
         store.finish()
     return {}

@@ -109,10 +109,10 @@ def test_year_and_day_of_version_3_are_one_date(read: Read) -> None:
     assert read("a.mp3", data + tone("mp3")).tags.date == "1997-09-22"
 
 
-@pytest.mark.parametrize("written", ["c. 1970", "19.10.2004"])
-def test_a_date_that_is_none_stays_as_written(written: str, read: Read) -> None:
+@pytest.mark.parametrize(("written", "date"), [("c. 1970", "1970"), ("19.10.2004", "2004-10-19")])
+def test_a_date_that_is_no_time_stamp_is_found_too(written: str, date: str, read: Read) -> None:
     data = tag(4, latin(b"TDRC", written))
-    assert read("a.mp3", data + tone("mp3")).tags.date == written
+    assert read("a.mp3", data + tone("mp3")).tags.date == date
 
 
 def test_sort_names_of_version_3_are_read(read: Read) -> None:
@@ -217,3 +217,47 @@ def test_a_tag_in_no_known_encoding_costs_only_its_frame(read: Read) -> None:
     data = tag(4, frame(b"TIT2", b"\x09junk"), latin(b"TALB", "Album"))
     tags = read("a.mp3", data + tone("mp3")).tags
     assert (tags.title, tags.album) == (None, "Album")
+
+
+def wide(text: str, order: str = "le", *, marked: bool = True) -> bytes:
+    """UTF-16, with its byte-order mark or without."""
+    mark = {"le": b"\xff\xfe", "be": b"\xfe\xff"}[order] if marked else b""
+    return mark + text.encode(f"utf-16-{order}")
+
+
+WIDE = {
+    "one mark": [b"TPE1", wide("Ärzte") + bytes(2) + wide("Óla", marked=False)],
+    "one mark, big": [b"TPE1", wide("Ärzte", "be") + bytes(2) + wide("Óla", "be", marked=False)],
+    "each marked": [b"TPE1", wide("Ärzte") + bytes(2) + wide("Óla", "be")],
+    "no mark": [b"TPE1", wide("Ärzte\0Óla", marked=False)],
+    "no mark, big": [b"TPE1", wide("Ärzte\0Óla", "be", marked=False)],
+    "odd last byte": [b"TPE1", wide("Ärzte\0Óla") + bytes(1)],
+    "odd byte behind the end": [b"TPE1", wide("Ärzte\0Óla") + bytes(3)],
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_utf_16_is_read_with_fewer_marks_than_it_should_have(name: str, read: Read) -> None:
+    frame_name, text = WIDE[name]
+    track = read("a.mp3", tag(4, frame(frame_name, b"\1" + text)) + tone("mp3"))
+    assert track.tags.artists == ["Ärzte", "Óla"]
+    assert track.guessed == ({"artists": "character set"} if name.startswith("no mark") else {})
+
+
+def test_a_mark_before_the_name_of_a_free_text_holds_for_its_value(read: Read) -> None:
+    text = wide("ALBUMARTIST", "be") + bytes(2) + wide("Ärzte", "be", marked=False)
+    data = tag(4, frame(b"TXXX", b"\1" + text))
+    assert read("a.mp3", data + tone("mp3")).tags.album_artists == ["Ärzte"]
+
+
+def test_a_charset_of_the_settings_is_tried_where_latin_1_is_claimed(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_TAG_CHARSETS", "cp1251")
+    written = [frame(name, b"\0" + text.encode("cp1251")) for name, text in RUSSIAN.items()]
+    track = read("a.mp3", tag(3, *written) + tone("mp3"))
+    assert (track.tags.title, track.tags.artists) == ("Звезда", ["Кино Группа", "Виктор Цой"])
+    assert track.guessed == dict.fromkeys(("title", "artists"), "character set")
+
+
+RUSSIAN = {b"TIT2": "Звезда", b"TPE1": "Кино Группа/Виктор Цой"}

@@ -40,21 +40,51 @@ def test_long_values_are_cut_and_long_lists_shortened() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "numbers"),
+    ("written", "position"),
     [
-        ("3/11", (3, 11)),
-        ("03", (3, None)),
-        (" 3 / 11 ", (3, 11)),
-        ("3 of 11", (3, 11)),
-        ("/11", (None, 11)),
-        ("0/0", (None, None)),
-        ("A1", (None, None)),
-        ("", (None, None)),
-        ("99999999999999999999", (None, None)),
+        ("3/11", (3, 11, None)),
+        ("03", (3, None, None)),
+        ("01/12", (1, 12, None)),
+        (" 3 / 11 ", (3, 11, None)),
+        ("3 of 11", (3, 11, None)),
+        ("3.00", (3, None, None)),
+        ("/11", (None, 11, None)),
+        ("0/0", (None, None, None)),
+        ("1.05", (5, None, 1)),
+        ("2-05/12", (5, 12, 2)),
+        ("CD1 05", (5, None, 1)),
+        ("Disc 2, Track 3", (3, None, 2)),
+        ("A1", (1, None, 1)),
+        ("b2", (2, None, 2)),
+        ("AA1", (1, None, 2)),
+        ("B", (1, None, 2)),
+        ("XI", (None, None, None)),
+        ("", (None, None, None)),
+        ("99999999999999999999", (None, None, None)),
     ],
 )
-def test_positions_and_totals(written: str, numbers: tuple[int | None, int | None]) -> None:
-    assert text.number_and_total([written]) == numbers
+def test_positions_totals_and_what_they_say_of_the_disc(
+    written: str, position: tuple[int | None, int | None, int | None]
+) -> None:
+    assert text.position([written])[:3] == position
+
+
+@pytest.mark.parametrize(
+    ("disc", "number", "found"),
+    [
+        (None, "B1", 2),
+        ("1", "B1", 2),
+        ("2", "C1", 3),
+        ("2", "B1", 2),
+        ("B", "1", 2),
+        ("2", "1.05", 2),
+        (None, "5", None),
+    ],
+)
+def test_a_side_counts_as_a_disc_as_far_as_the_tag_of_the_disc_lets_it(
+    disc: str | None, number: str, found: int | None
+) -> None:
+    assert tags_of({"track": [number], "disc": [disc] if disc else []}).disc == found
 
 
 @pytest.mark.parametrize(
@@ -88,8 +118,21 @@ def test_numbers(written: str, number: float | None) -> None:
         ("2004-00-00", "2004"),
         ("0000", None),
         ("", None),
-        ("c. 1970", "c. 1970"),
-        ("19.10.2004", "19.10.2004"),
+        ("0000-00-00", None),
+        ("c. 1970", "1970"),
+        ("19.10.2004", "2004-10-19"),
+        ("10/31/2003", "2003-10-31"),
+        ("03/04/2003", "2003"),
+        ("10-2003", "2003-10"),
+        ("Oct 2003", "2003"),
+        ("2003 - 2005", "2003"),
+        ("2003- 2- 2", "2003"),
+        ("2003-13-45", "2003"),
+        ("99.99.2003", "2003"),
+        ("(1969) remastered 2009", "1969"),
+        ("20031", None),
+        ("31.1", None),
+        ("unknown", None),
     ],
 )
 def test_dates(written: str, date: str | None) -> None:
@@ -115,12 +158,39 @@ def test_a_whole_date_comes_back_as_it_is(day: object) -> None:
 
 
 @given(ANY_TEXT)
-def test_what_is_told_as_a_date_is_one_or_the_text_as_written(written: str) -> None:
+def test_a_date_is_a_year_a_month_or_a_day(written: str) -> None:
     date = text.date([written])
-    assert date is None or re.fullmatch(r"\d{4}(-\d\d){0,2}", date) or date == text.cleaned(written)
+    assert date is None or re.fullmatch(r"\d{4}(-\d\d){0,2}", date)
 
 
 @given(ANY_TEXT)
 def test_no_text_is_too_odd_for_a_number(written: str) -> None:
     text.number(written)
-    text.number_and_total([written])
+    text.position([written])
+
+
+CYRILLIC, CHINESE, JAPANESE = ("cp1251",), ("gbk",), ("shift_jis",)
+
+
+@pytest.mark.parametrize(
+    ("meant", "charset", "charsets"),
+    [
+        (["Größe", "Ärzte"], "latin-1", ()),
+        (["Größe", "Björk", "à la carte"], "latin-1", (*CYRILLIC, *CHINESE, *JAPANESE)),
+        (["Größe", "Кино"], "utf-8", ()),
+        (["Motörhead™"], "cp1252", ()),
+        (["Кино", "Группа крови"], "cp1251", CYRILLIC),
+        (["周杰伦", "七里香"], "gbk", (*CYRILLIC, *CHINESE)),
+        (["宇多田ヒカル", "椎名林檎"], "shift_jis", (*JAPANESE, *CHINESE)),
+    ],
+)
+def test_texts_that_claim_to_be_latin_1_are_read_as_they_were_meant(
+    meant: list[str], charset: str, charsets: tuple[str, ...]
+) -> None:
+    written = [each.encode(charset).decode("latin-1") for each in meant]
+    assert text.recoded(written, charsets) == meant
+
+
+@given(st.lists(ANY_TEXT))
+def test_no_text_is_too_odd_for_a_character_set(written: list[str]) -> None:
+    assert len(text.recoded(written, (*CYRILLIC, *CHINESE, *JAPANESE))) == len(written)

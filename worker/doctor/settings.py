@@ -16,6 +16,7 @@ from db.settings import (
     keep_logs_days,
     provider_settings,
     read_text,
+    reading,
     set_mode,
     settings_file,
 )
@@ -27,6 +28,7 @@ from worker.supervisor import fleet_environment, watch_state, web_address
 _SETTINGS: tuple[Callable[[], object], ...] = (
     cover_orders.check,
     provider_settings.check,
+    reading.check,
     check_analysis_seconds,
     check_redis_prefix,
     rules,
