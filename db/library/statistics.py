@@ -30,6 +30,33 @@ def library_totals() -> Totals:
     )
 
 
+class CodecTotals(NamedTuple):
+    """What the present tracks of one codec add up to."""
+
+    codec: str
+    tracks: int
+    seconds: float
+    size: int
+    """Bytes."""
+
+
+def totals_by_codec() -> list[CodecTotals]:
+    """The codecs of the library, the most frequent first."""
+    count = fn.COUNT(Track.id)
+    query = (
+        Track.select(
+            Track.codec,
+            count,
+            fn.COALESCE(fn.SUM(Track.duration), 0.0),
+            fn.COALESCE(fn.SUM(Track.size), 0),
+        )
+        .where(Track.missing_since.is_null())
+        .group_by(Track.codec)
+        .order_by(count.desc(), Track.codec)
+    )
+    return [CodecTotals(codec, n, float(time), int(size)) for codec, n, time, size in tuples(query)]
+
+
 def covers_by_source() -> dict[str, dict[str, int]]:
     """How many entities of each type have a picture of their own, by the source of the front."""
     counts: dict[str, dict[str, int]] = {}

@@ -61,6 +61,12 @@ def known_files(root: str, scope: Scope | None = None) -> dict[str, KnownFile]:
     }
 
 
+def track_ids(first: int, most: int) -> list[int]:
+    """Up to `most` present tracks by path, from position `first` on."""
+    query = Track.select(Track.id).where(Track.missing_since.is_null()).order_by(Track.path)
+    return [track_id for (track_id,) in tuples(query.limit(most).offset(first))]
+
+
 def missing_count() -> int:
     """How many tracks are marked missing."""
     # All have a size: naming the column of their index has SQLite search it.

@@ -167,13 +167,13 @@ def _found(name: str, only: str | None, disc: int | None, role: str | None) -> t
         only = only or ("album" if disc else "artist")
     open_database()
     check_schema()
-    entity = _entity(name, (EntityType(only),) if only else _BOTH)
+    entity = entity_named(name, (EntityType(only),) if only else _BOTH)
     if (disc and entity.type is EntityType.ARTIST) or (role and entity.type is EntityType.ALBUM):
         raise click.UsageError(f"an {entity.type} has no {'disc' if disc else 'role'}")
     return entity, Role.of_disc(disc) if disc else role or Role.FRONT
 
 
-def _entity(name: str, types: tuple[EntityType, ...]) -> Entity:
+def entity_named(name: str, types: tuple[EntityType, ...]) -> Entity:
     """The one that is called so. Raises BadInputError when it is none, or several."""
     known = list(search.all_entities(types))
     found = search.entities_named(name, known)

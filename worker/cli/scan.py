@@ -28,6 +28,7 @@ from worker.errors import (
     FleetStoppedShortError,
     ScanCancelledError,
 )
+from worker.phrases import counted
 from worker.redis.connection import endure, is_away
 from worker.status.scan_progress import Follower, ScanProgress, Summary
 from worker.supervisor import control
@@ -51,8 +52,8 @@ def print_summary(summary: Summary) -> None:
     if left_out := left_out_text(summary.left_out):
         print_line(f"  left out {left_out}")
     print_line(
-        f"  library  {summary.tracks:,} tracks, {summary.albums:,} albums, "
-        f"{summary.artists:,} artists"
+        f"  library  {counted(summary.tracks, 'track')}, "
+        f"{counted(summary.albums, 'album')}, {counted(summary.artists, 'artist')}"
     )
     for entity_type, sources in summary.covers.items():
         by_source = ", ".join(f"{count:,} {source}" for source, count in sources.items())

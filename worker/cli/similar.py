@@ -68,7 +68,7 @@ def similar(track: str, count: int, form: str | None, **filters: Any) -> None:
     similarity is that of the audio features and the tags. Missing files are left out.
     """
     _open()
-    wanted = _found(track)
+    wanted = track_named(track)
     found = neighbours.similar(wanted.id, count, Filters(**filters))
     if not found:
         say(f"No track matches these filters for {wanted.full_name}.")
@@ -99,7 +99,7 @@ def path(first: str, last: str, count: int, form: str | None) -> None:
     FIRST and LAST are named as for `fleet similar`. The similarity is to the track before.
     """
     _open()
-    _write(neighbours.path(_found(first).id, _found(last).id, count), form)
+    _write(neighbours.path(track_named(first).id, track_named(last).id, count), form)
 
 
 def _open() -> None:
@@ -107,7 +107,7 @@ def _open() -> None:
     check_schema()
 
 
-def _found(name: str) -> NamedTrack:
+def track_named(name: str) -> NamedTrack:
     """The one track that is called so. Raises BadInputError when it is none, or several."""
     file = to_text(os.fsencode(os.path.realpath(settings.expanded(name))))
     found = search.tracks_named(name, file)

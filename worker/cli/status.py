@@ -16,7 +16,7 @@ from db.sql.path_text import shown
 from db.sql.schema import check_schema
 from worker import dispatch
 from worker.cli.output import print_json, print_line, print_queues, print_table, say
-from worker.phrases import time_span
+from worker.phrases import counted, time_span
 from worker.redis.address import shown_url
 from worker.status import overview as fleet_status
 from worker.status.long_work import long_work
@@ -88,7 +88,8 @@ def _print() -> None:
     totals = fleet_status.totals()
     missing = f", {totals.missing:,} missing" if totals.missing else ""
     print_line(
-        f"{totals.tracks:,} tracks{missing}, {totals.albums:,} albums, {totals.artists:,} artists"
+        f"{counted(totals.tracks, 'track')}{missing}, {counted(totals.albums, 'album')}, "
+        f"{counted(totals.artists, 'artist')}"
     )
     if left_out := left_out_text(scans.left_out()):
         print_line(f"Left out: {left_out}")
