@@ -285,7 +285,7 @@ class Walk:
         try:
             self._add_file(entry.path, entry.stat(follow_symlinks=False), rules, group)
         except FileNotFoundError:
-            return  # it went between listing and looking
+            return  # it went since it was listed
         except OSError as error:
             self.unreadable[to_text(entry.path)] = error.strerror or str(error)
 

@@ -66,7 +66,7 @@ def print_summary(summary: Summary) -> None:
 
 _POLL_SECONDS = 0.3
 _LOOK_SECONDS = 1.0
-"""Seconds between two looks at who consumes the queues: supervisord is asked for that."""
+"""Seconds between two questions who consumes the queues: supervisord is asked for that."""
 _ENQUEUE_AFTER = 3.0
 """Seconds without progress, though work is left, after which reconcile is enqueued."""
 _PATIENCE = 15
