@@ -158,6 +158,9 @@ class Grouping(Record):
     """The album key of each track, by its id as text, that was not read but changes its album."""
     unfinished: bool = False
     """Whether more tracks of these folders change their album than a job can hold."""
+    discs: dict[str, tuple[int | None, Guesses | None]] = field(default_factory=dict)
+    """The disc of tracks, by their ids as text, that were not read but get another one from their
+    folder, with all that is guessed of them."""
     albums: dict[str, list[Any]] = field(default_factory=dict)
     """Of each album key the release that it is an edition of, which edition, and the row it keeps;
     see `db.library.albums.ensure`."""

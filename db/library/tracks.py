@@ -23,7 +23,7 @@ from db.models import (
 from db.scanning.library_files import Scope
 from db.sql.path_text import shown
 from db.sql.queries import ASKED, among, below, of_folders, plain_tuples, slices, tuples
-from db.sql.statements import insert_rows
+from db.sql.statements import insert_rows, update_rows
 
 
 class KnownFile(NamedTuple):
@@ -156,7 +156,7 @@ _SIBLING = (
     *(Track.id, Track.path, Track.group_folder, Track.missing_since, Track.content_id),
     *(Track.album_title, Track.album_artist_names, Track.compilation, Track.musicbrainz_release_id),
     *(Track.title, Track.disc, Track.disc_total, Track.track, Track.track_total, Track.date),
-    *(Track.codec, Track.bit_depth, Track.sample_rate),
+    *(Track.codec, Track.bit_depth, Track.sample_rate, Track.guessed),
     *(Track.album, Album.id, Album.key, Album.release, Album.edition),
 )
 
@@ -259,6 +259,12 @@ def set_album(track_ids: Sequence[int], album_id: int | None) -> None:
     """Move tracks to another album."""
     for ids in slices(track_ids):
         Track.update(album=album_id).where(among(Track.id, ids)).execute()
+
+
+def set_discs(discs: Mapping[int, Sequence[Any]]) -> None:
+    """Give tracks another disc, each with all that is guessed of the track."""
+    rows = [(disc, guessed, track_id) for track_id, (disc, guessed) in discs.items()]
+    update_rows(Track, ["disc", "guessed"], rows)
 
 
 class Parts(NamedTuple):

@@ -4,10 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from db.models import Guesses
 from db.scanning.library_files import folder_of, group_folder
 from jobs.batch.album_groups import AlbumOf, Albums, group, parts_of
 from jobs.batch.parts import Grouped
-from jobs.batch.siblings import Known, Siblings
+from jobs.batch.siblings import Known, Siblings, is_of_folder, with_disc
 from jobs.entities import chunk_to_do
 from jobs.records import Grouping, pass_on
 from worker.dispatch import MAX_JOB_BYTES, job
@@ -42,6 +43,8 @@ def process_entities(
     elsewhere = siblings.elsewhere()
     albums = group([*parts, *parts_of(each.grouped for each in elsewhere)])
     grouping = _grouping(albums, paths, [*known, *elsewhere], siblings)
+    for record in records:
+        _give_disc(record, albums)
     pass_on(
         "insert.direct_batch",
         chunk_id,
@@ -60,12 +63,16 @@ def _grouping(
     keys = {path: albums.keys[path] for path in new}
     said = set(keys.values())
     regrouped: dict[str, str | None] = {}
+    discs: dict[str, tuple[int | None, Guesses | None]] = {}
     left = _MOST_GROUPING_BYTES
     for track in known:
         key = albums.keys[track.grouped.path]
         album = albums.said.get(key or "")
         moves = track.grouped.album_id != (album.row if album else None)
-        if not moves and (key in said or _stands(track, album)):
+        disc = albums.discs.get(track.grouped.path, track.disc)
+        if disc != track.disc:
+            discs[str(track.track_id)] = disc, with_disc(track.guessed, disc)
+        elif not moves and (key in said or _stands(track, album)):
             continue
         if moves:
             regrouped[str(track.track_id)] = key
@@ -78,11 +85,20 @@ def _grouping(
         {key: album.artists for key, album in of_albums.items()},
         keys,
         regrouped,
+        discs=discs,
         unfinished=left < 0,
         albums={key: [each.release, each.edition, each.row] for key, each in of_albums.items()},
         releases=siblings.releases,
         mark=siblings.mark(),
     )
+
+
+def _give_disc(record: dict[str, Any], albums: Albums) -> None:
+    """Have a record say the disc that its folder is, if it names none itself."""
+    path, tags = record["file"]["path"], record["tags"]
+    if path in albums.discs and albums.discs[path] != tags["disc"]:
+        tags["disc"] = albums.discs[path]
+        record["guessed"] = with_disc(record["guessed"], tags["disc"]) or {}
 
 
 def _stands(track: Known, album: AlbumOf | None) -> bool:
@@ -106,7 +122,7 @@ def _grouped(record: dict[str, Any], album_id: int | None) -> Grouped:
         compilation=tags["compilation"],
         release_id=tags["musicbrainz_release_id"],
         title=tags["title"],
-        disc=tags["disc"],
+        disc=None if is_of_folder(record["guessed"]) else tags["disc"],
         disc_total=tags["disc_total"],
         track=tags["track"],
         track_total=tags["track_total"],

@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from db.library.albums import plurality
+from db.scanning.library_files import disc_of, folder_of
 from db.sql.queries import indexable
 from jobs.batch.parts import (
+    BONUS,
     NO_RELEASE,
     UNKNOWN,
     VARIOUS,
@@ -52,6 +54,8 @@ class Albums:
     """The album key of each path; None for a track that names neither an album nor a release."""
     said: dict[str, AlbumOf]
     """What each key stands for."""
+    discs: dict[str, int | None]
+    """The disc of each path that names none: that of its folder, where the album has several."""
 
 
 def group(parts: Iterable[Part]) -> Albums:
@@ -78,7 +82,8 @@ def group(parts: Iterable[Part]) -> Albums:
     }
     for key, tracks in members.items():
         keys |= dict.fromkeys((track.path for track in tracks), key)
-    return Albums(keys, said)
+    discs = {path: disc for tracks in members.values() for path, disc in _discs(tracks).items()}
+    return Albums(keys, said, discs)
 
 
 def parts_of(tracks: Iterable[Grouped]) -> Iterator[Part]:
@@ -268,6 +273,18 @@ def _artists_of(parts: Sequence[Part]) -> list[str]:
         tuple(track.album_artists or part.artists) for part in parts for track in part.tracks
     ]
     return list(plurality(spelled) or ())
+
+
+def _discs(tracks: Sequence[Grouped]) -> dict[str, int | None]:
+    """The disc of each track of an album that names none, by its path; see `Albums.discs`."""
+    lacking = [track for track in tracks if track.disc is None and track.folder_disc]
+    discs = {track.disc or track.folder_disc or 1 for track in tracks}
+    if len(discs) == 1:
+        return {track.path: disc_of(folder_of(track.path)) for track in lacking}
+    after = max(discs - {BONUS}) + 1
+    return {
+        track.path: after if track.folder_disc == BONUS else track.folder_disc for track in lacking
+    }
 
 
 def _rows(members: dict[str, list[Grouped]]) -> dict[str, int]:

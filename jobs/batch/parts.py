@@ -18,6 +18,13 @@ UNKNOWN = frozenset(("", "unknown artist", "unknown", "[unknown]", "<unknown>", 
 """Artists, folded, who are nobody in particular."""
 
 
+BONUS = 1_000
+"""The disc of a folder for a bonus disc without a number: it comes after all others."""
+_BONUS = re.compile(r"\bbonus[\s._-]*(?:cd|dis[ck]|disque|dvd)\b", re.IGNORECASE)
+_DIGITS = 2
+"""Folders with longer numbers are called after years."""
+
+
 @dataclass(frozen=True)
 class Grouped:
     """What grouping needs to know of a present track."""
@@ -31,6 +38,7 @@ class Grouped:
     release_id: str | None
     title: str | None = None
     disc: int | None = None
+    """That of its tags, or of its name; the name of its folder is `folder_disc`."""
     disc_total: int | None = None
     track: int | None = None
     track_total: int | None = None
@@ -48,9 +56,16 @@ class Grouped:
     @cached_property
     def position(self) -> tuple[int, int] | None:
         """Disc and number; the disc is that of the folder where the file names none."""
-        if self.track is None:
-            return None
-        return self.disc or _folder_disc(folder_of(self.path), self.album_title) or 1, self.track
+        return None if self.track is None else (self.disc or self.folder_disc or 1, self.track)
+
+    @cached_property
+    def folder_disc(self) -> int | None:
+        """The disc that the folder is called after; a folder "25" may be called as its album is."""
+        folder = folder_of(self.path)
+        name = posixpath.basename(folder)
+        if len(name) <= _DIGITS and name.isdecimal() and name != folded(self.album_title):
+            return int(name) or None
+        return BONUS if _BONUS.search(name) else disc_of(folder)
 
     @property
     def lead(self) -> str:
@@ -229,13 +244,6 @@ def _year(edition: Part) -> str | None:
 
 def _name(edition: Part) -> str | None:
     return posixpath.basename(edition.place) or None
-
-
-def _folder_disc(folder: str, album_title: str | None) -> int | None:
-    """The disc that a folder's name says; one that is a number may be named as the album is."""
-    name = posixpath.basename(folder)
-    is_number = len(name) <= 2 and name.isdecimal() and name != folded(album_title)
-    return (int(name) or None) if is_number else disc_of(folder)
 
 
 def all_folded(names: Iterable[str]) -> tuple[str, ...]:

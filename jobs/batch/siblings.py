@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from db.library import tracks
 from db.library.artists import credits_of
-from db.models import Album, EntityType, Track
+from db.models import Album, EntityType, Guesses, Source, Track
 from db.sql.connection import in_turn
 from jobs.batch.parts import Grouped
 from jobs.records import Grouping
@@ -19,6 +19,9 @@ class Known:
     track_id: int
     grouped: Grouped
     album: Album | None
+    disc: int | None
+    """As it is shown."""
+    guessed: Guesses | None
 
 
 class Siblings:
@@ -60,17 +63,31 @@ class Siblings:
         return [row for row in rows if row.path not in self._replaced]
 
 
-def others_came(grouping: Grouping, folders: Collection[str], replaced: Collection[str]) -> bool:
-    """Whether others have written tracks that grouping should have gone by, of these folders.
+def outdated(
+    grouping: Grouping, folders: Collection[str], replaced: Collection[str], split: str | None
+) -> set[str]:
+    """These folders, when others have written what grouping should have gone by; else none.
 
-    From here on they wait for the end of this transaction.
+    From here on they wait for the end of this transaction. Of a folder that was `split` the last
+    part has all grouped once more.
     """
     if grouping.mark is None:
-        return False
+        return set()
     in_turn([*folders, *grouping.releases])
     siblings = Siblings(folders, replaced)
     siblings.find_elsewhere(grouping.releases)
-    return siblings.mark() != grouping.mark
+    return set() if siblings.mark() == grouping.mark else {*folders} - {split}
+
+
+def is_of_folder(guessed: Guesses | None) -> bool:
+    """Whether a track's disc was guessed from its folder: grouping does it once more."""
+    return (guessed or {}).get("disc") == Source.FOLDER
+
+
+def with_disc(guessed: Guesses | None, disc: int | None) -> Guesses | None:
+    """What was guessed of a track, with a disc, or none, from its folder."""
+    others = {name: source for name, source in (guessed or {}).items() if name != "disc"}
+    return (others | ({"disc": Source.FOLDER} if disc else {})) or None
 
 
 def _release_of(track: Track) -> str | None:
@@ -93,7 +110,7 @@ def _known(rows: Sequence[Track], *, is_here: bool) -> list[Known]:
                 compilation=row.compilation,
                 release_id=row.musicbrainz_release_id,
                 title=row.title,
-                disc=row.disc,
+                disc=None if is_of_folder(row.guessed) else row.disc,
                 disc_total=row.disc_total,
                 track=row.track,
                 track_total=row.track_total,
@@ -106,6 +123,8 @@ def _known(rows: Sequence[Track], *, is_here: bool) -> list[Known]:
                 credited=of_albums.get(row.album_id or 0, []),
             ),
             row.album if row.album_id else None,
+            row.disc,
+            row.guessed,
         )
         for row in rows
     ]

@@ -27,7 +27,7 @@ from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from db.sql.queries import ensure_rows
-from jobs.batch.siblings import others_came
+from jobs.batch.siblings import outdated
 from jobs.covers.track_covers import settle_at_hand
 from jobs.entities import chunk_to_do, enqueue_part
 from jobs.recognition import moved_file, recognise_retagged
@@ -206,7 +206,8 @@ class _Before:
 def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> Written:
     """Write the batch, of which some files are those of tracks `found` again; close its chunk."""
     around = {*_group_folders(batch), *chunk.regroup}
-    is_outdated = others_came(batch.grouping, around, [each.path for each in batch.files])
+    paths = [each.path for each in batch.files]
+    again = outdated(batch.grouping, around, paths, chunk.split_folder)
     tracks.move(moved_file(path, track) for path, track in found.items())
     left = {track.group_folder for track in found.values()}
     scans.not_missing(chunk.scan_id, [track.missing_since for track in found.values()])
@@ -216,6 +217,7 @@ def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> W
     rows = [_track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
     track_ids = tracks.upsert([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
     _regroup(batch.grouping, album_ids)
+    tracks.set_discs({int(track_id): said for track_id, said in batch.grouping.discs.items()})
     credited = ensure_artists(_artist_facts(batch))
     _write_parts(batch.tracks, track_ids, credited.ids)
     _write_problems(batch)
@@ -229,8 +231,7 @@ def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> W
     albums.refresh(sorted(touched))
     removal.drop_unused_names(before.used)
 
-    something_left = bool(gone or chunk.regroup or batch.unread)
-    near = artists_near({*folders, *chunk.regroup}, something_left=something_left)
+    near = artists_near(around, something_left=bool(gone or chunk.regroup or batch.unread))
     led = {artist.id for artist in known_artists(sorted(before.leaders | near))}
     wanted = _track_needs(batch, track_ids, before.known)
     wanted |= {(Kind.COVER, EntityType.ALBUM): sorted(touched)}
@@ -241,9 +242,7 @@ def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> W
     }
     needs = _need(wanted)
     _enrich_again(before.tags, _albums_with(batch, album_ids, before.known), credited)
-    again = left | (around if batch.grouping.unfinished else set())
-    if is_outdated:  # of a folder that was split the last part has all grouped once more
-        again |= around - {chunk.split_folder}
+    again |= left | (around if batch.grouping.unfinished else set())
     follower = scans.close_chunk(chunk, _counts(batch), sorted(again))
     return Written(needs, follower)
 

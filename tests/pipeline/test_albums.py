@@ -106,6 +106,25 @@ def test_an_album_keeps_its_row_while_discs_come_change_and_go(
     assert [each.present for each in Album.select()] == [2]
 
 
+def test_discs_without_disc_numbers_are_numbered_by_their_folders(
+    scan: RunScan, library: Path
+) -> None:
+    disc(library / "Digits" / "2", None)
+    scan()
+    assert {track.disc for track in Track.select()} == {None}
+    disc(library / "Digits" / "1", None)
+    disc(library / "Digits" / "Bonus Disc", None)
+    scan()
+    found = {(each.folder[-1], each.disc, each.guessed["disc"]) for each in Track.select()}
+    assert found == {("1", 1, "folder"), ("2", 2, "folder"), ("c", 3, "folder")}
+    assert albums() == [("Double", "Twofold", None, 6)]
+    shutil.rmtree(library / "Digits" / "1")
+    shutil.rmtree(library / "Digits" / "Bonus Disc")
+    scan()
+    present = Track.select().where(Track.missing_since.is_null())
+    assert {(track.disc, track.guessed) for track in present} == {(None, None)}
+
+
 @ON_SQLITE
 def test_an_edition_is_one_while_there_is_another(scan: RunScan, library: Path) -> None:
     disc(library / "b", None)

@@ -130,6 +130,20 @@ def test_discs_are_one_album_however_their_folders_are_named(folders: tuple[str,
         assert len(albums(discs(*folders, tagged=tagged))) == 1
 
 
+def numbered(tracks: Iterable[Grouped]) -> list[int | None]:
+    """The disc of each folder's tracks, by path, as grouping says it."""
+    found = group(parts_of(tracks)).discs
+    return [found[path] for path in sorted(found) if path.endswith("/1")]
+
+
+def test_the_disc_of_a_folder_is_said_of_tracks_that_name_none() -> None:
+    assert numbered(discs("Digits/1", "Digits/2", tagged=False)) == [1, 2]
+    assert numbered(discs("Bonus", "Bonus/Bonus Disc", tagged=False)) == [2]
+    assert numbered(discs("Set CD1", "Set CD2", "Set Bonus CD", tagged=False)) == [3, 1, 2]
+    assert numbered(discs("Digits/1", "Digits/2")) == []
+    assert numbered(discs("Artist/25", tagged=False)) == [None]
+
+
 def test_folders_whose_positions_collide_stay_two_albums() -> None:
     assert len(albums(discs("Album (1990)", "Album (2010)", tagged=False))) == 2
     both = [*discs("1990 CD1", "1990 CD2"), *discs("2010 CD1", "2010 CD2")]
