@@ -21,10 +21,10 @@ from sklearn.metrics import adjusted_rand_score
 
 from bench.similarity import Rows, mfcc, ours
 from bench.similarity_music import LEVEL, Piece, pieces
-from db.models import AudioFeatures, EntityType, Genre, Track, TrackGenre
+from db.library.spellings import ensure_genres
+from db.models import AudioFeatures, EntityType, Track, TrackGenre
 from db.similarity import clusters
 from db.sql.connection import close_database, open_database, transaction
-from db.sql.queries import ensure_rows
 from db.sql.schema import migrate
 from jobs import gmm
 from jobs.audio_analysis.outcomes import EXTRACTOR
@@ -119,8 +119,8 @@ def _add(number: int, piece: Piece) -> None:
         content_id=str(number),
         duration=piece.seconds,
     )
-    ((_, genre),) = ensure_rows(Genre.name, [piece.genre]).items()
-    TrackGenre.create(track=number, position=0, genre=genre)
+    (genre,) = ensure_genres([piece.genre]).values()
+    TrackGenre.create(track=number, position=0, genre=genre.id)
     AudioFeatures.create(
         track=number,
         extractor=EXTRACTOR,

@@ -25,11 +25,13 @@ from db.models import (
     Album,
     AlbumArtist,
     Artist,
+    ArtistName,
     AudioFeatures,
     Cover,
     EmbeddedPicture,
     EntityType,
     Genre,
+    GenreName,
     Image,
     LedgerRow,
     Problem,
@@ -90,13 +92,15 @@ def fill(tracks: int, report: Callable[[str], None] = lambda _: None) -> None:
     if is_sqlite():
         database.execute_sql("PRAGMA synchronous = OFF")
     for model, columns, rows in (
-        (Artist, "id name", ((number, _name(number)) for number in _ids(artists))),
+        (Artist, "id name key", ((n, _name(n), f"name:{_key(n)}") for n in _ids(artists))),
+        (ArtistName, "id artist name key by_id tracks albums", _artist_names(artists)),
         (Album, _ALBUM, _albums(albums)),
-        (Genre, "id name", ((number, f"Genre {number}") for number in _ids(_GENRES))),
+        (Genre, "id name key", ((n, f"Genre {n}", f"genre {n}") for n in _ids(_GENRES))),
+        (GenreName, "id genre name tracks", _genre_names(tracks)),
         (Track, _TRACK, _tracks(tracks)),
-        (TrackArtist, "track position artist", _credits(tracks, _album_of)),
-        (AlbumArtist, "album position artist", _credits(albums, int)),
-        (TrackGenre, "track position genre", ((n, 0, n % _GENRES + 1) for n in _ids(tracks))),
+        (TrackArtist, "track position artist spelling", _credits(tracks, _album_of)),
+        (AlbumArtist, "album position artist spelling", _credits(albums, int)),
+        (TrackGenre, "track position genre spelling", _genres_of(tracks)),
         (Image, "id digest mime width height bytes animated added_at", _images(albums)),
         (EmbeddedPicture, "track position type mime bytes digest", _pictures(tracks)),
         (
@@ -131,7 +135,7 @@ def _write(model: Any, names: list[str], rows: Iterable[tuple[Any, ...]]) -> int
 
 def _move_sequences() -> None:
     """Have PostgreSQL give out ids after those that were written."""
-    for table in ("artists", "albums", "genres", "tracks", "images"):
+    for table in ("artists", "artist_names", "albums", "genres", "genre_names", "tracks", "images"):
         last = f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), MAX(id)) FROM {table}"  # noqa: S608  # constants
         database.execute_sql(last)
 
@@ -145,6 +149,10 @@ def _name(number: int) -> str:
     base = len(_WORDS)
     words = (_WORDS[number % base], _WORDS[number // base % base], _WORDS[number * 7 % base])
     return f"{' '.join(words).title()} {number}"
+
+
+def _key(number: int) -> str:
+    return _name(number).lower()
 
 
 def _artist_of(album: int) -> int:
@@ -202,7 +210,24 @@ def _year(album: int) -> str:
 
 
 def _credits(count: int, album_of: Callable[[int], int]) -> Rows:
-    return ((number, 0, _artist_of(album_of(number))) for number in _ids(count))
+    for number in _ids(count):
+        artist = _artist_of(album_of(number))
+        yield number, 0, artist, artist
+
+
+def _artist_names(count: int) -> Rows:
+    each = _ALBUMS_AN_ARTIST * _TRACKS_AN_ALBUM, _ALBUMS_AN_ARTIST
+    return ((n, n, _name(n), _key(n), False, *each) for n in _ids(count))
+
+
+def _genre_names(tracks: int) -> Rows:
+    return ((n, n, f"Genre {n}", tracks // _GENRES) for n in _ids(_GENRES))
+
+
+def _genres_of(tracks: int) -> Rows:
+    for number in _ids(tracks):
+        genre = number % _GENRES + 1
+        yield number, 0, genre, genre
 
 
 def _images(count: int) -> Rows:

@@ -23,7 +23,11 @@ class Kind(Enum):
     TEXT = auto()
     TEXTS = auto()
     NAMES = auto()
-    """Texts that have rows of their own: artists, genres, moods."""
+    """Texts that have rows or words of their own: artists, moods."""
+    GENRES = auto()
+    """Names, or texts of several: see `db.library.names.split_genres`."""
+    CREDIT = auto()
+    """Names, or one text of several."""
     POSITION = auto()
     """A number, or a number and the total: 3/11."""
     TOTAL = auto()
@@ -43,7 +47,7 @@ class Kind(Enum):
 
 
 _EMPTY: dict[Kind, Any] = {Kind.FLAG: False, Kind.ANY_TEXT: False}
-_LISTS = {Kind.TEXTS, Kind.NAMES, Kind.IDS}
+_LISTS = {Kind.TEXTS, Kind.NAMES, Kind.GENRES, Kind.IDS}
 
 
 def tag(kind: Kind, **names: tuple[str, ...]) -> Any:
@@ -68,14 +72,17 @@ class Tags(Record):
     title: str | None = tag(
         Kind.TEXT, free=("title",), id3=("TIT2",), mp4=("\xa9nam",), info=("INAM",)
     )
-    artists: list[str] = tag(
-        Kind.NAMES,
-        free=("artists", "artist"),
-        id3=("TXXX:artists", "TPE1"),
+    artists: list[str] = tag(Kind.NAMES, free=("artists",), asf=("wmartists",))
+    """One by one; where the file lists none, those of the credit."""
+    artist_credit: str | None = tag(
+        Kind.CREDIT,
+        free=("artist",),
+        id3=("TPE1",),
         mp4=("\xa9ART",),
-        asf=("wmartists", "author"),
+        asf=("author",),
         info=("IART",),
     )
+    """All in one text, such as "A feat. B", where the file says it beside the list of them."""
     album: str | None = tag(
         Kind.TEXT,
         free=("album",),
@@ -84,10 +91,11 @@ class Tags(Record):
         asf=("wmalbumtitle",),
         info=("IPRD",),
     )
-    album_artists: list[str] = tag(
-        Kind.NAMES,
-        free=("albumartists", "albumartist"),
-        id3=("TXXX:albumartists", "TPE2"),
+    album_artists: list[str] = tag(Kind.NAMES, free=("albumartists",))
+    album_artist_credit: str | None = tag(
+        Kind.CREDIT,
+        free=("albumartist",),
+        id3=("TPE2",),
         mp4=("aART",),
         asf=("wmalbumartist",),
         info=("IAAR",),
@@ -128,7 +136,7 @@ class Tags(Record):
         asf=("wmoriginalreleasetime", "wmoriginalreleaseyear"),
     )
     genres: list[str] = tag(
-        Kind.NAMES,
+        Kind.GENRES,
         free=("genre",),
         id3=("TCON",),
         mp4=("\xa9gen",),

@@ -10,9 +10,11 @@ from db.models import (
     TABLES,
     Album,
     Artist,
+    ArtistName,
     AudioFeatures,
     EntityType,
     Genre,
+    GenreName,
     HealthReport,
     Image,
     Kind,
@@ -27,6 +29,7 @@ from db.models import (
     Table,
     TagCheck,
     Track,
+    TrackGenre,
 )
 from db.sql.queries import tuples
 
@@ -34,10 +37,12 @@ Snapshot = dict[str, Counter[str]]
 """Each table's rows as text, and how often each is there."""
 
 _NATURAL_KEYS = {
-    Artist: Artist.name,
+    Artist: Artist.key,
+    ArtistName: ArtistName.name,
     Album: Album.key,
     Track: Track.path,
-    Genre: Genre.name,
+    Genre: Genre.key,
+    GenreName: GenreName.name,
     Image: Image.digest,
     Problem: Problem.path,
     Scan: Scan.root,
@@ -113,4 +118,6 @@ def _values(table: type[Table], row: dict[str, Any], names: _Names) -> Iterator[
             value = names[field.rel_model].get(value)
         elif name == "entity_id":
             value = names[_ENTITIES[row["entity_type"]]].get(value)
+        elif name == "spelling":
+            value = names[GenreName if table is TrackGenre else ArtistName].get(value)
         yield name, value

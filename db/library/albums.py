@@ -4,6 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from peewee import SQL
+
+from db.library.artists import Named, named
+from db.library.spellings import Spelled
 from db.models import Album, AlbumArtist, Guesses, Track
 from db.sql.queries import among, slices, tuples
 from db.sql.statements import insert_missing, insert_rows, update_rows
@@ -151,19 +155,37 @@ def _stayed_in(album_ids: Sequence[int], keys: Mapping[int, str | None]) -> set[
     return found
 
 
-def set_artists(artists: Mapping[int, Sequence[tuple[str, int]]]) -> None:
-    """Write the artists of albums, each as (name, id), in order."""
+def artist_ids(album_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """The ids that the present tracks of these albums give of album artists, by `name_key`."""
+    said: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    columns = (Track.album, Track.album_artist_names, Track.musicbrainz_album_artist_ids)
+    for part in slices(album_ids):
+        present = among(Track.album, part), Track.missing_since.is_null()
+        # Most files have none: the database leaves those out before JSON is parsed.
+        any_ids = SQL("\"musicbrainz_album_artist_ids\" <> '[]'")
+        for album_id, names, ids in tuples(Track.select(*columns).where(*present, any_ids)):
+            for each in named(names, ids):
+                if each.musicbrainz_id:
+                    said[album_id][each.key].append(each.musicbrainz_id)
+    return {
+        album_id: {key: plurality(ids) or ids[0] for key, ids in by_key.items()}
+        for album_id, by_key in said.items()
+    }
+
+
+def set_artists(artists: Mapping[int, Sequence[Named]], spelled: Mapping[Named, Spelled]) -> None:
+    """Write the artists of albums, in order."""
     ids = sorted(artists)
     for part in slices(ids):
         AlbumArtist.delete().where(among(AlbumArtist.album, part)).execute()
     rows = [
-        (album_id, position, artist_id)
+        (album_id, position, *spelled[artist])
         for album_id, credits in artists.items()
-        for position, (_, artist_id) in enumerate(credits)
+        for position, artist in enumerate(credits)
     ]
-    insert_rows(AlbumArtist, ("album", "position", "artist"), rows)
+    insert_rows(AlbumArtist, ("album", "position", "artist", "spelling"), rows)
     shown = [
-        ("; ".join(name for name, _ in credits) or None, album_id)
+        ("; ".join(each.name for each in credits) or None, album_id)
         for album_id, credits in artists.items()
     ]
     update_rows(Album, ["album_artist"], shown)

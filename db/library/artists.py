@@ -1,8 +1,8 @@
-"""Artists: unique names with a row each, who is credited, who leads albums, whose folders are."""
+"""Artists: by their ids and names, who is credited, who leads albums, whose folders are."""
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
@@ -10,62 +10,165 @@ from typing import Any, NamedTuple
 from peewee import JOIN, SQL, Expression, fn
 
 from db.artwork import picture_files
-from db.models import Album, AlbumArtist, Artist, EntityType, Track, TrackArtist
+from db.library.names import name_key
+from db.library.spellings import Spelled
+from db.models import Album, AlbumArtist, Artist, ArtistName, EntityType, Track, TrackArtist
 from db.scanning import scans
 from db.sql.path_text import is_under
 from db.sql.queries import ASKED, GIVEN, among, below_asked, of_folders, slices, tuples
 from db.sql.statements import insert_missing, update_rows
 
 
-class ArtistFacts(NamedTuple):
-    """What a track says of an artist beside the name."""
+class Named(NamedTuple):
+    """An artist as a file names one."""
 
+    name: str
     musicbrainz_id: str | None = None
-    sort_name: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What spellings of the name have in common."""
+        return name_key(self.name)
+
+
+_NIL = "00000000-0000-0000-0000-000000000000"
+
+
+def named(names: Sequence[str], ids: Sequence[str]) -> list[Named]:
+    """The artists that a file lists, by their names and MusicBrainz ids.
+
+    An id belongs to a name only when there are as many of them. One that stands at two names
+    belongs to neither: whoever wrote it gave all the same.
+    """
+    if len(ids) != len(names):
+        return [Named(name) for name in names]
+    names_of: dict[str, set[str]] = defaultdict(set)
+    for name, each in zip(names, ids, strict=True):
+        names_of[each].add(name_key(name))
+    return [
+        Named(name, each if each != _NIL and len(names_of[each]) == 1 else None)
+        for name, each in zip(names, ids, strict=True)
+    ]
 
 
 class NamedArtists(NamedTuple):
-    """Artists by name, and those of them whose row gained something."""
+    """Artists by how they are named."""
 
-    ids: dict[str, int]
+    found: dict[Named, Spelled]
     changed: set[int]
+    """Those whose row gained something."""
+    unsure: set[str]
+    """The keys of names under which another may be meant; see `db.library.spellings.settle`."""
+
+    @property
+    def ids(self) -> set[int]:
+        """Of the artists."""
+        return {each.id for each in self.found.values()}
+
+    @property
+    def spellings(self) -> set[int]:
+        """The rows of how they are written."""
+        return {each.spelling for each in self.found.values()}
 
 
-def ensure_artists(facts: Mapping[str, Iterable[ArtistFacts]]) -> NamedArtists:
-    """The ids of these artists by name, adding rows for new names.
+def ensure_artists(said: Mapping[Named, Iterable[str | None]]) -> NamedArtists:
+    """The artists who are named so, with the sort names of each; new ones get a row.
 
-    The rows keep the ids and sort names of the records. Where tracks disagree on an id or a sort
-    name the smallest wins, so that order never decides.
+    Without an id it is the only one of this name that has an id, or else one without. Of several
+    sort names the smallest wins, so that order never decides.
     """
-    names = sorted(facts)
-    insert_missing(Artist, ["name"], [(name,) for name in names])
-    found = NamedArtists({}, set())
-    changed: list[tuple[str | None, str | None, int]] = []
-    for artist in _named(names):
-        found.ids[artist.name] = artist.id
-        known = (artist.musicbrainz_id, artist.sort_name)
-        said = _with_facts(known, facts[artist.name])
-        if said != known:
-            changed.append((*said, artist.id))
-    update_rows(Artist, ["musicbrainz_id", "sort_name"], changed)
-    found.changed.update(artist_id for *_, artist_id in changed)
+    with_id: dict[str, set[str]] = defaultdict(set)
+    for each in said:
+        if each.musicbrainz_id:
+            with_id[each.key].add(each.musicbrainz_id)
+    known = _ids_by_key({each.key for each in said})
+    _give_ids(with_id, known)
+    meant = {key: known.get(key, set()) | with_id[key] for key in {*known, *with_id}}
+    keys = {each: _natural_key(each, meant.get(each.key, set())) for each in said}
+    changed, ids = _write_artists(said, keys)
+    unsure = {
+        key for key, those in meant.items() if len(those) > 1 or not those <= known.get(key, set())
+    }
+    return NamedArtists(_ensure_spellings(said, ids), changed, unsure)
+
+
+def _natural_key(each: Named, meant: Collection[str]) -> str:
+    """Of the artist, where those of this name have these ids."""
+    if each.musicbrainz_id or len(meant) == 1:
+        return f"mbid:{each.musicbrainz_id or min(meant)}"
+    return f"name:{each.key}"
+
+
+def _ids_by_key(keys: Collection[str]) -> dict[str, set[str]]:
+    """The ids by which files name artists of these keys."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for part in slices(sorted(keys)):
+        query = ArtistName.select(ArtistName.key, Artist.musicbrainz_id).join(Artist)
+        for key, each in tuples(query.where(among(ArtistName.key, part), ArtistName.by_id)):
+            found[key].add(each)
     return found
 
 
-def _named(names: Sequence[str]) -> "Iterator[KnownArtist]":
-    for part in slices(names):
-        yield from map(KnownArtist._make, tuples(_ARTISTS.where(among(Artist.name, part))))
+def _give_ids(with_id: Mapping[str, set[str]], known: Mapping[str, set[str]]) -> None:
+    """Have an artist without id be the first of that name who has one; the row stays."""
+    only = {key: min(ids) for key, ids in with_id.items() if len(ids) == 1 and not known.get(key)}
+    taken = set(_rows_by_key([f"mbid:{each}" for each in set(only.values())]))
+    nameless = _rows_by_key([f"name:{key}" for key in only])
+    for key, row in sorted(nameless.items(), key=lambda each: each[1].id):
+        identity = f"mbid:{only[key.removeprefix('name:')]}"
+        if identity not in taken:
+            taken.add(identity)
+            Artist.update(key=identity, musicbrainz_id=identity.removeprefix("mbid:")).where(
+                Artist.id == row.id
+            ).execute()
 
 
-def _with_facts(
-    known: tuple[str | None, str | None], facts: Iterable[ArtistFacts]
-) -> tuple[str | None, str | None]:
-    """The id and the sort name with what the records say."""
-    musicbrainz_id, sort_name = known
-    for fact in facts:
-        musicbrainz_id = _smallest(musicbrainz_id, fact.musicbrainz_id)
-        sort_name = _smallest(sort_name, fact.sort_name)
-    return musicbrainz_id, sort_name
+def _write_artists(
+    said: Mapping[Named, Iterable[str | None]], keys: Mapping[Named, str]
+) -> tuple[set[int], dict[Named, int]]:
+    """Write the artists of these natural keys; those that gained something, and all ids."""
+    first: dict[str, Named] = {}
+    for each in sorted(keys, key=lambda each: each.name):
+        first.setdefault(keys[each], each)
+    new = [
+        (key, each.name, key.removeprefix("mbid:") if key.startswith("mbid:") else None)
+        for key, each in sorted(first.items())
+    ]
+    insert_missing(Artist, ["key", "name", "musicbrainz_id"], new)
+    rows = _rows_by_key(list(first))
+    sorts = {key: row.sort_name for key, row in rows.items()}
+    for each, key in keys.items():
+        for sort_name in said[each]:
+            sorts[key] = _smallest(sorts[key], sort_name)
+    gained = [(sorts[key], row.id) for key, row in rows.items() if sorts[key] != row.sort_name]
+    update_rows(Artist, ["sort_name"], gained)
+    return {row_id for _, row_id in gained}, {each: rows[key].id for each, key in keys.items()}
+
+
+def _ensure_spellings(said: Iterable[Named], ids: Mapping[Named, int]) -> dict[Named, Spelled]:
+    rows = {(ids[each], each.name, each.musicbrainz_id is not None): each for each in said}
+    insert_missing(
+        ArtistName,
+        ["artist", "name", "key", "by_id"],
+        [(artist_id, name, each.key, by_id) for (artist_id, name, by_id), each in rows.items()],
+    )
+    columns = (ArtistName.id, ArtistName.artist, ArtistName.name, ArtistName.by_id)
+    return {
+        rows[artist_id, name, bool(by_id)]: Spelled(artist_id, spelling)
+        for part in slices(sorted(set(ids.values())))
+        for spelling, artist_id, name, by_id in tuples(
+            ArtistName.select(*columns).where(among(ArtistName.artist, part))
+        )
+        if (artist_id, name, bool(by_id)) in rows
+    }
+
+
+def _rows_by_key(keys: Sequence[str]) -> "dict[str, KnownArtist]":
+    return {
+        key: KnownArtist._make(row)
+        for part in slices(keys)
+        for *row, key in tuples(_ARTISTS.select_extend(Artist.key).where(among(Artist.key, part)))
+    }
 
 
 def _smallest(known: str | None, stated: str | None) -> str | None:
@@ -107,6 +210,7 @@ class Credit(NamedTuple):
 
     artist_id: int
     name: str
+    """As it is written there; the artist may be shown in another spelling."""
 
 
 def credits_of(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, list[Credit]]:
@@ -117,7 +221,10 @@ def credits_of(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, 
         table, of = AlbumArtist, AlbumArtist.album
     found: dict[int, list[Credit]] = defaultdict(list)
     for ids in slices(entity_ids):
-        query = table.select(of, Artist.id, Artist.name).join(Artist).where(among(of, ids))
+        written = fn.COALESCE(ArtistName.name, Artist.name)
+        query = table.select(of, Artist.id, written).join(Artist).switch(table)
+        query = query.left_outer_join(ArtistName, on=ArtistName.id == table.spelling)
+        query = query.where(among(of, ids))
         for entity_id, *credit in tuples(query.order_by(of, table.position)):
             found[entity_id].append(Credit._make(credit))
     return dict(found)

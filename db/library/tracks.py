@@ -270,16 +270,17 @@ def set_discs(discs: Mapping[int, Sequence[Any]]) -> None:
 class Parts(NamedTuple):
     """What hangs on tracks: rows of (track id, position, …) for each table."""
 
-    artists: list[tuple[int, int, int]]
-    genres: list[tuple[int, int, int]]
+    artists: list[tuple[int, int, int, int]]
+    """Each with the artist and the row of how it is written, as genres."""
+    genres: list[tuple[int, int, int, int]]
     pictures: list[tuple[int, int, int, str, int, str]]
 
 
 def replace_parts(track_ids: Sequence[int], parts: Parts) -> None:
     """Write the artists, genres and pictures of these tracks in place of what they had."""
     for model, columns, rows in (
-        (TrackArtist, ("track", "position", "artist"), parts.artists),
-        (TrackGenre, ("track", "position", "genre"), parts.genres),
+        (TrackArtist, ("track", "position", "artist", "spelling"), parts.artists),
+        (TrackGenre, ("track", "position", "genre", "spelling"), parts.genres),
         (EmbeddedPicture, _PICTURE_COLUMNS, parts.pictures),
     ):
         for ids in slices(track_ids):

@@ -1,7 +1,7 @@
 """Removal of tracks whose file is gone, and of albums, artists and genres that nothing uses."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import reduce
 from operator import or_
@@ -11,7 +11,7 @@ from peewee import fn
 
 from db import ledger, settings
 from db.errors import SettingError
-from db.library import albums, tracks
+from db.library import albums, spellings, tracks
 from db.models import (
     Album,
     AlbumArtist,
@@ -21,6 +21,7 @@ from db.models import (
     EntityType,
     Fact,
     Genre,
+    Kind,
     LedgerRow,
     Scan,
     ScanChunk,
@@ -35,6 +36,8 @@ from db.sql.queries import among, below, slices, tuples
 
 _KEEP_PARTS = timedelta(days=1)
 NEVER = "never"
+_OF_NAMES = (Kind.PICTURE, Kind.COVER)
+"""What artists need whose name, or tracks, are others."""
 _MOST_MISSING = 2_000
 """Missing tracks that one query finds."""
 _AT_ONCE = 200
@@ -90,14 +93,15 @@ def _missing_for(time: timedelta, roots: Sequence[str]) -> list[int]:
 def forget_tracks(track_ids: Sequence[int]) -> None:
     """Delete tracks with all that hangs on them, in a transaction, and what nothing is left of."""
     touched = sorted(tracks.albums_of(track_ids))
-    used = artists_and_genres_of(track_ids, touched)
+    used = used_names(track_ids, touched)
     chosen = tracks_with_chosen_cover(touched)
     forget_entities(EntityType.TRACK, track_ids)
     Track.delete().where(among(Track.id, track_ids)).execute()
     hand_over_chosen_covers(chosen)
     gone = drop_empty_albums(touched)
     albums.refresh(sorted(set(touched) - set(gone)))
-    drop_unused_names(used)
+    changed = settle_names(used).changed
+    ledger.need_all({(kind, EntityType.ARTIST): sorted(changed) for kind in _OF_NAMES})
 
 
 def forget_entities(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
@@ -175,13 +179,16 @@ def drop_empty_albums(album_ids: Sequence[int]) -> list[int]:
 
 
 class UsedNames(NamedTuple):
-    """The artists and genres that some tracks and albums use."""
+    """The artists and genres that some tracks and albums use, and how often each spelling."""
 
+    tracks: Sequence[int]
+    albums: Sequence[int]
     artists: set[int]
     genres: set[int]
+    spellings: spellings.Uses
 
 
-def artists_and_genres_of(track_ids: Sequence[int], album_ids: Sequence[int]) -> UsedNames:
+def used_names(track_ids: Sequence[int], album_ids: Sequence[int]) -> UsedNames:
     """What these tracks and albums use now."""
     artists: set[int] = set()
     genres: set[int] = set()
@@ -193,14 +200,34 @@ def artists_and_genres_of(track_ids: Sequence[int], album_ids: Sequence[int]) ->
     for ids in slices(album_ids):
         by_album = AlbumArtist.select(AlbumArtist.artist).where(among(AlbumArtist.album, ids))
         artists.update(artist_id for (artist_id,) in tuples(by_album))
-    return UsedNames(artists, genres)
+    spelt = spellings.uses_of(track_ids, album_ids)
+    return UsedNames(track_ids, album_ids, artists, genres, spelt)
 
 
-def drop_unused_names(candidates: UsedNames) -> None:
+def settle_names(
+    before: UsedNames,
+    new_tracks: Iterable[int] = (),
+    *,
+    spelt: Collection[int] = (),
+    unsure: Collection[str] = (),
+) -> spellings.Settled:
+    """Count and show the spellings again, and delete the artists and genres that nothing uses.
+
+    `before` is what the tracks and albums used that are concerned; new tracks used nothing. The
+    rest is for `db.library.spellings.settle`.
+    """
+    tracks_now = sorted({*before.tracks, *new_tracks})
+    uses = spellings.uses_of(tracks_now, before.albums)
+    settled = spellings.settle(before.spellings, uses, new=spelt, unsure=unsure)
+    drop_unused_names(before.artists | settled.emptied, before.genres)
+    return settled
+
+
+def drop_unused_names(artists: Collection[int], genres: Collection[int]) -> None:
     """Delete those of the artists and genres that no track and no album uses any more."""
-    for ids in slices(sorted(candidates.artists)):
+    for ids in slices(sorted(artists)):
         _drop_artists(_unused_artists(ids))
-    for ids in slices(sorted(candidates.genres)):
+    for ids in slices(sorted(genres)):
         Genre.delete().where(
             among(Genre.id, ids),
             ~fn.EXISTS(TrackGenre.select().where(TrackGenre.genre == Genre.id)),

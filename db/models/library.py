@@ -20,15 +20,37 @@ from db.models.base import PathField, Table, utc_now
 
 
 class Artist(Table):
-    """A credited name, as written. Two spellings are two artists."""
+    """Who is credited: one of a MusicBrainz id, or of a name that comes without any."""
 
     id = AutoField()
-    name = TextField(unique=True)
+    key = TextField(null=True, unique=True)
+    """The natural key: mbid:ID, or name:KEY of `db.library.names.name_key`; None: of no file."""
+    name = TextField()
+    """As most tracks write it. Two artists may have one name."""
     sort_name = TextField(null=True)
     musicbrainz_id = TextField(null=True)
 
     class Meta:
         table_name = "artists"
+
+
+class ArtistName(Table):
+    """A spelling of an artist, and how often it is used."""
+
+    id = AutoField()
+    artist = ForeignKeyField(Artist, backref="names", on_delete="CASCADE", index=False)
+    artist_id: int
+    name = TextField()
+    key = TextField(index=True)
+    """Its `db.library.names.name_key`."""
+    by_id = BooleanField(default=False)
+    """Whether it is how those files write it that give the artist's MusicBrainz id with it."""
+    tracks = IntegerField(default=0)
+    albums = IntegerField(default=0)
+
+    class Meta:
+        table_name = "artist_names"
+        indexes = ((("artist", "name", "by_id"), True),)
 
 
 class Album(Table):
@@ -94,6 +116,9 @@ class Track(Table):
     """The album as the file names it."""
     album_artist_names = JSONField(default=list)
     """The album artists as the file names them: a list of text."""
+    artist_credit = TextField(null=True)
+    """The artists in one text, where the file has one beside the list of them."""
+    album_artist_credit = TextField(null=True)
     compilation = BooleanField(default=False)
 
     composers = JSONField(default=list)
@@ -164,6 +189,8 @@ class TrackArtist(Table):
     track = ForeignKeyField(Track, backref="track_artists", on_delete="CASCADE", index=False)
     position = IntegerField()
     artist = ForeignKeyField(Artist, backref="track_artists", on_delete="CASCADE")
+    spelling = IntegerField(null=True)
+    """How the artist is written here: the id of a row of `artist_names`."""
 
     class Meta:
         table_name = "track_artists"
@@ -176,6 +203,8 @@ class AlbumArtist(Table):
     album = ForeignKeyField(Album, backref="album_artists", on_delete="CASCADE", index=False)
     position = IntegerField()
     artist = ForeignKeyField(Artist, backref="album_artists", on_delete="CASCADE")
+    spelling = IntegerField(null=True)
+    """How the artist is written here: the id of a row of `artist_names`."""
 
     class Meta:
         table_name = "album_artists"
@@ -183,13 +212,30 @@ class AlbumArtist(Table):
 
 
 class Genre(Table):
-    """A genre, as written."""
+    """A genre. Case and typography make no other one."""
 
     id = AutoField()
-    name = TextField(unique=True)
+    key = TextField(null=True, unique=True)
+    """Its `db.library.names.name_key`; None: of no file."""
+    name = TextField()
+    """As most tracks write it."""
 
     class Meta:
         table_name = "genres"
+
+
+class GenreName(Table):
+    """A spelling of a genre, and how many tracks use it."""
+
+    id = AutoField()
+    genre = ForeignKeyField(Genre, backref="names", on_delete="CASCADE", index=False)
+    genre_id: int
+    name = TextField()
+    tracks = IntegerField(default=0)
+
+    class Meta:
+        table_name = "genre_names"
+        indexes = ((("genre", "name"), True),)
 
 
 class TrackGenre(Table):
@@ -198,6 +244,8 @@ class TrackGenre(Table):
     track = ForeignKeyField(Track, backref="track_genres", on_delete="CASCADE", index=False)
     position = IntegerField()
     genre = ForeignKeyField(Genre, backref="track_genres", on_delete="CASCADE")
+    spelling = IntegerField(null=True)
+    """How it is written here: the id of a row of `genre_names`."""
 
     class Meta:
         table_name = "track_genres"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from peewee import Value, fn
 
+from db.library.names import name_key, split_genres, split_moods
 from db.models import AudioFeatures, EntityType, Kind, State, TagCheck, TagWord, Track, database
 from db.similarity import vector_inputs
 from db.similarity.vectors import ModelVersion
@@ -22,17 +23,13 @@ from db.sql.queries import slices, tuples
 OF_LEVEL = frozenset(("loud", "quiet", "silent", "dynamic"))
 """Synthetic tags that describe the loudness of a copy and not its music: they are no words."""
 _YEAR = re.compile(r"(1[89]\d|20\d)\d")
-_SEPARATORS = re.compile(r"[;/,|]+")
 
 
 def tag_words(of: str, text: str) -> Iterator[str]:
-    """The words of a genre or mood tag, however it is spelt.
-
-    Width, case and spaces do not count; some write several in one.
-    """
-    for part in _SEPARATORS.split(unicodedata.normalize("NFKC", text).casefold()):
-        if name := " ".join(part.split()):
-            yield f"{of}:{name}"
+    """The words of a genre or mood tag, however it is spelt; some write several in one."""
+    split = split_genres if of == "genre" else split_moods
+    for part in split(unicodedata.normalize("NFKC", text)):
+        yield f"{of}:{name_key(part)}"
 
 
 def decade_words(date: str | None) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The inputs of vectors: the audio features of tracks, their tags, and whose they are."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from peewee import ModelSelect, Value, fn
@@ -74,10 +74,13 @@ def vector_changes(
     return found
 
 
-def to_compute_again(stood: Mapping[int, VectorBasis]) -> dict[EntityType, list[int]]:
+def to_compute_again(
+    stood: Mapping[int, VectorBasis], artists: Collection[int]
+) -> dict[EntityType, list[int]]:
     """Those that have a vector, or can have none, and stand otherwise than before.
 
-    `stood` are the known tracks as they were. The analysis asks for the vectors of others.
+    `stood` are the known tracks as they were, `artists` those who got or lost tracks of others. The
+    analysis asks for the vectors of others.
     """
     changes = vector_changes(stood, vector_basis(sorted(stood)))
     in_changed = tracks.in_albums(sorted(changes.albums)).values()
@@ -85,7 +88,9 @@ def to_compute_again(stood: Mapping[int, VectorBasis]) -> dict[EntityType, list[
     return {
         EntityType.TRACK: _with_vectors(EntityType.TRACK, sorted(changes.tracks)),
         EntityType.ALBUM: _with_vectors(EntityType.ALBUM, sorted(changes.albums)),
-        EntityType.ARTIST: _with_vectors(EntityType.ARTIST, sorted(changes.artists | of_albums)),
+        EntityType.ARTIST: _with_vectors(
+            EntityType.ARTIST, sorted({*changes.artists, *of_albums, *artists})
+        ),
     }
 
 

@@ -70,6 +70,11 @@ def update_rows(table: type[Table], columns: Sequence[str], rows: Iterable[Seque
     _execute(_update(table, tuple(columns), is_sqlite()), rows)
 
 
+def add_to_rows(table: type[Table], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """As `update_rows`, but add these numbers to those that are there."""
+    _execute(_update(table, tuple(columns), is_sqlite(), adding=True), rows)
+
+
 def _execute(statement: _Statement, rows: Iterable[Sequence[Any]]) -> None:
     given = list(zip(*rows, strict=True))
     if not given:
@@ -134,12 +139,19 @@ def _type_of(field: "Field[Any]") -> str:
 
 
 @cache
-def _update(table: type[Table], columns: tuple[str, ...], sqlite: bool) -> _Statement:  # noqa: ARG001  # another text
+def _update(
+    table: type[Table],
+    columns: tuple[str, ...],
+    sqlite: bool,  # noqa: ARG001  # another text
+    *,
+    adding: bool = False,
+) -> _Statement:
     """The statement that updates; peewee orders the columns as the table has them."""
     fields: dict[str, Field[Any]] = table._meta.fields
     key: Any = table._meta.primary_key
     written = [field.name for field in table._meta.sorted_fields if field.name in columns]
-    query = table.update({fields[name]: _example(fields[name]) for name in written})
+    examples = {fields[name]: _example(fields[name]) for name in written}
+    query = table.update({each: each + 0 for each in examples} if adding else examples)
     text, _ = query.where(key == 0).sql()
     values = [
         (columns.index(name), _converter(fields[name]), _plain(fields[name])) for name in written

@@ -11,8 +11,6 @@ from db.artwork.images import KnownImage
 from db.enrichment import tagged_entities
 from db.library import albums, audio_features, tracks
 from db.library.artists import (
-    ArtistFacts,
-    NamedArtists,
     artists_near,
     ensure_artists,
     known_artists,
@@ -20,16 +18,16 @@ from db.library.artists import (
 )
 from db.library.tracks import KnownSound
 from db.maintenance import removal
-from db.models import EntityType, Genre, Kind, Scan, ScanChunk
+from db.models import EntityType, Kind, Scan, ScanChunk
 from db.scanning import problems, scans
 from db.scanning.library_files import READER, folder_of, group_folder
 from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
-from db.sql.queries import ensure_rows
 from jobs.batch.siblings import outdated
 from jobs.covers.track_covers import settle_at_hand
 from jobs.entities import chunk_to_do, enqueue_part
+from jobs.insert import credits
 from jobs.recognition import moved_file, recognise_retagged
 from jobs.records import (
     PASSING,
@@ -151,16 +149,16 @@ Needs = dict[ledger.NeedKey, list[int]]
 _COVER = ledger.need_for(Kind.COVER, EntityType.ARTIST)
 
 
-def _artist_needs(named: NamedArtists, concerned: set[int]) -> Needs:
+def _artist_needs(credited: set[int], changed: set[int], concerned: set[int]) -> Needs:
     """What artists need: those named by a chunk, who lead its albums, or have pictures near it.
 
     New ones need all; of the others, whose albums changed, it is looked on disk what is there, and
     whose rows gained something have their pictures chosen again.
     """
-    new = set(ledger.without_row(_COVER, sorted(named.ids.values())))
+    new = set(ledger.without_row(_COVER, sorted(credited | changed)))
     return {
-        (Kind.PICTURE, EntityType.ARTIST): sorted(new | concerned),
-        (Kind.COVER, EntityType.ARTIST): sorted(new | named.changed),
+        (Kind.PICTURE, EntityType.ARTIST): sorted(new | changed | concerned),
+        (Kind.COVER, EntityType.ARTIST): sorted(new | changed),
     }
 
 
@@ -182,7 +180,6 @@ class _Before:
     basis: Mapping[int, vector_inputs.VectorBasis]
     tags: tagged_entities.IdentityTags
     albums: set[int]
-    used: removal.UsedNames
     leaders: set[int]
     chosen: dict[int, list[int]]
 
@@ -197,7 +194,6 @@ class _Before:
             vector_inputs.vector_basis(ids),
             tagged_entities.identity_tags(ids),
             left,
-            removal.artists_and_genres_of(ids, sorted(left)),
             leaders_of(sorted(left)),
             removal.tracks_with_chosen_cover(left),
         )
@@ -214,12 +210,14 @@ def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> W
     before = _Before.of(batch, chunk)
     albums.keep_rows(batch.grouping.of_known(before.known))
     album_ids = albums.ensure(batch.grouping.said())
+    used = removal.used_names(sorted(before.basis), sorted(before.albums | {*album_ids.values()}))
     rows = [_track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
     track_ids = tracks.upsert([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
     _regroup(batch.grouping, album_ids)
     tracks.set_discs({int(track_id): said for track_id, said in batch.grouping.discs.items()})
-    credited = ensure_artists(_artist_facts(batch))
-    _write_parts(batch.tracks, track_ids, credited.ids)
+    of_albums = credits.album_artists(batch.grouping, album_ids)
+    credited = ensure_artists(credits.said_of_artists(batch.tracks, of_albums))
+    credits.write_parts(batch.tracks, track_ids, credited.found)
     _write_problems(batch)
 
     folders = _group_folders(batch)
@@ -227,21 +225,28 @@ def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> W
     removal.hand_over_chosen_covers(before.chosen)
     gone = set(removal.drop_empty_albums(sorted(touched - _albums_with(batch, album_ids))))
     touched = (touched | tracks.albums_in(folders)) - gone
-    albums.set_artists(_album_artists(batch, album_ids, credited.ids))
+    albums.set_artists(of_albums, credited.found)
     albums.refresh(sorted(touched))
-    removal.drop_unused_names(before.used)
+    settled = removal.settle_names(
+        used, track_ids.values(), spelt=credited.spellings, unsure=credited.unsure
+    )
 
     near = artists_near(around, something_left=bool(gone or chunk.regroup or batch.unread))
     led = {artist.id for artist in known_artists(sorted(before.leaders | near))}
     wanted = _track_needs(batch, track_ids, before.known)
     wanted |= {(Kind.COVER, EntityType.ALBUM): sorted(touched)}
-    wanted |= _artist_needs(credited, led | leaders_of(sorted(touched)))
+    changed = (credited.changed | settled.changed) - settled.emptied
+    wanted |= _artist_needs(
+        credited.ids - settled.emptied, changed, led | leaders_of(sorted(touched))
+    )
     wanted |= {
         (Kind.VECTOR, entity_type): ids
-        for entity_type, ids in vector_inputs.to_compute_again(before.basis).items()
+        for entity_type, ids in vector_inputs.to_compute_again(
+            before.basis, settled.changed
+        ).items()
     }
     needs = _need(wanted)
-    _enrich_again(before.tags, _albums_with(batch, album_ids, before.known), credited)
+    _enrich_again(before.tags, _albums_with(batch, album_ids, before.known), changed)
     again |= left | (around if batch.grouping.unfinished else set())
     follower = scans.close_chunk(chunk, _counts(batch), sorted(again))
     return Written(needs, follower)
@@ -276,50 +281,6 @@ def _regroup(grouping: Grouping, album_ids: Mapping[str, int]) -> None:
         tracks.set_album(track_ids, album_id)
 
 
-def _artist_facts(batch: Batch) -> dict[str, list[ArtistFacts]]:
-    """Each credited name with what its tracks say of it.
-
-    An id or a sort name belongs to a name only when a file gives as many of them as names.
-    """
-    facts: dict[str, list[ArtistFacts]] = defaultdict(list)
-    for record in batch.tracks:
-        tags = record.tags
-        for names, ids, sorts in (
-            (tags.artists, tags.musicbrainz_artist_ids, tags.artist_sorts),
-            (tags.album_artists, tags.musicbrainz_album_artist_ids, tags.album_artist_sorts),
-        ):
-            for position, name in enumerate(names):
-                facts[name].append(
-                    ArtistFacts(
-                        ids[position] if len(ids) == len(names) else None,
-                        sorts[position] if len(sorts) == len(names) else None,
-                    )
-                )
-    for names in batch.grouping.album_artists.values():
-        for name in names:
-            facts[name].append(ArtistFacts())
-    return facts
-
-
-def _write_parts(
-    records: Sequence[TrackRecord], track_ids: Mapping[str, int], artist_ids: Mapping[str, int]
-) -> None:
-    genres = (genre for record in records for genre in record.tags.genres)
-    genre_ids = ensure_rows(Genre.name, genres)
-    parts = tracks.Parts([], [], [])
-    for record in records:
-        track_id = track_ids[record.file.path]
-        for position, name in enumerate(record.tags.artists):
-            parts.artists.append((track_id, position, artist_ids[name]))
-        for position, name in enumerate(record.tags.genres):
-            parts.genres.append((track_id, position, genre_ids[name]))
-        for position, picture in enumerate(record.pictures):
-            parts.pictures.append(
-                (track_id, position, picture.type, picture.mime, picture.bytes, picture.digest)
-            )
-    tracks.replace_parts(sorted(track_ids.values()), parts)
-
-
 def _write_problems(batch: Batch) -> None:
     problems.clear([record.file.path for record in batch.tracks], Stage.READING)
     problems.record(list(map(_problem, batch.unread)))
@@ -338,15 +299,6 @@ def _problem(unread: UnreadFile) -> FileProblem:
     size, mtime_ns = (None, None) if unread.code in PASSING else (file.size, file.mtime_ns)
     code, message = unread.code, unread.message
     return FileProblem(file.path, Stage.READING, code, message, size, mtime_ns, READER)
-
-
-def _album_artists(
-    batch: Batch, album_ids: Mapping[str, int], artist_ids: Mapping[str, int]
-) -> dict[int, list[tuple[str, int]]]:
-    return {
-        album_ids[key]: [(name, artist_ids[name]) for name in names]
-        for key, names in batch.grouping.album_artists.items()
-    }
 
 
 def _track_needs(batch: Batch, track_ids: Mapping[str, int], known: Mapping[str, int]) -> Needs:
@@ -369,9 +321,7 @@ def _need(wanted: Needs) -> dict[ledger.Need, list[int]]:
     }
 
 
-def _enrich_again(
-    stood: tagged_entities.IdentityTags, grown: set[int], credited: NamedArtists
-) -> None:
+def _enrich_again(stood: tagged_entities.IdentityTags, grown: set[int], artists: set[int]) -> None:
     """Have enriched again what was enriched by other tags; what never was waits for its turn.
 
     `grown` are the albums that new tracks came to.
@@ -381,7 +331,7 @@ def _enrich_again(
     for entity_type, ids in (
         (EntityType.ALBUM, changes.albums | grown),
         (EntityType.TRACK, changes.tracks),
-        (EntityType.ARTIST, credited.changed),
+        (EntityType.ARTIST, artists),
     ):
         known = ledger.with_row(Kind.ENRICHMENT, entity_type, sorted(ids))
         ledger.need(Kind.ENRICHMENT, entity_type, known)

@@ -68,14 +68,14 @@ def _drop_empty(done: RunResult) -> None:
     gone = 0
     for ids in slices(empty.albums):
         with transaction():
+            used = removal.used_names([], ids)
             gone += len(removal.drop_empty_albums(ids))
+            removal.settle_names(used)
     done.changes["empty albums"] = gone
     for kind, ids in (("artists", empty.artists), ("genres", empty.genres)):
         for part in slices(ids):
             with transaction():
-                removal.drop_unused_names(
-                    removal.UsedNames(**{"artists": set(), "genres": set(), kind: set(part)})
-                )
+                removal.drop_unused_names(**{"artists": (), "genres": (), kind: part})
         done.changes[f"unused {kind}"] = len(ids)
 
 

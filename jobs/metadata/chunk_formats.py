@@ -181,7 +181,7 @@ _AIFF_CODECS = {
     b"MAC6": "mace",
     b"QDM2": "qdm2",
 }
-_AIFF_TEXTS = {b"NAME": "title", b"AUTH": "artists"}
+_AIFF_TEXTS = {b"NAME": "title", b"AUTH": "artist_credit"}
 _AIFF_ID3_NAMES = (b"ID3 ", b"id3 ")
 _IMA4_PACKET = 64
 """Samples that a COMM chunk counts as one frame."""
@@ -240,7 +240,7 @@ _load_dsf: Callable[[BinaryIO], Any] = DSFFile
 _load_dsdiff: Callable[[BinaryIO], Any] = DSDIFFInfo
 
 _DSDIFF_SOUNDS = (b"DSD ", b"DST ")
-_EDITED_MASTER_TEXTS = {b"DITI": "title", b"DIAR": "artists"}
+_EDITED_MASTER_TEXTS = {b"DITI": "title", b"DIAR": "artist_credit"}
 
 
 def _read_dsf(file: BinaryIO, size: int) -> Contents:

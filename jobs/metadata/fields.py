@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from db.library.names import name_key, split_credit, split_genres
 from db.models import Guesses, Source
 from jobs.metadata import text
 from jobs.metadata.contents import RawTags
@@ -29,16 +30,34 @@ def tags_of(raw: RawTags) -> Tags:
     fields["disc"] = text.disc_of(disc.disc or disc.number, track)
     for name, total in (("track_total", track.total), ("disc_total", disc.total)):
         fields[name] = fields.get(name) or total
+    for of in ("artist", "album_artist"):
+        _name_artists(fields, of)
     return Tags(**fields)
 
 
 def guesses_of(raw: RawTags) -> Guesses:
     """The fields whose texts are in a character set that was guessed."""
     return {
-        name: Source.CHARSET
+        _LISTED.get(name, name): Source.CHARSET
         for name, values in raw.items()
         if any(type(each) is Guessed for each in values)
     }
+
+
+_LISTED = {"artist_credit": "artists", "album_artist_credit": "album_artists"}
+
+
+def _name_artists(fields: dict[str, Any], of: str) -> None:
+    """Have the list of artists, and their credit only where it says more than the list.
+
+    Without a list the credit is one; as many ids as it joins names take it apart.
+    """
+    names, credit = f"{of}s", fields.pop(f"{of}_credit", [])
+    listed = fields.get(names) or credit
+    if len(listed) == 1:
+        listed = split_credit(listed[0], len(fields.get(f"musicbrainz_{of}_ids", [])))
+    fields[names] = listed
+    fields[f"{of}_credit"] = credit[0] if len(credit) == 1 and credit != listed else None
 
 
 def _total(values: list[str]) -> int | None:
@@ -64,6 +83,14 @@ def _gain(values: list[str]) -> float | None:
     return gain if gain is not None and -200 < gain < 200 else None
 
 
+def _genres(values: list[str]) -> list[str]:
+    found: dict[str, str] = {}
+    for value in text.names(values):
+        for genre in split_genres(value):
+            found.setdefault(name_key(genre), genre)
+    return list(found.values())
+
+
 def _any_text(values: list[str]) -> bool:
     return text.first(values) is not None
 
@@ -80,8 +107,10 @@ _CONVERTERS: dict[Kind, Callable[[list[str]], Any]] = {
     Kind.TEXT: text.first,
     Kind.TEXTS: text.several,
     Kind.NAMES: text.names,
+    Kind.GENRES: _genres,
     Kind.POSITION: text.position,
     Kind.TOTAL: _total,
+    Kind.CREDIT: text.names,
     Kind.DATE: text.date,
     Kind.BEATS: _beats,
     Kind.GAIN: _gain,

@@ -7,12 +7,10 @@ Version 2.3 knows no other way to write two artists than "A/B", and says so; but
 too, and most readers leave the text alone. So a slash separates only where there is reason to
 think so:
 
-- artists: the file has as many MusicBrainz artist ids as there are parts; or one part is the
+The file has as many MusicBrainz artist ids as there are parts; or one part is the
   album artist; else each slash that has a blank or a part of several words on a side. "Miles
   Davis/John Coltrane" are two, "AC/DC", "K/DA", "22/7" and "Smith/Kotzen" are one, and so they
   are beside others: "Jay Kay/AC/DC" are two. A part without a letter ("LOONA 1/3") is no name.
-- genres: every part is a genre of the ID3 list, and the whole is not one itself.
-
 A file that spells its artists one by one (TXXX:ARTISTS) has several values, and several values are
 never split.
 """
@@ -28,7 +26,6 @@ from typing import Any, BinaryIO
 
 from mutagen.id3 import (
     ID3,
-    TCON,
     BitPaddedInt,
     Encoding,
     Frames,
@@ -47,20 +44,15 @@ from jobs.tags import FREE_NAMES, fields_by_name
 
 _MAX_PARTS = 100
 """A text of more parts is no list of artists."""
-_GENRES = {folded(genre) for genre in TCON.GENRES}
-_WHOLE_GENRES = {folded(genre) for genre in ("Hip-Hop/Rap", "R&B/Soul", "Pop/Funk")}
 
 
 def split_slashes(tags: RawTags) -> RawTags:
-    """The fields of a tag of version 2.2 or 2.3 with joined artists and genres taken apart."""
-    known = tags.get("album_artists", [])
+    """The fields of a tag of version 2.2 or 2.3 with joined artists taken apart."""
+    known = tags.get("album_artists", tags.get("album_artist_credit", []))
     ids = sum(len(text.split("/")) for text in tags.get("musicbrainz_artist_ids", []))
-    if len(tags.get("artists", [])) == 1:
-        whole = tags["artists"][0]
-        tags["artists"] = list(map(type(whole), split_artists(whole, known, ids)))
-    if len(tags.get("genres", [])) == 1:
-        whole = tags["genres"][0]
-        tags["genres"] = list(map(type(whole), split_genres(whole)))
+    if len(tags.get("artist_credit", [])) == 1 and "artists" not in tags:
+        whole = tags["artist_credit"][0]
+        tags["artist_credit"] = list(map(type(whole), split_artists(whole, known, ids)))
     return tags
 
 
@@ -83,14 +75,6 @@ def split_artists(text: str, known: list[str], ids: int) -> list[str]:
         if text.endswith(f"/{name}"):
             return [*split_artists(text[: -len(name) - 1], known, 0), name]
     return _joined_names(parts)
-
-
-def split_genres(text: str) -> list[str]:
-    """The genres of a joined text."""
-    parts = [part.strip() for part in text.split("/")]
-    if folded(text) in _WHOLE_GENRES or not all(folded(part) in _GENRES for part in parts):
-        return [text]
-    return parts
 
 
 def _joined_names(parts: list[str]) -> list[str]:

@@ -47,8 +47,12 @@ _CODECS = {
     **dict.fromkeys(("musepack7", "musepack8"), "musepack"),
 }
 _NAMES = {
-    **{"albumtitle": "album", "albumartist": "album_artists", "tracktitle": "title"},
-    **{"trackartist": "artists", "albumtotalparts": "track_total", "totalparts": "track_total"},
+    **{"albumtitle": "album", "albumartist": "album_artist_credit", "tracktitle": "title"},
+    **{
+        "trackartist": "artist_credit",
+        "albumtotalparts": "track_total",
+        "totalparts": "track_total",
+    },
     **{"albumdatereleased": "date", "datereleased": "date", "datetagged": "date"},
     **FREE_NAMES,
     **{"partnumber": "track", "daterecorded": "date", "albumpublisher": "labels"},

@@ -325,11 +325,7 @@ def _fields(tags: Any) -> RawTags:  # mutagen's MP4Tags, or none
             atoms[name] = [
                 str(value) for value in (values if isinstance(values, list) else [values])
             ]
-    return filled(
-        mapped(free, {"artists": "artists", "albumartists": "album_artists"}),
-        mapped(atoms, _ATOMS),
-        mapped(free, FREE_NAMES),
-    )
+    return filled(mapped(atoms, _ATOMS), mapped(free, FREE_NAMES))
 
 
 def _pictures(tags: Any) -> list[Picture]:  # mutagen's MP4Tags, or none

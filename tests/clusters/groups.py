@@ -2,18 +2,18 @@
 
 import numpy as np
 
+from db.library.spellings import ensure_genres
+from db.maintenance import removal
 from db.models import (
     Artist,
     AudioFeatures,
     EntityType,
-    Genre,
     Track,
     TrackArtist,
     TrackGenre,
     VectorModel,
 )
 from db.similarity import vectors
-from db.sql.queries import ensure_rows
 
 _CENTRES = np.random.default_rng(7).normal(size=(5, 24))
 
@@ -66,10 +66,13 @@ def add_artist(artist_id: int, name: str, track_id: int) -> None:
 
 def say(track_id: int, *genres: str) -> None:
     """Have a track be of these genres and of no other."""
+    used = removal.used_names([track_id], [])
     TrackGenre.delete().where(TrackGenre.track == track_id).execute()
-    ids = ensure_rows(Genre.name, genres)
+    spelt = ensure_genres(genres)
     for position, genre in enumerate(genres):
-        TrackGenre.create(track=track_id, position=position, genre=ids[genre])
+        is_written = {"genre": spelt[genre].id, "spelling": spelt[genre].spelling}
+        TrackGenre.create(track=track_id, position=position, **is_written)
+    removal.settle_names(used)
 
 
 def sound(track_id: int, *tags: str, bpm: float = 100, energy: float = 0.5) -> None:

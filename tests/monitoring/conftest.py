@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from db.library import audio_features, tracks
-from db.models import EntityType, Genre, Kind, LedgerRow, State
+from db.library.spellings import ensure_genres
+from db.models import EntityType, Kind, LedgerRow, State
 from db.sql.connection import transaction
-from db.sql.queries import ensure_rows
 
 _LISTS = {"mfcc_mean": 20, "mfcc_deviation": 20, "contrast": 7, "chroma_mean": 12}
 _NUMBERS = (
@@ -83,10 +83,10 @@ class Library:
         with transaction():
             ids = tracks.upsert(rows)
             track_ids = [int(ids[path]) for path in paths]
-            known = ensure_rows(Genre.name, {name: None for _, names in added for name in names})
+            known = ensure_genres(name for _, names in added for name in names)
             parts = tracks.Parts([], [], [])
             for track_id, (_, names) in zip(track_ids, added, strict=True):
-                parts.genres.extend((track_id, n, known[name]) for n, name in enumerate(names))
+                parts.genres.extend((track_id, n, *known[name]) for n, name in enumerate(names))
             tracks.replace_parts(track_ids, parts)
             self._analyse(dict(zip(track_ids, [kind for kind, _ in added], strict=True)), sounds)
         return track_ids

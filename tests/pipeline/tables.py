@@ -6,9 +6,11 @@ from db.models import (
     Album,
     AlbumArtist,
     Artist,
+    ArtistName,
     Cover,
     EmbeddedPicture,
     Genre,
+    GenreName,
     Image,
     Problem,
     Track,
@@ -28,8 +30,8 @@ def content(*, present_only: bool = True) -> Content:
         for track in Track.select()
         if not present_only or track.missing_since is None
     }
-    artists = dict(tuples(Artist.select(Artist.id, Artist.name)))
-    genres = dict(tuples(Genre.select(Genre.id, Genre.name)))
+    artists = dict(tuples(Artist.select(Artist.id, Artist.key)))
+    genres = dict(tuples(Genre.select(Genre.id, Genre.key)))
     names = {"album": albums, "track": tracks, "artist": artists}
     return {
         "tracks": [
@@ -38,7 +40,13 @@ def content(*, present_only: bool = True) -> Content:
             if track.id in tracks
         ],
         "albums": sorted((album.key, *_values(album)) for album in Album.select()),
-        "artists": sorted(tuples(Artist.select(Artist.name, Artist.musicbrainz_id))),
+        "artists": sorted(
+            tuples(Artist.select(Artist.key, Artist.name, Artist.sort_name)), key=str
+        ),
+        "artist_names": sorted(
+            (artists[row.artist_id], row.name, row.by_id) for row in ArtistName.select()
+        ),
+        "genre_names": sorted((genres[row.genre_id], row.name) for row in GenreName.select()),
         "track_artists": sorted(
             (tracks[row.track_id], row.position, artists[row.artist_id])
             for row in TrackArtist.select()

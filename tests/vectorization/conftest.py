@@ -9,10 +9,10 @@ import pytest
 
 from db import ledger
 from db.library import audio_features, tracks
-from db.library.artists import ensure_artists
-from db.models import Album, EntityType, Genre, Kind, LedgerRow, State, Vector
+from db.library.artists import Named, ensure_artists
+from db.library.spellings import ensure_genres
+from db.models import Album, EntityType, Kind, LedgerRow, State, Vector
 from db.sql.connection import transaction
-from db.sql.queries import ensure_rows
 from demo import sounds
 from jobs import vectorization
 from jobs.audio_analysis.outcomes import EXTRACTOR
@@ -78,11 +78,11 @@ class Library:
         }
         with transaction():
             track_id = int(tracks.upsert([row])[row["path"]])
-            names = ensure_artists({artist: []}).ids if artist else {}
-            genre_ids = ensure_rows(Genre.name, genres or [])
+            named = ensure_artists({Named(artist): []} if artist else {}).found
+            spelt = ensure_genres(genres or [])
             parts = tracks.Parts([], [], [])
-            parts.artists.extend((track_id, n, each) for n, each in enumerate(names.values()))
-            parts.genres.extend((track_id, n, each) for n, each in enumerate(genre_ids.values()))
+            parts.artists.extend((track_id, n, *each) for n, each in enumerate(named.values()))
+            parts.genres.extend((track_id, n, *each) for n, each in enumerate(spelt.values()))
             tracks.replace_parts([track_id], parts)
             ledger.need(Kind.ANALYSIS, EntityType.TRACK, [track_id])
             state = State.DONE if features else State.FAILED

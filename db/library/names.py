@@ -1,0 +1,128 @@
+"""Names as people mean them: the keys by which spellings are one, and several genres in one text.
+
+Artists and genres are compared by these keys, and the words of vectors are made of these genres.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from db.sql.queries import indexable
+
+_TYPOGRAPHY = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02bc\u00b4`", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+        "\u2026": "...",
+        **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff"),
+    }
+)
+"""Quotes, dashes and the ellipsis as a typewriter has them; what has no width is dropped."""
+
+
+@lru_cache(maxsize=16_384)
+def name_key(name: str) -> str:
+    """What spellings of one name have in common.
+
+    Composition, case, blanks, and which quotes, apostrophes and dashes are written do not count;
+    accents and all other characters do. A name of nothing else is its own key.
+    """
+    plain = unicodedata.normalize("NFC", name).translate(_TYPOGRAPHY).casefold()
+    return indexable(" ".join(unicodedata.normalize("NFC", plain).split()) or name)
+
+
+_GUEST = r"\s*[(\[]?\b(?:feat(?:uring|\.)?|ft\.?)\s+"
+_AND = r"\s+(?:&|and|with|vs\.?|x|\+)\s+"
+_CREDITS = tuple(
+    re.compile("|".join(each), re.IGNORECASE)
+    for each in (
+        (r";",),
+        (r";", r"\s*/\s*"),
+        (r";", _GUEST),
+        (r";", _GUEST, r"\s*/\s*", _AND),
+        (r";", _GUEST, r"\s*/\s*", _AND, r",\s+(?:&|and)\s+", r","),
+    )
+)
+"""What stands between the artists of a credit, from the sure to the doubtful."""
+
+
+def split_credit(text: str, count: int) -> list[str]:
+    """The artists of a credit, of whom there are so many by the MusicBrainz ids beside it.
+
+    As it is where it cannot be taken apart into just these; without ids, at ";" alone.
+    """
+    for separators in _CREDITS if count > 1 else ():
+        parts = [part.strip(" ()[]") for part in separators.split(text)]
+        if len(parts) == count and all(parts):
+            return parts
+    parts = [part.strip() for part in text.split("; ")]
+    return parts if not count and all(parts) else [text]
+
+
+_ALWAYS = re.compile(r"[;|\0]|\\\\")
+_PERHAPS = re.compile(r"[/,]")
+_SEPARATOR = re.compile(rf"{_ALWAYS.pattern}|{_PERHAPS.pattern}")
+_NUMBERED = re.compile(r"\((\d{1,3})\)\s*([^()]*)$")
+_WHOLE = frozenset(
+    (
+        "folk, world, & country",
+        "funk / soul",
+        "hip-hop/rap",
+        "hip hop/rap",
+        "r&b/soul",
+        "pop/funk",
+        "brass & military",
+        "stage & screen",
+        "singer/songwriter",
+    )
+)
+"""Genres of Discogs, iTunes and ID3 that have a separator in their name."""
+
+
+def split_genres(text: str) -> list[str]:
+    """The genres of a text, in order.
+
+    ";", "|" and a double backslash separate; "/" and "," only where each part is a genre of the
+    list of ID3 and the whole is none, for many genres have them in their name.
+    """
+    text = _numbered(text)
+    if not _SEPARATOR.search(text):
+        return [text] if text else []
+    return [genre for part in _ALWAYS.split(text) for genre in _known_parts(part.strip())]
+
+
+def _numbered(text: str) -> str:
+    """A genre that is written as its number in ID3's list, such as (17), by its name."""
+    match = _NUMBERED.match(text)
+    if not match:
+        return text
+    from mutagen.id3 import TCON  # noqa: PLC0415  # only readers have it at hand
+
+    number = int(match[1])
+    return match[2] or (TCON.GENRES[number] if number < len(TCON.GENRES) else text)
+
+
+def _known_parts(text: str) -> list[str]:
+    parts = [part.strip() for part in _PERHAPS.split(text)]
+    known = _known_genres()
+    is_list = len(parts) > 1 and name_key(text) not in _WHOLE
+    if is_list and all(part[:1].isalnum() and _letters(part) in known for part in parts):
+        return parts
+    return [text] if text else []
+
+
+@lru_cache(maxsize=1)
+def _known_genres() -> frozenset[str]:
+    from mutagen.id3 import TCON  # noqa: PLC0415  # only readers have it at hand
+
+    return frozenset(map(_letters, TCON.GENRES))
+
+
+def split_moods(text: str) -> list[str]:
+    """The moods of a text: none has a separator in its name."""
+    return [part.strip() for part in _SEPARATOR.split(text) if part.strip()]
+
+
+def _letters(genre: str) -> str:
+    return "".join(character for character in genre.lower() if character.isalnum())

@@ -1,0 +1,159 @@
+"""Artists and genres are who and what the files mean, however they write it."""
+
+from pathlib import Path
+from typing import Any
+
+from db.maintenance.removal import forget_missing
+from db.models import (
+    Album,
+    AlbumArtist,
+    Artist,
+    ArtistName,
+    ChosenImage,
+    EntityType,
+    Genre,
+    GenreName,
+    Image,
+    Track,
+    TrackArtist,
+    TrackGenre,
+    utc_now,
+)
+from db.sql.queries import tuples
+from tests.databases import ON_SQLITE
+from tests.music import write_track
+from tests.pipeline.conftest import Scan as RunScan
+from tests.sums import check_sums
+
+ONE, TWO, THREE = (f"aaaaaaaa-0000-4000-8000-00000000000{digit}" for digit in "123")
+
+
+def write(path: Path, artist: Any, mbid: Any = (), **tags: Any) -> None:
+    """A track of an album that is called as its folder."""
+    ids = {"musicbrainz_artistid": mbid} if mbid else {}
+    about = {"title": path.stem, "album": path.parent.name, "artist": artist}
+    write_track(path, **{**about, **ids, **tags})
+
+
+def credits() -> dict[str, list[tuple[str, str | None]]]:
+    """Whom each track names: the artist as shown, and the id, by its place in the library."""
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    query = TrackArtist.select(Track.path, Artist.name, Artist.musicbrainz_id)
+    query = query.join(Track).switch(TrackArtist).join(Artist)
+    for path, *artist in tuples(query.order_by(Track.path, TrackArtist.position)):
+        found.setdefault("/".join(path.split("/")[-2:]), []).append(tuple(artist))
+    return found
+
+
+def test_artists_are_who_the_files_mean(scan: RunScan, library: Path) -> None:
+    write(library / "Film/1.flac", "Jon Williams", ONE)
+    write(library / "Film/2.flac", "Jon  williams", albumartist="Jon Williams")
+    write(library / "Guitar/1.flac", "Jon Williams", TWO, musicbrainz_albumartistid=TWO)
+    write(library / "Both/1.flac", ["Jon Williams", "JON WILLIAMS"], [ONE, TWO])
+    write(library / "Nobody's/1.flac", "Jon Williams")
+    for number in (1, 2):
+        write(library / f"Latin/{number}.mp3", "Tchaikov", THREE)
+    write(library / "Cyrillic/1.mp3", "Чайков", THREE)
+    write(library / "Cyrillic/2.mp3", "Чайков")
+    write(library / "Guns/1.ogg", "Guns N\u2019 Roses")
+    write(library / "Guns/2.ogg", "GUNS N' ROSES")
+    write(library / "Guns/3.ogg", "Guns N' Roses")
+    write(library / "Guns/4.ogg", "Guns N' Roses")
+    write(library / "Odd/1.flac", ["A", "B"], ONE)
+    write(library / "Odd/2.flac", ["C", "D"], [TWO, TWO])
+    write(library / "Odd/3.flac", "Beyonce", "no id")
+    write(library / "Odd/4.flac", "Beyoncé")
+    scan()
+    one, two, three = ("Jon Williams", ONE), ("Jon Williams", TWO), ("Tchaikov", THREE)
+    guns = ("Guns N' Roses", None)
+    assert credits() == {
+        "Film/1.flac": [one],
+        "Film/2.flac": [one],
+        "Guitar/1.flac": [two],
+        "Both/1.flac": [one, two],
+        "Nobody's/1.flac": [("Jon Williams", None)],
+        **{f"{where}/{n}.mp3": [three] for where in ("Latin", "Cyrillic") for n in (1, 2)},
+        **{f"Guns/{number}.ogg": [guns] for number in range(1, 5)},
+        "Odd/1.flac": [("A", None), ("B", None)],
+        "Odd/2.flac": [("C", None), ("D", None)],
+        "Odd/3.flac": [("Beyonce", None)],
+        "Odd/4.flac": [("Beyoncé", None)],
+    }
+    of_albums = AlbumArtist.select(Album.title, Artist.musicbrainz_id)
+    of_albums = dict(tuples(of_albums.join(Album).switch(AlbumArtist).join(Artist)))
+    assert (of_albums["Film"], of_albums["Guitar"], of_albums["Cyrillic"]) == (ONE, TWO, THREE)
+    assert names_are_counted()
+    check_sums()
+
+
+def names_are_counted() -> bool:
+    """Whether each spelling has its own number of uses, and none is kept that nobody uses."""
+    for name in ArtistName.select():
+        for link, count in ((TrackArtist, name.tracks), (AlbumArtist, name.albums)):
+            used = (link.spelling == name.id) & (link.artist == name.artist_id)
+            assert link.select().where(used).count() == count, (name.name, link)
+        assert name.tracks or name.albums
+    for genre in GenreName.select():
+        used = (TrackGenre.spelling == genre.id) & (TrackGenre.genre == genre.genre_id)
+        assert TrackGenre.select().where(used).count() == genre.tracks
+        assert genre.tracks
+    return True
+
+
+def test_who_is_meant_follows_from_the_files_that_are_there(scan: RunScan, library: Path) -> None:
+    write(library / "Loose/1.flac", "Jon Williams")
+    scan()
+    [first] = Artist.select()
+    image = Image.create(digest="d", mime="image/png", bytes=1)
+    ChosenImage.create(
+        entity_type=EntityType.ARTIST, entity_id=first.id, image=image, source_path="x"
+    )
+    write(library / "Film/1.flac", "Jon Williams", ONE)
+    scan()
+    assert [(each.id, each.musicbrainz_id) for each in Artist.select()] == [(first.id, ONE)]
+    write(library / "Guitar/1.flac", "Jon Williams", TWO)
+    scan()
+    assert credits()["Loose/1.flac"] == [("Jon Williams", None)]
+    assert Artist.select().count() == 3
+    for path in ("Film/1.flac", "Guitar/1.flac"):
+        (library / path).unlink()
+    scan()
+    Track.update(missing_since=utc_now().replace(year=2001)).where(
+        Track.missing_since.is_null(False)
+    ).execute()
+    forget_missing(1, [str(library)])
+    assert credits() == {"Loose/1.flac": [("Jon Williams", None)]}
+    [last] = Artist.select()
+    assert [each.entity_id for each in ChosenImage.select()] == [last.id]
+    assert names_are_counted()
+    check_sums()
+
+
+def test_a_name_that_gets_another_id_keeps_the_picture_that_was_chosen(
+    scan: RunScan, library: Path
+) -> None:
+    write(library / "A/1.flac", "Somebody", ONE)
+    scan()
+    image = Image.create(digest="d", mime="image/png", bytes=1)
+    ChosenImage.create(
+        entity_type=EntityType.ARTIST, entity_id=Artist.get().id, image=image, source_path="x"
+    )
+    write(library / "A/1.flac", "Somebody", TWO, comment="so that its size is another")
+    scan()
+    [artist] = Artist.select()
+    assert artist.musicbrainz_id == TWO
+    assert [each.entity_id for each in ChosenImage.select()] == [artist.id]
+
+
+@ON_SQLITE
+def test_names_are_shown_as_most_tracks_write_them(scan: RunScan, library: Path) -> None:
+    for number, name in enumerate(("Sigur Ros", "sigur ros", "sigur ros"), start=1):
+        write(library / f"A/{number}.flac", name, genre=name)
+    scan()
+    assert (Artist.get().name, Genre.get().name) == ("sigur ros", "sigur ros")
+    for number in (2, 3):
+        write(library / f"A/{number}.flac", "Sigur Ros", genre="Sigur Ros", comment="changed")
+    scan()
+    assert (Artist.get().name, Genre.get().name) == ("Sigur Ros", "Sigur Ros")
+    assert [each.name for each in ArtistName.select()] == ["Sigur Ros"]
+    assert names_are_counted()
