@@ -10,7 +10,6 @@ from typing import Any
 from db.artwork import covers
 from db.scanning import roots
 from jobs.errors import UnreadableFileError
-from jobs.metadata.reader import MEMORY, SECONDS, read_pictures
 from jobs.pictures import store
 from jobs.pictures.errors import Fault
 from jobs.pictures.stored_images import Gathered, at_hand, confined, decode_images
@@ -31,6 +30,8 @@ def fetch(digests: Collection[str]) -> dict[str, Fault]:
     Files are opened until each picture is found: one for each, and one for all that it carries;
     another only where that fails. Raises StoreError.
     """
+    from jobs.metadata.reader import MEMORY, SECONDS  # noqa: PLC0415  # mutagen is for scans
+
     untried = covers.carriers(digests, MOST_CARRIERS)
     faults = dict.fromkeys(digests, _NO_CARRIER)
     held_up: dict[str, Fault] = {}
@@ -62,6 +63,8 @@ def _plan(wanted: Collection[str], untried: Mapping[str, Sequence[str]]) -> dict
 
 def _take(wanted: tuple[str, list[str]]) -> dict[str, Any]:
     """Store the wanted pictures of one file, and return which were in it. Runs in the child."""
+    from jobs.metadata.reader import read_pictures  # noqa: PLC0415  # as above
+
     path, digests = wanted
     try:
         pictures = read_pictures(path)

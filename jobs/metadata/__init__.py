@@ -1,7 +1,7 @@
 """Metadata: the tags of the files of a chunk, and facts from the web."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from db.artwork.images import KnownImage
 from db.models import EntityType
@@ -12,7 +12,6 @@ from db.settings import reading
 from db.sql.path_text import to_bytes
 from jobs.entities import chunk_to_do
 from jobs.errors import HeldUpError
-from jobs.metadata.reader import ReadFile, read_as_json
 from jobs.pictures import store
 from jobs.pictures.errors import StoreError
 from jobs.pictures.stored_images import decode_unknown
@@ -26,6 +25,9 @@ from jobs.records import (
 )
 from worker.dispatch import job
 
+if TYPE_CHECKING:  # it brings mutagen, which who only wants the text rules does without
+    from jobs.metadata.reader import ReadFile
+
 
 @job
 def extract_batch(chunk_id: int) -> dict[str, int] | None:
@@ -38,6 +40,8 @@ def extract_batch(chunk_id: int) -> dict[str, int] | None:
     root has gone away it ends the scan with that fault; the next scan finds the files again. Raises
     NoSuchChunkError and SettingError.
     """
+    from jobs.metadata.reader import read_as_json  # noqa: PLC0415  # see above
+
     chunk = chunk_to_do(chunk_id)
     if chunk is None:
         return None
@@ -62,7 +66,7 @@ def extract_batch(chunk_id: int) -> dict[str, int] | None:
     return {"read": len(records), "unreadable": len(failed)}
 
 
-def _bounded(found: ReadFile) -> ReadFile:
+def _bounded(found: "ReadFile") -> "ReadFile":
     """What was read; a problem in place of a record that is larger than a job can be."""
     if not found.is_track or found.size <= MOST_RECORD_BYTES:
         return found
@@ -72,10 +76,10 @@ def _bounded(found: ReadFile) -> ReadFile:
     )
     file = FoundFile.from_json(found.json["file"])
     unread = UnreadFile(file, ProblemCode.TAGS_TOO_LARGE, message)
-    return ReadFile(unread.as_json(), is_track=False)
+    return found._replace(json=unread.as_json(), is_track=False)
 
 
-def _taken(found: ReadFile, selection: Selection) -> ReadFile:
+def _taken(found: "ReadFile", selection: Selection) -> "ReadFile":
     """What was read; a note in place of the sound of a video that the owner does not take in."""
     if not found.is_track or not found.json["is_video"]:
         return found
@@ -84,7 +88,8 @@ def _taken(found: ReadFile, selection: Selection) -> ReadFile:
     if extension in selection.extensions:
         return found
     message = f"it holds a video — FLEET_EXTENSIONS={extension} takes in its sound"
-    return ReadFile(UnreadFile(file, ProblemCode.VIDEO, message).as_json(), is_track=False)
+    unread = UnreadFile(file, ProblemCode.VIDEO, message)
+    return found._replace(json=unread.as_json(), is_track=False)
 
 
 def _new_images(records: Sequence[dict[str, Any]]) -> list[KnownImage]:
