@@ -98,12 +98,12 @@ def run_bounded(
 ) -> Generator[Value | ItemFailure, None, None]:
     """`function` of each item, one outcome for each, in order, whatever the items do.
 
-    The function must return a JSON value. It runs in a child that may use `extra_memory` bytes
-    beyond what it has when the call begins and `seconds` for each item, and that dies with this
-    process, or when the generator is closed or an exception passes through it. An item that ends
-    its child has ATTEMPTS: a disk may have been asleep, or the child killed by somebody. One that
-    was done shortly before may be done once more then. Consume it within `contextlib.closing` where
-    an exception may come in between, such as a job's timeout.
+    The function must return a JSON value; a dataclass in it comes as its fields. It runs in a child
+    that may use `extra_memory` bytes beyond what it has when the call begins and `seconds` for each
+    item, and that dies with this process, or when the generator is closed or an exception passes
+    through it. An item that ends its child has ATTEMPTS: a disk may have been asleep, or the child
+    killed by somebody. One that was done shortly before may be done once more then. Consume it
+    within `contextlib.closing` where an exception may come in between, such as a job's timeout.
 
     Items are JSON values, of which a tuple comes as a list. Others, and a function that its module
     does not have by its name, have a child of their own, which is forked for the call.
@@ -366,7 +366,7 @@ def _send_all(ready: list[bytes], send: Send) -> None:
 def _attempt(function: Callable[[Item], Any], item: Item) -> bytes:
     """The answer for one item. MemoryError passes: the heap is no longer to be trusted."""
     try:
-        return json.dumps({"value": function(item)}).encode()
+        return json.dumps({"value": function(item)}, default=vars).encode()
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  # any exception belongs to the item, and is reported

@@ -80,7 +80,9 @@ def is_artist_nfo(path: bytes) -> bool:
 
 def extension_of(path: bytes) -> str:
     """The extension in lower case, without the dot; "" when there is none."""
-    return os.path.splitext(path)[1][1:].lower().decode("ascii", "replace")
+    stem, _, extension = path.rpartition(b"/")[2].rpartition(b".")
+    # As os.path.splitext has it, but quicker: dots at the beginning of a name are a part of it.
+    return extension.lower().decode("ascii", "replace") if stem.strip(b".") else ""
 
 
 _WORDS = {

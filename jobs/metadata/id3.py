@@ -202,7 +202,9 @@ def _tag_at(file: BinaryIO, offset: int) -> Any:  # mutagen's ID3, or none
     """The tag, as far as it lies in the file, which is left behind it."""
     file.seek(offset)
     header = file.read(_HEADER)
-    data = file.read(BitPaddedInt(header[6:])) if header.startswith(b"ID3") else b""
+    if not header.startswith(b"ID3"):
+        return None
+    data = file.read(BitPaddedInt(header[6:]))
     size = BitPaddedInt.to_str(len(data), width=4)
     try:
         return _load(BytesIO(header[:6] + size + data))

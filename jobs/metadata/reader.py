@@ -85,7 +85,7 @@ def read_as_json(
     What tags lack is guessed from the names of files and folders below `root`.
     """
     items: list[_Item | None] = [(file.as_json(), root) for file in found]
-    function: Callable[[Any], Any] = _stored_and_read if storing else _read_as_json
+    function: Callable[[Any], Any] = _stored_and_read if storing else _read_in_child
     if storing:
         items.append(None)
     outcomes = run_bounded(function, items, extra_memory=MEMORY, seconds=SECONDS)
@@ -131,12 +131,17 @@ def read_file(found: FoundFile, *, storing: bool = False, root: str | None = Non
     return record
 
 
+_stored: set[str] = set()
+"""The pictures of this call that are in the store: the tracks of an album mostly carry the same."""
+
+
 def _store(pictures: Sequence[Picture]) -> None:
     """Put pictures into the store. What it cannot take now the cover jobs bring, or say why not."""
     for picture in pictures:
-        if len(picture.data) <= store.MAX_PICTURE_BYTES:
+        is_small = len(picture.data) <= store.MAX_PICTURE_BYTES
+        if is_small and store.digest_of(picture.data) not in _stored:
             with suppress(StoreError):
-                store.put(picture.data, later=True)
+                _stored.add(store.put(picture.data, later=True))
 
 
 def read_pictures(path: str) -> list[Picture]:
@@ -152,22 +157,24 @@ _Item = tuple[dict[str, Any], str | None]
 """A file, as JSON, and the root that it lies below."""
 
 
-def _read_as_json(item: _Item, *, storing: bool = False) -> dict[str, Any]:
+def _read_in_child(item: _Item, *, storing: bool = False) -> TrackRecord | UnreadFile:
+    """What became of a file; `jobs.bounded` writes it as JSON."""
     file, root = item
     found = FoundFile.from_json(file)
     try:
-        return read_file(found, storing=storing, root=root).as_json()
+        return read_file(found, storing=storing, root=root)
     except UnreadableFileError as error:
-        return UnreadFile(found, error.code, str(error)).as_json()
+        return UnreadFile(found, error.code, str(error))
 
 
-def _stored_and_read(item: _Item | None) -> dict[str, Any]:
+def _stored_and_read(item: _Item | None) -> TrackRecord | UnreadFile | None:
     """A file's record, its pictures stored; None comes last, and finishes the storing."""
     if item is not None:
-        return _read_as_json(item, storing=True)
+        return _read_in_child(item, storing=True)
+    _stored.clear()
     with suppress(StoreError):
         store.finish()
-    return {}
+    return None
 
 
 class _SizedReader(io.BufferedReader):

@@ -55,6 +55,8 @@ _DOUBLE_SIDE = "AA"
 
 def cleaned(text: str) -> str:
     """The text without outer blanks, NULs and lone surrogates, at most MAX_CHARACTERS long."""
+    if len(text) <= MAX_CHARACTERS and text.isascii() and "\0" not in text:  # as most is
+        return text.strip()
     text = text[: 2 * MAX_CHARACTERS].strip(_OUTER).strip()
     if "\0" in text:
         text = text.replace("\0", "")

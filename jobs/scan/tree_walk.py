@@ -15,6 +15,7 @@ import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from db.files import NotAFileError, read_small
 from db.scanning.library_files import (
@@ -34,8 +35,7 @@ from db.sql.path_text import is_under, to_bytes, to_text
 _LONGEST_IGNORE_FILE = 64 * 1024
 
 
-@dataclass(frozen=True)
-class SeenFile:
+class SeenFile(NamedTuple):
     """A file as the walk saw it."""
 
     path: str
