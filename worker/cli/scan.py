@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -65,6 +66,8 @@ def print_summary(summary: Summary) -> None:
 
 
 _POLL_SECONDS = 0.3
+_LINES_SECONDS = 1.0
+"""Where no bars move, but lines are printed now and then."""
 _LOOK_SECONDS = 1.0
 """Seconds between two questions who consumes the queues: supervisord is asked for that."""
 _ENQUEUE_AFTER = 3.0
@@ -286,7 +289,8 @@ def _follow(follower: Follower) -> ScanProgress:
                     raise FleetStoppedShortError(_failed(failure))
                 return progress
             _patiently(partial(patience.note, progress))
-            pause = max(_POLL_SECONDS, 4 * (time.monotonic() - begun))  # large libraries count long
+            usual = _POLL_SECONDS if sys.stderr.isatty() else _LINES_SECONDS
+            pause = max(usual, 4 * (time.monotonic() - begun))  # large libraries count long
             _patiently(partial(follower.wait, pause))
 
 
