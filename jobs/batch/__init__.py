@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from db.models import Guesses
+from db.models import Album, Guesses
 from db.scanning.library_files import folder_of, group_folder
 from jobs.batch.album_groups import AlbumOf, Albums, group, parts_of
 from jobs.batch.parts import Grouped
@@ -36,7 +36,7 @@ def process_entities(
     paths = [each["file"]["path"] for each in records]
     folders = {group_folder(folder_of(path)) for path in (*paths, *gone)}
     siblings = Siblings({*folders, *(chunk.regroup if chunk else [])}, {*paths, *gone})
-    new = [_grouped(each, siblings.rows.get(each["file"]["path"])) for each in records]
+    new = [_grouped(each, siblings.albums.get(each["file"]["path"])) for each in records]
     known = siblings.here()
     parts = list(parts_of([*new, *(each.grouped for each in known)]))
     siblings.find_elsewhere({part.release for part in parts})
@@ -110,7 +110,7 @@ def _stands(track: Known, album: AlbumOf | None) -> bool:
     return known == (album.key, album.release, album.edition, album.artists)
 
 
-def _grouped(record: dict[str, Any], album_id: int | None) -> Grouped:
+def _grouped(record: dict[str, Any], album: Album | None) -> Grouped:
     """What grouping needs of a record, which is handed on as it is and read whole by insertion."""
     path, tags, audio = record["file"]["path"], record["tags"], record["audio"]
     return Grouped(
@@ -130,5 +130,6 @@ def _grouped(record: dict[str, Any], album_id: int | None) -> Grouped:
         codec=audio["codec"],
         bit_depth=audio["bit_depth"],
         sample_rate=audio["sample_rate"],
-        album_id=album_id,
+        album_id=album.id if album else None,
+        album_key=album.key if album else None,
     )

@@ -288,7 +288,10 @@ def _discs(tracks: Sequence[Grouped]) -> dict[str, int | None]:
 
 
 def _rows(members: dict[str, list[Grouped]]) -> dict[str, int]:
-    """The row that each album keeps, by its key: the one that most of its tracks are in."""
+    """The row that each album keeps, by its key: the one that most of its tracks are in.
+
+    A row of whose tracks some stay stays with these.
+    """
     shared = Counter(
         (track.album_id, key)
         for key, tracks in members.items()
@@ -296,7 +299,10 @@ def _rows(members: dict[str, list[Grouped]]) -> dict[str, int]:
         if track.album_id is not None
     )
     found: dict[str, int] = {}
-    for (row, key), _ in sorted(shared.items(), key=lambda each: (-each[1], each[0])):
+    had = {track.album_id: track.album_key for tracks in members.values() for track in tracks}
+    for (row, key), _ in sorted(
+        shared.items(), key=lambda each: (had[each[0][0]] != each[0][1], -each[1], each[0])
+    ):
         if key not in found and row not in found.values():
             found[key] = row
     return found

@@ -47,7 +47,8 @@ class Grouped:
     bit_depth: int | None = None
     sample_rate: int | None = None
     album_id: int | None = None
-    """The row of the album that it is in."""
+    """The row of the album that it is in, which has the key `album_key`."""
+    album_key: str | None = None
     part_of: str | None = None
     """The release it is of, where the siblings that say so are not among the tracks."""
     credited: list[str] = field(default_factory=list)

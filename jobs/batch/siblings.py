@@ -31,8 +31,8 @@ class Siblings:
         """`replaced` are the paths of tracks that are read again, or gone."""
         self._folders, self._replaced = set(folders), set(replaced)
         here = list(tracks.in_places(sorted(self._folders)))
-        self.rows: dict[str, int | None] = {track.path: track.album_id for track in here}
-        """The album of each path, of those of missing tracks too."""
+        self.albums = {track.path: _album_of(track) for track in here}
+        """The album of each path that is in one, of missing tracks too."""
         self._were = {release for track in here if (release := _release_of(track))}
         self._here = self._kept(track for track in here if track.missing_since is None)
         self._elsewhere: list[Track] = []
@@ -92,7 +92,12 @@ def with_disc(guessed: Guesses | None, disc: int | None) -> Guesses | None:
 
 def _release_of(track: Track) -> str | None:
     """What the album of a track is an edition of."""
-    return track.album.release if track.album_id and track.album else None
+    album = _album_of(track)
+    return album.release if album else None
+
+
+def _album_of(track: Track) -> Album | None:
+    return track.album if track.album_id else None
 
 
 def _known(rows: Sequence[Track], *, is_here: bool) -> list[Known]:
@@ -119,14 +124,15 @@ def _known(rows: Sequence[Track], *, is_here: bool) -> list[Known]:
                 bit_depth=row.bit_depth,
                 sample_rate=row.sample_rate,
                 album_id=row.album_id,
+                album_key=album.key if album else None,
                 part_of=None if is_here else _release_of(row),
                 credited=of_albums.get(row.album_id or 0, []),
             ),
-            row.album if row.album_id else None,
+            album,
             row.disc,
             row.guessed,
         )
-        for row in rows
+        for row, album in ((row, _album_of(row)) for row in rows)
     ]
 
 

@@ -273,11 +273,22 @@ def test_a_few_files_of_another_format_make_no_edition() -> None:
     assert editions([*tracks, track("/a/copy", artists=["Host"], track=3, codec="mp3")]) == [None]
 
 
+def rows(tracks: Iterable[Grouped]) -> dict[str, int | None]:
+    """The row that each album keeps, by the last line of its key: title and artist here."""
+    said = group(parts_of(tracks)).said.values()
+    return {"/".join(album.key.split("\n")[1:]): album.row for album in said}
+
+
 def test_an_album_keeps_the_row_that_most_of_its_tracks_are_in() -> None:
     tracks = [*record("A", 1, 2, 3, album_id=7), *record("B", 4, album_id=8)]
     tracks += record("C", 1, 2, album_title="Other", album_id=7)
-    said = group(parts_of(tracks)).said.values()
-    assert sorted((album.row or 0) for album in said) == [0, 7]
+    assert rows(tracks) == {"album/a": 7, "other/c": None}
+
+
+def test_a_row_of_whose_tracks_some_stay_stays_with_these() -> None:
+    known = {"album_id": 7, "album_key": "/a\nalbum\na"}
+    tracks = [*record("A", 1, **known), *record("A", 2, 3, album_title="Else", **known)]
+    assert rows(tracks) == {"album/a": 7, "else/a": None}
 
 
 _TRACKS = st.lists(
