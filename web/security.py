@@ -30,6 +30,7 @@ _STRANGERS = {"cross-site", "same-site"}
 _POLICY = {
     "default-src": "'none'",
     "img-src": "'self'",
+    "media-src": "'self'",
     "style-src": "'self'",
     "script-src": "'self'",
     "connect-src": "'self'",

@@ -112,6 +112,24 @@ def similar_playlist(track_id: int) -> Response:
     return playlist([track_id, *(each.track.id for each in found.tracks)], f"like-{track_id}")
 
 
+@bp.get("/albums/<id:album_id>/playlist")
+def album_playlist(album_id: int) -> Response:
+    """The tracks of an album as a playlist."""
+    found = entity_pages.album_page(album_id)
+    if found is None:
+        abort(404, "There is no such album.")
+    return playlist([each.id for each in found.tracks], found.title or f"album-{album_id}")
+
+
+@bp.get("/artists/<id:artist_id>/playlist")
+def artist_playlist(artist_id: int) -> Response:
+    """The tracks that an artist plays on, as a playlist."""
+    found = entity_pages.artist_page(artist_id)
+    if found is None:
+        abort(404, "There is no such artist.")
+    return playlist([artist_id], found.name, EntityType.ARTIST)
+
+
 @bp.get("/path")
 def path() -> str:
     """The path from one track to another, or the question which tracks are meant."""

@@ -67,6 +67,12 @@ def track_ids(first: int, most: int) -> list[int]:
     return [track_id for (track_id,) in tuples(query.limit(most).offset(first))]
 
 
+def present_path(track_id: int) -> str | None:
+    """The path of a track, in the text form of `db.sql.path_text`; None when the file is gone."""
+    query = Track.select(Track.path).where(Track.id == track_id, Track.missing_since.is_null())
+    return next((path for (path,) in tuples(query)), None)
+
+
 def missing_count() -> int:
     """How many tracks are marked missing."""
     # All have a size: naming the column of their index has SQLite search it.

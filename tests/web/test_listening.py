@@ -1,0 +1,79 @@
+"""A track is heard where it is shown: its file as it is, in the parts that a browser asks for."""
+
+import os
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from db.models import Track, TrackArtist
+from db.sql import path_text
+from tests.web.conftest import NewPage
+
+
+@pytest.fixture
+def page(new_page: NewPage) -> FlaskClient:
+    """The page of a library that was scanned."""
+    return new_page()
+
+
+def sound() -> tuple[int, Path]:
+    """A track that is there, and its file."""
+    track = Track.select().where(Track.missing_since.is_null()).order_by(Track.id).first()
+    return track.id, Path(os.fsdecode(path_text.to_bytes(track.path)))
+
+
+def test_the_file_is_served_as_it_is(page: FlaskClient) -> None:
+    track_id, file = sound()
+    answer = page.get(f"/tracks/{track_id}/file")
+    assert answer.data == file.read_bytes()
+    assert answer.mimetype.startswith("audio/")
+    assert answer.headers["Accept-Ranges"] == "bytes"
+
+
+def test_a_part_is_served_alone(page: FlaskClient) -> None:
+    track_id, file = sound()
+    answer = page.get(f"/tracks/{track_id}/file", headers={"Range": "bytes=10-19"})
+    assert answer.status_code == 206
+    assert answer.data == file.read_bytes()[10:20]
+    beyond = page.get(f"/tracks/{track_id}/file", headers={"Range": "bytes=99999999999-"})
+    assert beyond.status_code == 416
+
+
+def test_a_file_that_is_gone_or_a_link_out_of_the_library_is_not_served(
+    page: FlaskClient, tmp_path: Path
+) -> None:
+    track_id, file = sound()
+    secret = tmp_path / "secret"
+    secret.write_text("not music")
+    kept = file.read_bytes()
+    try:
+        file.unlink()
+        file.symlink_to(secret)
+        assert page.get(f"/tracks/{track_id}/file").status_code == 404
+        file.unlink()
+        os.mkfifo(file)
+        assert page.get(f"/tracks/{track_id}/file").status_code == 404
+        file.unlink()
+        assert page.get(f"/tracks/{track_id}/file").status_code == 404
+    finally:
+        file.unlink(missing_ok=True)
+        file.write_bytes(kept)
+    assert page.get("/tracks/999999/file").status_code == 404
+
+
+def test_an_album_has_a_button_for_each_track_and_a_playlist(page: FlaskClient) -> None:
+    album_id = Track.get_by_id(sound()[0]).album_id
+    count = Track.select().where(Track.album == album_id).count()
+    assert page.get(f"/albums/{album_id}").text.count("data-play=") == count
+    playlist = page.get(f"/albums/{album_id}/playlist")
+    assert playlist.data.startswith(b"#EXTM3U")
+    assert playlist.data.count(b"#EXTINF") == count
+    assert "attachment" in playlist.headers["Content-Disposition"]
+
+
+def test_an_artist_has_a_playlist_of_every_track(page: FlaskClient) -> None:
+    credited = TrackArtist.select().where(TrackArtist.track == sound()[0]).first()
+    count = TrackArtist.select().where(TrackArtist.artist == credited.artist_id).count()
+    playlist = page.get(f"/artists/{credited.artist_id}/playlist").data
+    assert playlist.count(b"#EXTINF") == count
