@@ -13,8 +13,9 @@ from itertools import groupby
 from typing import NamedTuple
 
 from db.library import tracks
+from db.library.artists import credits_of
 from db.library.tracks import GoneFile, KnownSound
-from db.models import Scan
+from db.models import EntityType, Scan
 from db.scanning import roots
 from db.scanning.library_files import folder_of, group_folder
 from db.sql.path_text import to_bytes
@@ -63,10 +64,10 @@ def _content_id(file: FoundFile) -> str:
         return ""  # reading it will say what is wrong
 
 
-_ENOUGH = 4
-"""What must speak for a track, where its sound alone does not."""
-_MOST_LIKE = 500
-"""Tracks elsewhere of which it is asked whether their file is still there."""
+_ENOUGH = 2
+"""What must speak for a track besides its sound, when another track has that too."""
+_MOST_LIKE = 2_000
+"""Tracks that are there, or seem to be, that new files are compared with."""
 
 
 def recognise_retagged(
@@ -74,8 +75,9 @@ def recognise_retagged(
 ) -> dict[str, KnownSound]:
     """The track of each new path that is its renamed and retagged file; `known` are not new.
 
-    Whatever speaks most for a track, and for no other as much, decides. A file with a sound that no
-    other track has needs nothing else.
+    Whatever speaks most for a track whose file is gone, and for no other as much, decides: not for
+    another that is gone, and not for one that is there, of which the file is a copy. A sound that
+    no other track has needs nothing else.
     """
     new = [record for record in records if record.file.path not in known]
     sounds = sorted({each.sound_id for each in new if each.sound_id})
@@ -83,14 +85,12 @@ def recognise_retagged(
     gone = [*tracks.missing_like(sounds, ids), *_gone_elsewhere(sounds, ids, scan.root)]
     if not gone:
         return {}
-    alone = {each.sound_id for each in gone if each.sound_id is not None}
-    alone -= tracks.common_sounds(alone & set(sounds))
-    matches = [
-        _Match(score, number, each)
-        for number, record in enumerate(new)
-        for each in gone
-        if (score := _score(record, each, alone)) >= _ENOUGH
-    ]
+    of_gone = {each.sound_id for each in gone if each.sound_id is not None}
+    common = tracks.common_sounds(of_gone & set(sounds))
+    lost = {each.id for each in gone}
+    there = tracks.present_like(sorted(common), [], None, _MOST_LIKE)
+    likeness = _Likeness(gone, [each for each in there if each.id not in lost], of_gone - common)
+    matches = [match for number, record in enumerate(new) for match in likeness.of(number, record)]
     return {new[each.number].file.path: each.track for each in _decided(matches)}
 
 
@@ -126,30 +126,58 @@ def _decided(matches: list[_Match]) -> Iterator[_Match]:
         taken.update(of_track)
 
 
-def _score(record: TrackRecord, track: KnownSound, alone: set[str]) -> int:
-    """How much speaks for it that this is the track; 0 when it cannot be."""
-    tags, path = record.tags, record.file.path
-    same_id = bool(track.musicbrainz_track_id) and (
-        tags.musicbrainz_track_id == track.musicbrainz_track_id
-    )
-    same_sound = record.sound_id is not None and record.sound_id == track.sound_id
-    if not (same_sound or same_id):
-        return 0
-    number = tags.track is not None and (tags.disc or 1, tags.track) == (
-        track.disc or 1,
-        track.track,
-    )
-    return (
-        8 * same_id
-        + _ENOUGH * (same_sound and track.sound_id in alone)
-        + 2 * number
-        + 2 * _same(tags.title, track.title)
-        + 2 * _same(tags.album, track.album_title)
-        + 2 * _same(_stem(path), _stem(track.path))
-        + _same(tags.date, track.date)
-        + (folder_of(path) == track.folder)
-        + same_sound
-    )
+class _Likeness:
+    """How much speaks for it that a new file is that of a track."""
+
+    def __init__(
+        self, gone: Sequence[KnownSound], there: Sequence[KnownSound], alone: set[str]
+    ) -> None:
+        """`there` are tracks with the sound of one that is gone; none has those `alone`."""
+        self._alone = alone
+        self._gone: dict[str, list[KnownSound]] = defaultdict(list)
+        self._there: dict[str, list[KnownSound]] = defaultdict(list)
+        for found, each_of in ((self._gone, gone), (self._there, there)):
+            for track in each_of:
+                for key in {track.sound_id, track.musicbrainz_track_id} - {None, ""}:
+                    found[str(key)].append(track)
+        credits = credits_of(EntityType.TRACK, [each.id for each in (*gone, *there)])
+        self._artists = {
+            track_id: {each.name for each in credited} for track_id, credited in credits.items()
+        }
+
+    def of(self, number: int, record: TrackRecord) -> Iterator[_Match]:
+        """The tracks that a record may be of."""
+        keys = {record.sound_id, record.tags.musicbrainz_track_id} - {None, ""}
+        gone = {track.id: track for key in keys for track in self._gone.get(str(key), ())}
+        there = {track.id: track for key in keys for track in self._there.get(str(key), ())}
+        copied = max((self._score(record, track) for track in there.values()), default=0)
+        for track in gone.values():
+            score = self._score(record, track)
+            if score >= _ENOUGH and score > copied:
+                yield _Match(score, number, track)
+
+    def _score(self, record: TrackRecord, track: KnownSound) -> int:
+        tags, path = record.tags, record.file.path
+        said = (
+            2 * _same(tags.title, track.title)
+            + 2 * _same(tags.album, track.album_title)
+            + 2 * (bool(tags.artists) and set(tags.artists) == self._artists.get(track.id))
+        )
+        if said:
+            said += (
+                2 * _same_number(record, track)
+                + 2 * _same(_stem(path), _stem(track.path))
+                + _same(tags.date, track.date)
+                + (folder_of(path) == track.folder)
+            )
+        by_id = _same(tags.musicbrainz_track_id, track.musicbrainz_track_id)
+        return said + 20 * by_id + _ENOUGH * (track.sound_id in self._alone)
+
+
+def _same_number(record: TrackRecord, track: KnownSound) -> bool:
+    tags = record.tags
+    here, there = (tags.disc or 1, tags.track), (track.disc or 1, track.track)
+    return tags.track is not None and here == there
 
 
 def _same(one: str | None, other: str | None) -> bool:

@@ -126,13 +126,14 @@ def missing_like(sounds: Sequence[str], track_ids: Sequence[str]) -> list[KnownS
 
 
 def present_like(
-    sounds: Sequence[str], track_ids: Sequence[str], outside: str, most: int
+    sounds: Sequence[str], track_ids: Sequence[str], outside: str | None, most: int
 ) -> list[KnownSound]:
-    """As `missing_like`, those outside of a folder that were there; none if there are too many."""
+    """As `missing_like`, those that were there, outside of a folder; none if there are too many."""
     found: dict[int, KnownSound] = {}
     for column, values in ((Track.sound_id, sounds), (Track.musicbrainz_track_id, track_ids)):
         for part in slices(values):
-            where = among(column, part), Track.missing_since.is_null(), ~below(Track.path, outside)
+            where = [among(column, part), Track.missing_since.is_null()]
+            where += [~below(Track.path, outside)] if outside else []
             these = list(islice(_known_sounds(*where), most + 1))
             found.update((each.id, each) for each in these if len(these) <= most)
     return list(found.values())

@@ -145,6 +145,21 @@ def test_a_retagged_copy_of_what_is_there_is_a_new_track(scan: RunScan, library:
 
 
 @ON_SQLITE
+def test_a_copy_of_what_is_there_is_not_taken_for_a_track_of_the_same_sound(
+    scan: RunScan, library: Path
+) -> None:
+    for number in (1, 2):
+        tags = {"title": f"Song {number}", "artist": "A", "album": "B", "tracknumber": number}
+        write_track(library / "a" / f"{number}.mp3", **tags)
+    scan()
+    (library / "a" / "2.mp3").unlink()
+    shutil.copy(library / "a" / "1.mp3", library / "a" / "new 1.mp3")
+    write_track(library / "b" / "3.mp3", title="Other", artist="C", album="D", tracknumber=2)
+    scan()
+    assert (last_scan().moved, last_scan().missing, last_scan().new) == (0, 1, 2)
+
+
+@ON_SQLITE
 def test_a_file_that_went_to_another_root_keeps_its_row(
     scan: RunScan, library: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from datetime import datetime
+from shlex import quote
 
 import click
 
@@ -67,7 +68,9 @@ def add(path: str) -> None:
     folder = checked_root(path)
     _open()
     if folder in scans.roots() or scans.unfinished(folder):
-        raise BadInputError(f"{shown(folder)} is a root already — `fleet scan {path}` updates it")
+        raise BadInputError(
+            f"{shown(folder)} is a root already — `fleet scan {quote(path)}` updates it"
+        )
     scan_id = scans.start(folder, deep=False)
     if is_up():
         dispatch.enqueue(scans.DISCOVERY, scan_id=scan_id)
@@ -95,9 +98,9 @@ def move(old: str, new: str, yes: bool, dry_run: bool) -> None:
     _open()
     before, now = _known(old), checked_root(new)
     if is_under(before, now) or is_under(now, before):
-        outer = min(before, now, key=len)
+        outer = quote(shown(min(before, now, key=len)))
         raise BadInputError(
-            f"one of the two lies in the other — `fleet scan {shown(outer)}` finds what moved"
+            f"one of the two lies in the other — `fleet scan {outer}` finds what moved"
         )
     share = library_roots.share_at(before, now)
     if not share and not library_roots.doubled(before).get(now):
@@ -116,7 +119,7 @@ def move(old: str, new: str, yes: bool, dry_run: bool) -> None:
         count = library_roots.move(before, now)
     print_line(
         f"{counted(count, 'track')} of {shown(before)} moved to {shown(now)} — "
-        f"`fleet scan {shown(now)}` finds what has changed"
+        f"`fleet scan {quote(shown(now))}` finds what has changed"
     )
 
 
@@ -165,7 +168,7 @@ def _refuse_busy(*folders: str) -> None:
     if busy is not None:
         where = shown(busy.root)
         raise BadInputError(
-            f"{where} is being scanned — wait, or run `fleet scan --cancel {where}`"
+            f"{where} is being scanned — wait, or run `fleet scan --cancel {quote(where)}`"
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from shlex import quote
 from typing import TypeVar
 
 import click
@@ -46,7 +47,7 @@ def print_summary(summary: Summary) -> None:
         print_line(
             f"  moved    {shown(root)} holds the library of {shown(former)}, which is away: its "
             "tracks moved along, with all that is known of them. If this is a copy of it: "
-            f"`fleet root move {shown(root)} {shown(former)}` when that is back"
+            f"`fleet root move {quote(shown(root))} {quote(shown(former))}` when that is back"
         )
     for double in summary.doubles:
         print_line(f"  copies   {double}")

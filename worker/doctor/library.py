@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 import redis
@@ -41,8 +42,8 @@ def _roots() -> Iterator[Finding]:
 
 def _gone(root: str, says: str) -> Finding:
     """A root that is not there, and the ways out."""
-    old, found = shown(root), next(iter(library_roots.doubled(root)), None)
-    new = shown(found) if found else "NEW"
+    old, found = quote(shown(root)), next(iter(library_roots.doubled(root)), None)
+    new = quote(shown(found)) if found else "NEW"
     if found:
         says += f", and much of it is also below {new}"
     remedy = (

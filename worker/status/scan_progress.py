@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
+from shlex import quote
 from typing import NamedTuple
 
 from rq.exceptions import NoSuchJobError
@@ -196,7 +197,7 @@ def _doubles(root: str) -> Iterator[str]:
             continue
         says = f"about {share:.0%} of {shown(root)} is also below {shown(other)}"
         if library_roots.is_away(other):
-            move = f"fleet root move {shown(other)} {shown(root)}"
+            move = f"fleet root move {quote(shown(other))} {quote(shown(root))}"
             yield f"{says}, which is away: if it moved here, `{move}` makes one of both"
         else:
             yield f"{says}, which is there too: the library has both"
