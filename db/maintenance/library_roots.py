@@ -201,6 +201,12 @@ def _move_keys(old: str, new: str) -> None:
     in_it = below(Album.key, old) | (fn.SUBSTR(Album.key, 1, len(old) + 1) == f"{old}\n")
     taken = fn.EXISTS(other.select(Value(1)).where(other.key == key))
     Album.update(key=key).where(in_it, ~taken).execute()
+    within = fn.REPLACE(Album.key, f"\n{old}/", f"\n{new}/")
+    taken = fn.EXISTS(other.select(Value(1)).where(other.key == within))
+    Album.update(key=within).where(within != Album.key, ~taken).execute()
+    release = _moved(Album.release, old, new)
+    named = fn.SUBSTR(Album.release, 1, len(old) + 1) == f"{old}\n"
+    Album.update(release=release).where(below(Album.release, old) | named).execute()
 
 
 def _become_one(old: str, new: str) -> None:
