@@ -43,6 +43,24 @@ def _same_list(truth: list[str], got: list[str]) -> bool:
     )
 
 
+def _artists(track: TrackRecord) -> list[list[str]]:
+    """The list of artists, and the credit where there is one beside it."""
+    return _ways(track.tags.artists, track.tags.artist_credit)
+
+
+def _album_artists(track: TrackRecord) -> list[list[str]]:
+    return _ways(track.tags.album_artists, track.tags.album_artist_credit)
+
+
+def _ways(listed: list[str], credit: str | None) -> list[list[str]]:
+    return [each for each in (listed, [credit] if credit else []) if each]
+
+
+def _same_credit(truth: list[str], got: list[list[str]]) -> bool:
+    """Whether readers that show one of the two, list or credit, agree with that one."""
+    return any(_same_list(truth, each) for each in got)
+
+
 def _same_text(truth: list[str], got: str) -> bool:
     """Equal to all values joined, or to the first, which is the one that a record holds."""
     return _joined([got]) in (_joined(truth), _joined(truth[:1]))
@@ -69,9 +87,11 @@ def _same_pictures(truth: list[dict[str, Any]], got: list[str]) -> bool:
 
 FIELDS = (
     Field("title", lambda track: track.tags.title, _same_text),
-    Field("artist", lambda track: track.tags.artists, _same_list),
+    Field("artist", _artists, _same_credit),
+    Field("artists", lambda track: track.tags.artists, _same_list),
     Field("album", lambda track: track.tags.album, _same_text),
-    Field("albumartist", lambda track: track.tags.album_artists, _same_list),
+    Field("albumartist", _album_artists, _same_credit),
+    Field("albumartists", lambda track: track.tags.album_artists, _same_list),
     Field("track", lambda track: track.tags.track, int.__eq__),
     Field("disc", lambda track: track.tags.disc, int.__eq__),
     Field("genre", lambda track: track.tags.genres, _same_list),

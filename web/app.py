@@ -4,6 +4,7 @@ import hashlib
 import logging
 import threading
 import zlib
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from werkzeug.routing import BaseConverter, IntegerConverter
 
 from db.artwork import image_files
 from db.artwork.covers import Picture
+from db.library.artists import Credit
 from db.models import Guesses, database, utc_now
 from db.sql.connection import is_sqlite, open_database
 from db.sql.path_text import shown
@@ -99,6 +101,7 @@ def _add_filters(app: Flask) -> None:
         bytes=_size,
         clock=_clock,
         count=lambda number: f"{number:,}",
+        credited=_credited,
         guesses=_guesses,
         hue=_hue,
         initials=_initials,
@@ -118,6 +121,33 @@ def _add_filters(app: Flask) -> None:
 
     app.jinja_env.globals["asset"] = asset
     app.context_processor(lambda: {"has_session": _has_session()})
+
+
+_Pieces = list[tuple[str, int | None]]
+"""Text in pieces, those that are an artist's name with the id."""
+
+
+def _credited(artists: Sequence[Credit], credit: str | None) -> _Pieces:
+    """A credit in pieces; behind it the artists, where it does not have them all."""
+    listed: _Pieces = []
+    for each in artists:
+        listed += [(", ", None), (each.name, each.artist_id)]
+    if not credit or credit == "; ".join(each.name for each in artists):
+        return listed[1:]
+    return _linked(credit, artists) or [(f"{credit} (", None), *listed[1:], (")", None)]
+
+
+def _linked(credit: str, artists: Sequence[Credit]) -> _Pieces:
+    pieces: _Pieces = []
+    end = 0
+    for each in artists:
+        begin = credit.lower().find(each.name.lower(), end)
+        if begin < 0:
+            return []
+        pieces.append((credit[end:begin], None))
+        end = begin + len(each.name)
+        pieces.append((credit[begin:end], each.artist_id))
+    return [*pieces, (credit[end:], None)]
 
 
 _FIELDS = {"track": "number", "album_title": "album"}

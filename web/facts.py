@@ -83,24 +83,29 @@ def album(entity_id: int) -> Response:
     tags = _tags(found, names)
     if found is not None:
         tags["genres"] = [each.name for each in found.genres]
+        tags["credits"] = [each._asdict() for each in found.artists]
         tags["guessed"] = found.guessed or {}
     return _json(EntityType.ALBUM, entity_id, tags)
+
+
+_OF_ARTIST = ("name", "disambiguation", "musicbrainz_id", "sort_name", "spellings")
 
 
 @bp.get("/artists/<id:entity_id>.json")
 def artist(entity_id: int) -> Response:
     """An artist."""
     found = entity_pages.artist_page(entity_id)
-    return _json(EntityType.ARTIST, entity_id, _tags(found, ("name", "musicbrainz_id")))
+    return _json(EntityType.ARTIST, entity_id, _tags(found, _OF_ARTIST))
 
 
 @bp.get("/tracks/<id:entity_id>.json")
 def track(entity_id: int) -> Response:
     """A track."""
     found = entity_pages.track_page(entity_id)
-    tags = _tags(found, ("title", "disc", "number", "duration", "album_title"))
+    tags = _tags(found, ("title", "disc", "number", "duration", "album_title", "credit"))
     if found is not None:
         tags["artists"] = [each.name for each in found.artists]
+        tags["credits"] = [each._asdict() for each in found.artists]
         tags["guessed"] = found.guessed or {}
     return _json(EntityType.TRACK, entity_id, tags)
 

@@ -98,11 +98,17 @@ def refresh(album_ids: Sequence[int]) -> None:
     """Write of each album what its present tracks say together, whatever the order they came in."""
     for ids in slices(album_ids):
         members: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        credits: dict[int, list[str]] = defaultdict(list)
+        query = Track.select(Track.album, Track.album_artist_credit, *_READ)
         present = among(Track.album, ids), Track.missing_since.is_null()
-        for album_id, *said in tuples(Track.select(Track.album, *_READ).where(*present)):
+        for album_id, credit, *said in tuples(query.where(*present)):
             members[album_id].append(tuple(said))
+            if credit:
+                credits[album_id].append(credit)
         rows = [(*_together(tracks), album_id) for album_id, tracks in members.items()]
         update_rows(Album, _WRITTEN, rows)
+        shown = [(plurality(each), album_id) for album_id, each in credits.items()]
+        update_rows(Album, ["album_artist"], shown)
 
 
 def keep_rows(keys: Mapping[int, str | None]) -> None:

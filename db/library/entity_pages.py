@@ -8,11 +8,12 @@ from peewee import fn
 from db.artwork.covers import Picture, fronts, pictures
 from db.ledger import NeedState, need_state
 from db.library.artists import Credit, credits_of
-from db.library.gallery import FilterValue, year_of
+from db.library.gallery import FilterValue, disambiguations, year_of
 from db.models import (
     IS_PRESENT,
     Album,
     Artist,
+    ArtistName,
     AudioFeatures,
     EntityType,
     Genre,
@@ -43,6 +44,8 @@ class TrackLine(NamedTuple):
     path: str
     missing_since: datetime | None
     guessed: Guesses | None
+    credit: str | None
+    """The artists in one text, where the file has one beside the list."""
     artists: list[Credit]
     picture: Picture | None
 
@@ -154,6 +157,7 @@ def _album_tracks(album_id: int) -> list[TrackLine]:
         Track.path,
         Track.missing_since,
         Track.guessed,
+        Track.artist_credit,
     ).where(Track.album == album_id)
     rows = list(tuples(query))
     ids = [row[0] for row in rows]
@@ -190,7 +194,12 @@ class ArtistPage(NamedTuple):
 
     id: int
     name: str
+    disambiguation: str | None
+    """What distinguishes the artist from others of the name; None where there is none."""
     musicbrainz_id: str | None
+    sort_name: str | None
+    spellings: list[str]
+    """How files write the name, the one that most tracks use first."""
     tracks: int
     pictures: dict[str, Picture]
     """What is shown, by role."""
@@ -209,10 +218,19 @@ def artist_page(artist_id: int) -> ArtistPage | None:
     return ArtistPage(
         id=artist_id,
         name=row.name,
+        disambiguation=disambiguations([artist_id]).get(artist_id),
         musicbrainz_id=row.musicbrainz_id,
+        sort_name=row.sort_name,
+        spellings=_spellings(row),
         tracks=int(tracks.count()),
         pictures=pictures(EntityType.ARTIST, [artist_id], roles=()).get(artist_id, {}),
     )
+
+
+def _spellings(artist: Artist) -> list[str]:
+    query = ArtistName.select(ArtistName.name).where(ArtistName.artist == artist.id)
+    others = {name for (name,) in tuples(query)} - {artist.name}
+    return [artist.name, *sorted(others)]
 
 
 class TrackPage(NamedTuple):
@@ -236,6 +254,8 @@ class TrackPage(NamedTuple):
     album_id: int | None
     album_title: str | None
     year: str | None
+    credit: str | None
+    """The artists in one text, where the file has one beside the list."""
     artists: list[Credit]
     picture: Picture | None
     """Its own, or else its album's."""
@@ -270,6 +290,7 @@ def track_page(track_id: int) -> TrackPage | None:
         album_id=row.album_id,
         album_title=album.title if album else None,
         year=year_of(album.original_date or album.date) if album else None,
+        credit=row.artist_credit,
         artists=credits_of(EntityType.TRACK, [track_id]).get(track_id, []),
         picture=_track_picture(track_id, row.album_id),
         features=features,

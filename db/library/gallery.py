@@ -15,8 +15,10 @@ from db.models import (
     Album,
     AlbumArtist,
     Artist,
+    ArtistName,
     Cover,
     EntityType,
+    Fact,
     Genre,
     Image,
     Role,
@@ -24,10 +26,12 @@ from db.models import (
     TrackArtist,
     TrackGenre,
 )
-from db.sql.queries import distinct_values, folded, slices, tuples
+from db.sql.queries import among, distinct_values, folded, slices, tuples
 
 _YEAR_LENGTH = 4
 _MOST_GENRES = 500
+_ID_BEGINS = 8
+"""Characters of an id that people can compare."""
 
 
 class AlbumOrder(StrEnum):
@@ -202,6 +206,8 @@ class ArtistCard(NamedTuple):
     id: int
     name: str
     albums: int
+    disambiguation: str | None
+    """What distinguishes the artist from others of the name; None where there is none."""
     picture: Picture | None
 
 
@@ -228,8 +234,31 @@ def artist_cards(artist_ids: Sequence[int]) -> list[ArtistCard]:
             Artist.select(Artist.id, Artist.name, albums).where(Artist.id.in_(list(ids)))
         )
     }
-    shown = fronts(EntityType.ARTIST, artist_ids)
-    return [ArtistCard._make((*rows[each], shown.get(each))) for each in artist_ids if each in rows]
+    shown, distinct = fronts(EntityType.ARTIST, artist_ids), disambiguations(artist_ids)
+    return [
+        ArtistCard._make((*rows[each], distinct.get(each), shown.get(each)))
+        for each in artist_ids
+        if each in rows
+    ]
+
+
+def disambiguations(artist_ids: Sequence[int]) -> dict[int, str]:
+    """What distinguishes those of the artists whose name another has too.
+
+    What MusicBrainz says, else how their ids begin.
+    """
+    other = ArtistName.alias()
+    found: dict[int, str] = {}
+    for ids in slices(artist_ids):
+        same = (other.key == ArtistName.key) & (other.artist != ArtistName.artist)
+        query = ArtistName.select(Artist.id, Artist.musicbrainz_id, Fact.value)
+        query = query.join(other, on=same).switch(ArtistName).join(Artist)
+        says = (Fact.entity_id == Artist.id) & (Fact.entity_type == EntityType.ARTIST)
+        says &= Fact.field == "disambiguation"
+        query = query.left_outer_join(Fact, on=says).where(among(ArtistName.artist, ids))
+        for artist_id, mbid, said in tuples(query.order_by(Fact.score)):
+            found[artist_id] = said or (mbid[:_ID_BEGINS] if mbid else "without an id")
+    return found
 
 
 def artist_count(*, everyone: bool) -> int:

@@ -4,14 +4,16 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import SQL, fn
 
 from db.artwork.covers import Picture, fronts
 from db.ledger.states import ENTITIES
 from db.library import gallery, tracks
 from db.library.artists import Credit, credits_of
 from db.library.gallery import AlbumCard, ArtistCard
-from db.models import IS_PRESENT, Album, Artist, EntityType, Track
+from db.library.names import name_key
+from db.models import IS_PRESENT, Album, Artist, ArtistName, EntityType, Fact, Track
+from db.sql.connection import is_sqlite
 from db.sql.queries import contains, fold, tuples
 
 _MOST_COMPARED = 300
@@ -27,6 +29,8 @@ class FoundTrack(NamedTuple):
     album_id: int | None
     album_title: str | None
     duration: float | None
+    credit: str | None
+    """The artists in one text, where the file has one beside the list."""
     artists: list[Credit]
     picture: Picture | None
 
@@ -55,7 +59,11 @@ def search(text: str, artists: int, albums: int, tracks: int) -> Found:
     shown = fn.COALESCE(Album.title, "").concat(" ").concat(fn.COALESCE(Album.album_artist, ""))
     return Found(
         gallery.artist_cards(
-            _best_matches(Artist, Artist.name, words, gallery.artist_is_present(), artists)
+            _with_other_names(
+                _best_matches(Artist, Artist.name, words, gallery.artist_is_present(), artists),
+                words,
+                artists,
+            )
         ),
         gallery.album_cards(_best_matches(Album, shown, words, IS_PRESENT, albums)),
         track_cards(
@@ -77,10 +85,42 @@ def _best_matches(
     return [row_id for row_id, _ in found[:most]]
 
 
+def _with_other_names(found: list[int], words: Sequence[str], most: int) -> list[int]:
+    """The artists found, and behind them those who are called so in another spelling.
+
+    That are spellings of files, and sort names; where nobody is, what providers know as aliases.
+    """
+    if len(found) >= most:
+        return found
+    letters = [name_key(word) for word in words]
+    spelt = ArtistName.select(ArtistName.artist).join(Artist)
+    for word in letters:
+        spelt = spelt.where(ArtistName.key.contains(word) | contains(Artist.sort_name, word))
+    queries = [spelt.distinct(), *([] if found else [_by_alias(letters)])]
+    for query in queries:
+        others = [each for (each,) in tuples(query.limit(_MOST_COMPARED)) if each not in found]
+        found += sorted(others)[: most - len(found)]
+        if found:
+            break
+    return found
+
+
+def _by_alias(words: Sequence[str]) -> Any:  # a query
+    parts = fn.json_each if is_sqlite() else fn.jsonb_array_elements_text
+    alias = SQL("alias.value") if is_sqlite() else SQL("alias")
+    query = Fact.select(Fact.entity_id).from_(Fact, parts(Fact.value).alias("alias"))
+    fits = (Fact.entity_type == EntityType.ARTIST) & (Fact.field == "aliases")
+    for word in words:
+        fits &= contains(alias, word)
+    return query.where(fits).distinct()
+
+
 def track_cards(track_ids: Sequence[int]) -> list[FoundTrack]:
     """These tracks, in this order."""
     query = (
-        Track.select(Track.id, Track.title, Album.id, Album.title, Track.duration)
+        Track.select(
+            Track.id, Track.title, Album.id, Album.title, Track.duration, Track.artist_credit
+        )
         .left_outer_join(Album)
         .where(Track.id.in_(list(track_ids)))
     )

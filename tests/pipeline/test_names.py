@@ -1,8 +1,12 @@
 """Artists and genres are who and what the files mean, however they write it."""
 
+import re
+import threading
 from pathlib import Path
 from typing import Any
 
+from db.enrichment.facts import FactSource, FactValue, replace_facts
+from db.library.search import search
 from db.maintenance.removal import forget_missing
 from db.models import (
     Album,
@@ -24,8 +28,10 @@ from tests.databases import ON_SQLITE
 from tests.music import write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.sums import check_sums
+from tests.web.conftest import ADDRESS, client_of
+from web.app import create_app
 
-ONE, TWO, THREE = (f"aaaaaaaa-0000-4000-8000-00000000000{digit}" for digit in "123")
+ONE, TWO, THREE = (f"aaaaaaa{digit}-0000-4000-8000-000000000000" for digit in "123")
 
 
 def write(path: Path, artist: Any, mbid: Any = (), **tags: Any) -> None:
@@ -157,3 +163,41 @@ def test_names_are_shown_as_most_tracks_write_them(scan: RunScan, library: Path)
     assert (Artist.get().name, Genre.get().name) == ("Sigur Ros", "Sigur Ros")
     assert [each.name for each in ArtistName.select()] == ["Sigur Ros"]
     assert names_are_counted()
+
+
+def test_pages_show_credits_and_tell_namesakes_apart(scan: RunScan, library: Path) -> None:
+    duo = {"artists": ["Beth Hart", "Joe B."], "albumartist": "Beth Hart & Joe B."}
+    write(library / "Duo/1.flac", "Beth Hart & Joe B.", **duo, albumartists=duo["artists"])
+    write(library / "Film/1.flac", "Jon Williams", ONE, artistsort="Williams, Jon")
+    write(library / "Guitar/1.flac", "Jon Williams", TWO)
+    write(library / "Nobody/1.flac", "Jon Williams")
+    write(library / "Choir/1.flac", "\u0427\u0430\u0439\u043a\u043e\u0432", THREE)
+    for number in (2, 3):
+        write(library / f"Choir/{number}.flac", "Tchaikov", THREE)
+    scan()
+    album = Album.get(Album.title == "Duo")
+    assert album.album_artist == "Beth Hart & Joe B."
+    client = client_of(create_app(ADDRESS, "", threading.Event()))
+    page = client.get(f"/albums/{album.id}").get_data(as_text=True)
+    assert re.search(r">Beth Hart</a> &amp; <a [^>]*>Joe B.</a>", page)
+    track = Track.get(Track.album == album.id).id
+    tags = client.get(f"/tracks/{track}.json").get_json()["tags"]
+    assert (tags["credit"], tags["artists"]) == ("Beth Hart & Joe B.", duo["artists"])
+    assert [each["name"] for each in tags["credits"]] == duo["artists"]
+    namesakes = search("Jon Williams", 9, 9, 9).artists
+    assert {each.disambiguation for each in namesakes} == {ONE[:8], TWO[:8], "without an id"}
+    artist = Artist.get(Artist.musicbrainz_id == ONE).id
+    source = FactSource("musicbrainz", utc_now(), 1.0)
+    said = [
+        FactValue("disambiguation", "film composer"),
+        FactValue("aliases", ["\u0416\u043e\u043d"]),
+    ]
+    replace_facts(EntityType.ARTIST, artist, source, said)
+    tags = client.get(f"/artists/{artist}.json").get_json()["tags"]
+    assert (tags["disambiguation"], tags["sort_name"]) == ("film composer", "Williams, Jon")
+    for asked, name in (
+        ("\u0427\u0410\u0419\u041a", "Tchaikov"),
+        ("\u0416\u043e\u043d", "Jon Williams"),
+        ("tchai", "Tchaikov"),
+    ):
+        assert [each.name for each in search(asked, 9, 9, 9).artists] == [name]
