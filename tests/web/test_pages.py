@@ -1,5 +1,6 @@
 """The pages of a library: what is on them, and what names in it can do to them."""
 
+import gzip
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from db.maintenance.maintenance_runs import recorded_run
 from db.models import Album, Artist, Genre, HealthReport, Track
 from db.scanning import scans
 from jobs.maintenance import archive_old_logs, generate_daily_health_report
-from tests.web.conftest import SCRIPT, TAG
+from tests.web.conftest import SCRIPT, TAG, NewPage
 from worker import dispatch
 
 STATIC = re.compile(r'(?:src|href)="(/static/[^"]+)"')
@@ -328,3 +329,15 @@ def fail_at_backup() -> None:
     with recorded_run("maintenance.backup") as done:
         done.notes.append("<b>almost</b>")
         raise BackupError("no space")
+
+
+def test_a_page_is_compressed_for_a_browser_that_takes_it_and_for_no_other(
+    new_page: NewPage,
+) -> None:
+    page = new_page()
+    plain = page.get("/")
+    assert "Content-Encoding" not in plain.headers
+    packed = page.get("/", headers={"Accept-Encoding": "gzip, br"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(packed.data) < len(plain.data) / 2
+    assert b"<html" in gzip.decompress(packed.data)
