@@ -31,12 +31,12 @@ _TYPES = {
     ".weba": "audio/webm",
     ".webm": "audio/webm",
 }
-"""What a browser must be told to play a file; mimetypes knows other names of some."""
+"""What a browser plays a file as; mimetypes knows other names of some."""
 
 
 @bp.get("/tracks/<id:track_id>/file")
 def file(track_id: int) -> Response:
-    """The file of a track, nothing encoded anew; a browser asks for the part it plays (Range)."""
+    """The file of a track as it is; a browser asks for the part that it plays (Range)."""
     path = tracks.present_path(track_id)
     if path is None:
         abort(404, "There is no such track, or its file is gone.")
