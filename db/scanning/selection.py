@@ -49,27 +49,28 @@ class LeftOut(StrEnum):
 _MEANINGS: dict[str, str] = {
     LeftOut.OTHER: "neither music nor pictures",
     LeftOut.HIDDEN: "hidden",
-    LeftOut.HIDDEN_MUSIC: "hidden, with music in them",
+    LeftOut.HIDDEN_MUSIC: "hidden, with music inside",
     LeftOut.LITTER: "put there by a system or a NAS",
     LeftOut.IGNORED: "by .nomedia or .ndignore",
-    LeftOut.OWN: "the fleet's own",
-    LeftOut.LINK: "links to what is found anyway",
-    LeftOut.LINK_OUT: "links that lead out",
-    LeftOut.LINK_BROKEN: "links that lead to nothing",
+    LeftOut.OWN: "of the fleet itself",
+    LeftOut.LINK: "linked to what is found anyway",
+    LeftOut.LINK_OUT: "linked to another place",
+    LeftOut.LINK_BROKEN: "linked to nothing",
     LeftOut.CONTAINER: "in a format that is not taken",
-    LeftOut.VIDEO: "videos",
-    LeftOut.CUE: "cue sheets",
-    LeftOut.NO_FILE: "pipes, sockets or devices",
+    LeftOut.VIDEO: "with a video",
+    LeftOut.CUE: "named .cue",
+    LeftOut.NO_FILE: "a pipe, socket or device",
     LeftOut.LONG_PATH: "with a path that is too long",
 }
+"""Behind a number: of one or of many."""
 _REMEDIES: dict[str, str] = {
-    LeftOut.HIDDEN_MUSIC: "FLEET_HIDDEN=on takes them in",
+    LeftOut.HIDDEN_MUSIC: "FLEET_HIDDEN=on takes it in",
     LeftOut.LITTER: "move out of there what is yours",
-    LeftOut.LINK_OUT: "FLEET_FOLLOW_LINKS=on follows them",
-    LeftOut.LINK_BROKEN: "repair or remove them",
-    LeftOut.CONTAINER: "FLEET_EXTENSIONS takes them in",
-    LeftOut.VIDEO: "FLEET_EXTENSIONS takes in their sound",
-    LeftOut.CUE: "their tracks are not listed one by one",
+    LeftOut.LINK_OUT: "FLEET_FOLLOW_LINKS=on follows it",
+    LeftOut.LINK_BROKEN: "repair or remove it",
+    LeftOut.CONTAINER: "FLEET_EXTENSIONS={extensions} takes it in",
+    LeftOut.VIDEO: "FLEET_EXTENSIONS={extensions} takes in the sound",
+    LeftOut.CUE: "the tracks of such a sheet are not listed one by one",
 }
 """What may be music that somebody misses, and what to do then."""
 
@@ -267,4 +268,6 @@ def _note(names: Mapping[LeftOut, list[str]]) -> Note:
 def note_text(reason: LeftOut, names: Sequence[str]) -> str:
     """How many entries were left out for a reason, the first names, and what may be done."""
     some = ", ".join(sorted(names)[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
-    return f"{len(names):,} {_MEANINGS[reason]} ({some}) — {_REMEDIES[reason]}"
+    extensions = sorted({extension_of(name.encode()) for name in names})
+    remedy = _REMEDIES[reason].format(extensions=",".join(extensions))
+    return f"{len(names):,} {_MEANINGS[reason]} ({some}) — {remedy}"

@@ -113,9 +113,12 @@ def _contents(opened: "InputContainer") -> Contents:
     if not opened.streams.audio:
         raise UnreadableFileError(ProblemCode.NOT_AUDIO, "the container holds no sound track")
     stream = opened.streams.audio[0]
-    context = stream.codec_context
+    context: Any = stream.codec_context  # None for a codec that FFmpeg does not know
     pictures = list(_attached(opened, stills))
     name = opened.format.name
+    if context is None:
+        message = "FFmpeg does not know the codec of the sound in it"
+        raise UnreadableFileError(ProblemCode.UNSUPPORTED, message)
     audio = AudioProperties(
         codec=_codec(context.codec.canonical_name),
         container=_CONTAINERS.get(name, name.partition(",")[0]),

@@ -248,8 +248,8 @@ def test_what_a_scan_leaves_out_is_counted_by_its_reason(tmp_path: Path) -> None
     }
     assert walk.pictures == 1
     (note,) = walk.left_out.notes().values()
-    assert "1 hidden, with music in them (.hidden) — FLEET_HIDDEN=on takes them in" in note.text
-    assert "1 links that lead out (out.mp3) — FLEET_FOLLOW_LINKS=on follows them" in note.text
+    assert "1 hidden, with music inside (.hidden) — FLEET_HIDDEN=on takes it in" in note.text
+    assert "1 linked to another place (out.mp3) — FLEET_FOLLOW_LINKS=on follows it" in note.text
 
 
 LITTER = (
