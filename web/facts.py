@@ -85,6 +85,8 @@ def album(entity_id: int) -> Response:
         tags["genres"] = [each.name for each in found.genres]
         tags["credits"] = [each._asdict() for each in found.artists]
         tags["guessed"] = found.guessed or {}
+        tags["edition"] = found.edition
+        tags["editions"] = [each._asdict() for each in found.editions]
     return _json(EntityType.ALBUM, entity_id, tags)
 
 

@@ -1,7 +1,9 @@
 """Albums: their artists, and columns that follow from the tracks."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from peewee import SQL
@@ -67,6 +69,24 @@ def _give_keys(rows: Mapping[int, str]) -> None:
     free = {row for row, key in held.items() if key in taken} | {row for _, row in given}
     update_rows(Album, ["key"], [(f"former:{row}", row) for row in sorted(free)])
     update_rows(Album, ["key"], given)
+
+
+_COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight")
+_DISC = re.compile(
+    rf"[\s,(\[{{-](?:cd|dis[ck])[\s._#-]*(\d{{1,2}}|{'|'.join(_COUNTED)})"
+    r"(?:\s?(?:of|/)\s?\d+)?(?:$|[)\]}:].*|\s-\s.*)",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=4096)
+def title_and_disc(title: str) -> tuple[str, int | None]:
+    """The title of an album and the disc that it may end with: "Live [Disc 2]" is (Live, 2)."""
+    match = _DISC.search(title)
+    if match is None or not (name := title[: match.start()].rstrip(" ,._-([{")):
+        return title, None
+    said = match[1].lower()
+    return name, _COUNTED.index(said) + 1 if said in _COUNTED else int(said) or None
 
 
 _FROM_TRACKS = {
@@ -199,7 +219,10 @@ def set_artists(artists: Mapping[int, Sequence[Named]], spelled: Mapping[Named, 
 
 def _together(tracks: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
     """What these tracks, each as _READ, say of their album, as _WRITTEN."""
-    *same, compilations, discs, totals, labels, numbers, guessed = zip(*tracks, strict=True)
+    titles, *same, compilations, discs, totals, labels, numbers, guessed = zip(*tracks, strict=True)
+    if len(set(titles)) > 1:  # perhaps of several discs
+        titles = tuple(title_and_disc(each or "")[0] for each in titles)
+    same.insert(0, titles)
     shown = tuple(map(plurality, same))
     return (
         *shown,

@@ -86,6 +86,7 @@ class Source(StrEnum):
 
     FILE_NAME = "file name"
     FOLDER = "folder"
+    ALBUM_TITLE = "album's title"
     CHARSET = "character set"
     """Written in a tag that names no character set, or a wrong one."""
 

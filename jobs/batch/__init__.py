@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from db.models import Album, Guesses
+from db.models import Album, Guesses, Source
 from db.scanning.library_files import folder_of, group_folder
 from jobs.batch.album_groups import AlbumOf, Albums, group, parts_of
 from jobs.batch.parts import Grouped
-from jobs.batch.siblings import Known, Siblings, is_of_folder, with_disc
+from jobs.batch.siblings import Known, Siblings, is_guessed_here, with_disc
 from jobs.entities import chunk_to_do
 from jobs.records import Grouping, pass_on
 from worker.dispatch import MAX_JOB_BYTES, job
@@ -69,9 +69,9 @@ def _grouping(
         key = albums.keys[track.grouped.path]
         album = albums.said.get(key or "")
         moves = track.grouped.album_id != (album.row if album else None)
-        disc = albums.discs.get(track.grouped.path, track.disc)
+        disc, source = albums.discs.get(track.grouped.path, (track.disc, Source.FOLDER))
         if disc != track.disc:
-            discs[str(track.track_id)] = disc, with_disc(track.guessed, disc)
+            discs[str(track.track_id)] = disc, with_disc(track.guessed, disc, source)
         elif not moves and (key in said or _stands(track, album)):
             continue
         if moves:
@@ -94,11 +94,12 @@ def _grouping(
 
 
 def _give_disc(record: dict[str, Any], albums: Albums) -> None:
-    """Have a record say the disc that its folder is, if it names none itself."""
-    path, tags = record["file"]["path"], record["tags"]
-    if path in albums.discs and albums.discs[path] != tags["disc"]:
-        tags["disc"] = albums.discs[path]
-        record["guessed"] = with_disc(record["guessed"], tags["disc"]) or {}
+    """Have a record say the disc that was guessed, if it names none itself."""
+    tags = record["tags"]
+    disc, source = albums.discs.get(record["file"]["path"], (tags["disc"], Source.FOLDER))
+    if disc != tags["disc"]:
+        tags["disc"] = disc
+        record["guessed"] = with_disc(record["guessed"], disc, source) or {}
 
 
 def _stands(track: Known, album: AlbumOf | None) -> bool:
@@ -122,7 +123,7 @@ def _grouped(record: dict[str, Any], album: Album | None) -> Grouped:
         compilation=tags["compilation"],
         release_id=tags["musicbrainz_release_id"],
         title=tags["title"],
-        disc=None if is_of_folder(record["guessed"]) else tags["disc"],
+        disc=None if is_guessed_here(record["guessed"]) else tags["disc"],
         disc_total=tags["disc_total"],
         track=tags["track"],
         track_total=tags["track_total"],

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from db.library.albums import plurality
+from db.models import Source
 from db.scanning.library_files import disc_of, folder_of
 from db.sql.queries import indexable
 from jobs.batch.parts import (
@@ -25,7 +26,6 @@ from jobs.batch.parts import (
     Grouped,
     Part,
     all_folded,
-    folded,
     heads,
     host,
     labels,
@@ -54,8 +54,8 @@ class Albums:
     """The album key of each path; None for a track that names neither an album nor a release."""
     said: dict[str, AlbumOf]
     """What each key stands for."""
-    discs: dict[str, int | None]
-    """The disc of each path that names none: that of its folder, where the album has several."""
+    discs: dict[str, tuple[int | None, Source]]
+    """The disc that is guessed of each path that names none, and from what."""
 
 
 def group(parts: Iterable[Part]) -> Albums:
@@ -82,7 +82,7 @@ def group(parts: Iterable[Part]) -> Albums:
     }
     for key, tracks in members.items():
         keys |= dict.fromkeys((track.path for track in tracks), key)
-    discs = {path: disc for tracks in members.values() for path, disc in _discs(tracks).items()}
+    discs = {path: each for tracks in members.values() for path, each in _discs(tracks).items()}
     return Albums(keys, said, discs)
 
 
@@ -95,7 +95,7 @@ def parts_of(tracks: Iterable[Grouped]) -> Iterator[Part]:
     given: dict[tuple[str, str], list[Grouped]] = defaultdict(list)
     for track in sorted(tracks, key=lambda each: each.path):
         if track.part_of is None:
-            siblings[track.group_folder, folded(track.album_title)].append(track)
+            siblings[track.group_folder, track.title_key].append(track)
         else:
             given[track.part_of, track.group_folder].append(track)
     for (release, place), each in given.items():
@@ -189,7 +189,7 @@ def _by_host(unnamed: Part) -> list[Part]:
 
 def _editions(parts: Sequence[Part]) -> list[list[Part]]:
     """The parts of a release by the albums that they are, each in the order of folders."""
-    units = [unit for part in parts for unit in part.split(lambda track: track.codec)]
+    units = [unit for part in parts for unit in part.split(_format)]
     found: list[list[Part]] = []
     for unit in sorted(units, key=lambda each: (each.place, each.codec)):
         fitting = [edition for edition in found if _fits(unit, edition)]
@@ -198,6 +198,10 @@ def _editions(parts: Sequence[Part]) -> list[list[Part]]:
         else:
             found.append([unit])
     return found
+
+
+def _format(track: Grouped) -> str:
+    return f"{track.codec} {track.bit_depth} {track.sample_rate}"
 
 
 def _fits(unit: Part, edition: Sequence[Part]) -> bool:
@@ -257,7 +261,7 @@ def _keyed(editions: Sequence[Sequence[Part]]) -> Iterator[tuple[str, Sequence[P
             key = f"{key}\n{first.place}"
         elif not first.by_id and not key.startswith(f"{first.place}\n"):
             key = f"{first.place}\n{key}"
-        if indexable(key) in taken:
+        while indexable(key) in taken:
             key = f"{key}\n\n{first.codec}"
         taken.add(indexable(key))
         yield indexable(key), parts
@@ -275,15 +279,20 @@ def _artists_of(parts: Sequence[Part]) -> list[str]:
     return list(plurality(spelled) or ())
 
 
-def _discs(tracks: Sequence[Grouped]) -> dict[str, int | None]:
+def _discs(tracks: Sequence[Grouped]) -> dict[str, tuple[int | None, Source]]:
     """The disc of each track of an album that names none, by its path; see `Albums.discs`."""
-    lacking = [track for track in tracks if track.disc is None and track.folder_disc]
-    discs = {track.disc or track.folder_disc or 1 for track in tracks}
-    if len(discs) == 1:
-        return {track.path: disc_of(folder_of(track.path)) for track in lacking}
+    lacking = [track for track in tracks if track.disc is None and track.guessed_disc[0]]
+    discs = {track.disc or track.guessed_disc[0] or 1 for track in tracks}
+    if len(discs) == 1:  # a folder "25" may be called after anything
+        alone = {each.path: each.guessed_disc for each in lacking}
+        return {
+            path: (disc_of(folder_of(path)) if source is Source.FOLDER else disc, source)
+            for path, (disc, source) in alone.items()
+        }
     after = max(discs - {BONUS}) + 1
+    said = {track.path: track.guessed_disc for track in lacking}
     return {
-        track.path: after if track.folder_disc == BONUS else track.folder_disc for track in lacking
+        path: (after if disc == BONUS else disc, source) for path, (disc, source) in said.items()
     }
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
 
-from db.library.albums import plurality
+from db.library.albums import plurality, title_and_disc
+from db.library.names import name_key
+from db.models import Source
 from db.scanning.library_files import disc_of, folder_of
 
 VARIOUS_ARTISTS = "Various Artists"
@@ -38,7 +40,7 @@ class Grouped:
     release_id: str | None
     title: str | None = None
     disc: int | None = None
-    """That of its tags, or of its name; the name of its folder is `folder_disc`."""
+    """That of its tags, or of the name of its file."""
     disc_total: int | None = None
     track: int | None = None
     track_total: int | None = None
@@ -56,11 +58,22 @@ class Grouped:
 
     @cached_property
     def position(self) -> tuple[int, int] | None:
-        """Disc and number; the disc is that of the folder where the file names none."""
-        return None if self.track is None else (self.disc or self.folder_disc or 1, self.track)
+        """Disc and number; the disc is guessed where the file names none."""
+        return None if self.track is None else (self.disc or self.guessed_disc[0] or 1, self.track)
 
     @cached_property
-    def folder_disc(self) -> int | None:
+    def title_key(self) -> str:
+        """The title of its album, folded, without a disc."""
+        return folded(title_and_disc(self.album_title or "")[0])
+
+    @cached_property
+    def guessed_disc(self) -> tuple[int | None, Source]:
+        """The disc that the title of the album says, or else the name of the folder."""
+        _, disc = title_and_disc(self.album_title or "")
+        return (disc, Source.ALBUM_TITLE) if disc else (self._folder_disc, Source.FOLDER)
+
+    @property
+    def _folder_disc(self) -> int | None:
         """The disc that the folder is called after; a folder "25" may be called as its album is."""
         folder = folder_of(self.path)
         name = posixpath.basename(folder)
@@ -254,5 +267,5 @@ def all_folded(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def folded(text: str | None) -> str:
-    """Text as keys compare it: without regard to case, composition and spacing."""
-    return " ".join(unicodedata.normalize("NFKC", text or "").casefold().split())
+    """Text as keys compare it: without regard to case, composition, typography and spacing."""
+    return " ".join(unicodedata.normalize("NFKC", name_key(text or "")).split())

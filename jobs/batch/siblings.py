@@ -79,15 +79,15 @@ def outdated(
     return set() if siblings.mark() == grouping.mark else {*folders} - {split}
 
 
-def is_of_folder(guessed: Guesses | None) -> bool:
-    """Whether a track's disc was guessed from its folder: grouping does it once more."""
-    return (guessed or {}).get("disc") == Source.FOLDER
+def is_guessed_here(guessed: Guesses | None) -> bool:
+    """Whether a track's disc was guessed from what grouping guesses it from too."""
+    return (guessed or {}).get("disc") in {Source.FOLDER, Source.ALBUM_TITLE}
 
 
-def with_disc(guessed: Guesses | None, disc: int | None) -> Guesses | None:
-    """What was guessed of a track, with a disc, or none, from its folder."""
-    others = {name: source for name, source in (guessed or {}).items() if name != "disc"}
-    return (others | ({"disc": Source.FOLDER} if disc else {})) or None
+def with_disc(guessed: Guesses | None, disc: int | None, source: Source) -> Guesses | None:
+    """What was guessed of a track, with a disc, or none, from this."""
+    others = {name: each for name, each in (guessed or {}).items() if name != "disc"}
+    return (others | ({"disc": source} if disc else {})) or None
 
 
 def _release_of(track: Track) -> str | None:
@@ -115,7 +115,7 @@ def _known(rows: Sequence[Track], *, is_here: bool) -> list[Known]:
                 compilation=row.compilation,
                 release_id=row.musicbrainz_release_id,
                 title=row.title,
-                disc=None if is_of_folder(row.guessed) else row.disc,
+                disc=None if is_guessed_here(row.guessed) else row.disc,
                 disc_total=row.disc_total,
                 track=row.track,
                 track_total=row.track_total,

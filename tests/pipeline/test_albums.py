@@ -54,6 +54,8 @@ def test_albums_are_what_people_mean_by_them(scan: RunScan, library: Path) -> No
     disc(library / "Twofold" / "Suffix CD2", 2)
     disc(library / "Twofold" / "Bonus", 1, "More")
     disc(library / "Twofold" / "Bonus" / "Bonus Disc", 2, "More")
+    disc(library / "Twofold" / "First", None, "Show (Disc 1)")
+    disc(library / "Twofold" / "Second", None, "Show (Disc 2)")
     for number, guest in enumerate(("", " feat. Ann", " ft. Bob", " & Cid"), 1):
         track(library / "Host" / f"{number}.mp3", f"Host{guest}", "With Guests", number)
     for name in ("Quartet", "Duo"):
@@ -71,6 +73,7 @@ def test_albums_are_what_people_mean_by_them(scan: RunScan, library: Path) -> No
         ("Greatest Hits", "Quartet", None, 3),
         ("More", "Twofold", None, 4),
         ("Sampler", "Various Artists", None, 3),
+        ("Show", "Twofold", None, 4),
         ("Twice", "Both", "FLAC", 2),
         ("Twice", "Both", "MP3", 2),
         ("With Guests", "Host", None, 4),

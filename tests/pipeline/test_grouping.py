@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.library.albums import title_and_disc
 from db.scanning.library_files import group_folder
 from jobs.batch.album_groups import group, parts_of
 from jobs.batch.parts import Grouped
@@ -133,7 +134,7 @@ def test_discs_are_one_album_however_their_folders_are_named(folders: tuple[str,
 def numbered(tracks: Iterable[Grouped]) -> list[int | None]:
     """The disc of each folder's tracks, by path, as grouping says it."""
     found = group(parts_of(tracks)).discs
-    return [found[path] for path in sorted(found) if path.endswith("/1")]
+    return [found[path][0] for path in sorted(found) if path.endswith("/1")]
 
 
 def test_the_disc_of_a_folder_is_said_of_tracks_that_name_none() -> None:
@@ -142,6 +143,34 @@ def test_the_disc_of_a_folder_is_said_of_tracks_that_name_none() -> None:
     assert numbered(discs("Set CD1", "Set CD2", "Set Bonus CD", tagged=False)) == [3, 1, 2]
     assert numbered(discs("Digits/1", "Digits/2")) == []
     assert numbered(discs("Artist/25", tagged=False)) == [None]
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        ("Live (Disc 1)", "Live (Disc 2)"),
+        ("Live CD1", "Live CD 2"),
+        ("Live [CD 1 of 2]", "LIVE [cd 2 of 2]"),
+        ("Live, Disc One", "Live, Disc Two"),
+        ("Live (Disc 1: Day)", "Live (Disc 2: Night)"),
+    ],
+)
+@pytest.mark.parametrize("folders", [("a", "b"), ("a", "a")])
+def test_the_disc_may_be_in_the_title(titles: tuple[str, str], folders: tuple[str, str]) -> None:
+    tracks = [
+        track(f"/m/{folder}/{disc}{number}", album_title=title, track=number)
+        for disc, (title, folder) in enumerate(zip(titles, folders, strict=True), 1)
+        for number in (1, 2)
+    ]
+    assert len(albums(tracks)) == 1
+    assert sorted(group(parts_of(tracks)).discs.values()) == [
+        (n, "album's title") for n in (1, 1, 2, 2)
+    ]
+
+
+@pytest.mark.parametrize("title", ["Live at CD 101 Studios", "Disc 1", "Compact Disc", "CD 2"])
+def test_a_title_may_speak_of_discs(title: str) -> None:
+    assert title_and_disc(title) == (title, None)
 
 
 def test_folders_whose_positions_collide_stay_two_albums() -> None:
