@@ -1,5 +1,6 @@
 """What every test may use: a data folder of its own, a real Valkey, both databases."""
 
+import gc
 import os
 import shutil
 import signal
@@ -21,9 +22,11 @@ from tests.databases import PostgresServer, open_empty, postgres_server
 from tests.mission import table
 from worker import dispatch
 
+gc.disable()  # until the tests are collected: that makes half a million objects, all of which stay
 COMPILED = Path(tempfile.gettempdir()) / f"musicfleet-tests-numba-{os.getuid()}"
 """What librosa has compiled, for all tests and their fleets: it takes a quarter of a minute."""
 os.environ["NUMBA_CACHE_DIR"] = str(COMPILED)  # numba reads it when it is imported
+os.environ["NUMBA_OPT"] = "0"  # compiles in two thirds of the time, and sounds are short here
 # A fleet starts a dozen processes, and none is to compile anew what the one before has compiled.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -49,6 +52,12 @@ def pytest_xdist_make_scheduler(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
     items.sort(key=distribution.place)
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector of garbage, and what a child copies, leave out the tests themselves."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

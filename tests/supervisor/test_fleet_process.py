@@ -56,7 +56,7 @@ def hold(name: str) -> int:
     assert killed is not None
     os.kill(killed, signal.SIGKILL)
     while (pid := pids()[name]) in {None, killed}:
-        pass
+        time.sleep(0.005)
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     return pid

@@ -50,7 +50,8 @@ class Tab:
     """A tab of the browser, which notes whatever a page complains of or asks another host."""
 
     def __init__(self, browser: Browser, url: str, **options: Any) -> None:
-        self.context = browser.new_context(base_url=url, **options)
+        options = {"base_url": url, "reduced_motion": "reduce", **options}  # each frame is drawn
+        self.context = browser.new_context(**options)
         self.complaints: list[str] = []
         self.page = self.context.new_page()
         self.page.set_default_timeout(_PATIENCE)
@@ -60,9 +61,8 @@ class Tab:
         self.page.on("request", lambda each: self._note_foreign(each, url))
 
     def forget(self) -> None:
-        """Forget what the pages have kept."""
+        """Forget what the pages have kept; the page that is open writes nothing by itself."""
         self.page.unroute_all()
-        self.page.goto("login")
         self.page.evaluate("localStorage.clear(), sessionStorage.clear()")
         self.context.clear_cookies()
         self.complaints.clear()
