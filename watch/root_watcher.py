@@ -16,8 +16,7 @@ from db.scanning import problems, roots, scans
 from db.scanning.library_files import Scope
 from db.scanning.mounts import Mount, mounts_of
 from db.sql.path_text import shown, to_bytes, to_text
-from watch.changes import Pending, Sorter
-from watch.inotify import Listener, Reason, reason
+from watch.changes import Listener, Pending, Reason, Sorter, reason
 from worker import dispatch
 from worker.supervisor import watch_state
 from worker.supervisor.watch_state import WatchedRoot

@@ -1,15 +1,22 @@
-"""The page of a track with its key wheel and similar tracks."""
+"""The page of a track with its key wheel and similar tracks, and its file for the player."""
 
 import math
+import mimetypes
+import os
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, abort, render_template, request, send_file
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
 
-from db.library import audio_features, entity_pages
+from db.files import opened
+from db.library import audio_features, entity_pages, tracks
 from db.models import AudioFeatures, EntityType, State
+from db.scanning import scans
 from db.similarity import clusters
+from db.sql import path_text
 from web import similar
 from web.facts import from_the_web
 from web.similar import DEFAULT_LENGTH, LENGTHS, TEMPOS
@@ -139,3 +146,53 @@ def _tempos(candidates: Iterable[Sequence[float]], bpm: float | None) -> list[tu
     """The other tempo candidates with their strengths, the strongest first."""
     others = [(each[0], each[1]) for each in candidates if bpm is None or abs(each[0] - bpm) > 1]
     return sorted(others, key=lambda each: -each[1])
+
+
+_TYPES = {
+    ".aac": "audio/aac",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".m4b": "audio/mp4",
+    ".mka": "audio/x-matroska",
+    ".mp3": "audio/mpeg",
+    ".mp4": "audio/mp4",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".wav": "audio/wav",
+    ".weba": "audio/webm",
+    ".webm": "audio/webm",
+}
+"""What a browser plays a file as; mimetypes knows other names of some."""
+
+
+@bp.get("/tracks/<id:track_id>/file")
+def file(track_id: int) -> Response:
+    """The file of a track as it is; a browser asks for the part that it plays (Range)."""
+    path = tracks.present_path(track_id)
+    if path is None:
+        abort(404, "There is no such track, or its file is gone.")
+    real = os.path.realpath(path_text.to_bytes(path))
+    if not any(path_text.is_under(path_text.to_text(real), root) for root in scans.roots()):
+        abort(404, "The file is a link that leads out of the library.")
+    try:
+        sound = open(opened(real), "rb")  # noqa: SIM115  # the answer closes it
+    except OSError as error:
+        abort(404, f"The file cannot be read: {error.strerror}.")
+    ending = os.path.splitext(path)[1].lower()
+    status = os.fstat(sound.fileno())
+    answer = send_file(
+        sound,
+        mimetype=_TYPES.get(ending) or mimetypes.types_map.get(ending) or "audio/x-unknown",
+        download_name=path_text.shown(path).rpartition("/")[2],
+        last_modified=status.st_mtime,
+        etag=f"{status.st_mtime_ns}-{status.st_size}",
+    )
+    answer.content_length = status.st_size
+    try:
+        return answer.make_conditional(request, accept_ranges=True, complete_length=status.st_size)
+    except HTTPException:  # there is no such part
+        sound.close()
+        raise

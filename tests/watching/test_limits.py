@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from watch.inotify import reason
+from watch.changes import reason
 
 ROOT = Path(__file__).parents[2]
 _LISTEN = """\
 import sys, time
-from watch.inotify import reason
-from watch.inotify import Listener
+from watch.changes import reason
+from watch.changes import Listener
 listener = Listener(sys.argv[1].encode())
 while not listener.error and not listener.is_listening:
     time.sleep(0.05)

@@ -1,5 +1,9 @@
 """`python -m worker.cli` is `fleet`."""
 
-from worker.cli import main
+import worker.host.light  # noqa: F401  # first: see there
 
-main()
+import sys
+
+from worker.cli.fleet import run
+
+sys.exit(run())

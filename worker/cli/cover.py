@@ -8,16 +8,15 @@ from typing import Any, TypeVar
 import click
 from rq.utils import import_attribute
 
-from db.library import search
 from db.library.search import Entity
 from db.models import EntityType, Role
 from db.sql.connection import open_database
-from db.sql.path_text import shown, to_text, visible
+from db.sql.path_text import shown, to_text
 from db.sql.schema import check_schema
 from worker import dispatch
+from worker.cli.named import entity_named
 from worker.cli.output import print_json, print_line, print_table, say
 from worker.errors import BadInputError, JobFailedError
-from worker.phrases import nearest
 
 _PACKAGE = "jobs."
 
@@ -171,24 +170,6 @@ def _found(name: str, only: str | None, disc: int | None, role: str | None) -> t
     if (disc and entity.type is EntityType.ARTIST) or (role and entity.type is EntityType.ALBUM):
         raise click.UsageError(f"an {entity.type} has no {'disc' if disc else 'role'}")
     return entity, Role.of_disc(disc) if disc else role or Role.FRONT
-
-
-def entity_named(name: str, types: tuple[EntityType, ...]) -> Entity:
-    """The one that is called so. Raises BadInputError when it is none, or several."""
-    known = list(search.all_entities(types))
-    found = search.entities_named(name, known)
-    kinds = " or ".join(types)
-    if not found:
-        near = nearest(name, {text for each in known for text in (each.name, each.full_name)})
-        asked = f"did you mean {near}?" if near else "name one that `fleet scan` has taken in"
-        raise BadInputError(f"there is no {kinds} {name!r} — {asked}")
-    if len(found) > 1:
-        lines = [f"\n  {each.address}\t{visible(each.full_name)}" for each in found[:_SHOWN]]
-        more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise BadInputError(
-            f"{name!r} is the name of {len(found)} — say which:{''.join(lines)}{more}"
-        )
-    return found[0]
 
 
 def _described(entity: Entity, role: str) -> str:

@@ -15,9 +15,8 @@ from db.sql.connection import open_database
 from db.sql.path_text import shown
 from db.sql.queries import fold
 from db.sql.schema import check_schema
-from worker.cli.cover import entity_named
+from worker.cli.named import entity_named, track_named
 from worker.cli.output import print_json, print_line, print_table, say
-from worker.cli.similar import track_named
 from worker.errors import BadInputError
 from worker.phrases import counted, did_you_mean, time_span
 

@@ -14,8 +14,8 @@ from db.sql.connection import open_database, transaction
 from db.sql.path_text import is_under, shown, to_text
 from db.sql.schema import check_schema
 from worker import dispatch
+from worker.cli.named import checked_root
 from worker.cli.output import agreed, changes_something, print_json, print_line, print_table, say
-from worker.cli.scan import checked_root
 from worker.errors import BadInputError
 from worker.phrases import counted, did_you_mean
 from worker.supervisor.rpc import is_up

@@ -17,12 +17,12 @@ from db import ledger, settings
 from db.errors import DatabaseLockedError
 from db.models import EntityType, Kind, State
 from db.scanning import scans
-from db.scanning.library_files import refused_root
 from db.scanning.selection import Selection, left_out_text
 from db.sql.connection import close_database, open_database
 from db.sql.path_text import is_under, shown, to_text
 from db.sql.schema import check_schema
 from worker import dispatch
+from worker.cli.named import checked_root
 from worker.cli.output import print_json, print_line, say
 from worker.cli.progress import show_progress
 from worker.errors import (
@@ -164,27 +164,6 @@ def _leave(stop: bool, started_here: bool) -> None:
         control.stop(say)
     elif started_here:
         say("The fleet keeps running. `fleet down` stops it.")
-
-
-def checked_root(path: str) -> str:
-    """The absolute path of a folder that can be read, as text. Raises BadInputError."""
-    folder = settings.expanded(path)
-    if not folder.exists():
-        raise BadInputError(f"{path} does not exist — name the folder that holds the music")
-    if not folder.is_dir():
-        raise BadInputError(f"{path} is a file — name the folder that holds it")
-    if not os.access(folder, os.R_OK | os.X_OK):
-        raise BadInputError(
-            f"{path} may not be read — give this user the right to, e.g. chmod o+rx"
-        )
-    real = os.path.realpath(folder)
-    if refusal := refused_root(
-        to_text(os.fsencode(real)), to_text(os.path.realpath(os.fsencode(settings.data_dir())))
-    ):
-        raise BadInputError(refusal)
-    if not os.listdir(real):
-        raise BadInputError(f"{path} is empty — is its disk mounted?")
-    return to_text(os.fsencode(real))
 
 
 def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:

@@ -1,25 +1,21 @@
 """`fleet similar` and `fleet path`: nearest neighbours of a track, and paths between two."""
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
-from db import settings
-from db.library import search, tracks
-from db.library.search import NamedTrack
+from db.library import tracks
 from db.library.tracks import TrackSummary
 from db.models import EntityType
 from db.similarity import cluster_terms, neighbours
 from db.similarity.neighbours import Filters, Neighbour
 from db.sql.connection import open_database
-from db.sql.path_text import shown, to_text, visible
+from db.sql.path_text import shown
 from db.sql.schema import check_schema
 from worker.cli import playlists
+from worker.cli.named import track_named
 from worker.cli.output import print_json, print_table, say
-from worker.errors import BadInputError
-from worker.phrases import nearest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _SHOWN = 20
@@ -105,21 +101,6 @@ def path(first: str, last: str, count: int, form: str | None) -> None:
 def _open() -> None:
     open_database()
     check_schema()
-
-
-def track_named(name: str) -> NamedTrack:
-    """The one track that is called so. Raises BadInputError when it is none, or several."""
-    file = to_text(os.fsencode(os.path.realpath(settings.expanded(name))))
-    found = search.tracks_named(name, file)
-    if not found:
-        near = nearest(name, search.track_titles())
-        asked = f"did you mean {near}?" if near else "name one that `fleet scan` has taken in"
-        raise BadInputError(f"there is no track {name!r} — {asked}")
-    if len(found) > 1:
-        lines = [f"\n  {each.address}\t{visible(each.full_name)}" for each in found[:_SHOWN]]
-        more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise BadInputError(f"{name!r} fits {len(found)} — say which:{''.join(lines)}{more}")
-    return found[0]
 
 
 def _write(found: Sequence[Neighbour], form: str | None) -> None:

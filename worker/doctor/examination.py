@@ -9,7 +9,7 @@ from worker.doctor.findings import FAULTS, Check, Finding, Severity, fact_and_re
 _GROUPS = (
     installation.CHECKS,
     (*database.CHECKS, *library.CHECKS),
-    (*redis_server.CHECKS, *fleet.CHECKS_OF_REDIS),
+    (*redis_server.CHECKS, *fleet.CHECKS_OF_REDIS, *redis_server.CHECKS_OF_ENTRIES),
     fleet.CHECKS_OF_PROGRAMS,
 )
 

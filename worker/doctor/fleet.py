@@ -22,10 +22,9 @@ from worker.host.memory import kernel_kills_since_start, memory_limit
 from worker.host.version import code_version
 from worker.maintenance.rebalance import refusal
 from worker.phrases import counted, some, time_span
-from worker.process.unreadable import REFUSED, UNREADABLE, set_entries_aside, unreadable
-from worker.queues import HELD, Place, known, rescue, sizes, strangers
-from worker.redis.entries import ASIDE, as_moment, as_shown, ids, utf8, wrong_keys
-from worker.redis.holders import this_process
+from worker.process.unreadable import REFUSED
+from worker.queues import HELD, Place, rescue, sizes, strangers
+from worker.redis.entries import as_moment, as_shown, ids, utf8
 from worker.redis.owner import REMEDY, other_workers
 from worker.status.overview import QueueStatus
 from worker.status.overview import queues as statuses
@@ -34,7 +33,6 @@ from worker.supervisor.control import outdated_processes
 from worker.supervisor.logs import last_lines, log_file
 from worker.supervisor.rpc import ProcessInfo, is_up, processes, supervisord
 from worker.topology import Topology, load
-from worker.topology.slots import registered_name
 
 _PROGRAMS = "programs"
 _ESSENTIAL = {
@@ -362,44 +360,9 @@ def _rescue(name: str) -> Fix:
     return Fix(f"move the jobs of {name} to the queues that take them today", bring)
 
 
-_ENTRIES = "entries"
-
-
-def _entries() -> Iterator[Finding]:
-    """What stands in Redis and no enqueue of ours can have written, and what was set aside."""
-    connection, names = dispatch.connection(), known()
-    faults = dict.fromkeys(wrong_keys(connection, names), "it is of another type than it should be")
-    for name in names:
-        faults |= unreadable(connection, name)
-    if faults:
-        items = [f"{entry}: {fault}" for entry, fault in faults.items()]
-        yield Finding(
-            _ENTRIES,
-            Severity.WARNING,
-            f"{counted(len(faults), 'entry')} of Redis that the fleet has not written "
-            f"({some(items)})",
-            "run `fleet doctor --fix`, which sets them aside, and see who else uses this Redis",
-            len(faults),
-            fix=Fix(f"set {counted(len(faults), 'entry')} aside", _set_aside),
-        )
-    else:
-        aside = [as_shown(key) for key in connection.scan_iter(f"{ASIDE}*", count=1000)]
-        failed = sizes([UNREADABLE])[UNREADABLE][Place.FAILED]
-        shown = f"; set aside: {some(aside)}" if aside else ""
-        shown += f"; {counted(failed, 'job')} that could not be read failed" if failed else ""
-        yield Finding(_ENTRIES, Severity.OK, f"every entry of the queues can be read{shown}")
-
-
-def _set_aside() -> str:
-    own = this_process(registered_name("doctor"))
-    count = set_entries_aside(dispatch.connection(), known(), own, deep=True)
-    return f"{counted(count, 'entry')} set aside; jobs among them are listed as failed"
-
-
 CHECKS_OF_REDIS = (
     Check(_QUEUES, _queues),
     Check("workers", _workers),
-    Check(_ENTRIES, _entries, is_slow=True),
 )
 CHECKS_OF_PROGRAMS = (
     Check("memory", _memory),

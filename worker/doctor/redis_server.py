@@ -1,4 +1,4 @@
-"""Checks of Redis or Valkey: that it answers, keeps its data, and is closed to strangers."""
+"""Checks of Redis or Valkey: that it answers, keeps its data, is closed, and holds only jobs."""
 
 import socket
 import time
@@ -10,9 +10,15 @@ from redis.exceptions import NoPermissionError
 
 from worker import dispatch
 from worker.doctor.findings import Check, Finding, Fix, Severity
+from worker.phrases import counted, some
+from worker.process.unreadable import UNREADABLE, set_entries_aside, unreadable
+from worker.queues import Place, known, sizes
 from worker.redis.address import is_embedded, shown_url
+from worker.redis.entries import ASIDE, as_shown, wrong_keys
+from worker.redis.holders import this_process
 from worker.redis.valkey import kept_aside
 from worker.supervisor import web_address
+from worker.topology.slots import registered_name
 
 MOST_SKEW = 10.0
 """Seconds by which this machine's time may differ from that of Redis: leases and ages use both."""
@@ -172,6 +178,40 @@ def _kept() -> Iterator[Finding]:
         yield Finding("redis", Severity.WARNING, says, "delete it when you have no use for it")
 
 
+_ENTRIES = "entries"
+
+
+def _entries() -> Iterator[Finding]:
+    """What stands in Redis and no enqueue of ours can have written, and what was set aside."""
+    connection, names = dispatch.connection(), known()
+    faults = dict.fromkeys(wrong_keys(connection, names), "it is of another type than it should be")
+    for name in names:
+        faults |= unreadable(connection, name)
+    if faults:
+        items = [f"{entry}: {fault}" for entry, fault in faults.items()]
+        yield Finding(
+            _ENTRIES,
+            Severity.WARNING,
+            f"{counted(len(faults), 'entry')} of Redis that the fleet has not written "
+            f"({some(items)})",
+            "run `fleet doctor --fix`, which sets them aside, and see who else uses this Redis",
+            len(faults),
+            fix=Fix(f"set {counted(len(faults), 'entry')} aside", _set_aside),
+        )
+    else:
+        aside = [as_shown(key) for key in connection.scan_iter(f"{ASIDE}*", count=1000)]
+        failed = sizes([UNREADABLE])[UNREADABLE][Place.FAILED]
+        shown = f"; set aside: {some(aside)}" if aside else ""
+        shown += f"; {counted(failed, 'job')} that could not be read failed" if failed else ""
+        yield Finding(_ENTRIES, Severity.OK, f"every entry of the queues can be read{shown}")
+
+
+def _set_aside() -> str:
+    own = this_process(registered_name("doctor"))
+    count = set_entries_aside(dispatch.connection(), known(), own, deep=True)
+    return f"{counted(count, 'entry')} set aside; jobs among them are listed as failed"
+
+
 CHECKS = (
     Check("redis", _kept),
     Check("redis", _server, is_required=True),
@@ -179,3 +219,4 @@ CHECKS = (
     Check("redis", _access),
     Check("clock", _time),
 )
+CHECKS_OF_ENTRIES = (Check(_ENTRIES, _entries, is_slow=True),)
