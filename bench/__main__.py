@@ -18,30 +18,36 @@ class Bench(NamedTuple):
 
 
 BENCHES = {
-    "scan": Bench("scan", "First scan: ours, a bare loop, mpd, supysonic, beets"),
-    "rescan": Bench("rescan", "Second scan, of what did not change, of 1 %, or of all again"),
-    "covers": Bench("covers", "Thumbnails of covers: ours, Pillow, pyvips"),
-    "idle": Bench("idle", "Memory, CPU and writes at rest, by program"),
-    "growth": Bench("growth", "What grows with the library: a track, a change, a minute at rest"),
-    "page": Bench("page", "Pages of the web UI in a library of any size"),
-    "queue": Bench("queue", "Jobs a second: ours, RQ, celery, dramatiq, saq"),
+    "scan": Bench("measures.scan", "First scan: ours, a bare loop, mpd, supysonic, beets"),
+    "rescan": Bench(
+        "measures.rescan", "Second scan, of what did not change, of 1 %, or of all again"
+    ),
+    "covers": Bench("measures.covers", "Thumbnails of covers: ours, Pillow, pyvips"),
+    "idle": Bench("measures.idle", "Memory, CPU and writes at rest, by program"),
+    "growth": Bench(
+        "measures.growth", "What grows with the library: a track, a change, a minute at rest"
+    ),
+    "page": Bench("measures.page", "Pages of the web UI in a library of any size"),
+    "queue": Bench("measures.queue", "Jobs a second: ours, RQ, celery, dramatiq, saq"),
     "audio": Bench(
-        "audio", "Tempo, key, speed and memory of audio analysis: ours, essentia, librosa"
+        "quality.audio", "Tempo, key, speed and memory of audio analysis: ours, essentia, librosa"
     ),
-    "start": Bench("start", "The start of `fleet --help` and `fleet status`"),
-    "profile": Bench("profile", "Where the time of a scan goes, by program and function"),
-    "tags": Bench("corpus", "Tags of real files, against what independent readers say of them"),
+    "start": Bench("measures.start", "The start of `fleet --help` and `fleet status`"),
+    "profile": Bench("measures.profile", "Where the time of a scan goes, by program and function"),
+    "tags": Bench(
+        "quality.corpus", "Tags of real files, against what independent readers say of them"
+    ),
     "library": Bench(
-        "library", "Tags, albums and covers of a generated library, against its manifest"
+        "quality.library", "Tags, albums and covers of a generated library, against its manifest"
     ),
-    "similarity": Bench("similarity", "Similar tracks in real music: ours, MFCC, bliss"),
-    "clusters": Bench("clusters", "Clusters: speed, memory, agreement with the truth"),
+    "similarity": Bench("quality.similarity", "Similar tracks in real music: ours, MFCC, bliss"),
+    "clusters": Bench("quality.clusters", "Clusters: speed, memory, agreement with the truth"),
     "enrichment": Bench("enrichment.__main__", "Enrichment against a MusicBrainz of known answers"),
     "rebalance": Bench("rebalance.__main__", "Backlogs with worker rebalancing, and without"),
     "storm": Bench("storm.__main__", "Scans while the fleet is killed and its surroundings fail"),
     "structure": Bench("structure", "Modules, functions, who imports whom"),
-    "rows": Bench("rows", "Writes the rows of a large library, to measure on"),
-    "music": Bench("music", "Makes a library to measure on"),
+    "rows": Bench("libraries.rows", "Writes the rows of a large library, to measure on"),
+    "music": Bench("libraries.music", "Makes a library to measure on"),
 }
 """Every bench, in the order of the list."""
 

@@ -22,9 +22,9 @@ import click
 
 sys.path.append(str(Path(__file__).parents[1]))  # for `bench`, which is not installed
 
-from bench import plot, results
 from bench.__main__ import BENCHES
-from bench.results import Cell, Result
+from bench.record import plot, results
+from bench.record.results import Cell, Result
 from db.ledger import NEEDS
 from db.settings.declarations import SETTINGS
 from worker.cli.config import as_markdown

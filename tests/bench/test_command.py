@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import plot, results
 from bench.__main__ import BENCHES, main
 from bench.command import UNUSABLE
-from bench.music import Form, make, open_library, retag
-from bench.results import Result, Table
+from bench.libraries.music import Form, make, open_library, retag
+from bench.record import plot, results
+from bench.record.results import Result, Table
 from jobs.metadata.reader import read_files
 from jobs.records import FoundFile, TrackRecord
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bench.music import Form, make
-from bench.peers import BareLoop, Ours
-from bench.scan import started
+from bench.libraries.music import Form, make
+from bench.measures.scan import started
+from bench.peers.programs import BareLoop, Ours
 
 MOST_TIMES_THE_BARE_LOOP = 9.0
 """CPU seconds of the fleet and of `fleet scan` by those of the bare loop. It was 4.7 when this was

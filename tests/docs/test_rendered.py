@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from bench.results import Result, Table
+from bench.record.results import Result, Table
 from db.models import TABLES
 from db.settings.declarations import SETTINGS, Setting
 from tests import PACKAGES

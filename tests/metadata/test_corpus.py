@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.corpus import REQUIRED_SHARE, Report, compare, main
+from bench.quality.corpus import REQUIRED_SHARE, Report, compare, main
 from tests.corpus import corpus
 from tests.music import write_track
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from bench import library_covers
+from bench.quality import library_covers
 from db.models import Artist, Genre, Track, TrackArtist, TrackGenre
 from db.sql.path_text import to_text
 from db.sql.queries import tuples

@@ -1,4 +1,4 @@
-"""Who scans a library in `bench.scan`: ours, the bare loop, and music servers that are installed.
+"""Who scans a library in `bench.measures.scan`: ours, the bare loop, and installed music servers.
 
 Each has a folder of its own for what it writes, is started before the first scan and stopped after
 the last. Those that run as a server are measured with all processes below it.
@@ -19,8 +19,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from bench import cost
 from bench.command import UnusableRunError
+from bench.peers import cost
 from worker.errors import ExitCode
 from worker.host.version import code_version
 
@@ -151,7 +151,7 @@ class BareLoop(Peer):
         """All of it."""
         out = self.work / "loop"
         shutil.rmtree(out, ignore_errors=True)
-        ran = cost.run([sys.executable, "-m", "bench.bare_loop", str(self.music), str(out)])
+        ran = cost.run([sys.executable, "-m", "bench.peers.bare_loop", str(self.music), str(out)])
         if ran.code:
             raise UnusableRunError(f"the bare loop ended with {ran.code}, see above")
         return Scan(ran.wall, ran.cpu, 0, **json.loads(ran.output))

@@ -35,13 +35,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from bench import audio_contenders as contenders
-from bench import results
-from bench.audio_music import RATE, SEED, TRACKS, pieces, play
-from bench.audio_scoring import Judgement, Labelled, fretsonfire, immich, judge, synthetic
 from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say
-from bench.peers import Ours
-from bench.results import Cell, Result, Table
+from bench.peers.programs import Ours
+from bench.quality import audio_contenders as contenders
+from bench.quality.audio_music import RATE, SEED, TRACKS, pieces, play
+from bench.quality.audio_scoring import Judgement, Labelled, fretsonfire, immich, judge, synthetic
+from bench.record import results
+from bench.record.results import Cell, Result, Table
 from db.library.audio_features import AnalysedTrack
 from db.scanning.library_files import AUDIO_EXTENSIONS
 from demo.sounds import Wave

@@ -1,6 +1,6 @@
 """The least that a scan has to do, and nothing of what makes it safe: what ours is compared with.
 
-    python -m bench.bare_loop MUSIC OUT
+    python -m bench.peers.bare_loop MUSIC OUT
 
 Two processes walk from album folder to album folder: tags by mutagen, a digest of each picture,
 embedded and beside the music, a thumbnail of 300 pixels of each that is new, and a row a track in

@@ -22,11 +22,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from bench import music, results
 from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say, verdict
-from bench.music import Library
-from bench.peers import PEERS, BareLoop, Mpd, Ours, Peer, Scan
-from bench.results import Cell, Result, Table
+from bench.libraries import music
+from bench.libraries.music import Library
+from bench.peers.programs import PEERS, BareLoop, Mpd, Ours, Peer, Scan
+from bench.record import results
+from bench.record.results import Cell, Result, Table
 
 MOST_TIMES_LOOP = 2.0
 MOST_TIMES_MPD = 2.5

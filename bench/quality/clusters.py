@@ -20,8 +20,8 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from bench import clusters_music
 from bench.command import FAILED, PASSED, parser
+from bench.quality import clusters_music
 from jobs.gmm import mixtures
 
 DIMENSION, GROUPS = 64, 16

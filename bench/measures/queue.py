@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from statistics import median
 
-from bench import results
 from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say, verdict
 from bench.queue_contenders.books import lacking
 from bench.queue_contenders.contender import Contender
@@ -30,7 +29,8 @@ from bench.queue_contenders.measuring import Measurement, measure
 from bench.queue_contenders.processes import valkey
 from bench.queue_contenders.registry import CELERY, DRAMATIQ, NAMES, OURS, RQ_SIMPLE, contender
 from bench.queue_contenders.trial import JOBS
-from bench.results import Cell, Result, Table
+from bench.record import results
+from bench.record.results import Cell, Result, Table
 
 SAQ = "saq"
 REQUIRED = {RQ_SIMPLE: 2.0, CELERY: 1.5, DRAMATIQ: 0.95, SAQ: 0.95}

@@ -24,8 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.command import PASSED, UnusableRunError, parser, say
-from bench.peers import Ours
-from bench.scan import add_library, library
+from bench.measures.scan import add_library, library
+from bench.peers.programs import Ours
 
 _PATIENCE = 60.0
 _SAMPLE = re.compile(r"(?P<stack>.*) (?P<count>\d+)")

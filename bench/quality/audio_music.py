@@ -1,4 +1,4 @@
-"""The synthetic sets of `python -m bench.audio`: seeded songs whose tempo and key are known.
+"""The synthetic sets of `python -m bench audio`: seeded songs whose tempo and key are known.
 
 The extractor's parameters were chosen on the plain set of seed 5. What is held out has other
 progressions, timbres (odd partials, slower attacks) and drums, too, and any other seed.

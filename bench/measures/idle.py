@@ -15,12 +15,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import cost, results
 from bench.command import FAILED, PASSED, command_line, parser, say, verdict
-from bench.cost import Usage
-from bench.peers import Mpd, Ours
-from bench.results import Cell, Result, Table
-from bench.scan import add_library, library, started
+from bench.measures.scan import add_library, library, started
+from bench.peers import cost
+from bench.peers.cost import Usage
+from bench.peers.programs import Mpd, Ours
+from bench.record import results
+from bench.record.results import Cell, Result, Table
 
 MOST_MIB = {"small": 120}
 MOST_MIB_BY_DEFAULT = 250

@@ -22,8 +22,8 @@ from pathlib import Path
 from PIL import Image
 
 from bench.command import FAILED, PASSED, UnusableRunError, parser
-from bench.library_tables import compare
-from bench.peers import Ours
+from bench.peers.programs import Ours
+from bench.quality.library_tables import compare
 from db.sql.connection import close_database, open_database
 
 EVERY = 6

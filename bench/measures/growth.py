@@ -5,7 +5,7 @@
 For each size, with small pictures and short sounds: the CPU time of the first scan by track, the
 most memory that the fleet had, a scan of one changed album, `fleet status`, and a minute in which
 nothing happens. With --rows N status and minute are measured on the rows of N tracks that were
-never there, too (see `bench.rows`): a million take minutes, and 4 GB.
+never there, too (see `bench.libraries.rows`): a million take minutes, and 4 GB.
 
 Exit code 0: CPU by track is flat within 20 %, the fleet never had more than 700 MiB, a changed
 album took less than a second of CPU more than in the smallest library, and with --rows a minute at
@@ -20,12 +20,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import cost, music, results, rows
 from bench.command import FAILED, PASSED, command_line, parser, say, verdict
-from bench.music import SMALL, Library
-from bench.peers import Ours
-from bench.results import Result, Table
-from bench.scan import started
+from bench.libraries import music, rows
+from bench.libraries.music import SMALL, Library
+from bench.measures.scan import started
+from bench.peers import cost
+from bench.peers.programs import Ours
+from bench.record import results
+from bench.record.results import Result, Table
 
 FLAT = 1.2
 MOST_MIB = 700

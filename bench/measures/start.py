@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from bench import cost, results
 from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say, verdict
-from bench.peers import Ours
-from bench.results import Cell, Result, Table
-from bench.scan import started
+from bench.measures.scan import started
+from bench.peers import cost
+from bench.peers.programs import Ours
+from bench.record import results
+from bench.record.results import Cell, Result, Table
 from worker.errors import ExitCode
 
 CLICK = "import click"

@@ -1,4 +1,4 @@
-"""The music of `python -m bench.similarity`: pieces below a folder, and versions of each.
+"""The music of `python -m bench similarity`: pieces below a folder, and versions of each.
 
 Every piece is cut to its middle, and that made into versions with ffmpeg: all of one codec and one
 loudness, by which pieces are compared with each other, and others by which one must be found again.

@@ -31,10 +31,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from bench import results
 from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say, verdict
-from bench.music import drawn
-from bench.results import Cell, Result, Table
+from bench.libraries.music import drawn
+from bench.record import results
+from bench.record.results import Cell, Result, Table
 from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.sql.queries import slices
 from jobs.pictures import store
@@ -113,7 +113,7 @@ def contenders() -> dict[str, Make]:
 
 
 def synthesise(folder: Path, count: int) -> list[Path]:
-    """Write so many covers, see `bench.music.drawn`."""
+    """Write so many covers, see `bench.libraries.music.drawn`."""
     paths = []
     for number in range(count):
         path = folder / f"{number}.jpg"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.command import FAILED, PASSED, UNUSABLE, UnusableRunError, parser
-from bench.corpus_fields import FIELDS, Field
+from bench.quality.corpus_fields import FIELDS, Field
 from db.sql import path_text
 from jobs.metadata.reader import read_files
 from jobs.records import FoundFile, ProblemCode, TrackRecord, UnreadFile

@@ -3,8 +3,8 @@
     python -m bench page [--tracks N | --library DIR | --rows N] [--runs N]
 
 A library of --tracks tracks is scanned; or the rows of one that was never there are written, of any
-size (see `bench.rows`). Each page is asked for --runs times over one connection, in turn with the
-others, each time another album, artist and track.
+size (see `bench.libraries.rows`). Each page is asked for --runs times over one connection, in turn
+with the others, each time another album, artist and track.
 
 Exit code 0: the median of each is below 100 ms; 1: not so; 2: the pages could not be asked for.
 """
@@ -20,11 +20,12 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import quote, urlsplit
 
-from bench import results, rows
 from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say, verdict
-from bench.peers import Ours
-from bench.results import Cell, Result, Table
-from bench.scan import add_library, library, started
+from bench.libraries import rows
+from bench.measures.scan import add_library, library, started
+from bench.peers.programs import Ours
+from bench.record import results
+from bench.record.results import Cell, Result, Table
 
 MOST_SECONDS = 0.1
 Ask = Callable[[], str]

@@ -1,4 +1,4 @@
-"""What is true of the music that `python -m bench.audio` plays, and how answers are judged."""
+"""What is true of the music that `python -m bench audio` plays, and how answers are judged."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import soundfile
 
-from bench import audio_music
+from bench.quality import audio_music
 from demo.sounds import MINOR, key_named
 
 TOLERANCE = 0.04

@@ -17,11 +17,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import music, results
 from bench.command import FAILED, PASSED, parser, say, verdict
-from bench.music import Library
-from bench.peers import PEERS, BareLoop, Mpd, Ours, Peer
-from bench.scan import (
+from bench.libraries import music
+from bench.libraries.music import Library
+from bench.measures.scan import (
     MOST_TIMES_LOOP,
     Scans,
     add_options,
@@ -33,6 +32,8 @@ from bench.scan import (
     times,
     write,
 )
+from bench.peers.programs import PEERS, BareLoop, Mpd, Ours, Peer
+from bench.record import results
 
 MOST_TIMES_MPD, MOST_TIMES_MPD_CHANGED = 1.0, 1.5
 

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.command import FAILED, PASSED, parser
-from bench.similarity_music import COPIES, LEVEL, PLAIN, Piece, pieces
+from bench.quality.similarity_music import COPIES, LEVEL, PLAIN, Piece, pieces
 from db.similarity.vector_inputs import TrackInput
 from jobs.vectorization.model import apply
 from jobs.vectorization.trainer import Choice, fit

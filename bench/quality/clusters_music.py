@@ -19,8 +19,8 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from bench.similarity import Rows, mfcc, ours
-from bench.similarity_music import LEVEL, Piece, pieces
+from bench.quality.similarity import Rows, mfcc, ours
+from bench.quality.similarity_music import LEVEL, Piece, pieces
 from db.library.spellings import ensure_genres
 from db.models import AudioFeatures, EntityType, Track, TrackGenre
 from db.similarity import clusters

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "results"
+FOLDER = Path(__file__).parents[1] / "results"
 Cell = str | float | int | None
 BUSY = 0.5
 """A load of the machine before the bench, by core, from which its walls are not to be relied on."""

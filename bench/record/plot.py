@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from bench.results import Table
+from bench.record.results import Table
 
 _WIDTH, _LABELS, _ROW, _MARGIN = 720, 200, 28, 12
 _BARS = _WIDTH - _LABELS - 100

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.audio_scoring import Answer
+from bench.quality.audio_scoring import Answer
 from demo.sounds import key_named
 
 Analyse = Callable[[str], Answer]
@@ -37,7 +37,7 @@ class Run(NamedTuple):
 def run(contender: str, paths: Sequence[Path]) -> Run:
     """Have a contender analyse these files. Raises ImportError when it is not installed."""
     environment = os.environ | dict.fromkeys(_THREADS, "1")
-    command = [sys.executable, "-m", "bench.audio_contenders", contender, *map(str, paths)]
+    command = [sys.executable, "-m", "bench.quality.audio_contenders", contender, *map(str, paths)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False)
     if done.returncode == _NOT_INSTALLED:
         raise ImportError(f"{contender} is not installed: pip install 'musicfleet[bench]'")

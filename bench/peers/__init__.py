@@ -1,0 +1,1 @@
+"""Who is measured, ours, a bare loop and other programs, and what their processes cost."""

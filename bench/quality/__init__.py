@@ -1,0 +1,1 @@
+"""How right the answers are: tags, covers, tempo and key, similar tracks, clusters."""

@@ -1,0 +1,1 @@
+"""What was measured: kept as a file of `bench/results`, and drawn."""
