@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from peewee import Expression, fn
+from peewee import SQL, Expression, fn
 
 from db.artwork.covers import Picture, fronts
 from db.library.artists import Credit, credits_of
@@ -124,7 +124,7 @@ class AlbumFilters(NamedTuple):
 def album_filters() -> AlbumFilters:
     """The genres, years and sources of covers that there are."""
     genre = Genre.select(Genre.id, Genre.name).order_by(folded(Genre.name)).limit(_MOST_GENRES)
-    years = distinct_values("albums", YEAR, f"{YEAR} <> ''")
+    years = distinct_values("albums", YEAR, f"{YEAR} <> '' AND present > 0")
     sources = distinct_values("covers", "source", "entity_type = 'album' AND role = 'front'")
     return AlbumFilters(
         [FilterValue(str(genre_id), name) for genre_id, name in tuples(genre)],
@@ -139,20 +139,20 @@ def year_of(date: str | None) -> str | None:
 
 
 def _year() -> Any:  # an expression
-    return fn.SUBSTR(fn.COALESCE(Album.original_date, Album.date), 1, _YEAR_LENGTH)
+    return SQL(YEAR)
 
 
 def _ordering(order: AlbumOrder) -> Sequence[Any]:
-    title = folded(fn.COALESCE(Album.sort_title, Album.title))
+    """Each is the order of an index."""
     match order:
         case AlbumOrder.ADDED:
             return Album.added_at.desc(), Album.id.desc()
         case AlbumOrder.TITLE:
-            return title, Album.id
+            return Album.sort_key, Album.id
         case AlbumOrder.ARTIST:
-            return folded(Album.album_artist), _year(), title, Album.id
+            return Album.artist_key, _year(), Album.sort_key, Album.id
         case AlbumOrder.YEAR:
-            return fn.COALESCE(_year(), "").desc(), title, Album.id
+            return SQL(f"{YEAR} DESC"), Album.sort_key, Album.id
 
 
 def _album_fits(wanted: AlbumFilter) -> Expression:
@@ -219,7 +219,7 @@ def artist_list(*, everyone: bool, first: int, most: int) -> list[ArtistCard]:
     query = (
         Artist.select(Artist.id)
         .where(artist_is_present() if everyone else _has_albums())
-        .order_by(folded(fn.COALESCE(Artist.sort_name, Artist.name)), Artist.id)
+        .order_by(Artist.sort_key, Artist.id)
     )
     return artist_cards([artist_id for (artist_id,) in tuples(query.limit(most).offset(first))])
 

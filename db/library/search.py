@@ -14,7 +14,9 @@ from db.library.gallery import AlbumCard, ArtistCard
 from db.library.names import name_key
 from db.models import IS_PRESENT, Album, Artist, ArtistName, EntityType, Fact, Track
 from db.sql.connection import is_sqlite
-from db.sql.queries import contains, fold, tuples
+from db.sql.folding import fold
+from db.sql.name_index import named
+from db.sql.queries import folded, tuples
 
 _MOST_COMPARED = 300
 """How many rows that fit are compared: of a word that is everywhere not all are sorted."""
@@ -56,30 +58,20 @@ def search(text: str, artists: int, albums: int, tracks: int) -> Found:
     words = text.split()[:_MOST_WORDS]
     if not words:
         return Found([], [], [])
-    shown = fn.COALESCE(Album.title, "").concat(" ").concat(fn.COALESCE(Album.album_artist, ""))
+    present = gallery.artist_is_present()
+    found = _best_matches(Artist, words, present, artists)
     return Found(
-        gallery.artist_cards(
-            _with_other_names(
-                _best_matches(Artist, Artist.name, words, gallery.artist_is_present(), artists),
-                words,
-                artists,
-            )
-        ),
-        gallery.album_cards(_best_matches(Album, shown, words, IS_PRESENT, albums)),
-        track_cards(
-            _best_matches(Track, Track.title, words, Track.missing_since.is_null(), tracks)
-        ),
+        gallery.artist_cards(_with_other_names(found, words, artists)),
+        gallery.album_cards(_best_matches(Album, words, IS_PRESENT, albums)),
+        track_cards(_best_matches(Track, words, Track.missing_since.is_null(), tracks)),
     )
 
 
-def _best_matches(
-    model: Any, field: Any, words: Sequence[str], is_there: Any, most: int
-) -> list[int]:
+def _best_matches(model: Any, words: Sequence[str], is_there: Any, most: int) -> list[int]:
     """The ids of the rows that fit: those that begin with the text first, then the shortest."""
-    fits = is_there
-    for word in words:
-        fits = contains(field, word) & fits
-    found = list(tuples(model.select(model.id, field).where(fits).limit(_MOST_COMPARED)))
+    if not most:
+        return []
+    found = list(tuples(named(model, words).where(is_there).limit(_MOST_COMPARED)))
     beginning = fold(" ".join(words)) or ""
     found.sort(key=lambda row: (not (fold(row[1]) or "").startswith(beginning), len(row[1]), row))
     return [row_id for row_id, _ in found[:most]]
@@ -88,16 +80,13 @@ def _best_matches(
 def _with_other_names(found: list[int], words: Sequence[str], most: int) -> list[int]:
     """The artists found, and behind them those who are called so in another spelling.
 
-    That are spellings of files, and sort names; where nobody is, what providers know as aliases.
+    That are spellings of files; where nobody is, what providers know as aliases.
     """
     if len(found) >= most:
         return found
     letters = [name_key(word) for word in words]
-    spelt = ArtistName.select(ArtistName.artist).join(Artist)
-    for word in letters:
-        spelt = spelt.where(ArtistName.key.contains(word) | contains(Artist.sort_name, word))
-    queries = [spelt.distinct(), *([] if found else [_by_alias(letters)])]
-    for query in queries:
+    spelt = named(ArtistName, letters).select(ArtistName.artist).distinct()
+    for query in (spelt, *([] if found else [_by_alias(letters)])):
         others = [each for (each,) in tuples(query.limit(_MOST_COMPARED)) if each not in found]
         found += sorted(others)[: most - len(found)]
         if found:
@@ -108,10 +97,11 @@ def _with_other_names(found: list[int], words: Sequence[str], most: int) -> list
 def _by_alias(words: Sequence[str]) -> Any:  # a query
     parts = fn.json_each if is_sqlite() else fn.jsonb_array_elements_text
     alias = SQL("alias.value") if is_sqlite() else SQL("alias")
+    position = fn.INSTR if is_sqlite() else fn.STRPOS
     query = Fact.select(Fact.entity_id).from_(Fact, parts(Fact.value).alias("alias"))
     fits = (Fact.entity_type == EntityType.ARTIST) & (Fact.field == "aliases")
     for word in words:
-        fits &= contains(alias, word)
+        fits &= position(folded(alias), fold(word)) > 0
     return query.where(fits).distinct()
 
 

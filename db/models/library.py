@@ -29,9 +29,14 @@ class Artist(Table):
     """As most tracks write it. Two artists may have one name."""
     sort_name = TextField(null=True)
     musicbrainz_id = TextField(null=True)
+    sort_key = TextField(null=True)
+    """What lists of artists are sorted by; triggers of the database keep it, see migration 025."""
 
     class Meta:
         table_name = "artists"
+
+
+Artist.add_index(Artist.sort_key, Artist.id)
 
 
 class ArtistName(Table):
@@ -80,6 +85,10 @@ class Album(Table):
     """Which of title, album_artist, date and original_date were guessed: `db.models.Guesses`."""
     present = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     """How many of its tracks are there; triggers of the database keep it, see migration 021."""
+    sort_key = TextField(null=True)
+    """What is sorted by title is sorted by this; triggers keep it, see migration 025."""
+    artist_key = TextField(null=True)
+    """The album artists likewise."""
 
     class Meta:
         table_name = "albums"
@@ -88,9 +97,14 @@ class Album(Table):
 IS_PRESENT = Expression(Album.present, OP.GT, SQL("0"))
 """Albums of which a track is there: only a query that says just this finds them by the index."""
 Album.add_index(Album.index(Album.added_at, Album.id, where=IS_PRESENT))
-YEAR = 'SUBSTR(COALESCE("original_date", "date"), 1, 4)'
-"""The year of an album, as its index has it."""
-Album.add_index(SQL(f'CREATE INDEX "album_year" ON "albums" ({YEAR})'))
+Album.add_index(Album.index(Album.sort_key, Album.id, where=IS_PRESENT))
+YEAR = 'SUBSTR(COALESCE("original_date", "date", \'\'), 1, 4)'
+"""The year of an album, as its indexes have it; empty where there is none."""
+for _index in (
+    f'"album_artist_key" ON "albums" ("artist_key", {YEAR}, "sort_key", "id")',
+    f'"album_year" ON "albums" ({YEAR} DESC, "sort_key", "id")',
+):
+    Album.add_index(SQL(f'CREATE INDEX {_index} WHERE "present" > 0'))
 
 
 class Track(Table):

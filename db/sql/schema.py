@@ -9,6 +9,7 @@ from uuid import uuid4
 from db.errors import NewerDatabaseError, OldDatabaseError
 from db.models import LibraryIdentity, database
 from db.sql.connection import is_sqlite
+from db.sql.name_index import keep_index
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 _LOCK = 0x6D757369  # "musi", so that no other user of the server's advisory locks is met
@@ -73,6 +74,7 @@ def _migrate() -> list[str]:
         logger = logging.getLogger("musicfleet.migrations")
         logger.setLevel(logging.WARNING)
         Router(database, migrate_dir=MIGRATIONS, logger=logger).run()
+    keep_index()
     return missing
 
 

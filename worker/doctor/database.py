@@ -1,6 +1,7 @@
 """Checks of the database: that it opens, its schema version, and schema drift."""
 
 from collections.abc import Iterator, Sequence
+from sqlite3 import sqlite_version
 from typing import Any
 
 import peewee
@@ -8,9 +9,10 @@ from peewee import SQL, CompositeKey, Field, ModelIndex
 
 from db import settings
 from db.errors import DatabaseError, OldDatabaseError
-from db.models import TABLES, Scan, Table, database
+from db.models import TABLES, Scan, Table, Track, database
 from db.settings.urls import shown
 from db.sql.connection import is_sqlite, open_database, transaction
+from db.sql.name_index import is_kept
 from db.sql.schema import applied_migrations, check_schema, known_migrations
 from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
 from worker.errors import FleetStartError
@@ -205,7 +207,20 @@ def _error(says: str) -> Finding:
     return Finding("schema", Severity.ERROR, says, _REMEDY)
 
 
+def _search() -> Iterator[Finding]:
+    """Whether search has its index, where reading all names takes long."""
+    if is_kept() or Track.select().limit(_FEW_NAMES).count() < _FEW_NAMES:
+        return
+    says = f"search reads all names, for SQLite {sqlite_version} cannot keep an index of them"
+    remedy = "use a Python whose SQLite is 3.34 or newer and has FTS5, then run `fleet up`"
+    yield Finding("search", Severity.WARNING, says, remedy)
+
+
+_FEW_NAMES = 50_000
+
+
 CHECKS = (
     Check("database", _connection, is_required=True),
     Check("schema", _schema, is_required=True),
+    Check("search", _search),
 )

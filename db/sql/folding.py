@@ -1,0 +1,34 @@
+"""Text without case and accents, as search compares and lists sort it.
+
+Both databases have it as their function `fold`: SQLite calls the one here, on every connection of
+ours, and PostgreSQL has one in SQL.
+"""
+
+import unicodedata
+
+_LIGATURES = {"ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"}
+_BARRED = {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "\u0131": "i"}
+"""Letters that Unicode does not take apart."""
+_ACCENTS = dict.fromkeys(range(0x300, 0x370))
+"""Combining marks: each is dropped."""
+_PLAIN = _ACCENTS | str.maketrans(_LIGATURES | _BARRED)
+_LATIN_ENDS = 0x250
+
+
+def fold(text: str | None) -> str | None:
+    """The text without case and accents; None for None."""
+    if text is None or text.isascii():
+        return text and text.lower()
+    return unicodedata.normalize("NFKD", text.casefold()).translate(_PLAIN)
+
+
+def fold_on_postgresql() -> str:
+    """The body of PostgreSQL's function `fold`: what it does with $1, in SQL."""
+    pairs = {chr(code): fold(chr(code)) or "" for code in range(0x80, _LATIN_ENDS)}
+    single = {
+        letter: plain for letter, plain in pairs.items() if len(plain) == 1 and plain != letter
+    }
+    folded = f"LOWER(TRANSLATE($1, '{''.join(single)}', '{''.join(single.values())}'))"
+    for ligature, letters in _LIGATURES.items():
+        folded = f"REPLACE({folded}, '{ligature}', '{letters}')"
+    return folded

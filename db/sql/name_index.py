@@ -1,0 +1,133 @@
+"""The index of names: which tracks, albums and artists have some letters next to each other in it.
+
+It holds every three letters that follow each other in a name without case and accents. PostgreSQL
+has an index of arrays for it, see migration 025. SQLite has a table beside each of ours, of FTS5
+with its trigrams, and triggers keep it, whoever writes; where SQLite has no FTS5, or one before
+3.34, search reads all names.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from peewee import SQL, Expression, ModelSelect, Value, fn
+from peewee import Table as PlainTable
+
+from db.models import database
+from db.sql.connection import is_sqlite, transaction
+from db.sql.folding import fold
+
+NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "tracks": ("{0}title", ("title",)),
+    "albums": (
+        "COALESCE({0}title, '') || ' ' || COALESCE({0}album_artist, '')",
+        ("title", "album_artist"),
+    ),
+    "artists": ("{0}name", ("name",)),
+}
+"""By table what a name is, in SQL, with `{0}` before each column, and the columns."""
+_LETTERS = 3
+_OLDEST = (3, 34)
+_WILD = str.maketrans({each: f"[{each}]" for each in "*?["})
+
+
+def keep_index() -> None:
+    """Make the index where it is not, and leave it where this SQLite cannot keep it."""
+    if not is_sqlite():
+        return
+    missing = NAMES.keys() - _indexed()
+    if not _has_trigrams():
+        for table in NAMES.keys() - missing:
+            _drop_triggers(table)
+        return
+    for table in sorted(missing):
+        with transaction():
+            for statement in _making(table):
+                database.execute_sql(statement)
+
+
+def is_kept() -> bool:
+    """Whether search goes by the index."""
+    return not is_sqlite() or NAMES.keys() == _indexed()
+
+
+def named(model: Any, words: Sequence[str]) -> "ModelSelect[Any]":
+    """A query of ids and names: of the rows whose name has each of these words in it."""
+    table = model._meta.table_name
+    name = SQL(_name(table, '"t1".'))  # peewee's alias of what is selected from
+    query = model.select(model.id, name)
+    folded = [fold(word) or "" for word in words]
+    if not is_sqlite():
+        return query.where(*_on_postgresql(name, folded))
+    text: Any = fn.FOLD(name)
+    if table in _indexed():
+        names = PlainTable(f"search_{table}", ("rowid", "folded"))
+        query = query.join(names, on=names.rowid == model.id)
+        text = names.folded
+    return query.where(*(_has(text, word) for word in folded))
+
+
+def _has(text: Any, word: str) -> Any:  # an expression
+    """What FTS5 finds by its index; a word of fewer letters it would not find there."""
+    if len(word) < _LETTERS:
+        return fn.INSTR(text, word) > 0
+    return text % f"*{word.translate(_WILD)}*"  # GLOB
+
+
+def _on_postgresql(name: SQL, words: Sequence[str]) -> Iterator[Expression]:
+    letters = sorted({each for word in words for each in _trigrams(word)})
+    if letters:
+        asked = Value(letters, converter=False, unpack=False)
+        yield Expression(fn.TRIGRAMS(name), "@>", asked)
+    for word in words:
+        yield fn.STRPOS(fn.FOLD(name), word) > 0
+
+
+def _trigrams(word: str) -> Iterator[str]:
+    for start in range(len(word) - _LETTERS + 1):
+        yield word[start : start + _LETTERS]
+
+
+def _name(table: str, row: str) -> str:
+    return NAMES[table][0].format(row)
+
+
+def _indexed() -> set[str]:
+    """The tables whose names SQLite keeps in the index."""
+    found = database.execute_sql(
+        "SELECT tbl_name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'search_%_came'"
+    )
+    return {table for (table,) in found.fetchall()}
+
+
+def _has_trigrams() -> bool:
+    modules = "SELECT COUNT(*) FROM pragma_module_list WHERE name = 'fts5'"
+    return sqlite3.sqlite_version_info >= _OLDEST and bool(
+        database.execute_sql(modules).fetchone()[0]
+    )
+
+
+def _drop_triggers(table: str) -> None:
+    for event in ("came", "went", "changed"):
+        database.execute_sql(f"DROP TRIGGER IF EXISTS search_{table}_{event}")
+
+
+def _making(table: str) -> Iterator[str]:
+    """The statements that index what is there, and what is to come."""
+    index, (_, columns) = f"search_{table}", NAMES[table]
+    add = f"INSERT INTO {index} (rowid, folded) "  # constants, as below
+    new = f"{add}VALUES (NEW.id, FOLD({_name(table, 'NEW.')}));"
+    old = f"DELETE FROM {index} WHERE rowid = OLD.id;"  # noqa: S608
+    differs = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in columns)
+    yield (
+        f"CREATE VIRTUAL TABLE IF NOT EXISTS {index} "
+        "USING fts5(folded, tokenize = 'trigram', detail = 'none', columnsize = 0)"
+    )
+    yield f"DELETE FROM {index}"  # noqa: S608
+    yield f"{add}SELECT id, FOLD({_name(table, '')}) FROM {table}"  # noqa: S608
+    yield f"CREATE TRIGGER {index}_went AFTER DELETE ON {table} BEGIN {old} END"
+    yield (
+        f"CREATE TRIGGER {index}_changed AFTER UPDATE OF {', '.join(columns)} ON {table} "
+        f"WHEN {differs} BEGIN {old} {new} END"
+    )
+    yield f"CREATE TRIGGER {index}_came AFTER INSERT ON {table} BEGIN {new} END"
