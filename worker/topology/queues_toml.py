@@ -287,7 +287,14 @@ def _parsed(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(settings.read_text(path))
     except OSError as error:
-        fault = _unreadable(error)
+        chosen = os.environ.get("FLEET_QUEUES", "")
+        if isinstance(error, FileNotFoundError) and _NAME.fullmatch(chosen):
+            raise _no_such_profile(chosen) from None
+        fault = Fault(
+            "FLEET_QUEUES" if chosen else "the file",
+            f"cannot be read: {error.strerror}",
+            "name a queues.toml, a text file in UTF-8",
+        )
     except RecursionError:
         fault = Fault(
             "TOML", "its tables are nested too deeply", "write [queues.NAME] and the like"
@@ -297,16 +304,10 @@ def _parsed(path: Path) -> dict[str, object]:
     raise TopologyError(str(path), [fault])
 
 
-def _unreadable(error: OSError) -> Fault:
-    chosen = os.environ.get("FLEET_QUEUES", "")
-    if isinstance(error, FileNotFoundError) and _NAME.fullmatch(chosen):
-        remedy = f"{did_you_mean(chosen, profiles())}; a file is named by its path, ./{chosen}"
-        return Fault(f"FLEET_QUEUES = {as_toml(chosen)}", "there is no such profile", remedy)
-    return Fault(
-        "FLEET_QUEUES" if chosen else "the file",
-        f"cannot be read: {error.strerror}",
-        "name a queues.toml, a text file in UTF-8",
-    )
+def _no_such_profile(chosen: str) -> TopologyError:
+    remedy = f"{did_you_mean(chosen, profiles())}; a file is named by its path, ./{chosen}"
+    fault = Fault("FLEET_QUEUES", f"there is no profile {as_toml(chosen)}", remedy)
+    return TopologyError("the choice of a profile", [fault])
 
 
 def _built(path: Path, tables: dict[str, Entries], jobs: dict[str, FoundJob]) -> Topology:
