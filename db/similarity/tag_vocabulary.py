@@ -14,7 +14,17 @@ from typing import NamedTuple
 from peewee import Value, fn
 
 from db.library.names import name_key, split_genres, split_moods
-from db.models import AudioFeatures, EntityType, Kind, State, TagCheck, TagWord, Track, database
+from db.models import (
+    AudioFeatures,
+    EntityType,
+    Kind,
+    Scan,
+    State,
+    TagCheck,
+    TagWord,
+    Track,
+    database,
+)
 from db.similarity import vector_inputs
 from db.similarity.vectors import ModelVersion
 from db.sql.connection import is_sqlite, transaction
@@ -254,6 +264,14 @@ def last_check() -> Check | None:
             new_tags=[(word, at) for word, at in check.new_tags],
         )
     return None
+
+
+def has_changed_since(moment: datetime) -> bool:
+    """Whether a track was analysed, or a scan changed something, after this time."""
+    analysed = AudioFeatures.analysed_at >= moment
+    changes = Scan.new + Scan.changed + Scan.moved + Scan.missing
+    scanned = (Scan.finished_at.is_null() | (Scan.finished_at >= moment)) & (changes > 0)
+    return AudioFeatures.select().where(analysed).exists() or Scan.select().where(scanned).exists()
 
 
 def _added_since(model: ModelVersion) -> int:

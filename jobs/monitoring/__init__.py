@@ -28,6 +28,9 @@ class Decision(NamedTuple):
     """Why, or why not."""
 
 
+_WAITS = "waits until"
+
+
 def retraining_due(changes: TagChanges, rules: Rules, now: datetime) -> Decision:
     """Whether what has changed since a model was trained is enough to retrain it.
 
@@ -39,7 +42,7 @@ def retraining_due(changes: TagChanges, rules: Rules, now: datetime) -> Decision
     for what, since in _reasons(changes, rules, age):
         if age >= since:
             return Decision(True, what)
-        waiting.append(f"{what}: waits until the model is {_span(since)} old")
+        waiting.append(f"{what}: {_WAITS} the model is {_span(since)} old")
     return Decision(False, "; ".join(waiting) or _as_it_was(changes, age))
 
 
@@ -136,7 +139,20 @@ NO_MODEL = (
 )
 
 
+def _may_be_due() -> bool:
+    """Whether something came since the last check, or a training is due or waits for its time."""
+    last, model = tag_vocabulary.last_check(), vectors.current_model()
+    if last is None or last.model_id != (model.id if model else None):
+        return True
+    if model is None:
+        return first_model.is_due()
+    is_open = last.retrain or _WAITS in last.reason
+    is_old = utc_now() - model.trained_at >= rules().age
+    return is_open or is_old or tag_vocabulary.has_changed_since(last.checked_at)
+
+
 @job
+@only_when(_may_be_due)
 def monitor_tag_changes() -> dict[str, Any]:
     """Count the tags and tracks that came since the model was trained; train when that is due.
 
