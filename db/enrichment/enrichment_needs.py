@@ -53,11 +53,18 @@ def to_do(entity_type: EntityType, most: int, but: Collection[int]) -> list[int]
     asked = asked.order_by(LedgerRow.entity_id.desc()).limit(most + len(but))
     ids = {entity_id for (entity_id,) in tuples(asked)}
     fresh = _never_asked(entity_type)
-    if fresh is not None:
+    if fresh is not None and _are_some_left(entity_type):
         # The sum keeps SQLite from walking all tracks by id: few of them have no album.
         newest = fresh.order_by((fresh.model.id + 0).desc()).limit(most + len(but))
         ids.update(entity_id for (entity_id,) in tuples(newest))
     return sorted(ids - set(but), reverse=True)[:most]
+
+
+def _are_some_left(entity_type: EntityType) -> bool:
+    """Whether some may have no row: so that not all that have one are gone through for nothing."""
+    need = ledger.need_for(Kind.ENRICHMENT, entity_type)
+    is_counted = entity_type is EntityType.ALBUM
+    return not is_counted or ledger.turns(need, ledger.counts()[need].total()) > 0
 
 
 def enrichment_progress() -> dict[EntityType, EnrichmentProgress]:

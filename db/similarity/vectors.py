@@ -213,17 +213,19 @@ class ModelInTraining:
 
         What changed since it began, or has no vector by it, is to be done; what it made is done. An
         attempt at work loses its leases, for it would write vectors by the model before.
+
+        What it made is marked before, a part at a time, so that nobody waits long for the ledger.
+        When the training ends in between, the next one sets that right, for it makes all again.
         """
         model = self.version
+        _mark_made(model)
         with transaction():
             if not is_sqlite():  # where the transaction is the only one that writes
                 database.execute_sql("LOCK TABLE ledger IN EXCLUSIVE MODE")
             _vectors_needed(LedgerRow.state == State.LEASED)
             _vectors_needed((LedgerRow.state != State.TODO) & ~fn.EXISTS(_vector_of_row(model)))
             _vectors_needed((LedgerRow.state != State.TODO) & fn.EXISTS(_vector_made_since(model)))
-            LedgerRow.update(
-                state=State.DONE, reason=None, look_again_at=None, cause=None, place=None
-            ).where(LedgerRow.kind == Kind.VECTOR, LedgerRow.state.in_(_SETTLED)).execute()
+            _mark_done(LedgerRow.kind == Kind.VECTOR)
             VectorModel.update(in_training=False).where(VectorModel.id == model.id).execute()
         _drop_old_models()
 
@@ -233,6 +235,33 @@ class ModelInTraining:
         for model_id in _model_ids(VectorModel.in_training):
             _drop_vectors(Vector.model == model_id)
             VectorModel.delete().where(VectorModel.id == model_id).execute()
+
+
+def _mark_made(model: ModelVersion) -> None:
+    """Have what this model made be done, a part at a time."""
+    last = 0
+    while True:
+        made = LedgerRow.select(LedgerRow.id).where(
+            LedgerRow.id > last,
+            LedgerRow.kind == Kind.VECTOR,
+            LedgerRow.state.in_(_SETTLED),
+            fn.EXISTS(_vector_of_row(model)),
+        )
+        rows = tuples(made.order_by(LedgerRow.id).limit(_ROWS_AT_ONCE))
+        ids = [row_id for (row_id,) in rows]
+        if not ids:
+            return
+        with transaction():
+            for part in slices(ids):
+                _mark_done(LedgerRow.id.in_(list(part)))
+        last = ids[-1]
+
+
+def _mark_done(where: Expression) -> None:
+    """Have those of these rows that are settled be done."""
+    LedgerRow.update(
+        state=State.DONE, reason=None, look_again_at=None, cause=None, place=None
+    ).where(where, LedgerRow.state.in_(_SETTLED)).execute()
 
 
 def _drop_old_models() -> None:
