@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from peewee import SQL, Expression, ModelSelect, Value, fn
+from peewee import SQL, Expression, Value, fn
 from peewee import Table as PlainTable
 
 from db.models import database
@@ -51,8 +51,8 @@ def is_kept() -> bool:
     return not is_sqlite() or NAMES.keys() == _indexed()
 
 
-def named(model: Any, words: Sequence[str]) -> "ModelSelect[Any]":
-    """A query of ids and names: of the rows whose name has each of these words in it."""
+def named(model: Any, words: Sequence[str]) -> Any:  # a query
+    """A query of ids and names of the rows whose name has each of these words in it."""
     table = model._meta.table_name
     name = SQL(_name(table, '"t1".'))  # peewee's alias of what is selected from
     query = model.select(model.id, name)
@@ -61,9 +61,9 @@ def named(model: Any, words: Sequence[str]) -> "ModelSelect[Any]":
         return query.where(*_on_postgresql(name, folded))
     text: Any = fn.FOLD(name)
     if table in _indexed():
-        names = PlainTable(f"search_{table}", ("rowid", "folded"))
-        query = query.join(names, on=names.rowid == model.id)
-        text = names.folded
+        names = PlainTable(f"search_{table}")
+        query = query.join(names, on=names.c.rowid == model.id)
+        text = names.c.folded
     return query.where(*(_has(text, word) for word in folded))
 
 
