@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from db.library import gallery
+from db.library.artists import artists_called
 from db.library.gallery import AlbumFilter, AlbumOrder
 from db.library.search import search
 from db.models import Album, Artist, Track
@@ -144,3 +145,16 @@ def test_a_name_of_any_length_has_a_place_in_the_lists(database: str) -> None:
     track("Song", Album.create(key="1", title="é" * 5_000, album_artist="ø" * 5_000))
     Artist.create(name="x" * 2000, sort_name="大" * 5_000)
     assert len(gallery.album_list(AlbumFilter(), AlbumOrder.ARTIST, 0, 10)) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["acdc", "rem", "björk", "hendrixjimi", "89ad4ac339f7470e963a56509c546377", "!!!"]
+)
+def test_an_artist_is_found_by_the_letters_of_a_file_name(database: str, name: str) -> None:
+    Artist.create(name="Nobody")
+    for written in ("AC/DC", "R.E.M.", "Bjo\u0308rk", "!!!"):
+        Artist.create(name=written)
+    Artist.create(name="Jimi Hendrix", sort_name="Hendrix, Jimi")
+    Artist.create(name="Various", musicbrainz_id="89ad4ac3-39f7-470e-963a-56509c546377")
+    (found,) = artists_called([name])
+    assert found > 1

@@ -21,7 +21,7 @@ from db.errors import (
 from db.models import database
 from db.settings import urls
 from db.settings.identity import identity
-from db.sql.folding import fold
+from db.sql.folding import fold, letters
 
 _SQLITE_PRAGMAS = {
     "journal_mode": "wal",
@@ -46,7 +46,8 @@ class _LibraryFile(peewee.SqliteDatabase):
         super().__init__(
             uri, pragmas=first | _SQLITE_PRAGMAS, uri=True, field_types={"PATH": "TEXT"}
         )
-        self.register_function(fold, "fold", 1, deterministic=True)  # which triggers call, too
+        for function in (fold, letters):  # which triggers call, too
+            self.register_function(function, num_params=1, deterministic=True)
         self.path = path
         self._file = _number(path)
 

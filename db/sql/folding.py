@@ -1,7 +1,7 @@
 """Text without case and accents, as search compares and lists sort it.
 
-Both databases have it as their function `fold`: SQLite calls the one here, on every connection of
-ours, and PostgreSQL has one in SQL.
+Both databases have it as their function `fold`, and `letters` too: SQLite calls those here, on
+every connection of ours, and PostgreSQL has functions in SQL.
 """
 
 import unicodedata
@@ -20,6 +20,12 @@ def fold(text: str | None) -> str | None:
     if text is None or text.isascii():
         return text and text.lower()
     return unicodedata.normalize("NFKD", text.casefold()).translate(_PLAIN)
+
+
+def letters(text: str | None) -> str | None:
+    """Just the letters and digits of that; all of it when it has none."""
+    folded = fold(text)
+    return folded and ("".join(filter(str.isalnum, folded)) or folded)
 
 
 def fold_on_postgresql() -> str:

@@ -1,7 +1,7 @@
 """The index of names: which tracks, albums and artists have some letters next to each other in it.
 
 It holds every three letters that follow each other in a name without case and accents. PostgreSQL
-has an index of arrays for it, see migration 025. SQLite has a table beside each of ours, of FTS5
+has an index of arrays for it, see migration 026. SQLite has a table beside each of ours, of FTS5
 with its trigrams, and triggers keep it, whoever writes; where SQLite has no FTS5, or one before
 3.34, search reads all names.
 """

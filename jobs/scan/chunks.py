@@ -3,7 +3,6 @@
 A picture file may show the artists that its folder and its name stand for.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -11,7 +10,7 @@ from db import ledger
 from db.artwork import picture_files
 from db.artwork.picture_files import SeenImage
 from db.library import tracks
-from db.library.artists import alone_below, known_artists, known_artists_after
+from db.library.artists import alone_below, artists_called, known_artists
 from db.models import EntityType, Kind
 from db.scanning import scans
 from db.scanning.library_files import ARTIST_NFO, group_folder
@@ -19,7 +18,6 @@ from db.settings.cover_orders import IN_ALBUMS, PICTURE_FOLDERS, album_order, ar
 from db.sql.connection import transaction
 from db.sql.queries import slices
 from jobs.covers.folder_images import cover_name, picture_stem, plain
-from jobs.covers.own_folders import names_of
 from jobs.covers.sources import ARTIST_ROLES
 from jobs.errors import ScanEndedError
 from jobs.records import FoundFile
@@ -29,38 +27,28 @@ from worker.dispatch import enqueue, enqueue_need
 class ArtistsBeside:
     """Finds the artists whom picture files that came, changed or went may show.
 
-    Artists that are made later look for themselves, so it need not know of all. It asks the
-    database for no artist twice.
+    Artists that are made later look for themselves, so it need not know of all.
     """
 
     def __init__(self, *, has_tracks: bool) -> None:
         """`has_tracks` says whether an earlier scan has found music here."""
         self._has_tracks = has_tracks
-        self._last_id = 0
-        self._by_name: dict[str, set[int]] = defaultdict(set)
 
     def of(self, images: Sequence[SeenImage]) -> set[int]:
         """The artists, perhaps some too many. Call it in the transaction that records the files."""
         if not images:
             return set()
-        self._learn_names()
         found = picture_files.artists_with([image.path for image in images])
+        names: set[str] = set()
         for image in images:
             folder, _, name = image.path.rpartition("/")
-            for called in (picture_stem(name), folder.rpartition("/")[2]):
-                found |= self._by_name.get(plain(called or ""), set())
+            names.update(
+                plain(each or "") for each in (picture_stem(name), folder.rpartition("/")[2])
+            )
+        found |= artists_called(names - {""})
         if self._has_tracks:
             found |= alone_below(_image_folders(images))
         return {artist.id for artist in known_artists(sorted(found))}
-
-    def _learn_names(self) -> None:
-        for artist in known_artists_after(self._last_id):
-            self._last_id = artist.id
-            names = names_of(artist)
-            if artist.musicbrainz_id:
-                names.add(plain(artist.musicbrainz_id))
-            for name in names:
-                self._by_name[name].add(artist.id)
 
 
 def _image_folders(images: Iterable[SeenImage]) -> dict[str, bool]:

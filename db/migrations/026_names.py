@@ -13,12 +13,17 @@ from db.sql.name_index import NAMES
 
 _KEYS = {
     "albums": {
-        "sort_key": ("COALESCE({0}sort_title, {0}title)", ("title", "sort_title")),
-        "artist_key": ("{0}album_artist", ("album_artist",)),
+        "sort_key": "FOLD(COALESCE({0}sort_title, {0}title))",
+        "artist_key": "FOLD({0}album_artist)",
     },
-    "artists": {"sort_key": ("COALESCE({0}sort_name, {0}name)", ("name", "sort_name"))},
+    "artists": {
+        "sort_key": "FOLD(COALESCE({0}sort_name, {0}name))",
+        "name_letters": "LETTERS({0}name)",
+        "sort_letters": "LETTERS({0}sort_name)",
+    },
 }
-"""By table each key, what it is made of, and the columns that this names."""
+"""By table each key, and what it is made of."""
+_COLUMNS = {"albums": ("title", "sort_title", "album_artist"), "artists": ("name", "sort_name")}
 _LONGEST = 1_000
 """Letters of a name by which it is found: to take apart one of n takes the square of n."""
 _YEAR = 'SUBSTR(COALESCE("original_date", "date", \'\'), 1, 4)'
@@ -28,6 +33,9 @@ _INDEXES = {
     "album_artist_key": f'"albums" ("artist_key", {_YEAR}, "sort_key", "id") WHERE "present" > 0',
     "album_year": f'"albums" ({_YEAR} DESC, "sort_key", "id") WHERE "present" > 0',
     "artist_sort_key_id": '"artists" ("sort_key", "id")',
+    "artist_name_letters": '"artists" ("name_letters")',
+    "artist_sort_letters": '"artists" ("sort_letters")',
+    "artist_musicbrainz_id": '"artists" ("musicbrainz_id")',
 }
 
 
@@ -67,7 +75,13 @@ def rollback(migrator: Migrator, database: pw.Database, *, fake=False):
         return
     for table in NAMES:
         migrator.sql(f"DROP INDEX search_{table}")
-    for name in ("sort_albums()", "sort_artists()", "trigrams(text)", "fold(text)"):
+    for name in (
+        "sort_albums()",
+        "sort_artists()",
+        "trigrams(text)",
+        "letters(text)",
+        "fold(text)",
+    ):
         migrator.sql(f"DROP FUNCTION {name}")
 
 
@@ -77,15 +91,15 @@ def _is_sqlite(database):
 
 def _value(text, row):
     """An entry of PostgreSQL's indexes has at most 2,704 bytes."""
-    return f"SUBSTR(FOLD({text.format(row)}), 1, 200)"
+    return f"SUBSTR({text.format(row)}, 1, 200)"
 
 
 def _assigned(keys, row):
-    return ", ".join(f"{key} = {_value(text, row)}" for key, (text, _) in keys.items())
+    return ", ".join(f"{key} = {_value(text, row)}" for key, text in keys.items())
 
 
 def _on_sqlite(table, keys):
-    columns = [name for _, names in keys.values() for name in names]
+    columns = _COLUMNS[table]
     update = f"UPDATE {table} SET {_assigned(keys, 'NEW.')} WHERE id = NEW.id;"  # noqa: S608
     named = " OR ".join(f"NEW.{name} IS NOT NULL" for name in columns)
     differs = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in columns)
@@ -99,8 +113,8 @@ def _on_sqlite(table, keys):
 
 
 def _on_postgresql(table, keys):
-    columns = ", ".join(name for _, names in keys.values() for name in names)
-    steps = " ".join(f"NEW.{key} := {_value(text, 'NEW.')};" for key, (text, _) in keys.items())
+    columns = ", ".join(_COLUMNS[table])
+    steps = " ".join(f"NEW.{key} := {_value(text, 'NEW.')};" for key, text in keys.items())
     yield (
         f"CREATE FUNCTION sort_{table}() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN {steps} RETURN NEW; END $$"
@@ -116,6 +130,9 @@ def _functions():
     known = "RETURNS {} LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS"
     fold = fold_on_postgresql()
     yield f"CREATE FUNCTION fold(text) {known.format('text')} $$ SELECT {fold} $$"
+    plain = f"REGEXP_REPLACE({fold}, '[^[:alnum:]]', '', 'g')"
+    either = f"COALESCE(NULLIF({plain}, ''), {fold})"
+    yield f"CREATE FUNCTION letters(text) {known.format('text')} $$ SELECT {either} $$"
     yield (
         f"CREATE FUNCTION trigrams(text) {known.format('text[]')} $$ "  # noqa: S608
         "SELECT ARRAY(SELECT DISTINCT SUBSTR(folded, start, 3) "
