@@ -113,7 +113,7 @@ def test_a_word_names_a_profile_and_a_path_a_file(monkeypatch: pytest.MonkeyPatc
 
 def test_an_unknown_profile_is_refused_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLEET_QUEUES", "smal")
-    with pytest.raises(TopologyError, match="no such profile — did you mean small") as caught:
+    with pytest.raises(TopologyError, match='there is no profile "smal" — did you mean small') as caught:
         load()
     assert "a file is named by its path, ./smal" in str(caught.value)
 
@@ -125,12 +125,12 @@ def test_a_profile_differs_from_queues_toml_in_its_programs_alone(profile: str) 
     assert other.routes == default.routes
 
 
-def test_the_small_profile_has_one_process_that_always_runs(
+def test_the_small_profile_has_no_worker_at_rest_and_one_of_each_program_at_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("FLEET_QUEUES", "small")
-    standing = [each for each in load().programs.values() if not each.is_on_demand]
-    assert sum(each.processes for each in standing) == 1
+    programs = load().programs.values()
+    assert all(each.is_on_demand and each.processes == 1 for each in programs)
 
 
 def test_without_a_checkout_the_installed_file_is_read(
