@@ -113,7 +113,7 @@ def test_a_word_names_a_profile_and_a_path_a_file(monkeypatch: pytest.MonkeyPatc
 
 def test_an_unknown_profile_is_refused_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLEET_QUEUES", "smal")
-    with pytest.raises(TopologyError, match='there is no profile "smal" — did you mean small') as caught:
+    with pytest.raises(TopologyError, match='no profile "smal" — did you mean small') as caught:
         load()
     assert "a file is named by its path, ./smal" in str(caught.value)
 
