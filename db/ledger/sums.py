@@ -6,7 +6,7 @@ only add to it; `add_up` keeps it small.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, ModelSelect, fn
@@ -80,10 +80,12 @@ class Sum(NamedTuple):
 def sums() -> list[Sum]:
     """The sum of each need. Counts every entity, a second or so in a large library."""
     counted, found = counts(), []
+    types = {each.entity_type for each in counted}
+    strays = dict(pair for each in types for pair in _strays(each))
     for each, states in counted.items():
         query = _lacking(each)
         lacking = 0 if query is None else int(query.count())
-        stray = int(_stray(each.kind, each.entity_type).count())
+        stray = strays.get((each.kind, each.entity_type), 0)
         turn = in_turn(each) if any_with_facts() else None
         in_turn_ = 0 if turn is None else int(turn.count())
         needed = states.total() - stray + lacking + in_turn_
@@ -190,6 +192,17 @@ def _without_row(entities: "ModelSelect[Any]", entity_id: Any, need_: Need) -> "
         rows.entity_id == entity_id,
     )
     return entities.where(~fn.EXISTS(row))
+
+
+def _strays(entity_type: EntityType) -> Iterator[tuple[tuple[str, str], int]]:
+    """How many rows there are of entities of a type that do not exist, by kind and type."""
+    entity = ENTITIES[entity_type]
+    there = entity.select(SQL("1")).where(entity.id == LedgerRow.entity_id)
+    query = LedgerRow.select(LedgerRow.kind, fn.COUNT(LedgerRow.id)).where(
+        LedgerRow.entity_type == entity_type, ~fn.EXISTS(there)
+    )
+    for kind, count in tuples(query.group_by(LedgerRow.kind)):
+        yield (kind, entity_type), int(count)
 
 
 def _stray(kind: Kind, entity_type: EntityType) -> "ModelSelect[Any]":

@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 import redis
 
+from db import ledger
+from db.library import entity_pages, gallery
+from db.library.gallery import AlbumFilter, AlbumOrder
+from db.library.search import search
 from db.models import EntityType, Kind
 from db.models import database as connection
 from db.scanning.library_files import Scope
@@ -25,6 +29,7 @@ from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan
 from tests.pipeline.in_process import work_off
 from watch.root_watcher import ask_for
+from worker.status import overview
 
 LARGE = {
     *("tracks", "ledger", "covers", "artists", "problems", "audio_features"),
@@ -105,7 +110,22 @@ def idle(queues: redis.Redis, library: Path) -> None:
     process_enrichment_batch()
 
 
-@pytest.mark.parametrize("way", [change, idle])
+def look(queues: redis.Redis, library: Path) -> None:
+    """What somebody sees who opens the first page, an album and a track, searches, and asks."""
+    for order in AlbumOrder:
+        (album, *_) = gallery.album_list(AlbumFilter(), order, 0, 60)
+        page = entity_pages.album_page(album.id)
+        assert page is not None
+        assert entity_pages.track_page(page.tracks[0].id)
+    gallery.album_filters()
+    assert search("song", artists=24, albums=60, tracks=100).tracks
+    assert search("artist 1", artists=24, albums=60, tracks=100).artists
+    overview.summed_work()
+    overview.running_scans()
+    ledger.waiting()
+
+
+@pytest.mark.parametrize("way", [change, idle, look])
 def test_no_large_table_is_read_from_end_to_end(
     way: Callable[..., None], large: None, queues: redis.Redis, library: Path
 ) -> None:

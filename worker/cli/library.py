@@ -12,8 +12,8 @@ from db.library.gallery import AlbumFilter, AlbumOrder
 from db.models import EntityType
 from db.scanning import problems as recorded
 from db.sql.connection import open_database
+from db.sql.folding import fold
 from db.sql.path_text import shown
-from db.sql.queries import fold
 from db.sql.schema import check_schema
 from worker.cli.named import entity_named, track_named
 from worker.cli.output import print_json, print_line, print_table, say

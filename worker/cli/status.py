@@ -1,6 +1,7 @@
 """`fleet status`: queues, workers, and what is done and left to do."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +21,7 @@ from worker.phrases import counted, time_span
 from worker.redis.address import shown_url
 from worker.status import overview as fleet_status
 from worker.status.long_work import long_work
-from worker.supervisor.rpc import is_up, processes
+from worker.supervisor.rpc import ProcessInfo, is_up, processes
 
 _EVERY = 1.0
 
@@ -101,18 +102,17 @@ def _print() -> None:
             print_line(f"{work.kind.capitalize()}: {work.text}")
     if model := fleet_status.model():
         print_line(fleet_status.model_text(model))
-    if not is_up():
-        say("The fleet is not up: `fleet up` starts it.")
+    if present := processes():
+        _print_faults(present)
     else:
-        _print_faults()
+        say("The fleet is not up: `fleet up` starts it.")
     print_queues(fleet_status.queues())
     if runs := last_runs():
         print_table([["maintenance", "last run", "took", "what it did"], *map(_of_run, runs)])
 
 
-def _print_faults() -> None:
+def _print_faults(present: Sequence[ProcessInfo]) -> None:
     """A line for each process that does not run."""
-    present = processes()
     well = {each.name for each in present if each.state == "RUNNING" or each.rests}
     if well.issuperset({"recovery", "scheduler", *(each.name for each in present)}):
         return

@@ -56,13 +56,18 @@ def declared() -> list[str]:
 
 def known() -> list[str]:
     """The declared names, then those of other queues of the fleet that Redis has seen, in order."""
-    others = strangers()
-    return [*declared(), *(name for name in _undeclared() if name not in others)]
+    undeclared = _undeclared()
+    others = _strangers(undeclared) if undeclared else {}
+    return [*declared(), *(name for name in undeclared if name not in others)]
 
 
 def strangers() -> dict[str, str]:
     """The queues of other programs on this Redis, each with what a job there says it does."""
-    names, client = _undeclared(), dispatch.connection()
+    return _strangers(_undeclared())
+
+
+def _strangers(names: Sequence[str]) -> dict[str, str]:
+    client = dispatch.connection()
     samples: dict[str, list[bytes]] = {}
     with client.pipeline(transaction=False) as pipeline:
         for name in names:

@@ -2,11 +2,11 @@
 
 import http.client
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from xmlrpc.client import Fault, ServerProxy, Transport
 
 from db import settings
@@ -15,6 +15,7 @@ from worker.errors import BadInputError, SupervisordError, TopologyError
 from worker.topology import Program
 from worker.topology.slots import program_of
 
+T = TypeVar("T")
 SOCKET_PATH_LIMIT = 107
 """Bytes in `sun_path` of unix(7), without the closing zero."""
 _TEMPORARY_SUFFIX = len(".4194304")  # supervisord first binds SOCKET.PID
@@ -91,11 +92,16 @@ def is_up() -> bool:
     Raises SupervisordError when there is one that may not be asked, or hangs, and BadInputError for
     a data folder that can have none.
     """
+    return _asked(lambda rpc: rpc.getState()["statename"] == "RUNNING") or False
+
+
+def _asked(question: Callable[[Any], T]) -> T | None:
+    """What it answers; None when it is not up, or about to end. Raises SupervisordError."""
     try:
         with supervisord() as rpc:
-            return bool(rpc.getState()["statename"] == "RUNNING")
+            return question(rpc)
     except (FileNotFoundError, ConnectionError, http.client.HTTPException, Fault):
-        return False  # a Fault: it is about to end and answers nothing else
+        return None  # a Fault: it is about to end and answers nothing else
     except OSError as error:
         raise SupervisordError(
             f"supervisord at {socket_file()} does not answer: {error.strerror or error} — see "
@@ -105,14 +111,8 @@ def is_up() -> bool:
 
 def processes() -> list[ProcessInfo]:
     """Every process of the fleet; none when supervisord is not up."""
-    if not is_up():
-        return []
-    try:
-        with supervisord() as rpc:
-            found = rpc.getAllProcessInfo()
-    except Fault:  # it has begun to end since
-        return []
-    on_demand = _on_demand()
+    found = _asked(lambda rpc: rpc.getAllProcessInfo()) or []
+    on_demand = _on_demand() if found else {}
     return [_described(each, on_demand) for each in found]
 
 
