@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from db.library import gallery
-from db.library.artists import artists_called
 from db.library.gallery import AlbumFilter, AlbumOrder
 from db.library.search import search
 from db.models import Album, Artist, Track
 from db.models import database as connection
 from db.sql.connection import is_sqlite
-from db.sql.name_index import is_kept, keep_index, named
+from db.sql.name_index import artists_called, is_kept, keep_index, named
 from tests.databases import ON_SQLITE
 
 _FILE: dict[str, Any] = {

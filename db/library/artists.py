@@ -1,13 +1,11 @@
 """Artists: by their ids and names, who is credited, who leads albums, whose folders are."""
 
 import posixpath
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from peewee import JOIN, SQL, Expression, fn
 
@@ -22,11 +20,8 @@ from db.models import (
     EntityType,
     Track,
     TrackArtist,
-    database,
 )
 from db.scanning import scans
-from db.sql.connection import is_sqlite
-from db.sql.folding import letters
 from db.sql.path_text import is_under
 from db.sql.queries import ASKED, GIVEN, among, below_asked, of_folders, slices, tuples
 from db.sql.statements import insert_missing, update_rows
@@ -241,34 +236,6 @@ def credits_of(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, 
         for entity_id, *credit in tuples(query.order_by(of, table.position)):
             found[entity_id].append(Credit._make(credit))
     return dict(found)
-
-
-_LONGEST_KEY = 200
-_DIGITS = re.compile("[0-9a-f]{32}")
-
-
-def artists_called(names: Iterable[str]) -> set[int]:
-    """The artists whose names, sort names or MusicBrainz ids have these letters and digits.
-
-    Perhaps some too many, for accents and what comes after 200 letters do not count.
-    """
-    found: set[int] = set()
-    for part in slices(sorted(set(names))):
-        keys = _letters_of(part)
-        ids = [str(UUID(each)) for each in part if _DIGITS.fullmatch(each)]
-        called = among(Artist.name_letters, keys) | among(Artist.sort_letters, keys)
-        query = Artist.select(Artist.id).where(called | among(Artist.musicbrainz_id, ids))
-        found.update(artist_id for (artist_id,) in tuples(query))
-    return found
-
-
-def _letters_of(names: Sequence[str]) -> list[str]:
-    """As the database has them of artists: PostgreSQL has its own function for it."""
-    if is_sqlite():
-        return [(letters(name) or "")[:_LONGEST_KEY] for name in names]
-    asked = "SELECT SUBSTR(LETTERS(name), 1, %s) FROM UNNEST(%s::TEXT[]) AS name"
-    rows = database.execute_sql(asked, (_LONGEST_KEY, list(names))).fetchall()
-    return [key for (key,) in rows]
 
 
 def albums_led_by(artist_ids: Sequence[int]) -> list[LedAlbum]:

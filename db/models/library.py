@@ -30,7 +30,7 @@ class Artist(Table):
     sort_name = TextField(null=True)
     musicbrainz_id = TextField(null=True, index=True)
     sort_key = TextField(null=True)
-    """What lists of artists are sorted by; triggers of the database keep it, see migration 026."""
+    """What lists of artists are sorted by; triggers of the database keep it, see migration 027."""
     name_letters = TextField(null=True, index=True)
     """Just the letters and digits of the name, as files may be called; triggers keep it, too."""
     sort_letters = TextField(null=True, index=True)
@@ -89,7 +89,7 @@ class Album(Table):
     present = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     """How many of its tracks are there; triggers of the database keep it, see migration 021."""
     sort_key = TextField(null=True)
-    """What is sorted by title is sorted by this; triggers keep it, see migration 026."""
+    """What is sorted by title is sorted by this; triggers keep it, see migration 027."""
     artist_key = TextField(null=True)
     """The album artists likewise."""
 

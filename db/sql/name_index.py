@@ -1,21 +1,24 @@
 """The index of names: which tracks, albums and artists have some letters next to each other in it.
 
 It holds every three letters that follow each other in a name without case and accents. PostgreSQL
-has an index of arrays for it, see migration 026. SQLite has a table beside each of ours, of FTS5
+has an index of arrays for it, see migration 027. SQLite has a table beside each of ours, of FTS5
 with its trigrams, and triggers keep it, whoever writes; where SQLite has no FTS5, or one before
 3.34, search reads all names.
 """
 
+import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 from peewee import SQL, Expression, Value, fn
 from peewee import Table as PlainTable
 
-from db.models import database
+from db.models import Artist, database
 from db.sql.connection import is_sqlite, transaction
-from db.sql.folding import fold
+from db.sql.folding import fold, letters
+from db.sql.queries import among, slices, tuples
 
 NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
     "tracks": ("{0}title", ("title",)),
@@ -65,6 +68,34 @@ def named(model: Any, words: Sequence[str]) -> Any:  # a query
         query = query.join(names, on=names.c.rowid == model.id)
         text = names.c.folded
     return query.where(*(_has(text, word) for word in folded))
+
+
+_LONGEST_KEY = 200
+_DIGITS = re.compile("[0-9a-f]{32}")
+
+
+def artists_called(names: Iterable[str]) -> set[int]:
+    """The artists whose names, sort names or MusicBrainz ids have these letters and digits.
+
+    Perhaps some too many, for accents and what comes after 200 letters do not count.
+    """
+    found: set[int] = set()
+    for part in slices(sorted(set(names))):
+        keys = _letters_of(part)
+        ids = [str(UUID(each)) for each in part if _DIGITS.fullmatch(each)]
+        called = among(Artist.name_letters, keys) | among(Artist.sort_letters, keys)
+        query = Artist.select(Artist.id).where(called | among(Artist.musicbrainz_id, ids))
+        found.update(artist_id for (artist_id,) in tuples(query))
+    return found
+
+
+def _letters_of(names: Sequence[str]) -> list[str]:
+    """As the database has them of artists: PostgreSQL has its own function for it."""
+    if is_sqlite():
+        return [(letters(name) or "")[:_LONGEST_KEY] for name in names]
+    asked = "SELECT SUBSTR(LETTERS(name), 1, %s) FROM UNNEST(%s::TEXT[]) AS name"
+    rows = database.execute_sql(asked, (_LONGEST_KEY, list(names))).fetchall()
+    return [key for (key,) in rows]
 
 
 def _has(text: Any, word: str) -> Any:  # an expression

@@ -10,12 +10,13 @@ from db import ledger
 from db.artwork import picture_files
 from db.artwork.picture_files import SeenImage
 from db.library import tracks
-from db.library.artists import alone_below, artists_called, known_artists
+from db.library.artists import alone_below, known_artists
 from db.models import EntityType, Kind
 from db.scanning import scans
 from db.scanning.library_files import ARTIST_NFO, group_folder
 from db.settings.cover_orders import IN_ALBUMS, PICTURE_FOLDERS, album_order, artist_order
 from db.sql.connection import transaction
+from db.sql.name_index import artists_called
 from db.sql.queries import slices
 from jobs.covers.folder_images import cover_name, picture_stem, plain
 from jobs.covers.sources import ARTIST_ROLES
