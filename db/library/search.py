@@ -107,6 +107,8 @@ def _by_alias(words: Sequence[str]) -> Any:  # a query
 
 def track_cards(track_ids: Sequence[int]) -> list[FoundTrack]:
     """These tracks, in this order."""
+    if not track_ids:
+        return []
     query = (
         Track.select(
             Track.id, Track.title, Album.id, Album.title, Track.duration, Track.artist_credit

@@ -36,7 +36,7 @@ FORMER = {
 """
 
 STAYING = {
-    ("bench/similarity.py", "sweep"): "a sweep of parameters, as the field says",
+    ("bench/quality/similarity.py", "sweep"): "a sweep of parameters, as the field says",
     ("docs/settings.md", "room"): "free space in a path of limited length",
     ("web/health.py", "upkeep"): "the URL that the page had, which bookmarks may have",
     ("worker/cli/status.py", "upkeep"): "a key of `fleet status --json`, which scripts read",
