@@ -26,7 +26,8 @@ NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
         "COALESCE({0}title, '') || ' ' || COALESCE({0}album_artist, '')",
         ("title", "album_artist"),
     ),
-    "artists": ("{0}name", ("name",)),
+    "artists": ("{0}name || ' ' || COALESCE({0}sort_name, '')", ("name", "sort_name")),
+    "artist_names": ("{0}key", ("key",)),
 }
 """By table what a name is, in SQL, with `{0}` before each column, and the columns."""
 _LETTERS = 3
