@@ -39,6 +39,7 @@ def titles(text: str) -> list[str | None]:
         ("Straße nach Süden", "STRASSE"),
         ("Smørrebrød", "smorr brod"),
         ("U2", "u2"),
+        ("Чайковский", "ЧАЙКОВ"),
         ("東京", "東京"),
         ("東京の空", "京の"),
         ("50% *off*", "50% *off*"),

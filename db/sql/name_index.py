@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from peewee import SQL, Expression, Value, fn
+from peewee import SQL, Expression, fn
 from peewee import Table as PlainTable
 
 from db.models import Artist, database
@@ -60,15 +60,14 @@ def named(model: Any, words: Sequence[str]) -> Any:  # a query
     table = model._meta.table_name
     name = SQL(_name(table, '"t1".'))  # peewee's alias of what is selected from
     query = model.select(model.id, name)
-    folded = [fold(word) or "" for word in words]
     if not is_sqlite():
-        return query.where(*_on_postgresql(name, folded))
+        return query.where(*_on_postgresql(name, words))
     text: Any = fn.FOLD(name)
     if table in _indexed():
         names = PlainTable(f"search_{table}")
         query = query.join(names, on=names.c.rowid == model.id)
         text = names.c.folded
-    return query.where(*(_has(text, word) for word in folded))
+    return query.where(*(_has(text, fold(word) or "") for word in words))
 
 
 _LONGEST_KEY = 200
@@ -107,17 +106,11 @@ def _has(text: Any, word: str) -> Any:  # an expression
 
 
 def _on_postgresql(name: SQL, words: Sequence[str]) -> Iterator[Expression]:
-    letters = sorted({each for word in words for each in _trigrams(word)})
-    if letters:
-        asked = Value(letters, converter=False, unpack=False)
-        yield Expression(fn.TRIGRAMS(name), "@>", asked)
+    """PostgreSQL has its own way to fold, for what is asked too."""
     for word in words:
-        yield fn.STRPOS(fn.FOLD(name), word) > 0
-
-
-def _trigrams(word: str) -> Iterator[str]:
-    for start in range(len(word) - _LETTERS + 1):
-        yield word[start : start + _LETTERS]
+        if len(word) >= _LETTERS:
+            yield Expression(fn.TRIGRAMS(name), "@>", SQL("TRIGRAMS(%s)", (word,)))
+        yield fn.STRPOS(fn.FOLD(name), SQL("FOLD(%s)", (word,))) > 0
 
 
 def _name(table: str, row: str) -> str:
