@@ -61,6 +61,8 @@ class FoundFile(Record):
     """The track that has this path already."""
     moved: bool = False
     """Whether the track had another path before this scan."""
+    beside: list[str] = field(default_factory=list)
+    """What lies beside it and speaks of it: lyrics, an artist.nfo or album.nfo."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,19 @@ class PictureInfo(Record):
     bytes: int
     digest: str
     """SHA-256 of the picture's bytes, in hex."""
+
+
+@dataclass(frozen=True)
+class LyricsText(Record):
+    """The lyrics of a track, as they were found."""
+
+    source: str
+    """`tags`, or `file` for those in a file beside it."""
+    language: str | None
+    """As ISO 639 has it, where it is said."""
+    is_synced: bool
+    """Whether the lines have times, as in LRC files."""
+    text: str
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,7 @@ class TrackRecord(Record):
     """Whether there is a film beside the sound; see `jobs.metadata.extract_batch`."""
     guessed: Guesses = field(default_factory=dict)
     """Which of the tags were guessed, and from what."""
+    lyrics: list[LyricsText] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -122,6 +138,7 @@ class TrackRecord(Record):
             pictures=[PictureInfo.from_json(picture) for picture in data["pictures"]],
             is_video=data["is_video"],
             guessed=data["guessed"],
+            lyrics=[LyricsText.from_json(each) for each in data["lyrics"]],
         )
 
 

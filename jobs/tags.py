@@ -221,7 +221,7 @@ class Tags(Record):
     )
     has_lyrics: bool = tag(
         Kind.ANY_TEXT,
-        free=("lyrics", "unsyncedlyrics", "syncedlyrics"),
+        free=("syncedlyrics", "lyrics", "unsyncedlyrics"),
         id3=("USLT", "SYLT"),
         mp4=("\xa9lyr",),
         asf=("wmlyrics",),

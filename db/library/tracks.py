@@ -15,6 +15,7 @@ from db.models import (
     AudioFeatures,
     EmbeddedPicture,
     EntityType,
+    Lyrics,
     Track,
     TrackArtist,
     TrackGenre,
@@ -281,20 +282,23 @@ class Parts(NamedTuple):
     """Each with the artist and the row of how it is written, as genres."""
     genres: list[tuple[int, int, int, int]]
     pictures: list[tuple[int, int, int, str, int, str]]
+    lyrics: list[tuple[int, int, str, str | None, bool, str]]
 
 
 def replace_parts(track_ids: Sequence[int], parts: Parts) -> None:
-    """Write the artists, genres and pictures of these tracks in place of what they had."""
+    """Write the artists, genres, pictures and lyrics of these tracks in place of what they had."""
     for model, columns, rows in (
         (TrackArtist, ("track", "position", "artist", "spelling"), parts.artists),
         (TrackGenre, ("track", "position", "genre", "spelling"), parts.genres),
         (EmbeddedPicture, _PICTURE_COLUMNS, parts.pictures),
+        (Lyrics, _LYRICS_COLUMNS, parts.lyrics),
     ):
         for ids in slices(track_ids):
             model.delete().where(among(model.track, ids)).execute()
         insert_rows(model, columns, rows)
 
 
+_LYRICS_COLUMNS = ("track", "position", "source", "language", "is_synced", "text")
 _PICTURE_COLUMNS = ("track", "position", "type", "mime", "bytes", "digest")
 
 

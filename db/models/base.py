@@ -87,6 +87,7 @@ class Source(StrEnum):
     FILE_NAME = "file name"
     FOLDER = "folder"
     ALBUM_TITLE = "album's title"
+    NFO = "nfo"
     CHARSET = "character set"
     """Written in a tag that names no character set, or a wrong one."""
 

@@ -214,6 +214,23 @@ class TrackArtist(Table):
         primary_key = CompositeKey("track", "position")
 
 
+class Lyrics(Table):
+    """The lyrics of a track: of its tags, and of a file beside it."""
+
+    track = ForeignKeyField(Track, backref="lyrics", on_delete="CASCADE", index=False)
+    position = IntegerField()
+    source = TextField()
+    """tags, or file."""
+    language = TextField(null=True)
+    is_synced = BooleanField(default=False)
+    """Whether the text has times, as in LRC files."""
+    text = TextField()
+
+    class Meta:
+        table_name = "lyrics"
+        primary_key = CompositeKey("track", "position")
+
+
 class AlbumArtist(Table):
     """The artists of an album, in order."""
 

@@ -69,13 +69,35 @@ CONTAINER_EXTENSIONS = frozenset(
 ARTIST_NFO = "artist.nfo"
 """What Kodi and its like keep beside an artist's albums; its <thumb> may name a picture file."""
 
+ALBUM_NFO = "album.nfo"
+"""What they keep beside an album."""
+LYRICS_EXTENSION = "lrc"
+
 IGNORE_FILES = (b".nomedia", b".ndignore")
 """The files that hide what lies in their folder and below."""
 
 
-def is_artist_nfo(path: bytes) -> bool:
-    """Whether a file may name an artist's pictures."""
-    return os.path.basename(path).lower() == ARTIST_NFO.encode()
+def is_companion(path: str) -> bool:
+    """Whether a file says something of the music beside it: its lyrics, artist or album."""
+    name = path.rpartition("/")[2].lower()
+    return name in (ARTIST_NFO, ALBUM_NFO) or name.endswith(f".{LYRICS_EXTENSION}")
+
+
+def companions_of(path: str, companions: Iterable[str]) -> list[str]:
+    """Those of the files beside music that may say something of this audio file.
+
+    Lyrics have the file's name, an album.nfo lies in its folder or in that of its discs' album, an
+    artist.nfo there or one folder above.
+    """
+    folder, stem = folder_of(path), path.rpartition(".")[0]
+    album = group_folder(folder)
+    places = {ALBUM_NFO: (folder, album), ARTIST_NFO: (folder, album, folder_of(album))}
+    return [
+        each
+        for each in companions
+        if (each.rpartition(".")[0] == stem and each.lower().endswith(f".{LYRICS_EXTENSION}"))
+        or folder_of(each) in places.get(each.rpartition("/")[2].lower(), ())
+    ]
 
 
 def extension_of(path: bytes) -> str:

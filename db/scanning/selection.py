@@ -20,7 +20,7 @@ from db.scanning.library_files import (
     FILM_EXTENSIONS,
     VIDEO_EXTENSIONS,
     extension_of,
-    is_artist_nfo,
+    is_companion,
     recordable,
 )
 from db.settings import cover_orders
@@ -161,7 +161,7 @@ class Selection:
         extension = extension_of(path)
         if extension in AUDIO_EXTENSIONS or extension in self.extensions:
             return Kind.AUDIO
-        if extension in cover_orders.EXTENSIONS or is_artist_nfo(path):
+        if extension in cover_orders.EXTENSIONS or is_companion(os.fsdecode(path)):
             return Kind.IMAGE
         if extension in VIDEO_EXTENSIONS:
             return Kind.AUDIO

@@ -8,16 +8,15 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Container, Sequence
-from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
-from xml.parsers import expat
 
 from db.files import NotAFileError, opened
 from db.models import Role
 from db.scanning import roots
 from db.settings.cover_orders import EXTENSIONS, NEVER_FRONT, OTHER_SUBJECTS, PICTURE_FOLDERS
 from db.sql.path_text import is_under, to_bytes, to_text
+from jobs import nfo
 from jobs.pictures.errors import Fault
 from jobs.pictures.store import MAX_PICTURE_BYTES
 from jobs.pictures.stored_images import confined
@@ -230,7 +229,6 @@ def read(path: str, root: str) -> bytes | Fault:
     return data
 
 
-_NFO_LENGTH = 256 * 1024
 _NFO_MEMORY, _NFO_SECONDS = 64 * 1024 * 1024, 20.0
 _ROLE_OF_ASPECT = {"fanart": Role.FANART, "clearlogo": Role.LOGO, "logo": Role.LOGO}
 
@@ -240,16 +238,13 @@ def named_in_nfo(path: str, root: str) -> list[tuple[str, str]] | Fault:
     data = read(path, root)
     if isinstance(data, Fault):
         return data
-    part = data[:_NFO_LENGTH]
+    part = data[: nfo.LONGEST]
     (found,) = confined(_Thumbs.of, [part], extra_memory=_NFO_MEMORY, seconds=_NFO_SECONDS)
     return found if isinstance(found, Fault) else [(role, name) for role, name in found]
 
 
 class _Thumbs:
-    """Reads the <thumb> of an artist.nfo: what each names, and the role that it has.
-
-    What stands before a fault of the XML counts: such files often end in the address of a page.
-    """
+    """Reads the <thumb> of an artist.nfo: what each names, and the role that it has."""
 
     def __init__(self) -> None:
         self.found: list[tuple[str, str]] = []
@@ -260,21 +255,10 @@ class _Thumbs:
     @classmethod
     def of(cls, data: bytes) -> list[tuple[str, str]]:
         """The role and the name of each, in order; those in <fanart> last."""
-        text = data.decode("utf-8", "replace").lstrip("\ufeff")
-        thumbs, parser = cls(), expat.ParserCreate()
-        parser.StartDoctypeDeclHandler = thumbs.refuse
-        parser.StartElementHandler = thumbs.begin
-        parser.EndElementHandler = thumbs.end
-        parser.CharacterDataHandler = thumbs.take
-        with suppress(expat.ExpatError):
-            # Each "&" is left to HTML's rules, which know more names than XML, and forgive.
-            parser.Parse(text.replace("&", "&amp;"), True)
+        thumbs = cls()
+        nfo.parse(data, thumbs.begin, thumbs.end, thumbs.take)
         named = [(role, html.unescape(name).strip()) for role, name in thumbs.found]
         return sorted(named, key=lambda each: each[0] == Role.FANART)
-
-    def refuse(self, *_: object) -> None:
-        """Read nothing of a file with a document type, which may hold entities without end."""
-        raise expat.ExpatError("a document type")
 
     def begin(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins."""

@@ -41,9 +41,9 @@ def write_parts(
     track_ids: Mapping[str, int],
     artists: Mapping[Named, spellings.Spelled],
 ) -> None:
-    """Write the artists, genres and pictures of tracks in place of what they had."""
+    """Write the artists, genres, pictures and lyrics of tracks in place of what they had."""
     genres = spellings.ensure_genres(name for each in records for name in each.tags.genres)
-    parts = tracks.Parts([], [], [])
+    parts = tracks.Parts([], [], [], [])
     for record in records:
         track_id = track_ids[record.file.path]
         for position, artist in enumerate(_named(record)):
@@ -54,6 +54,9 @@ def write_parts(
             parts.pictures.append(
                 (track_id, position, picture.type, picture.mime, picture.bytes, picture.digest)
             )
+        for position, each in enumerate(record.lyrics):
+            said = each.source, each.language, each.is_synced, each.text
+            parts.lyrics.append((track_id, position, *said))
     tracks.replace_parts(sorted(track_ids.values()), parts)
 
 

@@ -1,4 +1,7 @@
-"""What lies beside the sound says what tags lack: the names of a file and of its folders.
+"""What lies beside the sound: lyrics, and what says what tags lack.
+
+An album.nfo or artist.nfo of the album and artist that the tags say, or of any where they say none,
+comes first; then the names of the file and of its folders.
 
 Nothing that tags say is changed, and names count only as far as they agree with it: a file called
 "7 Seconds" whose title is that has no number. What is taken is marked as guessed. The patterns are
@@ -17,11 +20,33 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from db.files import read_small
 from db.models import Guesses, Source
-from db.scanning.library_files import disc_of, folder_of, is_disc_folder, without_disc
+from db.scanning.library_files import (
+    ALBUM_NFO,
+    ARTIST_NFO,
+    LYRICS_EXTENSION,
+    disc_of,
+    folder_of,
+    is_disc_folder,
+    without_disc,
+)
 from db.settings.reading import NamePattern, file_names, folder_names, tag_charsets
 from db.sql.path_text import is_under, to_bytes
-from jobs.metadata.text import MAX_NAME_CHARACTERS, VARIOUS_ARTISTS, cleaned, decoded, position
+from jobs import nfo
+from jobs.metadata.text import (
+    MAX_NAME_CHARACTERS,
+    VARIOUS_ARTISTS,
+    cleaned,
+    date,
+    decoded,
+    first,
+    lyrics,
+    names,
+    position,
+    several,
+)
+from jobs.records import FoundFile, LyricsText
 from jobs.tags import Tags
 
 _NOBODY = frozenset(
@@ -46,6 +71,7 @@ _FORMAT = re.compile(
 )
 """What the name of an album's folder says of its format."""
 _LONGEST_NAME = 255
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -68,12 +94,98 @@ class _Said:
         return _meant(self.words.get("album"), _NOBODY)
 
 
-def completed(tags: Tags, path: str, root: str | None) -> tuple[Tags, Guesses]:
-    """The tags with what they lack and names say, and what that is.
+def completed(tags: Tags, file: FoundFile, root: str | None) -> tuple[Tags, Guesses]:
+    """The tags with what they lack and what lies beside the file says, and what that is.
 
-    `path` is the file's, `root` the library's folder, whose own name says nothing. Without a root
-    nothing is guessed.
+    `root` is the library's folder, whose own name says nothing. Without a root nothing is guessed.
     """
+    by_nfo, of_nfo = _with_nfo(tags, file) if root and file.beside else (tags, {})
+    by_name, of_name = _with_names(by_nfo, file.path, root)
+    return by_name, {**of_nfo, **of_name}
+
+
+def lyrics_beside(file: FoundFile) -> list[LyricsText]:
+    """The lyrics in a file of the same name."""
+    found = []
+    for path in file.beside:
+        if path.lower().endswith(f".{LYRICS_EXTENSION}"):
+            kept, is_synced = lyrics(decoded(_read(path), tag_charsets()))
+            if kept:
+                found.append(LyricsText("file", None, is_synced, kept))
+    return found
+
+
+def _read(path: str) -> bytes:
+    """The beginning of a small file; nothing of one that cannot be read or is no file."""
+    try:
+        return read_small(to_bytes(path), nfo.LONGEST)[0]
+    except OSError:
+        return b""
+
+
+def _with_nfo(tags: Tags, file: FoundFile) -> tuple[Tags, Guesses]:
+    """The tags with what an album.nfo and an artist.nfo say of the same album and artist."""
+    said: dict[str, Any] = {}
+    for path in file.beside:
+        if path.lower().endswith(ALBUM_NFO):
+            said |= _of_album(nfo.elements(_read(path), "album"), tags)
+    artists = tags.artists or said.get("artists", [])
+    for path in file.beside:
+        if path.lower().endswith(ARTIST_NFO):
+            of_artist = _of_artist(nfo.elements(_read(path), "artist"), artists)
+            said.update((name, value) for name, value in of_artist.items() if not said.get(name))
+    lacked = {name: value for name, value in said.items() if value and not getattr(tags, name)}
+    return replace(tags, **lacked), dict.fromkeys(lacked, Source.NFO)
+
+
+def _values(said: Sequence[tuple[str, str]], *elements: str) -> list[str]:
+    """The texts of the first of these elements that there is."""
+    found = ([text for each, text in said if each == name] for name in elements)
+    return next(filter(None, found), [])
+
+
+def _of_artist(said: Sequence[tuple[str, str]], artists: Sequence[str]) -> dict[str, Any]:
+    """The fields of an artist.nfo; none when the track is by somebody else, or by others too."""
+    name = names(_values(said, "name"))
+    if not name or (artists and not (len(artists) == 1 and _same(name[0], artists))):
+        return {}
+    found = _id(_values(said, "musicbrainzartistid"))
+    sort = first(_values(said, "sortname"))
+    return {
+        "artists": name[:1],
+        "musicbrainz_artist_ids": [found] if found else [],
+        "artist_sorts": [sort] if sort else [],
+    }
+
+
+def _of_album(said: Sequence[tuple[str, str]], tags: Tags) -> dict[str, Any]:
+    """The fields of an album.nfo; none when it is of another album than the tags say."""
+    title = first(_values(said, "title"))
+    if title is None or (tags.album and not _same(title, [tags.album])):
+        return {}
+    artists = names(_values(said, "albumartistcredits/artist", "albumartist", "artist"))
+    numbers = [position([text]).number for text in _values(said, "track/position")]
+    titles = dict(zip(numbers, _values(said, "track/title"), strict=False))
+    return {
+        "album": title,
+        "artists": [each for each in artists if each.lower() not in VARIOUS_ARTISTS],
+        "album_artists": artists,
+        "date": date(_values(said, "releasedate", "year")),
+        "original_date": date(_values(said, "originalreleasedate")),
+        "genres": names(_values(said, "genre")),
+        "labels": several(_values(said, "label")),
+        "title": first([titles.get(tags.track) or ""]) if tags.track else None,
+        "musicbrainz_release_id": _id(_values(said, "musicbrainzalbumid")),
+        "musicbrainz_release_group_id": _id(_values(said, "musicbrainzreleasegroupid")),
+    }
+
+
+def _id(values: Sequence[str]) -> str | None:
+    return next((each.lower() for each in values if _UUID.fullmatch(each)), None)
+
+
+def _with_names(tags: Tags, path: str, root: str | None) -> tuple[Tags, Guesses]:
+    """The tags with what they lack and names say, and what that is."""
     folder = folder_of(path)
     disc = None if tags.disc else disc_of(folder)
     is_named = bool(tags.title and tags.artists and tags.album and tags.track)

@@ -14,6 +14,20 @@ RawTags = dict[str, list[str]]
 """Field of `jobs.tags.Tags` to the values as written."""
 
 
+class Lyric(str):
+    """The text of lyrics whose tag says their language, as ISO 639-2 has it."""
+
+    __slots__ = ("language",)
+    language: str
+
+    @classmethod
+    def of(cls, text: str, language: str) -> "Lyric":
+        """The text with its language."""
+        lyric = cls(text)
+        lyric.language = language
+        return lyric
+
+
 @dataclass(frozen=True)
 class Picture:
     """An embedded picture with its bytes."""

@@ -12,9 +12,9 @@ from typing import Any
 from db.library.names import name_key, split_credit, split_genres
 from db.models import Guesses, Source
 from jobs.metadata import text
-from jobs.metadata.contents import RawTags
+from jobs.metadata.contents import Lyric, RawTags
 from jobs.metadata.text import Guessed
-from jobs.records import AudioProperties
+from jobs.records import AudioProperties, LyricsText
 from jobs.tags import Kind, Tags, kinds
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -58,6 +58,22 @@ def _name_artists(fields: dict[str, Any], of: str) -> None:
         listed = split_credit(listed[0], len(fields.get(f"musicbrainz_{of}_ids", [])))
     fields[names] = listed
     fields[f"{of}_credit"] = credit[0] if len(credit) == 1 and credit != listed else None
+
+
+_MOST_LYRICS = 4
+_NO_LANGUAGE = {"xxx", "und", "   ", ""}
+
+
+def lyrics_of(raw: RawTags) -> list[LyricsText]:
+    """The lyrics in the tags."""
+    found = []
+    for value in raw.get("has_lyrics", [])[:_MOST_LYRICS]:
+        kept, is_synced = text.lyrics(value)
+        if kept:
+            language = value.language.lower() if isinstance(value, Lyric) else ""
+            known = None if language in _NO_LANGUAGE else text.cleaned(language)
+            found.append(LyricsText("tags", known, is_synced, kept))
+    return found
 
 
 def _total(values: list[str]) -> int | None:

@@ -38,7 +38,7 @@ from mutagen.id3 import (
 from mutagen.id3._specs import EncodedTextSpec, MultiSpec
 
 from db.settings.reading import tag_charsets
-from jobs.metadata.contents import Picture, RawTags, filled, mapped, picture
+from jobs.metadata.contents import Lyric, Picture, RawTags, filled, mapped, picture
 from jobs.metadata.text import Guessed, folded, in_charset, recoded
 from jobs.tags import FREE_NAMES, fields_by_name
 
@@ -173,6 +173,7 @@ _KNOWN_FRAMES = {
 _NO_GENRE = "Unknown"
 """What mutagen returns for a number that stands for no genre."""
 _MASTER_VOLUME = 1
+_MILLISECONDS = 2
 _HEADER = 10
 VERSION_1_SIZE = 128
 """Bytes of an ID3v1 tag, which stands at the end of a file."""
@@ -251,13 +252,23 @@ def _named_values(frame: Any) -> Iterator[tuple[str, list[str]]]:
         case "UFID":
             yield f"UFID:{frame.owner}", [frame.data.decode("latin-1")]
         case "USLT":
-            yield name, [frame.text]
+            yield name, [Lyric.of(frame.text, frame.lang)]
         case "SYLT":
-            yield name, [text for text, _ in frame.text]
+            yield "USLT", [Lyric.of(_with_times(frame), frame.lang)]
         case "RVA2" if frame.channel == _MASTER_VOLUME:
             yield f"RVA2:{frame.desc.lower()}", [f"{frame.gain:.6f}"]
         case _ if isinstance(frame, TextFrame):
             yield name, [*frame]
+
+
+def _with_times(frame: Any) -> str:
+    """The lines of synced lyrics as in LRC files; without times where they are not milliseconds."""
+    lines = [(text.strip("\r\n"), time) for text, time in frame.text]
+    if frame.format != _MILLISECONDS:
+        return "\n".join(text for text, _ in lines)
+    return "\n".join(
+        f"[{time // 60_000:02}:{time % 60_000 / 1000:05.2f}]{text}" for text, time in lines
+    )
 
 
 def _join_year_and_day(values: dict[str, list[str]]) -> None:

@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from typing import Any, BinaryIO, NamedTuple
 
 from mutagen.id3 import BitPaddedInt
@@ -22,7 +23,7 @@ from jobs.content import content_id, sound_id
 from jobs.errors import UnreadableFileError
 from jobs.metadata import asf, beside, chunk_formats, id3, libav, mp4, streams, xiph
 from jobs.metadata.contents import Contents, Picture, Reader, behind, filled
-from jobs.metadata.fields import guesses_of, plausible, tags_of
+from jobs.metadata.fields import guesses_of, lyrics_of, plausible, tags_of
 from jobs.metadata.text import cleaned
 from jobs.pictures import store
 from jobs.pictures.errors import StoreError
@@ -114,17 +115,19 @@ def read_file(found: FoundFile, *, storing: bool = False, root: str | None = Non
         contents = _contents(file, size, _extension(found.path))
         pictures = contents.pictures[:MAX_PICTURES]
         sound_size = size - sum(len(picture.data) for picture in contents.pictures)
-        tags, guessed = beside.completed(tags_of(contents.tags), found.path, root)
+        lyrics = [*lyrics_of(contents.tags), *beside.lyrics_beside(found)]
+        tags, guessed = beside.completed(tags_of(contents.tags), found, root)
         record = TrackRecord(
             file=found,
             content_id=content_id(file, size),
             sound_id=contents.sound_id
             or sound_id(file, contents.sound, paged=contents.audio.container == "ogg"),
-            tags=tags,
+            tags=replace(tags, has_lyrics=True) if lyrics else tags,
             audio=plausible(contents.audio, sound_size),
             pictures=[picture.info() for picture in pictures],
             is_video=contents.is_video and _extension(found.path) not in _SOUND_ALONE,
             guessed={**guesses_of(contents.tags), **guessed},
+            lyrics=lyrics,
         )
     if storing:
         _store(pictures)

@@ -17,10 +17,14 @@ MAX_VALUES = 200
 """Further values of a field are left out."""
 MAX_FIELD_CHARACTERS = 20_000
 """Of all values of a field together; the values from the first that exceeds it are left out."""
+MAX_LYRICS = 30_000
+"""Characters of the lyrics of a track that are kept."""
 MAX_NAME_CHARACTERS = 500
 """A longer name is cut to this: names have an index, whose entries PostgreSQL limits."""
 
 _MAX_NUMBER = 2**31 - 1
+_TIMED = re.compile(r"^\[\d{1,3}:\d\d(?:[.:]\d{1,3})?\]", re.MULTILINE)
+"""How a line of an LRC file begins: https://en.wikipedia.org/wiki/LRC_(file_format)."""
 _OUTER = "\0\ufeff\ufffe"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PAIR = re.compile(r"\s*(\d{1,10})(?:\.0*)?\s*(?:(?:/|of\b)\s*(\d{1,10}))?", re.IGNORECASE)
@@ -77,6 +81,18 @@ def several(values: Iterable[str]) -> list[str]:
         if text:
             kept.append(text)
     return kept
+
+
+def lyrics(text: str) -> tuple[str, bool]:
+    """Lyrics fit for the database, and whether their lines have times.
+
+    They are cut at the end of a line to MAX_LYRICS characters.
+    """
+    text = _SURROGATE.sub("\ufffd", text[: 2 * MAX_LYRICS].strip(_OUTER).replace("\0", ""))
+    lines = "\n".join(text.splitlines()).strip("\n")
+    if len(lines) > MAX_LYRICS:
+        lines = lines[:MAX_LYRICS].rpartition("\n")[0] or lines[:MAX_LYRICS]
+    return lines.rstrip(), _TIMED.search(lines) is not None
 
 
 def names(values: Iterable[str]) -> list[str]:

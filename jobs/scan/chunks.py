@@ -13,7 +13,7 @@ from db.library import tracks
 from db.library.artists import alone_below, known_artists
 from db.models import EntityType, Kind
 from db.scanning import scans
-from db.scanning.library_files import ARTIST_NFO, group_folder
+from db.scanning.library_files import ARTIST_NFO, group_folder, is_companion
 from db.settings.cover_orders import IN_ALBUMS, PICTURE_FOLDERS, album_order, artist_order
 from db.sql.connection import transaction
 from db.sql.name_index import artists_called
@@ -50,6 +50,10 @@ class ArtistsBeside:
         if self._has_tracks:
             found |= alone_below(_image_folders(images))
         return {artist.id for artist in known_artists(sorted(found))}
+
+
+def _names_pictures(companion: SeenImage) -> bool:
+    return companion.path.rpartition("/")[2].lower() == ARTIST_NFO
 
 
 def _image_folders(images: Iterable[SeenImage]) -> dict[str, bool]:
@@ -174,6 +178,7 @@ class Sender:
 
     def _need_pictures(self, images: Sequence[SeenImage]) -> None:
         """Have the pictures of what these picture files may show chosen again."""
+        images = [each for each in images if not is_companion(each.path) or _names_pictures(each)]
         places = {place for image in images for place in (image.folder, _place(image.folder))}
         folders = sorted({group_folder(place) for place in places})
         self._albums += ledger.need(Kind.COVER, EntityType.ALBUM, tracks.albums_in(folders))

@@ -5,6 +5,7 @@ New and changed files during the walk, moved and missing ones at its end; a prev
 
 import os
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +16,14 @@ from db.library import tracks
 from db.maintenance import library_roots
 from db.scanning import problems, roots, scans
 from db.scanning.library_files import (
+    ARTIST_NFO,
     READER,
     Scope,
+    companions_of,
     extension_of,
     folder_of,
     group_folder,
+    is_companion,
     recordable,
 )
 from db.scanning.problems import FileProblem, Stage
@@ -59,19 +63,31 @@ class Comparison:
     unchanged: int = 0
     held_back: list[FoundFile] = field(default_factory=list)
     """New files that may be those of known tracks: that is known only when the walk has ended."""
+    artist_nfo: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    """Of each folder that was walked its artist.nfo, and whether that is new or changed: it speaks
+    of the music in the folders right below too, which are walked after it."""
+    is_part: bool = False
+    """Whether just a part of the root is walked."""
 
     def files_to_read(self, group: FolderGroup) -> list[FoundFile]:
-        """The new and changed files of a group; new ones that may be known tracks are held back."""
+        """The new and changed files of a group; new ones that may be known tracks are held back.
+
+        One beside which something changed that speaks of it counts as changed.
+        """
         changed: list[FoundFile] = []
         new: list[FoundFile] = []
         self.found += len(group.audio)
+        companions, others = self._companions(group)
         for file in group.audio:
             track = self.tracks.pop(file.path, None)
             failed = self.unreadable.pop(file.path, None)
-            if not self.deep and _is_unchanged(file, track, failed, self.extensions):
+            is_same = _is_unchanged(file, track, failed, self.extensions)
+            if is_same and not self.deep and not (others and companions_of(file.path, others)):
                 self.unchanged += 1
                 continue
-            found = FoundFile(file.path, file.size, file.mtime_ns, track.id if track else None)
+            beside = companions_of(file.path, companions) if companions else []
+            track_id = track.id if track else None
+            found = FoundFile(file.path, file.size, file.mtime_ns, track_id, beside=beside)
             (new if track is None and failed is None else changed).append(found)
         if self.known and len(self.held_back) < _MOST_HELD_BACK:
             self.held_back += new
@@ -79,6 +95,21 @@ class Comparison:
         moved = self._sizes_of_moved(new)
         self.held_back += [file for file in new if file.size in moved]
         return changed + [file for file in new if file.size not in moved]
+
+    def _companions(self, group: FolderGroup) -> tuple[list[str], list[str]]:
+        """What lies beside the music of a group and speaks of it; what of it is new or changed."""
+        seen = {file.path: file for file in group.images if is_companion(file.path)}
+        changed = [path for path, file in seen.items() if _image(file) != self.images.get(path)]
+        for path in seen:
+            if path.lower().endswith(f"/{ARTIST_NFO}"):
+                self.artist_nfo[folder_of(path)] = path, path in changed
+        above, is_changed = self.artist_nfo.get(folder_of(group.folder), ("", False))
+        if self.is_part and not above:
+            near = _companions_near([folder_of(group.folder)])
+            above = next((each for each in near if each.lower().endswith(f"/{ARTIST_NFO}")), "")
+        if above:
+            return [*seen, above], [*changed, above] if is_changed else changed
+        return list(seen), changed
 
     def _sizes_of_moved(self, new: Iterable[FoundFile]) -> set[int]:
         """The sizes of those new files that a track may have been, a missing one too."""
@@ -88,11 +119,12 @@ class Comparison:
 
     def changed_images(self, group: FolderGroup) -> list[SeenImage]:
         """The new and changed picture files of a group."""
-        images = [
-            SeenImage(file.path, folder_of(file.path), file.size, file.mtime_ns)
-            for file in group.images
-        ]
+        images = list(map(_image, group.images))
         return [image for image in images if self.images.pop(image.path, None) != image]
+
+
+def _image(file: SeenFile) -> SeenImage:
+    return SeenImage(file.path, folder_of(file.path), file.size, file.mtime_ns)
 
 
 def compare(root: str, *, deep: bool, scope: Scope | None = None) -> Comparison:
@@ -106,6 +138,7 @@ def compare(root: str, *, deep: bool, scope: Scope | None = None) -> Comparison:
         known=len(known),
         deep=deep,
         are_missing=tracks.missing_count() > 0,
+        is_part=scope is not None,
         extensions=Selection.of_settings().extensions,
     )
 
@@ -164,7 +197,7 @@ def end_walk(sender: Sender, comparison: Comparison, walk: Walk, scope: Scope | 
         sender.regroup(sorted({track.group_folder for track in left}))
         for stage in (Stage.COVER, Stage.ANALYSIS):
             problems.clear([track.path for track in left], stage)
-        _forget_the_rest(sender, comparison, walk)
+        _forget_the_rest(sender, comparison, walk, {file.path for file in new})
         _list_faults(to_text(walk.root), walk, scope)
         problems.write_notes(to_text(walk.root), walk.left_out.notes(), scope)
         scans.record_walk(
@@ -185,12 +218,53 @@ def _note_absent_mounts(walk: Walk) -> list[str]:
     return mounts.known
 
 
-def _forget_the_rest(sender: Sender, comparison: Comparison, walk: Walk) -> None:
-    """Drop the picture files, and the problems of audio files, that are gone."""
+def _forget_the_rest(
+    sender: Sender, comparison: Comparison, walk: Walk, sent: Collection[str]
+) -> None:
+    """Drop the picture files, and the problems of audio files, that are gone.
+
+    What a companion spoke of that is gone is read again, unless it was sent.
+    """
     images = not_found(comparison.images, walk.unreadable)
+    left_alone = _left_alone(set(filter(is_companion, images)))
+    left = [each for each in left_alone if each.path not in sent]
+    sender.flush()  # a chunk has each file once
+    for folder, files in _by_group(left).items():
+        sender.add(folder, files, [])
+    sender.flush()
     sender.forget_images([comparison.images[path] for path in images])
     problems.clear(images, Stage.COVER)
     problems.clear(not_found(comparison.unreadable, walk.unreadable), Stage.READING)
+
+
+def _left_alone(gone: Collection[str]) -> list[FoundFile]:
+    """The known files that these companions, which are gone, spoke of."""
+    found: dict[str, FoundFile] = {}
+    for folder in sorted({folder_of(path) for path in gone}):
+        spoke = [path for path in gone if folder_of(path) == folder]
+        below = any(path.lower().endswith(".nfo") for path in spoke)
+        scope = Scope.of([] if below else [folder], [folder] if below else [])
+        for path, track in tracks.known_files(folder, scope).items():
+            if not track.missing and companions_of(path, spoke):
+                with suppress(OSError):  # it went meanwhile
+                    status = os.stat(to_bytes(path))
+                    beside = _beside(path, gone)
+                    state = (status.st_size, status.st_mtime_ns)
+                    found[path] = FoundFile(path, *state, track.id, beside=beside)
+    return list(found.values())
+
+
+def _beside(path: str, gone: Collection[str]) -> list[str]:
+    """The companions of a file without these."""
+    album = group_folder(folder_of(path))
+    near = _companions_near([folder_of(path), album, folder_of(album)])
+    return companions_of(path, sorted(near.difference(gone)))
+
+
+def _companions_near(folders: Collection[str]) -> set[str]:
+    """The known files in these folders that speak of music."""
+    names = picture_files.folder_images_in(set(folders))
+    return {f"{place}/{name}" for place in names for name in names[place] if is_companion(name)}
 
 
 def walked(comparison: Comparison, walk: Walk) -> dict[str, Any]:
