@@ -93,7 +93,7 @@ def connection() -> redis.Redis:
 
 
 _reloaded: list[Topology] = []
-"""What `reload_topology` has just read, for `topology` to keep."""
+"""What `load_topology` has just read, for `topology` to keep."""
 
 
 @cache
@@ -102,18 +102,23 @@ def topology() -> Topology:
     return _reloaded.pop() if _reloaded else load()
 
 
-def reload_topology() -> bool:
-    """Reload queues.toml, for SIGHUP; whether it was. With a fault in it the old topology stays.
+def load_topology() -> Topology:
+    """Load queues.toml, which is this process's topology from then on. Raises TopologyError.
 
     What was read is kept: the file may have a fault a moment later.
     """
+    _reloaded.append(load())
+    topology.cache_clear()
+    return topology()
+
+
+def reload_topology() -> bool:
+    """Reload queues.toml, for SIGHUP; whether it was. With a fault in it the old topology stays."""
     try:
-        _reloaded.append(load())
+        load_topology()
     except TopologyError as error:
         _log.error("going on with the topology as it was: %s", error)
         return False
-    topology.cache_clear()
-    topology()
     return True
 
 

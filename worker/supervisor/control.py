@@ -12,7 +12,7 @@ from db.settings import settings_file
 from db.settings.identity import identity
 from db.sql.connection import close_database, open_database
 from db.sql.schema import check_schema, library_id
-from worker import queues
+from worker import dispatch, queues
 from worker.errors import FleetStartError, FleetStopError
 from worker.host.locks import hold_fleet, open_migrated, running_code
 from worker.host.memory import note_kernel_kills
@@ -28,7 +28,7 @@ from worker.supervisor.instance import Instance, this_instance
 from worker.supervisor.readiness import not_ready, wait_until_ready
 from worker.supervisor.rpc import ProcessInfo, is_up, processes, socket_file, supervisord
 from worker.supervisor.shutdown import WARM_SECONDS, Say, end_all, stop_processes, wait_for
-from worker.topology import Topology, load
+from worker.topology import Topology
 
 __all__ = ["ProcessInfo", "is_up", "processes", "run_in_foreground", "start", "stop"]
 
@@ -44,7 +44,7 @@ def start(say: Say = lambda _: None) -> bool:
     FleetStartError, BadInputError, NoValkeyError, RedisUnreachableError, ForeignRedisError,
     db.errors.DatabaseError or OSError; a fleet that does not become ready is stopped again.
     """
-    topology = load()
+    topology = dispatch.load_topology()
     settings.check_redis_prefix()
     settings_file.values()
     if not is_embedded():
@@ -87,7 +87,7 @@ def _start(topology: Topology, say: Say) -> None:
 
 def run_in_foreground(say: Say = lambda _: None) -> NoReturn:
     """Become the fleet's supervisord. Raises as `start` does, and when the fleet is up already."""
-    topology = load()
+    topology = dispatch.load_topology()
     socket_file()
     settings.prepare_data_dir()
     with hold_fleet():
