@@ -165,19 +165,14 @@ class _Likeness:
         )
         if said:
             said += (
-                2 * _same_number(record, track)
+                2 * (tags.track is not None and tags.track == track.track)
+                + (tags.disc == track.disc)
                 + 2 * _same(_stem(path), _stem(track.path))
                 + _same(tags.date, track.date)
                 + (folder_of(path) == track.folder)
             )
         by_id = _same(tags.musicbrainz_track_id, track.musicbrainz_track_id)
         return said + 20 * by_id + _ENOUGH * (track.sound_id in self._alone)
-
-
-def _same_number(record: TrackRecord, track: KnownSound) -> bool:
-    tags = record.tags
-    here, there = (tags.disc or 1, tags.track), (track.disc or 1, track.track)
-    return tags.track is not None and here == there
 
 
 def _same(one: str | None, other: str | None) -> bool:

@@ -121,7 +121,7 @@ def test_files_that_were_renamed_and_retagged_at_once_keep_their_rows(
     write_track(tidy / "01 Right.ogg", pitch=503, title="Right", album="Tidied", **by_id)
     write_track(tidy / "02 Also.mp3", pitch=501, title="Also", artist="Tidy", album="Tidied")
     write_track(tidy / "03 C.mp3", pitch=502, title="C", tracknumber=3, **same)
-    write_track(tidy / "04 D.mp3", pitch=502, title="D", tracknumber=4, **same)
+    write_track(tidy / "9" / "04 D.mp3", pitch=502, title="D", tracknumber=4, **same)
     shutil.rmtree(library / "inbox")
     scan()
     after = {track.title: track.id for track in Track.select()}
