@@ -27,6 +27,9 @@ _NIL = "00000000-0000-0000-0000-000000000000"
 _AT_ONCE = 5_000
 _MOST_INDEXED = 2_000
 _LINKS = (("track_artists", "track_id"), ("album_artists", "album_id"))
+_ABOUT_TRACKS = ("picture", "cover", "vector", "enrichment")
+_KINDS = (*_ABOUT_TRACKS, "remote")
+"""Of the needs of artists."""
 _ABOUT = ("ledger", "covers", "chosen_images", "vectors", "facts")
 _NEW_COLUMNS = (
     ("track_artists", "spelling", "INTEGER"),
@@ -377,14 +380,24 @@ class _Library:
         )
 
     def _hand_over(self):
-        """What is known of rows that go, where those that stay have nothing of the kind."""
-        gone = sorted(self._gone.items())
+        """What is known of rows that go, where those that stay have nothing of the kind.
+
+        Few artists have choices or facts, and they are found at once.
+        """
         for table, of in (("chosen_images", "role"), ("covers", "role"), ("facts", "source")):
+            known = self._tables.rows(
+                f"SELECT DISTINCT entity_id, {of} FROM {table} WHERE entity_type = 'artist'"  # noqa: S608
+            )
+            taken, moved = set(known), []
+            for old, kind in sorted(known):
+                new = self._gone.get(old)
+                if new is not None and (new, kind) not in taken:
+                    taken.add((new, kind))
+                    moved.append((new, old, kind))
             self._tables.run(
                 f"UPDATE {table} SET entity_id = ? WHERE entity_type = 'artist' "  # noqa: S608
-                f"AND entity_id = ? AND {of} NOT IN (SELECT {of} FROM {table} "
-                "WHERE entity_type = 'artist' AND entity_id = ?)",
-                [(new, old, new) for old, new in gone],
+                f"AND entity_id = ? AND {of} = ?",
+                moved,
             )
 
     def _write_artists(self):
@@ -411,32 +424,40 @@ class _Library:
 
     def _need(self):
         """What artists need whose tracks are others; those that are gone need nothing."""
-        gone = [(row,) for row in self._gone]
+        run = self._tables.run
         for table in _ABOUT:
-            self._tables.run(
-                f"DELETE FROM {table} WHERE entity_type = 'artist' AND entity_id = ?",  # noqa: S608
-                gone,
+            kinds = _KINDS if table == "ledger" else [None]
+            for kind in kinds:
+                of_kind = f"kind = '{kind}' AND " if kind else ""
+                run(
+                    f"DELETE FROM {table} WHERE {of_kind}"  # noqa: S608
+                    "entity_type = 'artist' AND entity_id = ?",
+                    [(row,) for row in self._gone],
+                )
+        models = [
+            model
+            for (model,) in self._tables.rows(
+                "SELECT id FROM cluster_models WHERE entity_type = 'artist'"
             )
-        self._tables.run(
-            "DELETE FROM cluster_memberships WHERE entity_id = ? AND model_id IN "
-            "(SELECT id FROM cluster_models WHERE entity_type = 'artist')",
-            gone,
+        ]
+        run(
+            "DELETE FROM cluster_memberships WHERE model_id = ? AND entity_id = ?",
+            [(model, row) for model in models for row in self._gone],
         )
-        concerned = [(row,) for row in sorted(self._concerned)]
-        self._tables.run(
-            "UPDATE ledger SET state = 'todo', reason = NULL, lease = NULL, leased_until = NULL, "
-            "look_again_at = NULL, cause = NULL, place = NULL, attempt = 0 "
-            "WHERE entity_type = 'artist' AND state <> 'quarantined' AND entity_id = ? "
-            "AND kind IN ('picture', 'cover', 'vector', 'enrichment')",
-            concerned,
-        )
-        self._tables.run(
-            "INSERT INTO ledger (kind, entity_type, entity_id, state, sources, attempt, "
-            "lease_attempt) SELECT kind, 'artist', ?, 'todo', '[]', 0, 0 FROM ledger "
-            "WHERE entity_type = 'artist' AND entity_id = ? "
-            "AND kind IN ('picture', 'cover', 'vector', 'enrichment')",
-            [(new, self._gone.get(row, row)) for new, row in self._new.items()],
-        )
+        for kind in _ABOUT_TRACKS:
+            run(
+                "UPDATE ledger SET state = 'todo', reason = NULL, lease = NULL, "
+                "leased_until = NULL, look_again_at = NULL, cause = NULL, place = NULL, "
+                "attempt = 0 WHERE kind = ? AND entity_type = 'artist' AND entity_id = ? "
+                "AND state <> 'quarantined'",
+                [(kind, row) for row in sorted(self._concerned)],
+            )
+            run(
+                "INSERT INTO ledger (kind, entity_type, entity_id, state, sources, attempt, "
+                "lease_attempt) SELECT kind, 'artist', ?, 'todo', '[]', 0, 0 FROM ledger "
+                "WHERE kind = ? AND entity_type = 'artist' AND entity_id = ?",
+                [(new, kind, self._gone.get(row, row)) for new, row in self._new.items()],
+            )
 
 
 def _list(given):
