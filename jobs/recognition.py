@@ -153,7 +153,11 @@ class _Likeness:
         copied = max((self._score(record, track) for track in there.values()), default=0)
         for track in gone.values():
             score = self._score(record, track)
-            if score >= _ENOUGH and score > copied:
+            # Of what lies where the track lay, and is no more like another, nothing else is known.
+            is_beside = folder_of(record.file.path) == track.folder and _same(
+                record.tags.album, track.album_title
+            )
+            if score >= _ENOUGH and score + is_beside > copied:
                 yield _Match(score, number, track)
 
     def _score(self, record: TrackRecord, track: KnownSound) -> int:

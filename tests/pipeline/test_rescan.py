@@ -160,6 +160,20 @@ def test_a_copy_of_what_is_there_is_not_taken_for_a_track_of_the_same_sound(
 
 
 @ON_SQLITE
+def test_a_file_retagged_in_place_keeps_its_row_though_another_has_its_sound(
+    scan: RunScan, library: Path
+) -> None:
+    for number in (1, 2):
+        write_track(library / "a" / f"{number}.mp3", title=f"Song {number}", artist="A", album="B")
+    scan()
+    before = Track.get(Track.title == "Song 2").id
+    (library / "a" / "2.mp3").unlink()
+    write_track(library / "a" / "renamed.mp3", title="Retagged", artist="A", album="B")
+    scan()
+    assert Track.get(Track.title == "Retagged").id == before
+
+
+@ON_SQLITE
 def test_a_file_that_went_to_another_root_keeps_its_row(
     scan: RunScan, library: Path, tmp_path: Path
 ) -> None:
