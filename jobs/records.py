@@ -136,7 +136,7 @@ class TrackRecord(Record):
             audio=AudioProperties.from_json(data["audio"]),
             sound_id=data.get("sound_id"),  # a job of an older version has none
             pictures=[PictureInfo.from_json(picture) for picture in data["pictures"]],
-            is_video=data["is_video"],
+            is_video=data.get("is_video", False),  # as above
             guessed=data["guessed"],
             lyrics=[LyricsText.from_json(each) for each in data["lyrics"]],
         )
