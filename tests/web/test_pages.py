@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from db.errors import BackupError
 from db.maintenance.maintenance_runs import recorded_run
 from db.models import Album, Artist, Genre, HealthReport, Track
-from db.scanning import scans
+from db.scanning import problems, scans
 from jobs.maintenance import archive_old_logs, generate_daily_health_report
 from tests.web.conftest import SCRIPT, TAG, NewPage
 from worker import dispatch
@@ -173,6 +173,15 @@ def test_a_search_for_signs_finds_no_more_than_they_say(page: FlaskClient, query
     answer = page.get("/search", query_string={"q": query})
     assert answer.status_code == 200
     assert "/albums/" not in answer.text
+
+
+def test_what_was_left_out_is_a_note_on_the_page_of_problems(page: FlaskClient) -> None:
+    text = "1 hidden, with music inside (.hack) — FLEET_HIDDEN=on takes it in"
+    problems.record([problems.FileProblem("/music/new", problems.Stage.LEFT_OUT, "x", text)])
+    html = page.get("/problems").text
+    notes = html[html.index('id="left-out"') :]
+    assert "/music/new" in notes
+    assert text in notes
 
 
 def test_problems_name_the_file_and_the_reason(page: FlaskClient) -> None:
