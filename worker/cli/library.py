@@ -293,6 +293,7 @@ def _album(row_id: int) -> Row:
         "catalogue_number": page.catalogue_number,
         "compilation": page.compilation,
         "edition": page.edition,
+        "editions": [each._asdict() for each in page.editions],
         "musicbrainz_release_id": page.musicbrainz_release_id,
         "genres": [each.name for each in page.genres],
         "covers": {role: each.source for role, each in page.pictures.items()},
