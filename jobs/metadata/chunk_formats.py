@@ -23,8 +23,22 @@ from mutagen.dsf import DSFFile
 from jobs.content import Spans
 from jobs.errors import UnreadableFileError
 from jobs.metadata import id3
-from jobs.metadata.chunks import BIG, LITTLE, LONG, MAX_TEXT, Chunk, Layout, chunk_text, chunks
-from jobs.metadata.contents import Contents, Picture, RawTags, Reader, filled, mapped
+from jobs.metadata.contents import (
+    BIG,
+    LITTLE,
+    LONG,
+    MAX_TEXT,
+    Chunk,
+    Contents,
+    Layout,
+    Picture,
+    RawTags,
+    Reader,
+    chunk_text,
+    chunks,
+    filled,
+    mapped,
+)
 from jobs.records import AudioProperties, ProblemCode
 from jobs.tags import fields_by_name
 
