@@ -208,19 +208,21 @@ def _place_loose(keys: Collection[str]) -> Settled:
     """Give what is named without an id, by these keys, to the artists who are meant."""
     settled = Settled()
     of_key: dict[str, list[_Row]] = defaultdict(list)
-    for part in slices(sorted(keys)):
-        query = ArtistName.select(*_ROW).where(among(ArtistName.key, part))
-        for row in map(_Row._make, tuples(query)):
-            of_key[row.key].append(row)
+    query = ArtistName.select(*_ROW).where(among(ArtistName.key, sorted(keys)))
+    for row in map(_Row._make, tuples(query)):
+        of_key[row.key].append(row)
+    of_namesakes: list[_Row] = []
     for key, rows in sorted(of_key.items()):
         loose = [row for row in rows if not row.by_id]
         named = {row.artist_id for row in rows if row.by_id}
         if loose and len(named) > 1:
-            _Namesakes(key, rows, settled).place()
+            of_namesakes += rows
         elif loose:
             target = named.pop() if named else _without_id(key, loose)
             for row in loose:
                 target = _move_whole(row, target, settled)
+    if of_namesakes:
+        _Namesakes(of_namesakes, settled).place()
     return settled
 
 
@@ -320,13 +322,15 @@ def _hand_over(source: int, target: int) -> None:
 
 
 class _Namesakes:
-    """Several artists of one name that have ids, and who is named without one."""
+    """Several artists of one name that have ids, and who is named without one; of several names."""
 
-    def __init__(self, key: str, rows: Sequence[_Row], settled: Settled) -> None:
-        self._key = key
+    def __init__(self, rows: Sequence[_Row], settled: Settled) -> None:
         self._loose = {row.id: row for row in rows if not row.by_id}
-        self._named = [row for row in rows if row.by_id]
+        self._named = {row.id: row.key for row in rows if row.by_id}
         self._settled = settled
+        keys = {f"name:{row.key}": row.key for row in self._loose.values()}
+        query = Artist.select(Artist.key, Artist.id).where(among(Artist.key, sorted(keys)))
+        self._nobody = {keys[key]: int(artist_id) for key, artist_id in tuples(query)}
 
     def place(self) -> None:
         """Give each to whom its folder names by id, and else to an artist of their own."""
@@ -336,7 +340,7 @@ class _Namesakes:
             meant = self._meant(sorted({each for _, _, each in folders}))
             found: dict[tuple[int, int], set[int]] = defaultdict(set)
             for entity_id, spelling, folder in folders:
-                found[entity_id, spelling] |= meant[folder]
+                found[entity_id, spelling] |= meant[folder, self._loose[spelling].key]
             for (entity_id, spelling), artists in found.items():
                 only = artists.pop() if len(artists) == 1 else None
                 moves[of, spelling, only].append(entity_id)
@@ -352,24 +356,26 @@ class _Namesakes:
         where = among(link.artist, owners), among(link.spelling, sorted(self._loose))
         return list(tuples(query.where(*where).distinct()))
 
-    def _meant(self, folders: Sequence[str]) -> dict[str, set[int]]:
-        """Who is named by id in each of these folders."""
-        found: dict[str, set[int]] = defaultdict(set)
-        spellings = sorted(row.id for row in self._named)
-        for part in slices(folders):
-            inside = among(Track.group_folder, part)
-            for link, on in (
-                (TrackArtist, TrackArtist.track == Track.id),
-                (AlbumArtist, AlbumArtist.album == Track.album),
-            ):
-                query = Track.select(Track.group_folder, link.artist).join(link, on=on)
-                where = inside, among(link.spelling, spellings)
-                for folder, artist_id in tuples(query.where(*where).distinct()):
-                    found[folder].add(artist_id)
+    def _meant(self, folders: Sequence[str]) -> dict[tuple[str, str], set[int]]:
+        """Who is named by id in each of these folders, by the key of the name."""
+        found: dict[tuple[str, str], set[int]] = defaultdict(set)
+        for link, on in (
+            (TrackArtist, TrackArtist.track == Track.id),
+            (AlbumArtist, AlbumArtist.album == Track.album),
+        ):
+            columns = Track.group_folder, link.spelling, link.artist
+            named = among(link.spelling, sorted(self._named))
+            where = among(Track.group_folder, folders), named
+            query = Track.select(*columns).join(link, on=on).where(*where).distinct()
+            for folder, spelling, artist_id in tuples(query):
+                found[folder, self._named[spelling]].add(artist_id)
         return found
 
     def _give(self, of: Any, row: _Row, only: int | None, entity_ids: Sequence[int]) -> None:
-        target = only or _without_id(self._key, list(self._loose.values()))
+        if only is None and row.key not in self._nobody:
+            loose = [each for each in self._loose.values() if each.key == row.key]
+            self._nobody[row.key] = _without_id(row.key, loose)
+        target = only or self._nobody[row.key]
         if target == row.artist_id:
             return
         insert_missing(
@@ -379,13 +385,8 @@ class _Namesakes:
             ArtistName.artist == target, ArtistName.name == row.name, ~ArtistName.by_id
         )
         link, count = of.model, "tracks" if of is TrackArtist.track else "albums"
-        moved = 0
-        for part in slices(entity_ids):
-            moved += (
-                link.update(artist=target, spelling=own.id)
-                .where(among(of, part), link.artist == row.artist_id, link.spelling == row.id)
-                .execute()
-            )
+        used = among(of, entity_ids), link.artist == row.artist_id, link.spelling == row.id
+        moved = link.update(artist=target, spelling=own.id).where(*used).execute()
         add_to_rows(ArtistName, [count], [(moved, own.id), (-moved, row.id)])
         self._settled.changed |= {row.artist_id, target}
 
