@@ -103,10 +103,10 @@ def is_due(cron: str, after: datetime, until: datetime) -> bool:
 
 
 def moments(schedules: Iterable[Schedule]) -> Iterator[datetime]:
-    """The first moments of each schedule within eight days, and a second before and after."""
+    """The first two moments of each schedule within eight days, and a second before and after."""
     dues = set()
     for schedule in schedules:
-        times = islice(croniter(schedule.cron, SUNDAY).all_next(datetime), 3)
+        times = islice(croniter(schedule.cron, SUNDAY).all_next(datetime), 2)
         dues.update(takewhile(lambda moment: moment < SUNDAY + 8 * DAY, times))
     for due in sorted(dues):
         yield from (due - SECOND, due, due + SECOND)
@@ -231,17 +231,18 @@ def test_what_could_not_be_enqueued_is_due_as_before(
 
 WALK = """
 import sys
+from datetime import datetime
 from db.sql.connection import open_database
-from tests.databases import open_sqlite
-from tests.schedules.test_clock import MINUTE, SUNDAY, Hands
+from worker.schedule.scheduler import FleetScheduler
 open_database()
-hands = Hands()
-hands.clock.log.disabled = True
+clock = FleetScheduler(lambda: now)
+clock.log.disabled = True
 print("ready", flush=True)
 for line in sys.stdin:
-    print(*hands.at(SUNDAY + int(line) * MINUTE), flush=True)
+    now = datetime.fromisoformat(line.strip())
+    print(*(job.name for job in clock.enqueue_jobs()), flush=True)
 """
-"""A process with a clock of its own, which gets the minutes and says what it fired."""
+"""A process with a clock of its own, which gets each moment and says what it fired."""
 
 
 def test_two_clocks_on_one_database_fire_each_moment_once(two: Path, database: str) -> None:
@@ -261,7 +262,7 @@ def test_two_clocks_on_one_database_fire_each_moment_once(two: Path, database: s
     for number in range(225, 255):
         for clock in clocks:  # both at once
             assert clock.stdin
-            clock.stdin.write(f"{number}\n")
+            clock.stdin.write(f"{SUNDAY + number * MINUTE:%Y-%m-%dT%H:%M:%S%z}\n")
             clock.stdin.flush()
         now = " ".join(tell(clock) for clock in clocks).split()
         assert now.count("often") == 1
