@@ -186,6 +186,12 @@ def move(old: str, new: str) -> int:
     return count
 
 
+def move_for_scan(scan_id: int, place: Place) -> None:
+    """As `move`, for a scan of the new folder, of which the scan's row says so."""
+    columns = {"former_root": place.old, "moved": Scan.moved + move(place.old, place.new)}
+    Scan.update(**columns).where(Scan.id == scan_id).execute()
+
+
 def _moved(field: Any, old: str, new: str) -> Expression:
     return Expression(Value(new), OP.CONCAT, fn.SUBSTR(field, len(old) + 1))
 

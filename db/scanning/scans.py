@@ -331,12 +331,6 @@ def close_chunk(chunk: ScanChunk, counts: Counts, regroup: Sequence[str] = ()) -
     return follower
 
 
-def record_former_root(scan_id: int, root: str, moved: int) -> None:
-    """Write where the root that a scan found here was before, and how many tracks moved along."""
-    columns = {"former_root": root, "moved": Scan.moved + moved}
-    Scan.update(**columns).where(Scan.id == scan_id).execute()
-
-
 def not_missing(scan_id: int, since: Sequence[datetime | None]) -> None:
     """Take back that this scan has found so many files gone, whose tracks were found elsewhere.
 

@@ -199,14 +199,19 @@ class _Before:
         )
 
 
+def _take_along(found: Mapping[str, KnownSound], scan_id: int) -> set[str]:
+    """Give tracks that were found again their new paths; the group folders that they left."""
+    tracks.move(moved_file(path, track) for path, track in found.items())
+    scans.not_missing(scan_id, [track.missing_since for track in found.values()])
+    return {track.group_folder for track in found.values()}
+
+
 def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> Written:
     """Write the batch, of which some files are those of tracks `found` again; close its chunk."""
     around = {*_group_folders(batch), *chunk.regroup}
     paths = [each.path for each in batch.files]
     again = outdated(batch.grouping, around, paths, chunk.split_folder)
-    tracks.move(moved_file(path, track) for path, track in found.items())
-    left = {track.group_folder for track in found.values()}
-    scans.not_missing(chunk.scan_id, [track.missing_since for track in found.values()])
+    left = _take_along(found, chunk.scan_id)
     before = _Before.of(batch, chunk)
     albums.keep_rows(batch.grouping.of_known(before.known))
     album_ids = albums.ensure(batch.grouping.said())

@@ -123,8 +123,7 @@ def _moved_along(scan: Scan) -> bool:
     with transaction():
         if not scans.hold(scan.id):
             raise ScanEndedError(f"scan {scan.id} was ended meanwhile")
-        moved = library_roots.move(place.old, place.new)
-        scans.record_former_root(scan.id, place.old, moved)
+        library_roots.move_for_scan(scan.id, place)
     return True
 
 
