@@ -219,17 +219,15 @@ def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> W
     rows = [_track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
     track_ids = tracks.upsert([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
     _regroup(batch.grouping, album_ids)
-    tracks.set_discs({int(track_id): said for track_id, said in batch.grouping.discs.items()})
     of_albums = credits.album_artists(batch.grouping, album_ids)
     credited = ensure_artists(credits.said_of_artists(batch.tracks, of_albums))
     credits.write_parts(batch.tracks, track_ids, credited.found)
     _write_problems(batch)
 
-    folders = _group_folders(batch)
     touched = before.albums | set(album_ids.values())
     removal.hand_over_chosen_covers(before.chosen)
     gone = set(removal.drop_empty_albums(sorted(touched - _albums_with(batch, album_ids))))
-    touched = (touched | tracks.albums_in(folders)) - gone
+    touched = (touched | tracks.albums_in(_group_folders(batch))) - gone
     albums.set_artists(of_albums, credited.found)
     albums.refresh(sorted(touched))
     settled = removal.settle_names(
@@ -284,6 +282,7 @@ def _regroup(grouping: Grouping, album_ids: Mapping[str, int]) -> None:
         movers[None if key is None else album_ids[key]].append(int(track_id))
     for album_id, track_ids in movers.items():
         tracks.set_album(track_ids, album_id)
+    tracks.set_discs({int(track_id): said for track_id, said in grouping.discs.items()})
 
 
 def _write_problems(batch: Batch) -> None:
