@@ -151,6 +151,7 @@ def without_disc(name: str) -> str:
     return (name[: match.start()].rstrip(" ._-([{") or name) if match else name
 
 
+@lru_cache(4096)  # it is asked for each track of a folder
 def group_folder(folder: str) -> str:
     """The folder that stands for an album's place: a disc folder's parent, else the folder."""
     return posixpath.dirname(folder) if is_disc_folder(folder) else folder
