@@ -84,7 +84,7 @@ class Library:
             ids = tracks.upsert(rows)
             track_ids = [int(ids[path]) for path in paths]
             known = ensure_genres(name for _, names in added for name in names)
-            parts = tracks.Parts([], [], [])
+            parts = tracks.Parts([], [], [], [])
             for track_id, (_, names) in zip(track_ids, added, strict=True):
                 parts.genres.extend((track_id, n, *known[name]) for n, name in enumerate(names))
             tracks.replace_parts(track_ids, parts)

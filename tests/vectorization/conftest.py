@@ -80,7 +80,7 @@ class Library:
             track_id = int(tracks.upsert([row])[row["path"]])
             named = ensure_artists({Named(artist): []} if artist else {}).found
             spelt = ensure_genres(genres or [])
-            parts = tracks.Parts([], [], [])
+            parts = tracks.Parts([], [], [], [])
             parts.artists.extend((track_id, n, *each) for n, each in enumerate(named.values()))
             parts.genres.extend((track_id, n, *each) for n, each in enumerate(spelt.values()))
             tracks.replace_parts([track_id], parts)
