@@ -132,9 +132,9 @@ def test_an_album_that_tracks_with_vectors_are_regrouped_into_needs_one(
     scan()
     settle_what_takes_long()
     [before] = Album.select()
-    write_track(library / "Mixed" / "2.mp3", title="Song 2", artist="B", album="Mixed")
+    write_track(library / "Mixed" / "2.mp3", title="Song 2", artist="A", album="Parted")
     scan()
-    assert [each.id for each in Album.select()] != [before.id]
+    assert {each.id for each in Album.select()} > {before.id}
     check_sums()
 
 
