@@ -7,7 +7,7 @@ import peewee
 import pytest
 
 from db.models import Artist, EntityType, Kind, LedgerRow, State, Table
-from db.sql.statements import insert_missing, insert_rows, update_rows
+from db.sql.statements import add_to_rows, insert_missing, insert_rows, update_rows
 
 WHEN = datetime(2026, 5, 4, 3, 2, 1)  # naive, as all times of the tables
 KEY = ("kind", "entity_type", "entity_id")
@@ -54,17 +54,25 @@ def test_of_rows_that_are_the_same_the_last_one_counts(database: str) -> None:
 
 
 def test_what_is_there_stays_where_only_the_missing_is_written(database: str) -> None:
-    Artist.create(name="A", sort_name="a")
-    insert_missing(Artist, ["name"], [("A",), ("B",)])
+    Artist.create(key="A", name="A", sort_name="a")
+    insert_missing(Artist, ["key", "name"], [("A", "A"), ("B", "B")])
     assert [(row["name"], row["sort_name"]) for row in written(Artist)] == [("A", "a"), ("B", None)]
 
 
 def test_columns_of_a_row_are_written_in_whatever_order_they_are_named(database: str) -> None:
     artist = Artist.create(name="A")
     update_rows(Artist, ["musicbrainz_id", "sort_name"], [("id", "sort", artist.id)])
-    assert written(Artist) == [{"name": "A", "sort_name": "sort", "musicbrainz_id": "id"}]
+    [row] = written(Artist)
+    assert (row["name"], row["sort_name"], row["musicbrainz_id"]) == ("A", "sort", "id")
 
 
 def test_a_row_that_the_database_refuses_is_an_error_of_peewees(database: str) -> None:
     with pytest.raises(peewee.IntegrityError):
-        insert_rows(Artist, ["name"], [("A",), ("A",)])
+        insert_rows(Artist, ["key", "name"], [("A", "A"), ("A", "B")])
+
+
+def test_numbers_are_added_to_those_that_are_there(database: str) -> None:
+    row = LedgerRow.create(**SETTLED, attempt=2, lease_attempt=1).id
+    add_to_rows(LedgerRow, ["lease_attempt", "attempt"], [(3, -1, row)])
+    [ledger_row] = written(LedgerRow)
+    assert (ledger_row["attempt"], ledger_row["lease_attempt"]) == (1, 4)
