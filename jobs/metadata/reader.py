@@ -99,10 +99,10 @@ def read_as_json(
 def _read(file: FoundFile, outcome: Value | ItemFailure) -> ReadFile:
     if isinstance(outcome, Value):
         return ReadFile(outcome.json, "code" not in outcome.json, outcome.size)
-    code, ended_by = _FAILURES[outcome.kind], outcome.signal or None
-    if outcome.obstacle is not None:
-        code = ProblemCode.UNREADABLE  # it passes, and the file is read again
-    return ReadFile(UnreadFile(file, code, outcome.message, ended_by).as_json(), is_track=False)
+    passes = outcome.obstacle is not None  # then the file is read again
+    code = ProblemCode.UNREADABLE if passes else _FAILURES[outcome.kind]
+    unread = UnreadFile(file, code, outcome.message, outcome.signal or None)
+    return ReadFile(unread.as_json(), is_track=False)
 
 
 def read_file(found: FoundFile, *, storing: bool = False, root: str | None = None) -> TrackRecord:
@@ -386,8 +386,7 @@ def _id3_alone(file: BinaryIO) -> str | None:
 
 def _head_behind_id3(file: BinaryIO) -> tuple[bytes, int]:
     """The first bytes of the sound and where they stand; the file's when tags reach to its end."""
-    offset = 0
-    head = first = _read_at(file, 0)
+    offset, head = 0, (first := _read_at(file, 0))
     for _ in range(_MAX_STACKED_TAGS):
         if head[:3] != b"ID3" or len(head) < _ID3_HEADER:
             break

@@ -118,13 +118,17 @@ def test_ctrl_c_leaves_the_work_to_the_fleet(
     fleet: FleetCommand, music: Path, tmp_path: Path
 ) -> None:
     fleet("up")
-    scan = fleet.start("scan", str(music))
-    wait_for(fleet, f"SELECT * FROM scans WHERE root = '{music}'")
-    scan.send_signal(signal.SIGINT)
-    _, talk = scan.communicate(timeout=20)
+    fleet("queue", "pause", "extract")  # or the scan might end before it is interrupted
+    try:
+        scan = fleet.start("scan", "--deep", str(music))
+        wait_for(fleet, "SELECT * FROM scans WHERE finished_at IS NULL")
+        scan.send_signal(signal.SIGINT)
+        _, talk = scan.communicate(timeout=20)
+    finally:
+        fleet("queue", "resume", "extract")
     assert scan.returncode == ExitCode.INTERRUPTED
     assert "fleet status --watch" in talk
-    wait_for(fleet, f"SELECT * FROM scans WHERE root = '{music}' AND finished_at NOT NULL")
+    wait_for(fleet, "SELECT COUNT(*) AS n FROM scans WHERE finished_at IS NULL HAVING n = 0")
     assert query(fleet, "SELECT COUNT(*) FROM tracks") == [(403,)]
 
 
