@@ -23,6 +23,7 @@ from tests.mission import table
 from worker import dispatch
 
 gc.disable()  # until the tests are collected: that makes half a million objects, all of which stay
+SHIPPED = Path(__file__).parents[1] / "queues.toml"
 COMPILED = Path(tempfile.gettempdir()) / f"musicfleet-tests-numba-{os.getuid()}"
 """What librosa has compiled, for all tests and their fleets: it takes a quarter of a minute."""
 os.environ["NUMBA_CACHE_DIR"] = str(COMPILED)  # numba reads it when it is imported
@@ -75,6 +76,14 @@ def interruptible() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def own_topology() -> Iterator[None]:
+    """Leave the next test no topology but that of the repository's queues.toml."""
+    yield
+    if dispatch.topology.cache_info().currsize and dispatch.topology().path != SHIPPED:
+        dispatch.topology.cache_clear()
+
+
 @pytest.fixture
 def data_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty data folder that the settings name; its path is short enough for sockets."""
@@ -84,8 +93,6 @@ def data_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("FLEET_DATA_DIR", str(folder))
     monkeypatch.setenv("FLEET_WEB", "off")
     yield folder
-    if "FLEET_QUEUES" in os.environ:  # the next test has another topology
-        dispatch.topology.cache_clear()
     close_database()
     shutil.rmtree(folder, ignore_errors=True)
 

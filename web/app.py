@@ -273,7 +273,7 @@ def _compress(response: Response) -> Response:
     """Compress a page for a browser that takes gzip; files and streams stay as they are."""
     response.vary.add("Accept-Encoding")
     if (
-        not response.is_streamed
+        not (response.is_streamed or response.direct_passthrough)
         and response.mimetype in _COMPRESSED
         and request.accept_encodings["gzip"]
         and "Content-Encoding" not in response.headers

@@ -1,12 +1,14 @@
 """Statistics of the library: totals, covers by source, problems, and missing tags."""
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple
 
-from peewee import SQL, Case, Expression, Function, fn
+from peewee import SQL, Case, Function, fn
 
 from db.library.tracks import missing_count
-from db.models import Album, Artist, Cover, Role, Track, TrackArtist, TrackGenre
+from db.models import Album, Artist, Cover, Role, Source, Track, TrackArtist, TrackGenre
 from db.sql.queries import tuples
 
 
@@ -88,15 +90,22 @@ def _has_row(table: Any, track: Any) -> Function:
     return fn.EXISTS(table.select(SQL("1")).where(track == Track.id))
 
 
-TAG_FIELDS: dict[str, Expression | Function] = {
-    "title": Track.title.is_null(),
-    "artist": ~_has_row(TrackArtist, TrackArtist.track),
-    "album": Track.album_title.is_null(),
-    "track number": Track.track.is_null(),
-    "date": Track.date.is_null(),
+def _guessed(field: str) -> Any:  # an expression
+    """Whether a field was not in the tags; what only its character set was guessed of, was."""
+    text = fn.REPLACE(Track.guessed.cast("TEXT"), '": "', '":"')  # PostgreSQL writes a blank
+    beside = [f'"{field}":"{each}"' for each in Source if each is not Source.CHARSET]
+    return fn.COALESCE(reduce(or_, map(text.contains, beside)), False)
+
+
+TAG_FIELDS: dict[str, Any] = {
+    "title": Track.title.is_null() | _guessed("title"),
+    "artist": ~_has_row(TrackArtist, TrackArtist.track) | _guessed("artists"),
+    "album": Track.album_title.is_null() | _guessed("album"),
+    "track number": Track.track.is_null() | _guessed("track"),
+    "date": Track.date.is_null() | _guessed("date"),
     "genre": ~_has_row(TrackGenre, TrackGenre.track),
 }
-"""The tags that are looked for, and when a track lacks one."""
+"""The tags that are looked for, and when a track lacks one: what was guessed is no tag."""
 
 
 def missing_tags_by_album() -> Iterator[MissingTags]:

@@ -7,7 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from db.artwork import covers
-from db.artwork.covers import CHOSEN, NO_NAMES, AlbumNames, EmbeddedIn, TrackPlace, album_names
+from db.artwork.covers import (
+    CHOSEN,
+    FOLDER,
+    NO_NAMES,
+    AlbumNames,
+    EmbeddedIn,
+    TrackPlace,
+    album_names,
+)
 from db.ledger import Obstacle, Settled
 from db.models import EntityType, Role, State
 from db.scanning import problems, roots
@@ -136,6 +144,7 @@ def sound_paths(albums: Sequence[AlbumSearch]) -> list[str]:
         for album in albums
         for search in album.searches
         for each in search.judgements
+        if each.candidate.source == FOLDER  # a track's own pictures are judged for the track
     }
     return [
         path
