@@ -45,6 +45,7 @@ ODD = [
     ("redis://h:s3cret", UNREADABLE),
     ("redis://h?s3cret", UNREADABLE),
     ("redis://:\ns3cret@h", UNREADABLE),
+    ("postgresql://me:s3cret@h/%80", UNREADABLE),
     ("host=h password=s3cret", UNREADABLE),
     ("s3cret", UNREADABLE),
 ]
@@ -83,6 +84,7 @@ URLS = st.builds(
 
 @given(URLS)
 @example("postgresql://[/")
+@example("postgresql://me:x@127.0.0.1:1/%80")
 @example("redis://h:99999")
 @example("unix:///tmp?db=x")
 @example(f"{CLOSED}?connect_timeout=x")

@@ -63,6 +63,7 @@ def _parts(url: str) -> SplitResult | None:
     """The parts of a URL, each of which is what it should be; None when one is not."""
     try:
         parts = urlsplit(url)
+        unquote(url, errors="strict")  # drivers decode it so
         parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
         return None
