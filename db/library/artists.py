@@ -83,7 +83,7 @@ def ensure_artists(said: Mapping[Named, Iterable[str | None]]) -> NamedArtists:
     """The artists who are named so, with the sort names of each; new ones get a row.
 
     Without an id it is the only one of this name that has an id, or else one without. Of several
-    sort names the smallest wins, so that order never decides.
+    sort names of a name, whoever has it, the smallest wins, so that order never decides.
     """
     with_id: dict[str, set[str]] = defaultdict(set)
     for each in said:
@@ -143,14 +143,38 @@ def _write_artists(
         for key, each in sorted(first.items())
     ]
     insert_missing(Artist, ["key", "name", "musicbrainz_id"], new)
-    rows = _rows_by_key(list(first))
-    sorts = {key: row.sort_name for key, row in rows.items()}
+    ids = {key: row.id for key, row in _rows_by_key(list(first)).items()}
+    return _write_sort_names(said, keys, ids), {each: ids[key] for each, key in keys.items()}
+
+
+def _write_sort_names(
+    said: Mapping[Named, Iterable[str | None]], keys: Mapping[Named, str], ids: Mapping[str, int]
+) -> set[int]:
+    """Give all artists of a name its sort name; those who gained one.
+
+    Two of one name are sorted alike, and which of them a file meant may be settled later.
+    """
+    named_so: dict[str, set[int]] = defaultdict(set)
     for each, key in keys.items():
-        for sort_name in said[each]:
-            sorts[key] = _smallest(sorts[key], sort_name)
-    gained = [(sorts[key], row.id) for key, row in rows.items() if sorts[key] != row.sort_name]
+        named_so[each.key].add(ids[key])
+    for part in slices(sorted(named_so)):
+        query = ArtistName.select(ArtistName.key, ArtistName.artist)
+        for key, artist_id in tuples(query.where(among(ArtistName.key, part)).distinct()):
+            named_so[key].add(artist_id)
+    before = {
+        row.id: row.sort_name for row in known_artists(sorted(set().union(*named_so.values())))
+    }
+    stated_of: dict[str, list[str | None]] = defaultdict(list)
+    for each in keys:
+        stated_of[each.key] += said[each]
+    best = dict(before)
+    for key, artist_ids in sorted(named_so.items()):
+        stated = stated_of[key]
+        smallest = reduce(_smallest, [*stated, *(best[each] for each in artist_ids)], None)
+        best.update(dict.fromkeys(artist_ids, smallest))
+    gained = [(sort, artist_id) for artist_id, sort in best.items() if sort != before[artist_id]]
     update_rows(Artist, ["sort_name"], gained)
-    return {row_id for _, row_id in gained}, {each: rows[key].id for each, key in keys.items()}
+    return {artist_id for _, artist_id in gained}
 
 
 def _ensure_spellings(said: Iterable[Named], ids: Mapping[Named, int]) -> dict[Named, Spelled]:

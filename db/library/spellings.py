@@ -236,8 +236,9 @@ def _without_id(key: str, loose: Sequence[_Row]) -> int:
                 Artist.id == artist_id
             ).execute()
             return artist_id
-    name = min(row.name for row in loose)
-    insert_missing(Artist, ["key", "name"], [(f"name:{key}", name)])
+    of_name = Artist.select(fn.MIN(Artist.sort_name)).join(ArtistName).where(ArtistName.key == key)
+    new = f"name:{key}", min(row.name for row in loose), of_name.scalar()
+    insert_missing(Artist, ["key", "name", "sort_name"], [new])
     return int(Artist.get(Artist.key == f"name:{key}").id)
 
 

@@ -135,6 +135,20 @@ def test_who_is_meant_follows_from_the_files_that_are_there(scan: RunScan, libra
     check_sums()
 
 
+def test_a_sort_name_is_that_of_all_of_a_name_in_whichever_order_files_come(
+    scan: RunScan, library: Path
+) -> None:
+    write(library / "Loose/1.flac", "The Two", artistsort="Two, The")
+    scan()
+    for folder, mbid in (("One", ONE), ("Other", TWO)):
+        write(library / folder / "1.flac", "The Two", mbid)
+        scan()
+    write(library / "Late/1.flac", "The Two")
+    scan()
+    artists = {each.musicbrainz_id: each.sort_name for each in Artist.select()}
+    assert artists == dict.fromkeys([None, ONE, TWO], "Two, The")
+
+
 def test_a_name_that_gets_another_id_keeps_the_picture_that_was_chosen(
     scan: RunScan, library: Path
 ) -> None:
