@@ -152,7 +152,7 @@ def _write_sort_names(
 ) -> set[int]:
     """Give all artists of a name its sort name; those who gained one.
 
-    Two of one name are sorted alike, and which of them a file meant may be settled later.
+    Two of one name are sorted by the same, and which of them a file meant may be settled later.
     """
     named_so: dict[str, set[int]] = defaultdict(set)
     for each, key in keys.items():
