@@ -36,7 +36,6 @@ def ls() -> None:
     An album fits by its title and artists, a track by its title, an artist by the name, a problem
     by its path or message; case and accents do not count.
     """
-    _open()
 
 
 def _as_list(columns: Sequence[str]) -> Callable[[Command], Command]:
@@ -95,6 +94,7 @@ def albums(  # noqa: PLR0913, PLR0917  # click passes each option by name
     order: str,
 ) -> None:
     """List albums, by default the last added first."""
+    _open()
     if query and (missing_cover or year):
         raise click.UsageError("give QUERY, or --missing-cover and --year")
     if query:
@@ -130,6 +130,7 @@ Examples:
 @click.option("--everyone", is_flag=True, help="Also those who have no album of their own.")
 def artists(query: str, limit: int, columns: str, as_json: bool, everyone: bool) -> None:
     """List artists by name."""
+    _open()
     if query:
         found, count = search.search(query, limit, 0, 0).artists, None
     else:
@@ -153,6 +154,7 @@ Examples:
 @_as_list(["id", "artist", "title", "album", "bpm", "key", "path"])
 def track_list(query: str, limit: int, columns: str, as_json: bool) -> None:
     """List tracks, by default by path."""
+    _open()
     ids = tracks.track_ids(0, limit)
     if query:
         ids = [each.id for each in search.search(query, 0, 0, limit).tracks]
@@ -176,6 +178,7 @@ Examples:
 @_as_list(["path", "stage", "code", "message"])
 def problems(query: str, limit: int, columns: str, as_json: bool) -> None:
     """List the files that could not be used; `fleet problems` sums up those of one cause."""
+    _open()
     wanted = fold(query) or ""
     fits = [
         each
