@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 THREADS = 12
-"""Requests at a time; each open stream of events holds one, see `web.scans`."""
+"""Requests at a time; each open stream of events holds one, see `web.pages.scans`."""
 _BACKLOG = 64
 _RETRY = 2.0
 _MOST_BODY = 64 * 1024

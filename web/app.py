@@ -13,6 +13,7 @@ import peewee
 from flask import Flask, Response, current_app, jsonify, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, IntegerConverter
+from werkzeug.utils import find_modules, import_string
 
 from db.artwork import image_files
 from db.artwork.covers import Picture
@@ -20,23 +21,10 @@ from db.library.artists import Credit
 from db.models import Guesses, database, utc_now
 from db.sql.connection import is_sqlite, open_database
 from db.sql.path_text import shown
-from web import (
-    clusters,
-    dashboard,
-    facts,
-    health,
-    images,
-    library,
-    login,
-    queues,
-    scans,
-    security,
-    settings,
-    similar,
-    tracks,
-)
+from web import dashboard, login, security
 from web.login import is_in
-from web.scans import Streams
+from web.pages import clusters, health
+from web.pages.scans import Streams
 from worker.doctor.findings import FAULTS, fact_and_remedy
 from worker.phrases import time_span
 from worker.supervisor.web_address import WebAddress
@@ -225,18 +213,6 @@ _LARGEST_ID = 2**31 - 1
 _ASSETS_SECONDS = 365 * 24 * 3600
 _PARTS = (security, login, dashboard)
 """What adds hooks to the app, in the order of the hooks of a request."""
-_BLUEPRINTS = (
-    library,
-    tracks,
-    similar,
-    facts,
-    clusters,
-    images,
-    queues,
-    scans,
-    health,
-    settings,
-)
 _NO_DATABASE = {
     *(None, "static", "rq_dashboard.static", "rq_dashboard.favicon"),
     *("login.form", "login.enter", "login.leave", "health.healthz"),
@@ -308,8 +284,8 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
     app.after_request(_compress)
     _add_filters(app)
     _handle_faults(app)
-    for module in _BLUEPRINTS:
-        app.register_blueprint(module.bp)
+    for name in find_modules("web.pages"):
+        app.register_blueprint(import_string(f"{name}:bp"))
     return app
 
 

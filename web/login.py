@@ -146,7 +146,7 @@ class _Cookies(SecureCookieSessionInterface):
 
 bp = Blueprint("login", __name__)
 _OPEN = {"static", "login.form", "login.enter", "health.healthz"}
-"""Endpoints without login; `web.health` shows strangers only that the web UI is up."""
+"""Endpoints without login; `web.pages.health` shows strangers only that the web UI is up."""
 _MACHINES = {"health.metrics", "health.healthz"}
 """Endpoints for programs, which may send the password with each request (HTTP Basic)."""
 _IN = "in"

@@ -7,7 +7,7 @@ import pytest
 
 from demo import sounds
 from demo.sounds import RATE, Wave
-from web.tracks import key_wheel
+from web.pages.tracks import key_wheel
 
 if TYPE_CHECKING:
     from jobs.audio_analysis.features import Features

@@ -38,7 +38,7 @@ FORMER = {
 STAYING = {
     ("bench/quality/similarity.py", "sweep"): "a sweep of parameters, as the field says",
     ("docs/settings.md", "room"): "free space in a path of limited length",
-    ("web/health.py", "upkeep"): "the URL that the page had, which bookmarks may have",
+    ("web/pages/health.py", "upkeep"): "the URL that the page had, which bookmarks may have",
     ("worker/cli/status.py", "upkeep"): "a key of `fleet status --json`, which scripts read",
 }
 """Where such a word may stand, and why."""

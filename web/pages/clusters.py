@@ -12,7 +12,7 @@ from db.library.tracks import full_title, track_summaries
 from db.models import EntityType
 from db.similarity import clusters, vectors
 from db.similarity.clusters import ClusterInUse
-from web.similar import playlist
+from web.pages.similar import playlist
 
 if TYPE_CHECKING:
     from db.similarity.library_map import LibraryMap

@@ -18,8 +18,8 @@ from db.scanning import scans
 from db.similarity import clusters
 from db.sql import path_text
 from web import similar
-from web.facts import from_the_web
-from web.similar import DEFAULT_LENGTH, LENGTHS, TEMPOS
+from web.pages.facts import from_the_web
+from web.pages.similar import DEFAULT_LENGTH, LENGTHS, TEMPOS
 
 SIZE = 200
 """Width and height of the drawing."""

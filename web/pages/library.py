@@ -11,8 +11,8 @@ from db.library import entity_pages, gallery, search
 from db.library.entity_pages import AlbumPage, TrackLine
 from db.library.gallery import AlbumFilter, AlbumOrder
 from db.models import EntityType, Role, State
-from web.facts import from_the_web
 from web.pager import number, paging, text
+from web.pages.facts import from_the_web
 from worker.status import overview
 
 bp = Blueprint("library", __name__)

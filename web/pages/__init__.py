@@ -1,0 +1,1 @@
+"""The pages, a subject a file; the app finds each file that has a blueprint `bp`."""
