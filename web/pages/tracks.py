@@ -17,7 +17,7 @@ from db.models import AudioFeatures, EntityType, State
 from db.scanning import scans
 from db.similarity import clusters
 from db.sql import path_text
-from web import similar
+from web.pages import similar
 from web.pages.facts import from_the_web
 from web.pages.similar import DEFAULT_LENGTH, LENGTHS, TEMPOS
 
