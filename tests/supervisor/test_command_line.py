@@ -273,7 +273,7 @@ def test_show_tells_machines_how_jobs_run_and_wait(
     file = tmp_path / "queues.toml"
     file.write_text(
         QUEUES.replace("retries = 0", 'retries = 2\nbackoff = "30s"')
-        + 'execution = "forked"\nmemory = "512M"\n'
+        + 'execution = "forked"\nmemory = "512M"\nnice = 7\n'
     )
     monkeypatch.setenv("FLEET_QUEUES", str(file))
     assert run(["config", "show", "--json"]) == 0
@@ -281,3 +281,4 @@ def test_show_tells_machines_how_jobs_run_and_wait(
     assert told["queues"]["all"]["backoff"] == 30
     assert told["programs"]["work"]["execution"] == "forked"
     assert told["programs"]["work"]["memory"] == 512 * 2**20
+    assert told["programs"]["work"]["nice"] == 7

@@ -1,5 +1,6 @@
 """Programs that start on demand: they run while there is something to do, and no longer."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -40,6 +41,7 @@ queues = ["care"]
 processes = 2
 start = "on-demand"
 idle = "2s"
+nice = 3
 
 [programs.always]
 queues = ["rest"]
@@ -118,9 +120,18 @@ def test_jobs_of_a_paused_queue_start_nothing() -> None:
     until(is_empty)
 
 
+def nice_of(process: ProcessInfo) -> int:
+    return os.getpriority(os.PRIO_PROCESS, process.pid or 0)
+
+
+def nice_of_this_process() -> int:
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
 def test_what_is_killed_is_started_again_and_what_was_stopped_stays_so() -> None:
     dispatch.enqueue(JOB)
     until(lambda: states() == {"RUNNING"})
+    until(lambda: {nice_of(each) for each in seldom()} == {nice_of_this_process() + 3})
     with supervisord() as rpc:
         rpc.signalProcess("seldom-1", "KILL")
         rpc.stopProcess("seldom-2")
@@ -139,10 +150,10 @@ def test_a_queue_is_consumed_on_demand_everywhere(
     (care,) = queue_statuses(["care"])
     assert (care.consumers, care.on_demand) == ([], True)
     assert "seldom\t2\t2, on demand\tcare" in shown(capsys, "scale")
-    assert "seldom x2 (on demand)" in shown(capsys, "config", "show")
+    assert "seldom x2 (on demand, nice 3)" in shown(capsys, "config", "show")
     assert shown(capsys, "queue", "list").splitlines()[1].endswith("\ton demand")
     (says,) = [each.says for each in programs()]
-    assert says.endswith("4 processes runs; 2 start on demand")
+    assert says.endswith("all of it runs: 4 processes; on demand: 2")
     assert "on demand seldom" in fleet("up").stderr
     assert all(each.rests for each in seldom())
 

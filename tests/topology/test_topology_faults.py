@@ -80,6 +80,16 @@ FAULTS = {
         "processes = 2\nstanding = 1",
         "programs.reading.standing: is for processes that start on demand, and these always run",
     ),
+    "more niceness than there is": (
+        "processes = 2",
+        "processes = 2\nnice = 20",
+        "programs.reading.nice = 20: is more than 19 — write 0 to 19",
+    ),
+    "priority over others": (
+        "processes = 2",
+        "processes = 2\nnice = -5",
+        "programs.reading.nice = -5: is no whole number from 0 to 19 — write 0 to 19",
+    ),
     "idle beside another way to start": (
         "processes = 2",
         'processes = 2\nstart = "always"\nidle = "5m"',

@@ -167,6 +167,7 @@ def as_json(topology: Topology) -> dict[str, object]:
                 "standing": program.standing if program.is_on_demand else program.processes,
                 "execution": program.execution,
                 "memory": program.memory,
+                "nice": program.nice,
             }
             for name, program in topology.programs.items()
         },
@@ -205,8 +206,8 @@ def _print(topology: Topology) -> None:
 def _programs(topology: Topology, queue: str) -> str:
     def described(program: Program) -> str:
         number = f" x{program.processes}" if program.processes > 1 else ""
-        return (
-            f"{program.name}{number}{f' ({program.shown_start})' if program.is_on_demand else ''}"
-        )
+        more = [program.shown_start] if program.is_on_demand else []
+        more += [f"nice {program.nice}"] if program.nice else []
+        return f"{program.name}{number}" + (f" ({', '.join(more)})" if more else "")
 
     return ", ".join(described(program) for program in topology.consumers(queue))

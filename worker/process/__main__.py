@@ -67,6 +67,8 @@ def _run(program: str, number: int, names: list[str]) -> None:
             str(topology.path),
             [f"programs.{program} does not consume {','.join(names)} — run `fleet reload`"],
         )
+    if declared.nice:
+        os.nice(declared.nice)  # its children have it too
     with hold_slot(program, number):
         open_library()
         connect(wait=_REDIS_STARTS).close()

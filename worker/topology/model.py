@@ -88,6 +88,8 @@ class Program:
     execution: Execution
     memory: int | None
     """Bytes of address space that a forked job may have; None: no limit."""
+    nice: int = 0
+    """By how much its processes give way to others: 0, as most programs, to 19, the most."""
     idle: int | None = None
     """Seconds without work after which a process ends that runs on demand; None: it always runs."""
     standing: int = 0

@@ -66,10 +66,19 @@ def _names(value: object) -> tuple[str, ...]:
     return known
 
 
-def _whole(least: int) -> Callable[[object], int]:
+_MOST_NICE = 19
+"""As Linux has it."""
+
+
+def _whole(least: int, most: int | None = None) -> Callable[[object], int]:
+    up = "up" if most is None else f"to {most}"
+    remedy = f"write {least} or more" if most is None else f"write {least} to {most}"
+
     def read(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise UnfitError(f"is no whole number from {least} up", f"write {least} or more")
+            raise UnfitError(f"is no whole number from {least} {up}", remedy)
+        if most is not None and value > most:
+            raise UnfitError(f"is more than {most}", remedy)
         return value
 
     return read
@@ -183,6 +192,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "standing": Key(_whole(0), optional=True),
         "execution": Key(_choice(Execution, "is no way to run a job"), optional=True),
         "memory": Key(_memory, optional=True),
+        "nice": Key(_whole(0, _MOST_NICE), optional=True),
     },
     "schedules": {
         "job": Key(_text),
