@@ -1,4 +1,4 @@
-"""Errors of the database and of the settings.
+"""Errors of the database and of the settings, and how messages count.
 
 DatabaseError
 ├── DatabaseUnreachableError
@@ -62,3 +62,8 @@ class WrongDimensionError(DatabaseError):
 
 class SettingError(Exception):
     """A variable of the environment has a value that means nothing; the message says which."""
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """The number and its noun: "1 job", "12,000 jobs". `plural` is one that does not end in s."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"

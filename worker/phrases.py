@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from db.errors import counted
+
+__all__ = ["counted", "did_you_mean", "nearest", "some", "time_span"]
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A question that offers the nearest known names, or all of them when none is near."""
@@ -16,11 +20,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415  # few names are wrong
 
     return " or ".join(get_close_matches(name, sorted(known), n=3, cutoff=0.6))
-
-
-def counted(count: int, noun: str) -> str:
-    """The number and its noun: "1 job", "12,000 jobs"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def some(names: Sequence[str], count: int | None = None) -> str:

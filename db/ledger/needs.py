@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, fn
 
+from db.errors import counted
 from db.ledger.surroundings import POLICIES, Cause, Obstacle, Waker
 from db.models import EntityType, Kind, LedgerRow, LedgerSum, State, VectorModel, utc_now
 from db.settings import ANALYSIS_OFF, analysis_is_off
@@ -267,7 +268,7 @@ class Waiting(NamedTuple):
     @property
     def text(self) -> str:
         """For people: "root /music is away: 4,120 items wait"."""
-        items = "1 item waits" if self.items == 1 else f"{self.items:,} items wait"
+        items = counted(self.items, "item waits", "items wait")
         return f"{self.obstacle.text}: {items}"
 
     def as_json(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Run(NamedTuple):
     @property
     def text(self) -> str:
         """What it did, for people."""
-        changes = ", ".join(f"{count:,} {what}" for what, count in self.changes.items())
+        changes = ", ".join(f"{what}: {count:,}" for what, count in self.changes.items())
         parts = [changes, *self.notes, self.fault and f"failed: {self.fault}"]
         return "; ".join(part for part in parts if part) or "nothing to do"
 

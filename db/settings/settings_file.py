@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from db.errors import SettingError
+from db.errors import SettingError, counted
 from db.settings import data_dir, read_text, redis_key, run_dir, set_mode
 from db.settings.declarations import SETTINGS, Kind, Setting
 
@@ -194,4 +194,4 @@ def _near(key: str) -> str:
 
 def _counted(faults: Iterable[str]) -> str:
     count = len(list(faults))
-    return "a fault" if count == 1 else f"{count} faults"
+    return "a fault" if count == 1 else counted(count, "fault")

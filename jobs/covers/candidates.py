@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from db.artwork.covers import EmbeddedIn, TrackPlace
+from db.errors import counted
 from db.settings.cover_orders import ONLY, SCANS, TITLE
 from jobs.covers.folder_images import (
     UNNUMBERED,
@@ -134,7 +135,7 @@ def embedded_candidates(
         _, position, picture, track = same[0]
         count = len({carrier[1] for carrier in same})
         tier = (rank, of_type, -count, position)
-        detail = f"{type_name(picture.type)}, in {count} of {len(tracks)} tracks"
+        detail = f"{type_name(picture.type)}, in {count:,} of {counted(len(tracks), 'track')}"
         found.append(
             Candidate(
                 EMBEDDED,

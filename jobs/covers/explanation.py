@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from db import ledger, settings
+from db.errors import counted
 from db.models import EntityType, Kind, Role
 from db.settings.cover_orders import SCANS, album_order, artist_order, disc_order
 from db.sql.path_text import shown
@@ -176,6 +177,5 @@ def _passed_over(album: AlbumSearch) -> list[str]:
     ]
     lines = [f"{shown(path)}: no entry of the order is named so" for path in files]
     for picture_type, count in sorted(album.other_pictures.items()):
-        tracks = "1 track" if count == 1 else f"{count} tracks"
-        lines.append(f"{type_name(picture_type)} in {tracks}: never a front")
+        lines.append(f"{type_name(picture_type)} in {counted(count, 'track')}: never a front")
     return lines

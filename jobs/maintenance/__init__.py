@@ -6,6 +6,7 @@ The scheduler imports it for its questions, so what few jobs need they import as
 from db import ledger
 from db.artwork import images
 from db.enrichment import facts
+from db.errors import counted
 from db.library import statistics
 from db.maintenance import backups, database_integrity, removal
 from db.maintenance.maintenance_runs import recorded_run
@@ -86,7 +87,7 @@ def diagnostic_missing_fields() -> dict[str, int]:
     with recorded_run("maintenance.diagnostic_missing_fields") as done:
         totals = statistics.missing_tag_totals()
         done.notes.extend(
-            f"{count:,} tracks without {what}" for what, count in totals.items() if count
+            f"{counted(count, 'track')} without {what}" for what, count in totals.items() if count
         )
     return totals
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from db import ledger
+from db.errors import counted
 from db.models import EntityType, Kind, utc_now
 from db.settings.retraining_rules import Rules, rules
 from db.similarity import tag_vocabulary, vectors
@@ -53,21 +54,25 @@ def _reasons(changes: TagChanges, rules: Rules, age: timedelta) -> Iterator[tupl
         yield f"the model is {_span(age)} old", timedelta(0)
     if changes.grown > 0 and changes.grown >= rules.growth:
         was = changes.model.tracks
-        yield f"{changes.tracks:,} tracks, {changes.grown:.0%} more than {was:,}", timedelta(0)
+        yield (
+            f"{counted(changes.tracks, 'track')}, {changes.grown:.0%} more than {was:,}",
+            timedelta(0),
+        )
     if genres:
         names = ", ".join(word.name for word in genres[:_NAMED])
         more = f" and {len(genres) - _NAMED:,} more" if len(genres) > _NAMED else ""
         yield f"new genre {names}{more}", rules.genre_after
     if new > rules.tracks:
-        yield f"{new:,} new tracks", rules.tracks_after
+        yield counted(new, "new track"), rules.tracks_after
     if len(words) > rules.tags:
-        yield f"{len(words):,} new tags", rules.tags_after
+        yield counted(len(words), "new tag"), rules.tags_after
 
 
 def _as_it_was(changes: TagChanges, age: timedelta) -> str:
     return (
-        f"the model is {_span(age)} old; {changes.new_tracks:,} new tracks, "
-        f"{len(changes.new_genres):,} new genres, {len(changes.new_words):,} new tags"
+        f"the model is {_span(age)} old; {counted(changes.new_tracks, 'new track')}, "
+        f"{counted(len(changes.new_genres), 'new genre')}, "
+        f"{counted(len(changes.new_words), 'new tag')}"
     )
 
 

@@ -278,7 +278,7 @@ def test_the_command_names_what_stays_and_ends_with_3(
     assert f"Moved 1 job from {OLD} to {COVERS}" in told
     assert f"2 {CLEANUP} — `fleet queue move {OLD} maintenance`" in told
     assert "1 gone.job — no queue takes it" in told
-    assert f"1 job cannot be read, and stay:\n  {bad!r} — " in told
+    assert f"1 job cannot be read:\n  {bad!r} — " in told
     assert f"`fleet queue clear {OLD}`" in told
 
 

@@ -39,7 +39,7 @@ def test_the_list_tells_the_last_run_its_outcome_and_the_next_run() -> None:
     )
     with recorded_run("maintenance.cleanup_expired_tasks") as done:
         done.changes["failed jobs dropped"] = 1200
-    assert listed()["outcome"] == "1,200 failed jobs dropped"
+    assert listed()["outcome"] == "failed jobs dropped: 1,200"
     assert utc_now() - datetime.fromisoformat(listed()["last"][:19]) < timedelta(minutes=5)
     table = run("list")
     assert f"\n{CLEANUP}\tmaintenance.cleanup_expired_tasks\t0 */4 * * *\t20" in table

@@ -55,7 +55,7 @@ def started_by_another(data_dir: Path) -> None:
     ("change", "reason"),
     [
         (behind, f"lacks the migration {LAST}"),
-        (started_by_another, "1 of its processes (work-2) run another musicfleet"),
+        (started_by_another, "1 process runs another musicfleet than is installed (work-2)"),
     ],
 )
 @pytest.mark.usefixtures("up")

@@ -313,7 +313,7 @@ def test_maintenance_shows_runs_and_the_daily_report(page: FlaskClient) -> None:
     with pytest.raises(BackupError, match="no space"):
         fail_at_backup()
     html = page.get("/maintenance").text
-    assert "1 reports written" in html
+    assert "reports written: 1" in html
     assert "nothing to do" in html
     assert "&lt;b&gt;almost&lt;/b&gt;; failed: BackupError: no space" in html
     assert re.search(r'<th scope="row">deferred_covers</th><td class="n">', html)

@@ -16,7 +16,7 @@ from db.sql.schema import check_schema
 from worker.cli import playlists
 from worker.cli.output import print_json, print_line, print_table, say
 from worker.errors import BadInputError
-from worker.phrases import nearest
+from worker.phrases import counted, nearest
 
 _KINDS = {"tracks": EntityType.TRACK, "artists": EntityType.ARTIST}
 
@@ -124,7 +124,7 @@ def export(folder: Path) -> None:
     for file in folder.glob("*.m3u8"):
         if file not in written and _is_ours(file):
             file.unlink()
-    print_line(f"{len(written)} playlists are in {folder}.")
+    print_line(f"{counted(len(written), 'playlist is', 'playlists are')} in {folder}.")
 
 
 def _is_ours(file: Path) -> bool:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from db.similarity.cluster_terms import ListedTrack
 from db.sql.path_text import shown, to_bytes, visible
 from worker.cli.output import print_playlist, say
+from worker.phrases import counted
 
 MARK = b"#EXTM3U\n# by musicfleet\n"
 """How a file of ours begins; no other is ever replaced."""
@@ -37,8 +38,9 @@ def remark(tracks: Sequence[ListedTrack]) -> str:
     if not count:
         return ""
     return (
-        f"{count:,} of {len(tracks):,} files have a line break in their name and are written as "
-        "file: URIs — rename them for players that take none"
+        f"{counted(count, 'file has', 'files have')} a line break in the name and "
+        f"{'is' if count == 1 else 'are'} written as file: URI{'' if count == 1 else 's'} — "
+        "rename what has one for players that take none"
     )
 
 

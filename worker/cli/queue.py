@@ -12,6 +12,7 @@ import click
 from worker import queues
 from worker.cli.output import agreed, changes_something, print_json, print_line, print_queues, say
 from worker.errors import ExitCode
+from worker.phrases import counted
 from worker.queues import HELD, Outcome, Place
 from worker.status import overview
 
@@ -74,8 +75,8 @@ def pause(name: str, yes: bool, dry_run: bool) -> None:
     if name in queues.paused():
         say(f"{name} is paused already.")
     elif dry_run:
-        print_line(f"Would pause {name}, in which {_jobs(waiting)} wait")
-    elif agreed(f"Pause {name}, in which {_jobs(waiting)} wait?", yes):
+        print_line(f"Would pause {name}, in which {counted(waiting, 'job waits', 'jobs wait')}")
+    elif agreed(f"Pause {name}, in which {counted(waiting, 'job waits', 'jobs wait')}?", yes):
         queues.pause(name)
         print_line(f"Paused {name}; `fleet queue resume {name}` resumes it")
 
@@ -96,8 +97,8 @@ def resume(name: str, yes: bool, dry_run: bool) -> None:
     if name not in paused:
         say(f"{name} is not paused.")
     elif dry_run:
-        print_line(f"Would resume {name}, in which {_jobs(waiting)} wait")
-    elif agreed(f"Resume {name}, in which {_jobs(waiting)} wait?", yes):
+        print_line(f"Would resume {name}, in which {counted(waiting, 'job waits', 'jobs wait')}")
+    elif agreed(f"Resume {name}, in which {counted(waiting, 'job waits', 'jobs wait')}?", yes):
         queues.resume(name)
         print_line(f"Resumed {name}")
 
@@ -202,7 +203,7 @@ def _settle(
         planned = transfer(dry_run=True)
         _report(planned, f"Would {words.does.lower()}", words, err=not dry_run)
         count = planned.done.total()
-        question = f"{words.does} {_jobs(count)} {words.what}?"
+        question = f"{words.does} {counted(count, 'job')} {words.what}?"
         if dry_run or not count or not agreed(question, yes):
             return ExitCode.OK if planned.is_clean else ExitCode.PROBLEMS
     outcome = transfer()
@@ -211,15 +212,15 @@ def _settle(
 
 
 def _report(outcome: Outcome, did: str, words: _Words, *, err: bool) -> None:
-    lines = [f"{did} {_jobs(outcome.done.total())} {words.what}"]
+    lines = [f"{did} {counted(outcome.done.total(), 'job')} {words.what}"]
     lines += [f"  {count:,} {route.job} to {route.queue}" for route, count in outcome.done.items()]
     if outcome.kept:
-        lines.append(f"{_jobs(outcome.kept.total())} stay:")
+        lines.append(f"{counted(outcome.kept.total(), 'job stays', 'jobs stay')}:")
     for route, count in outcome.kept.items():
         away = f"`fleet queue move {words.source} {route.queue}` takes it where it goes today"
         lines.append(f"  {count:,} {route.job} — {away if route.queue else 'no queue takes it'}")
     if outcome.unreadable:
-        lines.append(f"{_jobs(len(outcome.unreadable))} cannot be read, and stay:")
+        lines.append(f"{counted(len(outcome.unreadable), 'job')} cannot be read:")
     for job_id, fault in islice(outcome.unreadable.items(), _SHOWN_IDS):
         lines.append(f"  {job_id[:80]!r} — {fault}")
     if len(outcome.unreadable) > _SHOWN_IDS:
@@ -233,8 +234,4 @@ def _report(outcome: Outcome, did: str, words: _Words, *, err: bool) -> None:
 def _sorts(counts: Counter[Place]) -> str:
     """How many jobs of each sort, in words."""
     sorts = ", ".join(f"{counts[place]:,} {place}" for place in HELD if counts[place])
-    return f"{_jobs(counts.total())} ({sorts or 'none left'})"
-
-
-def _jobs(count: int) -> str:
-    return f"{count:,} job" if count == 1 else f"{count:,} jobs"
+    return f"{counted(counts.total(), 'job')} ({sorts or 'none left'})"

@@ -61,9 +61,9 @@ def print_summary(summary: Summary) -> None:
     )
     for entity_type, sources in summary.covers.items():
         by_source = ", ".join(f"{count:,} {source}" for source, count in sources.items())
-        print_line(f"  covers   {sum(sources.values()):,} {entity_type}s: {by_source}")
+        print_line(f"  covers   {counted(sum(sources.values()), entity_type)}: {by_source}")
     if summary.bad_pictures:
-        print_line(f"  {summary.bad_pictures:,} pictures cannot be used")
+        print_line(f"  {counted(summary.bad_pictures, 'picture')} cannot be used")
     if summary.unreadable or summary.bad_pictures or summary.noted:
         print_line("  Which files, and why: fleet problems")
 

@@ -136,7 +136,7 @@ def _print_work() -> None:
             lacking, stray = each.lacking or 0, each.stray or 0
             print_line(
                 f"{each.entity_type} {each.kind} does not add up: {lacking:,} without a row "
-                f"in the ledger, {stray:,} rows of nothing — `fleet doctor --fix`"
+                f"in the ledger, {counted(stray, 'row')} of nothing — `fleet doctor --fix`"
             )
     for waiting in ledger.waiting():
         print_line(waiting.text)

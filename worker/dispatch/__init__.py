@@ -21,6 +21,7 @@ from redis.lock import Lock
 from db import settings
 from db.sql.queries import slices
 from worker.errors import JobFailedError, JobTooLargeError, TopologyError
+from worker.phrases import counted
 from worker.redis import rq_keys
 from worker.redis.connection import connect
 from worker.redis.entries import ids, wrong_keys
@@ -350,7 +351,7 @@ def _description(job_name: str, arguments: dict[str, Any]) -> str:
 
 def _brief(value: Any) -> str:
     if isinstance(value, list | dict):
-        return f"{len(value)} items"
+        return counted(len(value), "item")
     return repr(value)[:40]
 
 

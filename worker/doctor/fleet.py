@@ -54,8 +54,9 @@ def programs() -> Iterator[Finding]:
     faults += [_absent(name) for name in _ESSENTIAL.keys() - {each.name for each in present}]
     yield from faults
     if not faults:
-        says = f"supervisord is up, and each of its {len(present) - resting} processes runs"
-        says += f"; {resting:,} start on demand" if resting else ""
+        running = counted(len(present) - resting, "process", "processes")
+        says = f"supervisord is up, and all of it runs: {running}"
+        says += f"; on demand: {resting:,}" if resting else ""
         yield Finding(_PROGRAMS, Severity.OK, says, count=len(present))
 
 
@@ -216,7 +217,8 @@ def _code() -> Iterator[Finding]:
     """Whether every process of this host runs the musicfleet that is installed."""
     old = outdated_processes()
     if old:
-        says = f"{len(old)} of its processes run another musicfleet than {code_version()}"
+        processes_ = counted(len(old), "process runs", "processes run")
+        says = f"{processes_} another musicfleet than {code_version()}"
         remedy = "run `fleet up`, which starts the fleet again"
         yield Finding(_PROGRAMS, Severity.WARNING, f"{says} ({some(old)})", remedy, len(old))
 

@@ -19,7 +19,7 @@ from rq.job import Job
 
 from worker import dispatch
 from worker.errors import BadInputError
-from worker.phrases import time_span
+from worker.phrases import counted, time_span
 from worker.queues import Place, sizes
 from worker.redis.entries import as_moment, ids
 from worker.redis.holders import holders
@@ -156,7 +156,7 @@ def _pressure(load: Load) -> float:
 
 
 def _need(load: Load) -> str:
-    jobs = "1 job waits" if load.waiting == 1 else f"{load.waiting:,} jobs wait"
+    jobs = counted(load.waiting, "job waits", "jobs wait")
     return f"{jobs} for {load.program.name}, the first for {time_span(load.oldest)}"
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from db import ledger
 from db.library import audio_features
 from db.models import EntityType, Kind, State, utc_now
-from worker.phrases import time_span
+from worker.phrases import counted, time_span
 
 WINDOW = timedelta(minutes=10)
 """The pace is that of the last minutes."""
@@ -32,7 +32,7 @@ class LongWork:
     @property
     def text(self) -> str:
         """For people: 1,200 of 9,000 tracks, 41 a minute, about 3 h left."""
-        parts = [f"{self.settled:,} of {self.tracks:,} tracks"]
+        parts = [f"{self.settled:,} of {counted(self.tracks, 'track')}"]
         if self.per_minute is not None and self.seconds_left is not None:
             pace = self.per_minute
             parts.append(f"{pace:.0f} a minute" if pace >= 1 else f"{pace * 60:.0f} an hour")

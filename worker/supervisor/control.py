@@ -17,7 +17,7 @@ from worker.errors import FleetStartError, FleetStopError
 from worker.host.locks import hold_fleet, open_migrated, running_code
 from worker.host.memory import note_kernel_kills
 from worker.host.version import code_version
-from worker.phrases import some
+from worker.phrases import counted, some
 from worker.redis import valkey
 from worker.redis.address import is_embedded
 from worker.redis.connection import connect
@@ -128,9 +128,8 @@ def _outdated() -> list[str]:
         if conf_file.is_moved(rpc.getPID()):
             faults.append(f"Its data folder was moved to {settings.data_dir()}")
     if old := outdated_processes():
-        faults.append(
-            f"{len(old)} of its processes ({some(old)}) run another musicfleet than is installed"
-        )
+        what = counted(len(old), "process runs", "processes run")
+        faults.append(f"{what} another musicfleet than is installed ({some(old)})")
     return faults
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from worker import queues
 from worker.errors import BadInputError
-from worker.phrases import did_you_mean
+from worker.phrases import counted, did_you_mean
 from worker.queues import Place
 from worker.supervisor import conf_file, fleet_environment
 from worker.supervisor.conf_file import consumed, render
@@ -16,10 +16,6 @@ from worker.supervisor.rpc import is_up, processes, supervisord
 from worker.supervisor.shutdown import Say
 from worker.topology import Topology, load
 from worker.topology.slots import program_of
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"
 
 
 @dataclass(frozen=True)
@@ -118,13 +114,14 @@ class Change:
                 programs = " and ".join(program.name for program in consumers)
                 faults.append(
                     f"no other program than {programs} consumes {name}, which holds "
-                    f"{_jobs(count)}; they would wait for ever — "
+                    f"{counted(count, 'job')}; they would wait for ever — "
                     f"`fleet queue pause {name}` pauses it"
                 )
             elif count:
                 faults.append(
-                    f"{name} holds {_jobs(count)}, and {self.topology.path} does not declare it "
-                    f"any more — `fleet queue move {name} NEW`, or keep it there until it is empty"
+                    f"{name} holds {counted(count, 'job')}, and {self.topology.path} does not "
+                    f"declare it any more — `fleet queue move {name} NEW`, or keep it there "
+                    "until it is empty"
                 )
         if faults:
             raise BadInputError("\n  ".join(["nothing was changed:", *faults]))
@@ -133,7 +130,8 @@ class Change:
         """Report jobs that came into a dropped queue while the fleet changed."""
         for name, count in self._jobs_of_dropped_queues().items():
             if count:
-                say(f"{name} has got {_jobs(count)} meanwhile: `fleet queue move {name} NEW`")
+                held = counted(count, "job")
+                say(f"{name} has got {held} meanwhile: `fleet queue move {name} NEW`")
 
     def _jobs_of_dropped_queues(self) -> dict[str, int]:
         """How many jobs have still to end in each queue that loses its last consumer."""
