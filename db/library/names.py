@@ -5,8 +5,11 @@ Artists and genres are compared by these keys, and the words of vectors are made
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 from functools import lru_cache
 
+from db.sql.folding import fold
 from db.sql.queries import indexable
 
 _TYPOGRAPHY = str.maketrans(
@@ -126,3 +129,59 @@ def split_moods(text: str) -> list[str]:
 
 def _letters(genre: str) -> str:
     return "".join(character for character in genre.lower() if character.isalnum())
+
+
+_TOO_MANY = 3
+"""An artist is known by two names that have nothing in common; more are a mistake of a tagger."""
+
+
+def of_one_artist(names: Mapping[str, int]) -> set[str]:
+    """Those of the names, each with how often it is used, to which files give one id rightly.
+
+    All of them, unless three or more have nothing in common: then what is like the one that is
+    used for more than half, and if there is none, nobody.
+    """
+    ordered = sorted(names, key=lambda each: (-names[each], each))
+    different: list[str] = []
+    for name in ordered:
+        if len(different) < _TOO_MANY and not any(_are_similar(name, each) for each in different):
+            different.append(name)
+    if len(different) < _TOO_MANY:
+        return set(names)
+    like = {name for name in names if _are_similar(name, different[0])}
+    return like if sum(names[each] for each in like) * 2 > sum(names.values()) else set()
+
+
+def _are_similar(one: str, other: str) -> bool:
+    """Whether two names may be an artist's: those in different scripts may.
+
+    Else all words of the shorter one, perhaps misspelt, or its letters, are in the longer.
+    """
+    few, many = sorted((_words(one), _words(other)), key=len)
+    if _is_latin(few) != _is_latin(many):
+        return True
+    initials = "".join(word[0] for word in many)
+    is_whole = "".join(few) in {"".join(many), initials}
+    return is_whole or all(any(_is_word(each, word) for word in many) for each in few)
+
+
+@lru_cache(maxsize=1024)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(word for word in re.findall(r"\w+", fold(name) or "") if word not in _ARTICLES)
+
+
+_ARTICLES = frozenset(("the", "and", "los", "las", "les", "die", "der", "das"))
+_LATIN_ENDS = "\u0250"
+_LONG = 5
+_NEARLY = 0.8
+
+
+def _is_latin(words: Sequence[str]) -> bool:
+    return all(letter < _LATIN_ENDS for word in words for letter in word)
+
+
+def _is_word(one: str, other: str) -> bool:
+    """Whether two words are the same; long ones may differ by a letter or two."""
+    if one == other or min(len(one), len(other)) < _LONG:
+        return one == other
+    return SequenceMatcher(None, one, other).ratio() >= _NEARLY

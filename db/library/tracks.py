@@ -165,6 +165,7 @@ _SIBLING = (
     *(Track.album_title, Track.album_artist_names, Track.compilation, Track.musicbrainz_release_id),
     *(Track.title, Track.disc, Track.disc_total, Track.track, Track.track_total, Track.date),
     *(Track.codec, Track.bit_depth, Track.sample_rate, Track.guessed),
+    *(Track.musicbrainz_artist_ids, Track.musicbrainz_album_artist_ids),
     *(Track.album, Album.id, Album.key, Album.release, Album.edition),
 )
 

@@ -133,4 +133,6 @@ def _grouped(record: dict[str, Any], album: Album | None) -> Grouped:
         sample_rate=audio["sample_rate"],
         album_id=album.id if album else None,
         album_key=album.key if album else None,
+        artist_ids=tags["musicbrainz_artist_ids"],
+        album_artist_ids=tags["musicbrainz_album_artist_ids"],
     )

@@ -26,6 +26,7 @@ from jobs.batch.parts import (
     Grouped,
     Part,
     all_folded,
+    as_most_write,
     heads,
     host,
     labels,
@@ -112,6 +113,7 @@ def _of_siblings(place: str, title: str, siblings: Sequence[Grouped]) -> Iterato
     """The parts of releases that siblings are."""
     by_id: dict[str, list[Grouped]] = defaultdict(list)
     loose: list[Grouped] = []
+    siblings = as_most_write(siblings)
     for track in siblings:
         (by_id[track.release_id] if track.release_id else loose).append(track)
     parts = [Part(f"{_BY_ID}{each}", place, [], by_id[each], by_id=True) for each in by_id]

@@ -4,13 +4,14 @@ import posixpath
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
 from db.library.albums import plurality, title_and_disc
-from db.library.names import name_key
+from db.library.artists import named
+from db.library.names import name_key, of_one_artist
 from db.models import Source
 from db.scanning.library_files import disc_of, folder_of
 
@@ -55,6 +56,9 @@ class Grouped:
     """The release it is of, where the siblings that say so are not among the tracks."""
     credited: list[str] = field(default_factory=list)
     """The artists of the album that it is in."""
+    artist_ids: list[str] = field(default_factory=list)
+    """MusicBrainz ids, which belong to names as `db.library.artists.named` says."""
+    album_artist_ids: list[str] = field(default_factory=list)
 
     @cached_property
     def position(self) -> tuple[int, int] | None:
@@ -164,6 +168,47 @@ class Part:
         mine, others = (self.numbers, other.numbers) if numbered else (self.titles, other.titles)
         is_of_the_size = len(mine) * _FEW >= len(others)
         return is_of_the_size and len(mine & others) * 2 > min(len(mine), len(others))
+
+
+def as_most_write(tracks: Sequence[Grouped]) -> Sequence[Grouped]:
+    """The tracks, with each artist of one MusicBrainz id written as most of them write that id.
+
+    So one artist in two scripts is one here too, also on tracks that give no id. How album artists
+    are written goes before how artists are. An id that stands at strangers' names says nothing.
+    """
+    written: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for track in tracks:
+        for names, ids, place in (
+            (track.album_artists, track.album_artist_ids, 0),
+            (track.artists, track.artist_ids, 1),
+        ):
+            for each in named(names, ids) if ids else ():
+                if each.musicbrainz_id:
+                    written[each.musicbrainz_id][place].append(each.name)
+    best: dict[str, set[str]] = defaultdict(set)
+    for of_album, of_track in written.values():
+        right = of_one_artist(Counter((*of_album, *of_track)))
+        spelled = plurality(each for each in of_album or of_track if each in right) or ""
+        for key in set(map(folded, right)):
+            best[key].add(spelled)
+    shown = {key: min(names) for key, names in best.items() if len(names) == 1}
+    if all(key == folded(name) for key, name in shown.items()):
+        return tracks
+    return [
+        replace(
+            track,
+            artists=[_rewritten(name, shown) for name in track.artists],
+            album_artists=[_rewritten(name, shown) for name in track.album_artists],
+        )
+        for track in tracks
+    ]
+
+
+def _rewritten(credit: str, shown: Mapping[str, str]) -> str:
+    """A credit with whom it begins with written so, by folded name."""
+    begun = (head for head in _heads(credit) if folded(head) in shown)
+    head = next(begun, None)
+    return credit if head is None else shown[folded(head)] + credit[len(head) :]
 
 
 _FEW = 5

@@ -127,6 +127,8 @@ def _known(rows: Sequence[Track], *, is_here: bool) -> list[Known]:
                 album_key=album.key if album else None,
                 part_of=None if is_here else _release_of(row),
                 credited=of_albums.get(row.album_id or 0, []),
+                artist_ids=row.musicbrainz_artist_ids,
+                album_artist_ids=row.musicbrainz_album_artist_ids,
             ),
             album,
             row.disc,

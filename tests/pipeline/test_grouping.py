@@ -238,6 +238,28 @@ def test_a_guest_beside_the_album_artist_makes_no_album_of_its_own() -> None:
     assert len(albums(tracks)) == 1
 
 
+@pytest.mark.parametrize("of_album", [False, True])
+def test_an_artist_is_one_of_an_id_however_a_folder_writes_the_name(of_album: bool) -> None:
+    """Also where some of the files give no id. What ids contradict is left as it is."""
+    written = [("Чайков", "x"), ("Tchaikov", "x"), ("Чайков", "x"), ("Tchaikov", None)]
+    written += [("Чайков feat. Ann", "x"), ("Tchaikov & Bob", None)]
+    names, ids = ("album_artists", "album_artist_ids") if of_album else ("artists", "artist_ids")
+    tracks = [
+        track(f"/a/{n}", track=n, **{names: [name], ids: [mbid] if mbid else []})
+        for n, (name, mbid) in enumerate(written)
+    ]
+    assert artists(tracks) == [["Чайков"]]
+    namesakes = [(["Jon", "Ann"], ["y", "z"]), (["Jon", "Bob"], ["z", "y"])]
+    two = [track(f"/a/{n}", artists=n, artist_ids=i) for n, i in namesakes]
+    assert artists(two) == [["Jon"]]
+
+
+@pytest.mark.parametrize("mbid", ["x", "89ad4ac3-39f7-470e-963a-56509c546377"])
+def test_an_id_that_a_tagger_wrote_at_several_artists_makes_them_no_one_artist(mbid: str) -> None:
+    tracks = [track(f"/a/{n}", artists=[n], artist_ids=[mbid]) for n in ("Xan", "Yul", "Zoe")]
+    assert artists(tracks) == [["Various Artists"]]
+
+
 def record(name: str, *numbers: int, **said: object) -> list[Grouped]:
     return [track(f"/a/{name}{n}", track=n, **{"artists": [name], **said}) for n in numbers]
 
