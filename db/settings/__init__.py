@@ -7,7 +7,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import time
 from pathlib import Path
+from typing import NamedTuple
 
 from db.errors import SettingError
 from db.files import read_small
@@ -167,6 +169,46 @@ def whole_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
+class Hours(NamedTuple):
+    """A part of each day, in local time; one that ends before it begins lasts over midnight."""
+
+    begin: time
+    end: time
+
+    def holds(self, moment: time) -> bool:
+        """Whether it is that part of the day."""
+        if self.begin < self.end:
+            return self.begin <= moment < self.end
+        return moment >= self.begin or moment < self.end
+
+    @property
+    def length(self) -> float:
+        """How long it is, in seconds."""
+        begin, end = (each.hour * 3600 + each.minute * 60 for each in self)
+        return float((end - begin) % _DAY)
+
+
+_DAY = 24 * 3600
+_HOURS = re.compile(r"([01]?\d|2[0-3])(?::([0-5]\d))? ?[-\u2013] ?([01]?\d|2[0-3])(?::([0-5]\d))?")
+_ALWAYS = "always"
+
+
+def analysis_hours() -> Hours | None:
+    """When tracks are analysed: FLEET_ANALYSIS_HOURS; None: at any time. Raises SettingError."""
+    text = value("FLEET_ANALYSIS_HOURS")
+    if text.lower() == _ALWAYS:
+        return None
+    found = _HOURS.fullmatch(text)
+    first, minute, last, last_minute = map(int, found.groups("0")) if found else [0] * 4
+    hours = Hours(time(first, minute), time(last, last_minute))
+    if hours.begin == hours.end:
+        raise SettingError(
+            f"FLEET_ANALYSIS_HOURS is {text!r} — write two times of day, such as 22:00-07:00, or "
+            f"{_ALWAYS}"
+        )
+    return hours
+
+
 SHORTEST, LONGEST = 60.0, 120.0
 ANALYSIS_OFF = "analysis is turned off (FLEET_ANALYSIS_SECONDS)"
 """The ledger's reason for tracks that were not analysed because of that."""
@@ -195,7 +237,8 @@ def analysis_seconds() -> float:
     return seconds
 
 
-def check_analysis_seconds() -> None:
-    """Raise SettingError when the setting has a fault."""
+def check_analysis() -> None:
+    """Raise SettingError when a setting of the analysis has a fault."""
+    analysis_hours()
     if not analysis_is_off():
         analysis_seconds()

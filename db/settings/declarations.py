@@ -45,6 +45,8 @@ class Setting(NamedTuple):
     """Whether it is, or may hold, a password or a key, which is shown nowhere."""
     in_file: bool = True
     """Whether settings.toml may have it: it cannot say where it is itself."""
+    live: bool = False
+    """Whether programs take it up as they run; else `fleet reload` starts them again."""
 
     @property
     def key(self) -> str:
@@ -208,6 +210,15 @@ SETTINGS = (
         kind=Kind.NUMBER_OR_OFF,
         unit="seconds",
         group=ANALYSIS,
+    ),
+    Setting(
+        "FLEET_ANALYSIS_HOURS",
+        "always",
+        "Between which hours of the day, in local time, the fleet analyses tracks, such as "
+        "22:00-07:00. Outside of them its queue is paused, after the job at hand; "
+        "`fleet queue resume` has it go on for once.",
+        group=ANALYSIS,
+        live=True,
     ),
     Setting(
         "FLEET_RETRAIN_DAYS",

@@ -93,6 +93,21 @@ def fill(file: Path) -> list[str]:
     return added
 
 
+_followed: list[str] = []
+"""The variables of this program that come from the file."""
+
+
+def follow(file: Path) -> None:
+    """As `fill`, for a program, which calls it again when the file is another.
+
+    Raises SettingError for one with a fault, and leaves all as it was.
+    """
+    values(file)
+    for name in _followed:
+        os.environ.pop(name, None)
+    _followed[:] = fill(file)
+
+
 def as_text(setting: Setting, value: Any) -> str:
     """A value of TOML as the environment would have it. Raises SettingError for another type."""
     is_allowed = isinstance(value, (str, *setting.kind.types))

@@ -20,6 +20,8 @@ from worker.doctor.findings import Severity
         ("FLEET_PROVIDER_URLS", "dezer=http://d", "which is no service", "did you mean deezer?"),
         ("FLEET_PROVIDER_PACES", "deezer=1", "FLEET_PROVIDER_URLS does not", "leave it out"),
         ("FLEET_ANALYSIS_SECONDS", "5", "FLEET_ANALYSIS_SECONDS is '5'", "from 60 to 120"),
+        ("FLEET_ANALYSIS_HOURS", "night", "FLEET_ANALYSIS_HOURS is 'night'", "22:00-07:00"),
+        ("FLEET_ANALYSIS_HOURS", "7-7", "FLEET_ANALYSIS_HOURS is '7-7'", "two times of day"),
         ("FLEET_FILE_NAMES", "Name", "'Name', which has no word", "write one of DISC, TRACK"),
         ("FLEET_TAG_CHARSETS", "klingon", "no character set of tags", "write some of cp1251"),
         ("FLEET_RETRAIN_DAYS", "soon", "FLEET_RETRAIN_DAYS is 'soon'", "write a number"),

@@ -1,11 +1,16 @@
 """Pausing names one queue that workers leave alone, until it is resumed."""
 
+from datetime import time
+
 import pytest
 import redis
 
 from tests.queues.conftest import COVERS, Fleet, snapshot, strand
 from worker import queues as fleet_queues
 from worker.errors import BadInputError, ExitCode
+from worker.status.overview import queue_statuses
+
+ANALYSIS = "audio_analysis"
 
 
 def test_a_paused_queue_is_paused_until_it_is_resumed(queues: redis.Redis) -> None:
@@ -46,6 +51,47 @@ def test_the_command_pauses_one_queue_and_says_how_to_go_on(
     assert f"`fleet queue resume {COVERS}`" in capsys.readouterr().out
     assert fleet("queue", "resume", COVERS, "--yes") == ExitCode.OK
     assert fleet_queues.paused() == set()
+
+
+def test_the_queue_of_the_analysis_rests_outside_of_its_hours(
+    queues: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_ANALYSIS_HOURS", "22-7:30")
+    fleet_queues.keep_hours(time(22))
+    assert fleet_queues.paused() == set()
+    fleet_queues.keep_hours(time(7, 30))
+    assert fleet_queues.paused() == {ANALYSIS}
+    (status,) = queue_statuses([ANALYSIS])
+    assert status.rests_until == "22:00"
+    queues.flushall()  # as when Redis was wiped
+    fleet_queues.keep_hours(time(12))
+    assert fleet_queues.paused() == {ANALYSIS}
+    fleet_queues.keep_hours(time(1))
+    assert fleet_queues.paused() == set()
+    fleet_queues.keep_hours(time(12))
+    monkeypatch.delenv("FLEET_ANALYSIS_HOURS")
+    fleet_queues.keep_hours(time(12))
+    assert fleet_queues.paused() == set()
+
+
+def test_hours_leave_to_somebody_what_somebody_pauses_or_resumes(
+    queues: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_ANALYSIS_HOURS", "22:00-07:00")
+    fleet_queues.pause(ANALYSIS)
+    for hour in (12, 23):
+        fleet_queues.keep_hours(time(hour))
+        assert fleet_queues.paused() == {ANALYSIS}
+    fleet_queues.resume(ANALYSIS)
+    fleet_queues.keep_hours(time(12))
+    assert fleet_queues.resume(ANALYSIS)
+    fleet_queues.keep_hours(time(13))
+    assert fleet_queues.paused() == set()
+    fleet_queues.keep_hours(time(23))
+    fleet_queues.keep_hours(time(12))
+    assert not fleet_queues.pause(ANALYSIS)
+    fleet_queues.keep_hours(time(23))
+    assert fleet_queues.paused() == {ANALYSIS}
 
 
 @pytest.mark.parametrize("command", ["pause", "resume"])

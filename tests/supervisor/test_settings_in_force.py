@@ -1,6 +1,8 @@
 """The running fleet has one set of values, whatever the shell of a command says."""
 
 import json
+import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -59,8 +61,19 @@ def test_reload_takes_what_was_set_and_restarts_what_it_concerns(
     after = pids(monkeypatch, data_dir)
     assert after["work-1"] != before["work-1"]
     assert after["recovery"] == before["recovery"]
+    assert up("settings", "set", "analysis_hours", another_time()).returncode == 0
     again = up("reload", "--yes", FLEET_BACKUPS="7")
     assert "No process is started, stopped or restarted." in again.stderr
+    deadline = time.monotonic() + 20
+    while "until" not in up("queue", "list").stdout:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def another_time() -> str:
+    """Some hours of the day that it is not now."""
+    hour = datetime.now().hour
+    return f"{(hour + 8) % 24}:00-{(hour + 9) % 24}:00"
 
 
 def test_another_database_takes_a_new_start(up: FleetCommand, data_dir: Path) -> None:

@@ -123,6 +123,7 @@ def print_queues(queues: Sequence["QueueStatus"]) -> None:
         counts = (queue.waiting, queue.running, queue.failed, queue.later)
         oldest = "" if queue.oldest is None else f"{queue.oldest:.0f} s"
         paused = "paused" if queue.paused else ""
+        paused = f"until {queue.rests_until}" if queue.rests_until else paused
         recovered = str(queue.recovered or "")
         row = [queue.name, *map(str, counts), oldest, paused, recovered, _consumers(queue)]
         rows.append(row)

@@ -73,6 +73,7 @@ def pause(name: str, yes: bool, dry_run: bool) -> None:
     queues.required(name, queues.declared())
     waiting = queues.sizes([name])[name][Place.WAITING]
     if name in queues.paused():
+        queues.pause(name)  # for good, where it only rests
         say(f"{name} is paused already.")
     elif dry_run:
         print_line(f"Would pause {name}, in which {counted(waiting, 'job waits', 'jobs wait')}")

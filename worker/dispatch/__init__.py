@@ -6,6 +6,7 @@ Jobs use this module too: `job` marks them, `current_attempt` names the attempt 
 import json
 import logging
 import re
+import sys
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from db import settings
+from db.errors import SettingError
 from db.sql.queries import slices
 from worker.errors import JobFailedError, JobTooLargeError, TopologyError
 from worker.phrases import counted
@@ -114,13 +116,30 @@ def load_topology() -> Topology:
 
 
 def reload_topology() -> bool:
-    """Reload queues.toml, for SIGHUP; whether it was. With a fault in it the old topology stays."""
+    """Reload queues.toml, for SIGHUP; whether it was. With a fault in it the old topology stays.
+
+    A program of the fleet takes up the settings too that `fleet reload` has taken.
+    """
+    _take_up_settings()
     try:
         load_topology()
     except TopologyError as error:
         _log.error("going on with the topology as it was: %s", error)
         return False
     return True
+
+
+def _take_up_settings() -> None:
+    from worker.host.lifeline import SUPERVISED  # noqa: PLC0415  # few processes are ever signalled
+
+    if SUPERVISED not in sys.argv:
+        return
+    from db.settings import settings_file  # noqa: PLC0415  # as above
+
+    try:
+        settings_file.follow(settings_file.taken_path())
+    except SettingError as error:
+        _log.error("going on with the settings as they were: %s", error)
 
 
 def queue(name: str) -> "Queue":

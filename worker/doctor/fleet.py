@@ -307,7 +307,10 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
             held,
             age,
         )
-    if status.paused:
+    if status.rests_until:
+        says = f"{holds} and rests until {status.rests_until} (FLEET_ANALYSIS_HOURS)"
+        yield Finding(_QUEUES, Severity.OK, says, count=held, age=age)
+    elif status.paused:
         yield Finding(
             _QUEUES,
             Severity.WARNING,

@@ -10,7 +10,7 @@ from db.errors import SettingError
 from db.maintenance import backups, removal
 from db.scanning.selection import Selection
 from db.settings import (
-    check_analysis_seconds,
+    check_analysis,
     check_redis_prefix,
     cover_orders,
     keep_logs_days,
@@ -29,7 +29,7 @@ _SETTINGS: tuple[Callable[[], object], ...] = (
     cover_orders.check,
     provider_settings.check,
     reading.check,
-    check_analysis_seconds,
+    check_analysis,
     check_redis_prefix,
     rules,
     backups.kept,

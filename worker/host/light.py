@@ -24,7 +24,7 @@ if _SUPERVISED in sys.argv:
             from db.settings import settings_file
 
             try:
-                settings_file.fill(_folder / settings_file.NAME)
+                settings_file.follow(_folder / settings_file.NAME)
             except SettingError as error:
                 sys.exit(str(error))
             break

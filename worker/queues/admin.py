@@ -23,7 +23,16 @@ from worker.errors import BadInputError
 from worker.process.requeue import put_unheld_back
 from worker.process.take import PAUSED
 from worker.process.unreadable import set_entries_aside
-from worker.queues.contents import HELD, WINDOW, Place, declared, paused, required, sizes
+from worker.queues.contents import (
+    HELD,
+    WINDOW,
+    Place,
+    declared,
+    leave_to_others,
+    paused,
+    required,
+    sizes,
+)
 from worker.queues.transfer import Change, Entry, Outcome, Transfer, terms
 from worker.redis.entries import ids, utf8
 from worker.redis.holders import this_process
@@ -37,6 +46,7 @@ def pause(name: str) -> bool:
     Raises BadInputError when queues.toml has no such queue.
     """
     required(name, declared())
+    leave_to_others(name)
     return bool(dispatch.connection().sadd(PAUSED, name))
 
 
@@ -46,6 +56,7 @@ def resume(name: str) -> bool:
     Raises BadInputError when the queue is neither in queues.toml nor paused.
     """
     required(name, {*declared(), *paused()})
+    leave_to_others(name)
     return bool(dispatch.connection().srem(PAUSED, name))
 
 

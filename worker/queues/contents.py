@@ -1,11 +1,20 @@
-"""The queues, the places where each keeps its jobs, and how many each place has."""
+"""The queues, the places where each keeps its jobs, how many each place has, and which rest.
+
+Redis keys:
+    fleet:resting   hash of the queues that FLEET_ANALYSIS_HOURS has paused: 1, or 0 for one whose
+                    pause, or the end of it, is somebody else's
+"""
 
 from collections import Counter
 from collections.abc import Container, Sequence
+from datetime import time
 from enum import StrEnum
 
 import redis
 
+from db import settings
+from db.errors import SettingError
+from db.models import EntityType, Kind
 from worker import dispatch
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean
@@ -120,3 +129,57 @@ def _count(answer: object) -> int:
     if isinstance(answer, redis.RedisError) and "WRONGTYPE" not in str(answer):
         raise answer
     return answer if isinstance(answer, int) else 0
+
+
+_RESTING = settings.redis_key("fleet:resting")
+_OWN, _OTHERS = b"1", b"0"
+
+
+def keep_hours(moment: time) -> None:
+    """Pause the queue of the audio analysis outside of FLEET_ANALYSIS_HOURS; resume it within.
+
+    What waits there stays. A queue that somebody has paused, or resumes meanwhile, is left as it is
+    until the hours change again. `moment` is the local time.
+    """
+    names, client = _to_rest(moment), dispatch.connection()
+    known: dict[bytes, bytes] = client.hgetall(_RESTING)  # type: ignore[assignment]
+    for name in names - set(utf8(known)):
+        own = _OTHERS if client.sismember(PAUSED, name) else _OWN
+        with client.pipeline() as step:
+            step.hset(_RESTING, name, own)
+            if own == _OWN:
+                step.sadd(PAUSED, name)
+            step.execute()
+    for name in set(utf8(known)) - names:
+        with client.pipeline() as step:
+            if known[name.encode()] == _OWN:
+                step.srem(PAUSED, name)
+            step.hdel(_RESTING, name)
+            step.execute()
+
+
+def _to_rest(moment: time) -> set[str]:
+    try:
+        hours = settings.analysis_hours()
+    except SettingError:  # the doctor names it
+        return set()
+    if hours is None or hours.holds(moment):
+        return set()
+    from db import ledger  # noqa: PLC0415  # few set any hours
+
+    job = ledger.need_for(Kind.ANALYSIS, EntityType.TRACK).job
+    return {dispatch.topology().route(job).name}
+
+
+def leave_to_others(name: str) -> None:
+    """Have `keep_hours` leave this queue as it is, for somebody pauses or resumes it."""
+    if dispatch.connection().hexists(_RESTING, name):
+        dispatch.connection().hset(_RESTING, name, _OTHERS.decode())
+
+
+def resting() -> dict[str, str]:
+    """The queues that the hours have paused, each with the time of day until which."""
+    known: dict[bytes, bytes] = dispatch.connection().hgetall(_RESTING)  # type: ignore[assignment]
+    own = [name for name in utf8(known) if known[name.encode()] == _OWN]
+    hours = settings.analysis_hours() if own else None
+    return dict.fromkeys(own, f"{hours.begin:%H:%M}") if hours else {}

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from select import select
 from typing import Any
 from xmlrpc.client import Fault
@@ -33,6 +34,7 @@ from worker.host.log import log_to_stderr
 from worker.host.memory import OUT_OF_MEMORY, give_back_memory, kernel_kills
 from worker.process.requeue import Death, recover, settle_all
 from worker.process.take import PAUSED
+from worker.queues import keep_hours
 from worker.redis.address import note_answer
 from worker.redis.connection import connect, endure
 from worker.redis.entries import utf8, wrong_keys
@@ -267,6 +269,7 @@ class Recovery:
         self._kills = kernel_kills()
         self._of_silent_places(known)
         enqueue_due(self._connection)
+        keep_hours(datetime.now().time())  # local, as the schedules
 
     def leave(self) -> None:
         """At SIGTERM. Redis may have gone before, and is not waited for."""

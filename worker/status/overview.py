@@ -18,7 +18,7 @@ from db.similarity import vectors
 from worker import dispatch
 from worker.phrases import some, time_span
 from worker.process.job_counts import RECOVERED, job_counts
-from worker.queues import Place, known, paused, sizes
+from worker.queues import Place, known, paused, resting, sizes
 from worker.redis import rq_keys
 from worker.redis.entries import as_moment, as_number, utf8
 from worker.redis.holders import holders
@@ -51,6 +51,8 @@ class QueueStatus:
     """Jobs that were put back after their process died."""
     consumers: list[str] = field(default_factory=list)
     """The names of the live workers that consume it."""
+    rests_until: str = ""
+    """The time of day until which FLEET_ANALYSIS_HOURS has it paused."""
     on_demand: bool = False
     """Whether a program consumes it that rests, or is starting, until it holds a job."""
 
@@ -107,6 +109,7 @@ def queue_statuses(names: Sequence[str]) -> list[QueueStatus]:
     """The queues of these names as they stand, in this order."""
     topology, consumers, awaited = dispatch.topology(), live_consumers(), on_demand_queues()
     counts, oldest, held_up = sizes(names), _oldest(names), paused()
+    at_rest = resting() if held_up else {}
     recovered: Mapping[bytes, bytes] = dispatch.connection().hgetall(RECOVERED)  # type: ignore[assignment]
     return [
         QueueStatus(
@@ -118,6 +121,7 @@ def queue_statuses(names: Sequence[str]) -> list[QueueStatus]:
             later=sum(counts[name][place] for place in _LATER),
             oldest=oldest[name],
             paused=name in held_up,
+            rests_until=at_rest.get(name, "") if name in held_up else "",
             recovered=int(as_number(recovered.get(name.encode()))),
             consumers=sorted(consumers[name]),
             on_demand=name in awaited,

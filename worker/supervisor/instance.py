@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Instance:
     settings: str
     """A short name for all other settings of the workers and the scheduler; empty for defaults."""
     web_settings: str
-    """And for those of the web UI."""
+    """And for those of the web UI, which takes up all others as it runs."""
     header: str
     """The comment at the head of the file."""
 
@@ -100,18 +100,21 @@ def this_instance(topology: Topology) -> Instance:
         redis_prefix=settings.redis_key("").removesuffix(":"),
         web=page.text if page else "",
         watch={name: _literal(text) for name, text in watch_state.environment().items()},
-        settings=_digest(PLACES, WATCHING, PAGE),
-        web_settings=_digest(PLACES, WATCHING),
+        settings=_digest({each.group for each in SETTINGS} - {PLACES, WATCHING, PAGE}),
+        web_settings=_digest({PAGE}),
         header="Rewritten by `fleet up`, `fleet reload` and `fleet scale`. Do not edit.",
     )
 
 
-def _digest(*left_out: str) -> str:
-    """A short name for the values of all settings but these groups; empty when none is set."""
+def _digest(groups: Collection[str]) -> str:
+    """A short name for the values of the settings of these groups; empty when none is set.
+
+    Those that programs take up as they run are left out.
+    """
     texts = {
         each.name: text
         for each in SETTINGS
-        if each.group not in left_out and (text := os.environ.get(each.name))
+        if each.group in groups and not each.live and (text := os.environ.get(each.name))
     }
     canonical = json.dumps(texts, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16] if texts else ""
