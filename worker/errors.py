@@ -114,6 +114,10 @@ class ForeignRedisError(WorkerError):
     exit_code = ExitCode.BAD_INPUT
 
 
+class MessageError(WorkerError):
+    """No service took a message to the owner."""
+
+
 class SupervisordError(WorkerError):
     """The supervisord that should be asked does not answer, or may not be asked."""
 

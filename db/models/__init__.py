@@ -39,7 +39,13 @@ from db.models.library import (
     TrackArtist,
     TrackGenre,
 )
-from db.models.maintenance import HealthReport, LibraryIdentity, MaintenanceRun, ScheduleTime
+from db.models.maintenance import (
+    HealthReport,
+    LibraryIdentity,
+    MaintenanceRun,
+    Notice,
+    ScheduleTime,
+)
 from db.models.similarity import (
     Cluster,
     ClusterMembership,
@@ -93,6 +99,7 @@ __all__ = [
     "Lyrics",
     "MaintenanceRun",
     "ModelHealth",
+    "Notice",
     "Problem",
     "ProviderAnswer",
     "Role",
@@ -147,6 +154,7 @@ TABLES: tuple[type[Table], ...] = (
     ScanChunk,
     Problem,
     MaintenanceRun,
+    Notice,
     HealthReport,
     ScheduleTime,
     LibraryIdentity,

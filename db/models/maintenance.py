@@ -1,4 +1,4 @@
-"""Times of schedules, runs of maintenance jobs, daily health reports, and whose database it is."""
+"""Times of schedules, maintenance runs, health reports, notices, and whose database it is."""
 
 from peewee import (
     AutoField,
@@ -70,6 +70,29 @@ class HealthReport(Table):
 
     class Meta:
         table_name = "health_reports"
+
+
+class Notice(Table):
+    """Something that the owner is notified of, once; see `db.maintenance.notices`."""
+
+    id = AutoField()
+    about = TextField(index=True)
+    """Its kind and what it is about, such as "program covers"."""
+    text = TextField()
+    remedy = TextField(default="")
+    since = DateTimeField(default=utc_now)
+    ended_at = DateTimeField(null=True)
+    """When it was so no more; of what only happened, when the message was sent."""
+    sent_at = DateTimeField(null=True)
+    attempts = IntegerField(default=0)
+    """How often sending failed."""
+    due_at = DateTimeField(null=True)
+    """Before which it is not tried again."""
+    fault = TextField(null=True)
+    """Why it could not be sent, or which service did not take it."""
+
+    class Meta:
+        table_name = "notices"
 
 
 class LibraryIdentity(Table):

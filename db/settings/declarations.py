@@ -30,6 +30,7 @@ ANALYSIS = "Analysis and similarity"
 KEEPING = "What is kept"
 WATCHING = "Watching"
 PAGE = "Web UI"
+NOTICES = "Messages"
 
 
 class Setting(NamedTuple):
@@ -380,6 +381,25 @@ SETTINGS = (
         "UI believes X-Forwarded-For and X-Forwarded-Proto.",
         kind=Kind.LIST,
         group=PAGE,
+    ),
+    Setting(
+        "FLEET_NOTIFY",
+        "off",
+        "The services that send you messages: URLs of Apprise with commas, such as "
+        "ntfy://ntfy.sh/TOPIC or mailto://USER:PASSWORD@HOST. It takes the extra `notify`. "
+        "`fleet notify test` sends a message.",
+        kind=Kind.LIST,
+        group=NOTICES,
+        secret=True,
+    ),
+    Setting(
+        "FLEET_NOTIFY_ABOUT",
+        "everything",
+        "What messages are about: everything, or of these, with commas: scan (one ended with "
+        "problems), program (supervisord gave it up), queue (jobs wait too long), disk (nearly "
+        "full), folder (of music, gone), backup (failed).",
+        kind=Kind.LIST,
+        group=NOTICES,
     ),
     Setting(
         "FLEET_DEBUG",

@@ -8,7 +8,7 @@ from db.artwork import images
 from db.enrichment import facts
 from db.errors import counted
 from db.library import statistics
-from db.maintenance import backups, database_integrity, removal
+from db.maintenance import backups, database_integrity, notices, removal
 from db.maintenance.maintenance_runs import recorded_run
 from jobs.maintenance.old_data import archive_logs, clean_up, delete_unused_pictures
 from jobs.maintenance.reconciliation import (
@@ -186,3 +186,22 @@ def backup() -> str | None:
         done.changes["copies made"] = 1
         done.changes["copies deleted"] = backups.rotate(most)
     return str(made)
+
+
+@job
+@only_when(notices.are_wanted)
+def notify_owner() -> int:
+    """Send the services of FLEET_NOTIFY a message of what the doctor finds and is not sent yet.
+
+    Returns of how many things. Raises MessageError when no service takes it, and SettingError.
+    """
+    from worker.doctor.notices import record, send  # noqa: PLC0415  # brings the doctor
+
+    with recorded_run("maintenance.notify_owner", only_changes=True) as done:
+        if not notices.are_wanted():
+            return 0
+        record()
+        sent = send()
+        done.changes["notices sent"] = sent.notices
+        done.notes.extend(filter(None, [sent.fault]))
+    return sent.notices

@@ -91,6 +91,7 @@ def standing_fleet(folder: Path) -> Iterator[StandingFleet]:
             "FLEET_PROVIDER_URLS": urls,
             "FLEET_PROVIDER_PACES": "musicbrainz=0.01",
             "FLEET_CONTACT": "owner@example.org",
+            "FLEET_NOTIFY": f"{web.url.replace('http', 'json', 1)}/notified",
         }
         with at_home(command):
             fleet = StandingFleet(command, folder / "music", web)

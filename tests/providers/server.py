@@ -32,6 +32,11 @@ class Request(BaseHTTPRequestHandler):
         self.server.owner.headers.append(dict(self.headers.items()))
         self.server.owner.routes.get(path, status(404, b"not found"))(self)
 
+    def do_POST(self) -> None:
+        """The same, with a body."""
+        self.server.owner.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.do_GET()
+
     def answer(self, code: int, body: bytes, headers: Mapping[str, str]) -> None:
         """A whole answer."""
         self.send_response(code)
@@ -64,6 +69,8 @@ class WebServer:
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     """The path and parameters of each request."""
     headers: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    """What was posted."""
     connections: int = 0
     tls: ssl.SSLContext | None = None
     """With the certificate that it shows, when it is asked by https."""

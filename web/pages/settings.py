@@ -10,6 +10,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from db.errors import SettingError
+from db.maintenance import notices
 from db.scanning import problems
 from db.settings import settings_file
 from db.settings.declarations import PLACES, SETTINGS, Setting
@@ -18,6 +19,7 @@ from worker.supervisor import fleet_environment
 bp = Blueprint("settings", __name__)
 _LONGEST = 10_000
 _SECONDS = 60
+_NOTICES = 8
 
 
 class Row(NamedTuple):
@@ -49,9 +51,17 @@ def change(key: str) -> Response | tuple[str, int]:
     arguments = ["set", key, "-"] if text else ["unset", key]
     done = _run("settings", *arguments, text=text)
     if done.returncode:
-        fault = done.stderr.strip().removeprefix("fleet: ")
-        return _page(key, fault), 400
+        return _page(key, _fault(done)), 400
     return redirect(url_for("settings.page", _anchor=key), 303)
+
+
+@bp.post("/settings/notify/test")
+def send_test() -> Response | tuple[str, int]:
+    """Send a test message by the services that the running fleet knows."""
+    done = _run("notify", "test")
+    if done.returncode:
+        return _page("notify", _fault(done)), 502
+    return redirect(url_for("settings.page", sent=1, _anchor="notify"), 303)
 
 
 @bp.post("/settings")
@@ -81,6 +91,8 @@ def _page(key: str = "", fault: str = "") -> str:
         of_file=of_file,
         is_edited=fleet_environment.is_edited() and not of_file,
         is_applying="applied" in request.args,
+        is_sent="sent" in request.args,
+        notices=[(each, notices.outcome(each)) for each in notices.latest(_NOTICES)],
         file=settings_file.path(),
         tab="settings",
         count=problems.count(),
@@ -108,7 +120,11 @@ def _rows() -> tuple[list[Row], str]:
     return rows, fault
 
 
-def _run(*arguments: str, text: str) -> subprocess.CompletedProcess[str]:
+def _fault(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stderr.strip().removeprefix("fleet: ")
+
+
+def _run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     """Run `fleet` beside: it tries the values in its environment, which threads here share."""
     return subprocess.run(
         _command(*arguments),

@@ -53,6 +53,7 @@ COMMANDS = {
     "schedule": Row("schedule", "schedule", "List the schedules, or run one now."),
     "doctor": Row("doctor", "doctor", "Find faults, and show how to repair them."),
     "logs": Row("control", "logs", "Show the log of a program."),
+    "notify": Row("notify", "notify", "Show the messages to you, or send a test message."),
     "settings": Row("settings", "settings", "Show, change and check the settings."),
     "config": Row("config", "config", "Check, render and show the topology in queues.toml."),
 }

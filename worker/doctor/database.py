@@ -9,6 +9,8 @@ from peewee import SQL, CompositeKey, Field, ModelIndex
 
 from db import settings
 from db.errors import DatabaseError, OldDatabaseError
+from db.maintenance import notices
+from db.maintenance.maintenance_runs import history
 from db.models import TABLES, Scan, Table, Track, database
 from db.settings.urls import shown
 from db.sql.connection import is_sqlite, open_database, transaction
@@ -17,6 +19,7 @@ from db.sql.schema import applied_migrations, check_schema, known_migrations
 from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
 from worker.errors import FleetStartError
 from worker.host.locks import hold_fleet, open_migrated
+from worker.phrases import counted
 from worker.supervisor.rpc import is_up
 
 
@@ -217,10 +220,31 @@ def _search() -> Iterator[Finding]:
 
 
 _FEW_NAMES = 50_000
+_BACKUP = "maintenance.backup"
+
+
+def _backup() -> Iterator[Finding]:
+    """Whether the last backup was made."""
+    last = next(iter(history(_BACKUP, 1)), None)
+    if last is not None and last.fault:
+        says = f"the backup of {last.started_at:%Y-%m-%d %H:%M} UTC failed: {last.fault}"
+        remedy = "see `fleet logs maintenance`; `fleet schedule run backup` makes one now"
+        yield Finding("backup", Severity.WARNING, says, remedy, notice="backup")
+
+
+def _messages() -> Iterator[Finding]:
+    """Whether messages to the owner arrive."""
+    if notices.are_wanted() and (failing := notices.failing()) is not None:
+        tried = counted(failing.attempts, "time")
+        says = f"a message to the owner was tried {tried} in vain: {failing.fault}"
+        remedy = "`fleet settings set notify` changes the service, `fleet notify test` tries it"
+        yield Finding("messages", Severity.WARNING, says, remedy)
 
 
 CHECKS = (
     Check("database", _connection, is_required=True),
     Check("schema", _schema, is_required=True),
     Check("search", _search),
+    Check("backup", _backup),
+    Check("messages", _messages),
 )

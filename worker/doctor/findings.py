@@ -46,6 +46,8 @@ class Finding:
     age: float | None = None
     """For how many seconds the oldest of them has been so."""
     fix: Fix | None = None
+    notice: str = ""
+    """What the owner is notified of: a `db.maintenance.notices.Event.about`; empty: nothing."""
 
     def as_json(self) -> dict[str, Any]:
         """For machines: everything but the function of the fix."""

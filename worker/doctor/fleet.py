@@ -74,6 +74,7 @@ def _down(process: ProcessInfo) -> Finding:
         f"see `fleet logs {process.name}`" + (", then `fleet up`" if process.is_down else ""),
         age=age,
         fix=_start(process) if process.is_down else None,
+        notice=f"program {process.name}" if process.state == "FATAL" else "",
     )
 
 
@@ -150,6 +151,7 @@ def _absent(name: str) -> Finding:
         Severity.ERROR,
         f"supervisord does not know {name}: {_ESSENTIAL[name]}",
         "run `fleet down`, then `fleet up`",
+        notice=f"program {name}",
     )
 
 
@@ -239,6 +241,8 @@ def _digests() -> dict[str, str]:
 
 
 _QUEUES = "queues"
+_UNCONSUMED = 300.0
+"""Seconds after which the owner is notified; a program that is started again needs fewer."""
 
 
 def _queues() -> Iterator[Finding]:
@@ -295,6 +299,7 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
             held,
             age,
             _rescue(status.name),
+            notice=f"queue {status.name}",
         )
         return
     is_consumed = bool(status.consumers) or status.on_demand
@@ -306,6 +311,7 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
             "run `fleet up`, and see `fleet logs` of its program",
             held,
             age,
+            notice=f"queue {status.name}" if (age or 0) > _UNCONSUMED else "",
         )
     if status.rests_until:
         says = f"{holds} and rests until {status.rests_until} (FLEET_ANALYSIS_HOURS)"
@@ -328,6 +334,7 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
             "give its program more processes with `fleet scale`, or see its `fleet logs`",
             held,
             status.oldest,
+            notice=f"queue {status.name}",
         )
 
 

@@ -197,10 +197,11 @@ def _disk(folder: Path) -> Finding:
     share = usage.free / max(usage.total, 1)  # /proc has no size
     says = f"{folder} has {usage.free / 1024**2:,.0f} MiB free, {share:.0%} of its disk"
     remedy = "free some space there, or move FLEET_DATA_DIR to a larger disk"
+    notice = f"disk {folder}"
     if usage.free < SCARCE_BYTES:
-        return Finding("disk", Severity.ERROR, says, remedy)
+        return Finding("disk", Severity.ERROR, says, remedy, notice=notice)
     if usage.free < LOW_BYTES or share < LOW_SHARE:
-        return Finding("disk", Severity.WARNING, says, remedy)
+        return Finding("disk", Severity.WARNING, says, remedy, notice=notice)
     return Finding("disk", Severity.OK, says)
 
 

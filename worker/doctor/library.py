@@ -33,7 +33,9 @@ def _roots() -> Iterator[Finding]:
             yield _gone(root.path, f"{name} is not there")
         elif not os.access(path, os.R_OK | os.X_OK):
             remedy = "give this user the right to"
-            yield Finding("library", Severity.WARNING, f"{name} may not be read", remedy)
+            says = f"{name} may not be read"
+            notice = f"folder {root.path}"
+            yield Finding("library", Severity.WARNING, says, remedy, notice=notice)
         elif root.state != library_roots.THERE and root.tracks:
             yield _gone(root.path, f"{name} is empty, with {counted(root.tracks, 'known track')}")
         else:
@@ -50,7 +52,7 @@ def _gone(root: str, says: str) -> Finding:
         f"mount its disk; if it moved, `fleet root move {old} {new}`; "
         f"if it is gone for good, `fleet root forget {old}`"
     )
-    return Finding("library", Severity.WARNING, says, remedy)
+    return Finding("library", Severity.WARNING, says, remedy, notice=f"folder {root}")
 
 
 LEASE_GRACE = timedelta(minutes=15)

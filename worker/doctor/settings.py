@@ -7,7 +7,7 @@ from pathlib import Path
 
 from db import settings
 from db.errors import SettingError
-from db.maintenance import backups, removal
+from db.maintenance import backups, notices, removal
 from db.scanning.selection import Selection
 from db.settings import (
     check_analysis,
@@ -40,6 +40,8 @@ _SETTINGS: tuple[Callable[[], object], ...] = (
     watch_state.timed_minutes,
     Selection.of_settings,
     web_address.configured,
+    notices.urls,
+    notices.kinds,
 )
 """Each raises SettingError or BadInputError for a setting with a fault."""
 

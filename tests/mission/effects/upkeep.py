@@ -21,6 +21,7 @@ from db.scanning import scans
 from db.sql.connection import transaction
 from tests.mission.cases import Prepared, case, needs, recorded, state
 from tests.mission.standing_fleet import StandingFleet, until
+from tests.providers.server import status
 from worker.supervisor import control
 
 
@@ -100,6 +101,18 @@ def _optimize(fleet: StandingFleet) -> Prepared:
 def _backup(fleet: StandingFleet) -> Prepared:
     assert backups.existing() == []
     return Prepared({}, lambda _: len(backups.existing()) == 1)
+
+
+@case("maintenance.notify_owner")
+def _notify(fleet: StandingFleet) -> Prepared:
+    Scan.create(root="/music", unreadable=1, finished_at=utc_now())
+    fleet.web.routes["/notified"] = status(200)
+
+    def is_sent() -> bool:
+        return "/notified" in fleet.web.paths()
+
+    assert not is_sent()
+    return Prepared({}, lambda _: is_sent())
 
 
 @case("maintenance.generate_daily_health_report")
