@@ -39,6 +39,19 @@ def content_id_of(path: bytes) -> str:
         return content_id(file, os.fstat(file.fileno()).st_size)
 
 
+_PART = "#"
+
+
+def of_part(identity: str, start: float, duration: float | None) -> str:
+    """The identity of a part of a file, given the file's: with the seconds that it is."""
+    return f"{identity}{_PART}{start:.3f}+{duration or 0:.3f}"
+
+
+def of_whole_file(identity: str) -> str:
+    """The identity of the file, given that of a part of it, or its own."""
+    return identity.partition(_PART)[0]
+
+
 Spans = Sequence[tuple[int, int]]
 """The parts of a file that are its sound, without tags: where each begins and ends."""
 

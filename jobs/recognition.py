@@ -7,54 +7,61 @@ two copies that are there each is a track of its own.
 
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
-from db.library import tracks
+from db.library import track_files
 from db.library.artists import credits_of
-from db.library.tracks import GoneFile, KnownSound
+from db.library.track_files import GoneFile, KnownSound, TrackKey
 from db.models import EntityType, Scan
 from db.scanning import roots
 from db.scanning.library_files import folder_of, group_folder
 from db.sql.path_text import to_bytes
-from jobs.content import content_id_of
+from jobs.content import content_id_of, of_whole_file
 from jobs.records import FoundFile, TrackRecord
 
 
-def recognise_moved(new: Iterable[FoundFile], gone: Iterable[GoneFile]) -> dict[str, GoneFile]:
-    """The vanished track of each new path that is its moved file.
+def recognise_moved(
+    new: Iterable[FoundFile], gone: Iterable[GoneFile]
+) -> dict[str, list[GoneFile]]:
+    """The vanished tracks of each new path that is their moved file.
 
     That is so for one new and one vanished file of the same content and no other candidate.
     """
-    vanished_by_content: dict[str, list[GoneFile]] = defaultdict(list)
+    vanished_by_content: dict[str, dict[str, list[GoneFile]]] = defaultdict(dict)
+    sizes = set()
     for track in gone:
-        vanished_by_content[track.content_id].append(track)
-    sizes = {track.size for each in vanished_by_content.values() for track in each}
+        files = vanished_by_content[of_whole_file(track.content_id)]
+        files.setdefault(track.path, []).append(track)
+        sizes.add(track.size)
     new_by_content: dict[str, list[FoundFile]] = defaultdict(list)
     for file in new:
         if file.size in sizes:
             new_by_content[_content_id(file)].append(file)
     return {
-        files[0].path: vanished_by_content[content][0]
+        files[0].path: tracks_of_it
         for content, files in new_by_content.items()
-        if len(files) == 1 and len(vanished_by_content.get(content, [])) == 1
+        if len(files) == 1 and len(vanished_by_content.get(content, {})) == 1
+        for tracks_of_it in vanished_by_content[content].values()
     }
 
 
-def with_tracks(new: Sequence[FoundFile], moved: Mapping[str, GoneFile]) -> list[FoundFile]:
+def with_tracks(
+    new: Sequence[FoundFile], moved: Mapping[str, Sequence[GoneFile]]
+) -> list[FoundFile]:
     """The new files, the moved ones among them with the id of their track."""
     return [
-        replace(file, track_id=moved[file.path].id, moved=True) if file.path in moved else file
+        replace(file, track_id=moved[file.path][0].id, moved=True) if file.path in moved else file
         for file in new
     ]
 
 
-def moved_file(path: str, track: GoneFile | KnownSound) -> tracks.Move:
+def moved_file(path: str, part: int, track: GoneFile | KnownSound) -> track_files.Move:
     """The move of a track to a path."""
     folder = folder_of(path)
-    return tracks.Move(track.id, track.path, path, folder, group_folder(folder))
+    return track_files.Move(track.id, track.path, path, part, folder, group_folder(folder))
 
 
 def _content_id(file: FoundFile) -> str:
@@ -71,33 +78,33 @@ _MOST_LIKE = 2_000
 
 
 def recognise_retagged(
-    records: Sequence[TrackRecord], known: Mapping[str, int], scan: Scan
-) -> dict[str, KnownSound]:
-    """The track of each new path that is its renamed and retagged file; `known` are not new.
+    records: Sequence[TrackRecord], known: Collection[TrackKey], scan: Scan
+) -> dict[TrackKey, KnownSound]:
+    """The track that each record is of whose file was renamed and retagged; `known` are not new.
 
     Whatever speaks most for a track whose file is gone, and for no other as much, decides: not for
     another that is gone, and not for one that is there, of which the file is a copy. A sound that
     no other track has needs nothing else.
     """
-    new = [record for record in records if record.file.path not in known]
+    new = [record for record in records if record.key not in known]
     sounds = sorted({each.sound_id for each in new if each.sound_id})
     ids = sorted({each.tags.musicbrainz_track_id for each in new if each.tags.musicbrainz_track_id})
-    gone = [*tracks.missing_like(sounds, ids), *_gone_elsewhere(sounds, ids, scan.root)]
+    gone = [*track_files.missing_like(sounds, ids), *_gone_elsewhere(sounds, ids, scan.root)]
     if not gone:
         return {}
     of_gone = {each.sound_id for each in gone if each.sound_id is not None}
-    common = tracks.common_sounds(of_gone & set(sounds))
+    common = track_files.common_sounds(of_gone & set(sounds))
     lost = {each.id for each in gone}
-    there = tracks.present_like(sorted(common), [], None, _MOST_LIKE)
+    there = track_files.present_like(sorted(common), [], None, _MOST_LIKE)
     likeness = _Likeness(gone, [each for each in there if each.id not in lost], of_gone - common)
     matches = [match for number, record in enumerate(new) for match in likeness.of(number, record)]
-    return {new[each.number].file.path: each.track for each in _decided(matches)}
+    return {new[each.number].key: each.track for each in _decided(matches)}
 
 
 def _gone_elsewhere(sounds: Sequence[str], ids: Sequence[str], root: str) -> Iterator[KnownSound]:
     """The tracks of other roots whose file is gone, as no scan has noticed yet."""
     if roots.are_several():
-        present = tracks.present_like(sounds, ids, root, _MOST_LIKE)
+        present = track_files.present_like(sounds, ids, root, _MOST_LIKE)
         gone = roots.gone([each.path for each in present])
         yield from (each for each in present if each.path in gone)
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from db.library.albums import AlbumSaid
+from db.library.track_files import TrackKey
 from db.models import Guesses
 from db.scanning import scans
 from jobs.json_record import Record
@@ -125,6 +126,15 @@ class TrackRecord(Record):
     guessed: Guesses = field(default_factory=dict)
     """Which of the tags were guessed, and from what."""
     lyrics: list[LyricsText] = field(default_factory=list)
+    part: int = 0
+    """The number of the part of the file that it is; 0 for all of it."""
+    start: float | None = None
+    """Seconds from the beginning of the file to that of the part."""
+
+    @property
+    def key(self) -> TrackKey:
+        """What its track is known by."""
+        return self.file.path, self.part
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -139,6 +149,8 @@ class TrackRecord(Record):
             is_video=data.get("is_video", False),  # as above
             guessed=data["guessed"],
             lyrics=[LyricsText.from_json(each) for each in data["lyrics"]],
+            part=data.get("part", 0),  # as above
+            start=data.get("start"),  # as above
         )
 
 
@@ -190,10 +202,11 @@ class Grouping(Record):
         """What is said of each album beside its artists."""
         return {key: AlbumSaid(*self.albums.get(key, ())) for key in self.album_artists}
 
-    def of_known(self, known: Mapping[str, int]) -> dict[int, str | None]:
+    def of_known(self, known: Mapping[TrackKey, int]) -> dict[int, str | None]:
         """The album key of each track that had a row: by path those read, and those regrouped."""
         regrouped = {int(track_id): key for track_id, key in self.regrouped.items()}
-        read = {track_id: self.keys[path] for path, track_id in known.items() if path in self.keys}
+        rows = known.items()
+        read = {track_id: self.keys[path] for (path, _), track_id in rows if path in self.keys}
         return regrouped | read
 
 

@@ -19,7 +19,7 @@ def ask(*track_ids: int) -> None:
 
 def track_row(track_id: int) -> dict[str, object]:
     fixed = {"codec": "flac", "container": "flac", "size": 0, "mtime_ns": 0, "content_id": ""}
-    place = {"path": f"/music/{track_id}", "folder": "/music", "group_folder": "/music"}
+    place = {"path": f"/music/{track_id}", "part": 0, "folder": "/music", "group_folder": "/music"}
     return {"id": track_id, **place, **fixed}
 
 

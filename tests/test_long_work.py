@@ -26,6 +26,7 @@ def library(count: int) -> list[int]:
             "group_folder": "/music",
             "codec": "flac",
             "container": "flac",
+            "part": 0,
             "size": 0,
             "mtime_ns": 0,
             "content_id": str(number),

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from db import settings
 from db.artwork import picture_files
-from db.library import tracks
+from db.library import track_files
 from db.models import database, utc_now
 from db.scanning import problems, roots, scans
 from db.scanning.library_files import Scope
@@ -45,7 +45,7 @@ def _known(root: str, trees: frozenset[str]) -> frozenset[str]:
         return trees
     scope = Scope(trees=trees)
     paths: list[Iterable[str]] = [
-        tracks.known_files(root, scope),
+        track_files.known_files(root, scope),
         picture_files.known_folder_images(root, scope),
         problems.known_files(root, problems.Stage.READING, scope),
     ]

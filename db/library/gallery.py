@@ -9,7 +9,7 @@ from peewee import SQL, Expression, fn
 
 from db.artwork.covers import Picture, fronts
 from db.library.artists import Credit, credits_of
-from db.library.tracks import missing_count
+from db.library.track_files import missing_count
 from db.models import (
     IS_PRESENT,
     YEAR,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from peewee import SQL, Case, Function, fn
 
-from db.library.tracks import missing_count
+from db.library.track_files import missing_count
 from db.models import Album, Artist, Cover, Role, Source, Track, TrackArtist, TrackGenre
 from db.sql.queries import tuples
 

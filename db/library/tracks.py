@@ -1,13 +1,12 @@
-"""Tracks: what is known of the files of a root, writing what was read, and titles for people."""
+"""Tracks: writing what was read, the tracks of albums and places, and titles for people."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from peewee import JOIN, SQL, Expression, fn
+from peewee import JOIN, Expression
 
 from db.library.artists import credits_of
+from db.library.track_files import TrackKey, ids_in_files
 from db.models import (
     Album,
     AlbumArtist,
@@ -19,52 +18,16 @@ from db.models import (
     Track,
     TrackArtist,
     TrackGenre,
-    utc_now,
 )
-from db.scanning.library_files import Scope
 from db.sql.path_text import shown
-from db.sql.queries import ASKED, among, below, of_folders, plain_tuples, slices, tuples
+from db.sql.queries import among, slices, tuples
 from db.sql.statements import insert_rows, update_rows
 
 
-class KnownFile(NamedTuple):
-    """A track as discovery compares it with the disk."""
-
-    id: int
-    size: int
-    mtime_ns: int
-    missing: bool
-    reader: int
-
-
-class GoneFile(NamedTuple):
-    """A track whose file is gone, as it is recognised elsewhere."""
-
-    id: int
-    path: str
-    size: int
-    content_id: str
-    group_folder: str
-
-
-def known_files(root: str, scope: Scope | None = None) -> dict[str, KnownFile]:
-    """Every track below `root`, or in that part of it, by its path."""
-    is_missing = Track.missing_since.is_null(False)
-    columns = (Track.path, Track.id, Track.size, Track.mtime_ns, is_missing, Track.reader)
-    query = Track.select(*columns)
-    where = (
-        [below(Track.path, root)] if scope is None else scope.conditions(Track.path, Track.folder)
-    )
-    return {
-        path: KnownFile(track_id, size, mtime_ns, bool(missing), reader)
-        for condition in where
-        for path, track_id, size, mtime_ns, missing, reader in plain_tuples(query.where(condition))
-    }
-
-
 def track_ids(first: int, most: int) -> list[int]:
-    """Up to `most` present tracks by path, from position `first` on."""
-    query = Track.select(Track.id).where(Track.missing_since.is_null()).order_by(Track.path)
+    """Up to `most` present tracks by path and part, from position `first` on."""
+    here = Track.select(Track.id).where(Track.missing_since.is_null())
+    query = here.order_by(Track.path, Track.part)
     return [track_id for (track_id,) in tuples(query.limit(most).offset(first))]
 
 
@@ -72,92 +35,6 @@ def present_path(track_id: int) -> str | None:
     """The path of a track, in the text form of `db.sql.path_text`; None when the file is gone."""
     query = Track.select(Track.path).where(Track.id == track_id, Track.missing_since.is_null())
     return next((path for (path,) in tuples(query)), None)
-
-
-def missing_count() -> int:
-    """How many tracks are marked missing."""
-    # All have a size: naming the column of their index has SQLite search it.
-    return int(Track.select().where(Track.missing_since.is_null(False), Track.size >= 0).count())
-
-
-def missing_sizes(sizes: Collection[int]) -> set[int]:
-    """Those of the sizes that a track has that is marked missing."""
-    return {
-        size
-        for part in slices(sorted(sizes))
-        for (size,) in tuples(Track.select(Track.size).where(_missing_of(part)).distinct())
-    }
-
-
-def gone_files(track_ids: Sequence[int], sizes: Collection[int]) -> Iterator[GoneFile]:
-    """These tracks, whose file is gone, and those marked missing before that have these sizes."""
-    columns = (Track.id, Track.path, Track.size, Track.content_id, Track.group_folder)
-    for part in slices(sorted(sizes)):
-        yield from map(GoneFile._make, tuples(Track.select(*columns).where(_missing_of(part))))
-    for ids in slices(track_ids):
-        now = Track.select(*columns).where(among(Track.id, ids), Track.missing_since.is_null())
-        yield from map(GoneFile._make, tuples(now))
-
-
-class KnownSound(NamedTuple):
-    """A track as it is recognised by what is left of it in another file."""
-
-    id: int
-    path: str
-    folder: str
-    group_folder: str
-    missing_since: datetime | None
-    sound_id: str | None
-    musicbrainz_track_id: str | None
-    title: str | None
-    album_title: str | None
-    disc: int | None
-    track: int | None
-    date: str | None
-
-
-def missing_like(sounds: Sequence[str], track_ids: Sequence[str]) -> list[KnownSound]:
-    """The missing tracks with one of these sounds, or one of these MusicBrainz track ids."""
-    found: dict[int, KnownSound] = {}
-    for column, values in ((Track.sound_id, sounds), (Track.musicbrainz_track_id, track_ids)):
-        for part in slices(values):
-            where = among(column, part), Track.missing_since.is_null(False)
-            found.update((each.id, each) for each in _known_sounds(*where))
-    return list(found.values())
-
-
-def present_like(
-    sounds: Sequence[str], track_ids: Sequence[str], outside: str | None, most: int
-) -> list[KnownSound]:
-    """As `missing_like`, those that were there, outside of a folder; none if there are too many."""
-    found: dict[int, KnownSound] = {}
-    for column, values in ((Track.sound_id, sounds), (Track.musicbrainz_track_id, track_ids)):
-        for part in slices(values):
-            where = [among(column, part), Track.missing_since.is_null()]
-            where += [~below(Track.path, outside)] if outside else []
-            these = list(islice(_known_sounds(*where), most + 1))
-            found.update((each.id, each) for each in these if len(these) <= most)
-    return list(found.values())
-
-
-def common_sounds(sounds: Collection[str]) -> set[str]:
-    """Those of the sounds that a track has whose file is there."""
-    here = Track.select(SQL("1")).where(Track.sound_id == ASKED, Track.missing_since.is_null())
-    asked = [(sound, 0) for sound in sounds]
-    return {sound for (sound,) in of_folders(asked, (ASKED,), fn.EXISTS(here))}
-
-
-def _known_sounds(*where: Expression) -> Iterator[KnownSound]:
-    columns = [getattr(Track, name) for name in KnownSound._fields]
-    return map(KnownSound._make, tuples(Track.select(*columns).where(*where)))
-
-
-def mark_missing(track_ids: Sequence[int]) -> None:
-    """Say that these files are gone. The tracks stay."""
-    for ids in slices(track_ids):
-        Track.update(missing_since=utc_now()).where(
-            among(Track.id, ids), Track.missing_since.is_null()
-        ).execute()
 
 
 _SIBLING = (
@@ -219,49 +96,17 @@ def albums_in(group_folders: Sequence[str]) -> set[int]:
     }
 
 
-def ids_by_path(paths: Sequence[str]) -> dict[str, int]:
-    """The ids of the tracks with these paths."""
-    return {
-        path: track_id
-        for part in slices(paths)
-        for track_id, path in tuples(
-            Track.select(Track.id, Track.path).where(among(Track.path, part))
-        )
-    }
-
-
-class Move(NamedTuple):
-    """Where a file went."""
-
-    track_id: int
-    former: str
-    """Its path until now."""
-    path: str
-    folder: str
-    group_folder: str
-
-
-def move(moves: Iterable[Move]) -> None:
-    """Give tracks their new paths; the rows, and all that hangs on them, stay.
-
-    A track that has gone elsewhere by now stays as it is.
-    The modification time is forgotten, so that the files are read again whatever happens next.
-    """
-    for track_id, former, path, folder, group_folder in moves:
-        Track.update(
-            path=path, folder=folder, group_folder=group_folder, mtime_ns=-1, missing_since=None
-        ).where(Track.id == track_id, Track.path == former).execute()
-
-
-def upsert(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Write tracks by their path, and return the ids by path.
+def upsert(rows: Sequence[Mapping[str, Any]]) -> dict[TrackKey, int]:
+    """Write tracks by their path and part, and return their ids.
 
     Every row has the same columns, in the same order.
     """
     if not rows:
         return {}
-    insert_rows(Track, list(rows[0]), [list(row.values()) for row in rows], unique=["path"])
-    return ids_by_path([row["path"] for row in rows])
+    insert_rows(Track, list(rows[0]), [list(row.values()) for row in rows], unique=["path", "part"])
+    written = {(row["path"], row["part"]) for row in rows}
+    known = ids_in_files(row["path"] for row in rows)
+    return {key: track_id for key, track_id in known.items() if key in written}
 
 
 def set_album(track_ids: Sequence[int], album_id: int | None) -> None:
@@ -306,10 +151,6 @@ _PICTURE_COLUMNS = ("track", "position", "type", "mime", "bytes", "digest")
 def _albums(where: Expression) -> Iterator[int]:
     query = Track.select(Track.album).where(where, Track.album.is_null(False)).distinct()
     return (album_id for (album_id,) in tuples(query))
-
-
-def _missing_of(sizes: Sequence[int]) -> Expression:
-    return Track.missing_since.is_null(False) & among(Track.size, sizes)
 
 
 """On the Camelot wheel."""

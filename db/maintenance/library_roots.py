@@ -15,7 +15,7 @@ from peewee import OP, Expression, Value, fn
 
 from db import ledger
 from db.ledger import Cause
-from db.library import tracks
+from db.library import track_files
 from db.maintenance import removal
 from db.models import (
     Album,
@@ -110,7 +110,7 @@ def doubled(root: str) -> dict[str, float]:
     others = [each for each in scans.roots() if not _nested(each, root)]
     found: Counter[str] = Counter()
     sounds = sorted({sound for sound, *_ in sample})
-    for each in tracks.present_like(sounds, [], root, _MOST_LIKE) if others else ():
+    for each in track_files.present_like(sounds, [], root, _MOST_LIKE) if others else ():
         if {(each.sound_id, each.title), (each.sound_id, _name(each.path))} & mine:
             found.update(other for other in others if is_under(each.path, other))
     return {other: min(1.0, count / len(sample)) for other, count in found.most_common()}
@@ -225,8 +225,8 @@ def _become_one(old: str, new: str) -> None:
     for pairs in slices([*_at_same_place(old, new), *_of_same_sound(old, new)], _AT_ONCE):
         _hand_over_choices(pairs)
         removal.forget_tracks([pair.newer for pair in pairs])
-        tracks.move(
-            tracks.Move(pair.older, pair.former, pair.path, *_places(pair.path)) for pair in pairs
+        track_files.move(
+            track_files.Move(pair.older, *pair[2:], *_places(pair.path)) for pair in pairs
         )
 
 
@@ -239,13 +239,15 @@ class _Pair(NamedTuple):
     """The path of the older one."""
     path: str
     """That of the newer one, where the file is."""
+    part: int
+    """As the newer one has it."""
 
 
 def _at_same_place(old: str, new: str) -> list[_Pair]:
     older, newer = Track.alias(), Track.alias()
     query = (
-        older.select(older.id, newer.id, older.path, newer.path)
-        .join(newer, on=newer.path == _moved(older.path, old, new))
+        older.select(older.id, newer.id, older.path, newer.path, newer.part)
+        .join(newer, on=(newer.path == _moved(older.path, old, new)) & (newer.part == older.part))
         .where(below(older.path, old))
     )
     return list(map(_Pair._make, tuples(query)))
@@ -256,7 +258,7 @@ def _of_same_sound(old: str, new: str) -> Iterator[_Pair]:
     older, newer, any_of_it = Track.alias(), Track.alias(), Track.alias()
     count = any_of_it.select(fn.COUNT(any_of_it.id)).where(any_of_it.sound_id == older.sound_id)
     query = (
-        older.select(older.id, newer.id, older.path, newer.path)
+        older.select(older.id, newer.id, older.path, newer.path, newer.part)
         .join(newer, on=newer.sound_id == older.sound_id)
         .where(below(older.path, old), below(newer.path, new), count == 2)
     )

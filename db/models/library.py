@@ -8,6 +8,7 @@ from peewee import (
     BooleanField,
     CompositeKey,
     DateTimeField,
+    DoubleField,
     Expression,
     FloatField,
     ForeignKeyField,
@@ -111,10 +112,15 @@ for _index in (
 
 
 class Track(Table):
-    """An audio file that was read."""
+    """An audio file that was read, or a part of one that a cue sheet divides."""
 
     id = AutoField()
-    path = PathField(unique=True)
+    path = PathField()
+    """Of the file."""
+    part = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    """The number of the part, as the sheet has it; 0 for the whole file."""
+    start = DoubleField(null=True)
+    """Seconds from the beginning of the file to that of the part; None for the whole file."""
     folder = PathField(index=True)
     group_folder = PathField(index=True)
     """The folder that stands for the album's place; see `db.scanning.library_files`."""
@@ -190,6 +196,7 @@ class Track(Table):
 
     class Meta:
         table_name = "tracks"
+        indexes = ((("path", "part"), True),)
 
 
 Track.add_index(Track.index(Track.missing_since, where=Track.missing_since.is_null(False)))

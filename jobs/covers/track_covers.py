@@ -7,6 +7,7 @@ from db.artwork import images
 from db.artwork.covers import EmbeddedIn, TrackPlace
 from db.artwork.images import KnownImage
 from db.ledger import Settled
+from db.library.track_files import TrackKey
 from db.models import EntityType, Kind, State
 from db.scanning.library_files import folder_of
 from jobs.covers.candidates import Candidate, front_pictures
@@ -46,13 +47,13 @@ def choose(track: TrackPlace, pictures: Sequence[EmbeddedIn], gathered: Gathered
 
 
 def settle_at_hand(
-    records: Sequence[TrackRecord], track_ids: Mapping[str, int], found: Sequence[KnownImage]
+    records: Sequence[TrackRecord], track_ids: Mapping[TrackKey, int], found: Sequence[KnownImage]
 ) -> dict[tuple[Kind, EntityType], list[int]]:
     """Choose the covers of those of these tracks whose pictures are all at hand.
 
     Returns what the others need. `found` are the images that extraction decoded, `track_ids` the
-    tracks by path. What the two jobs would write is written, and what they would do is settled.
-    Call it in the transaction that writes the tracks.
+    tracks by path and part. What the two jobs would write is written, and what they would do is
+    settled. Call it in the transaction that writes the tracks.
     """
     tracks, pictures = _carrying(records, track_ids)
     bringing = _bringing(pictures)
@@ -78,13 +79,13 @@ def settle_at_hand(
 
 
 def _carrying(
-    records: Sequence[TrackRecord], track_ids: Mapping[str, int]
+    records: Sequence[TrackRecord], track_ids: Mapping[TrackKey, int]
 ) -> tuple[list[TrackPlace], dict[int, list[EmbeddedIn]]]:
     """The tracks of these records, which are there, and the pictures of each."""
     tracks, pictures = [], {}
     for record in records:
         path, tags = record.file.path, record.tags
-        track_id = track_ids[path]
+        track_id = track_ids[record.key]
         tracks.append(
             TrackPlace(track_id, None, path, folder_of(path), tags.disc, tags.track, False, None)
         )

@@ -9,14 +9,14 @@ from typing import Any, Self
 from db import ledger
 from db.artwork.images import KnownImage
 from db.enrichment import tagged_entities
-from db.library import albums, audio_features, tracks
+from db.library import albums, audio_features, track_files, tracks
 from db.library.artists import (
     artists_near,
     ensure_artists,
     known_artists,
     leaders_of,
 )
-from db.library.tracks import KnownSound
+from db.library.track_files import KnownSound, TrackKey
 from db.maintenance import removal
 from db.models import EntityType, Kind, Scan, ScanChunk
 from db.scanning import problems, scans
@@ -95,16 +95,16 @@ def direct_batch(
     return _counts(batch)._asdict()
 
 
-def _recognised(batch: Batch, scan: Scan | None) -> tuple[Batch, dict[str, KnownSound]]:
-    """The batch with the tracks that its new files were before, and those by their new paths.
+def _recognised(batch: Batch, scan: Scan | None) -> tuple[Batch, dict[TrackKey, KnownSound]]:
+    """The batch with the tracks that its new files were before, and those by what they are now.
 
     It is found out before anything is written, for it asks disks what is there.
     """
-    known = tracks.ids_by_path([record.file.path for record in batch.tracks])
+    known = track_files.ids_in_files(record.file.path for record in batch.tracks)
     found = recognise_retagged(batch.tracks, known, scan) if scan else {}
     records = [
         replace(each, file=replace(each.file, track_id=track.id, moved=True))
-        if (track := found.get(each.file.path))
+        if (track := found.get(each.key))
         else each
         for each in batch.tracks
     ]
@@ -113,7 +113,7 @@ def _recognised(batch: Batch, scan: Scan | None) -> tuple[Batch, dict[str, Known
 
 def _still_needed(batch: Batch) -> dict[ledger.Need, list[int]]:
     """Whatever the tracks of a chunk that was written before still need."""
-    track_ids = sorted(tracks.ids_by_path([record.file.path for record in batch.tracks]).values())
+    track_ids = sorted(track_files.ids_in_files(each.file.path for each in batch.tracks).values())
     ids = {EntityType.TRACK: track_ids, EntityType.ALBUM: sorted(tracks.albums_of(track_ids))}
     ids[EntityType.ARTIST] = sorted(tracks.artists_of(track_ids))
     return {need: ledger.todo_among(need, ids[need.entity_type]) for need in ledger.NEEDS}
@@ -127,7 +127,7 @@ _TAGS = [each.name for each in fields(Tags) if each.name not in _ELSEWHERE]
 _AUDIO = [each.name for each in fields(AudioProperties)]
 _of_tags, _of_audio = attrgetter(*_TAGS), attrgetter(*_AUDIO)
 _COLUMNS = (
-    *("path", "folder", "group_folder", "album"),
+    *("path", "part", "start", "folder", "group_folder", "album"),
     *("size", "mtime_ns", "content_id", "sound_id", "missing_since", "reader"),
     *_AUDIO,
     *(_RENAMED.get(name, name) for name in _TAGS),
@@ -139,7 +139,7 @@ _COLUMNS = (
 def _track_row(record: TrackRecord, album_id: int | None) -> tuple[Any, ...]:
     """The value of each of _COLUMNS for this record."""
     file, folder = record.file, folder_of(record.file.path)
-    place = (file.path, folder, group_folder(folder), album_id)
+    place = (file.path, record.part, record.start, folder, group_folder(folder), album_id)
     content = (file.size, file.mtime_ns, record.content_id, record.sound_id, None, READER)
     guessed = record.guessed or None
     return (*place, *content, *_of_audio(record.audio), *_of_tags(record.tags), guessed)
@@ -175,8 +175,8 @@ class Written:
 class _Before:
     """What a batch concerns, as it stood; of a chunk of new files that is nothing."""
 
-    known: dict[str, int]
-    """The tracks of the batch that have a row already, by path."""
+    known: dict[TrackKey, int]
+    """The tracks of the batch's files that have a row already."""
     basis: Mapping[int, vector_inputs.VectorBasis]
     tags: tagged_entities.IdentityTags
     albums: set[int]
@@ -186,7 +186,7 @@ class _Before:
     @classmethod
     def of(cls, batch: Batch, chunk: ScanChunk) -> Self:
         """Of the known tracks, those that change their album, and the folders to regroup."""
-        known = tracks.ids_by_path([file.path for file in batch.files])
+        known = track_files.ids_in_files(file.path for file in batch.files)
         ids = sorted({*known.values(), *map(int, batch.grouping.regrouped)})
         left = tracks.albums_of(ids) | tracks.albums_in(chunk.regroup)
         return cls(
@@ -199,14 +199,15 @@ class _Before:
         )
 
 
-def _take_along(found: Mapping[str, KnownSound], scan_id: int) -> set[str]:
+def _take_along(found: Mapping[TrackKey, KnownSound], scan_id: int) -> set[str]:
     """Give tracks that were found again their new paths; the group folders that they left."""
-    tracks.move(moved_file(path, track) for path, track in found.items())
-    scans.not_missing(scan_id, [track.missing_since for track in found.values()])
+    track_files.move(moved_file(*key, track) for key, track in found.items())
+    since = {track.path: track.missing_since for track in found.values()}
+    scans.not_missing(scan_id, list(since.values()))
     return {track.group_folder for track in found.values()}
 
 
-def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> Written:
+def _write(batch: Batch, chunk: ScanChunk, found: Mapping[TrackKey, KnownSound]) -> Written:
     """Write the batch, of which some files are those of tracks `found` again; close its chunk."""
     around = {*_group_folders(batch), *chunk.regroup}
     paths = [each.path for each in batch.files]
@@ -218,6 +219,7 @@ def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> W
     used = removal.used_names(sorted(before.basis), sorted(before.albums | {*album_ids.values()}))
     rows = [_track_row(record, _album_id(batch, record, album_ids)) for record in batch.tracks]
     track_ids = tracks.upsert([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
+    track_files.take_away(_others(batch, track_ids, before.known))
     _regroup(batch.grouping, album_ids)
     of_albums = credits.album_artists(batch.grouping, album_ids)
     credited = ensure_artists(credits.said_of_artists(batch.tracks, of_albums))
@@ -249,7 +251,7 @@ def _write(batch: Batch, chunk: ScanChunk, found: Mapping[str, KnownSound]) -> W
         ).items()
     }
     needs = _need(wanted)
-    _enrich_again(before.tags, _albums_with(batch, album_ids, before.known), changed)
+    _enrich_again(before.tags, _albums_with(batch, album_ids, _known_files(batch, before)), changed)
     again |= left | (around if batch.grouping.unfinished else set())
     follower = scans.close_chunk(chunk, _counts(batch), sorted(again))
     return Written(needs, follower)
@@ -268,12 +270,26 @@ def _album_id(batch: Batch, record: TrackRecord, album_ids: Mapping[str, int]) -
 def _albums_with(
     batch: Batch, album_ids: Mapping[str, int], known: Collection[str] = ()
 ) -> set[int]:
-    """The albums that tracks of the batch are in; without the tracks at these known paths."""
+    """The albums that tracks of the batch are in; without the files at these known paths."""
     return {
         album_ids[key]
         for path, key in batch.grouping.keys.items()
         if key is not None and path not in known
     }
+
+
+def _known_files(batch: Batch, before: _Before) -> set[str]:
+    """The files of the batch that no new track is of."""
+    grown = {each.file.path for each in batch.tracks if each.key not in before.known}
+    return {path for path, _ in before.known} - grown
+
+
+def _others(
+    batch: Batch, track_ids: Mapping[TrackKey, int], known: Mapping[TrackKey, int]
+) -> list[int]:
+    """What the files that were read were divided into before, and are not any more."""
+    read = {record.file.path for record in batch.tracks}
+    return [known[key] for key in known.keys() - track_ids.keys() if key[0] in read]
 
 
 def _regroup(grouping: Grouping, album_ids: Mapping[str, int]) -> None:
@@ -295,7 +311,7 @@ def _write_problems(batch: Batch) -> None:
             ledger.quarantine_file(problem_id, where, each.message)
     # A known file that cannot be opened just now is no less there: its track stays.
     gone = [each.file.path for each in batch.unread if each.code is not ProblemCode.UNREADABLE]
-    tracks.mark_missing(sorted(tracks.ids_by_path(gone).values()))
+    track_files.mark_missing(sorted(track_files.ids_in_files(gone).values()))
 
 
 def _problem(unread: UnreadFile) -> FileProblem:
@@ -305,10 +321,12 @@ def _problem(unread: UnreadFile) -> FileProblem:
     return FileProblem(file.path, Stage.READING, code, message, size, mtime_ns, READER)
 
 
-def _track_needs(batch: Batch, track_ids: Mapping[str, int], known: Mapping[str, int]) -> Needs:
+def _track_needs(
+    batch: Batch, track_ids: Mapping[TrackKey, int], known: Collection[TrackKey]
+) -> Needs:
     """What the new and changed tracks need; a new one was not analysed."""
-    new = [track_id for path, track_id in track_ids.items() if path not in known]
-    changed = [track_id for path, track_id in track_ids.items() if path in known]
+    new = [track_id for key, track_id in track_ids.items() if key not in known]
+    changed = [track_id for key, track_id in track_ids.items() if key in known]
     return {
         **settle_at_hand(batch.tracks, track_ids, batch.images),
         (Kind.ANALYSIS, EntityType.TRACK): [*new, *audio_features.not_analysed(changed)],
@@ -342,7 +360,7 @@ def _enrich_again(stood: tagged_entities.IdentityTags, grown: set[int], artists:
 
 
 def _counts(batch: Batch) -> scans.Counts:
-    files = [record.file for record in batch.tracks]
+    files = {record.file.path: record.file for record in batch.tracks}.values()
     moved = sum(file.moved for file in files)
     changed = sum(file.track_id is not None and not file.moved for file in files)
     return scans.Counts(

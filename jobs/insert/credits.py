@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from db.library import albums, spellings, tracks
 from db.library.artists import Named, named
 from db.library.names import name_key
+from db.library.track_files import TrackKey
 from jobs.records import Grouping, TrackRecord
 
 
@@ -38,14 +39,14 @@ def _named(record: TrackRecord) -> list[Named]:
 
 def write_parts(
     records: Sequence[TrackRecord],
-    track_ids: Mapping[str, int],
+    track_ids: Mapping[TrackKey, int],
     artists: Mapping[Named, spellings.Spelled],
 ) -> None:
     """Write the artists, genres, pictures and lyrics of tracks in place of what they had."""
     genres = spellings.ensure_genres(name for each in records for name in each.tags.genres)
     parts = tracks.Parts([], [], [], [])
     for record in records:
-        track_id = track_ids[record.file.path]
+        track_id = track_ids[record.key]
         for position, artist in enumerate(_named(record)):
             parts.artists.append((track_id, position, *artists[artist]))
         for position, name in enumerate(record.tags.genres):

@@ -12,7 +12,7 @@ from typing import Any
 from db import settings
 from db.artwork import picture_files
 from db.artwork.picture_files import SeenImage
-from db.library import tracks
+from db.library import track_files
 from db.maintenance import library_roots
 from db.scanning import problems, roots, scans
 from db.scanning.library_files import (
@@ -47,7 +47,7 @@ class Comparison:
     a million known files need their memory only once.
     """
 
-    tracks: dict[str, tracks.KnownFile]
+    tracks: dict[str, track_files.KnownFile]
     unreadable: dict[str, problems.SeenFile]
     images: dict[str, SeenImage]
     sizes: set[int]
@@ -115,7 +115,7 @@ class Comparison:
         """The sizes of those new files that a track may have been, a missing one too."""
         sizes = {file.size for file in new}
         known = sizes & self.sizes
-        return known | (tracks.missing_sizes(sizes - known) if self.are_missing else set())
+        return known | (track_files.missing_sizes(sizes - known) if self.are_missing else set())
 
     def changed_images(self, group: FolderGroup) -> list[SeenImage]:
         """The new and changed picture files of a group."""
@@ -129,7 +129,7 @@ def _image(file: SeenFile) -> SeenImage:
 
 def compare(root: str, *, deep: bool, scope: Scope | None = None) -> Comparison:
     """A comparison with everything known of `root`, or of that part of it."""
-    known = tracks.known_files(root, scope)
+    known = track_files.known_files(root, scope)
     return Comparison(
         tracks=known,
         unreadable=problems.known_files(root, problems.Stage.READING, scope),
@@ -137,7 +137,7 @@ def compare(root: str, *, deep: bool, scope: Scope | None = None) -> Comparison:
         sizes={track.size for track in known.values()},
         known=len(known),
         deep=deep,
-        are_missing=tracks.missing_count() > 0,
+        are_missing=track_files.missing_count() > 0,
         is_part=scope is not None,
         extensions=Selection.of_settings().extensions,
     )
@@ -152,12 +152,12 @@ def not_found(known: Iterable[str], unreadable: Iterable[str]) -> list[str]:
 def vanished(comparison: Comparison, unreadable: Iterable[str]) -> list[int]:
     """The ids of the tracks that were there and are not found any more."""
     gone = [comparison.tracks[path] for path in not_found(comparison.tracks, unreadable)]
-    return [track.id for track in gone if not track.missing]
+    return [each for file in gone if not file.missing for each in file.parts or (file.id,)]
 
 
 def _is_unchanged(
     file: SeenFile,
-    track: tracks.KnownFile | None,
+    track: track_files.KnownFile | None,
     failed: problems.SeenFile | None,
     taken: Collection[str],
 ) -> bool:
@@ -180,17 +180,18 @@ def end_walk(sender: Sender, comparison: Comparison, walk: Walk, scope: Scope | 
     mounts = _note_absent_mounts(walk)
     gone = vanished(comparison, walk.unreadable)
     sizes = {file.size for file in comparison.held_back}
-    candidates = {track.id: track for track in tracks.gone_files(gone, sizes)}
+    candidates = {track.id: track for track in track_files.gone_files(gone, sizes)}
     gone = [
         each for each in gone if each in candidates and candidates[each].path in comparison.tracks
     ]  # others were found elsewhere meanwhile
     moved = recognise_moved(comparison.held_back, candidates.values())
     new = with_tracks(comparison.held_back, moved)
-    missing = sorted(set(gone) - {track.id for track in moved.values()})
-    left = [*moved.values(), *(candidates[track_id] for track_id in missing)]
+    found = [(path, track) for path, each in moved.items() for track in each]
+    lost = [candidates[each] for each in sorted(set(gone) - {track.id for _, track in found})]
+    left = [*(track for _, track in found), *lost]
     with sender.commit():
-        tracks.mark_missing(missing)
-        tracks.move(moved_file(path, track) for path, track in moved.items())
+        track_files.mark_missing([track.id for track in lost])
+        track_files.move(moved_file(path, track.part, track) for path, track in found)
         for folder, files in _by_group(new).items():
             sender.add(folder, files, [])
         sender.flush()
@@ -203,7 +204,7 @@ def end_walk(sender: Sender, comparison: Comparison, walk: Walk, scope: Scope | 
         scans.record_walk(
             sender.scan_id,
             **walked(comparison, walk),
-            missing=len(missing),
+            missing=len({track.path for track in lost}),
             mounts=None if scope else mounts,
         )
 
@@ -244,7 +245,7 @@ def _left_alone(gone: Collection[str]) -> list[FoundFile]:
         spoke = [path for path in gone if folder_of(path) == folder]
         below = any(path.lower().endswith(".nfo") for path in spoke)
         scope = Scope.of([] if below else [folder], [folder] if below else [])
-        for path, track in tracks.known_files(folder, scope).items():
+        for path, track in track_files.known_files(folder, scope).items():
             if not track.missing and companions_of(path, spoke):
                 with suppress(OSError):  # it went meanwhile
                     status = os.stat(to_bytes(path))
@@ -311,7 +312,9 @@ def preview(root: str, *, deep: bool) -> dict[str, Any]:
     _note_absent_mounts(walk)
     gone = vanished(comparison, walk.unreadable) if comparison.found else []
     sizes = {file.size for file in comparison.held_back}
-    moved = recognise_moved(comparison.held_back, tracks.gone_files(gone, sizes))
+    candidates = list(track_files.gone_files(gone, sizes))
+    moved = recognise_moved(comparison.held_back, candidates)
+    found = {track.id for each in moved.values() for track in each}
     changed = sum(file.track_id is not None for file in to_read)
     return {
         "root": root,
@@ -320,7 +323,7 @@ def preview(root: str, *, deep: bool) -> dict[str, Any]:
             "new": len(to_read) - changed + len(comparison.held_back) - len(moved),
             "changed": changed,
             "moved": len(moved),
-            "missing": len(set(gone) - {track.id for track in moved.values()}),
+            "missing": len({each.path for each in candidates if each.id in {*gone} - found}),
             "unchanged": comparison.unchanged,
         },
         "pictures": walk.pictures,

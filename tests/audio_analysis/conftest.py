@@ -46,6 +46,7 @@ class Library:
             "group_folder": str(self.root),
             "codec": "flac",
             "container": "flac",
+            "part": 0,
             "size": 0,
             "mtime_ns": 0,
             "content_id": str(hash(path.read_bytes())) if path.exists() else "none",
@@ -53,7 +54,7 @@ class Library:
             **tags,
         }
         with transaction():
-            track_id = tracks.upsert([row])[row["path"]]
+            track_id = tracks.upsert([row])[row["path"], 0]
             ledger.need(Kind.ANALYSIS, EntityType.TRACK, [track_id])
         return int(track_id)
 

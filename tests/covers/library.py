@@ -89,13 +89,14 @@ class Library:
             "track": number,
             "codec": "flac",
             "container": "flac",
+            "part": 0,
             "size": 0,
             "mtime_ns": 0,
             "content_id": path,
             "missing_since": None,
         }
         with transaction():
-            track_id = tracks.upsert([row])[path]
+            track_id = tracks.upsert([row])[path, 0]
             EmbeddedPicture.delete().where(EmbeddedPicture.track == track_id).execute()
             for position, picture in enumerate(read_pictures(path)):
                 EmbeddedPicture.create(track=track_id, position=position, **vars(picture.info()))

@@ -13,7 +13,7 @@ import pytest
 
 from db import settings
 from db.artwork import image_files
-from db.library import tracks
+from db.library import track_files
 from db.models import (
     Artist,
     ArtistPicture,
@@ -155,7 +155,7 @@ def test_a_picture_that_only_a_missing_track_carries_stays(library: Library) -> 
     track = library.track("1.flac", None, [(FRONT, RED)])
     library.work()
     Cover.delete().execute()
-    tracks.mark_missing([track])
+    track_files.mark_missing([track])
     remove_unused_pictures()
     age(store.digest_of(RED))
     assert remove_unused_pictures() == 0

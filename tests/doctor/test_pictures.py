@@ -8,7 +8,7 @@ import pytest
 
 from db import ledger, settings
 from db.artwork import image_files
-from db.library import tracks
+from db.library import track_files
 from db.models import Artist, ArtistPicture, ChosenImage, EntityType, Image, Kind, State
 from jobs.pictures import store
 from tests.covers.library import FRONT, Library, paint
@@ -158,7 +158,7 @@ def test_a_cover_from_a_file_beside_the_music_is_made_again(library: Library) ->
 def test_what_a_missing_track_alone_carries_is_not_asked_of_it(library: Library) -> None:
     track = library.track("1.flac", None, [(FRONT, RED)])
     library.work()
-    tracks.mark_missing([track])
+    track_files.mark_missing([track])
     store.original(store.digest_of(RED)).unlink()
     assert repair(pictures()).says == "1 cover and 0 embedded pictures are to be made again"
 

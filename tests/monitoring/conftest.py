@@ -78,11 +78,11 @@ class Library:
         first, self.count = self.count + 1, self.count + len(added)
         paths = [f"/music/{number}.flac" for number in range(first, self.count + 1)]
         empty = {"codec": "flac", "container": "flac", "size": 0, "mtime_ns": 0}
-        place = {"folder": "/music", "group_folder": "/music"}
+        place = {"part": 0, "folder": "/music", "group_folder": "/music"}
         rows = [{"path": path, "content_id": path, **place, **empty, **columns} for path in paths]
         with transaction():
             ids = tracks.upsert(rows)
-            track_ids = [int(ids[path]) for path in paths]
+            track_ids = [int(ids[path, 0]) for path in paths]
             known = ensure_genres(name for _, names in added for name in names)
             parts = tracks.Parts([], [], [], [])
             for track_id, (_, names) in zip(track_ids, added, strict=True):

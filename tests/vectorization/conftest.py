@@ -64,6 +64,7 @@ class Library:
         """The id of a track that was analysed with this result; it needs a vector from now on."""
         row = {
             "path": f"/music/{title}.flac",
+            "part": 0,
             "folder": "/music",
             "group_folder": "/music",
             "title": title,
@@ -77,7 +78,7 @@ class Library:
             **columns,
         }
         with transaction():
-            track_id = int(tracks.upsert([row])[row["path"]])
+            track_id = int(tracks.upsert([row])[row["path"], 0])
             named = ensure_artists({Named(artist): []} if artist else {}).found
             spelt = ensure_genres(genres or [])
             parts = tracks.Parts([], [], [], [])

@@ -28,7 +28,14 @@ def mapped(page: FlaskClient) -> dict[str, int]:
 
 def many(count: int) -> list[int]:
     """So many tracks with vectors, and titles as long as titles are."""
-    row = {"folder": "/", "group_folder": "/", "codec": "flac", "container": "flac", "size": 0}
+    row = {
+        "part": 0,
+        "folder": "/",
+        "group_folder": "/",
+        "codec": "flac",
+        "container": "flac",
+        "size": 0,
+    }
     row |= {"mtime_ns": 0, "content_id": "", "missing_since": None}
     rows = [
         row | {"path": f"/{number}", "title": f"A title of usual length {number:05}"}

@@ -16,7 +16,7 @@ from rq.job import Job
 
 from db import ledger
 from db.errors import DatabaseError, DatabaseFullError, DatabaseUnreachableError, SettingError
-from db.library import tracks
+from db.library import track_files, tracks
 from db.models import ScanChunk, database
 from db.scanning import problems, scans
 from db.scanning.library_files import READER
@@ -259,7 +259,7 @@ def _quarantine_file(chunk: ScanChunk, job: FleetJob, cause: str, reason: str) -
     where = ledger.Quarantine(file["path"], job.job_name, cause)
     problem_id = problems.problem_id(file["path"], Stage.READING)
     ledger.quarantine_file(problem_id, where, reason)
-    tracks.mark_missing(sorted(tracks.ids_by_path([file["path"]]).values()))
+    track_files.mark_missing(sorted(track_files.ids_in_files([file["path"]]).values()))
     return str(file["path"])
 
 
