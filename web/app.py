@@ -23,6 +23,7 @@ from db.sql.connection import is_sqlite, open_database
 from db.sql.path_text import shown
 from web import dashboard, login, security
 from web.login import is_in
+from web.pager import is_json_wanted
 from web.pages import clusters, health
 from web.pages.scans import Streams
 from worker.doctor.findings import FAULTS, fact_and_remedy
@@ -65,16 +66,12 @@ def _unforeseen(error: Exception) -> Answer:
 
 def _render_fault(code: int, name: str, says: str, remedy: str) -> Answer:
     """A page for people; for programs one line, or JSON where they asked for it."""
-    accepts = request.accept_mimetypes
-    if request.path.endswith(".json") or accepts.best_match(_FORMS) == "application/json":
+    if request.path.endswith(".json") or is_json_wanted():
         return jsonify(error=name, says=says, remedy=remedy), code
-    if request.endpoint == "health.metrics" or not accepts.accept_html:
+    if request.endpoint == "health.metrics" or not request.accept_mimetypes.accept_html:
         line = " — ".join(filter(None, (f"{name}: {says}", remedy)))
         return Response(f"{line}\n", mimetype="text/plain"), code
     return render_template("fault.html", code=code, name=name, says=says, remedy=remedy), code
-
-
-_FORMS = ("text/html", "application/json")
 
 
 _HUES = 12

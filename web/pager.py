@@ -1,4 +1,4 @@
-"""Long lists a page at a time."""
+"""Long lists a page at a time, and what else a request says of the answer that it wants."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -54,6 +54,12 @@ def number(name: str, most: int) -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most))):
         return None
     return int(text) if 1 <= int(text) <= most else None
+
+
+def is_json_wanted() -> bool:
+    """Whether the request prefers JSON to a page."""
+    forms = ("text/html", "application/json")
+    return request.accept_mimetypes.best_match(forms) == "application/json"
 
 
 def text(name: str, longest: int = 100) -> str:

@@ -11,6 +11,7 @@ from rq.job import Job
 from rq.registry import (
     DeferredJobRegistry,
     FailedJobRegistry,
+    FinishedJobRegistry,
     ReadyJobRegistry,
     ScheduledJobRegistry,
     StartedJobRegistry,
@@ -222,6 +223,7 @@ def test_the_names_of_rqs_keys_are_rqs() -> None:
     assert Worker.redis_workers_keys == rq_keys.WORKERS
     assert Worker.redis_worker_namespace_prefix == rq_keys.WORKER
     assert rq_keys.WORKERS_BY_QUEUE == WORKERS_BY_QUEUE_KEY
+    assert FinishedJobRegistry.key_template.format("x") == rq_keys.FINISHED % "x"
     assert rq_keys.SUSPENDED == WORKERS_SUSPENDED
     moment = datetime(2026, 11, 30, 12, 5, 7, 42, tzinfo=UTC)
     assert moment.strftime(rq_keys.TIME) == utcformat(moment)

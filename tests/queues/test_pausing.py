@@ -94,6 +94,20 @@ def test_hours_leave_to_somebody_what_somebody_pauses_or_resumes(
     assert fleet_queues.paused() == {ANALYSIS}
 
 
+def test_the_command_pauses_and_resumes_all_queues(
+    queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    every = set(fleet_queues.declared())
+    assert fleet("queue", "pause", "--all", "--dry-run") == ExitCode.OK
+    assert fleet_queues.paused() == set()
+    assert fleet("queue", "pause", "--all", "--yes") == ExitCode.OK
+    assert fleet_queues.paused() == every
+    assert fleet("queue", "resume", "--all", "--yes") == ExitCode.OK
+    assert fleet_queues.paused() == set()
+    assert fleet("queue", "pause", "--yes") == ExitCode.USAGE
+    assert fleet("queue", "pause", COVERS, "--all", "--yes") == ExitCode.USAGE
+
+
 @pytest.mark.parametrize("command", ["pause", "resume"])
 def test_a_dry_run_pauses_and_resumes_nothing(
     command: str, queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]

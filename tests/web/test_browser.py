@@ -317,12 +317,21 @@ def test_a_folder_is_scanned_again_by_its_button(open_page: Open, page_fleet: Pa
 
 def test_the_queues_show_who_consumes_and_are_paused_and_resumed(open_page: Open) -> None:
     page = open_page("queues")
-    row = page.locator("tr", has=page.get_by_text("extract", exact=True))
-    expect(row.get_by_text("metadata-1")).to_be_visible()
-    row.get_by_role("button", name="Pause").click()
-    expect(row.get_by_text("paused")).to_be_visible()
-    row.get_by_role("button", name="Resume").click()
-    expect(row.get_by_text("paused")).to_have_count(0)
+    card = page.get_by_role("article", name="extract", exact=True)
+    expect(card.get_by_text("metadata", exact=True)).to_be_visible()
+    card.get_by_role("button", name="Pause extract").click()
+    expect(card.get_by_text("paused")).to_be_visible()
+    page.get_by_role("button", name="Pause all").click()
+    expect(page.get_by_text("paused", exact=True)).to_have_count(
+        page.get_by_role("article").count()
+    )
+    page.get_by_role("button", name="Resume all").click()
+    expect(page.get_by_text("paused", exact=True)).to_have_count(0)
+    thumbnails = page.get_by_role("article", name="thumbnails", exact=True)
+    thumbnails.get_by_role("button", name="One process more of covers").click()
+    expect(thumbnails.get_by_text("2 of 2 run, always run")).to_be_visible()
+    thumbnails.get_by_role("button", name="One process less of covers").click()
+    expect(thumbnails.get_by_text("1 of 1 runs, always run")).to_be_visible()
 
 
 def test_problems_are_listed(open_page: Open) -> None:

@@ -175,7 +175,7 @@ def test_no_page_of_the_fleet_fails_whatever_redis_holds(
     page: FlaskClient, queues: redis.Redis
 ) -> None:
     spoil(queues)
-    for path in ("/queues", "/queues/table", "/scans", "/health", "/maintenance", "/metrics"):
+    for path in ("/queues", "/queues/stages", "/scans", "/health", "/maintenance", "/metrics"):
         answer = page.get(path)
         assert answer.status_code == 200, (path, answer.text[-400:])
     for action in ("pause", "resume", "retry"):

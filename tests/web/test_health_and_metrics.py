@@ -62,7 +62,9 @@ def test_what_waits_for_its_surroundings_is_one_line(page: FlaskClient) -> None:
         count = rows.where(LedgerRow.kind == Kind.COVER).execute()
     assert f"root /music is away: {count} items wait" in page.get("/problems").text
     assert f"root /music is away: {count} items wait" in page.get("/health").text
-    assert ">Waiting</th>" in page.get("/queues").text
+    found = page.get("/queues", headers={"Accept": "application/json"}).json or {}
+    work = [each for stage in found["stages"] for each in stage["work"]]
+    assert sum(each["waiting"] for each in work) == count
 
 
 @pytest.mark.parametrize("state", State)

@@ -15,6 +15,7 @@ from db.scanning import problems, scans
 from jobs.maintenance import archive_old_logs, generate_daily_health_report
 from tests.web.conftest import SCRIPT, TAG, NewPage
 from worker import dispatch
+from worker.queues import paused
 
 STATIC = re.compile(r'(?:src|href)="(/static/[^"]+)"')
 IMPORTED = re.compile(r'from "\./([a-z]+\.js)"')
@@ -48,7 +49,7 @@ def every_page(page: FlaskClient) -> list[str]:
         f"/path?from={SCRIPT}&to={SCRIPT}",
         "/map",
         "/queues",
-        "/queues/table",
+        "/queues/stages",
         "/health",
         "/maintenance",
         "/problems",
@@ -192,9 +193,13 @@ def test_problems_name_the_file_and_the_reason(page: FlaskClient) -> None:
 
 def test_the_queues_tell_what_waits_and_that_nobody_consumes(page: FlaskClient) -> None:
     dispatch.enqueue("scan.discovery", root="/music", deep=False)
-    row = page.get("/queues").text.split('<span class="title">scan</span>')[1].split("</tr>")[0]
-    assert '<td class="n">1</td>' in row
-    assert '<span class="mark error">none</span>' in row
+    html = page.get("/queues").text
+    card = html.split('id="queue-scan"')[1].split("</article>")[0]
+    assert "<dt>Waiting</dt><dd>1</dd>" in re.sub(r"\s*\n\s*", "", card)
+    assert '<span class="mark error">no consumer</span>' in card
+    assert html.index("What is going on") < html.index(card) < html.index("At rest")
+    order = re.findall(r'id="queue-(\w+)"', html.split("At rest")[1])
+    assert order == [name for name in dispatch.topology().queues if name in order]
 
 
 def test_a_folder_is_scanned_again_once_at_a_time(page: FlaskClient, scanned: Path) -> None:
@@ -304,6 +309,28 @@ def test_the_queues_tell_what_runs_by_the_clock_and_when_next(page: FlaskClient)
     row = re.search(r"cleanup_expired_tasks</span>.*?</tr>", html)
     assert row
     assert re.search(r"<code>0 \*/4 \* \* \*</code>.*<td>20\d\d-\d\d-\d\d \d\d:00</td>", row[0])
+
+
+def test_queues_are_all_paused_and_a_schedule_is_run_at_once(page: FlaskClient) -> None:
+    assert page.post("/queues/pause").status_code == 303
+    assert paused() == set(dispatch.topology().queues)
+    assert page.post("/queues/resume").status_code == 303
+    assert paused() == set()
+    for _ in range(2):
+        assert page.post("/schedules/backup/run").status_code == 303
+    assert [each.name for each in dispatch.held_jobs()] == ["maintenance.backup"]
+    assert page.post("/schedules/nothing/run").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "code"),
+    [("covers", "2", 409), ("covers", "x", 400), ("covers", "", 400), ("covers", "9" * 400, 400)],
+)
+def test_a_program_gets_no_processes_where_the_fleet_is_down_or_for_no_number(
+    page: FlaskClient, name: str, count: str, code: int
+) -> None:
+    assert page.post(f"/programs/{name}", data={"count": count}).status_code == code
+    assert page.post(f"/programs/{name}-1/start").status_code == 409
 
 
 def test_maintenance_shows_runs_and_the_daily_report(page: FlaskClient) -> None:

@@ -1,16 +1,18 @@
-"""The queues: their jobs and consumers, actions on them, and the schedules."""
+"""The stages of the pipeline, and what can be done with them."""
 
 from collections.abc import Callable
 
-from flask import Blueprint, abort, redirect, render_template, url_for
+from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from web.pager import is_json_wanted
 from worker import queues
-from worker.errors import BadInputError
+from worker.errors import BadInputError, WorkerError
 from worker.schedule import timetable
-from worker.status import overview
-from worker.status.long_work import long_work
+from worker.status.stages import stages
 from worker.supervisor import control
+from worker.supervisor.plan import Change
+from worker.supervisor.rollout import apply
 
 bp = Blueprint("queues", __name__)
 
@@ -19,18 +21,27 @@ _ACTIONS: dict[str, Callable[[str], object]] = {
     "resume": queues.resume,
     "retry": queues.retry,
 }
+_MOST_PROCESSES = 1_000
 
 
 @bp.get("/queues")
-def page() -> str:
-    """Every queue, the progress of each kind of work, and the schedules."""
-    return render_template("queues.html", **_state())
+def page() -> str | Response:
+    """Every stage with its work, its programs and what can be done; the schedules. Also as JSON."""
+    if is_json_wanted():
+        present = control.processes()
+        return jsonify(
+            version=1,
+            up=bool(present),
+            stages=[each.as_json() for each in stages(present)],
+            schedules=[vars(each) for each in timetable.statuses()],
+        )
+    return render_template("queues.html", schedules=timetable.statuses(), **_state())
 
 
-@bp.get("/queues/table")
-def table() -> str:
-    """The tables alone, for the script that refreshes them."""
-    return render_template("queues_table.html", **_state())
+@bp.get("/queues/stages")
+def cards() -> str:
+    """The stages alone, for the script that refreshes them."""
+    return render_template("stages.html", **_state())
 
 
 @bp.post("/queues/<name>/<action>")
@@ -43,16 +54,60 @@ def do(name: str, action: str) -> Response:
         _ACTIONS[action](name)
     except BadInputError as error:
         abort(404, str(error))
-    return redirect(url_for("queues.page"), 303)
+    return _back(f"queue-{name}")
+
+
+@bp.post("/queues/<any(pause, resume):action>")
+def all_at_once(action: str) -> Response:
+    """Pause all queues, or resume them."""
+    (queues.pause_all if action == "pause" else queues.resume_all)()
+    return _back()
+
+
+@bp.post("/programs/<name>")
+def scale(name: str) -> Response:
+    """Give a program another number of processes, as `fleet scale` does."""
+    text = request.form.get("count", "")
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) <= _MOST_PROCESSES):
+        abort(400, f"A number of processes is a whole number up to {_MOST_PROCESSES:,}.")
+    try:
+        change = Change.to_scale(name, int(text))
+        apply(change, lambda _: None)
+    except WorkerError as error:
+        abort(409, str(error))
+    return _back(f"queue-{change.topology.programs[name].queues[0]}")
+
+
+@bp.post("/programs/<name>/start")
+def start(name: str) -> Response:
+    """Start a process that is down, as `fleet up` does."""
+    try:
+        control.revive(name)
+    except WorkerError as error:
+        abort(409, str(error))
+    return _back()
+
+
+@bp.post("/schedules/<name>/run")
+def run_now(name: str) -> Response:
+    """Enqueue the job of a schedule, unless it waits or runs already."""
+    try:
+        timetable.run_now(name)
+    except BadInputError as error:
+        abort(404, str(error))
+    return _back()
+
+
+def _back(anchor: str | None = None) -> Response:
+    return redirect(url_for("queues.page", _anchor=anchor), 303)
 
 
 def _state() -> dict[str, object]:
-    processes = control.processes()
+    present = control.processes()
+    found = stages(present)
+    programs = {program.name for stage in found for program in stage.programs}
     return {
-        "queues": overview.queues(),
-        "work": overview.work(),
-        "long_work": [each for each in long_work() if each.settled < each.tracks],
-        "schedules": timetable.statuses(),
-        "processes": processes,
-        "is_up": bool(processes),
+        "stages": found,
+        "others": [each for each in present if each.program not in programs],
+        "is_up": bool(present),
     }

@@ -1,7 +1,7 @@
 """`fleet queue`: list the queues, and pause, clear, retry or move one."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from itertools import islice
@@ -61,15 +61,22 @@ def list_queues(names: tuple[str, ...], as_json: bool) -> None:
 Examples:
   fleet queue pause deferred_covers
   fleet queue pause deferred_covers --yes
+  fleet queue pause --all --yes             nothing is begun any more, such as for the night
 """,
 )
-@click.argument("name", metavar="QUEUE")
+@click.argument("name", metavar="[QUEUE]", required=False)
+@click.option("--all", "every", is_flag=True, help="Pause all queues.")
 @changes_something
-def pause(name: str, yes: bool, dry_run: bool) -> None:
-    """Stop workers from taking jobs of QUEUE until it is resumed.
+def pause(name: str | None, every: bool, yes: bool, dry_run: bool) -> None:
+    """Stop workers from taking jobs of QUEUE until it is resumed, or of all queues.
 
     The queue still accepts jobs, and running jobs finish. Other queues are not affected.
     """
+    _require_one(name, every)
+    if name is None:
+        open_ones = [each for each in queues.declared() if each not in queues.paused()]
+        _of_all("Pause", open_ones, queues.pause_all, yes=yes, dry_run=dry_run)
+        return
     queues.required(name, queues.declared())
     waiting = queues.sizes([name])[name][Place.WAITING]
     if name in queues.paused():
@@ -86,13 +93,25 @@ def pause(name: str, yes: bool, dry_run: bool) -> None:
     epilog="""\b
 Examples:
   fleet queue resume deferred_covers
+  fleet queue resume --all --yes
 """,
 )
-@click.argument("name", metavar="QUEUE")
+@click.argument("name", metavar="[QUEUE]", required=False)
+@click.option("--all", "every", is_flag=True, help="Resume all queues.")
 @changes_something
-def resume(name: str, yes: bool, dry_run: bool) -> None:
-    """Let workers take jobs of QUEUE again."""
+def resume(name: str | None, every: bool, yes: bool, dry_run: bool) -> None:
+    """Let workers take jobs of QUEUE again, or of all queues."""
+    _require_one(name, every)
     paused = queues.paused()
+    if name is None:
+        _of_all(
+            "Resume",
+            sorted(paused - queues.resting().keys()),
+            queues.resume_all,
+            yes=yes,
+            dry_run=dry_run,
+        )
+        return
     queues.required(name, {*queues.declared(), *paused})
     waiting = queues.sizes([name])[name][Place.WAITING]
     if name not in paused:
@@ -183,6 +202,25 @@ def clear(name: str, yes: bool, dry_run: bool) -> None:
     elif agreed(f"Delete {_sorts(counts)} of {name}?", yes):
         print_line(f"Deleted {_sorts(queues.clear(name))} of {name}")
         say("maintenance.reconcile enqueues again what the library still needs.")
+
+
+def _require_one(name: str | None, every: bool) -> None:
+    """Raise click.UsageError unless either a queue is named or all are meant."""
+    if (name is None) != every:
+        raise click.UsageError("Name one QUEUE, or write --all.")
+
+
+def _of_all(
+    does: str, names: Sequence[str], change: Callable[[], list[str]], *, yes: bool, dry_run: bool
+) -> None:
+    """Pause or resume all queues."""
+    listed = ", ".join(names)
+    if not names:
+        say(f"Nothing to {does.lower()}.")
+    elif dry_run:
+        print_line(f"Would {does.lower()} {listed}")
+    elif agreed(f"{does} {listed}?", yes):
+        print_line(f"{does.rstrip('e')}ed {', '.join(change())}")
 
 
 class _Words(NamedTuple):

@@ -1,19 +1,14 @@
 """`fleet scale` and `fleet reload`: change a running fleet, after a question."""
 
-import os
-
 import click
 
 from worker.cli.output import agreed, changes_something, print_line, print_table, say
 from worker.maintenance.rebalance import refusal
-from worker.phrases import counted
+from worker.status.stages import needless
 from worker.supervisor import conf_file, fleet_environment
 from worker.supervisor.plan import Change, process_counts, require_up
 from worker.supervisor.rollout import apply
 from worker.topology import load
-
-_A_CORE = 4
-"""Processes of a program that a core may have use for; some wait for disks and the web."""
 
 
 def carry_out(change: Change, *, dry_run: bool, yes: bool) -> bool:
@@ -65,8 +60,8 @@ def scale(program: str | None, count: int | None, yes: bool, dry_run: bool) -> N
         raise click.UsageError("Missing argument 'COUNT'.")
     else:
         change = Change.to_scale(program, count)
-        if count > _A_CORE * (cores := os.cpu_count() or 1):
-            say(f"{program} x{count} on {counted(cores, 'core')} takes memory and is no faster.")
+        if warning := needless(program, count):
+            say(warning)
         if carry_out(change, dry_run=dry_run, yes=yes):
             print_line(
                 f"{program} x{count} until the next `fleet reload`, or until the fleet is stopped; "

@@ -33,8 +33,8 @@ from worker.errors import (
 )
 from worker.phrases import counted, time_span
 from worker.redis.connection import endure, is_away
-from worker.status.long_work import long_work
 from worker.status.scan_progress import Follower, ScanProgress, Summary
+from worker.status.stages import long_work
 from worker.supervisor import control, web_address
 
 

@@ -5,14 +5,9 @@ from datetime import datetime
 
 import click
 
-from db.maintenance import schedules
-from db.models import utc_now
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
-from worker import dispatch
 from worker.cli.output import print_json, print_line, print_table, say
-from worker.errors import BadInputError
-from worker.phrases import did_you_mean
 from worker.schedule import timetable
 from worker.schedule.timetable import ScheduleStatus
 from worker.supervisor.rpc import is_up
@@ -65,30 +60,12 @@ def run(name: str) -> None:
     This does not change the schedule's times.
     """
     _open()
-    job_id = _enqueue_now(name)
+    job_id = timetable.run_now(name)
     job = load().schedules[name].job
     if job_id is None:
         say(f"{job} waits or runs already, so it was not enqueued again.")
     else:
         print_line(f"{job} was enqueued: {job_id}")
-
-
-def _enqueue_now(name: str) -> str | None:
-    """Enqueue the job of a schedule beside its times; its id, or None when one is held already.
-
-    Raises BadInputError, with the nearest names, when queues.toml has no such schedule.
-    """
-    known = dispatch.topology().schedules
-    if name not in known:
-        raise BadInputError(f"there is no schedule {name!r} — {did_you_mean(name, known)}")
-    found = known[name]
-    if timetable.held(found):
-        return None
-    job_id = dispatch.enqueue(found.job, **found.arguments)
-    # The scheduler may not know it yet.
-    schedules.begin_schedule(name, found.cron, None, utc_now())
-    schedules.record_firing(name, job_id, utc_now())
-    return job_id
 
 
 def _open() -> None:

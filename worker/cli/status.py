@@ -20,7 +20,7 @@ from worker.cli.output import print_json, print_line, print_queues, print_table,
 from worker.phrases import counted, time_span
 from worker.redis.address import shown_url
 from worker.status import overview as fleet_status
-from worker.status.long_work import long_work
+from worker.status.stages import long_work
 from worker.supervisor.rpc import ProcessInfo, is_up, processes
 
 _EVERY = 1.0

@@ -22,7 +22,16 @@ from worker.queues.contents import (
 )
 
 if TYPE_CHECKING:
-    from worker.queues.admin import clear, move, pause, rescue, resume, retry
+    from worker.queues.admin import (
+        clear,
+        move,
+        pause,
+        pause_all,
+        rescue,
+        resume,
+        resume_all,
+        retry,
+    )
     from worker.queues.transfer import Outcome, Route
 
 __all__ = [
@@ -36,11 +45,13 @@ __all__ = [
     "known",
     "move",
     "pause",
+    "pause_all",
     "paused",
     "required",
     "rescue",
     "resting",
     "resume",
+    "resume_all",
     "retry",
     "sizes",
     "strangers",

@@ -31,6 +31,7 @@ from worker.queues.contents import (
     leave_to_others,
     paused,
     required,
+    resting,
     sizes,
 )
 from worker.queues.transfer import Change, Entry, Outcome, Transfer, terms
@@ -58,6 +59,19 @@ def resume(name: str) -> bool:
     required(name, {*declared(), *paused()})
     leave_to_others(name)
     return bool(dispatch.connection().srem(PAUSED, name))
+
+
+def pause_all() -> list[str]:
+    """Have no worker take jobs from any queue; the names of those that this has paused."""
+    return [name for name in declared() if pause(name)]
+
+
+def resume_all() -> list[str]:
+    """Have workers take jobs from every queue; the names of those that were paused.
+
+    But for those that rest outside of their hours.
+    """
+    return [name for name in sorted(paused() - resting().keys()) if resume(name)]
 
 
 _CLEAR = """

@@ -11,8 +11,11 @@ from rq.job import Job, JobStatus
 from db.maintenance import schedules
 from db.maintenance.maintenance_runs import Run, last_runs
 from db.maintenance.schedules import ScheduleState
+from db.models import utc_now
 from worker import dispatch
 from worker.dispatch import HeldJob
+from worker.errors import BadInputError
+from worker.phrases import did_you_mean
 from worker.redis.entries import as_shown
 from worker.supervisor.rpc import processes
 from worker.topology import Schedule
@@ -83,6 +86,24 @@ def held(schedule: Schedule) -> HeldJob | None:
     return next(
         (job for job in dispatch.held_jobs(schedule.job) if job.arguments == arguments), None
     )
+
+
+def run_now(name: str) -> str | None:
+    """Enqueue the job of a schedule beside its times; its id, or None when one is held already.
+
+    Raises BadInputError, with the nearest names, when queues.toml has no such schedule.
+    """
+    known = dispatch.topology().schedules
+    if name not in known:
+        raise BadInputError(f"there is no schedule {name!r} — {did_you_mean(name, known)}")
+    found = known[name]
+    if held(found):
+        return None
+    job_id = dispatch.enqueue(found.job, **found.arguments)
+    # The scheduler may not know it yet.
+    schedules.begin_schedule(name, found.cron, None, utc_now())
+    schedules.record_firing(name, job_id, utc_now())
+    return job_id
 
 
 def statuses() -> list[ScheduleStatus]:

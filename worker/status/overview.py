@@ -22,7 +22,7 @@ from worker.queues import Place, known, paused, resting, sizes
 from worker.redis import rq_keys
 from worker.redis.entries import as_moment, as_number, utf8
 from worker.redis.holders import holders
-from worker.supervisor.rpc import processes
+from worker.supervisor.rpc import ProcessInfo, processes
 from worker.topology.slots import process_name_of, program_of, registered_name
 
 if TYPE_CHECKING:  # for most libraries have no model
@@ -93,21 +93,28 @@ class RunningScan:
     written: int
 
 
-def queues() -> list[QueueStatus]:
-    """Every queue that queues.toml declares, then every other one that holds jobs or is paused."""
+def queues(present: Sequence[ProcessInfo] | None = None) -> list[QueueStatus]:
+    """Every queue that queues.toml declares, then every other one that holds jobs or is paused.
+
+    `present` are the processes of the fleet, which supervisord is asked for when there are none.
+    """
     names = list(dict.fromkeys([*known(), *sorted(paused())]))
     return [
         each
-        for each in queue_statuses(names)
+        for each in queue_statuses(names, present)
         if each.use is not None
         or each.paused
         or each.waiting + each.running + each.failed + each.later
     ]
 
 
-def queue_statuses(names: Sequence[str]) -> list[QueueStatus]:
-    """The queues of these names as they stand, in this order."""
-    topology, consumers, awaited = dispatch.topology(), live_consumers(), on_demand_queues()
+def queue_statuses(
+    names: Sequence[str], present: Sequence[ProcessInfo] | None = None
+) -> list[QueueStatus]:
+    """The queues of these names as they stand, in this order; `present` as for `queues`."""
+    present = processes() if present is None else present
+    topology, consumers = dispatch.topology(), live_consumers(present)
+    awaited = on_demand_queues(present)
     counts, oldest, held_up = sizes(names), _oldest(names), paused()
     at_rest = resting() if held_up else {}
     recovered: Mapping[bytes, bytes] = dispatch.connection().hgetall(RECOVERED)  # type: ignore[assignment]
@@ -130,14 +137,15 @@ def queue_statuses(names: Sequence[str]) -> list[QueueStatus]:
     ]
 
 
-def live_consumers() -> dict[str, list[str]]:
+def live_consumers(present: Sequence[ProcessInfo] | None = None) -> dict[str, list[str]]:
     """The names of the registered workers of each queue, less those that supervisord gave up.
 
     A worker lives as long as the process does that registered as a holder of jobs. One that is not
     the fleet's, or of another host, lives as long as its entry in RQ. supervisord knows at once of
-    those that it gave up.
+    those that it gave up. `present` as for `queues`.
     """
-    gone = {registered_name(each.name) for each in processes() if each.is_down}
+    present = processes() if present is None else present
+    gone = {registered_name(each.name) for each in present if each.is_down}
     queues_of = _registered()
     known = [(each.worker, each.is_alive()) for each in holders(dispatch.connection())]
     living = {worker for worker, lives in known if lives}
@@ -152,12 +160,12 @@ def live_consumers() -> dict[str, list[str]]:
     return consumers
 
 
-def on_demand_queues() -> set[str]:
+def on_demand_queues(present: Sequence[ProcessInfo] | None = None) -> set[str]:
     """The queues of programs that run on demand, and that rest or are starting."""
     topology = dispatch.topology()
     return {
         queue
-        for each in processes()
+        for each in (processes() if present is None else present)
         if each.rests or (each.is_on_demand and each.state == "STARTING")
         for queue in topology.programs[each.program].queues
     }

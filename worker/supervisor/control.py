@@ -13,7 +13,7 @@ from db.settings.identity import identity
 from db.sql.connection import close_database, open_database
 from db.sql.schema import check_schema, library_id
 from worker import dispatch, queues
-from worker.errors import FleetStartError, FleetStopError
+from worker.errors import BadInputError, FleetStartError, FleetStopError
 from worker.host.locks import hold_fleet, open_migrated, running_code
 from worker.host.memory import note_kernel_kills
 from worker.host.version import code_version
@@ -30,7 +30,7 @@ from worker.supervisor.rpc import ProcessInfo, is_up, processes, socket_file, su
 from worker.supervisor.shutdown import WARM_SECONDS, Say, end_all, stop_processes, wait_for
 from worker.topology import Topology
 
-__all__ = ["ProcessInfo", "is_up", "processes", "run_in_foreground", "start", "stop"]
+__all__ = ["ProcessInfo", "is_up", "processes", "revive", "run_in_foreground", "start", "stop"]
 
 _SHUTDOWN_SECONDS = 20
 
@@ -59,7 +59,7 @@ def start(say: Say = lambda _: None) -> bool:
                 say(f"{reason}: the fleet is started again.")
             if not outdated:
                 if not_ready(processes()):
-                    _revive()
+                    revive()
                     wait_until_ready(say)
                 return False
             if _is_replaceable():
@@ -219,18 +219,25 @@ def _launch(instance: Instance) -> None:
         )
 
 
-def _revive() -> None:
-    """Start what has ended or was stopped in a fleet that is up."""
+def revive(name: str | None = None) -> None:
+    """Start what has ended or was stopped in a fleet that is up, or one process of it.
+
+    Raises FleetStartError, and BadInputError when no process of that name is down.
+    """
+    down = [each for each in processes() if each.is_down and not each.rests]
+    if name is not None:
+        down = [each for each in down if each.name == name]
+        if not down:
+            raise BadInputError(f"no process {name!r} is down — `fleet status` names those")
     with supervisord() as rpc:
-        for process in processes():
-            if process.is_down and not process.rests:
-                try:
-                    rpc.startProcess(process.name, False)
-                except Fault as fault:
-                    raise FleetStartError(
-                        f"{process.name} does not start: {fault.faultString} — "
-                        f"see `fleet logs {process.name}`"
-                    ) from fault
+        for process in down:
+            try:
+                rpc.startProcess(process.name, False)
+            except Fault as fault:
+                raise FleetStartError(
+                    f"{process.name} does not start: {fault.faultString} — "
+                    f"see `fleet logs {process.name}`"
+                ) from fault
 
 
 def _stop(say: Say) -> bool:

@@ -1,6 +1,7 @@
 """How far the analysis is, and how long it still takes, as `fleet status` shows it."""
 
 import json
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from db.library import audio_features, tracks
 from db.models import AudioFeatures, EntityType, Kind, LedgerRow, State, utc_now
 from db.sql.connection import transaction
 from tests.databases import open_sqlite
+from worker import dispatch
 from worker.cli.fleet import run
 from worker.errors import ExitCode
-from worker.status.long_work import LongWork, long_work
+from worker.redis import rq_keys
+from worker.status.stages import LongWork, long_work, stages
 
 
 def library(count: int) -> list[int]:
@@ -80,6 +83,25 @@ def test_nothing_is_foretold_without_a_pace_or_a_rest(database: str) -> None:
     assert of_analysis().seconds_left is None
     analysed(ids, timedelta(minutes=1))
     assert of_analysis().text == "4 of 4 tracks"
+
+
+def test_a_stage_has_its_work_its_pace_and_the_time_that_it_takes(
+    data_dir: Path, queues: redis.Redis
+) -> None:
+    open_sqlite()
+    ids = library(120)
+    settle(ids[:10], State.DONE)
+    settle(ids[10:15], State.FAILED)
+    now, keep = time.time(), dispatch.topology().queues["audio_analysis"].keep
+    done = {f"job-{number}": now + keep - 6 * number for number in range(1, 11)}
+    queues.zadd(rq_keys.FINISHED % "audio_analysis", done)
+    (stage,) = [each for each in stages([]) if each.queue.name == "audio_analysis"]
+    (work,) = stage.work
+    assert (work.states[State.DONE], work.failed, stage.to_do) == (10, 5, 105)
+    assert work.shown == [("done", 10), ("to do", 105), ("failed", 5)]
+    assert stage.pace == pytest.approx(10, rel=0.05)
+    assert stage.seconds_left == pytest.approx(18, rel=0.05)  # three jobs of fifty at most
+    assert [each.queue.name for each in stages([]) if each.is_busy] == ["audio_analysis"]
 
 
 def test_fleet_status_tells_it_to_people_and_machines(
