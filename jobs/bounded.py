@@ -32,6 +32,7 @@ from typing import Any, NamedTuple, TypeVar
 from db import settings
 from db.ledger import Cause, Obstacle, obstacle_of
 from db.sql.path_text import readable
+from worker.host import log
 from worker.process.child import (
     OUT_OF_MEMORY,
     Channel,
@@ -115,7 +116,7 @@ def run_bounded(
     is_whole = False
     try:
         while done < len(items):
-            call = _Call(function, items[done:until], extra_memory)
+            call = _Call(function, items[done:until], extra_memory, log.fields_now())
             try:
                 for outcome in server.outcomes(call, seconds):
                     done += 1
@@ -140,19 +141,21 @@ class _Call(NamedTuple):
     function: Callable[[Any], Any]
     items: Sequence[Any]
     extra_memory: int
+    job: dict[str, str]
+    """What the log names as the job of what is logged meanwhile."""
 
     def as_bytes(self) -> bytes | None:
         """The call as a message; None when only a fork can hand it on."""
         try:
-            return json.dumps([_named(self.function), self.items, self.extra_memory]).encode()
+            return json.dumps([_named(self.function), *self[1:]]).encode()
         except (AttributeError, TypeError, ValueError):
             return None
 
     @classmethod
     def from_bytes(cls, message: bytes) -> "_Call":
         """The call that a message asks for."""
-        named, items, extra_memory = json.loads(message)
-        return cls(_function(named), items, extra_memory)
+        named, *others = json.loads(message)
+        return cls(_function(named), *others)
 
 
 def _named(function: Callable[..., Any]) -> list[Any]:
@@ -339,6 +342,7 @@ def _serve(channel: Channel, progress: _Progress, call: _Call | None) -> None:
 def _answer(call: _Call, progress: _Progress, send: Send) -> None:
     """Answer for each item, in order: the first at once, then for ever more of them together."""
     limit_memory(call.extra_memory)
+    log.set_fields(call.job)
     ready: list[bytes] = []
     most, sent = 1, time.monotonic()
     for number, item in enumerate(call.items):

@@ -17,6 +17,7 @@ import pytest
 
 from db.ledger import Cause
 from jobs.bounded import ATTEMPTS, FailureKind, ItemFailure, Value, run_bounded
+from worker.host import log
 from worker.process.child import Child, end_resting
 
 MEGABYTE = 1024 * 1024
@@ -368,3 +369,15 @@ def test_a_child_that_nothing_is_asked_of_goes() -> None:
     end_resting(0.0)
     assert not Path(f"/proc/{pid}").exists()
     assert pid not in _pids()
+
+
+def _job_of_the_log(_: object) -> dict[str, str]:
+    return log.fields_now()
+
+
+def test_what_a_child_logs_names_the_job_of_its_call_and_not_that_of_the_one_before() -> None:
+    for job in ("J1", "J2"):
+        with log.at_work({"job": job}):
+            assert list(run_bounded(_job_of_the_log, [1], extra_memory=2**28, seconds=10)) == [
+                Value({"job": job})
+            ]

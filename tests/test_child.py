@@ -1,6 +1,7 @@
 """A forked child reports whole messages, has its limits, and leaves nothing behind."""
 
 import ctypes
+import logging
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.host.log import at_work, log_to_stderr
 from worker.process.child import Child, Send, Work, cause_of_end
 from worker.supervisor.shutdown import wait_for
 
@@ -77,11 +79,16 @@ def test_how_it_ended_is_told(child: Child, ends: Work, cause: str) -> None:
 
 
 def test_what_it_lets_pass_is_written_to_the_log(
-    child: Child, capfd: pytest.CaptureFixture[str]
+    child: Child, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    child.start(_fails)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    log_to_stderr("covers-1")
+    with at_work({"job": "J1"}):
+        child.start(_fails)
     assert child.receive(20) is None
-    assert "ValueError: no such thing" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert " ERROR covers-1 [job=J1]: a child process failed\n" in said
+    assert "    ValueError: no such thing" in said
 
 
 def test_stopping_leaves_no_process_and_no_descriptor(child: Child) -> None:

@@ -136,13 +136,13 @@ def test_an_entry_of_a_log_is_one_line_and_what_belongs_to_it_is_indented(
 ) -> None:
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
-    log_to_stderr()
+    log_to_stderr("covers-1")
     try:
         raise ValueError(HOSTILE)
     except ValueError:
         root.exception("%s failed", HOSTILE)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0][8:].startswith(r" [/]\x1b]0;owned")
+    assert lines[0].partition(" ERROR covers-1: ")[2].startswith(r"[/]\x1b]0;owned")
     assert all(line.startswith("    ") for line in lines[1:])
     assert all(visible(line) == line for line in lines)
 

@@ -34,7 +34,7 @@ def main() -> None:
     """Watch until SIGTERM."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it has nothing to reload
     die_with_supervisord()
-    log_to_stderr()
+    log_to_stderr("watch")
     log.setLevel(logging.INFO)
     try:
         settings.prepare_data_dir()

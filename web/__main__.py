@@ -73,7 +73,7 @@ def serve(address: WebAddress, *, supervised: bool) -> None:
     die_with_supervisord()
     settings.prepare_data_dir()
     _open_files()
-    log_to_stderr()
+    log_to_stderr("web")
     log.setLevel(logging.INFO)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     with hold_slot("web", 1) if supervised else nullcontext():

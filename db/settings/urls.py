@@ -3,8 +3,12 @@
 What cannot be parsed is not shown at all, for a password may be any part of it.
 """
 
+import os
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from db.settings.declarations import SETTINGS
 
 UNREADABLE = "a URL that cannot be read"
 _HIDDEN = "***"
@@ -21,6 +25,8 @@ _HOST = r"(?:\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._~%-]*)(?::[0-9]{1,5})?"
 _HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")
 _LAST_PORT = 65_535
 _SHORTEST_SECRET = 3
+_SHORTEST_KEY = 6
+"""Of a setting that is no URL, and may be a common word."""
 
 
 def shown(url: str) -> str:
@@ -45,18 +51,42 @@ def shown(url: str) -> str:
 
 def without_secrets(text: str, url: str) -> str:
     """What somebody else's message says, without what `shown` hides of the URL."""
+    words = _words(url)
+    if words is None:
+        return "what it says is not shown"
+    for word in words:
+        text = text.replace(word, _HIDDEN)
+    return text
+
+
+def without_settings(text: str) -> str:
+    """A text for a log or a page, without what is secret in the settings of this process."""
+    secret = _secrets(tuple(os.environ.get(each.name, "") for each in SETTINGS if each.secret))
+    return secret.sub(_HIDDEN, text) if secret else text
+
+
+@lru_cache(maxsize=2)
+def _secrets(values: tuple[str, ...]) -> re.Pattern[str] | None:
+    """What finds the secrets of these settings in a text; None when there is none."""
+    urls = [each for each in values if "://" in each and shown(each) != each]
+    found = [re.escape(word) for url in urls for word in _words(url) or [url]]
+    keys = {each for each in values if "://" not in each and len(each) >= _SHORTEST_KEY}
+    found += [rf"(?<!\w){re.escape(key)}(?!\w)" for key in sorted(keys, key=len, reverse=True)]
+    return re.compile("|".join(found)) if found else None
+
+
+def _words(url: str) -> list[str] | None:
+    """What is secret of a URL, longest first; None when it cannot be parsed."""
     parts = _parts(url)
     if parts is None:
-        return "what it says is not shown"
+        return None
     user, _, _ = parts.netloc.rpartition("@")
     name, _, password = user.partition(":")
     pairs = [pair for pair in parse_qsl(parts.query) if pair[0] not in _PLAIN]
     words = [word for pair in pairs for word in pair if word not in _NAMES]
     secrets = {url, user, password, *words, *([] if password else [name])}
-    for secret in sorted({*secrets, *map(unquote, secrets)}, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, _HIDDEN)
-    return text
+    found = {each for each in {*secrets, *map(unquote, secrets)} if len(each) >= _SHORTEST_SECRET}
+    return sorted(found, key=len, reverse=True)
 
 
 def _parts(url: str) -> SplitResult | None:

@@ -17,6 +17,7 @@ from tests.databases import ON_SQLITE
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan
 from worker import dispatch
+from worker.host.log import Lines
 from worker.process.fleet_worker import FleetWorker
 from worker.process.requeue import Death, settle_all
 from worker.topology import Execution
@@ -50,7 +51,8 @@ def work(connection: redis.Redis, execution: Execution) -> None:
 
 def lines(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
     """What the fleet logged with this in it, all seconds as one."""
-    found = [each.getMessage() for each in caplog.records if each.name == "fleet"]
+    found = [Lines("covers-1").format(each) for each in caplog.records if each.name == "fleet"]
+    found = [each.partition(" covers-1 ")[2] for each in found]
     return [re.sub(r"\d+\.\d s", "N s", each) for each in found if text in each]
 
 
@@ -63,9 +65,10 @@ def test_a_job_is_logged_with_what_it_settled(
 ) -> None:
     job_id = dispatch.enqueue(ALBUM_COVERS, album_ids=albums)
     work(queues, execution)
+    of_job = f"job={job_id} queue=deferred_covers name={ALBUM_COVERS} attempt=1"
     assert lines(caplog, "process_album_covers") == [
-        f"{ALBUM_COVERS} {job_id} started: 3 albums",
-        f"{ALBUM_COVERS} {job_id} ended after N s, 3 albums: 2 done, 1 none",
+        f"[{of_job} entity=album:{albums[0]}-{albums[-1]}]: started: 3 albums",
+        f"[{of_job}]: ended after N s, 3 albums: 2 done, 1 none",
     ]
 
 
@@ -129,7 +132,8 @@ def test_what_ends_with_its_worker_is_logged_by_who_puts_it_back_and_by_its_succ
     taken = worker.dequeue_job_and_maintain_ttl(None)
     assert taken is not None
     settle_all(queues, worker.holder, Death("covers-2", "SIGKILL"))
-    ending = f"{ALBUM_COVERS} {job_id} ended after N s, 3 albums: died in covers-2 by SIGKILL"
+    of_job = f"job={job_id} queue=deferred_covers name={ALBUM_COVERS} attempt=1"
+    ending = f"[{of_job}]: ended after N s, 3 albums: died in covers-2 by SIGKILL"
     assert [each.startswith(ending) for each in lines(caplog, "ended")] == [True]
     caplog.clear()
     FleetWorker("covers-2", ["deferred_covers"], queues)._beat()

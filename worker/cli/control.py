@@ -3,17 +3,22 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import click
 
-from db import settings
-from worker.cli.output import print_line, say
-from worker.errors import BadInputError, ExitCode
-from worker.phrases import did_you_mean
+from worker.cli.output import print_json, print_line, say
+from worker.errors import ExitCode
 from worker.supervisor import conf_file, control, fleet_environment, web_address
-from worker.supervisor.logs import Follower, last_lines, log_file
+from worker.supervisor.logs import (
+    LEVELS,
+    Entry,
+    Followers,
+    Wanted,
+    entries,
+    moment_of,
+    newest,
+    processes_of,
+)
 from worker.supervisor.rpc import is_up, supervisord
 from worker.topology import load
 
@@ -96,68 +101,89 @@ def down() -> None:
 
 
 _SCREENFUL = 20
-"""How many lines a log is shown with when nobody says how many."""
+"""How many entries are shown when nobody says how many."""
+_EVERY = 0.2
 
 
 @click.command(
     epilog="""\b
 Examples:
+  fleet logs                   the last entries of all programs, by time
   fleet logs metadata          all processes of the program
   fleet logs metadata-2 -n 100
   fleet logs covers --follow
   fleet logs covers | grep process_album_covers
-  fleet logs supervisord
+  fleet logs --job ID
+  fleet logs --level warning --since 1h --json
 """,
 )
-@click.argument("program")
-@click.option("-f", "--follow", is_flag=True, help="Follow the log as it grows.")
+@click.argument("programs", nargs=-1, metavar="[PROGRAM]...")
+@click.option("-f", "--follow", is_flag=True, help="Follow the logs as they grow.")
 @click.option(
     "-n",
     "--lines",
     type=click.IntRange(min=0),
-    help=f"The number of last lines to show. [default: {_SCREENFUL}; all, for another program]",
+    help=f"The number of last entries to show. [default: {_SCREENFUL}; all, for another program, "
+    "with --job and with --since]",
 )
+@click.option("--job", default="", metavar="ID", help="Only what was logged for this job.")
+@click.option("--since", metavar="TIME", help="Only since 10m, 2h, 3d ago, or since when.")
+@click.option(
+    "--level",
+    default="",
+    type=click.Choice(["", *LEVELS], case_sensitive=False),
+    metavar="LEVEL",
+    help=f"Only this level and higher ones: {', '.join(LEVELS)}.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON; with --follow an entry a line.")
 @click.pass_context
-def logs(context: click.Context, program: str, follow: bool, lines: int | None) -> None:
-    """Show the log of PROGRAM.
+def logs(  # noqa: PLR0913, PLR0917  # click passes each option by name
+    context: click.Context,
+    programs: tuple[str, ...],
+    follow: bool,
+    lines: int | None,
+    job: str,
+    since: str | None,
+    level: str,
+    as_json: bool,
+) -> None:
+    """Show the logs of all programs, or of each PROGRAM, by time.
 
-    A worker writes a line when a job starts and one when it ends: its name and id, how many
-    entities it was given, how long it took, and what became of them.
+    Each entry has its time, level and process and, in brackets, the job that it was written for. A
+    worker writes one when a job starts and one when it ends: how many entities it was given, how
+    long it took, and what became of them.
 
     PROGRAM is a program of queues.toml, one process of it (metadata-2), redis, recovery, scheduler,
-    web or supervisord.
+    web, watch or supervisord.
     """
-    files = _log_files(program)
-    followers = [Follower(file) for file in files]
-    if lines is None and (follow or sys.stdout.isatty()):
+    processes = processes_of(programs)
+    followers = Followers(programs) if follow else None
+    wanted = Wanted(job=job, level=level, since=moment_of(since) if since else None)
+    if lines is None and (follow or sys.stdout.isatty()) and not (job or since):
         lines = _SCREENFUL
-    for file in files:
-        _show(file, last_lines(file, lines), files)
+    found = entries(processes, wanted) if lines is None else newest(processes, lines, wanted)
+    if as_json and not follow:
+        print_json({"version": 1, "entries": [each.as_json() for each in found]})
+        return
+    is_one = len(processes) == 1
+    for entry in found:
+        _show(entry, as_json, is_one)
     try:
-        while follow:
-            for follower in followers:
-                _show(follower.file, list(follower.new_lines()), files)
-            time.sleep(0.2)
+        while followers is not None:
+            for entry in filter(wanted.has, followers.new_entries()):
+                _show(entry, as_json, is_one)
+            time.sleep(_EVERY)
     except KeyboardInterrupt:
         context.exit(ExitCode.OK)  # the only way to end it
 
 
-def _log_files(program: str) -> list[Path]:
-    """The logs of a program (`metadata`), of one process (`metadata-2`), or of supervisord.
-
-    Raises BadInputError, which names the nearest names.
-    """
-    names = sorted(file.stem for file in settings.run_dir().glob("*.log"))
-    chosen = [name for name in names if program in {name, name.rpartition("-")[0]}]
-    if not chosen:
-        programs = {name.rpartition("-")[0] or name for name in names}
-        remedy = did_you_mean(program, programs) if names else "start the fleet: `fleet up`"
-        raise BadInputError(f"there is no log of {program!r} in {settings.run_dir()} — {remedy}")
-    return [log_file(name) for name in chosen]
-
-
-def _show(file: Path, lines: Iterable[str], files: Sequence[Path]) -> None:
-    """Print lines of a log, with its name before each when there are several."""
-    prefix = f"{file.stem} | " if len(files) > 1 else ""
-    for line in lines:
-        print_line(prefix + line)
+def _show(entry: Entry, as_json: bool, is_one: bool) -> None:
+    """Print an entry as its log has it; what does not name its process has that in front."""
+    if as_json:
+        print_json(entry.as_json())
+        return
+    first, *below = entry.lines
+    is_named = is_one or f" {entry.process}" in first
+    print_line(first if is_named else f"{entry.process} | {first}")
+    for line in below:
+        print_line(line)

@@ -30,7 +30,7 @@ from worker.status.overview import QueueStatus
 from worker.status.overview import queues as statuses
 from worker.supervisor import watch_state
 from worker.supervisor.control import outdated_processes
-from worker.supervisor.logs import last_lines, log_file
+from worker.supervisor.logs import last_lines, log_file, newest
 from worker.supervisor.rpc import ProcessInfo, is_up, processes, supervisord
 from worker.topology import Topology, load
 
@@ -129,8 +129,8 @@ def _reason(process: ProcessInfo) -> str:
     if _was_killed(process.name):
         of = "the kernel, for want of memory" if kernel_kills_since_start(_group()) else "SIGKILL"
         return f"killed by {of}"
-    last = list(last_lines(log_file(process.name), 1))
-    return (last[0].strip() if last else "") or process.reason or "no reason given"
+    last = newest([process.name], 1)
+    return (last[0].text.strip() if last else "") or process.reason or "no reason given"
 
 
 def _start(process: ProcessInfo) -> Fix:

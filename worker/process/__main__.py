@@ -16,7 +16,6 @@ import argparse  # not click, which takes a twelfth of a worker's start
 import logging
 import os
 import signal
-import sys
 
 from db.errors import DatabaseError
 from db.sql.connection import close_database
@@ -24,12 +23,12 @@ from worker import dispatch
 from worker.errors import TopologyError, WorkerError
 from worker.host.lifeline import SUPERVISED, die_with_supervisord
 from worker.host.locks import hold_slot, open_library
-from worker.host.log import log_to_stderr
+from worker.host.log import end_with, log_to_stderr
 from worker.process.fleet_job import log
 from worker.process.fleet_worker import FleetWorker
 from worker.redis.connection import connect, endure
 from worker.redis.owner import claim
-from worker.topology import Execution
+from worker.topology import Execution, Slot
 from worker.topology.slots import slot_name
 
 _REDIS_STARTS = 60.0
@@ -40,12 +39,17 @@ def main() -> None:
     given = _arguments()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the worker listens to it
     die_with_supervisord()
-    log_to_stderr()  # RQ logs what it does at INFO; what a job does is in lines of the fleet's own
+    # RQ logs what it does at INFO; what a job does is in lines of the fleet's own.
+    log_to_stderr(Slot(given.program, given.number).process_name)
     log.setLevel(logging.INFO)
     try:
         _run(given.program, given.number, given.queues.split(","))
     except (WorkerError, DatabaseError) as error:
-        sys.exit(f"{given.program}-{given.number}: {error}")
+        end_with(error)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            end_with(end)
+        raise
 
 
 def _arguments() -> argparse.Namespace:

@@ -10,13 +10,13 @@ run OpenMP code: libgomp deadlocks in a fork. Linux only.
 """
 
 import gc
+import logging
 import os
 import resource
 import select
 import signal
 import socket
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -239,8 +239,9 @@ class Child:
             self._confine(self._parent)
             live(channel)
             exit_code = 0
-        except BaseException:  # noqa: BLE001  # nothing of the child may run on in the parent
-            traceback.print_exc()
+        except BaseException:
+            # Nothing of the child may run on in the parent, which has its exit code.
+            logging.getLogger("fleet").exception("a child process failed")
         finally:
             os._exit(exit_code)
 

@@ -5,7 +5,7 @@ import logging
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Self
 
@@ -55,6 +55,7 @@ _MOST_COUNTED = 10_000
 
 _LONGEST_LINE, _LONGEST_REASON = 1_000, 200
 _REASONS = 3
+_MOST_RANGES = 200
 _NOTHING = "nothing to do"
 log = logging.getLogger("fleet")
 
@@ -175,14 +176,28 @@ class FleetJob(Job):
             self.obstacle = ledger.obstacle_of(error)
             raise
 
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """What names the job in each line of the log that is written for it."""
+        ids = _ids_of(self.kwargs)
+        return {
+            "job": self.id,
+            "queue": self.origin or "",
+            "name": self._named(),
+            "attempt": str(self.attempt),
+            "entity": ids if re.fullmatch(r"[a-z]+:\d+", ids) else "",
+        }
+
     def log_start(self) -> None:
-        """Write to the log that the job begins."""
+        """Write to the log that the job begins, and which entities it has."""
         again = f", attempt {self.attempt}" if self.attempt > 1 else ""
-        log.info("%s", visible(f"{self._named()} started{again}: {self._entities()}"))
+        fields = self.log_fields | {"entity": _ids_of(self.kwargs)}
+        text = visible(f"started{again}: {self._entities()}")
+        log.info("%s", text, extra={"fields": fields})
 
     def log_end(self, outcome: str, level: int = logging.INFO) -> None:
         """Write to the log how the job ended."""
-        log.log(level, "%s", self.end_line(outcome))
+        log_line(self.end_line(outcome), self.log_fields, level)
 
     def end_line(self, outcome: str) -> str:
         """What the log says of the job's end: one line, whatever its reasons hold."""
@@ -190,7 +205,7 @@ class FleetJob(Job):
         seconds = max(0.0, (now() - since).total_seconds()) if since else 0.0
         parts = [str(self.settled or ""), outcome]
         ending = "; ".join(part for part in parts if part)
-        of = f"{self._named()} ended after {seconds:.1f} s, {self._entities()}"
+        of = f"ended after {seconds:.1f} s, {self._entities()}"
         return visible(f"{of}: {ending}"[:_LONGEST_LINE])
 
     def log_success(self, value: Any) -> None:
@@ -207,9 +222,9 @@ class FleetJob(Job):
         self.log_end(f"{what}: {reason}", logging.ERROR)
 
     def _named(self) -> str:
-        """The name and the id, as far as one may rely on them."""
+        """The name, as far as one may rely on it."""
         is_routed = self.job_name in dispatch.topology().routes
-        return f"{self.job_name if is_routed else repr(self.func_name)[:100]} {self.id}"
+        return self.job_name if is_routed else str(self.func_name)[:100]
 
     def _entities(self) -> str:
         """What it works on: "50 albums", "chunk 17"."""
@@ -258,6 +273,33 @@ def no_job(entry: bytes | str, fault: str) -> TamperedJobError:
         f"the job {as_shown(entry)} cannot be read ({as_shown(fault)}) — "
         "somebody else wrote to Redis; delete it"
     )
+
+
+def log_line(line: str, fields: Mapping[str, str], level: int) -> None:
+    """Write a line of a job to the log, whichever job this process is at."""
+    log.log(level, "%s", line, extra={"fields": fields})
+
+
+def _ids_of(arguments: Mapping[str, Any]) -> str:
+    """The entities that a job was given: "album:12", "track:1-50,70"; empty for none."""
+    found = []
+    for name, value in arguments.items():
+        kind, end, _ = name.rpartition("_id")
+        ids = value if isinstance(value, list) else [value]
+        if end and kind.isidentifier() and all(type(each) is int for each in ids):
+            found.append(f"{kind}:{_ranges(ids)}")
+    return ";".join(each for each in found if not each.endswith(":"))
+
+
+def _ranges(ids: Iterable[int]) -> str:
+    """Numbers in few characters: "1-50,70"."""
+    ranges: list[list[int]] = []
+    for each in sorted(set(ids)):
+        if ranges and each == ranges[-1][1] + 1:
+            ranges[-1][1] = each
+        else:
+            ranges.append([each, each])
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges[:_MOST_RANGES])
 
 
 def _shown(name: str, value: Any) -> str:

@@ -27,6 +27,7 @@ from db.models import database
 from db.sql.connection import close_database
 from worker import dispatch
 from worker.errors import ForeignRedisError, JobStoppedError, WorkerError
+from worker.host.log import at_work
 from worker.process.child import end_resting
 from worker.process.endings import Fault, JobRecords, fault_of, last_line
 from worker.process.fleet_job import FleetJob, log
@@ -238,6 +239,10 @@ class FleetWorker(SlotWorker):
 
     def execute_job(self, job: FleetJob, queue: Queue) -> None:
         """Run a job where its program says. RQ's record and the own list change together."""
+        with at_work(job.log_fields):
+            self._execute(job, queue)
+
+    def _execute(self, job: FleetJob, queue: Queue) -> None:
         self._is_warm = True
         execution = self.prepare_execution(job)
         job.log_start()

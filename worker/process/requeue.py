@@ -1,6 +1,7 @@
 """Requeuing the jobs of a process that ended or stops, and the parts of a batch that failed."""
 
 import json
+import logging
 import sys
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from worker import dispatch
 from worker.errors import TamperedJobError
 from worker.phrases import counted
 from worker.process.endings import Half, Isolated, JobRecords, last_line
-from worker.process.fleet_job import FleetJob, log
+from worker.process.fleet_job import FleetJob, log, log_line
 from worker.process.job_counts import RECOVERED
 from worker.process.take import Taken
 from worker.process.unreadable import fail_unreadable, job_of
@@ -166,18 +167,22 @@ def put_back(
         _queue_of(job).push_job_id(job.id, pipeline=pipeline, at_front=True)
         if death is not None:
             _record(job, death, pipeline)
-            _log(line, death, own, pipeline)
+            _log(job, line, death, own, pipeline)
         pipeline.execute()
     if began and death is None:
-        log.info("%s", line)
+        log_line(line, job.log_fields, logging.INFO)
     return True
 
 
 def log_ends(connection: redis.Redis, worker: str) -> None:
     """Write to the log of a worker how jobs ended that it had begun, and others put back."""
     lines: Any = connection.lpop(f"{ENDS}{worker}", _RECOVERIES_KEPT)
-    for line in lines or ():
-        log.warning("%s", line.decode("utf-8", "backslashreplace"))
+    for entry in lines or ():
+        try:
+            line, fields = json.loads(entry)
+        except ValueError:  # of a fleet of an earlier version
+            line, fields = entry.decode("utf-8", "backslashreplace"), {}
+        log_line(line, fields, logging.WARNING)
 
 
 def end_where_gone(job: FleetJob, own: Holder) -> None:
@@ -242,7 +247,7 @@ def split(job: FleetJob, own: Holder, traceback: str) -> bool:
             job.set_status(JobStatus.FAILED, pipeline=pipeline)
             job._handle_failure(traceback, pipeline=pipeline, worker_name=own.worker)
         pipeline.execute()
-    log.error("%s", job.end_line(_became(f"failed: {last_line(traceback)}", isolated)))
+    job.log_end(_became(f"failed: {last_line(traceback)}", isolated), logging.ERROR)
     return True
 
 
@@ -254,7 +259,7 @@ def _end(job: FleetJob, own: Holder, death: Death) -> None:
         pipeline.lrem(own.taken_key, 1, job.id)
         _record(job, death, pipeline)
         what = f"died in {death.worker} by {death.signal} once more"
-        _log(job.end_line(_became(what, isolated)), death, own, pipeline)
+        _log(job, job.end_line(_became(what, isolated)), death, own, pipeline)
         for part in isolated.jobs if isolated else []:
             _enqueue_part(part, pipeline)
         if isolated and isolated.halves:
@@ -278,11 +283,11 @@ def _became(what: str, isolated: Isolated | None) -> str:
     return f"{what}; failed"
 
 
-def _log(line: str, death: Death, own: Holder, pipeline: Pipeline) -> None:
+def _log(job: FleetJob, line: str, death: Death, own: Holder, pipeline: Pipeline) -> None:
     """Write an end to the log of this process and, in time, to that of the worker it was in."""
-    log.warning("%s", line)
+    log_line(line, job.log_fields, logging.WARNING)
     if death.worker != own.worker:
-        pipeline.rpush(f"{ENDS}{death.worker}", line)
+        pipeline.rpush(f"{ENDS}{death.worker}", json.dumps([line, job.log_fields]))
         pipeline.expire(f"{ENDS}{death.worker}", _ENDS_TTL)
 
 

@@ -30,7 +30,7 @@ from worker import dispatch
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_library
-from worker.host.log import log_to_stderr
+from worker.host.log import end_with, log_to_stderr
 from worker.host.memory import OUT_OF_MEMORY, give_back_memory, kernel_kills
 from worker.process.requeue import Death, recover, settle_all
 from worker.process.take import PAUSED
@@ -293,7 +293,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, lambda *_: dispatch.reload_topology())
     die_with_supervisord()
-    log_to_stderr(logging.INFO)
+    log_to_stderr(NAME, logging.INFO)
     try:
         with hold_slot(NAME, 1):
             open_library()
@@ -303,7 +303,7 @@ def main() -> None:
             give_back_memory()
             _listen(Recovery(dispatch.connection()))
     except (WorkerError, DatabaseError) as error:
-        sys.exit(f"{NAME}: {error}")
+        end_with(error)
 
 
 def _listen(recovery: Recovery) -> None:

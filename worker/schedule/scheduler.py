@@ -8,7 +8,6 @@ is made up for once, and two clocks, on one host or several, fire a schedule onc
 import worker.host.light  # noqa: F401  # first: see there
 
 import logging
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +24,7 @@ from worker.dispatch import HeldJob
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_library
+from worker.host.log import end_with, log_to_stderr
 from worker.host.memory import give_back_memory
 from worker.redis.connection import connect, endure, lose_patience
 from worker.redis.entries import wrong_keys
@@ -141,6 +141,7 @@ def would_do_nothing(schedule: Schedule) -> bool:
 def main() -> None:
     """Run the scheduler until SIGTERM."""
     die_with_supervisord()
+    log_to_stderr("scheduler", logging.INFO)
     try:
         with hold_slot("scheduler", 1):
             connect(wait=60).close()  # Valkey may be starting beside this
@@ -153,7 +154,7 @@ def main() -> None:
             give_back_memory()
             scheduler.start()
     except (WorkerError, DatabaseError) as error:
-        sys.exit(f"scheduler: {error}")
+        end_with(error)
 
 
 if __name__ == "__main__":
