@@ -195,6 +195,8 @@ class Grouping(Record):
     see `db.library.albums.ensure`."""
     releases: list[str] = field(default_factory=list)
     """The releases whose tracks were looked for elsewhere."""
+    titles: dict[str, list[str]] = field(default_factory=dict)
+    """Whose albums of which titles were; see `jobs.batch.releases`."""
     mark: str | None = None
     """Of the known tracks that grouping went by; see `jobs.batch.siblings`."""
 

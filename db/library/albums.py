@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-from peewee import SQL
+from peewee import JOIN, SQL
 
 from db.library.artists import Named, named
 from db.library.spellings import Spelled
-from db.models import Album, AlbumArtist, Guesses, Track
-from db.sql.queries import among, slices, tuples
+from db.models import Album, AlbumArtist, Artist, Guesses, Track
+from db.models.library import IS_PRESENT
+from db.sql.queries import among, indexable, slices, tuples
 from db.sql.statements import insert_missing, insert_rows, update_rows
 
 T = TypeVar("T")
@@ -33,26 +34,63 @@ class AlbumSaid(NamedTuple):
     edition: str | None = None
     row: int | None = None
     """The row that it keeps though its key may be another; None for the one that has the key."""
+    title_key: str | None = None
+    """Its title, as grouping compares it."""
 
 
 def ensure(wanted: Mapping[str, AlbumSaid]) -> dict[str, int]:
     """The ids of albums by their keys, adding rows for those that have none."""
     _give_keys({said.row: key for key, said in wanted.items() if said.row is not None})
-    rows = [(key, said.release, said.edition) for key, said in sorted(wanted.items())]
-    insert_missing(Album, ["key", "release", "edition"], rows)
+    columns = ("release", "edition", "title_key")
+    rows = [(key, *_kept(said)) for key, said in sorted(wanted.items())]
+    insert_missing(Album, ["key", *columns], rows)
     found = [
         row
         for keys in slices(sorted(wanted))
         for row in tuples(
-            Album.select(Album.key, Album.release, Album.edition, Album.id).where(
+            Album.select(Album.key, Album.release, Album.edition, Album.title_key, Album.id).where(
                 among(Album.key, keys)
             )
         )
     ]
     said = {row[0]: row[1:] for row in rows}
     changed = [(*said[key], row) for key, *known, row in found if tuple(known) != said[key]]
-    update_rows(Album, ["release", "edition"], changed)
+    update_rows(Album, columns, changed)
     return {key: row for key, *_, row in found}
+
+
+def _kept(said: AlbumSaid) -> tuple[str | None, ...]:
+    title_key = None if said.title_key is None else indexable(said.title_key)
+    return said.release, said.edition, title_key
+
+
+class Titled(NamedTuple):
+    """An album of a title, and whose it is."""
+
+    title_key: str
+    release: str
+    album_artist: str | None
+    musicbrainz_id: str | None
+    """Of the first artist."""
+
+
+def of_titles(title_keys: Sequence[str]) -> list[Titled]:
+    """The albums of these titles, as grouping compares them, of which a track is there."""
+    query = (
+        Album.select(Album.title_key, Album.release, Album.album_artist, Artist.musicbrainz_id)
+        .join(
+            AlbumArtist,
+            JOIN.LEFT_OUTER,
+            on=(AlbumArtist.album == Album.id) & (AlbumArtist.position == 0),
+        )
+        .join(Artist, JOIN.LEFT_OUTER)
+    )
+    keys = {indexable(each): each for each in title_keys if each}
+    return [
+        Titled(keys[key], *row)
+        for part in slices(sorted(keys))
+        for key, *row in tuples(query.where(among(Album.title_key, part), IS_PRESENT))
+    ]
 
 
 def _give_keys(rows: Mapping[int, str]) -> None:

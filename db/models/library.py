@@ -72,6 +72,8 @@ class Album(Table):
     """What the editions of one release have in common: its id, or title and artists."""
     edition = TextField(null=True)
     """What distinguishes an edition from the others of its release: "FLAC", "Deluxe Edition"."""
+    title_key = TextField(null=True, index=True)
+    """The title as grouping compares it: without case, typography and a disc."""
     title = TextField(null=True)
     album_artist = TextField(null=True)
     """The album artists as shown."""

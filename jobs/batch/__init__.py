@@ -8,6 +8,7 @@ from db.models import Album, Guesses, Source
 from db.scanning.library_files import folder_of, group_folder
 from jobs.batch.album_groups import AlbumOf, Albums, group, parts_of
 from jobs.batch.parts import Grouped
+from jobs.batch.releases import wanted
 from jobs.batch.siblings import Known, Siblings, is_guessed_here, with_disc
 from jobs.entities import chunk_to_do
 from jobs.records import Grouping, pass_on
@@ -39,7 +40,7 @@ def process_entities(
     new = [_grouped(each, siblings.albums.get(each["file"]["path"])) for each in records]
     known = siblings.here()
     parts = list(parts_of([*new, *(each.grouped for each in known)]))
-    siblings.find_elsewhere({part.release for part in parts})
+    siblings.find_elsewhere({part.release for part in parts}, wanted(parts))
     elsewhere = siblings.elsewhere()
     albums = group([*parts, *parts_of(each.grouped for each in elsewhere)])
     grouping = _grouping(albums, paths, [*known, *elsewhere], siblings)
@@ -87,8 +88,12 @@ def _grouping(
         regrouped,
         discs=discs,
         unfinished=left < 0,
-        albums={key: [each.release, each.edition, each.row] for key, each in of_albums.items()},
+        albums={
+            key: [each.release, each.edition, each.row, each.title_key]
+            for key, each in of_albums.items()
+        },
         releases=siblings.releases,
+        titles=siblings.titles,
         mark=siblings.mark(),
     )
 

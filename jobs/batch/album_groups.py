@@ -21,16 +21,19 @@ from db.sql.queries import indexable
 from jobs.batch.parts import (
     BONUS,
     NO_RELEASE,
-    UNKNOWN,
     VARIOUS,
+    VARIOUS_ARTISTS,
     Grouped,
     Part,
     all_folded,
     as_most_write,
+    folded,
     heads,
     host,
     labels,
+    titled,
 )
+from jobs.batch.releases import united
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class AlbumOf:
     """What distinguishes it from the others of its release; None where there is no other."""
     row: int | None
     """The row of `albums` that it keeps: the one that most of its tracks are in."""
+    title_key: str
+    """Its title, folded."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def group(parts: Iterable[Part]) -> Albums:
     """Group parts of releases into albums: all parts of each release that occurs among them."""
     releases: dict[str, list[Part]] = defaultdict(list)
     keys: dict[str, str | None] = {}
-    for part in parts:
+    for part in united(list(parts)):
         releases[part.release].append(part)
         keys |= dict.fromkeys((track.path for track in part.tracks), None)
     releases.pop(NO_RELEASE, None)
@@ -78,7 +83,14 @@ def group(parts: Iterable[Part]) -> Albums:
     }
     rows = _rows(members)
     said = {
-        key: AlbumOf(key, _artists_of(each), each[0].release, editions[key], rows.get(key))
+        key: AlbumOf(
+            key,
+            _artists_of(each),
+            each[0].release,
+            editions[key],
+            rows.get(key),
+            each[0].title_key,
+        )
         for key, each in found.items()
     }
     for key, tracks in members.items():
@@ -100,13 +112,28 @@ def parts_of(tracks: Iterable[Grouped]) -> Iterator[Part]:
         else:
             given[track.part_of, track.group_folder].append(track)
     for (release, place), each in given.items():
-        by_id = release.startswith(_BY_ID)
-        yield Part(release, place, each[0].credited, each, by_id)
+        yield from _given(release, place, each)
     for (place, title), each in siblings.items():
         yield from _of_siblings(place, title, each)
 
 
 _BY_ID = "release:"
+
+
+def _given(release: str, place: str, tracks: Sequence[Grouped]) -> Iterator[Part]:
+    """The part of a release that tracks were found to be before.
+
+    What they are of by other folders' tags, those they have to be compared with again.
+    """
+    title = tracks[0].title_key
+    by_id = any(release == f"{_BY_ID}{track.release_id}" for track in tracks)
+    is_compiled = release == f"{title}\n{folded(VARIOUS_ARTISTS)}" and not any(
+        track.album_artists or track.compilation for track in tracks
+    )
+    if is_compiled or (release.startswith(_BY_ID) and not by_id):
+        yield from _of_siblings(place, title, tracks)
+    else:
+        yield Part(release, place, tracks[0].credited, [*tracks], by_id)
 
 
 def _of_siblings(place: str, title: str, siblings: Sequence[Grouped]) -> Iterator[Part]:
@@ -124,7 +151,7 @@ def _of_siblings(place: str, title: str, siblings: Sequence[Grouped]) -> Iterato
             if len(by_id) == 1 and not _is_another(part, parts[0]):
                 parts[0] += part
             else:
-                parts.append(_titled(part, title))
+                parts.append(titled(part))
     return iter(parts)
 
 
@@ -132,15 +159,6 @@ def _is_another(part: Part, of_id: Part) -> bool:
     """Whether tracks without the release id of their siblings are another record."""
     artists = of_id.tracks[0].album_artists or host(of_id.tracks)
     return part.repeats(of_id) and all_folded(part.artists) != all_folded(artists)
-
-
-def _titled(part: Part, title: str) -> Part:
-    """A part of the release of this title; what names no artist is of no other folder's."""
-    artists = all_folded(part.artists)
-    key = "\n".join((title, *artists))
-    is_anybodys = UNKNOWN.issuperset(artists)
-    release = indexable(f"{part.place}\n{key}" if is_anybodys else key)
-    return Part(release, part.place, part.artists, part.tracks)
 
 
 def _credited(loose: Part, siblings: Sequence[Grouped]) -> list[Part]:

@@ -14,6 +14,7 @@ from db.library.artists import named
 from db.library.names import name_key, of_one_artist
 from db.models import Source
 from db.scanning.library_files import disc_of, folder_of
+from db.sql.queries import indexable
 
 VARIOUS_ARTISTS = "Various Artists"
 VARIOUS = frozenset(("various artists", "various", "va", "v.a.", "v. a."))
@@ -122,6 +123,36 @@ class Part:
         return plurality(track.codec for track in self.tracks) or ""
 
     @property
+    def title_key(self) -> str:
+        """That of its first track; all have it where there is no release id."""
+        return self.tracks[0].title_key
+
+    @cached_property
+    def name(self) -> str:
+        """Its artists, folded, in one text."""
+        of_album = plurality(tuple(each.album_artists) for each in self.tracks)
+        return "\n".join(all_folded(self.artists or of_album or host(self.tracks)))
+
+    @cached_property
+    def whose(self) -> frozenset[str]:
+        """What its artists may be known by elsewhere: their names, and the id of one alone."""
+        found = {f"name:{self.name}"}
+        for track in self.tracks:
+            for names, ids in (
+                (track.album_artists, track.album_artist_ids),
+                (track.artists, track.artist_ids),
+            ):
+                for each in named(names, ids) if ids else ():
+                    if each.musicbrainz_id and folded(each.name) == self.name:
+                        found.add(f"mbid:{each.musicbrainz_id}")
+        return frozenset(found)
+
+    @property
+    def is_by_one(self) -> bool:
+        """Whether it is by an artist, not by Various Artists."""
+        return all_folded(self.artists) != all_folded([VARIOUS_ARTISTS])
+
+    @property
     def is_numbered(self) -> bool:
         """Whether at least half of its tracks have a number."""
         return sum(track.position is not None for track in self.tracks) * 2 >= len(self.tracks)
@@ -213,6 +244,14 @@ def _rewritten(credit: str, shown: Mapping[str, str]) -> str:
 
 _FEW = 5
 """What has fewer than one position to so many of another record is no record of its own."""
+
+
+def titled(part: Part) -> Part:
+    """A part of the release of its title; what names no artist is of no other folder's."""
+    artists = all_folded(part.artists)
+    key = "\n".join((part.title_key, *artists))
+    is_anybodys = UNKNOWN.issuperset(artists)
+    return replace(part, release=indexable(f"{part.place}\n{key}" if is_anybodys else key))
 
 
 def host(tracks: Sequence[Grouped]) -> list[str]:

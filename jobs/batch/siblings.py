@@ -1,14 +1,17 @@
 """The known tracks that grouping goes by: of the same folders, and of their releases elsewhere."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from db.library import tracks
+from db.library import albums, tracks
+from db.library.albums import title_and_disc
 from db.library.artists import credits_of
 from db.models import Album, EntityType, Guesses, Source, Track
 from db.sql.connection import in_turn
-from jobs.batch.parts import Grouped
+from jobs.batch.parts import Grouped, folded
+from jobs.batch.releases import ANYBODY
 from jobs.records import Grouping
 
 
@@ -36,16 +39,36 @@ class Siblings:
         self._were = {release for track in here if (release := _release_of(track))}
         self._here = self._kept(track for track in here if track.missing_since is None)
         self._elsewhere: list[Track] = []
+        self._whose: dict[str, set[str]] = defaultdict(set)
+        """Whose albums of which titles those that are replaced or gone may have been."""
+        for row in here:
+            if row.path in self._replaced or row.missing_since is not None:
+                self._whose[_title_key(row)] |= _may_have_been(row)
         self.releases: list[str] = []
         """The releases that they, and what is read, are of, or were."""
+        self.titles: dict[str, list[str]] = {}
+        """By title whose albums were looked for."""
 
     def here(self) -> list[Known]:
         """The present tracks of the folders."""
         return _known(self._here, is_here=True)
 
-    def find_elsewhere(self, releases: Collection[str]) -> None:
-        """Find the present tracks in other folders of these releases, and of those they were of."""
-        self.releases = sorted(self._were.union(releases))
+    def find_elsewhere(
+        self, releases: Collection[str], titles: Mapping[str, Collection[str]]
+    ) -> None:
+        """Find the present tracks in other folders of these releases, and of those they were of.
+
+        Also those of albums of these titles by these artists; see `jobs.batch.releases`.
+        """
+        whose = {
+            title: self._whose.get(title, set()).union(titles.get(title, ()))
+            for title in {*titles, *self._whose}
+        }
+        self.titles = {title: sorted(each) for title, each in sorted(whose.items())}
+        same = albums.of_titles(list(self.titles))
+        self.releases = sorted(
+            self._were.union(releases, (each.release for each in same if _is_of(each, whose)))
+        )
         found = tracks.of_releases(self.releases)
         self._elsewhere = self._kept(row for row in found if row.group_folder not in self._folders)
 
@@ -73,9 +96,9 @@ def outdated(
     """
     if grouping.mark is None:
         return set()
-    in_turn([*folders, *grouping.releases])
+    in_turn([*folders, *grouping.releases, *grouping.titles])
     siblings = Siblings(folders, replaced)
-    siblings.find_elsewhere(grouping.releases)
+    siblings.find_elsewhere(grouping.releases, grouping.titles)
     return set() if siblings.mark() == grouping.mark else {*folders} - {split}
 
 
@@ -88,6 +111,26 @@ def with_disc(guessed: Guesses | None, disc: int | None, source: Source) -> Gues
     """What was guessed of a track, with a disc, or none, from this."""
     others = {name: each for name, each in (guessed or {}).items() if name != "disc"}
     return (others | ({"disc": source} if disc else {})) or None
+
+
+def _title_key(track: Track) -> str:
+    return folded(title_and_disc(track.album_title or "")[0])
+
+
+def _may_have_been(track: Track) -> set[str]:
+    """Whose album a track was in; it may have kept others of its title from being one."""
+    album = _album_of(track)
+    is_plain = not (track.album_artist_names or track.compilation or track.musicbrainz_release_id)
+    named = {f"name:{folded(album.album_artist)}"} if album else set()
+    return named | ({ANYBODY} if is_plain else set())
+
+
+def _is_of(album: albums.Titled, whose: Mapping[str, Collection[str]]) -> bool:
+    """Whether an album is one of those by these artists."""
+    wanted = whose[album.title_key]
+    names = album.release.partition("\n")[2], folded((album.album_artist or "").replace("; ", "\n"))
+    known = {*(f"name:{each}" for each in names), f"mbid:{album.musicbrainz_id}"}
+    return ANYBODY in wanted or not known.isdisjoint(wanted)
 
 
 def _release_of(track: Track) -> str | None:

@@ -24,10 +24,15 @@ from worker.process.fleet_worker import FleetWorker
 
 
 def disc(
-    folder: Path, number: int | None, title: str = "Double", count: int = 2, form: str = "flac"
+    folder: Path,
+    number: int | None,
+    title: str = "Double",
+    count: int = 2,
+    form: str = "flac",
+    **tags: Any,
 ) -> None:
     """A disc of an album by Twofold in a folder."""
-    said: dict[str, Any] = {"artist": "Twofold", "albumartist": "Twofold", "album": title}
+    said: dict[str, Any] = {"artist": "Twofold", "albumartist": "Twofold", "album": title, **tags}
     if number:
         said |= {"discnumber": number, "totaldiscs": 2}
     for track in range(1, count + 1):
@@ -66,12 +71,20 @@ def test_albums_are_what_people_mean_by_them(scan: RunScan, library: Path) -> No
     for form in ("flac", "mp3"):
         for number in (1, 2):
             track(library / f"Twice {form}" / f"{number}.{form}", "Both", "Twice", number)
+    for number, name in enumerate(("Xan", "Yul", "Zoe"), 1):
+        track(library / name / "Now" / f"{number}.mp3", name, "Now", number)
+        track(library / name / "Best" / "1.mp3", name, "Best", 1)
+    disc(library / "Halves CD1", 1, "Halves", musicbrainz_albumid=RELEASE)
+    disc(library / "Halves CD2", 2, "Halves")
     scan()
     assert albums() == [
+        *(("Best", name, None, 1) for name in ("Xan", "Yul", "Zoe")),
         ("Double", "Twofold", None, 4),
         ("Greatest Hits", "Duo", None, 3),
         ("Greatest Hits", "Quartet", None, 3),
+        ("Halves", "Twofold", None, 4),
         ("More", "Twofold", None, 4),
+        ("Now", "Various Artists", None, 3),
         ("Sampler", "Various Artists", None, 3),
         ("Show", "Twofold", None, 4),
         ("Twice", "Both", "FLAC", 2),
@@ -142,6 +155,9 @@ def test_an_edition_is_one_while_there_is_another(scan: RunScan, library: Path) 
     assert (Album.get_by_id(row.id).edition, Album.get_by_id(row.id).present) == (None, 2)
 
 
+RELEASE = "bbbbbbb1-0000-4000-8000-000000000000"
+
+
 @ON_SQLITE
 def test_it_does_not_matter_in_which_order_folders_come(
     database: str, queues: redis.Redis, library: Path
@@ -150,6 +166,12 @@ def test_it_does_not_matter_in_which_order_folders_come(
     disc(library / "Set CD2", 2)
     disc(library / "Copy CD1", 1)
     disc(library / "Copy CD2", 2)
+    for number, name in enumerate(("Xan", "Yul", "Zoe"), 1):
+        track(library / name / "1.flac", name, "Spread", number)
+    track(library / "Dan" / "1.flac", "Dan", "Spread", 1)
+    track(library / "Dan" / "2.flac", "Dan", "Spread", 2)
+    track(library / "Id" / "1.mp3", "A", "Twice", 1, musicbrainz_albumid=RELEASE)
+    track(library / "Without" / "1.flac", "A", "Twice", 1)
     folders = sorted(library.iterdir())
     found = []
     for seed in range(3):
@@ -161,7 +183,7 @@ def test_it_does_not_matter_in_which_order_folders_come(
         Track.delete().execute()
         Album.delete().execute()
     assert found[0] == found[1] == found[2]
-    assert [len(each) for each in found[0]] == [8, 2]
+    assert [len(each) for each in found[0]] == [15, 6]
 
 
 def test_discs_that_are_grouped_before_either_is_written_are_one_album(

@@ -202,6 +202,54 @@ def test_totals_tell_two_compilations_of_one_title_apart() -> None:
     assert [len(each) for each in albums(spread)] == [2, 1]
 
 
+def spread(
+    *artists_of: tuple[str, Iterable[int]], title: str = "Hits 1", **said: object
+) -> list[Grouped]:
+    """Tracks of one title, by artists in folders of their own."""
+    return [
+        track(f"/m/{name}/{title}/{n}", track=n, artists=[name], album_title=title, **said)
+        for name, numbers in artists_of
+        for n in numbers
+    ]
+
+
+OWN = [("Dan", range(1, 13)), ("Eve", range(1, 11)), ("Fay", range(1, 3))]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "said", "count"),
+    [
+        ([("Xan", [1]), ("Yul", [2]), ("Zoe", [3])], {}, 1),
+        ([("Xan", [1, 2]), ("Yul", [3]), ("Zoe", [4, 5])], {}, 1),
+        ([("Xan", [1, 3, 5]), ("Yul", [2, 4, 6])], {}, 1),
+        ([("Xan", [1, 7]), ("Yul", [3, 10]), ("Zoe", [5, 12])], {"track_total": 12}, 1),
+        ([("Xan", [1]), ("Yul", [2])], {"track_total": 2}, 1),
+        ([("Xan", [1, 7]), ("Yul", [3, 10]), ("Zoe", [12])], {"track_total": 12}, 3),
+        ([("Xan", [1]), ("Yul", [2])], {}, 2),
+        ([("Xan", range(1, 11)), ("Yul", [11]), ("Zoe", [12])], {}, 3),
+        ([("Xan", [1, 5]), ("Yul", [2, 4]), ("Zoe", [9])], {}, 3),
+        ([("Xan", [1]), ("Yul", [2]), ("Zoe", [2, 3])], {}, 3),
+        (OWN, {}, 3),
+        ([("Xan", [1]), ("Yul", [2]), ("Zoe", [3]), *OWN[:2]], {}, 3),
+    ],
+)
+def test_a_compilation_over_its_artists_folders_is_one_when_positions_say_so(
+    pieces: list[tuple[str, Iterable[int]]], said: dict[str, object], count: int
+) -> None:
+    found = spread(*pieces, **said)
+    assert len(albums(found)) == count
+    assert (["Various Artists"] in artists(found)) is (count < len(pieces))
+
+
+def test_two_copies_of_a_spread_compilation_are_two_albums() -> None:
+    pieces = spread(("Xan", [1]), ("Yul", [2]), ("Zoe", [3]))
+    copy = [
+        replace(each, path=f"/n{each.path}", group_folder=f"/n{each.group_folder}")
+        for each in pieces
+    ]
+    assert [len(each) for each in albums([*pieces, *copy])] == [3, 3]
+
+
 GUESTS = (
     "",
     " feat. Ann",
@@ -317,6 +365,21 @@ def test_one_release_twice_is_two_editions_that_are_told_apart(
     ]
     assert editions(tracks) == expected
     assert sorted(map(len, albums(tracks))) == [3, 3]
+
+
+def test_a_folder_without_the_release_id_of_another_is_of_that_release() -> None:
+    """Unless there are several ids; as an edition, or as a disc when the positions fit."""
+    flac = record("flac/", 1, 2, 3, artists=["A"], codec="flac", release_id="x")
+    mp3 = record("mp3/", 1, 2, 3, artists=["A"], codec="mp3")
+    assert editions([*flac, *mp3]) == ["FLAC", "MP3"]
+    cds = discs("X CD1", "X CD2")
+    assert len(albums([*(replace(each, release_id="x") for each in cds[:2]), *cds[2:]])) == 1
+    other = record("other/", 1, 2, 3, artists=["A"], codec="ogg", release_id="y")
+    said = group(parts_of([*flac, *other, *mp3])).said.values()
+    assert len({album.release for album in said}) == 3
+    assert (
+        len({each.release for each in group(parts_of([*flac, *record("B", 1)])).said.values()}) == 2
+    )
 
 
 def test_a_few_files_of_another_format_make_no_edition() -> None:
