@@ -5,19 +5,31 @@ import csv
 import io
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 import redis
 
 from db import settings
-from db.models import Album, Artist, Cluster, EntityType, Problem, Scan, Track, utc_now
+from db.models import (
+    TABLES,
+    Album,
+    Artist,
+    Cluster,
+    EntityType,
+    Problem,
+    Scan,
+    Track,
+    utc_now,
+)
 from db.sql.path_text import visible
 from jobs import gmm
 from tests.clusters.groups import add_artist, add_tracks, hear, new_model
 from tests.databases import open_sqlite
 from tests.queues.conftest import queue_named, stale
-from worker.cli.fleet import run
+from worker.cli.fleet import fleet, run
 from worker.errors import ExitCode
 from worker.host.log import log_to_stderr
 
@@ -158,3 +170,45 @@ def test_every_command_prints_through_the_one_place() -> None:
         and ast.unparse(node.func) in {"print", "click.echo", "click.secho", "sys.stdout.write"}
     ]
     assert direct == []
+
+
+_ARGUMENTS = {
+    "cluster show": ["1"],
+    "cover why": ["artist:1"],
+    "similar": ["1"],
+    "path": ["1", "2"],
+}
+_ARGUMENTS |= {"show": ["artist:1"], "settings get": ["watch"]}
+_NEEDS_FLEET = {"scan"}
+
+
+def _with_json(command: click.Command, name: str) -> Iterator[list[str]]:
+    """Each command below this one that has `--json`, with what it must be given."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for each in command.list_commands(context):
+            below = command.get_command(context, each)
+            assert below is not None
+            yield from _with_json(below, f"{name} {each}".strip())
+    elif name not in _NEEDS_FLEET and any("--json" in each.opts for each in command.params):
+        yield [*name.split(), *_ARGUMENTS.get(name, []), "--json"]
+
+
+@pytest.mark.usefixtures("hostile")
+@pytest.mark.parametrize("is_empty", [False, True], ids=["library", "nothing"])
+def test_every_command_prints_one_json_object_with_its_version(
+    is_empty: bool, capsys: Output
+) -> None:
+    commands = list(_with_json(fleet, ""))
+    if is_empty:
+        for table in reversed(TABLES):
+            table.delete().execute()
+    assert len(commands) > 15
+    for command in commands:
+        code = run(command)
+        out = capsys.readouterr().out
+        is_found = code in {ExitCode.OK, ExitCode.PROBLEMS, ExitCode.UNSOUND}
+        if is_found:
+            assert json.loads(out)["version"] == 1, command
+        else:
+            assert (is_empty, out) == (True, ""), command

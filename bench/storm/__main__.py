@@ -236,7 +236,7 @@ def _enqueue_failed() -> int:
 def _findings() -> list[str]:
     """What the doctor still finds after it repaired what is safe to repair."""
     run("doctor", "--fix", may_find=True)
-    lines = map(json.loads, run("doctor", "--json", may_find=True).splitlines())
+    lines = json.loads(run("doctor", "--json", may_find=True))["findings"]
     return [f"{each['check']}: {each['says']}" for each in lines if each["severity"] != "ok"]
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
@@ -27,10 +26,6 @@ def sound(
     monkeypatch.setenv("FLEET_QUEUES", str(tmp_path / "queues.toml"))
     supervise(ESSENTIAL, "scheduler", "RUNNING")
     return settings.data_dir()
-
-
-def lines(text: str) -> list[Any]:
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_all_well_ends_with_0_and_says_so(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,11 +60,13 @@ def test_errors_end_with_11_and_come_first(
     assert told.err == "Errors: 1, warnings: 1; `fleet doctor --fix` repairs 1 of them.\n"
 
 
-def test_json_is_one_object_a_line(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_with_the_errors_first(
+    sound: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings.run_dir().chmod(0o750)
     assert run(["doctor", "--json"]) == ExitCode.UNSOUND
     told = capsys.readouterr()
-    first, *rest = lines(told.out)
+    first, *rest = json.loads(told.out)["findings"]
     assert (first["check"], first["severity"], first["fixable"]) == ("permissions", "error", True)
     assert all(each["severity"] == "ok" and not each["fixable"] for each in rest)
     assert told.err == ""
@@ -116,14 +113,15 @@ def test_a_fix_that_fails_is_told_and_its_finding_stays(
 def test_fixes_are_told_as_json_too(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings.run_dir().chmod(0o750)
     assert run(["doctor", "--fix", "--dry-run", "--json"]) == ExitCode.UNSOUND
-    would, *_ = lines(capsys.readouterr().out)
     fix = f"chmod 700 {settings.run_dir()}"
+    (would,) = json.loads(capsys.readouterr().out)["fixes"]
     assert would == {"check": "permissions", "fix": fix, "done": None}
     assert run(["doctor", "--fix", "--json"]) == ExitCode.OK
-    fixed, *left = lines(capsys.readouterr().out)
+    told = json.loads(capsys.readouterr().out)
     says = f"{settings.run_dir()} is its owner's alone now"
+    (fixed,) = told["fixes"]
     assert fixed == {"check": "permissions", "fix": fix, "done": True, "says": says}
-    assert {each["severity"] for each in left} == {"ok"}
+    assert {each["severity"] for each in told["findings"]} == {"ok"}
 
 
 def test_a_dry_run_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

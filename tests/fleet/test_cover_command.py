@@ -213,7 +213,7 @@ def why(fleet: FleetCommand, *arguments: str) -> list[dict[str, Any]]:
     """What `fleet cover why` says, by role."""
     ended = fleet("cover", "why", "--json", *arguments)
     assert ended.returncode == ExitCode.OK, ended.stderr
-    told: list[dict[str, Any]] = json.loads(ended.stdout)
+    told: list[dict[str, Any]] = json.loads(ended.stdout)["roles"]
     return told
 
 

@@ -91,7 +91,7 @@ def test_the_status_counts_what_is_done_and_who_consumes(fleet: FleetCommand) ->
 
 def test_the_doctor_finds_a_sound_fleet_sound(fleet: FleetCommand) -> None:
     ended = fleet("doctor", "--json")
-    findings = [json.loads(line) for line in ended.stdout.splitlines()]
+    findings = json.loads(ended.stdout)["findings"]
     assert [each for each in findings if each["severity"] != "ok"] == []
     assert ended.returncode == ExitCode.OK
 
@@ -164,6 +164,6 @@ def test_a_scan_whose_covers_nobody_makes_any_more_says_so_and_ends(
 
 
 def test_problems_lists_what_could_not_be_read(fleet: FleetCommand, music: Path) -> None:
-    problems = [json.loads(line) for line in fleet("problems", "--json").stdout.splitlines()]
+    problems = json.loads(fleet("problems", "--json").stdout)["problems"]
     assert [Path(each["path"]).name for each in problems] == ["broken.mp3"]
     assert fleet("problems", str(music)).stdout.count("\n") == 2

@@ -147,7 +147,7 @@ def test_roots_are_listed_with_their_state(
     scan()
     shutil.rmtree(library)
     assert run(["root", "list", "--json"]) == ExitCode.OK
-    row = json.loads(capsys.readouterr().out)
+    (row,) = json.loads(capsys.readouterr().out)["roots"]
     assert (row["path"], row["tracks"], row["missing"]) == (str(library), 9, 0)
     assert "not there" in row["state"]
 

@@ -45,7 +45,7 @@ from worker.status import overview
 
 def listed(fleet: Fleet, capsys: pytest.CaptureFixture[str], *names: str) -> dict[str, Any]:
     assert fleet("queue", "list", *names, "--json") == ExitCode.OK
-    rows = map(json.loads, capsys.readouterr().out.splitlines())
+    rows = json.loads(capsys.readouterr().out)["queues"]
     return {row["name"]: row for row in rows}
 
 

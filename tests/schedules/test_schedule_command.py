@@ -24,7 +24,7 @@ def run(*arguments: str) -> str:
 
 
 def listed(name: str = CLEANUP) -> dict[str, Any]:
-    rows = [json.loads(line) for line in run("list", "--json").splitlines()]
+    rows = json.loads(run("list", "--json"))["schedules"]
     return next(row for row in rows if row["name"] == name)
 
 

@@ -63,9 +63,9 @@ def test_a_playlist_has_the_paths_byte_by_byte(
     assert sum(line.startswith(b"#EXTINF") for line in lines) == 5
 
 
-def test_json_has_a_track_a_line(library: Library, capsys: Output) -> None:
+def test_json_has_each_track(library: Library, capsys: Output) -> None:
     assert run(["similar", str(library.drums[0]), "--json", "--count", "3"]) == ExitCode.OK
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    rows = json.loads(capsys.readouterr().out)["tracks"]
     assert {row["id"] for row in rows} < set(library.drums)
     assert all(0 < row["similarity"] <= 1 for row in rows)
 

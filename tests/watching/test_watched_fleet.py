@@ -191,5 +191,5 @@ def test_the_watcher_is_light(fleet: FleetCommand) -> None:
 
 def test_fleet_watch_says_how_each_root_is_watched(fleet: FleetCommand, music: Path) -> None:
     wait_for(lambda: f"{music} is watched" in fleet("watch").stdout)
-    rows = [json.loads(line) for line in fleet("watch", "--json").stdout.splitlines()]
+    rows = json.loads(fleet("watch", "--json").stdout)["folders"]
     assert [(row["root"], row["how"]) for row in rows] == [(str(music), "inotify")]

@@ -130,7 +130,7 @@ def unset(name: str, only: str | None, disc: int | None, role: str | None) -> No
 Examples:
   fleet cover why Homogenic
   fleet cover why --artist Björk
-  fleet cover why album:12 --json | jq '.[0].candidates'
+  fleet cover why album:12 --json | jq '.roles[0].candidates'
 """,
 )
 @click.argument("name", metavar="ALBUM|ARTIST")
@@ -151,7 +151,7 @@ def why(name: str, only: str | None, as_json: bool) -> None:
     entity, _ = _found(name, only, None, None)
     roles = perform("covers.explain", entity_type=entity.type, entity_id=entity.id)
     if as_json:
-        print_json(roles)
+        print_json({"roles": roles})
         return
     for number, role in enumerate(roles):
         if not number or role["candidates"]:

@@ -20,10 +20,10 @@ Examples:
   fleet doctor --quick
   fleet doctor --fix --dry-run
   fleet doctor --fix
-  fleet doctor --json | jq 'select(.severity != "ok")'
+  fleet doctor --json | jq '.findings[] | select(.severity != "ok")'
 """,
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option(
     "--quick", is_flag=True, help="Skip what goes through all files, the ledger and Redis."
 )
@@ -46,14 +46,20 @@ def doctor(context: click.Context, as_json: bool, quick: bool, fix: bool, dry_ru
     if dry_run and not fix:
         raise click.UsageError("--dry-run goes with --fix")
     findings = list(examine(quick=quick))
-    fixable = [each for each in findings if each.fix]
-    if fix and dry_run:
-        _announce(fixable, as_json)
-    elif fixable and fix:
-        for each in fixable:
-            _report(repair(each), as_json)
+    fixable = [each for each in findings if each.fix] if fix else []
+    fixes = []
+    for each in fixable:
+        done = None if dry_run else repair(each)
+        fixes.append(_as_json(each, done))
+        if not as_json:
+            print_line(_line(each, done))
+    if fixable and not dry_run:
         findings = list(examine(quick=quick))
-    _show(findings, as_json)
+    if as_json:
+        ordered = sorted(findings, key=lambda each: list(_MARKS).index(each.severity))
+        print_json({"findings": [each.as_json() for each in ordered], "fixes": fixes})
+    else:
+        _show(findings)
     worst = {each.severity for each in findings}
     if Severity.ERROR in worst:
         context.exit(ExitCode.UNSOUND)
@@ -61,40 +67,29 @@ def doctor(context: click.Context, as_json: bool, quick: bool, fix: bool, dry_ru
         context.exit(ExitCode.PROBLEMS)
 
 
-def _announce(fixable: Iterable[Finding], as_json: bool) -> None:
-    """Print what would be repaired."""
-    for each in fixable:
-        fix = each.fix.says if each.fix else ""
-        if as_json:
-            _print_json({"check": each.check, "fix": fix, "done": None})
-        else:
-            print_line(f"would {each.check}: {fix}")
+def _as_json(finding: Finding, done: Repair | None) -> dict[str, object]:
+    """A fix, and how it went; None: it was not tried."""
+    fix = finding.fix.says if finding.fix else ""
+    outcome = {"done": None} if done is None else {"done": done.done, "says": done.says}
+    return {"check": finding.check, "fix": fix, **outcome}
 
 
-def _report(repaired: Repair, as_json: bool) -> None:
-    """Print the outcome of a repair."""
-    check, fix = repaired.finding.check, repaired.finding.fix
-    says = fix.says if fix else ""
-    if as_json:
-        _print_json({"check": check, "fix": says, "done": repaired.done, "says": repaired.says})
-    elif repaired.done:
-        print_line(f"fixed {check}: {repaired.says}")
-    else:
-        print_line(f"FAILED {check}: could not {says}: {repaired.says}")
+def _line(finding: Finding, done: Repair | None) -> str:
+    fix = finding.fix.says if finding.fix else ""
+    if done is None:
+        return f"would {finding.check}: {fix}"
+    if done.done:
+        return f"fixed {finding.check}: {done.says}"
+    return f"FAILED {finding.check}: could not {fix}: {done.says}"
 
 
-def _show(findings: Sequence[Finding], as_json: bool) -> None:
+def _show(findings: Sequence[Finding]) -> None:
     for severity, mark in _MARKS.items():
         for each in findings:
-            if each.severity is not severity:
-                continue
-            if as_json:
-                _print_json(each.as_json())
-            else:
+            if each.severity is severity:
                 remedy = f" — {each.remedy}" if each.remedy else ""
                 print_line(f"{mark} {each.check}: {each.says}{remedy}")
-    if not as_json:
-        _sum_up(findings)
+    _sum_up(findings)
 
 
 def _sum_up(findings: Iterable[Finding]) -> None:
@@ -107,7 +102,3 @@ def _sum_up(findings: Iterable[Finding]) -> None:
         return
     mends = f"; `fleet doctor --fix` repairs {fixable} of them" if fixable else ""
     say(f"Errors: {errors}, warnings: {len(wrong) - errors}{mends}.")
-
-
-def _print_json(row: dict[str, object]) -> None:
-    print_json(row)

@@ -24,8 +24,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Row = dict[str, Any]
 _SHOWN = 50
 _MOST = 1_000_000
-_VERSION = 1
-"""Of the JSON that these commands write."""
 _BOTH = (EntityType.ALBUM, EntityType.ARTIST)
 
 
@@ -202,7 +200,7 @@ def problems(query: str, limit: int, columns: str, as_json: bool) -> None:
 def _print(what: str, rows: Sequence[Row], columns: str, as_json: bool, count: int | None) -> None:
     """Print a list; `count` is how many there are in all, where that is known."""
     if as_json:
-        print_json({"version": _VERSION, "items": rows, "count": count})
+        print_json({"items": rows, "count": count})
         return
     if not rows:
         say(f"No {what}.")
@@ -256,7 +254,7 @@ def show(entity: str, as_json: bool) -> None:
         and (state := ledger.need_state(need.kind, kind, row_id)) is not None
     ]
     if as_json:
-        print_json({"version": _VERSION, "type": kind, "id": row_id, **row, "needs": needs})
+        print_json({"type": kind, "id": row_id, **row, "needs": needs})
         return
     listed = {name: value for name, value in row.items() if not _is_table(value)}
     print_table([[f"{kind}:{row_id}", ""], *([n, _cell(v)] for n, v in listed.items() if v)])
@@ -371,7 +369,7 @@ def stats(as_json: bool) -> None:
     if as_json:
         said = {"seconds": round(seconds), "bytes": size, "covers": covers, "missing_tags": missing}
         rows = [each._asdict() for each in codecs]
-        print_json({"version": _VERSION, **totals._asdict(), **said, "codecs": rows})
+        print_json({**totals._asdict(), **said, "codecs": rows})
         return
     print_line(
         f"{counted(totals.tracks, 'track')}, {counted(totals.albums, 'album')}, "

@@ -53,7 +53,7 @@ def list_notices(as_json: bool) -> None:
     check_schema()
     found = notices.latest(_MOST)
     if as_json:
-        print_json({"version": 1, "notices": [_json(each) for each in found]})
+        print_json({"notices": [_json(each) for each in found]})
         return
     print_table([["since", "about", "what", "message"], *map(_row, found)])
     if not notices.are_wanted():

@@ -8,7 +8,7 @@ be a formula is escaped. JSON and playlists stay exact for the programs that rea
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -47,11 +47,19 @@ def print_error(text: str) -> None:
         click.echo(f"  {columns}" if number else columns, err=True)
 
 
+VERSION = 1
+"""Of what `--json` prints: another one when something has another name or meaning, or is gone."""
+
+
 def print_json(
-    value: object, *, indent: int | None = None, default: Callable[[Any], str] | None = None
+    content: Mapping[str, object],
+    *,
+    indent: int | None = None,
+    default: Callable[[Any], str] | None = None,
 ) -> None:
-    """Print a value as JSON, on one line or indented; `default` writes what JSON does not know."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=default)
+    """Print one JSON object, with its version; `default` writes what JSON does not know."""
+    document = {"version": VERSION, **content}
+    text = json.dumps(document, ensure_ascii=False, indent=indent, default=default)
     click.echo(_NOT_PLAIN.sub(_json_escaped, text))
 
 

@@ -21,11 +21,11 @@ from worker.errors import BadInputError
 Examples:
   fleet problems
   fleet problems ~/Music/Incoming
-  fleet problems --json | jq -r .path
+  fleet problems --json | jq -r '.problems[].path'
 """,
 )
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def problems(folder: Path | None, as_json: bool) -> None:
     """List the files that musicfleet could not use, and why.
 
@@ -44,10 +44,7 @@ def problems(folder: Path | None, as_json: bool) -> None:
     if not found and not notes and folder and not folder.exists():
         raise BadInputError(f"{folder} does not exist — name a folder of the library")
     if as_json:
-        for each in [*found, *notes]:
-            row = {"path": each.path, "stage": each.stage, "code": each.code}
-            seen = {"first_seen": str(each.first_seen), "last_seen": str(each.last_seen)}
-            print_json(row | {"message": each.message} | seen)
+        print_json({"problems": [_as_json(each) for each in [*found, *notes]]})
         return
     if not found:
         say("No problems.")
@@ -55,6 +52,12 @@ def problems(folder: Path | None, as_json: bool) -> None:
         rows = [["path", "stage", "code", "message"]]
         rows += [_line(each) for each in [*found, *notes]]
         print_table(rows)
+
+
+def _as_json(problem: Problem) -> dict[str, str]:
+    row = {"path": problem.path, "stage": problem.stage, "code": problem.code}
+    seen = {"first_seen": str(problem.first_seen), "last_seen": str(problem.last_seen)}
+    return row | {"message": problem.message} | seen
 
 
 def _line(problem: Problem) -> list[str]:
@@ -66,18 +69,20 @@ def _line(problem: Problem) -> list[str]:
 Examples:
   fleet missing-tags
   fleet missing-tags --csv > missing.csv
-  fleet missing-tags --json | jq -r 'select(.missing.genre) | .folder'
+  fleet missing-tags --json | jq -r '.albums[] | select(.missing.genre) | .folder'
 """,
 )
 @click.option("--csv", "as_csv", is_flag=True, help="For spreadsheets.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def missing_tags(as_csv: bool, as_json: bool) -> None:
     """List the albums whose tracks lack tags, and how many of them lack which."""
     open_database()
     check_schema()
     if as_json:
-        for each in missing_tags_by_album():
-            print_json(each._asdict() | {"folder": shown(each.folder)})
+        albums = [
+            each._asdict() | {"folder": shown(each.folder)} for each in missing_tags_by_album()
+        ]
+        print_json({"albums": albums})
         return
     heading = ["album artist", "album", "folder", "tracks", *(f"no {name}" for name in TAG_FIELDS)]
     rows = [heading, *map(_row, missing_tags_by_album())]

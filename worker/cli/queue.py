@@ -33,11 +33,11 @@ def queue() -> None:
 Examples:
   fleet queue list
   fleet queue list extract insert
-  fleet queue list --json | jq 'select(.paused)'
+  fleet queue list --json | jq '.queues[] | select(.paused)'
 """,
 )
 @click.argument("names", nargs=-1, metavar="[QUEUE]...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def list_queues(names: tuple[str, ...], as_json: bool) -> None:
     """List the queues of queues.toml, and others that hold jobs.
 
@@ -50,8 +50,7 @@ def list_queues(names: tuple[str, ...], as_json: bool) -> None:
         queues.required(name)
     found = overview.queue_statuses(names) if names else overview.queues()
     if as_json:
-        for each in found:
-            print_json(asdict(each))
+        print_json({"queues": [asdict(each) for each in found]})
         return
     print_queues(found)
 

@@ -30,7 +30,7 @@ NONE_YET = (
     epilog="""\b
 Examples:
   fleet report
-  fleet report --json | jq .library
+  fleet report --json | jq .latest.library
 """,
 )
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
@@ -44,12 +44,12 @@ def report(as_json: bool) -> None:
     open_database()
     check_schema()
     latest = health_reports.latest()
+    before = health_reports.before(latest.day) if latest else None
+    if as_json:
+        print_json({"latest": latest and _json(latest), "before": before and _json(before)})
+        return
     if latest is None:
         say(NONE_YET)
-        return
-    before = health_reports.before(latest.day)
-    if as_json:
-        print_json({"latest": _json(latest), "before": before and _json(before)})
         return
     counts = (_counted(n, what, before) for what, n in latest.library.items())
     print_line(f"{latest.day}: " + ", ".join(counts))

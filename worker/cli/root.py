@@ -31,17 +31,16 @@ def root() -> None:
     epilog="""\b
 Examples:
   fleet root list
-  fleet root list --json | jq -r 'select(.state != "there") | .path'
+  fleet root list --json | jq -r '.roots[] | select(.state != "there") | .path'
 """,
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line; times are UTC.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; times are UTC.")
 def list_roots(as_json: bool) -> None:
     """List the roots: whether each is there, its tracks, and when it was last scanned."""
     _open()
     found = library_roots.listed()
     if as_json:
-        for each in found:
-            print_json(each._asdict(), default=_iso)
+        print_json({"roots": [each._asdict() for each in found]}, default=_iso)
     elif found:
         print_table([["root", "state", "tracks", "missing", "scanned"], *map(_row, found)])
     else:

@@ -354,14 +354,16 @@ def _failed(failure: str) -> str:
 
 
 def _dry_run(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
+    answers = []
     for root in roots:
         job_id = dispatch.enqueue(scans.DISCOVERY, root=root, deep=deep, dry_run=True)
         found = dispatch.wait_for(job_id)
-        if as_json:
-            print_json(found)
-        else:
+        answers.append({"root": shown(root), **found})
+        if not as_json:
             counts = ", ".join(f"{count} {what}" for what, count in found["counts"].items())
             print_line(f"{shown(root)}: {counts}")
             if former := found["former_root"]:
                 print_line(f"  what was new is the library of {shown(former)}, which is away")
+    if as_json:
+        print_json({"roots": answers})
     return ExitCode.OK

@@ -27,10 +27,10 @@ def schedule() -> None:
     epilog="""\b
 Examples:
   fleet schedule list
-  fleet schedule list --json | jq 'select(.outcome | startswith("failed"))'
+  fleet schedule list --json | jq '.schedules[] | select(.outcome | startswith("failed"))'
 """,
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line; times are UTC.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; times are UTC.")
 def list_schedules(as_json: bool) -> None:
     """List the schedules: job, times, last run and its outcome, and next run.
 
@@ -39,8 +39,7 @@ def list_schedules(as_json: bool) -> None:
     _open()
     found = timetable.statuses()
     if as_json:
-        for each in found:
-            print_json(asdict(each), default=_iso)
+        print_json({"schedules": [asdict(each) for each in found]}, default=_iso)
         return
     print_table([["schedule", "job", "cron", "last", "outcome", "next"], *map(_row, found)])
     if not is_up():

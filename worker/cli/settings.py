@@ -38,7 +38,7 @@ Examples:
 def list_all(as_json: bool) -> None:
     """List every setting with its value, where that is from, and its type."""
     if as_json:
-        print_json({"version": 1, "settings": [_described(each) for each in SETTINGS]})
+        print_json({"settings": [_described(each) for each in SETTINGS]})
         return
     rows = [["setting", "value", "from", "type"]]
     for each in SETTINGS:
@@ -60,7 +60,7 @@ def get(name: str, as_json: bool) -> None:
     """Show the value of the setting NAME. Passwords and keys are not shown."""
     setting = settings_file.named(name)
     if as_json:
-        print_json({"version": 1, **_described(setting)})
+        print_json(_described(setting))
     else:
         print_line(_shown(setting))
         say(f"{setting.help} ({setting.type}; from {fleet_environment.source(setting)})")

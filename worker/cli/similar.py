@@ -27,7 +27,7 @@ def _as(command: Command) -> Command:
     """Give a command the options that say how its tracks are written."""
     for option in (
         click.option("--m3u", "form", flag_value="m3u", help="As a playlist, M3U8."),
-        click.option("--json", "form", flag_value="json", help="One JSON object a line."),
+        click.option("--json", "form", flag_value="json", help="One JSON object."),
     ):
         command = option(command)
     return command
@@ -109,14 +109,17 @@ def _write(found: Sequence[Neighbour], form: str | None) -> None:
     by = tracks.artist_credits(ids)
     rows = [(each, known[each.track_id], by.get(each.track_id, "")) for each in found]
     if form == "json":
-        for neighbour, track, artists in rows:
-            said = {"artists": artists, "similarity": round(neighbour.similarity, 4)}
-            print_json(track._asdict() | said)
+        print_json({"tracks": [_as_json(*row) for row in rows]})
     elif form == "m3u":
         playlists.print_tracks(cluster_terms.listed_tracks(EntityType.TRACK, ids))
     elif rows:
         cells = [_cells(*row) for row in rows]
         print_table([["similarity", "artist", "title", "album", "bpm", "key", "path"], *cells])
+
+
+def _as_json(neighbour: Neighbour, track: TrackSummary, artists: str) -> dict[str, object]:
+    said = {"artists": artists, "similarity": round(neighbour.similarity, 4)}
+    return track._asdict() | said
 
 
 def _cells(neighbour: Neighbour, track: TrackSummary, artists: str) -> list[str]:

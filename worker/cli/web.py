@@ -72,7 +72,7 @@ Examples:
   fleet settings set watch /music:/more && fleet reload   watch these
 """,
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a folder.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def watch(as_json: bool) -> None:
     """Show which folders musicfleet watches, how, and why.
 
@@ -84,10 +84,11 @@ def watch(as_json: bool) -> None:
     for line in fleet_environment.differences():
         say(line)
     state = watch_state.running()
-    for each in state.roots if state else []:
-        if as_json:
-            print_json(each._asdict())
-        else:
+    roots = state.roots if state else []
+    if as_json:
+        print_json({"folders": [each._asdict() for each in roots]})
+    else:
+        for each in roots:
             print_line(_line(each))
     if state is None:
         say(_off())
