@@ -145,7 +145,7 @@ def described(run: Run) -> str:
     if run.fault:
         return f"failed: {run.fault}"
     return (
-        ", ".join(f"{count:,} {what}" for what, count in run.changes.items()) or "changed nothing"
+        ", ".join(f"{what}: {count:,}" for what, count in run.changes.items()) or "changed nothing"
     )
 
 
