@@ -213,8 +213,10 @@ _PARTS = (security, login, dashboard)
 _NO_DATABASE = {
     *(None, "static", "rq_dashboard.static", "rq_dashboard.favicon"),
     *("login.form", "login.enter", "login.leave", "health.healthz"),
+    *("logs.page", "logs.events"),
 }
-"""What needs none, so that a database that does not answer holds up no thread for strangers."""
+"""What needs none, so that a database that does not answer holds up no thread for strangers, and
+hides no log."""
 
 
 class IdConverter(IntegerConverter):

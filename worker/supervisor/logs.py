@@ -92,7 +92,8 @@ class Entry(NamedTuple):
         kind, _, number = entity.partition(":")
         parts = [each.partition(":") for each in self.fields.get("entity", "").split(";")]
         found = (each for name, _, ids in parts if name == kind for each in _RANGE.findall(ids))
-        return any(int(first) <= int(number) <= int(last or first) for first, last in found)
+        among = number.isdecimal() and number.isascii()
+        return among and any(int(a) <= int(number) <= int(b or a) for a, b in found)
 
 
 _FIELDS = ("job", "queue", "name", "attempt", "entity", "logger")
