@@ -27,7 +27,7 @@ from web.pager import is_json_wanted
 from web.pages import clusters, health
 from web.pages.scans import Streams
 from worker.doctor.findings import FAULTS, fact_and_remedy
-from worker.phrases import time_span
+from worker.phrases import counted, time_span
 from worker.supervisor.web_address import WebAddress
 
 log = logging.getLogger("web")
@@ -86,6 +86,7 @@ def _add_filters(app: Flask) -> None:
         bytes=_size,
         clock=_clock,
         count=lambda number: f"{number:,}",
+        counted=counted,
         credited=_credited,
         guesses=_guesses,
         hue=_hue,

@@ -55,6 +55,8 @@ class Root(NamedTuple):
     tracks: int
     """Those that are there."""
     missing: int
+    problems: int
+    """Files and folders in it that could not be used."""
     scanned_at: datetime | None
     """When the last scan of all of it was begun that had a result."""
 
@@ -69,7 +71,27 @@ def _described(path: str) -> Root:
     total = Track.select().where(here).count()
     missing = Track.select().where(here, Track.missing_since.is_null(False)).count()
     state = roots.absence(path) or THERE
-    return Root(path, state, total - missing, missing, scans.last_whole(path))
+    faults = problems.stages_below(path).total()
+    return Root(path, state, total - missing, missing, faults, scans.last_whole(path))
+
+
+class Going(NamedTuple):
+    """What goes with a root that is forgotten."""
+
+    tracks: int
+    albums: int
+    chosen: int
+    """Pictures that the user chose for these albums."""
+
+
+def going(root: str) -> Going:
+    """What would go with this root, if nothing of it is in another."""
+    here = below(Track.path, root)
+    albums = Track.select(Track.album).where(here, Track.album.is_null(False)).distinct()
+    chosen = ChosenImage.select().where(
+        ChosenImage.entity_type == EntityType.ALBUM, ChosenImage.entity_id.in_(albums)
+    )
+    return Going(Track.select().where(here).count(), albums.count(), chosen.count())
 
 
 class Place(NamedTuple):

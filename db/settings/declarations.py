@@ -15,6 +15,7 @@ class Kind(Enum):
     NUMBER_OR_OFF = "number{unit}, or off", (int, float, bool)
     SWITCH = "on or off", (bool,)
     LIST = "list", (list,)
+    FOLDERS = "folders", (list,)
     FOLDERS_OR_SWITCH = "on, off or folders", (bool, list)
     TABLE = "NAME=VALUE list{unit}", (dict,)
 
@@ -400,6 +401,16 @@ SETTINGS = (
         "full), folder (of music, gone), backup (failed).",
         kind=Kind.LIST,
         group=NOTICES,
+    ),
+    Setting(
+        "FLEET_MUSIC_PLACES",
+        "~:/music:/data:/mnt:/media:/run/media:/srv:/volume1:/share",
+        "In which folders, with `:` between them, the web UI lists and takes folders of music: "
+        "home, the usual volumes of containers, disks, servers and NAS. It lists nothing else. "
+        "`fleet scan` takes any folder.",
+        kind=Kind.FOLDERS,
+        group=PAGE,
+        live=True,
     ),
     Setting(
         "FLEET_DEBUG",

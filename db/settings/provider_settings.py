@@ -37,6 +37,11 @@ def check() -> None:
     other_intervals(other_urls())
 
 
+def named_providers() -> list[str]:
+    """What FLEET_PROVIDERS names, whether it can be asked or not."""
+    return list(_listed("FLEET_PROVIDERS"))
+
+
 def turned_on() -> list[str]:
     """The providers to ask, in order. Raises SettingError."""
     names = list(dict.fromkeys(_listed("FLEET_PROVIDERS")))

@@ -50,6 +50,8 @@ class Provider(NamedTuple):
     offers: Offers
     services: tuple[Service, ...]
     """Its own; it may ask those of another provider as well."""
+    sends: str = "names of artists and titles of albums"
+    """What it receives of the library."""
     needs_contact: bool = False
     """Whether its rules demand to know who asks."""
     key: Key | None = None
@@ -62,6 +64,7 @@ PROVIDERS = (
         # "Rate limiting rules" of its documentation are empty today; 503 is what exceeds them.
         (Service("coverartarchive", "https://coverartarchive.org", 0.5),),
         needs_contact=True,
+        sends="MusicBrainz ids of albums",
     ),
     Provider(
         "deezer",
@@ -78,6 +81,7 @@ PROVIDERS = (
             Service("commons", "https://commons.wikimedia.org/w", 0.5),
         ),
         needs_contact=True,
+        sends="MusicBrainz ids and names of artists",
     ),
     Provider(
         "theaudiodb",
@@ -85,12 +89,14 @@ PROVIDERS = (
         # 30 a minute with the free key.
         (Service("theaudiodb", "https://www.theaudiodb.com/api/v1/json", 2.0),),
         key=Key("FLEET_THEAUDIODB_KEY", "An API key of theaudiodb.com.", free="123"),
+        sends="MusicBrainz ids, names of artists and titles of albums",
     ),
     Provider(
         "fanarttv",
         Offers.PICTURES,
         (Service("fanarttv", "https://webservice.fanart.tv/v3.2", 0.5),),
         key=Key("FLEET_FANARTTV_KEY", "An API key of fanart.tv; fanarttv demands it."),
+        sends="MusicBrainz ids of artists and albums",
     ),
     Provider(
         "lastfm",
@@ -105,6 +111,7 @@ PROVIDERS = (
         # One a second for each address, said under "MusicBrainz API / Rate Limiting".
         (Service("musicbrainz", "https://musicbrainz.org/ws/2", 1.0),),
         needs_contact=True,
+        sends="ids, names, titles, lengths and ISRCs",
     ),
     Provider(
         "acoustid",
@@ -116,6 +123,7 @@ PROVIDERS = (
             "An application's API key of acoustid.org; acoustid demands it, and the program "
             "fpcalc.",
         ),
+        sends="a fingerprint of the sound, and the length",
     ),
     Provider(
         "listenbrainz",
@@ -126,6 +134,7 @@ PROVIDERS = (
             Service("listenbrainz-labs", "https://labs.api.listenbrainz.org", 1.0),
         ),
         needs_contact=True,
+        sends="MusicBrainz ids of artists",
     ),
     Provider(
         "wikipedia",
@@ -133,6 +142,7 @@ PROVIDERS = (
         # As wikidata.
         (Service("wikipedia", "https://en.wikipedia.org/w", 0.5),),
         needs_contact=True,
+        sends="the names of the articles on artists",
     ),
 )
 NAMES = tuple(provider.name for provider in PROVIDERS)

@@ -20,6 +20,8 @@ from db.settings.declarations import SETTINGS, Kind, Setting
 NAME = "settings.toml"
 SECRET_FILE = "_FILE"  # noqa: S105  # how a name ends
 """Ends the name of a setting that says in which file a secret is."""
+_OF_FOLDERS = {Kind.FOLDERS, Kind.FOLDERS_OR_SWITCH}
+"""Lists with `:` between their items, for paths may have commas."""
 _OFF = {False: "off", True: "on"}
 _BY_KEY = {each.key: each for each in SETTINGS}
 
@@ -118,7 +120,7 @@ def as_text(setting: Setting, value: Any) -> str:
     if not is_allowed:
         raise SettingError(f"{setting.key} is {value!r} — write {_wanted(setting)}")
     if isinstance(value, list):
-        separator = os.pathsep if setting.kind is Kind.FOLDERS_OR_SWITCH else ", "
+        separator = os.pathsep if setting.kind in _OF_FOLDERS else ", "
         return separator.join(str(each) for each in value)
     if isinstance(value, dict):
         return ", ".join(f"{name}={each}" for name, each in value.items())
@@ -140,7 +142,7 @@ def as_toml(setting: Setting, text: str) -> Any:
         pairs = (each.partition("=") for each in text.split(",") if each.strip())
         return {name.strip(): each.strip() for name, _, each in pairs}
     if list in kind.types:
-        separator = os.pathsep if kind is Kind.FOLDERS_OR_SWITCH else ","
+        separator = os.pathsep if kind in _OF_FOLDERS else ","
         return [each.strip() for each in text.split(separator) if each.strip()]
     return text
 
@@ -195,6 +197,7 @@ def _wanted(setting: Setting) -> str:
         Kind.NUMBER: "a number",
         Kind.NUMBER_OR_OFF: "a number, or false",
         Kind.LIST: 'a list, such as ["a", "b"]',
+        Kind.FOLDERS: 'a list of folders, such as ["~", "/music"]',
         Kind.FOLDERS_OR_SWITCH: "true, false, or a list of folders",
         Kind.TABLE: 'a table, such as { name = "value" }',
     }

@@ -267,6 +267,23 @@ def test_show_tells_every_queue_in_each_form(
             assert all(job in told for job in load().jobs_of(name))
 
 
+def test_before_the_first_scan_every_way_in_says_how_it_begins(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("FLEET_REDIS_URL", "FLEET_DATABASE_URL", "FLEET_QUEUES", "FLEET_WEB"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FLEET_DATA_DIR", str(tmp_path / "data"))
+    line = "Nothing is scanned yet: `fleet scan PATH` takes in a folder of music, or add one at "
+    line += "http://127.0.0.1:8310/ after `fleet up`\n"
+    assert run(["status"]) == ExitCode.OK
+    assert capsys.readouterr().out == line
+    assert run(["status", "--json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["library"]["tracks"] == 0
+    assert run([]) == ExitCode.USAGE
+    assert capsys.readouterr().out.endswith(f"\n\n{line}")
+    assert not (tmp_path / "data").exists()
+
+
 def test_show_tells_machines_how_jobs_run_and_wait(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -3,13 +3,14 @@
 import shutil
 import tempfile
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import redis
@@ -116,13 +117,26 @@ class PageFleet(NamedTuple):
     url: str
     orders: Orders
     redis: redis.Redis
+    first_run: "list[Answer]"
+    """What the pages answered by which the music was added."""
 
     def get(self, path: str) -> "Answer":
         """Ask for a path as it is written, without any tidying up."""
+        return self._ask("GET", path, "")
+
+    def post(self, path: str, /, **fields: str) -> "Answer":
+        """Send a form of the page itself."""
+        return self._ask("POST", path, urlencode(fields))
+
+    def _ask(self, method: str, path: str, body: str) -> "Answer":
         host, port = urlsplit(self.url).netloc.split(":")
         connection = HTTPConnection(host, int(port), timeout=30)
-        connection.putrequest("GET", path, skip_accept_encoding=True)
-        connection.endheaders()
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        if method == "POST":
+            connection.putheader("Content-Type", "application/x-www-form-urlencoded")
+            connection.putheader("Content-Length", str(len(body)))
+            connection.putheader("Origin", self.url.rstrip("/"))
+        connection.endheaders(body.encode())
         with closing(connection), connection.getresponse() as response:
             return Answer(response.status, dict(response.getheaders()), response.read())
 
@@ -168,12 +182,30 @@ def page_fleet() -> Iterator[PageFleet]:
             "CHAOS_DIR": str(orders.folder),
         }
         music = Path(tempfile.mkdtemp(dir=command.data_dir.parent)) / "demo"
+        command.environment["FLEET_MUSIC_PLACES"] = str(music.parent)
         make(music, tone)
-        assert command("scan", str(music)).returncode == 0
+        assert command("up").returncode == 0
         url = command("web").stdout.strip()
         socket = command.data_dir / "run" / "redis.sock"
         with redis.Redis.from_url(f"unix://{socket}") as connection:
-            yield PageFleet(command, music, url, orders, connection)
+            fleet = PageFleet(command, music, url, orders, connection, [])
+            fleet.first_run.extend(_first_run(fleet))
+            yield fleet
+
+
+def _first_run(fleet: PageFleet) -> Iterator[Answer]:
+    """Add the music as somebody without scripts does; what each step answered."""
+    yield fleet.get("/")
+    yield fleet.get("/folders")
+    yield fleet.get(f"/folders/new?path={fleet.music}")
+    begun = fleet.post("/folders", path=str(fleet.music), choices="1", analysis="off")
+    yield begun
+    deadline = time.monotonic() + 60
+    while "http-equiv" in (scans := fleet.get(begun.headers["Location"])).text:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    yield scans
+    yield fleet.get("/")
 
 
 def _write_albums(music: Path) -> None:

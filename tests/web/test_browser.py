@@ -145,6 +145,39 @@ def test_a_colour_and_a_blurred_picture_stand_where_a_cover_is_to_come(
     assert all_pictures_are_there(page) == 5
 
 
+def test_the_first_run_leads_from_an_empty_library_to_its_albums(page_fleet: PageFleet) -> None:
+    front, folders, checked, begun, scans, gallery = page_fleet.first_run
+    assert front.headers["Location"] == "/folders"
+    assert "Where is your music?" in folders.text
+    assert str(page_fleet.music.parent) in folders.text
+    assert "holds 40 audio files" in checked.text
+    assert "Covers and facts from the web" in checked.text
+    assert "about 24 s on this machine" in checked.text
+    assert "Set where the fleet was started" in checked.text
+    assert begun.headers["Location"].startswith("/scans?begun=")
+    assert 'role="status" >The scan is done.' in scans.text
+    assert gallery.text.count('class="card"') == 6
+
+
+def test_a_folder_is_found_and_checked_with_the_keyboard_alone(
+    open_page: Open, page_fleet: PageFleet
+) -> None:
+    page = open_page("folders")
+    (page_fleet.music.parent / "more").mkdir(exist_ok=True)
+    field = page.get_by_label("Folder on this machine")
+    field.focus()
+    page.keyboard.type(f"{page_fleet.music.parent}/m")
+    offered = page.locator("#path-folders option")
+    expect(offered).to_have_attribute("value", f"{page_fleet.music.parent}/more")
+    page.keyboard.type("ore")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("is empty")
+    expect(page.get_by_label("Folder on this machine")).to_have_value(
+        f"{page_fleet.music.parent}/more"
+    )
+    expect(page.get_by_role("link", name="Cover of")).to_have_count(0)
+
+
 def test_search_suggests_as_one_types_and_the_keyboard_chooses(open_page: Open) -> None:
     page = open_page()
     page.keyboard.press("/")
@@ -231,6 +264,7 @@ def test_it_is_dark_where_the_system_is_and_as_the_user_says(open_page: Open) ->
         "search?q=a",
         "queues",
         "scans",
+        "folders",
         "health",
         "problems",
     ],

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from db.artwork.covers import Picture
 from db.library import entity_pages, gallery, search
@@ -13,6 +14,7 @@ from db.library.gallery import AlbumFilter, AlbumOrder
 from db.models import EntityType, Role, State
 from web.pager import number, paging, text
 from web.pages.facts import from_the_web
+from worker.maintenance.roots import is_nothing_scanned
 from worker.status import overview
 
 bp = Blueprint("library", __name__)
@@ -36,8 +38,10 @@ class Disc(NamedTuple):
 
 
 @bp.get("/")
-def gallery_page() -> str:
-    """Albums as their covers: sorted, filtered, a page at a time."""
+def gallery_page() -> str | Response:
+    """Albums as their covers: sorted, filtered, a page at a time. Before any scan: the folders."""
+    if is_nothing_scanned():
+        return redirect(url_for("folders.page"))
     wanted, order = _wanted(), _order()
     page = paging(gallery.album_count(wanted), _ALBUMS)
     return render_template(

@@ -25,8 +25,9 @@ from db.models import database
 from db.scanning import scans
 from db.scanning.selection import left_out_text
 from db.sql.path_text import shown
-from worker import dispatch
+from web.pager import number
 from worker.errors import WorkerError
+from worker.maintenance import roots
 from worker.status import overview
 from worker.status.scan_progress import Follower
 
@@ -80,6 +81,7 @@ class Streams:
 bp = Blueprint("scans", __name__)
 
 _LATEST = 20
+_LARGEST_ID = 2**31 - 1
 _EVERY = 0.5
 _IDLE_EVERY = 2.0
 _COST = 4
@@ -88,14 +90,18 @@ _COST = 4
 
 @bp.get("/scans")
 def page() -> str:
-    """Scans and their progress."""
+    """Scans and their progress; `?begun=ID` follows one from its begin to its end."""
     unfinished = {scan.root for scan in scans.all_unfinished()}
+    begun = scans.get(number("begun", _LARGEST_ID) or 0)
+    progress = _shared.poll()
     return render_template(
         "scans.html",
         scans=scans.latest(_LATEST),
         left_out_text=left_out_text,
         roots=[root for root in scans.roots() if root not in unfinished],
-        progress=_shared.poll(),
+        progress=progress,
+        is_done=begun is not None and bool(begun.finished_at) and progress["finished"],
+        fault=begun.fault if begun else None,
     )
 
 
@@ -113,7 +119,7 @@ def again() -> AnyResponse:
     if root not in scans.roots():
         abort(404, "No scan of this folder has finished: use `fleet scan`.")
     if scans.unfinished(root) is None:
-        dispatch.enqueue(scans.DISCOVERY, scan_id=scans.start(root, deep=False))
+        roots.begin(root)
     return redirect(url_for("scans.page"), 303)
 
 

@@ -46,13 +46,16 @@ def change(key: str) -> Response | tuple[str, int]:
     if row is None or row.fixed:
         abort(404)
     text = request.form.get("value", "")[:_LONGEST].strip()
-    if not text and not row.is_set:
-        return redirect(url_for("settings.page", _anchor=key), 303)
+    if (text or row.is_set) and (fault := save(key, text)):
+        return _page(key, fault), 400
+    return redirect(url_for("settings.page", _anchor=key), 303)
+
+
+def save(key: str, text: str) -> str:
+    """Write a setting into settings.toml; empty text takes it out. Returns the fault, or ""."""
     arguments = ["set", key, "-"] if text else ["unset", key]
     done = _run("settings", *arguments, text=text)
-    if done.returncode:
-        return _page(key, _fault(done)), 400
-    return redirect(url_for("settings.page", _anchor=key), 303)
+    return _fault(done) if done.returncode else ""
 
 
 @bp.post("/settings/notify/test")
@@ -66,7 +69,13 @@ def send_test() -> Response | tuple[str, int]:
 
 @bp.post("/settings")
 def apply() -> Response:
-    """Have the running fleet take the file. This program may be restarted by it, and ends then."""
+    """Have the running fleet take the file."""
+    take_up()
+    return redirect(url_for("settings.page", applied=1), 303)
+
+
+def take_up() -> None:
+    """Begin to have the fleet take the file; this program, if that restarts it, ends by that."""
     # A session of its own, or it would end with this program.
     subprocess.Popen(
         _command("reload", "--yes"),
@@ -76,7 +85,6 @@ def apply() -> Response:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    return redirect(url_for("settings.page", applied=1), 303)
 
 
 def _page(key: str = "", fault: str = "") -> str:

@@ -207,6 +207,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         for line in error.format_message().splitlines():
             print_line(line)
+        _say_first_step()
         return ExitCode.USAGE
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "fleet"
@@ -219,6 +220,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say("fleet: interrupted")
         return ExitCode.INTERRUPTED
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _say_first_step() -> None:
+    """While nothing is scanned, say below the help how that begins."""
+    from worker.maintenance.roots import first_step  # noqa: PLC0415  # no other help needs it
+    from worker.supervisor.fleet_environment import in_force  # noqa: PLC0415  # as above
+
+    try:
+        with in_force(whatever=True):
+            if says := first_step():
+                print_line()
+                print_line(says)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the help was shown
+        print_error(f"fleet: {explained(error)}")
 
 
 def _open_streams() -> None:

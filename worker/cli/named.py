@@ -1,4 +1,4 @@
-"""What the words of a command line name: an album, an artist, a track, or a folder to scan."""
+"""What the words of a command line name: an album, an artist or a track."""
 
 import os
 
@@ -6,7 +6,6 @@ from db import settings
 from db.library import search
 from db.library.search import Entity, NamedTrack
 from db.models import EntityType
-from db.scanning.library_files import refused_root
 from db.sql.path_text import to_text, visible
 from worker.errors import BadInputError
 from worker.phrases import nearest
@@ -46,24 +45,3 @@ def track_named(name: str) -> NamedTrack:
         more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise BadInputError(f"{name!r} fits {len(found)} — say which:{''.join(lines)}{more}")
     return found[0]
-
-
-def checked_root(path: str) -> str:
-    """The absolute path of a folder that can be read, as text. Raises BadInputError."""
-    folder = settings.expanded(path)
-    if not folder.exists():
-        raise BadInputError(f"{path} does not exist — name the folder that holds the music")
-    if not folder.is_dir():
-        raise BadInputError(f"{path} is a file — name the folder that holds it")
-    if not os.access(folder, os.R_OK | os.X_OK):
-        raise BadInputError(
-            f"{path} may not be read — give this user the right to, e.g. chmod o+rx"
-        )
-    real = os.path.realpath(folder)
-    if refusal := refused_root(
-        to_text(os.fsencode(real)), to_text(os.path.realpath(os.fsencode(settings.data_dir())))
-    ):
-        raise BadInputError(refusal)
-    if not os.listdir(real):
-        raise BadInputError(f"{path} is empty — is its disk mounted?")
-    return to_text(os.fsencode(real))

@@ -9,14 +9,12 @@ import click
 from db import settings
 from db.maintenance import library_roots
 from db.maintenance.library_roots import Root
-from db.scanning import scans
-from db.sql.connection import open_database, transaction
-from db.sql.path_text import is_under, shown, to_text
+from db.sql.connection import open_database
+from db.sql.path_text import shown, to_text
 from db.sql.schema import check_schema
-from worker import dispatch
-from worker.cli.named import checked_root
 from worker.cli.output import agreed, changes_something, print_json, print_line, print_table, say
 from worker.errors import BadInputError
+from worker.maintenance import roots
 from worker.phrases import counted, did_you_mean
 from worker.supervisor.rpc import is_up
 
@@ -42,14 +40,17 @@ def list_roots(as_json: bool) -> None:
     if as_json:
         print_json({"roots": [each._asdict() for each in found]}, default=_iso)
     elif found:
-        print_table([["root", "state", "tracks", "missing", "scanned"], *map(_row, found)])
+        print_table(
+            [["root", "state", "tracks", "missing", "problems", "scanned"], *map(_row, found)]
+        )
     else:
         say("There is no root yet: `fleet scan PATH` adds one.")
 
 
 def _row(each: Root) -> list[str]:
     scanned = _iso(each.scanned_at) if each.scanned_at else "not yet"
-    return [shown(each.path), each.state, f"{each.tracks:,}", f"{each.missing:,}", scanned]
+    numbers = (f"{number:,}" for number in (each.tracks, each.missing, each.problems))
+    return [shown(each.path), each.state, *numbers, scanned]
 
 
 @root.command(
@@ -64,18 +65,16 @@ def add(path: str) -> None:
 
     `fleet scan PATH` does the same, starts the fleet, and shows the progress.
     """
-    folder = checked_root(path)
     _open()
-    if folder in scans.roots() or scans.unfinished(folder):
-        raise BadInputError(
-            f"{shown(folder)} is a root already — `fleet scan {quote(path)}` updates it"
-        )
-    scan_id = scans.start(folder, deep=False)
+    found = roots.check(path)
+    roots.begin(found.path)
+    says = f"{shown(found.path)} was added, with {found.text}"
+    for note in found.notes:
+        say(note)
     if is_up():
-        dispatch.enqueue(scans.DISCOVERY, scan_id=scan_id)
-        print_line(f"{shown(folder)} was added, and is being scanned: see `fleet status`")
+        print_line(f"{says}, and is being scanned: see `fleet status`")
     else:
-        print_line(f"{shown(folder)} was added; `fleet up` starts the fleet, which scans it")
+        print_line(f"{says}; `fleet up` starts the fleet, which scans it")
 
 
 @root.command(
@@ -95,27 +94,15 @@ def move(old: str, new: str, yes: bool, dry_run: bool) -> None:
     taken in below NEW meanwhile becomes one with what was known before.
     """
     _open()
-    before, now = _known(old), checked_root(new)
-    if is_under(before, now) or is_under(now, before):
-        outer = quote(shown(min(before, now, key=len)))
-        raise BadInputError(
-            f"one of the two lies in the other — `fleet scan {outer}` finds what moved"
-        )
-    share = library_roots.share_at(before, now)
-    if not share and not library_roots.doubled(before).get(now):
-        raise BadInputError(
-            f"none of the files of {shown(before)} is at the same place below {shown(now)} — "
-            "name the folder that holds what was in the old one"
-        )
+    before, now = _known(old), roots.checked_root(new)
+    share = roots.share_to_move(before, now)
     says = f"{share:.0%} of the files of {shown(before)} are at the same place below {shown(now)}."
     if dry_run:
         print_line(says)
         return
     if not agreed(f"{says} Move the root?", yes):
         return
-    with transaction():
-        _refuse_busy(before, now)
-        count = library_roots.move(before, now)
+    count = roots.move(before, now)
     print_line(
         f"{counted(count, 'track')} of {shown(before)} moved to {shown(now)} — "
         f"`fleet scan {quote(shown(now))}` finds what has changed"
@@ -140,14 +127,13 @@ def forget(path: str, yes: bool, dry_run: bool) -> None:
     _open()
     folder = _known(path)
     (found,) = (each for each in library_roots.listed() if each.path == folder)
-    says = f"{shown(folder)} ({found.state}) has {counted(found.tracks + found.missing, 'track')}."
+    says = f"{shown(folder)} ({found.state}) has {roots.what_goes(folder)}."
     if dry_run:
         print_line(says)
         return
     if not agreed(f"{says} Forget them, and what you chose for them?", yes):
         return
-    _refuse_busy(folder)
-    count = library_roots.forget(folder)
+    count = roots.forget(folder)
     print_line(f"{shown(folder)} and {counted(count, 'track')} of it forgotten")
 
 
@@ -160,15 +146,6 @@ def _known(path: str) -> str:
             return text
     hint = did_you_mean(path, {shown(each): each for each in known}) if known else "none is known"
     raise BadInputError(f"{path} is no root — {hint}")
-
-
-def _refuse_busy(*folders: str) -> None:
-    busy = next((scan for folder in folders for scan in scans.overlapping(folder)), None)
-    if busy is not None:
-        where = shown(busy.root)
-        raise BadInputError(
-            f"{where} is being scanned — wait, or run `fleet scan --cancel {quote(where)}`"
-        )
 
 
 def _open() -> None:

@@ -22,7 +22,6 @@ from db.sql.connection import close_database, open_database
 from db.sql.path_text import is_under, shown, to_text
 from db.sql.schema import check_schema
 from worker import dispatch
-from worker.cli.named import checked_root
 from worker.cli.output import print_json, print_line, say
 from worker.cli.progress import show_progress
 from worker.errors import (
@@ -31,6 +30,7 @@ from worker.errors import (
     FleetStoppedShortError,
     ScanCancelledError,
 )
+from worker.maintenance.roots import checked_root
 from worker.phrases import counted, time_span
 from worker.redis.connection import endure, is_away
 from worker.status.scan_progress import Follower, ScanProgress, Summary

@@ -8,15 +8,15 @@ from typing import Any
 import click
 
 from db import ledger
+from db.library import statistics
 from db.maintenance.maintenance_runs import Run, last_runs
 from db.models import utc_now
 from db.scanning import scans
 from db.scanning.selection import left_out_text
-from db.sql.connection import open_database
 from db.sql.path_text import shown
-from db.sql.schema import check_schema
 from worker import dispatch
 from worker.cli.output import print_json, print_line, print_queues, print_table, say
+from worker.maintenance.roots import first_step
 from worker.phrases import counted, time_span
 from worker.redis.address import shown_url
 from worker.status import overview as fleet_status
@@ -49,8 +49,12 @@ def status(watch: bool, as_json: bool) -> None:
     maintenance job: its last run, and what it changed.
     """
     dispatch.topology()
-    open_database()
-    check_schema()
+    says = first_step()
+    if says and not is_up():
+        print_json(_NOTHING) if as_json else print_line(says)
+        return
+    if says:
+        say(says)
     try:
         _show(as_json)
         while watch:
@@ -60,6 +64,16 @@ def status(watch: bool, as_json: bool) -> None:
             _show(as_json)
     except KeyboardInterrupt:
         return  # the only way to end --watch
+
+
+_NOTHING: dict[str, Any] = {
+    "up": False,
+    "library": statistics.Totals(*[0] * len(statistics.Totals._fields))._asdict(),
+    "left_out": {},
+    "model": None,
+    **{key: [] for key in ("scans", "work", "waiting", "long_work", "queues", "upkeep")},
+}
+"""What there is before the first scan, while the fleet is not up."""
 
 
 def _show(as_json: bool) -> None:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import uuid4
 
@@ -374,12 +375,16 @@ def _brief(value: Any) -> str:
     return repr(value)[:40]
 
 
-def wait_for(job_id: str) -> Any:
-    """Wait until a job has ended, and return its result. Raises JobFailedError."""
+def wait_for(job_id: str, seconds: float = inf) -> Any:
+    """Wait until a job has ended, and return its result; None after so many seconds.
+
+    Raises JobFailedError.
+    """
     from rq.job import Job, JobStatus  # noqa: PLC0415  # see above
     from rq.serializers import JSONSerializer  # noqa: PLC0415  # see above
 
-    while True:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         current = Job.fetch(job_id, connection=connection(), serializer=JSONSerializer)
         status = current.get_status(refresh=False)
         if status == JobStatus.FINISHED:
@@ -389,3 +394,4 @@ def wait_for(job_id: str) -> Any:
             reason = (result.exc_string or "").strip().splitlines()[-1:] if result else []
             raise JobFailedError(f"{current.description} {status.value}: {' '.join(reason)}")
         time.sleep(0.1)
+    return None

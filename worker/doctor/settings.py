@@ -23,6 +23,7 @@ from db.settings import (
 from db.settings.declarations import SETTINGS, Setting
 from db.settings.retraining_rules import rules
 from worker.errors import BadInputError
+from worker.maintenance.roots import places
 from worker.supervisor import fleet_environment, watch_state, web_address
 
 _SETTINGS: tuple[Callable[[], object], ...] = (
@@ -42,6 +43,7 @@ _SETTINGS: tuple[Callable[[], object], ...] = (
     web_address.configured,
     notices.urls,
     notices.kinds,
+    places,
 )
 """Each raises SettingError or BadInputError for a setting with a fault."""
 
