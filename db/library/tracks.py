@@ -31,10 +31,20 @@ def track_ids(first: int, most: int) -> list[int]:
     return [track_id for (track_id,) in tuples(query.limit(most).offset(first))]
 
 
-def present_path(track_id: int) -> str | None:
-    """The path of a track, in the text form of `db.sql.path_text`; None when the file is gone."""
-    query = Track.select(Track.path).where(Track.id == track_id, Track.missing_since.is_null())
-    return next((path for (path,) in tuples(query)), None)
+class PresentFile(NamedTuple):
+    """The file of a track as it was when it was read."""
+
+    path: str
+    """In the text form of `db.sql.path_text`."""
+    size: int
+    mtime_ns: int
+
+
+def present_file(track_id: int) -> PresentFile | None:
+    """The file of a track; None when it is gone."""
+    query = Track.select(Track.path, Track.size, Track.mtime_ns)
+    query = query.where(Track.id == track_id, Track.missing_since.is_null())
+    return next(map(PresentFile._make, tuples(query)), None)
 
 
 _SIBLING = (

@@ -1,6 +1,7 @@
 """A track is heard where it is shown: its file as it is, in the parts that a browser asks for."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,28 @@ def test_a_file_that_is_gone_or_a_link_out_of_the_library_is_not_served(
         file.unlink(missing_ok=True)
         file.write_bytes(kept)
     assert page.get("/tracks/999999/file").status_code == 404
+
+
+def test_a_file_out_of_the_library_is_served_when_a_scan_took_it_in(
+    page: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Just that file, and while the setting is on."""
+    track_id, file = sound()
+    kept, outside = file.read_bytes(), tmp_path / file.name
+    shutil.move(file, outside)
+    os.utime(outside, ns=(0, Track.get_by_id(track_id).mtime_ns))
+    try:
+        file.symlink_to(outside)
+        assert page.get(f"/tracks/{track_id}/file").status_code == 404
+        monkeypatch.setenv("FLEET_FOLLOW_LINKS", "on")
+        assert page.get(f"/tracks/{track_id}/file").data == kept
+        outside.write_bytes(b"a secret of somebody")
+        assert page.get(f"/tracks/{track_id}/file").status_code == 404
+        outside.unlink()
+        assert page.get(f"/tracks/{track_id}/file").status_code == 404
+    finally:
+        file.unlink(missing_ok=True)
+        file.write_bytes(kept)
 
 
 def test_an_album_has_a_button_for_each_track_and_a_playlist(page: FlaskClient) -> None:

@@ -11,10 +11,12 @@ from flask import Blueprint, abort, render_template, request, send_file
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from db import settings
 from db.files import opened
 from db.library import audio_features, entity_pages, tracks
 from db.models import AudioFeatures, EntityType, State
 from db.scanning import scans
+from db.scanning.library_files import refused_root
 from db.similarity import clusters
 from db.sql import path_text
 from web.pages import similar
@@ -168,21 +170,41 @@ _TYPES = {
 """What a browser plays a file as; mimetypes knows other names of some."""
 
 
+def _refusal(real: str, status: os.stat_result, track: tracks.PresentFile) -> str | None:
+    """Why the file that a track's path leads to is not served; None for one of the library.
+
+    What a link leads to outside of it is, while the owner has such links followed, just the file
+    that a scan took in: another that the link leads to since is anybody's.
+    """
+    if any(path_text.is_under(real, root) for root in scans.roots()):
+        return None
+    taken_in = settings.switch("FLEET_FOLLOW_LINKS") and not refused_root(
+        real, os.path.realpath(settings.data_dir())
+    )
+    if not taken_in:
+        return "The file is a link that leads out of the library."
+    if (status.st_size, status.st_mtime_ns) != (track.size, track.mtime_ns):
+        return "The file that the link leads to is not the one that was scanned: scan it again."
+    return None
+
+
 @bp.get("/tracks/<id:track_id>/file")
 def file(track_id: int) -> Response:
     """The file of a track as it is; a browser asks for the part that it plays (Range)."""
-    path = tracks.present_path(track_id)
-    if path is None:
+    found = tracks.present_file(track_id)
+    if found is None:
         abort(404, "There is no such track, or its file is gone.")
+    path = found.path
     real = os.path.realpath(path_text.to_bytes(path))
-    if not any(path_text.is_under(path_text.to_text(real), root) for root in scans.roots()):
-        abort(404, "The file is a link that leads out of the library.")
     try:
         sound = open(opened(real), "rb")  # noqa: SIM115  # the answer closes it
     except OSError as error:
         abort(404, f"The file cannot be read: {error.strerror}.")
     ending = os.path.splitext(path)[1].lower()
     status = os.fstat(sound.fileno())
+    if refusal := _refusal(path_text.to_text(real), status, found):
+        sound.close()
+        abort(404, refusal)
     answer = send_file(
         sound,
         mimetype=_TYPES.get(ending) or mimetypes.types_map.get(ending) or "audio/x-unknown",
