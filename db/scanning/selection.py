@@ -44,6 +44,7 @@ class LeftOut(StrEnum):
     CUE = "cue"
     NO_FILE = "no-file"
     LONG_PATH = "long-path"
+    UNREADABLE = "unreadable"
 
 
 _MEANINGS: dict[str, str] = {
@@ -61,6 +62,7 @@ _MEANINGS: dict[str, str] = {
     LeftOut.CUE: "named .cue",
     LeftOut.NO_FILE: "a pipe, socket or device",
     LeftOut.LONG_PATH: "with a path that is too long",
+    LeftOut.UNREADABLE: "beside music that may not be read",
 }
 """Behind a number: of one or of many."""
 _REMEDIES: dict[str, str] = {
@@ -70,6 +72,7 @@ _REMEDIES: dict[str, str] = {
     LeftOut.LINK_BROKEN: "repair or remove it",
     LeftOut.CONTAINER: "FLEET_EXTENSIONS={extensions} takes it in",
     LeftOut.VIDEO: "FLEET_EXTENSIONS={extensions} takes in the sound",
+    LeftOut.UNREADABLE: "give the fleet's user the right to read it",
     LeftOut.CUE: "the tracks of such a sheet are not listed one by one",
 }
 """What may be music that somebody misses, and what to do then."""

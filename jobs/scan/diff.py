@@ -120,6 +120,8 @@ class Comparison:
     def changed_images(self, group: FolderGroup) -> list[SeenImage]:
         """The new and changed picture files of a group."""
         images = list(map(_image, group.images))
+        for path in group.unreadable:
+            self.images.pop(path, None)
         return [image for image in images if self.images.pop(image.path, None) != image]
 
 

@@ -25,6 +25,7 @@ from db.scanning.library_files import (
     Scope,
     album_folder,
     folder_of,
+    is_companion,
     is_disc_folder,
     recordable,
     refused_root,
@@ -51,7 +52,14 @@ class FolderGroup:
     folder: str
     audio: list[SeenFile] = field(default_factory=list)
     images: list[SeenFile] = field(default_factory=list)
-    """Picture files, and an artist.nfo, which may name some."""
+    """Picture files, and what speaks of the music: lyrics, an artist.nfo or album.nfo."""
+    unreadable: list[str] = field(default_factory=list)
+    """The paths of what speaks of the music and may not be read: what is known of it stays."""
+
+    @property
+    def holds_anything(self) -> bool:
+        """Whether it has anything that a scan takes note of."""
+        return bool(self.audio or self.images or self.unreadable)
 
 
 class Walk:
@@ -108,7 +116,7 @@ class Walk:
             rules = self._rules_at(folder)
             if rules is not None:
                 group, _ = self._group(folder, rules)
-                if group.audio or group.images:
+                if group.holds_anything:
                     yield group
 
     def part(self, wanted: Scope) -> tuple[list[FolderGroup], Scope] | None:
@@ -225,7 +233,7 @@ class Walk:
         stack = [(folder, rules)]
         while stack:
             group, below = self._group(*stack.pop())
-            if group.audio or group.images:
+            if group.holds_anything:
                 yield group
             stack += reversed(below)
 
@@ -318,6 +326,9 @@ class Walk:
             self.left_out.add(path, LeftOut.IGNORED)
         elif len(text) > LONGEST_PATH // 4 and len(text.encode()) > LONGEST_PATH:
             self._leave_out_long(text)
+        elif kind is Kind.IMAGE and is_companion(text) and not os.access(path, os.R_OK):
+            self.left_out.add(path, LeftOut.UNREADABLE)
+            group.unreadable.append(text)
         else:
             self.pictures += kind is Kind.IMAGE
             files = group.audio if kind is Kind.AUDIO else group.images
@@ -344,7 +355,7 @@ class Walk:
             self._followed.add(target)
             group = FolderGroup(to_text(os.path.dirname(link)))
             self._add_file(link, status, rules, group)
-            if group.audio or group.images:
+            if group.holds_anything:
                 yield group
 
     def _link_refusal(

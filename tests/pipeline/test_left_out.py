@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from db.models import Problem, Track
+from db.models import Lyrics, Problem, Track
 from db.models import Scan as ScanRow
 from db.scanning import problems
 from tests.databases import ON_SQLITE
@@ -94,3 +94,24 @@ def test_what_may_be_music_is_a_note_and_no_error_until_a_setting_takes_it_in(
     names = {track.path.rpartition("/")[2] for track in Track.select()}
     assert names == {"1.flac", "song.webm", "film.mp4", "2.flac"}
     assert last_scan().unchanged == 3
+
+
+@ON_SQLITE
+def test_lyrics_that_may_not_be_read_are_a_note_until_they_may(
+    library: Path, scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known of them stays."""
+    song = write_track(library / "a" / "1.flac", title="A", artist="A", album="A")
+    song.with_suffix(".lrc").write_text("[00:01.00]words")
+    scan()
+    may_read = os.access
+    monkeypatch.setattr(os, "access", lambda path, _: not path.endswith(b".lrc"))  # as for root
+    scan()
+    [note] = problems.notes()
+    assert (note.path, note.code) == (f"{library}/a", "unreadable")
+    assert "1.lrc" in note.message
+    assert (Lyrics.select().count(), last_scan().unchanged) == (1, 1)
+    song.with_suffix(".lrc").write_text("[00:01.00]other words")
+    monkeypatch.setattr(os, "access", may_read)
+    scan()
+    assert (problems.notes(), Lyrics.get().text) == ([], "[00:01.00]other words")
