@@ -15,7 +15,7 @@ from typing import NamedTuple
 from db.library import track_files
 from db.library.artists import credits_of
 from db.library.track_files import GoneFile, KnownSound, TrackKey
-from db.models import EntityType, Scan
+from db.models import EntityType
 from db.scanning import roots
 from db.scanning.library_files import folder_of, group_folder
 from db.sql.path_text import to_bytes
@@ -78,25 +78,35 @@ _MOST_LIKE = 2_000
 
 
 def recognise_retagged(
-    records: Sequence[TrackRecord], known: Collection[TrackKey], scan: Scan
+    records: Sequence[TrackRecord],
+    known: Collection[TrackKey],
+    root: str,
+    vanished: Collection[int] = (),
 ) -> dict[TrackKey, KnownSound]:
     """The track that each record is of whose file was renamed and retagged; `known` are not new.
 
     Whatever speaks most for a track whose file is gone, and for no other as much, decides: not for
     another that is gone, and not for one that is there, of which the file is a copy. A sound that
-    no other track has needs nothing else.
+    no other track has needs nothing else. The files are below `root`; `vanished` are tracks whose
+    file is gone and that are not marked missing yet.
     """
     new = [record for record in records if record.key not in known]
     sounds = sorted({each.sound_id for each in new if each.sound_id})
     ids = sorted({each.tags.musicbrainz_track_id for each in new if each.tags.musicbrainz_track_id})
-    gone = [*track_files.missing_like(sounds, ids), *_gone_elsewhere(sounds, ids, scan.root)]
+    gone = [*track_files.missing_like(sounds, ids), *_gone_elsewhere(sounds, ids, root)]
+    if vanished:
+        present = track_files.present_like(sounds, ids, None, _MOST_LIKE)
+        gone += [each for each in present if each.id in vanished]
     if not gone:
         return {}
     of_gone = {each.sound_id for each in gone if each.sound_id is not None}
     common = track_files.common_sounds(of_gone & set(sounds))
     lost = {each.id for each in gone}
     there = track_files.present_like(sorted(common), [], None, _MOST_LIKE)
-    likeness = _Likeness(gone, [each for each in there if each.id not in lost], of_gone - common)
+    there = [each for each in there if each.id not in lost]
+    if vanished:  # they count as there
+        common &= {str(each.sound_id) for each in there}
+    likeness = _Likeness(gone, there, of_gone - common)
     matches = [match for number, record in enumerate(new) for match in likeness.of(number, record)]
     return {new[each.number].key: each.track for each in _decided(matches)}
 

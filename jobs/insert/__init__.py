@@ -101,7 +101,7 @@ def _recognised(batch: Batch, scan: Scan | None) -> tuple[Batch, dict[TrackKey, 
     It is found out before anything is written, for it asks disks what is there.
     """
     known = track_files.ids_in_files(record.file.path for record in batch.tracks)
-    found = recognise_retagged(batch.tracks, known, scan) if scan else {}
+    found = recognise_retagged(batch.tracks, known, scan.root) if scan else {}
     records = [
         replace(each, file=replace(each.file, track_id=track.id, moved=True))
         if (track := found.get(each.key))

@@ -13,6 +13,7 @@ from db import settings
 from db.artwork import picture_files
 from db.artwork.picture_files import SeenImage
 from db.library import track_files
+from db.library.track_files import TrackKey
 from db.maintenance import library_roots
 from db.scanning import problems, roots, scans
 from db.scanning.library_files import (
@@ -29,8 +30,13 @@ from db.scanning.library_files import (
 from db.scanning.problems import FileProblem, Stage
 from db.scanning.selection import Selection
 from db.sql.path_text import is_under, to_bytes, to_text
-from jobs.recognition import moved_file, recognise_moved, with_tracks
-from jobs.records import FoundFile, ProblemCode
+from jobs.recognition import (
+    moved_file,
+    recognise_moved,
+    recognise_retagged,
+    with_tracks,
+)
+from jobs.records import FoundFile, ProblemCode, TrackRecord
 from jobs.scan.chunks import Sender
 from jobs.scan.tree_walk import FolderGroup, SeenFile, Walk
 
@@ -305,7 +311,10 @@ def _by_group(files: Sequence[FoundFile]) -> dict[str, list[FoundFile]]:
 
 
 def preview(root: str, *, deep: bool) -> dict[str, Any]:
-    """Walk a root, and count what a scan would read, move and mark missing."""
+    """Walk a root, and count what a scan would read, move and mark missing.
+
+    New files are read where some may be those of tracks whose file is gone, renamed and retagged.
+    """
     comparison, to_read = compare(root, deep=deep), []
     place = None if comparison.known else library_roots.found_again(root)
     walk = Walk(to_bytes(root), os.fsencode(settings.data_dir()))
@@ -317,14 +326,21 @@ def preview(root: str, *, deep: bool) -> dict[str, Any]:
     candidates = list(track_files.gone_files(gone, sizes))
     moved = recognise_moved(comparison.held_back, candidates)
     found = {track.id for each in moved.values() for track in each}
-    changed = sum(file.track_id is not None for file in to_read)
+    paths = set(moved)
+    new = [file for file in (*to_read, *comparison.held_back) if file.track_id is None]
+    if gone or comparison.are_missing:
+        retagged = _retagged(
+            [file for file in new if file.path not in paths], root, {*gone} - found
+        )
+        paths |= {path for path, _ in retagged}
+        found |= set(retagged.values())
     return {
         "root": root,
         "counts": {
             "found": comparison.found,
-            "new": len(to_read) - changed + len(comparison.held_back) - len(moved),
-            "changed": changed,
-            "moved": len(moved),
+            "new": len(new) - len(paths),
+            "changed": len(to_read) + len(comparison.held_back) - len(new),
+            "moved": len(paths),
             "missing": len({each.path for each in candidates if each.id in {*gone} - found}),
             "unchanged": comparison.unchanged,
         },
@@ -332,3 +348,17 @@ def preview(root: str, *, deep: bool) -> dict[str, Any]:
         "left_out": dict(walk.left_out.counts),
         "former_root": place.old if place else None,
     }
+
+
+_MOST_PREVIEWED = 5_000
+"""New files that a preview reads: it takes some seconds."""
+
+
+def _retagged(new: Sequence[FoundFile], root: str, gone: Collection[int]) -> dict[TrackKey, int]:
+    """The tracks that new files are, renamed and retagged, as insertion finds them."""
+    from jobs.metadata.reader import read_as_json  # noqa: PLC0415  # only a preview reads files
+
+    read = read_as_json(new[:_MOST_PREVIEWED], root=roots.root_of(f"{root}/"))
+    records = [TrackRecord.from_json(each.json) for each in read if each.is_track]
+    found = recognise_retagged(records, (), root, gone)
+    return {key: track.id for key, track in found.items()}

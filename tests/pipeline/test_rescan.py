@@ -9,6 +9,7 @@ import redis
 from db.models import TABLES, Album, Fact, Problem, Scan, Track
 from db.scanning import scans
 from jobs.records import FoundFile, Grouping, ProblemCode, UnreadFile
+from jobs.scan import discovery
 from tests.databases import ON_SQLITE
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
@@ -123,6 +124,7 @@ def test_files_that_were_renamed_and_retagged_at_once_keep_their_rows(
     write_track(tidy / "03 C.mp3", pitch=502, title="C", tracknumber=3, **same)
     write_track(tidy / "9" / "04 D.mp3", pitch=502, title="D", tracknumber=4, **same)
     shutil.rmtree(library / "inbox")
+    expected = discovery(root=str(library.resolve()), dry_run=True)
     scan()
     after = {track.title: track.id for track in Track.select()}
     names = ("track1.flac", "track2.mp3", "twin 1.mp3", "twin 2.mp3")
@@ -130,6 +132,11 @@ def test_files_that_were_renamed_and_retagged_at_once_keep_their_rows(
         before[str(library / "inbox" / name)] for name in names
     ]
     assert (last_scan().moved, last_scan().missing, last_scan().new) == (4, 0, 0)
+    assert expected is not None
+    assert {name: expected["counts"][name] for name in ("moved", "missing", "new")} == {
+        **{"moved": 4, "missing": 0},
+        "new": 0,
+    }
     assert content() == fresh(scan)
 
 
@@ -140,6 +147,8 @@ def test_a_retagged_copy_of_what_is_there_is_a_new_track(scan: RunScan, library:
     scan()
     (library / "gone" / "other.mp3").unlink()
     write_track(library / "b" / "copy.mp3", title="Copy", artist="D", album="E")
+    expected = discovery(root=str(library.resolve()), dry_run=True) or {}
+    assert (expected["counts"]["moved"], expected["counts"]["missing"]) == (0, 1)
     scan()
     assert (last_scan().moved, last_scan().missing, last_scan().new) == (0, 1, 1)
 
