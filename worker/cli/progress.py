@@ -1,4 +1,4 @@
-"""Progress of a scan in the terminal: bars, or a line every few seconds where there is none."""
+"""Progress of a scan, and of what follows, in the terminal: bars, or a line every few seconds."""
 
 import sys
 import time
@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from worker.cli.output import say
+from worker.phrases import counted
 from worker.status.scan_progress import Stage
+from worker.status.stages import Stage as FleetStage
+from worker.status.stages import stages
+from worker.supervisor.rpc import processes
 
 Show = Callable[[Sequence[Stage]], None]
 _LINE_EVERY = 5.0
@@ -95,3 +99,42 @@ class _Speed:
 
 def _of(stage: Stage) -> str:
     return f"{stage.done}" if stage.total is None else f"{stage.done}/{stage.total}"
+
+
+_POLL_SECONDS = 1.0
+_LONG_LINE_EVERY = 30.0
+
+
+def wait_for_all() -> None:
+    """Wait until the fleet has nothing left to do, or is stopped, with a line from time to time.
+
+    Queues that are paused or rest are not waited for: a line says what they hold.
+    """
+    said = ""
+    due = 0.0
+    while left := _left():
+        if all(each.queue.paused for each in left):
+            say(f"Not waited for, as it is paused or rests: {_named(left)}.")
+            return
+        text = f"Left to do: {_named(left)}."
+        if text != said and time.monotonic() >= due:
+            say(text)
+            said, due = text, time.monotonic() + _LONG_LINE_EVERY
+        time.sleep(_POLL_SECONDS)
+
+
+def _left() -> list[FleetStage]:
+    """The stages that have something to do; none when the fleet is not up."""
+    present = processes()
+    known = stages(present) if present else []
+    return [each for each in known if each.queue.waiting + each.queue.running + each.to_do]
+
+
+def _named(left: Sequence[FleetStage]) -> str:
+    return "; ".join(f"{each.queue.name}, {_amount(each)}" for each in left)
+
+
+def _amount(stage: FleetStage) -> str:
+    count = stage.to_do or stage.queue.waiting + stage.queue.running
+    pace = f", {stage.pace_text}" if stage.pace_text else ""
+    return counted(count, "item" if stage.to_do else "job") + pace

@@ -23,7 +23,7 @@ from db.sql.path_text import is_under, shown, to_text
 from db.sql.schema import check_schema
 from worker import dispatch
 from worker.cli.output import print_json, print_line, say
-from worker.cli.progress import show_progress
+from worker.cli.progress import show_progress, wait_for_all
 from worker.errors import (
     BadInputError,
     ExitCode,
@@ -93,13 +93,32 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+class _Scan(click.Command):
+    """A command whose --stop may have a value; click would take a path for it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, with --stop=now as an option of its own."""
+        end = args.index("--") if "--" in args else len(args)
+        known = ["--stop-now" if each == "--stop=now" else each for each in args[:end]]
+        for each in known:
+            if each.startswith("--stop="):
+                raise click.UsageError(f"{each} is neither --stop nor --stop=now", ctx)
+        return super().parse_args(ctx, known + args[end:])
+
+
+@click.command(cls=_Scan, epilog=EPILOG)
 @click.argument("paths", nargs=-1, metavar="PATH...")
 @click.option("--deep", is_flag=True, help="Read every file again, changed or not.")
 @click.option("--dry-run", is_flag=True, help="Show what a scan would find, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
 @click.option("--cancel", is_flag=True, help="End the running scans of PATH, or all of them.")
-@click.option("--stop", is_flag=True, help="Stop the fleet after the scan.")
+@click.option(
+    "--stop",
+    is_flag=True,
+    help="Stop the fleet once all that follows the scan is done too, such as the analysis; "
+    "--stop=now right after the scan.",
+)
+@click.option("--stop-now", is_flag=True, hidden=True)
 @click.pass_context
 def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
     context: click.Context,
@@ -109,6 +128,7 @@ def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
     as_json: bool,
     cancel: bool,
     stop: bool,
+    stop_now: bool,
 ) -> None:
     """Add folders of music to the library, or update them: tags, artists, albums, covers.
 
@@ -131,10 +151,22 @@ def scan(  # noqa: PLR0913, PLR0917  # click passes each option by name
     code = None
     try:
         code = _dry_run(roots, deep, as_json) if dry_run else _scan(roots, deep, as_json)
+        if stop and not dry_run and code != ExitCode.INTERRUPTED and not _all_done():
+            code = ExitCode.INTERRUPTED
     finally:
         if code != ExitCode.INTERRUPTED:
-            _leave(stop, started_here)
+            _leave(stop or stop_now, started_here)
     context.exit(code)
+
+
+def _all_done() -> bool:
+    """Wait until all that follows is done; False when the user would not wait."""
+    try:
+        _patiently(wait_for_all)
+    except KeyboardInterrupt:
+        say("The fleet works on: `fleet status --watch` shows it, `fleet down` stops it.")
+        return False
+    return True
 
 
 def _cancel(paths: Sequence[str]) -> None:
