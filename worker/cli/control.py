@@ -6,6 +6,7 @@ from collections import Counter
 
 import click
 
+from worker.cli import completion
 from worker.cli.output import print_json, print_line, say
 from worker.errors import ExitCode
 from worker.supervisor import conf_file, control, fleet_environment, web_address
@@ -117,7 +118,7 @@ Examples:
   fleet logs --level warning --since 1h --json
 """,
 )
-@click.argument("programs", nargs=-1, metavar="[PROGRAM]...")
+@click.argument("programs", nargs=-1, metavar="[PROGRAM]...", shell_complete=completion.programs)
 @click.option("-f", "--follow", is_flag=True, help="Follow the logs as they grow.")
 @click.option(
     "-n",

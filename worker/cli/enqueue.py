@@ -13,6 +13,7 @@ from db.sql.connection import open_database, transaction
 from db.sql.queries import slices, tuples
 from db.sql.schema import check_schema
 from worker import dispatch
+from worker.cli import completion
 from worker.cli.output import print_line, say
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean, some
@@ -31,7 +32,7 @@ Examples:
   fleet enqueue covers.extract_embedded --all --dry-run
 """,
 )
-@click.argument("work", metavar="JOB|KIND|STAGE")
+@click.argument("work", metavar="JOB|KIND|STAGE", shell_complete=completion.jobs)
 @click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--missing", "which", flag_value="missing", help="For entities whose work is to do.")
 @click.option("--failed", "which", flag_value="failed", help="For entities whose work failed.")

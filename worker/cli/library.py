@@ -15,6 +15,7 @@ from db.sql.connection import open_database
 from db.sql.folding import fold
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
+from worker.cli import completion
 from worker.cli.named import entity_named, track_named
 from worker.cli.output import print_json, print_line, print_table, say
 from worker.errors import BadInputError
@@ -236,7 +237,7 @@ Examples:
   fleet show artist:12 --json
 """,
 )
-@click.argument("entity")
+@click.argument("entity", shell_complete=completion.entities)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show(entity: str, as_json: bool) -> None:
     """Show what is known of an album, artist or track, and what it still needs.

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import click
 
 from worker import queues
+from worker.cli import completion
 from worker.cli.output import agreed, changes_something, print_json, print_line, print_queues, say
 from worker.errors import ExitCode
 from worker.phrases import counted
@@ -36,7 +37,7 @@ Examples:
   fleet queue list --json | jq '.queues[] | select(.paused)'
 """,
 )
-@click.argument("names", nargs=-1, metavar="[QUEUE]...")
+@click.argument("names", nargs=-1, metavar="[QUEUE]...", shell_complete=completion.queues)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def list_queues(names: tuple[str, ...], as_json: bool) -> None:
     """List the queues of queues.toml, and others that hold jobs.
@@ -63,7 +64,7 @@ Examples:
   fleet queue pause --all --yes             nothing is begun any more, such as for the night
 """,
 )
-@click.argument("name", metavar="[QUEUE]", required=False)
+@click.argument("name", metavar="[QUEUE]", required=False, shell_complete=completion.queues)
 @click.option("--all", "every", is_flag=True, help="Pause all queues.")
 @changes_something
 def pause(name: str | None, every: bool, yes: bool, dry_run: bool) -> None:
@@ -95,7 +96,7 @@ Examples:
   fleet queue resume --all --yes
 """,
 )
-@click.argument("name", metavar="[QUEUE]", required=False)
+@click.argument("name", metavar="[QUEUE]", required=False, shell_complete=completion.queues)
 @click.option("--all", "every", is_flag=True, help="Resume all queues.")
 @changes_something
 def resume(name: str | None, every: bool, yes: bool, dry_run: bool) -> None:
@@ -129,8 +130,8 @@ Examples:
   fleet queue move old_covers deferred_covers
 """,
 )
-@click.argument("source", metavar="FROM")
-@click.argument("target", metavar="TO")
+@click.argument("source", metavar="FROM", shell_complete=completion.queues)
+@click.argument("target", metavar="TO", shell_complete=completion.queues)
 @changes_something
 @click.pass_context
 def move(context: click.Context, source: str, target: str, yes: bool, dry_run: bool) -> None:
@@ -158,7 +159,7 @@ Examples:
   fleet queue retry deferred_covers --yes
 """,
 )
-@click.argument("name", metavar="QUEUE")
+@click.argument("name", metavar="QUEUE", shell_complete=completion.queues)
 @changes_something
 @click.pass_context
 def retry(context: click.Context, name: str, yes: bool, dry_run: bool) -> None:
@@ -184,7 +185,7 @@ Examples:
   fleet queue clear old_covers --yes
 """,
 )
-@click.argument("name", metavar="QUEUE")
+@click.argument("name", metavar="QUEUE", shell_complete=completion.queues)
 @changes_something
 def clear(name: str, yes: bool, dry_run: bool) -> None:
     """Delete the waiting, scheduled and deferred jobs of QUEUE.

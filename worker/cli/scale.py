@@ -2,6 +2,7 @@
 
 import click
 
+from worker.cli import completion
 from worker.cli.output import agreed, changes_something, print_line, print_table, say
 from worker.maintenance.rebalance import refusal
 from worker.status.stages import needless
@@ -42,7 +43,7 @@ Examples:
   fleet scale covers 1 --yes
 """,
 )
-@click.argument("program", required=False)
+@click.argument("program", required=False, shell_complete=completion.programs)
 @click.argument("count", required=False, type=click.IntRange(min=0))
 @changes_something
 def scale(program: str | None, count: int | None, yes: bool, dry_run: bool) -> None:

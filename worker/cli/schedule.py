@@ -7,6 +7,7 @@ import click
 
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
+from worker.cli import completion
 from worker.cli.output import print_json, print_line, print_table, say
 from worker.schedule import timetable
 from worker.schedule.timetable import ScheduleStatus
@@ -52,7 +53,7 @@ Examples:
   fleet schedule run cleanup_expired_tasks
 """,
 )
-@click.argument("name", metavar="SCHEDULE")
+@click.argument("name", metavar="SCHEDULE", shell_complete=completion.schedules)
 def run(name: str) -> None:
     """Enqueue the job of SCHEDULE now, unless it waits or runs already.
 

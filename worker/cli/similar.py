@@ -13,7 +13,7 @@ from db.similarity.neighbours import Filters, Neighbour
 from db.sql.connection import open_database
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
-from worker.cli import playlists
+from worker.cli import completion, playlists
 from worker.cli.named import track_named
 from worker.cli.output import print_json, print_table, say
 
@@ -41,7 +41,7 @@ Examples:
   fleet similar track:12 --bpm 6 --key compatible
 """,
 )
-@click.argument("track")
+@click.argument("track", shell_complete=completion.tracks)
 @click.option("-c", "--count", type=click.IntRange(1, _MOST), default=10, show_default=True)
 @click.option(
     "--bpm",
@@ -78,8 +78,8 @@ Examples:
   fleet path track:12 track:90 --count 20 --m3u > evening.m3u8
 """,
 )
-@click.argument("first")
-@click.argument("last")
+@click.argument("first", shell_complete=completion.tracks)
+@click.argument("last", shell_complete=completion.tracks)
 @click.option(
     "-c",
     "--count",
