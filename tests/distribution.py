@@ -18,6 +18,7 @@ _TOGETHER = {
     "tests/audio_analysis/": "sound",
     "tests/vectorization/": "sound",
     "tests/pipeline/test_analysis.py": "sound",
+    "tests/pipeline/test_query_plans.py": "sound",
     "tests/test_modules.py": "sound",
 }
 """The group of tests whose ids begin so."""

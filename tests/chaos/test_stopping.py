@@ -16,7 +16,7 @@ from worker import dispatch
 from worker.process.requeue import RECOVERIES
 
 FORKED, IN_PROCESS = "covers.process_album_covers", "maintenance.cleanup_expired_tasks"
-SLOTS = {FORKED: "covers-1", IN_PROCESS: "maintenance-1"}
+SLOTS = {FORKED: "covers-1", IN_PROCESS: "metadata-1"}
 either_kind = pytest.mark.parametrize("job", [FORKED, IN_PROCESS], ids=["forked", "in-process"])
 
 

@@ -22,10 +22,6 @@ Fleet = Callable[..., subprocess.CompletedProcess[str]]
 
 
 _FEW_PROGRAMS = """
-[programs.metadata]
-queues = ["scan", "extract"]
-processes = 1
-
 [programs.library]
 queues = ["insert", "batch"]
 processes = 1
@@ -36,8 +32,8 @@ processes = 1
 execution = "forked"
 """
 _REST = """
-[programs.maintenance]
-queues = [{}]
+[programs.metadata]
+queues = ["scan", "extract", {}]
 processes = 1
 """
 
@@ -119,8 +115,8 @@ def new_fleet(queues: str | None = None) -> Iterator[FleetCommand]:
 
 
 def few_programs() -> str:
-    """A queues.toml with a program for each kind of work, and one for all else."""
-    rest = [name for name in names_of_queues() if f'"{name}"' not in _FEW_PROGRAMS]
+    """A queues.toml with a program for insertion, one that forks, and one for all else."""
+    rest = [name for name in names_of_queues() if f'"{name}"' not in _FEW_PROGRAMS + _REST]
     return queues_toml(_FEW_PROGRAMS + _REST.format(", ".join(f'"{name}"' for name in rest)))
 
 

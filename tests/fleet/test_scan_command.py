@@ -108,7 +108,7 @@ def test_an_enqueued_job_is_run(fleet: FleetCommand) -> None:
 @pytest.mark.skipif("coverage" in sys.modules, reason="measuring coverage takes memory too")
 def test_an_idle_light_worker_stays_under_60_mib(fleet: FleetCommand) -> None:
     most = 60 if sys.version_info < (3, 14) else 70  # code and types of 3.14 take 6 MiB more
-    lock = fleet.data_dir / "run" / "slots" / "maintenance-1.lock"
+    lock = fleet.data_dir / "run" / "slots" / "metadata-1.lock"
     status = Path(f"/proc/{lock.read_text().split()[0]}/status").read_text()
     resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     assert int(resident.split()[1]) < most * 1024

@@ -47,6 +47,7 @@ def test_a_record_that_no_job_can_hold_is_a_problem_of_its_file_alone(
     assert Scan.get().finished_at is not None
 
 
+@ON_SQLITE
 def test_a_folder_of_many_albums_with_long_names_gets_in(scan: RunScan, library: Path) -> None:
     for number in range(210):
         file = library / "mixed" / f"{number:03}.flac"

@@ -28,6 +28,7 @@ from jobs.worker_deferred_enrichment import process_enrichment_batch
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan
 from tests.pipeline.in_process import work_off
+from tests.providers.conftest import TurnOn, server, turn_on  # noqa: F401  # fixtures
 from watch.root_watcher import ask_for
 from worker.status import overview
 
@@ -69,8 +70,18 @@ def statements() -> Iterator[Statements]:
 
 
 @pytest.fixture
-def large(scan: Scan, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library that was scanned, and a ledger that is large; analysis and providers are on."""
+def large(
+    scan: Scan,
+    library: Path,
+    turn_on: TurnOn,  # noqa: F811  # the fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A library that was scanned, and a ledger that is large; analysis and providers are on.
+
+    The providers know nothing.
+    """
+    import tests.librosa_compiled  # noqa: F401, PLC0415  # for the children that analyse
+
     for number in (1, 2):
         tags = {"artist": f"Artist {number}", "album": f"Album {number}", "genre": "Rock"}
         front = [picture(f"#{number}0{number}0{number}0", (200, 200))]
@@ -85,8 +96,7 @@ def large(scan: Scan, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     if not is_sqlite():
         connection.execute_sql("ANALYZE")
-    monkeypatch.setenv("FLEET_PROVIDERS", "deezer,musicbrainz")
-    monkeypatch.setenv("FLEET_CONTACT", "owner@example.org")
+    turn_on("deezer", "musicbrainz")
     monkeypatch.delenv("FLEET_ANALYSIS_SECONDS")
 
 
