@@ -1,14 +1,16 @@
 """Many rows by one prepared statement, whose text peewee writes once for each table and columns.
 
 A query of peewee's gets its text again for every call, which takes longer than the database takes
-to write the rows. Values are converted, and errors raised, as peewee does it. SQLite is given row
-after row, PostgreSQL an array for each column, for it takes long to answer each row.
+to write the rows. Values are converted, and errors raised, as peewee does it. PostgreSQL is given an
+array for each column, for it takes long to answer each row. SQLite is given many rows at once to
+insert, for at the end of each statement FTS5 writes down what it has in memory, which takes longer
+than all else of a row.
 """
 
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from itertools import repeat
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -37,6 +39,8 @@ class _Statement(NamedTuple):
     """The columns whose defaults follow."""
     arrays: bool = False
     """Whether it takes an array for each column."""
+    row: str = ""
+    """What stands in the text for each row, where it takes several."""
 
 
 def insert_rows(
@@ -88,8 +92,31 @@ def _execute(statement: _Statement, rows: Iterable[Sequence[Any]]) -> None:
     if statement.arrays:
         database.execute_sql(statement.text, [list(column) for column in columns])
         return
+    every = list(zip(*columns, strict=True))
     with peewee.__exception_wrapper__:  # type: ignore[attr-defined]  # the stubs lack it
-        database.cursor().executemany(statement.text, list(zip(*columns, strict=True)))
+        if not statement.row:
+            database.cursor().executemany(statement.text, every)
+            return
+        start = 0
+        for text, size in _texts(statement.text, statement.row):
+            while start + size <= count:
+                values = list(chain.from_iterable(every[start : start + size]))
+                database.cursor().execute(text, values)
+                start += size
+
+
+_AT_ONCE = (64, 16, 4, 1)
+"""Rows of a statement. Few different ones: SQLite keeps the prepared statements of few texts."""
+_MOST_VALUES = 32_766
+"""Of a statement of SQLite."""
+
+
+@cache
+def _texts(text: str, row: str) -> list[tuple[str, int]]:
+    """The statement for so many rows, the most first."""
+    values = row.count("?")
+    sizes = [size for size in _AT_ONCE if size * values <= _MOST_VALUES]
+    return [(text.replace(row, ", ".join([row] * size), 1), size) for size in sizes]
 
 
 @cache
@@ -109,11 +136,12 @@ def _insert(
         target = [field for field in fields if field.name in unique]
         query = query.on_conflict(conflict_target=target, preserve=replaced)
     text, _ = query.sql()
+    row = text.partition("VALUES ")[2].partition(" ON CONFLICT")[0] if sqlite else ""
     if not sqlite:
         text = text.replace(f"VALUES ({', '.join('%s' for _ in every)})", _of_arrays(every))
     values = tuple((place, _converter(field), _plain(field)) for place, field in enumerate(fields))
     defaults = tuple((field, _converter(field)) for field in others)
-    return _Statement(text, values, defaults, arrays=not sqlite)
+    return _Statement(text, values, defaults, arrays=not sqlite, row=row)
 
 
 def _of_arrays(fields: Sequence["Field[Any]"]) -> str:
