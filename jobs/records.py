@@ -144,13 +144,13 @@ class TrackRecord(Record):
             content_id=data["content_id"],
             tags=Tags.from_json(data["tags"]),
             audio=AudioProperties.from_json(data["audio"]),
-            sound_id=data.get("sound_id"),  # a job of an older version has none
-            pictures=[PictureInfo.from_json(picture) for picture in data["pictures"]],
-            is_video=data.get("is_video", False),  # as above
-            guessed=data["guessed"],
-            lyrics=[LyricsText.from_json(each) for each in data["lyrics"]],
-            part=data.get("part", 0),  # as above
-            start=data.get("start"),  # as above
+            sound_id=data.get("sound_id"),
+            pictures=[PictureInfo.from_json(picture) for picture in data.get("pictures", ())],
+            is_video=data.get("is_video", False),
+            guessed=data.get("guessed", {}),
+            lyrics=[LyricsText.from_json(each) for each in data.get("lyrics", ())],
+            part=data.get("part", 0),
+            start=data.get("start"),
         )
 
 
@@ -171,7 +171,7 @@ class UnreadFile(Record):
             file=FoundFile.from_json(data["file"]),
             code=ProblemCode(data["code"]),
             message=data["message"],
-            signal=data["signal"],
+            signal=data.get("signal"),
         )
 
 

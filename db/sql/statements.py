@@ -1,8 +1,8 @@
 """Many rows by one prepared statement, whose text peewee writes once for each table and columns.
 
 A query of peewee's gets its text again for every call, which takes longer than the database takes
-to write the rows. Values are converted, and errors raised, as peewee does it. PostgreSQL is given an
-array for each column, for it takes long to answer each row. SQLite is given many rows at once to
+to write the rows. Values are converted, and errors raised, as peewee does it. PostgreSQL is given
+an array for each column, for it takes long to answer each row. SQLite is given many rows at once to
 insert, for at the end of each statement FTS5 writes down what it has in memory, which takes longer
 than all else of a row.
 """

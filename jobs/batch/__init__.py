@@ -11,7 +11,8 @@ from jobs.batch.parts import Grouped
 from jobs.batch.releases import wanted
 from jobs.batch.siblings import Known, Siblings, is_guessed_here, with_disc
 from jobs.entities import chunk_to_do
-from jobs.records import Grouping, pass_on
+from jobs.records import AudioProperties, Grouping, pass_on
+from jobs.tags import Tags
 from worker.dispatch import MAX_JOB_BYTES, job
 
 _MOST_GROUPING_BYTES = MAX_JOB_BYTES // 4
@@ -101,10 +102,11 @@ def _grouping(
 def _give_disc(record: dict[str, Any], albums: Albums) -> None:
     """Have a record say the disc that was guessed, if it names none itself."""
     tags = record["tags"]
-    disc, source = albums.discs.get(record["file"]["path"], (tags["disc"], Source.FOLDER))
-    if disc != tags["disc"]:
+    named = tags.get("disc")
+    disc, source = albums.discs.get(record["file"]["path"], (named, Source.FOLDER))
+    if disc != named:
         tags["disc"] = disc
-        record["guessed"] = with_disc(record["guessed"], disc, source) or {}
+        record["guessed"] = with_disc(record.get("guessed"), disc, source) or {}
 
 
 def _stands(track: Known, album: AlbumOf | None) -> bool:
@@ -118,7 +120,8 @@ def _stands(track: Known, album: AlbumOf | None) -> bool:
 
 def _grouped(record: dict[str, Any], album: Album | None) -> Grouped:
     """What grouping needs of a record, which is handed on as it is and read whole by insertion."""
-    path, tags, audio = record["file"]["path"], record["tags"], record["audio"]
+    path, tags = record["file"]["path"], Tags.filled(record["tags"])
+    audio = AudioProperties.filled(record["audio"])
     return Grouped(
         path=path,
         group_folder=group_folder(folder_of(path)),
@@ -128,7 +131,7 @@ def _grouped(record: dict[str, Any], album: Album | None) -> Grouped:
         compilation=tags["compilation"],
         release_id=tags["musicbrainz_release_id"],
         title=tags["title"],
-        disc=None if is_guessed_here(record["guessed"]) else tags["disc"],
+        disc=None if is_guessed_here(record.get("guessed")) else tags["disc"],
         disc_total=tags["disc_total"],
         track=tags["track"],
         track_total=tags["track_total"],

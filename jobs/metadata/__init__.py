@@ -81,7 +81,7 @@ def _bounded(found: "ReadFile") -> "ReadFile":
 
 def _taken(found: "ReadFile", selection: Selection) -> "ReadFile":
     """What was read; a note in place of the sound of a video that the owner does not take in."""
-    if not found.is_track or not found.json["is_video"]:
+    if not found.is_track or not found.json.get("is_video"):
         return found
     file = FoundFile.from_json(found.json["file"])
     extension = extension_of(to_bytes(file.path))
@@ -98,7 +98,9 @@ def _new_images(records: Sequence[dict[str, Any]]) -> list[KnownImage]:
     What the surroundings are in the way of, such as a full disk, is none of them: it is asked for
     on the ledger, and the job that brings it says what is in the way.
     """
-    sizes = {each["digest"]: each["bytes"] for record in records for each in record["pictures"]}
+    sizes = {
+        each["digest"]: each["bytes"] for record in records for each in record.get("pictures", ())
+    }
     try:
         return decode_unknown(sizes)
     except (StoreError, HeldUpError):

@@ -160,17 +160,17 @@ _Item = tuple[dict[str, Any], str | None]
 """A file, as JSON, and the root that it lies below."""
 
 
-def _read_in_child(item: _Item, *, storing: bool = False) -> TrackRecord | UnreadFile:
-    """What became of a file; `jobs.bounded` writes it as JSON."""
+def _read_in_child(item: _Item, *, storing: bool = False) -> dict[str, Any]:
+    """What became of a file, as JSON."""
     file, root = item
     found = FoundFile.from_json(file)
     try:
-        return read_file(found, storing=storing, root=root)
+        return read_file(found, storing=storing, root=root).as_json()
     except UnreadableFileError as error:
-        return UnreadFile(found, error.code, str(error))
+        return UnreadFile(found, error.code, str(error)).as_json()
 
 
-def _stored_and_read(item: _Item | None) -> TrackRecord | UnreadFile | None:
+def _stored_and_read(item: _Item | None) -> dict[str, Any] | None:
     """A file's record, its pictures stored; None comes last, and finishes the storing."""
     if item is not None:
         return _read_in_child(item, storing=True)
