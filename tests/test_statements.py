@@ -47,6 +47,16 @@ def test_a_row_that_is_there_gets_what_is_given_and_keeps_the_rest(database: str
     assert (there["sources"], new["sources"], new["lease_attempt"]) == (["cover.*", "ä"], [], 0)
 
 
+@pytest.mark.parametrize("count", [1, 5, 64, 150])
+def test_all_of_many_rows_are_written_and_those_that_are_there_replaced(
+    database: str, count: int
+) -> None:
+    insert_rows(Artist, ["key", "name"], [(f"{each:03}", "old") for each in range(0, count, 3)])
+    rows = [(f"{each:03}", f"name {each}") for each in range(count)]
+    insert_rows(Artist, ["key", "name"], rows, unique=["key"])
+    assert sorted((row["key"], row["name"]) for row in written(Artist)) == rows
+
+
 def test_of_rows_that_are_the_same_the_last_one_counts(database: str) -> None:
     rows = [(Kind.COVER, EntityType.ALBUM, 1, State.TODO, reason) for reason in ("a", "b")]
     insert_rows(LedgerRow, (*KEY, "state", "reason"), rows, unique=KEY)
