@@ -122,6 +122,11 @@ def _known_genres() -> frozenset[str]:
     return frozenset(map(_letters, TCON.GENRES))
 
 
+def is_genre(name: str) -> bool:
+    """Whether it is a genre of ID3's list."""
+    return _letters(name) in _known_genres()
+
+
 def split_moods(text: str) -> list[str]:
     """The moods of a text: none has a separator in its name."""
     return [part.strip() for part in _SEPARATOR.split(text) if part.strip()]

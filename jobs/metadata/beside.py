@@ -7,9 +7,10 @@ Nothing that tags say is changed, and names count only as far as they agree with
 "7 Seconds" whose title is that has no number. What is taken is marked as guessed. The patterns are
 settings, see `db.settings.reading`.
 
-An artist's folder is where a name of a file says another artist only as long as the name has a
-number: "01 - Prelude - Part 2" is a title, while "Somebody - Song" is somebody's and belongs to no
-album of the folder.
+In an album's folder of an artist's folder "01 - Prelude - Part 2" and "Prelude - Part 2" are titles
+of that artist: Lyrion's patterns and Jellyfin go by these folders too. Elsewhere, also below a
+folder that is called as a genre, "Somebody - Song" is somebody's, and belongs to no album of the
+folder.
 """
 
 import posixpath
@@ -21,6 +22,7 @@ from functools import lru_cache
 from typing import Any
 
 from db.files import read_small
+from db.library.names import is_genre
 from db.models import Guesses, Source
 from db.scanning.library_files import (
     ALBUM_NFO,
@@ -273,9 +275,10 @@ def _of_file(path: str, tags: Tags, of_folder: _Said) -> _Said:
         "album": [tags.album] if tags.album else [],
     }
     beside = [each for each in (of_folder.artist,) if each]
+    is_artists = of_folder.album and beside and not is_genre(beside[0])
     for said in _matches(file_names(), [stem]):
         is_numbered = "track" in said and "album" not in said
-        artists = known["artist"] or (beside if is_numbered else [])
+        artists = known["artist"] or (beside if is_numbered or is_artists else [])
         albums = known["album"] or ([of_folder.album] if of_folder.album and is_numbered else [])
         if "bare" in said and not _is_number(said.words["bare"], tags, of_folder):
             continue

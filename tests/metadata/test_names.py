@@ -33,6 +33,10 @@ UNTAGGED: dict[str, dict[str, Any]] = {
     "Music/Band/Album/Band - Album - 01 - First Light.wav": BARE,
     "Band - Album - 01 - First Light.wav": BARE,
     "Band/Album/01 - Prelude - Part 2.wav": BARE | {"title": "Prelude - Part 2"},
+    "Band/Album/Prelude - Part 2.wav": {
+        **{"title": "Prelude - Part 2", "artists": ["Band"], "album": "Album"}
+    },
+    "Rock/Ballads/Singer - Song.mp3": {"title": "Song", "artists": ["Singer"]},
     "Album/01. Band - First Light.wav": BARE,
     "Album/First Light.wav": {"title": "First Light", "album": "Album"},
     "Various Artists/Album/01 Band - First Light.wav": BARE
@@ -94,7 +98,7 @@ def test_each_guess_names_the_name_that_it_is_from() -> None:
 def test_patterns_of_the_settings_take_the_place_of_these(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLEET_FILE_NAMES", "TITLE by ARTIST")
     monkeypatch.setenv("FLEET_FOLDER_NAMES", "off")
-    tags, _ = completed(Tags(), FoundFile(f"{ROOT}/Band/Album/Song by Singer.wav", 0, 0), ROOT)
+    tags, _ = completed(Tags(), FoundFile(f"{ROOT}/No/Folder/Song by Singer.wav", 0, 0), ROOT)
     assert tags == Tags(title="Song", artists=["Singer"])
 
 
