@@ -16,7 +16,8 @@ from db.sql.queries import below, slices
 
 READER = 1
 """The version of reading. Raise it when more is read of a file, or otherwise: what an older one has
-read, or could not read, the next scan reads again, though the file is unchanged."""
+read, or could not read, the next scan reads again, though the file is unchanged. Of what concerns
+just some formats, raise theirs in `_LATER`."""
 
 READABLE_EXTENSIONS = frozenset(
     (
@@ -40,6 +41,15 @@ UNREADABLE_EXTENSIONS = frozenset(
     ("caf", "dts", "dtshd", "shn", "amr", "au", "snd", "w64", "ra", "la")
 )
 """Music that only FFmpeg may read: discovery finds it, so that it is read or reported."""
+
+_LATER = dict.fromkeys(("mka", "weba", "mkv", "webm", *UNREADABLE_EXTENSIONS), 2)
+"""By extension versions beyond READER: 2 identifies the sound of what FFmpeg reads."""
+
+
+def reader_of(path: str) -> int:
+    """The version of the reader of a file by its name."""
+    return _LATER.get(path.rpartition(".")[2].lower(), READER)
+
 
 AUDIO_EXTENSIONS = READABLE_EXTENSIONS | UNREADABLE_EXTENSIONS
 """Lower case, without the dot: what discovery picks up."""

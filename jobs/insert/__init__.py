@@ -20,7 +20,7 @@ from db.library.track_files import KnownSound, TrackKey
 from db.maintenance import removal
 from db.models import EntityType, Kind, Scan, ScanChunk
 from db.scanning import problems, scans
-from db.scanning.library_files import READER, folder_of, group_folder
+from db.scanning.library_files import folder_of, group_folder, reader_of
 from db.scanning.problems import FileProblem, Stage
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
@@ -140,7 +140,8 @@ def _track_row(record: TrackRecord, album_id: int | None) -> tuple[Any, ...]:
     """The value of each of _COLUMNS for this record."""
     file, folder = record.file, folder_of(record.file.path)
     place = (file.path, record.part, record.start, folder, group_folder(folder), album_id)
-    content = (file.size, file.mtime_ns, record.content_id, record.sound_id, None, READER)
+    state = (file.size, file.mtime_ns, record.content_id, record.sound_id)
+    content = (*state, None, reader_of(file.path))
     guessed = record.guessed or None
     return (*place, *content, *_of_audio(record.audio), *_of_tags(record.tags), guessed)
 
@@ -318,7 +319,9 @@ def _problem(unread: UnreadFile) -> FileProblem:
     file = unread.file
     size, mtime_ns = (None, None) if unread.code in PASSING else (file.size, file.mtime_ns)
     code, message = unread.code, unread.message
-    return FileProblem(file.path, Stage.READING, code, message, size, mtime_ns, READER)
+    return FileProblem(
+        file.path, Stage.READING, code, message, size, mtime_ns, reader_of(file.path)
+    )
 
 
 def _track_needs(

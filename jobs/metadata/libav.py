@@ -9,6 +9,7 @@ front), libavformat/matroskadec.c ("ALBUM/TITLE": a tag of the album as a whole)
 """
 
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from jobs.errors import UnreadableFileError
@@ -61,6 +62,10 @@ _NAMES = {
 _FAULTS = (RuntimeError, ValueError, TypeError, OSError, ArithmeticError, LookupError)
 """What PyAV raises at damaged files, beside its own FFmpegError."""
 _FEW_PACKETS = 200
+_IDENTIFIED = 64 * 1024
+"""Bytes of sound by which it is known: some seconds, as they are encoded."""
+_MOST_PASSED = 32 * 1024 * 1024
+"""Bytes of all streams that are read for these: a film has much between."""
 _MOST_WALKED = 256 * 1024 * 1024
 """Bytes that are read of a file that does not say how long it is."""
 
@@ -72,7 +77,9 @@ def _read(file: BinaryIO, _size: int) -> Contents:
     file.seek(0)
     try:
         with av.open(file, "r", **_options()) as opened:
-            return _contents(opened)
+            contents = _contents(opened)
+        contents.sound_id = _sound_id(file, contents.audio)
+        return contents
     except av.FFmpegError as error:
         message = f"FFmpeg cannot read it: {error.strerror}"
         raise UnreadableFileError(ProblemCode.DAMAGED, message) from error
@@ -94,6 +101,32 @@ def last_resort(file: BinaryIO, size: int) -> Contents | None:
             return contents if _is_decoded(opened) else None
     except (UnreadableFileError, MemoryError, av.FFmpegError, *_FAULTS):
         return None
+
+
+def _sound_id(file: BinaryIO, audio: AudioProperties) -> str | None:
+    """A digest of the first packets of sound, as they are stored, and of codec and length.
+
+    Tags, pictures and where the container keeps them are no part of it. None of damaged sound.
+    """
+    import av  # noqa: PLC0415  # see above
+
+    seconds = round(audio.duration or 0)
+    about = (audio.codec, audio.sample_rate, audio.channels, seconds)
+    digest, left, passed = blake2b(repr(about).encode(), digest_size=16), _IDENTIFIED, 0
+    file.seek(0)
+    try:
+        with av.open(file, "r", **_options()) as opened:
+            index = opened.streams.audio[0].index
+            for packet in opened.demux():
+                passed += packet.size
+                if packet.stream.index == index and packet.size:
+                    digest.update(bytes(packet)[:left])
+                    left -= packet.size
+                if left <= 0 or passed > _MOST_PASSED:
+                    break
+    except (MemoryError, av.FFmpegError, *_FAULTS):
+        return None
+    return digest.hexdigest() if left < _IDENTIFIED else None
 
 
 def _options() -> dict[str, Any]:

@@ -18,13 +18,13 @@ from db.maintenance import library_roots
 from db.scanning import problems, roots, scans
 from db.scanning.library_files import (
     ARTIST_NFO,
-    READER,
     Scope,
     companions_of,
     extension_of,
     folder_of,
     group_folder,
     is_companion,
+    reader_of,
     recordable,
 )
 from db.scanning.problems import FileProblem, Stage
@@ -170,7 +170,7 @@ def _is_unchanged(
     taken: Collection[str],
 ) -> bool:
     """Whether a file needs no reading. `taken` are extensions of which videos are taken in."""
-    state = (file.size, file.mtime_ns, READER)
+    state = (file.size, file.mtime_ns, reader_of(file.path))
     if failed is not None:
         is_taken = failed.is_video and extension_of(to_bytes(file.path)) in taken
         return state == (failed.size, failed.mtime_ns, failed.reader) and not is_taken

@@ -4,6 +4,7 @@ import io
 import struct
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from mutagen.mp4 import MP4
@@ -212,6 +213,18 @@ def test_matroska_and_webm_are_read(form: str, codec: str, extension: str, read:
     tags = track.tags
     assert (tags.title, tags.artists, tags.album) == ("Song", ["Band"], "Disc")
     assert (tags.track, tags.date, track.is_video) == (3, "1999", False)
+
+
+def test_what_ffmpeg_reads_is_known_by_its_sound_whatever_its_tags(read: Read) -> None:
+    def sound_id(form: str, codec: str, **more: Any) -> str | None:
+        return read(f"a.{form}", muxed(form, codec, **more)).sound_id
+
+    opus = sound_id("matroska", "libopus")
+    assert opus is not None
+    assert sound_id("matroska", "libopus", pictures=(picture("red", (8, 8)),), TITLE="Else") == opus
+    assert sound_id("webm", "libopus") == opus
+    assert sound_id("matroska", "libopus", pitch=2) != opus
+    assert sound_id("caf", "pcm_s16le") not in (opus, None)
 
 
 def test_attached_pictures_of_matroska_come_with_their_bytes(found: Found) -> None:

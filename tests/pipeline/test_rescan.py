@@ -11,6 +11,7 @@ from db.scanning import scans
 from jobs.records import FoundFile, Grouping, ProblemCode, UnreadFile
 from jobs.scan import discovery
 from tests.databases import ON_SQLITE
+from tests.metadata.muxing import muxed
 from tests.music import picture, write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.in_process import work_off
@@ -351,7 +352,13 @@ def test_what_an_older_version_read_or_could_not_read_is_read_again_once(
 ) -> None:
     write_track(library / "1.ogg", title="Song")
     (library / "2.ogg").write_bytes(b"This is not audio.")
+    (library / "3.mka").write_bytes(muxed("matroska", "flac"))
     scan()
+    Track.update(reader=1).where(Track.container == "matroska").execute()
+    scan()
+    assert (last_scan().changed, last_scan().unchanged) == (1, 2)
+    (library / "3.mka").unlink()
+    Track.delete().where(Track.container == "matroska").execute()
     Track.update(reader=0, title=None).execute()
     Problem.update(reader=0, message="not supported").execute()
     scan()

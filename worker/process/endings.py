@@ -19,7 +19,7 @@ from db.errors import DatabaseError, DatabaseFullError, DatabaseUnreachableError
 from db.library import track_files, tracks
 from db.models import ScanChunk, database
 from db.scanning import problems, scans
-from db.scanning.library_files import READER
+from db.scanning.library_files import reader_of
 from db.scanning.problems import FileProblem, Stage
 from db.sql.connection import close_database, transaction
 from db.sql.path_text import readable
@@ -252,7 +252,7 @@ def _quarantine_file(chunk: ScanChunk, job: FleetJob, cause: str, reason: str) -
                 reason,
                 file.get("size"),
                 file.get("mtime_ns"),
-                READER,
+                reader_of(file["path"]),
             )
         ]
     )
