@@ -26,6 +26,7 @@ from web.security import policy
 from worker import dispatch, queues
 from worker.errors import TamperedJobError
 from worker.process.fleet_job import FleetJob
+from worker.queues import jobs
 from worker.redis.address import shown_url
 
 log = logging.getLogger("web")
@@ -208,7 +209,7 @@ def requeue(job_id: str) -> Response:
 
 def requeue_all(queue_name: str) -> Response:
     """The same for all failed jobs of a queue, each in the queue that takes it today."""
-    outcome = queues.retry(queue_name)
+    outcome = jobs.retry(queue_name)
     return jsonify(status="OK", count=outcome.done.total())
 
 

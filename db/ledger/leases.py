@@ -272,10 +272,14 @@ def give_up(job_id: str, reason: str, *, again: bool, obstacle: Obstacle | None 
     """Say that what a job leased failed with it, and with `again` when it is to be tried again.
 
     The time until then doubles, from a quarter of an hour up to a day. What an obstacle kept from
-    being done waits, as the policy of its cause says.
+    being done waits, as the policy of its cause says. Without `again` it was stopped, and is not to
+    be done.
     """
     leased = (LedgerRow.lease == job_id) & (LedgerRow.state == State.LEASED)
-    if again and obstacle is not None:
+    if not again:
+        _cancel(leased)
+        return
+    if obstacle is not None:
         _hold_up(leased, obstacle, reason)
         return
     for attempt in _attempts(leased):
@@ -284,8 +288,34 @@ def give_up(job_id: str, reason: str, *, again: bool, obstacle: Obstacle | None 
             reason=reason,
             lease=None,
             leased_until=None,
-            look_again_at=utc_now() + backoff(attempt) if again else None,
+            look_again_at=utc_now() + backoff(attempt),
         ).where(leased, LedgerRow.attempt == attempt).execute()
+
+
+_LEFT = [State.TODO, State.FAILED, State.WAITING, State.QUARANTINED]
+CANCELLED = "cancelled by its owner"
+"""The ledger's reason for what somebody does not want done."""
+
+
+def cancel(need: Need, entity_ids: Sequence[int], job_id: str | None = None) -> int:
+    """Have needs not be done that are to do, failed or wait; how many they are.
+
+    With a job those that are to do, and those that it leases: its attempt writes nothing more.
+    """
+    mine = (LedgerRow.state == State.LEASED) & (LedgerRow.lease == job_id)
+    to_do = LedgerRow.state == State.TODO
+    is_open = LedgerRow.state.in_(_LEFT) if job_id is None else to_do | mine
+    with transaction():
+        return sum(
+            _cancel(is_among(need.kind, need.entity_type, ids) & is_open)
+            for ids in slices(entity_ids)
+        )
+
+
+def _cancel(which: Expression) -> int:
+    columns = dict.fromkeys(("lease", "leased_until", "look_again_at", "cause", "place"))
+    update = LedgerRow.update(state=State.CANCELLED, reason=CANCELLED, **columns)
+    return int(update.where(which).execute())
 
 
 def given_up() -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from peewee import Expression, fn
+from peewee import SQL, Expression, fn
 
 from db.ledger.needs import NEEDS, Need, need, need_for
 from db.models import (
@@ -210,6 +210,29 @@ def counts() -> dict[Need, Counter[State]]:
         if each is not None and count:  # a quarantined file is nobody's need
             totals[each][State(state)] = int(count)
     return totals
+
+
+def reasons(need_: Need, states: Iterable[State]) -> list[tuple[str, int]]:
+    """Why needs are in one of these states, and how many for each reason; most first.
+
+    Of states that are neither done nor none, which an index has.
+    """
+    count = fn.COUNT(LedgerRow.id)
+    query = LedgerRow.select(fn.COALESCE(LedgerRow.reason, ""), count).where(
+        _is_of(need_), UNSETTLED, LedgerRow.state.in_(sorted(states))
+    )
+    rows = tuples(query.group_by(SQL("1")).order_by(count.desc(), SQL("1")))
+    return [(reason, int(number)) for reason, number in rows]
+
+
+def for_reason(need_: Need, states: Iterable[State], reason: str | None) -> list[int]:
+    """The entities whose need is in one of these states for this reason (None: for any)."""
+    query = LedgerRow.select(LedgerRow.entity_id).where(
+        _is_of(need_), UNSETTLED, LedgerRow.state.in_(sorted(states))
+    )
+    if reason is not None:
+        query = query.where(fn.COALESCE(LedgerRow.reason, "") == reason)
+    return [entity_id for (entity_id,) in tuples(query.order_by(LedgerRow.id))]
 
 
 class Quarantine(NamedTuple):

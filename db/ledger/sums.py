@@ -7,13 +7,15 @@ only add to it; `add_up` keeps it small.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, ModelSelect, fn
 
 from db.errors import SettingError
-from db.ledger.needs import Need
-from db.ledger.states import ENTITIES, counts
+from db.ledger.needs import Need, need
+from db.ledger.states import ENTITIES, counts, unleased, with_state
 from db.models import (
     Album,
     AlbumArtist,
@@ -57,6 +59,41 @@ def _is_their_turn(entity_id: Any, need_: Need, count: int) -> Expression:
     return entity_id.between(turn + 1, turn + count)  # type: ignore[no-any-return]  # an expression
 
 
+class Which(StrEnum):
+    """Which entities are meant when work is asked for again."""
+
+    MISSING = "missing"
+    """Those whose work is to do, or that were never asked for."""
+    FAILED = "failed"
+    """Those whose work failed, waits for its surroundings, or is quarantined."""
+    CANCELLED = "cancelled"
+    ALL = "all"
+    """All of them, done or not."""
+
+
+_STATES = {
+    Which.FAILED: (State.FAILED, State.WAITING, State.QUARANTINED),
+    Which.CANCELLED: (State.CANCELLED,),
+}
+
+
+def ask_again(need_: Need, which: Which, *, dry_run: bool) -> list[int]:
+    """The entities that are meant; unless in a dry run, the ledger asks for them afterwards.
+
+    What a living job has leased counts as missing only when its lease runs out.
+    """
+    with nullcontext() if dry_run else transaction():
+        if which in _STATES:
+            again, open_ = with_state(need_, _STATES[which]), []
+        elif which is Which.MISSING:
+            again, open_ = never_asked(need_), unleased(need_)
+        else:
+            again, open_ = never_asked(need_) + with_state(need_), []
+        if not dry_run:
+            need(need_.kind, need_.entity_type, again)
+    return sorted({*open_, *again})
+
+
 class Sum(NamedTuple):
     """Whether the ledger has a row for each entity that needs something, and no others."""
 
@@ -73,7 +110,7 @@ class Sum(NamedTuple):
 
     @property
     def adds_up(self) -> bool:
-        """Whether done, none, failed, waiting, to do and quarantined are all that need it."""
+        """Whether the rows of all states, and what waits for its turn, are all that need it."""
         return self.states.total() + self.in_turn == self.needed and not self.stray
 
 

@@ -69,7 +69,8 @@ class Role(StrEnum):
 class State(StrEnum):
     """Where a need stands. `none` means looked for and not there, `quarantined` not to be tried.
 
-    `waiting` means that the surroundings keep it from being done, see `db.ledger.surroundings`.
+    `waiting` means that the surroundings keep it from being done, see `db.ledger.surroundings`;
+    `cancelled` that somebody does not want it done, until somebody asks for it again.
     """
 
     TODO = "todo"
@@ -79,6 +80,7 @@ class State(StrEnum):
     NONE = "none"
     FAILED = "failed"
     QUARANTINED = "quarantined"
+    CANCELLED = "cancelled"
 
 
 class Source(StrEnum):

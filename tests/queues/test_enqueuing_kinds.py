@@ -75,6 +75,28 @@ def test_what_was_never_asked_for_is_in_the_ledger_before_its_job_is_enqueued(
     assert ledger.with_state(ledger.NEEDS[1], [State.TODO]) == library
 
 
+def test_cancelled_is_what_was_cancelled_and_only_that_or_all_does_it_again(
+    library: list[int], fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    todo, leased, done, none, failed, _ = library
+    settle([todo], State.TODO)
+    settle([done], State.DONE)
+    settle([none], State.NONE)
+    settle([failed], State.FAILED)
+    settle([leased], State.LEASED)
+    need = ledger.need_for(Kind.COVER, EntityType.TRACK)
+    assert ledger.cancel(need, library, "job") == 2
+    assert sorted(ledger.with_state(need, [State.CANCELLED])) == [todo, leased]
+    assert ledger.wake_failed() + ledger.wake_due() == 0
+    assert fleet("enqueue", TRACK_COVERS, "--failed", "--dry-run") == ExitCode.OK
+    assert "1 track in" in capsys.readouterr().out
+    assert fleet("enqueue", TRACK_COVERS, f"track_ids=[{todo}]") == ExitCode.OK
+    assert "1 cancelled" in capsys.readouterr().err
+    assert enqueued() == {}
+    assert fleet("enqueue", TRACK_COVERS, "--cancelled") == ExitCode.OK
+    assert enqueued() == {TRACK_COVERS: [todo, leased]}
+
+
 def test_an_expired_lease_is_missing(library: list[int], fleet: Fleet) -> None:
     with transaction():
         ledger.need(Kind.COVER, EntityType.TRACK, library)
@@ -168,7 +190,7 @@ def test_a_kind_without_a_choice_of_what_is_refused(
     fleet: Fleet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fleet("enqueue", "covers") == ExitCode.USAGE
-    assert "add --missing, --failed or --all" in capsys.readouterr().err
+    assert "add --missing, --failed, --cancelled or --all" in capsys.readouterr().err
 
 
 def test_a_kind_that_is_none_is_refused_with_the_nearest(

@@ -4,6 +4,7 @@ import pytest
 import redis
 from rq.job import Job, JobStatus
 
+from tests.databases import open_sqlite
 from tests.queues.conftest import (
     CLEANUP,
     COVERS,
@@ -110,6 +111,7 @@ def test_a_dry_run_retries_nothing(
 def test_the_command_retries_and_names_what_no_queue_takes(
     queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    open_sqlite()
     fail([*strand(1), *strand(1, "gone.job")])
     assert fleet("queue", "retry", OLD, "--yes") == ExitCode.PROBLEMS
     told = capsys.readouterr().out

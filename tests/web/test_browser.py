@@ -368,6 +368,23 @@ def test_the_queues_show_who_consumes_and_are_paused_and_resumed(open_page: Open
     expect(thumbnails.get_by_text("1 of 1 runs, always run")).to_be_visible()
 
 
+def test_a_running_job_is_cancelled_on_its_page(open_page: Open, page_fleet: PageFleet) -> None:
+    order = page_fleet.orders.give("started", "maintenance.optimize_database")
+    page_fleet.command("enqueue", "maintenance.optimize_database")
+    busy = order.halted()
+    page = open_page(f"jobs/{busy.job}")
+    expect(page.get_by_text("running").first).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("maintenance.optimize_database")
+    for _ in range(50):
+        if page.get_by_text("cancelled while it ran").count():
+            break
+        page.wait_for_timeout(100)
+        page.reload()
+    expect(page.get_by_text("cancelled while it ran")).to_be_visible()
+    page_fleet.redis.delete(f"rq:job:{busy.job}")
+
+
 def test_problems_are_listed(open_page: Open) -> None:
     page = open_page("health")
     expect(page.get_by_text("versions", exact=True)).to_be_visible()

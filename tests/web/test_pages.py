@@ -10,7 +10,17 @@ from flask.testing import FlaskClient
 
 from db.errors import BackupError
 from db.maintenance.maintenance_runs import recorded_run
-from db.models import Album, Artist, Genre, HealthReport, Track
+from db.models import (
+    Album,
+    Artist,
+    Genre,
+    HealthReport,
+    Kind,
+    LedgerRow,
+    State,
+    Track,
+    database,
+)
 from db.scanning import problems, scans
 from jobs.maintenance import archive_old_logs, generate_daily_health_report
 from tests.web.conftest import SCRIPT, TAG, NewPage
@@ -50,6 +60,9 @@ def every_page(page: FlaskClient) -> list[str]:
         "/map",
         "/queues",
         "/queues/stages",
+        "/queues/deferred_covers?state=failed",
+        "/queues/deferred_covers/again/all",
+        "/needs",
         "/health",
         "/maintenance",
         "/problems",
@@ -195,7 +208,7 @@ def test_the_queues_tell_what_waits_and_that_nobody_consumes(page: FlaskClient) 
     dispatch.enqueue("scan.discovery", root="/music", deep=False)
     html = page.get("/queues").text
     card = html.split('id="queue-scan"')[1].split("</article>")[0]
-    assert "<dt>Waiting</dt><dd>1</dd>" in re.sub(r"\s*\n\s*", "", card)
+    assert re.search(r"<dt>Waiting</dt><dd>\s*<a [^>]*>1</a>", card)
     assert '<span class="mark error">no consumer</span>' in card
     assert html.index("What is going on") < html.index(card) < html.index("At rest")
     order = re.findall(r'id="queue-(\w+)"', html.split("At rest")[1])
@@ -320,6 +333,23 @@ def test_queues_are_all_paused_and_a_schedule_is_run_at_once(page: FlaskClient) 
         assert page.post("/schedules/backup/run").status_code == 303
     assert [each.name for each in dispatch.held_jobs()] == ["maintenance.backup"]
     assert page.post("/schedules/nothing/run").status_code == 404
+
+
+def test_failed_covers_are_tried_again_once_their_number_is_confirmed(page: FlaskClient) -> None:
+    with database.connection_context():
+        rows = LedgerRow.update(state=State.FAILED).where(LedgerRow.kind == Kind.COVER)
+        count = rows.execute()
+    html = page.get("/queues/deferred_covers/again/failed").text
+    shown = re.findall(r'cover</span><span class="count">(\d+) in 1 job,', html)
+    assert sum(map(int, shown)) == count
+    assert "Enqueue 3 jobs" in html
+    assert list(dispatch.held_jobs()) == []
+    assert page.post("/queues/deferred_covers/again/failed").status_code == 303
+    assert len(list(dispatch.held_jobs())) == 3
+    assert "Nothing to do" in page.get("/queues/deferred_covers/again/failed").text
+    assert "Enqueue 1 job<" in page.get("/queues/audio_analysis/again/all").text
+    assert page.get("/queues/maintenance/again/all").status_code == 404
+    assert page.get("/queues/deferred_covers/again/none").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
 """The stages of the pipeline, and what can be done with them."""
 
 from collections.abc import Callable
+from math import ceil
+from typing import NamedTuple
 
 from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from db import ledger
 from web.pager import is_json_wanted
-from worker import queues
+from worker import dispatch, queues
 from worker.errors import BadInputError, WorkerError
+from worker.queues import jobs
 from worker.schedule import timetable
-from worker.status.stages import stages
+from worker.status import stages
 from worker.supervisor import control
 from worker.supervisor.plan import Change
 from worker.supervisor.rollout import apply
@@ -19,7 +23,7 @@ bp = Blueprint("queues", __name__)
 _ACTIONS: dict[str, Callable[[str], object]] = {
     "pause": queues.pause,
     "resume": queues.resume,
-    "retry": queues.retry,
+    "retry": jobs.retry,
 }
 _MOST_PROCESSES = 1_000
 
@@ -32,7 +36,7 @@ def page() -> str | Response:
         return jsonify(
             version=1,
             up=bool(present),
-            stages=[each.as_json() for each in stages(present)],
+            stages=[each.as_json() for each in stages.stages(present)],
             schedules=[vars(each) for each in timetable.statuses()],
         )
     return render_template("queues.html", schedules=timetable.statuses(), **_state())
@@ -57,11 +61,64 @@ def do(name: str, action: str) -> Response:
     return _back(f"queue-{name}")
 
 
-@bp.post("/queues/<any(pause, resume):action>")
+@bp.post("/queues/pause", defaults={"action": "pause"})
+@bp.post("/queues/resume", defaults={"action": "resume"})
 def all_at_once(action: str) -> Response:
     """Pause all queues, or resume them."""
     (queues.pause_all if action == "pause" else queues.resume_all)()
     return _back()
+
+
+class Plan(NamedTuple):
+    """What asking again for one kind of work means."""
+
+    need: ledger.Need
+    entities: int
+    jobs: int
+    seconds: float | None
+    """How long the jobs may take; None when nothing is known of any."""
+
+
+_AGAIN = "/queues/<name>/again/<any(missing, failed, cancelled, all):which>"
+_TITLES = {
+    ledger.Which.MISSING: "Do what is missing",
+    ledger.Which.FAILED: "Try again what failed",
+    ledger.Which.CANCELLED: "Do what was cancelled",
+    ledger.Which.ALL: "Do all of it again",
+}
+
+
+@bp.get(_AGAIN)
+def again(name: str, which: str) -> str:
+    """What would be enqueued, and how long that may take, before somebody confirms it."""
+    meant = ledger.Which(which)
+    found = [(each, len(ledger.ask_again(each, meant, dry_run=True))) for each in _needs(name)]
+    jobs = [ceil(count / need.per_job) for need, count in found]
+    plans = [
+        Plan(need, count, number, stages.estimate(need, number) if number else None)
+        for (need, count), number in zip(found, jobs, strict=True)
+    ]
+    title = f"{_TITLES[meant]}: {name}"
+    return render_template(
+        "again.html", name=name, title=title, which=which, plans=plans, total=sum(jobs)
+    )
+
+
+@bp.post(_AGAIN)
+def ask_again(name: str, which: str) -> Response:
+    """Enqueue it, as `fleet enqueue` does."""
+    for need in _needs(name):
+        dispatch.enqueue_need(need, ledger.ask_again(need, ledger.Which(which), dry_run=False))
+    return _back(f"queue-{name}")
+
+
+def _needs(queue: str) -> list[ledger.Need]:
+    """The needs that the jobs of a queue settle; one of them where the request says which."""
+    jobs = dispatch.topology().jobs_of(queue)
+    wanted = request.args.get("work")
+    found = [each for each in ledger.NEEDS if each.job in jobs]
+    found = [each for each in found if wanted in {None, f"{each.entity_type} {each.kind}"}]
+    return found or abort(404, "No queue of that name does work that can be asked for again.")
 
 
 @bp.post("/programs/<name>")
@@ -104,7 +161,7 @@ def _back(anchor: str | None = None) -> Response:
 
 def _state() -> dict[str, object]:
     present = control.processes()
-    found = stages(present)
+    found = stages.stages(present)
     programs = {program.name for stage in found for program in stage.programs}
     return {
         "stages": found,

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -16,10 +15,9 @@ from worker import dispatch
 from worker.cli import completion
 from worker.cli.output import print_line, say
 from worker.errors import BadInputError
-from worker.phrases import did_you_mean, some
+from worker.phrases import did_you_mean, some, time_span
+from worker.status.stages import estimate
 from worker.topology import call_faults, load
-
-_FAILED = (State.FAILED, State.WAITING, State.QUARANTINED)
 
 
 @click.command(
@@ -36,6 +34,7 @@ Examples:
 @click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--missing", "which", flag_value="missing", help="For entities whose work is to do.")
 @click.option("--failed", "which", flag_value="failed", help="For entities whose work failed.")
+@click.option("--cancelled", "which", flag_value="cancelled", help="For what was cancelled.")
 @click.option("--all", "which", flag_value="all", help="For all entities, done or not.")
 @click.option("--again", is_flag=True, help="For entities that are named and settled, too.")
 @click.option(
@@ -48,7 +47,7 @@ def enqueue(
 
     A VALUE is JSON, or else text. Arguments that the job does not take, and ids that do not exist,
     are refused; of entities whose work is settled nothing is enqueued, except with --again. With
-    --missing, --failed or --all the ledger supplies the
+    --missing, --failed, --cancelled or --all the ledger supplies the
     entities, and the first argument may also be a kind of work (cover, picture) or a stage
     (covers). Work that found nothing is settled, so --missing leaves it out.
     """
@@ -58,11 +57,11 @@ def enqueue(
             f"--{which} takes the ids from the ledger: leave out the arguments, and --again"
         )
     if which:
-        _from_ledger(_needs(work), which, dry_run)
+        _from_ledger(_needs(work), ledger.Which(which), dry_run)
         return
     if work not in topology.routes and _named(work):
         raise click.UsageError(
-            f"{work} is a kind of work or a stage: add --missing, --failed or --all"
+            f"{work} is a kind of work or a stage: add --missing, --failed, --cancelled or --all"
         )
     queue = topology.route(work)
     call = _arguments(arguments)
@@ -76,7 +75,7 @@ def enqueue(
         print_line(dispatch.enqueue(work, **call))
 
 
-_SETTLED = (State.DONE, State.NONE, State.FAILED, State.QUARANTINED)
+_SETTLED = (State.DONE, State.NONE, State.FAILED, State.QUARANTINED, State.CANCELLED)
 _ENTITIES: dict[str, type[Table]] = {
     "track_id": Track,
     "album_id": Album,
@@ -201,45 +200,26 @@ def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _from_ledger(needs: list[ledger.Need], which: str, dry_run: bool) -> None:
+def _from_ledger(needs: list[ledger.Need], which: ledger.Which, dry_run: bool) -> None:
     """Reset the ledger rows that are meant, enqueue their jobs, and print how many."""
     open_database()
     check_schema()
     total = 0
     for need in needs:
-        ids = _ids(need, which, dry_run)
+        ids = ledger.ask_again(need, which, dry_run=dry_run)
         total += len(ids)
         jobs = len(need.batches(ids))
         counts = f"{need.job}: {_many(len(ids), need.entity_type)} in {_many(jobs, 'job')}"
         if dry_run:
-            print_line(f"Would enqueue {counts}")
+            seconds = estimate(need, jobs) if jobs else None
+            about = "" if seconds is None else f", about {time_span(seconds)}"
+            print_line(f"Would enqueue {counts}{about}")
             continue
         for job_id in dispatch.enqueue_need(need, ids):
             print_line(job_id)
         say(counts)
     if not total:
         say(f"Nothing to do: the ledger has nothing for --{which}.")
-
-
-def _ids(need: ledger.Need, which: str, dry_run: bool) -> list[int]:
-    """The entities that are meant; unless in a dry run, the ledger asks for them afterwards.
-
-    What a living job has leased counts as missing only when its lease runs out.
-    """
-    with nullcontext() if dry_run else transaction():
-        never_asked = [] if which == "failed" else ledger.never_asked(need)
-        waiting: list[int] = []
-        again = never_asked
-        match which:
-            case "missing":
-                waiting = ledger.unleased(need)
-            case "failed":
-                again = ledger.with_state(need, _FAILED)
-            case _:
-                again = never_asked + ledger.with_state(need)
-        if not dry_run:
-            ledger.need(need.kind, need.entity_type, again)
-    return sorted({*waiting, *again})
 
 
 def _many(count: int, what: str) -> str:

@@ -49,7 +49,7 @@ COMMANDS = {
     "path": Row("similar", "path", "List a playlist that leads from one track to another."),
     "cluster": Row("cluster", "cluster", "List clusters of similar music, or export playlists."),
     "enqueue": Row("enqueue", "enqueue", "Enqueue a job."),
-    "queue": Row("queue", "queue", "List, pause, move, clear or retry jobs of queues."),
+    "queue": Row("queue", "queue", "List, pause, move, clear, retry or cancel jobs."),
     "schedule": Row("schedule", "schedule", "List the schedules, or run one now."),
     "doctor": Row("doctor", "doctor", "Find faults, and show how to repair them."),
     "logs": Row("control", "logs", "Show the log of a program."),

@@ -1,23 +1,37 @@
-"""`fleet queue`: list the queues, and pause, clear, retry or move one."""
+"""`fleet queue`: the queues and their jobs: list, pause, move, clear, retry, show, cancel."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from itertools import islice
 from typing import NamedTuple
 
 import click
 
+from db.sql.connection import open_database
+from db.sql.schema import check_schema
 from worker import queues
 from worker.cli import completion
-from worker.cli.output import agreed, changes_something, print_json, print_line, print_queues, say
+from worker.cli.output import (
+    agreed,
+    changes_something,
+    print_json,
+    print_line,
+    print_queues,
+    print_table,
+    say,
+)
 from worker.errors import ExitCode
 from worker.phrases import counted
 from worker.queues import HELD, Outcome, Place
+from worker.queues.contents import Listed, listed
 from worker.status import overview
 
-_SHOWN_IDS = 20
+_SEARCH = click.option(
+    "--search",
+    metavar="TEXT",
+    help="Jobs whose id, call or error has TEXT, or whose tracks, albums or artists are named so.",
+)
 
 
 @click.group()
@@ -32,7 +46,6 @@ def queue() -> None:
     "list",
     epilog="""\b
 Examples:
-  fleet queue list
   fleet queue list extract insert
   fleet queue list --json | jq '.queues[] | select(.paused)'
 """,
@@ -59,7 +72,6 @@ def list_queues(names: tuple[str, ...], as_json: bool) -> None:
 @queue.command(
     epilog="""\b
 Examples:
-  fleet queue pause deferred_covers
   fleet queue pause deferred_covers --yes
   fleet queue pause --all --yes             nothing is begun any more, such as for the night
 """,
@@ -156,18 +168,21 @@ def move(context: click.Context, source: str, target: str, yes: bool, dry_run: b
     epilog="""\b
 Examples:
   fleet queue retry deferred_covers --dry-run
-  fleet queue retry deferred_covers --yes
+  fleet queue retry deferred_covers --search "Hounds of Love"
 """,
 )
 @click.argument("name", metavar="QUEUE", shell_complete=completion.queues)
+@_SEARCH
 @changes_something
 @click.pass_context
-def retry(context: click.Context, name: str, yes: bool, dry_run: bool) -> None:
-    """Enqueue the failed jobs of QUEUE again, with all their retries.
+def retry(context: click.Context, name: str, search: str | None, yes: bool, dry_run: bool) -> None:
+    """Enqueue the failed jobs of QUEUE again, with all their retries, or those that fit a text.
 
     They go to the queues that take them today. Jobs that no queue takes stay failed and are
     listed; it ends with 3 then. What the ledger counts as failed: `fleet enqueue KIND --failed`.
     """
+    from worker.queues import jobs  # noqa: PLC0415  # it brings RQ, which lists do without
+
     words = _Words(
         does="Retry",
         did="Retried",
@@ -175,7 +190,124 @@ def retry(context: click.Context, name: str, yes: bool, dry_run: bool) -> None:
         what=f"of {name}",
         remedy="what stays is forgotten a month after it failed",
     )
-    context.exit(_settle(partial(queues.retry, name), words, yes=yes, dry_run=dry_run))
+    if not dry_run or search:
+        _open()
+    transfer = partial(jobs.retry, name, among=_failed_ids(name, search) if search else None)
+    context.exit(_settle(transfer, words, yes=yes, dry_run=dry_run))
+
+
+@queue.command(
+    epilog="""\b
+Examples:
+  fleet queue forget deferred_covers --search "no such file" --dry-run
+""",
+)
+@click.argument("name", metavar="QUEUE", shell_complete=completion.queues)
+@_SEARCH
+@changes_something
+def forget(name: str, search: str | None, yes: bool, dry_run: bool) -> None:
+    """Forget the failed jobs of QUEUE, or those that fit a text. The ledger keeps what failed."""
+    from worker.queues.admin import drop_failed  # noqa: PLC0415  # as above
+
+    _open()
+    queues.required(name)
+    ids = _failed_ids(name, search) if search else None
+    count = queues.sizes([name])[name][Place.FAILED] if ids is None else len(ids)
+    what = f"{counted(count, 'failed job')} of {name}"
+    if dry_run:
+        print_line(f"Would forget {what}")
+    elif count and agreed(f"Forget {what}?", yes):
+        print_line(f"Forgot {counted(drop_failed(name, ids), 'failed job')} of {name}")
+
+
+@queue.command(
+    "jobs",
+    epilog="""\b
+Examples:
+  fleet queue jobs audio_analysis --state failed --search "Hounds of Love" --json
+""",
+)
+@click.argument("name", metavar="QUEUE", shell_complete=completion.queues)
+@click.option("--state", type=click.Choice([each.value for each in Listed]), default="waiting")
+@_SEARCH
+@click.option("-n", "--lines", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="For machines: an object with a version.")
+def list_jobs(name: str, state: str, search: str | None, lines: int, as_json: bool) -> None:
+    """List jobs of QUEUE in one state, or those of them that fit a text."""
+    from worker.queues import jobs  # noqa: PLC0415  # it brings RQ, which lists do without
+
+    _open()
+    queues.required(name)
+    which = Listed(state)
+    found = jobs.find(name, which, search)[:lines] if search else listed(name, which, 0, lines)
+    if as_json:
+        print_json({"version": 1, "jobs": [each._asdict() for each in found]})
+        return
+    rows = ([each.id, each.description, each.error] for each in found)
+    print_table([["job", "call", "error"], *rows])
+
+
+def _failed_ids(name: str, search: str) -> list[str]:
+    from worker.queues import jobs  # noqa: PLC0415  # as above
+
+    return [each.id for each in jobs.find(name, Listed.FAILED, search)]
+
+
+@queue.command(
+    epilog="""\b
+Examples:
+  fleet queue show 5f0c8a86-7d3c-4b2e-9f53-0d6f7f1c9a11 --json
+""",
+)
+@click.argument("job")
+@click.option("--json", "as_json", is_flag=True, help="For machines: an object with a version.")
+def show(job: str, as_json: bool) -> None:
+    """Show the job of that id: what it works on, its attempts and how they ended."""
+    from worker.queues import jobs  # noqa: PLC0415  # it brings RQ, which lists do without
+
+    _open()
+    found = jobs.sheet(job)
+    if as_json:
+        print_json({"version": 1, "job": found.as_json()})
+        return
+    print_line(f"{found.name} {found.id} in {found.queue}: {found.state}")
+    if found.says:
+        print_line(found.says)
+    for item in found.items:
+        print_line(f"  {item.entity_type} {item.entity_id}  {item.name}")
+    if found.more_items:
+        print_line(f"  and {found.more_items:,} more")
+    print_line(f"Arguments: {found.arguments}")
+    for each in found.attempts:
+        when = " to ".join(f"{at.astimezone():%H:%M:%S}" for at in (each.began, each.ended) if at)
+        print_line(f"{when or 'no time'} {each.worker}: {each.outcome} {each.reason}".rstrip())
+    if found.result:
+        print_line(f"Result: {found.result}")
+
+
+@queue.command(
+    epilog="""\b
+Examples:
+  fleet queue cancel 5f0c8a86-7d3c-4b2e-9f53-0d6f7f1c9a11
+""",
+)
+@click.argument("job")
+@changes_something
+def cancel(job: str, yes: bool, dry_run: bool) -> None:
+    """Cancel the job of that id, whether it waits or runs; one of a scan ends its scan.
+
+    What it was to do is `cancelled` until somebody asks for it: `fleet enqueue KIND --cancelled`.
+    """
+    from worker.queues import jobs  # noqa: PLC0415  # it brings RQ, which lists do without
+
+    _open()
+    found = jobs.sheet(job)
+    what = f"{found.name} {found.id}, which is {found.state}"
+    what += f", and its scan {found.scan}" if found.scan else ""
+    if dry_run:
+        print_line(f"Would cancel {what}")
+    elif agreed(f"Cancel {what}?", yes):
+        print_line(jobs.cancel(job))
 
 
 @queue.command(
@@ -223,6 +355,11 @@ def _of_all(
         print_line(f"{does.rstrip('e')}ed {', '.join(change())}")
 
 
+def _open() -> None:
+    open_database()
+    check_schema()
+
+
 class _Words(NamedTuple):
     """The wording of a transfer."""
 
@@ -251,22 +388,8 @@ def _settle(
 
 
 def _report(outcome: Outcome, did: str, words: _Words, *, err: bool) -> None:
-    lines = [f"{did} {counted(outcome.done.total(), 'job')} {words.what}"]
-    lines += [f"  {count:,} {route.job} to {route.queue}" for route, count in outcome.done.items()]
-    if outcome.kept:
-        lines.append(f"{counted(outcome.kept.total(), 'job stays', 'jobs stay')}:")
-    for route, count in outcome.kept.items():
-        away = f"`fleet queue move {words.source} {route.queue}` takes it where it goes today"
-        lines.append(f"  {count:,} {route.job} — {away if route.queue else 'no queue takes it'}")
-    if outcome.unreadable:
-        lines.append(f"{counted(len(outcome.unreadable), 'job')} cannot be read:")
-    for job_id, fault in islice(outcome.unreadable.items(), _SHOWN_IDS):
-        lines.append(f"  {job_id[:80]!r} — {fault}")
-    if len(outcome.unreadable) > _SHOWN_IDS:
-        lines.append(f"  … and {len(outcome.unreadable) - _SHOWN_IDS:,} more")
-    if not outcome.is_clean:
-        lines.append(f"({words.remedy})")
-    for line in lines:
+    print_line(f"{did} {counted(outcome.done.total(), 'job')} {words.what}", err=err)
+    for line in outcome.lines(words.source, words.remedy):
         print_line(line, err=err)
 
 

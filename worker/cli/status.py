@@ -139,10 +139,14 @@ def _print_faults(present: Sequence[ProcessInfo]) -> None:
 
 
 def _print_work() -> None:
-    rows = [["work", "done", "none", "failed", "waiting", "to do", "of"]]
     work = fleet_status.summed_work()
+    is_any_cancelled = any(each.cancelled for each in work)
+    heading = ["cancelled"] if is_any_cancelled else []
+    rows = [["work", "done", "none", "failed", "waiting", *heading, "to do", "of"]]
     for each in work:
-        counts = (each.done, each.none, each.failed, each.waiting, each.to_do, each.needed)
+        counts = [each.done, each.none, each.failed, each.waiting]
+        counts += [each.cancelled] if is_any_cancelled else []
+        counts += [each.to_do, each.needed]
         rows.append([f"{each.entity_type} {each.kind}", *map(str, counts)])
     print_table(rows)
     for each in work:

@@ -264,11 +264,16 @@ def _held(job_id: str, call: bytes) -> HeldJob:
     """What a job calls; of one that carries records, the chunk that they are of."""
     if found := _OF_CHUNK.match(call):
         return HeldJob(job_id, found[1].decode(), {"chunk_id": int(found[2])})
+    return HeldJob(job_id, *called(call))
+
+
+def called(call: bytes) -> tuple[str, dict[str, Any]]:
+    """The job and the arguments that the payload of a job names; none where it cannot be read."""
     try:
         name, _, _, arguments = json.loads(zlib.decompress(call))
-        return HeldJob(job_id, str(name).removeprefix(_PACKAGE), dict(arguments))
+        return str(name).removeprefix(_PACKAGE), dict(arguments)
     except (ValueError, TypeError, RecursionError, zlib.error):
-        return HeldJob(job_id, "", {})
+        return "", {}
 
 
 def lock_of(name: str, seconds: float) -> Lock:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import redis
 from rq.exceptions import DeserializationError, NoSuchJobError, TimeoutFormatError
+from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.results import Result
 from rq.serializers import JSONSerializer
@@ -220,6 +221,18 @@ class FleetJob(Job):
         again = self.should_retry and not stopped
         what = "stopped" if stopped else "failed, and is tried again" if again else "failed"
         self.log_end(f"{what}: {reason}", logging.ERROR)
+
+    def keep_failure(self, text: str, worker: str, execution: Execution | None) -> None:
+        """Keep why an attempt failed that is not the last: RQ keeps the last one's alone."""
+        Result.create_failure(
+            self,
+            self.failure_ttl,
+            exc_string=text,
+            worker_name=worker,
+            execution_id=execution.id if execution else None,
+            execution_started_at=execution.created_at if execution else None,
+            execution_ended_at=self.ended_at,
+        )
 
     def _named(self) -> str:
         """The name, as far as one may rely on it."""

@@ -349,6 +349,7 @@ class FleetWorker(SlotWorker):
             return self._put_back_and_wait(job, execution, last_line(exc_string))
         if job.should_retry and not stopped:
             JobRecords(job).release()
+            job.keep_failure(exc_string, self.name, execution)
         elif self._fault is Fault.ITEM and not stopped and split(job, self.holder, exc_string):
             return self._count_failure(job, execution)
         else:

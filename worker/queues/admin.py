@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import redis
@@ -20,6 +20,7 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY, clean_worker_registry
 from db.sql.queries import slices
 from worker import dispatch
 from worker.errors import BadInputError
+from worker.process.fleet_job import FleetJob
 from worker.process.requeue import put_unheld_back
 from worker.process.take import PAUSED
 from worker.process.unreadable import set_entries_aside
@@ -123,16 +124,59 @@ def _clear(key: str) -> int:
 _RETRYABLE = {JobStatus.FAILED, JobStatus.STOPPED}
 
 
-def retry(name: str, *, dry_run: bool = False) -> Outcome:
+Before = Callable[[Sequence[FleetJob]], object]
+
+
+def retry(
+    name: str,
+    *,
+    dry_run: bool = False,
+    among: Sequence[str] | None = None,
+    before: Before = lambda _: None,
+) -> Outcome:
     """Put the failed jobs of a queue in the queues that take them today, as if never tried.
 
-    Retries and the deaths of the processes that ran them are counted afresh. Jobs that no queue
-    takes stay failed. A dry run only reports. Raises BadInputError for an unknown queue.
+    Or those `among` them. Retries and the deaths of the processes that ran them are counted afresh.
+    Jobs that no queue takes stay failed. A dry run only reports. `before` is given the jobs that
+    go, before they do. Raises BadInputError for an unknown queue.
     """
     required(name)
-    return Transfer(
-        name, {Place.FAILED: Place.WAITING}, lambda _: True, _afresh, _fault, persist=True
-    ).run(dry_run=dry_run)
+    places = {Place.FAILED: Place.WAITING}
+    transfer = Transfer(name, places, lambda _: True, _afresh, _fault, True, before)
+    return (
+        transfer.run(dry_run=dry_run) if among is None else transfer.run_among(Place.FAILED, among)
+    )
+
+
+_DROP = """
+-- KEYS: the failed jobs of a queue. ARGV: the prefix of all keys of RQ, the ids
+local count = 0
+for i = 2, #ARGV do
+    local id = ARGV[i]
+    if redis.call('ZREM', KEYS[1], id) == 1 then
+        count = count + 1
+        local job = ARGV[1] .. ':job:' .. id
+        redis.call('DEL', job, job .. ':dependents', ARGV[1] .. ':job::' .. id .. ':dependencies',
+            ARGV[1] .. ':results:' .. id, ARGV[1] .. ':executions:' .. id)
+    end
+end
+return count
+"""
+
+
+def drop_failed(name: str, job_ids: Sequence[str] | None = None) -> int:
+    """Forget the failed jobs of a queue, or some of them; how many.
+
+    What the ledger says of their work stays. Raises BadInputError for an unknown queue.
+    """
+    required(name)
+    client, key = dispatch.connection(), Place.FAILED.key(name)
+    if job_ids is None:
+        members: list[bytes] = client.zrange(key, 0, -1)  # type: ignore[assignment]
+        job_ids = ids(members)
+    script = client.register_script(_DROP)
+    parts = slices(job_ids, WINDOW)
+    return sum(int(script(keys=[key], args=[RQ_KEY_PREFIX, *each])) for each in parts)
 
 
 def _afresh(queue: Queue) -> Change:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from rq import Queue as RQQueue
@@ -13,18 +14,21 @@ from rq.utils import as_text
 
 from worker import dispatch
 from worker.errors import TamperedJobError
+from worker.phrases import counted
 from worker.process.fleet_job import FleetJob
 from worker.queues.contents import WINDOW, Place
 from worker.redis.entries import NO_ID, as_id, as_shown
 from worker.topology import Queue
 
 _ANSWER_BYTES = 8 * dispatch.MAX_JOB_BYTES
+_SHOWN_IDS = 20
 _LARGEST_PAYLOAD = 2 * dispatch.MAX_JOB_BYTES
 """In Redis a payload is compressed, and what that makes longer is not worth more than this."""
 
 _READ = """
--- KEYS: a place. ARGV: its command, the first position, the most jobs, the prefix of job keys,
--- the most bytes of a payload, the bytes after which the answer ends
+-- KEYS: a place. ARGV: its command, the first position, the most jobs (or IDS and the ids,
+-- as JSON), the prefix of job keys, the most bytes of a payload, the bytes after which the answer
+-- ends
 local function read(key)
     if redis.call('TYPE', key).ok ~= 'hash' then return {}, 0 end
     local size = redis.call('HSTRLEN', key, 'data')
@@ -34,7 +38,9 @@ end
 local jobs, total = {}, 0
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= (ARGV[1] == 'LRANGE' and 'list' or 'zset') then return jobs end
-for i, id in ipairs(redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[2] + ARGV[3] - 1)) do
+local ids = ARGV[1] == 'IDS' and cjson.decode(ARGV[2])
+    or redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[2] + ARGV[3] - 1)
+for i, id in ipairs(ids) do
     local fields, size = read(ARGV[4] .. id)
     jobs[i] = {id, fields}
     total = total + size
@@ -57,16 +63,19 @@ class Entry(NamedTuple):
 
 def _read(queue: str, place: Place, first: int) -> list[Entry]:
     """The jobs from position `first` on, as many as fit in one step; none at the end."""
-    arguments = [
-        "LRANGE" if place is Place.WAITING else "ZRANGE",
-        first,
-        WINDOW,
-        Job.redis_job_namespace_prefix,
-        _LARGEST_PAYLOAD,
-        _ANSWER_BYTES,
-    ]
-    script = dispatch.connection().register_script(_READ)
-    answer: Any = script(keys=[place.key(queue)], args=arguments)
+    command = "LRANGE" if place is Place.WAITING else "ZRANGE"
+    return _answer(place.key(queue), command, first)
+
+
+def _read_ids(queue: str, place: Place, job_ids: Sequence[str]) -> list[Entry]:
+    """The same of these jobs, of which the place may have lost some."""
+    return _answer(place.key(queue), "IDS", json.dumps(list(job_ids)))
+
+
+def _answer(key: str, command: str, where: int | str) -> list[Entry]:
+    prefix = Job.redis_job_namespace_prefix
+    arguments = [command, where, WINDOW, prefix, _LARGEST_PAYLOAD, _ANSWER_BYTES]
+    answer: Any = dispatch.connection().register_script(_READ)(keys=[key], args=arguments)
     return [_entry(raw_id, fields) for raw_id, fields in answer]
 
 
@@ -157,6 +166,24 @@ class Outcome:
         """Whether no job had to stay."""
         return not self.kept and not self.unreadable
 
+    def lines(self, source: str, remedy: str) -> list[str]:
+        """For people: which jobs of the queue `source` went where, why others stay."""
+        lines = [f"  {count:,} {route.job} to {route.queue}" for route, count in self.done.items()]
+        if self.kept:
+            lines.append(f"{counted(self.kept.total(), 'job stays', 'jobs stay')}:")
+        for route, count in self.kept.items():
+            away = f"`fleet queue move {source} {route.queue}` takes it where it goes today"
+            lines.append(
+                f"  {count:,} {route.job} — {away if route.queue else 'no queue takes it'}"
+            )
+        if self.unreadable:
+            lines.append(f"{counted(len(self.unreadable), 'job')} cannot be read:")
+        for job_id, fault in islice(self.unreadable.items(), _SHOWN_IDS):
+            lines.append(f"  {job_id[:80]!r} — {fault}")
+        if len(self.unreadable) > _SHOWN_IDS:
+            lines.append(f"  … and {len(self.unreadable) - _SHOWN_IDS:,} more")
+        return lines if self.is_clean else [*lines, f"({remedy})"]
+
 
 class Change(NamedTuple):
     """What changes in the hash of a job: fields set and fields dropped."""
@@ -178,6 +205,8 @@ class Transfer(NamedTuple):
     """Why a job must stay whatever its name is; empty when it need not."""
     persist: bool = False
     """Whether the jobs were to expire, and now are not."""
+    before: Callable[[Sequence[FleetJob]], object] = lambda _: None
+    """What is done with jobs before they go."""
 
     def run(self, *, dry_run: bool) -> Outcome:
         """Let every job go that may; each place in its order."""
@@ -192,13 +221,23 @@ class Transfer(NamedTuple):
             outcome.unreadable |= seen.unreadable
         return outcome
 
+    def run_among(self, place: Place, job_ids: Sequence[str]) -> Outcome:
+        """Let those of these jobs go that may. The place sorts its jobs."""
+        outcome, left = Outcome(), list(job_ids)
+        while left:
+            entries = _read_ids(self.source, place, left[:WINDOW])
+            left = left[max(len(entries), 1) :]
+            gone = self._let_go(place, 0, entries, self._sorted(entries, outcome))
+            outcome.done.update(Route(job, queue.name) for job, queue in gone.values())
+        return outcome
+
     def _pass(self, place: Place, dry_run: bool) -> Outcome:
         """Go through a place once, from its front to its end."""
         seen, first = Outcome(), 0
         while entries := _read(self.source, place, first):
             going = self._sorted(entries, seen)
             if not dry_run:
-                going = self._go(place, first, len(entries), going)
+                going = self._let_go(place, first, entries, going)
             first += len(entries) - (0 if dry_run else len(going))
             seen.done.update(Route(job, queue.name) for job, queue in going.values())
         return seen
@@ -219,6 +258,17 @@ class Transfer(NamedTuple):
                 shown = name or str(entry.job.func_name)
                 seen.kept[Route(shown, queue.name if queue else None)] += 1
         return going
+
+    def _let_go(
+        self,
+        place: Place,
+        first: int,
+        entries: Sequence[Entry],
+        going: dict[str, tuple[str, Queue]],
+    ) -> dict[str, tuple[str, Queue]]:
+        """Do what is to be done before, and let these jobs of a window go."""
+        self.before([each.job for each in entries if each.job and each.job_id in going])
+        return self._go(place, first, len(entries), going)
 
     def _go(
         self, place: Place, first: int, size: int, going: dict[str, tuple[str, Queue]]

@@ -68,6 +68,7 @@ class WorkStatus:
     failed: int
     waiting: int
     """Kept from being done by the surroundings, such as a root that is away."""
+    cancelled: int
     to_do: int
 
 
@@ -296,6 +297,7 @@ def _work_status(need: ledger.Need, counts: Counter[State]) -> WorkStatus:
         none=counts[State.NONE],
         failed=counts[State.FAILED] + counts[State.QUARANTINED],
         waiting=counts[State.WAITING],
+        cancelled=counts[State.CANCELLED],
         to_do=counts[State.TODO] + counts[State.LEASED],
     )
 

@@ -155,6 +155,7 @@ class KindOfWork(NamedTuple):
             "waiting": self.states[State.WAITING],
             "failed": self.failed,
             "none": self.states[State.NONE],
+            "cancelled": self.states[State.CANCELLED],
         }
         return [(word, count) for word, count in counts.items() if count]
 
@@ -192,8 +193,8 @@ class StageProgram:
 
     @property
     def awake(self) -> int:
-        """How many of them run, or are to."""
-        return sum(not each.rests for each in self.processes)
+        """How many of them run, or begin to."""
+        return sum(each.state in {"RUNNING", "STARTING"} for each in self.processes)
 
     @property
     def faults(self) -> list[ProcessInfo]:
@@ -235,6 +236,11 @@ class Stage:
     def to_do(self) -> int:
         """How many entities are to be done, or are at work."""
         return sum(each.states[state] for each in self.work for state in _OPEN)
+
+    @property
+    def cancelled(self) -> int:
+        """How many somebody does not want done."""
+        return sum(each.states[State.CANCELLED] for each in self.work)
 
     @property
     def is_busy(self) -> bool:

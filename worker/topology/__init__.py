@@ -4,7 +4,7 @@
 """
 
 from worker.topology.model import Execution, Program, Queue, Schedule, Slot, Start, Topology
-from worker.topology.queues_toml import call_faults, load, queues_file
+from worker.topology.queues_toml import call_faults, job_says, load, queues_file
 
 __all__ = [
     "Execution",
@@ -15,6 +15,7 @@ __all__ = [
     "Start",
     "Topology",
     "call_faults",
+    "job_says",
     "load",
     "queues_file",
 ]

@@ -19,6 +19,7 @@ from db import settings
 from worker.topology.model import Fault
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Functions = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,15 @@ def find_jobs(folder: Path) -> tuple[dict[str, FoundJob], list[Fault]]:
     if not faults:
         _keep(sources, found)
     return found, faults
+
+
+def summary(folder: Path, job: FoundJob) -> str:
+    """The first paragraph of the docstring of a job of the package in `folder`, in one line."""
+    file, _, _ = job.source.rpartition(" line ")
+    tree = ast.parse((folder.parent / file).read_bytes())
+    name = job.name.rpartition(".")[2]
+    own = next(each for each in tree.body if isinstance(each, _Functions) and each.name == name)
+    return " ".join((ast.get_docstring(own) or "").partition("\n\n")[0].split())
 
 
 def _version(file: Path) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from typing import Any
 from db import settings
 from worker.errors import TopologyError
 from worker.phrases import did_you_mean
-from worker.topology.jobs import FoundJob, find_jobs
+from worker.topology.jobs import FoundJob, find_jobs, summary
 from worker.topology.model import (
     Execution,
     Fault,
@@ -205,6 +205,12 @@ def call_faults(job_name: str, arguments: Mapping[str, object]) -> list[Fault]:
     """What is wrong with a call of this job, as its source declares it."""
     found, _ = find_jobs(_jobs_folder())
     return list(_call("the arguments", found[job_name], arguments))
+
+
+def job_says(job_name: str) -> str:
+    """What a job does: the first paragraph of its docstring, in one line."""
+    found, _ = find_jobs(_jobs_folder())
+    return summary(_jobs_folder(), found[job_name])
 
 
 def _call(where: str, job: FoundJob, arguments: Mapping[str, object]) -> Iterator[Fault]:
