@@ -37,6 +37,8 @@ class TaggedTrack(NamedTuple):
     recording_id: str | None
     release_track_id: str | None
     isrcs: tuple[str, ...]
+    part: int = 0
+    """The number of the part of its file that it is; 0 for the whole file."""
 
 
 class TaggedAlbum(NamedTuple):
@@ -154,6 +156,7 @@ def _tagged_tracks(column: Any, ids: Sequence[int]) -> list[TaggedTrack]:
             recording_id=row.musicbrainz_recording_id,
             release_track_id=row.musicbrainz_track_id,
             isrcs=tuple(row.isrcs),
+            part=row.part,
         )
         for row in rows
     ]

@@ -31,6 +31,8 @@ class AnalysedTrack(NamedTuple):
     """By its tags."""
     content_id: str
     missing: bool
+    start: float | None = None
+    """Seconds from the beginning of the file to that of the part; None for the whole file."""
 
 
 def tracks_to_analyse(track_ids: Sequence[int]) -> list[AnalysedTrack]:
@@ -45,12 +47,34 @@ def tracks_to_analyse(track_ids: Sequence[int]) -> list[AnalysedTrack]:
                 Track.bpm,
                 Track.content_id,
                 Track.missing_since.is_null(False),
+                Track.start,
             )
             .where(among(Track.id, ids))
             .order_by(Track.id)
         )
-        found += [AnalysedTrack._make((*row[:5], bool(row[5]))) for row in tuples(query)]
+        found += [AnalysedTrack._make((*row[:5], bool(row[5]), row[6])) for row in tuples(query)]
     return found
+
+
+def files_with_faults(paths: Sequence[str], besides: Sequence[int]) -> set[str]:
+    """Those of the files of which the analysis of a track failed that is none of these."""
+    faults = (State.FAILED, State.QUARANTINED)
+    return {
+        path
+        for some in slices(paths)
+        for path, track_id in tuples(
+            Track.select(Track.path, Track.id)
+            .join(LedgerRow, on=(LedgerRow.entity_id == Track.id))
+            .where(
+                among(Track.path, some),
+                Track.missing_since.is_null(),
+                LedgerRow.kind == Kind.ANALYSIS,
+                LedgerRow.entity_type == EntityType.TRACK,
+                LedgerRow.state.in_(faults),
+            )
+        )
+        if track_id not in besides
+    }
 
 
 def record_features(rows: Sequence[dict[str, Any]]) -> None:

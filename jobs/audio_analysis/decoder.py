@@ -48,6 +48,15 @@ class ExcerptRequest(NamedTuple):
     """How long the excerpt is to be."""
     duration: float | None
     """How long the track is by its tags, where the decoder does not know."""
+    begin: float | None = None
+    """Where a track begins that is a part of the file, in seconds; None: the file is the track."""
+
+    def span(self, whole: float | None) -> tuple[float, float]:
+        """Where the track begins and ends in a file that has so many seconds, as far as known."""
+        if self.begin is None:
+            return 0.0, whole or self.duration or 0.0
+        ends = [end for end in (whole, self.duration and self.begin + self.duration) if end]
+        return self.begin, max(self.begin, min(ends, default=self.begin + self.seconds))
 
 
 _Decoder = Callable[[ExcerptRequest], Excerpt]
@@ -56,7 +65,7 @@ _FAULTS = (RuntimeError, ValueError, TypeError, OSError, ArithmeticError, Lookup
 
 
 def decode(wanted: ExcerptRequest) -> Excerpt:
-    """The middle of the file; all of it when it is shorter.
+    """The middle of the track; all of it when it is shorter.
 
     Raises UnreadableFileError, which says what each decoder said.
     """
@@ -144,17 +153,25 @@ def _from_middle_or_start(
 def _by_soundfile(wanted: ExcerptRequest, middle: bool) -> Excerpt:
     with soundfile.SoundFile(path_text.to_bytes(wanted.path)) as file:
         rate = _plausible(file.samplerate)
-        length = round(wanted.seconds * rate)
-        start = max(0, (file.frames - length) // 2) if middle else 0
+        begin, end = (round(each * rate) for each in wanted.span(file.frames / rate))
+        length = round(_length(wanted, begin / rate, end / rate) * rate)
+        start = begin + (max(0, (end - begin - length) // 2) if middle else 0)
         if start:
             try:
                 file.seek(start)
             except RuntimeError:  # damaged on the way: what can be had from the beginning
+                if wanted.begin is not None:
+                    raise
                 start = 0
                 file.seek(0)
         samples = _joined(_soundfile_blocks(file, length, rate), rate)
-        stated = file.frames / rate
-        return Excerpt(samples, min(rate, HIGHEST_RATE), start / rate, "soundfile", stated)
+        offset, stated = (start - begin) / rate, (end - begin) / rate
+        return Excerpt(samples, min(rate, HIGHEST_RATE), offset, "soundfile", stated)
+
+
+def _length(wanted: ExcerptRequest, begin: float, end: float) -> float:
+    """How many seconds to decode: of a part none of what follows it."""
+    return wanted.seconds if wanted.begin is None else min(wanted.seconds, end - begin)
 
 
 def _soundfile_blocks(file: soundfile.SoundFile, length: int, rate: int) -> Iterator[Array]:
@@ -184,24 +201,25 @@ def _by_pyav(wanted: ExcerptRequest, middle: bool) -> Excerpt:
         stream = container.streams.audio[0]
         stream.codec_context.thread_count = 1
         rate = _plausible(stream.codec_context.sample_rate)
-        start = _sought(container, stream, wanted) if middle else 0.0
-        length = round(wanted.seconds * rate)
-        blocks = _pyav_blocks(_Frames(container, stream), start, length)
-        samples = _joined(blocks, rate)
         stated = container.duration / av.time_base if container.duration else None
-        return Excerpt(samples, min(rate, HIGHEST_RATE), start, "pyav", stated)
+        begin, end = wanted.span(stated)
+        seconds = _length(wanted, begin, end)
+        start = begin + (max(0.0, (end - begin - seconds) / 2) if middle else 0.0)
+        if start and not _is_sought(container, stream, start) and wanted.begin is None:
+            start = 0.0
+        blocks = _pyav_blocks(_Frames(container, stream), start, round(seconds * rate))
+        samples = _joined(blocks, rate)
+        stated = stated if wanted.begin is None else end - begin
+        return Excerpt(samples, min(rate, HIGHEST_RATE), start - begin, "pyav", stated)
 
 
-def _sought(container: InputContainer, stream: av.AudioStream, wanted: ExcerptRequest) -> float:
-    """Seek to the excerpt and return its first second; 0 where the file cannot be sought in."""
-    duration = container.duration / av.time_base if container.duration else wanted.duration
-    start = max(0.0, ((duration or 0.0) - wanted.seconds) / 2)
-    if start:
-        try:
-            container.seek(int((start + _first_second(stream)) * av.time_base))
-        except av.FFmpegError:
-            return 0.0
-    return start
+def _is_sought(container: InputContainer, stream: av.AudioStream, start: float) -> bool:
+    """Whether reading goes on at this second; else at the beginning, and is slower to get there."""
+    try:
+        container.seek(int((start + _first_second(stream)) * av.time_base))
+    except av.FFmpegError:
+        return False
+    return True
 
 
 def _first_second(stream: av.AudioStream) -> float:

@@ -169,7 +169,7 @@ def analyse(tracks: Sequence[AnalysedTrack]) -> Iterator[Analysis]:
     if not present:
         return
     ensure_compiled()
-    items = [(track.path, seconds, track.duration) for track in present]
+    items = [(track.path, seconds, track.duration, track.start) for track in present]
     outcomes = run_bounded(_features_or_fault, items, extra_memory=MEMORY, seconds=SECONDS)
     with closing(outcomes):
         for track, outcome in zip(present, outcomes, strict=True):
@@ -199,7 +199,7 @@ def write(done: Sequence[Analysis], attempt: Attempt) -> None:
     audio_features.record_features(
         [_row(each.track, each.features) for each in done if each.features]
     )
-    problems.clear([each.track.path for each in done if each.features], Stage.ANALYSIS)
+    problems.clear(_without_faults(done), Stage.ANALYSIS)
     problems.record(
         [
             FileProblem(each.track.path, Stage.ANALYSIS, each.fault.code, each.fault.message)
@@ -211,7 +211,16 @@ def write(done: Sequence[Analysis], attempt: Attempt) -> None:
     attempt.settle(map(_settled, done))
 
 
-def _features_or_fault(item: tuple[str, float, float | None]) -> dict[str, Any]:
+def _without_faults(done: Sequence[Analysis]) -> list[str]:
+    """The files of which nothing is wrong: of several tracks one may have failed before."""
+    well = [each.track for each in done if each.features]
+    parts = sorted({track.path for track in well if track.start is not None})
+    ids = [each.track.id for each in done]
+    faults = audio_features.files_with_faults(parts, ids) if parts else set()
+    return sorted({track.path for track in well} - faults)
+
+
+def _features_or_fault(item: tuple[str, float, float | None, float | None]) -> dict[str, Any]:
     """The features of a file, or its code and message. Runs in the child, which imports it all."""
     from jobs.audio_analysis.decoder import ExcerptRequest  # noqa: PLC0415  # 120 MiB
     from jobs.audio_analysis.features import features_of_file  # noqa: PLC0415

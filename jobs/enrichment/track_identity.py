@@ -70,7 +70,7 @@ def _by_isrc(track: TaggedTrack, musicbrainz: MusicBrainz) -> Found:
 
 
 def _by_sound(track: TaggedTrack, musicbrainz: MusicBrainz, acoustid: AcoustId | None) -> Found:
-    if acoustid is None:
+    if acoustid is None or track.part:  # fpcalc begins with the file
         return Unknown([])
     try:
         matches = acoustid.lookup(track.path)

@@ -54,7 +54,7 @@ class Library:
             **tags,
         }
         with transaction():
-            track_id = tracks.upsert([row])[row["path"], 0]
+            track_id = tracks.upsert([row])[row["path"], row["part"]]
             ledger.need(Kind.ANALYSIS, EntityType.TRACK, [track_id])
         return int(track_id)
 

@@ -36,12 +36,16 @@ def encode(path: Path, sound: Wave, codec: str, rate: int = RATE) -> Path:
 
 
 def decode(
-    path: Path, seconds: float, duration: float | None, decoder: str = "decode"
+    path: Path,
+    seconds: float,
+    duration: float | None,
+    decoder: str = "decode",
+    begin: float | None = None,
 ) -> "Excerpt":
-    """The middle of a file that is said to last so long, by this decoder or whichever can."""
+    """The middle of a file or part that is said to last so long, by this decoder or any."""
     from jobs.audio_analysis import decoder as decoders  # noqa: PLC0415  # librosa
 
-    request = decoders.ExcerptRequest(str(path), seconds, duration)
+    request = decoders.ExcerptRequest(str(path), seconds, duration, begin)
     excerpt: Excerpt = getattr(decoders, decoder)(request)
     return excerpt
 
@@ -63,6 +67,28 @@ def test_both_decoders_read_what_libsndfile_writes(
     found = decode(path, 90, 4.0, decoder)
     assert found.seconds == pytest.approx(4, abs=0.1)
     assert pitch(found.samples, found.rate) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("decoder", ["by_soundfile", "by_pyav"])
+def test_of_a_part_nothing_is_decoded_that_is_before_or_behind_it(
+    tmp_path: Path, extension: str, decoder: str
+) -> None:
+    path = tmp_path / f"a.{extension}"
+    tones = np.concatenate([sounds.tone(pitch, 3, 48_000) for pitch in (440, 880, 1320)])
+    soundfile.write(path, tones, 48_000, format="MP3" if extension == "mp3" else None)
+    for begin, length, of in (
+        (0.0, 3.0, 440),
+        (3.0, 3.0, 880),
+        (6.0, None, 1320),
+        (6.0, 9.0, 1320),
+    ):
+        found = decode(path, 90, length, decoder, begin)
+        assert (found.start, found.seconds) == (0, pytest.approx(3, abs=0.15))
+        assert pitch(found.samples, found.rate) == pytest.approx(of, abs=2)
+    found = decode(path, 1, 3.0, decoder, 3.0)
+    assert (found.start, found.seconds) == (1, pytest.approx(1, abs=0.1))
+    assert pitch(found.samples, found.rate) == pytest.approx(880, abs=2)
 
 
 def test_tags_that_are_no_utf_8_are_no_fault(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import redis
+import soundfile
 
 from db import ledger
 from db.errors import SettingError
@@ -19,7 +20,7 @@ from demo import sounds
 from jobs.audio_analysis import analyze_batch, analyze_track, outcomes
 from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.maintenance import reconcile
-from tests.audio_analysis.conftest import Library
+from tests.audio_analysis.conftest import RATE, Library
 from tests.databases import ON_BOTH, ON_SQLITE
 from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from worker import dispatch
@@ -56,6 +57,25 @@ def test_one_track_alone_is_analysed_again_whenever_it_is_asked_for(library: Lib
     library.sound("a.flac", sounds.clicks(90, 15))
     analyze_track(track)
     assert AudioFeatures.get().bpm == pytest.approx(90, rel=0.02)
+
+
+@ON_SQLITE
+def test_each_part_of_a_file_has_its_own_features_and_its_own_fault(library: Library) -> None:
+    soundfile.write(
+        library.root / "a.flac", np.concatenate([sounds.clicks(120, 12), sounds.tone(440, 6)]), RATE
+    )
+    parts = [
+        library.track("a.flac", part=number, start=start, duration=length)
+        for number, (start, length) in enumerate(((0.0, 12.0), (12.0, 6.0), (50.0, 1.0)), 1)
+    ]
+    analyze_batch(parts)
+    clicks, tone = AudioFeatures.select().order_by(AudioFeatures.track)
+    assert (clicks.bpm, clicks.seconds) == (pytest.approx(120, rel=0.02), pytest.approx(12))
+    assert (tone.key[:1], tone.seconds, tone.start) == ("A", pytest.approx(6), 0)
+    assert clicks.centroid != pytest.approx(tone.centroid, rel=0.2)
+    assert [library.need(each).state for each in parts] == [State.DONE, State.DONE, State.FAILED]
+    analyze_track(parts[0])
+    assert Problem.select().where(Problem.stage == "analysis").count() == 1
 
 
 @pytest.mark.parametrize(
