@@ -37,6 +37,8 @@ class TrackLine(NamedTuple):
     disc_subtitle: str | None
     number: int | None
     duration: float | None
+    start: float | None
+    """Where it begins in its file, in seconds; None where it is the file."""
     codec: str
     bit_rate: int | None
     sample_rate: int | None
@@ -150,6 +152,7 @@ def _album_tracks(album_id: int) -> list[TrackLine]:
         Track.disc_subtitle,
         Track.track,
         Track.duration,
+        Track.start,
         Track.codec,
         Track.bit_rate,
         Track.sample_rate,
@@ -163,7 +166,10 @@ def _album_tracks(album_id: int) -> list[TrackLine]:
     ids = [row[0] for row in rows]
     credited, shown = credits_of(EntityType.TRACK, ids), fronts(EntityType.TRACK, ids)
     lines = [TrackLine._make((*row, credited.get(row[0], []), shown.get(row[0]))) for row in rows]
-    return sorted(lines, key=lambda each: (each.disc or 1, each.number or 0, each.path))
+    there = {line.path for line in lines if line.missing_since is None}
+    # Of a file that is there, what it was divided into before is no track that is gone.
+    shown_lines = [each for each in lines if each.missing_since is None or each.path not in there]
+    return sorted(shown_lines, key=lambda each: (each.disc or 1, each.number or 0, each.path))
 
 
 def _missing_covers(album_id: int) -> list[MissingCover]:
@@ -239,6 +245,10 @@ class TrackPage(NamedTuple):
     id: int
     title: str | None
     path: str
+    part: int
+    """The number of the part of the file that it is; 0 for the whole file."""
+    start: float | None
+    """Where the part begins in the file."""
     disc: int | None
     number: int | None
     duration: float | None
@@ -277,6 +287,8 @@ def track_page(track_id: int) -> TrackPage | None:
         id=track_id,
         title=row.title,
         path=row.path,
+        part=row.part,
+        start=row.start,
         disc=row.disc,
         number=row.track,
         duration=row.duration,

@@ -31,6 +31,8 @@ class FoundTrack(NamedTuple):
     album_id: int | None
     album_title: str | None
     duration: float | None
+    start: float | None
+    """Where it begins in its file, in seconds; None where it is the file."""
     credit: str | None
     """The artists in one text, where the file has one beside the list."""
     artists: list[Credit]
@@ -109,10 +111,9 @@ def track_cards(track_ids: Sequence[int]) -> list[FoundTrack]:
     """These tracks, in this order."""
     if not track_ids:
         return []
+    of_track = (Track.duration, Track.start, Track.artist_credit)
     query = (
-        Track.select(
-            Track.id, Track.title, Album.id, Album.title, Track.duration, Track.artist_credit
-        )
+        Track.select(Track.id, Track.title, Album.id, Album.title, *of_track)
         .left_outer_join(Album)
         .where(Track.id.in_(list(track_ids)))
     )

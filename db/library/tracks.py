@@ -180,6 +180,10 @@ class TrackSummary(NamedTuple):
     bpm: float | None
     camelot: str | None
     key: str | None
+    part: int = 0
+    """The number of the part of its file that it is; 0 for the whole file."""
+    start: float | None = None
+    """Where the part begins in the file, in seconds."""
 
 
 def track_summaries(track_ids: Sequence[int], *, missing: bool = False) -> dict[int, TrackSummary]:
@@ -198,6 +202,8 @@ def track_summaries(track_ids: Sequence[int], *, missing: bool = False) -> dict[
                 AudioFeatures.bpm,
                 AudioFeatures.camelot,
                 AudioFeatures.key,
+                Track.part,
+                Track.start,
             )
             .left_outer_join(Album)
             .switch(Track)

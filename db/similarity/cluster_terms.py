@@ -30,6 +30,8 @@ class ListedTrack(NamedTuple):
     artist: str | None
     duration: float | None
     """Seconds."""
+    start: float | None = None
+    """Where it begins in its file, in seconds; None where it is the file."""
 
 
 def tracks_of(entity_type: EntityType, entity_ids: Sequence[int]) -> list[int]:
@@ -75,7 +77,9 @@ def listed_tracks(entity_type: EntityType, entity_ids: Sequence[int]) -> list[Li
     found: dict[int, ListedTrack] = {}
     for ids in slices(wanted):
         query = (
-            Track.select(Track.id, Track.path, Track.title, Artist.name, Track.duration)
+            Track.select(
+                Track.id, Track.path, Track.title, Artist.name, Track.duration, Track.start
+            )
             .left_outer_join(
                 TrackArtist, on=(TrackArtist.track == Track.id) & (TrackArtist.position == 0)
             )

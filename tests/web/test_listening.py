@@ -95,6 +95,20 @@ def test_an_album_has_a_button_for_each_track_and_a_playlist(page: FlaskClient) 
     assert "attachment" in playlist.headers["Content-Disposition"]
 
 
+def test_of_a_part_of_a_file_just_that_is_played_and_listed(page: FlaskClient) -> None:
+    track_id, _ = sound()
+    here = Track.id == track_id
+    Track.update(part=2, start=61.5, duration=2.25).where(here).execute()
+    album_id = Track.get_by_id(track_id).album_id
+    address = f'data-play="/tracks/{track_id}/file#t=61.500,63.750"'
+    assert address in page.get(f"/albums/{album_id}").text
+    shown = page.get(f"/tracks/{track_id}").text
+    assert address in shown
+    assert "Track 2 of its cue sheet, from 1:02 to 1:04" in shown
+    playlist = page.get(f"/albums/{album_id}/playlist").data
+    assert b"#EXTVLCOPT:start-time=61.500\n#EXTVLCOPT:stop-time=63.750\n/" in playlist
+
+
 def test_an_artist_has_a_playlist_of_every_track(page: FlaskClient) -> None:
     credited = TrackArtist.select().where(TrackArtist.track == sound()[0]).first()
     count = TrackArtist.select().where(TrackArtist.artist == credited.artist_id).count()

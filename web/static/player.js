@@ -6,6 +6,7 @@ const sound = bar.querySelector("audio");
 const name = bar.querySelector("a");
 const fault = bar.querySelector("p");
 let current = -1;
+let end = Infinity; // of a part of a file, in seconds; browsers stop there and say nothing
 
 function play(index) {
   const button = buttons[index];
@@ -17,6 +18,7 @@ function play(index) {
   name.href = button.dataset.page;
   fault.hidden = true;
   bar.hidden = false;
+  end = Number(/#t=[\d.]+,([\d.]+)/.exec(button.dataset.play)?.[1] ?? Infinity);
   sound.src = button.dataset.play;
   sound.play().catch(() => {}); // the event error says what is wrong
   for (const [what, step] of [["previous", -1], ["next", 1]]) {
@@ -34,7 +36,15 @@ bar.addEventListener("click", (event) => {
   const step = event.target.closest("[data-step]")?.dataset.step;
   if (step) play(current + Number(step));
 });
-sound.addEventListener("ended", () => play(current + 1));
+function next() {
+  end = Infinity;
+  if (buttons[current + 1]) play(current + 1);
+  else sound.pause();
+}
+sound.addEventListener("ended", next);
+sound.addEventListener("timeupdate", () => {
+  if (sound.currentTime >= end - 0.05) next();
+});
 sound.addEventListener("error", () => {
   fault.querySelector("a").href = sound.src;
   fault.hidden = false;

@@ -307,6 +307,7 @@ def _album(row_id: int) -> Row:
                 "title": each.title,
                 "artists": _names(each.artists),
                 "seconds": each.duration,
+                "start": each.start,
                 "path": shown(each.path),
             }
             for each in page.tracks
@@ -349,6 +350,8 @@ def _track(row_id: int) -> Row:
         "bpm": features.bpm if features else page.tag_bpm,
         "key": features.camelot if features else None,
         "path": shown(page.path),
+        "part": page.part,
+        "start": page.start,
         "missing_since": str(page.missing_since) if page.missing_since else None,
     }
 

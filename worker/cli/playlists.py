@@ -18,7 +18,8 @@ _UNSAFE = re.compile(r'[/\\:*?"<>|]')
 def playlist(tracks: Sequence[ListedTrack]) -> bytes:
     """The text of a playlist, with the paths as the files are named.
 
-    One with a line break is a file: URI, for no line can hold it.
+    One with a line break is a file: URI, for no line can hold it. Of a track that is a part of a
+    file options say where it begins and ends, as VLC has them; other players play the whole file.
     """
     parts = [MARK]
     for track in tracks:
@@ -28,20 +29,36 @@ def playlist(tracks: Sequence[ListedTrack]) -> bytes:
         title = " - ".join(filter(None, (track.artist, track.title)))
         title = visible(" ".join((title or os.path.basename(shown(track.path))).split()))
         seconds = -1 if track.duration is None else round(track.duration)
-        parts += [f"#EXTINF:{seconds},{title}\n".encode("utf-8", "replace"), path, b"\n"]
+        parts += [f"#EXTINF:{seconds},{title}\n".encode("utf-8", "replace"), _times(track)]
+        parts += [path, b"\n"]
     return b"".join(parts)
+
+
+def _times(track: ListedTrack) -> bytes:
+    """The options of VLC that play a part of a file."""
+    if track.start is None:
+        return b""
+    lines = f"#EXTVLCOPT:start-time={track.start:.3f}\n"
+    if track.duration is not None:
+        lines += f"#EXTVLCOPT:stop-time={track.start + track.duration:.3f}\n"
+    return lines.encode()
 
 
 def remark(tracks: Sequence[ListedTrack]) -> str:
     """What people are to know of a playlist of these tracks; "" for nothing."""
-    count = sum(map(_breaks_lines, tracks))
-    if not count:
-        return ""
-    return (
-        f"{counted(count, 'file has', 'files have')} a line break in the name and "
-        f"{'is' if count == 1 else 'are'} written as file: URI{'' if count == 1 else 's'} — "
-        "rename what has one for players that take none"
-    )
+    said = []
+    if count := sum(track.start is not None for track in tracks):
+        said.append(
+            f"{counted(count, 'track is a part', 'tracks are parts')} of a file: VLC plays "
+            "just the part, and most other players the whole file"
+        )
+    if count := sum(map(_breaks_lines, tracks)):
+        said.append(
+            f"{counted(count, 'file has', 'files have')} a line break in the name and "
+            f"{'is' if count == 1 else 'are'} written as file: URI{'' if count == 1 else 's'} — "
+            "rename what has one for players that take none"
+        )
+    return "; ".join(said)
 
 
 def print_tracks(tracks: Sequence[ListedTrack]) -> None:
