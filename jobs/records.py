@@ -5,7 +5,7 @@ stage that writes another field than its reader knows fails at once instead of l
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from db.library.albums import AlbumSaid
 from db.library.track_files import TrackKey
 from db.models import Guesses
 from db.scanning import scans
+from jobs.content import of_part
 from jobs.json_record import Record
 from jobs.tags import Tags
 from worker.dispatch import MAX_JOB_BYTES, enqueue, enqueue_if_small
@@ -110,8 +111,23 @@ class AudioProperties(Record):
 
 
 @dataclass(frozen=True)
+class PartRecord(Record):
+    """A track that is a part of a file."""
+
+    part: int
+    """Its number."""
+    start: float
+    """Seconds from the beginning of the file."""
+    duration: float | None
+    """Seconds; None for the last of a file whose end is not known."""
+    tags: dict[str, Any]
+    """What is otherwise than in the tags of the whole file."""
+    guessed: Guesses = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TrackRecord(Record):
-    """A file that was read."""
+    """A file that was read, or a part of one."""
 
     file: FoundFile
     content_id: str
@@ -130,6 +146,31 @@ class TrackRecord(Record):
     """The number of the part of the file that it is; 0 for all of it."""
     start: float | None = None
     """Seconds from the beginning of the file to that of the part."""
+    parts: list[PartRecord] = field(default_factory=list)
+    """The tracks that a cue sheet divides the file into; none where the file is one."""
+    sheets: dict[str, str | None] = field(default_factory=dict)
+    """The cue sheets of the file, each with why it is not used, or None."""
+
+    def tracks(self) -> "list[TrackRecord]":
+        """The record of each part; itself where the file is one track."""
+        if not self.parts:
+            return [self]
+        return [self._of(each) for each in self.parts]
+
+    def _of(self, part: PartRecord) -> "TrackRecord":
+        guessed = {name: each for name, each in self.guessed.items() if name not in part.tags}
+        sound = self.sound_id and of_part(self.sound_id, part.start, part.duration)
+        return replace(
+            self,
+            content_id=of_part(self.content_id, part.start, part.duration),
+            tags=replace(self.tags, **part.tags),
+            audio=replace(self.audio, duration=part.duration),
+            sound_id=sound,
+            guessed=guessed | part.guessed,
+            part=part.part,
+            start=part.start,
+            parts=[],
+        )
 
     @property
     def key(self) -> TrackKey:
@@ -151,6 +192,8 @@ class TrackRecord(Record):
             lyrics=[LyricsText.from_json(each) for each in data.get("lyrics", ())],
             part=data.get("part", 0),
             start=data.get("start"),
+            parts=[PartRecord.from_json(each) for each in data.get("parts", ())],
+            sheets=data.get("sheets", {}),
         )
 
 

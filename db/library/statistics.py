@@ -23,10 +23,10 @@ class Totals(NamedTuple):
 
 def library_totals() -> Totals:
     """How many tracks, albums and artists there are."""
-    missing = missing_count()
+    gone = Track.select().where(Track.missing_since.is_null(False), Track.size > 0)
     return Totals(
-        tracks=Track.select().count() - missing,
-        missing=missing,
+        tracks=Track.select().count() - missing_count(),
+        missing=gone.count(),
         albums=Album.select().count(),
         artists=Artist.select().count(),
     )
@@ -44,13 +44,17 @@ class CodecTotals(NamedTuple):
 
 def totals_by_codec() -> list[CodecTotals]:
     """The codecs of the library, the most frequent first."""
-    count = fn.COUNT(Track.id)
+    count, former = fn.COUNT(Track.id), Track.alias()
+    before = former.select(SQL("1")).where(
+        former.path == Track.path, former.part < Track.part, former.missing_since.is_null()
+    )
+    size = Case(None, [((Track.part > 0) & fn.EXISTS(before), 0)], Track.size)  # once a file
     query = (
         Track.select(
             Track.codec,
             count,
             fn.COALESCE(fn.SUM(Track.duration), 0.0),
-            fn.COALESCE(fn.SUM(Track.size), 0),
+            fn.COALESCE(fn.SUM(size), 0),
         )
         .where(Track.missing_since.is_null())
         .group_by(Track.codec)

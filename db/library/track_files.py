@@ -174,7 +174,8 @@ def mark_missing(track_ids: Sequence[int]) -> None:
 def take_away(track_ids: Sequence[int]) -> None:
     """Say that these are not what their files, which are there, are divided into.
 
-    The tracks stay, as those of files that are gone. But no new file is taken for theirs.
+    The tracks stay, as those of files that are gone. But no new file is taken for theirs, and
+    without a size they do not count as gone.
     """
     nothing = {"size": 0, "sound_id": None, "musicbrainz_track_id": None}
     for ids in slices(track_ids):

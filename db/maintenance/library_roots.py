@@ -69,10 +69,11 @@ def listed() -> list[Root]:
 def _described(path: str) -> Root:
     here = below(Track.path, path)
     total = Track.select().where(here).count()
-    missing = Track.select().where(here, Track.missing_since.is_null(False)).count()
+    away = Track.select().where(here, Track.missing_since.is_null(False))
+    gone = away.where(Track.size > 0).count()  # others are of files that are divided otherwise
     state = roots.absence(path) or THERE
     faults = problems.stages_below(path).total()
-    return Root(path, state, total - missing, missing, faults, scans.last_whole(path))
+    return Root(path, state, total - away.count(), gone, faults, scans.last_whole(path))
 
 
 class Going(NamedTuple):

@@ -90,6 +90,7 @@ class Source(StrEnum):
     FOLDER = "folder"
     ALBUM_TITLE = "album's title"
     NFO = "nfo"
+    CUE_SHEET = "cue sheet"
     CHARSET = "character set"
     """Written in a tag that names no character set, or a wrong one."""
 

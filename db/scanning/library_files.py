@@ -14,7 +14,7 @@ from peewee import Expression, Field
 from db.sql.path_text import is_under, shown
 from db.sql.queries import below, slices
 
-READER = 1
+READER = 2
 """The version of reading. Raise it when more is read of a file, or otherwise: what an older one has
 read, or could not read, the next scan reads again, though the file is unchanged. Of what concerns
 just some formats, raise theirs in `_LATER`."""
@@ -82,32 +82,47 @@ ARTIST_NFO = "artist.nfo"
 ALBUM_NFO = "album.nfo"
 """What they keep beside an album."""
 LYRICS_EXTENSION = "lrc"
+SHEET_EXTENSION = "cue"
+_MOST_SHEETS = 20
+"""Of those in its folder a file is read with, those called as it is first."""
 
 IGNORE_FILES = (b".nomedia", b".ndignore")
 """The files that hide what lies in their folder and below."""
 
 
 def is_companion(path: str) -> bool:
-    """Whether a file says something of the music beside it: its lyrics, artist or album."""
+    """Whether a file says something of the music beside it: its lyrics, tracks, artist or album."""
     name = path.rpartition("/")[2].lower()
-    return name in (ARTIST_NFO, ALBUM_NFO) or name.endswith(f".{LYRICS_EXTENSION}")
+    return name in (ARTIST_NFO, ALBUM_NFO) or name.endswith(_BESIDE)
+
+
+_BESIDE = (f".{LYRICS_EXTENSION}", f".{SHEET_EXTENSION}")
+
+
+def is_sheet(path: str) -> bool:
+    """Whether a file is called as a cue sheet is."""
+    return path.lower().endswith(f".{SHEET_EXTENSION}")
 
 
 def companions_of(path: str, companions: Iterable[str]) -> list[str]:
     """Those of the files beside music that may say something of this audio file.
 
-    Lyrics have the file's name, an album.nfo lies in its folder or in that of its discs' album, an
-    artist.nfo there or one folder above.
+    Lyrics have the file's name, a cue sheet any name in its folder; an album.nfo lies there or in
+    that of its discs' album, an artist.nfo there or one folder above.
     """
     folder, stem = folder_of(path), path.rpartition(".")[0]
     album = group_folder(folder)
     places = {ALBUM_NFO: (folder, album), ARTIST_NFO: (folder, album, folder_of(album))}
-    return [
+    found = [
         each
         for each in companions
         if (each.rpartition(".")[0] == stem and each.lower().endswith(f".{LYRICS_EXTENSION}"))
         or folder_of(each) in places.get(each.rpartition("/")[2].lower(), ())
     ]
+    sheets = [each for each in companions if is_sheet(each) and folder_of(each) == folder]
+    if len(sheets) > _MOST_SHEETS:
+        sheets.sort(key=lambda each: not each.startswith(stem))
+    return found + sheets[:_MOST_SHEETS]
 
 
 def extension_of(path: bytes) -> str:

@@ -30,6 +30,8 @@ class Stage(StrEnum):
     """The sound was decoded."""
     LEFT_OUT = "left-out"
     """None: a scan left out of the folder what may be music. A note, and no error."""
+    CUE_SHEET = "cue-sheet"
+    """It says of what tracks a file is, and cannot be used. A note, and no error."""
     SURROUNDINGS = "surroundings"
     """Nothing: the surroundings keep work from being done. No such row is in the table."""
 
@@ -107,7 +109,8 @@ def known_paths(folders: Iterable[str], stage: Stage) -> list[str]:
 
 
 _VIDEO = (Problem.stage == Stage.READING) & Problem.code.in_((LeftOut.VIDEO, "silent-video"))
-_IS_NOTE = (Problem.stage == Stage.LEFT_OUT) | _VIDEO
+_STANDS_ALONE = Problem.stage.in_((Stage.LEFT_OUT, Stage.CUE_SHEET))
+_IS_NOTE = _STANDS_ALONE | _VIDEO
 """What was left out as it should be, though somebody may miss it: no error."""
 
 
@@ -149,7 +152,7 @@ def notes(root: str | None = None) -> list[Problem]:
     for each in here.where(_VIDEO):
         videos.setdefault(folder_of(each.path), []).append(each)
     found = [_note_of(folder, rows) for folder, rows in videos.items()]
-    return sorted([*here.where(Problem.stage == Stage.LEFT_OUT), *found], key=_by_place)
+    return sorted([*here.where(_STANDS_ALONE), *found], key=_by_place)
 
 
 def _note_of(folder: str, videos: Sequence[Problem]) -> Problem:

@@ -59,7 +59,7 @@ _MEANINGS: dict[str, str] = {
     LeftOut.LINK_BROKEN: "linked to nothing",
     LeftOut.CONTAINER: "in a format that is not taken",
     LeftOut.VIDEO: "with a video",
-    LeftOut.CUE: "named .cue",
+    LeftOut.CUE: "named .cue, with no music beside",
     LeftOut.NO_FILE: "a pipe, socket or device",
     LeftOut.LONG_PATH: "with a path that is too long",
     LeftOut.UNREADABLE: "beside music that may not be read",
@@ -73,7 +73,7 @@ _REMEDIES: dict[str, str] = {
     LeftOut.CONTAINER: "FLEET_EXTENSIONS={extensions} takes it in",
     LeftOut.VIDEO: "FLEET_EXTENSIONS={extensions} takes in the sound",
     LeftOut.UNREADABLE: "give the fleet's user the right to read it",
-    LeftOut.CUE: "the tracks of such a sheet are not listed one by one",
+    LeftOut.CUE: "put it beside the file that it is of",
 }
 """What may be music that somebody misses, and what to do then."""
 
@@ -194,13 +194,12 @@ class Kind(StrEnum):
 
     AUDIO = "audio"
     IMAGE = "image"
-    """A picture, or an artist.nfo, which may name some."""
+    """A picture, or what speaks of music: see `db.scanning.library_files.is_companion`."""
 
 
 _OTHERS = {
     **dict.fromkeys(CONTAINER_EXTENSIONS, LeftOut.CONTAINER),
     **dict.fromkeys(FILM_EXTENSIONS, LeftOut.VIDEO),
-    "cue": LeftOut.CUE,
 }
 _EXTENSION = re.compile(r"[a-z0-9+_-]{1,10}")
 

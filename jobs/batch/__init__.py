@@ -1,7 +1,7 @@
 """Entity grouping: assigns the tracks of a chunk, and their siblings, to albums."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from db.models import Album, Guesses, Source
@@ -38,7 +38,11 @@ def process_entities(
     paths = [each["file"]["path"] for each in records]
     folders = {group_folder(folder_of(path)) for path in (*paths, *gone)}
     siblings = Siblings({*folders, *(chunk.regroup if chunk else [])}, {*paths, *gone})
-    new = [_grouped(each, siblings.albums.get(each["file"]["path"])) for each in records]
+    new = [
+        track
+        for each in records
+        for track in _grouped(each, siblings.albums.get(each["file"]["path"]))
+    ]
     known = siblings.here()
     parts = list(parts_of([*new, *(each.grouped for each in known)]))
     siblings.find_elsewhere({part.release for part in parts}, wanted(parts))
@@ -118,10 +122,18 @@ def _stands(track: Known, album: AlbumOf | None) -> bool:
     return known == (album.key, album.release, album.edition, album.artists)
 
 
-def _grouped(record: dict[str, Any], album: Album | None) -> Grouped:
-    """What grouping needs of a record, which is handed on as it is and read whole by insertion."""
-    path, tags = record["file"]["path"], Tags.filled(record["tags"])
-    audio = AudioProperties.filled(record["audio"])
+def _grouped(record: dict[str, Any], album: Album | None) -> Iterator[Grouped]:
+    """What grouping needs of the tracks of a record, which is handed on as it is.
+
+    Insertion reads it whole. The tracks of a file are all of the same album.
+    """
+    whole, parts = Tags.filled(record["tags"]), record.get("parts", ())
+    for tags in [whole | part["tags"] for part in parts] or [whole]:
+        yield _of_tags(record, tags, album)
+
+
+def _of_tags(record: dict[str, Any], tags: dict[str, Any], album: Album | None) -> Grouped:
+    path, audio = record["file"]["path"], AudioProperties.filled(record["audio"])
     return Grouped(
         path=path,
         group_folder=group_folder(folder_of(path)),

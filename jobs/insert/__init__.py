@@ -22,6 +22,7 @@ from db.models import EntityType, Kind, Scan, ScanChunk
 from db.scanning import problems, scans
 from db.scanning.library_files import folder_of, group_folder, reader_of
 from db.scanning.problems import FileProblem, Stage
+from db.scanning.selection import LeftOut
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from jobs.batch.siblings import outdated
@@ -76,7 +77,7 @@ def direct_batch(
     NoSuchChunkError for one that the database does not know: nothing of it is written.
     """
     batch = Batch(
-        tracks=[TrackRecord.from_json(each) for each in records],
+        tracks=[each for row in records for each in TrackRecord.from_json(row).tracks()],
         unread=[UnreadFile.from_json(each) for each in unread],
         grouping=Grouping.from_json(grouping),
         images=[KnownImage(**each) for each in images or []],
@@ -305,6 +306,7 @@ def _regroup(grouping: Grouping, album_ids: Mapping[str, int]) -> None:
 def _write_problems(batch: Batch) -> None:
     problems.clear([record.file.path for record in batch.tracks], Stage.READING)
     problems.record(list(map(_problem, batch.unread)))
+    _note_sheets(batch.tracks)
     for each in batch.unread:
         if each.signal is not None:
             where = ledger.Quarantine(each.file.path, scans.READING, each.signal)
@@ -313,6 +315,21 @@ def _write_problems(batch: Batch) -> None:
     # A known file that cannot be opened just now is no less there: its track stays.
     gone = [each.file.path for each in batch.unread if each.code is not ProblemCode.UNREADABLE]
     track_files.mark_missing(sorted(track_files.ids_in_files(gone).values()))
+
+
+def _note_sheets(records: Sequence[TrackRecord]) -> None:
+    """Note the cue sheets that are of no use, or have one in a file no more."""
+    said = [each for record in records for each in record.sheets.items()]
+    used = {sheet for sheet, why in said if why is None}
+    unused = {sheet: why for sheet, why in said if why and sheet not in used}
+    files = {record.file.path for record in records}
+    problems.clear(sorted({*files, *used} - unused.keys()), Stage.CUE_SHEET)
+    problems.record(
+        [
+            FileProblem(sheet, Stage.CUE_SHEET, LeftOut.CUE, f"cue sheet that is not used: {why}")
+            for sheet, why in unused.items()
+        ]
+    )
 
 
 def _problem(unread: UnreadFile) -> FileProblem:

@@ -21,9 +21,9 @@ from db.sql import path_text
 from jobs.bounded import FailureKind, ItemFailure, Value, run_bounded
 from jobs.content import content_id, sound_id
 from jobs.errors import UnreadableFileError
-from jobs.metadata import asf, beside, chunk_formats, id3, libav, mp4, streams, xiph
+from jobs.metadata import asf, beside, chunk_formats, cue_sheet, id3, libav, mp4, streams, xiph
 from jobs.metadata.contents import Contents, Picture, Reader, behind, filled
-from jobs.metadata.fields import guesses_of, lyrics_of, plausible, tags_of
+from jobs.metadata.fields import lyrics_of, plausible
 from jobs.metadata.text import cleaned
 from jobs.pictures import store
 from jobs.pictures.errors import StoreError
@@ -35,7 +35,6 @@ SECONDS = 30.0
 """Time that reading one file may take: a sleeping disk wakes within it."""
 MAX_PICTURES = 100
 """Further pictures of a file are left out."""
-
 _LARGE_READ = 1024 * 1024
 _SMALL = 512 * 1024
 """Bytes up to which a file is read whole."""
@@ -114,20 +113,23 @@ def read_file(found: FoundFile, *, storing: bool = False, root: str | None = Non
     with _opened(found.path) as (file, size):
         contents = _contents(file, size, _extension(found.path))
         pictures = contents.pictures[:MAX_PICTURES]
-        sound_size = size - sum(len(picture.data) for picture in contents.pictures)
-        lyrics = [*lyrics_of(contents.tags), *beside.lyrics_beside(found)]
-        tags, guessed = beside.completed(tags_of(contents.tags), found, root)
+        audio = plausible(contents.audio, size - sum(len(each.data) for each in contents.pictures))
+        says = cue_sheet.described(contents, found, audio.duration)
+        tags, guessed = beside.completed(says.tags, found, root)
+        lyrics = [] if says.parts else [*lyrics_of(contents.tags), *beside.lyrics_beside(found)]
         record = TrackRecord(
             file=found,
             content_id=content_id(file, size),
             sound_id=contents.sound_id
             or sound_id(file, contents.sound, paged=contents.audio.container == "ogg"),
             tags=replace(tags, has_lyrics=True) if lyrics else tags,
-            audio=plausible(contents.audio, sound_size),
+            audio=audio,
             pictures=[picture.info() for picture in pictures],
             is_video=contents.is_video and _extension(found.path) not in _SOUND_ALONE,
-            guessed={**guesses_of(contents.tags), **guessed},
+            guessed={**says.guessed, **guessed},
             lyrics=lyrics,
+            parts=says.parts,
+            sheets=says.sheets,
         )
     if storing:
         _store(pictures)
@@ -280,7 +282,6 @@ _GUESSED_BY_EXTENSION = {
 }
 """Containers that may begin with anything, by the extensions that make them likely."""
 
-
 _HEAD_SIZE = 16
 _ID3_HEADER = 10
 _MAX_STACKED_TAGS = 8
@@ -322,7 +323,6 @@ _UNSUPPORTED = (
     (0, b".RMF", "RealMedia"),
     (0, b"LA0", "Lossless Audio"),
 )
-
 
 _MARKS = re.compile(
     rb"OggS\0\x02|fLaC\0\0\0\x22|R(?:IFF|IFX|F64)....WAVE|FORM....AIF[FC]|\0\0\0[\x08-\x7f]ftyp"

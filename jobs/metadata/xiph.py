@@ -8,6 +8,7 @@ RFC 7845 section 5.2.1 (R128 gains), RFC 9639 section 8.8 (pictures).
 
 import base64
 import binascii
+import re
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,7 +36,7 @@ from jobs.metadata.contents import (
 )
 from jobs.metadata.text import number
 from jobs.records import AudioProperties, ProblemCode
-from jobs.tags import FREE_NAMES
+from jobs.tags import CUE_SHEET, FREE_NAMES
 
 _PICTURE_BLOCK = "metadatablockpicture"
 _LEGACY_PICTURE = "coverart"
@@ -126,7 +127,10 @@ def _read_flac(file: BinaryIO, size: int) -> Contents:
         bit_depth=info.bits_per_sample,
         channels=info.channels,
     )
-    tags, pictures = vorbis_fields(list.__iter__(flac.tags or []))
+    comments = list(list.__iter__(flac.tags or []))
+    tags, pictures = vorbis_fields(comments)
+    if flac.cuesheet is not None and info.sample_rate:
+        tags.setdefault(CUE_SHEET, [_sheet_text(flac.cuesheet.tracks, info.sample_rate, comments)])
     blocks = [picture(block.type, block.mime, block.data) for block in flac.pictures]
     return Contents(
         audio,
@@ -135,6 +139,37 @@ def _read_flac(file: BinaryIO, size: int) -> Contents:
         sound_id=f"{info.md5_signature:032x}" if info.md5_signature else None,
         sound=() if info.md5_signature else _frames(file, end, size),
     )
+
+
+_LEAD_OUT = {170, 255}
+"""The numbers of what ends a block of cue sheets (RFC 9639, section 8.7)."""
+_SHEET_FRAMES = 75
+"""A second, in the text of a sheet."""
+_OF_TRACK = re.compile(r"(title|artist|performer)\[(\d{1,3})\]", re.IGNORECASE)
+"""A comment that belongs to one track, as MPD and others write it: TITLE[2]."""
+
+
+def _sheet_text(tracks: Sequence[Any], rate: int, comments: Iterable[tuple[str, str]]) -> str:
+    """A block of a cue sheet, whose times are samples, as the text of one."""
+    said: dict[int, dict[str, str]] = {}
+    for name, value in comments:
+        if match := _OF_TRACK.fullmatch(name):
+            words = "title" if match[1].lower() == "title" else "performer"
+            said.setdefault(int(match[2]), {})[words] = " ".join(value.split())
+    lines = ["FILE x WAVE"]
+    for track in tracks:
+        if track.track_number in _LEAD_OUT:
+            continue
+        first = next((each for each in track.indexes if each.index_number == 1), None)
+        start = track.start_offset + (first.index_offset if first else 0)
+        seconds, frames = divmod(round(start * _SHEET_FRAMES / rate), _SHEET_FRAMES)
+        lines += [
+            f"TRACK {track.track_number:02} {'DATA' if track.type else 'AUDIO'}",
+            *(f"{word} {text}" for word, text in said.get(track.track_number, {}).items()),
+            f"ISRC {track.isrc.strip(bytes(1)).decode('ascii', 'replace')}",
+            f"INDEX 01 {seconds // 60}:{seconds % 60:02}:{frames:02}",
+        ]
+    return "\n".join(lines)
 
 
 def _frames(file: BinaryIO, start: int, size: int) -> Spans:

@@ -242,7 +242,8 @@ def _forget_the_rest(
         sender.add(folder, files, [])
     sender.flush()
     sender.forget_images([comparison.images[path] for path in images])
-    problems.clear(images, Stage.COVER)
+    for stage in (Stage.COVER, Stage.CUE_SHEET):
+        problems.clear(images, stage)
     problems.clear(not_found(comparison.unreadable, walk.unreadable), Stage.READING)
 
 
@@ -359,6 +360,7 @@ def _retagged(new: Sequence[FoundFile], root: str, gone: Collection[int]) -> dic
     from jobs.metadata.reader import read_as_json  # noqa: PLC0415  # only a preview reads files
 
     read = read_as_json(new[:_MOST_PREVIEWED], root=roots.root_of(f"{root}/"))
-    records = [TrackRecord.from_json(each.json) for each in read if each.is_track]
+    files = [TrackRecord.from_json(each.json) for each in read if each.is_track]
+    records = [track for file in files for track in file.tracks()]
     found = recognise_retagged(records, (), root, gone)
     return {key: track.id for key, track in found.items()}

@@ -27,6 +27,7 @@ from db.scanning.library_files import (
     folder_of,
     is_companion,
     is_disc_folder,
+    is_sheet,
     recordable,
     refused_root,
 )
@@ -52,7 +53,7 @@ class FolderGroup:
     folder: str
     audio: list[SeenFile] = field(default_factory=list)
     images: list[SeenFile] = field(default_factory=list)
-    """Picture files, and what speaks of the music: lyrics, an artist.nfo or album.nfo."""
+    """Picture files, and what speaks of the music: see `is_companion`."""
     unreadable: list[str] = field(default_factory=list)
     """The paths of what speaks of the music and may not be read: what is known of it stays."""
 
@@ -265,6 +266,7 @@ class Walk:
         self.listed.add(to_text(folder))
         rules = rules + own
         below = []
+        music, others = len(group.audio), len(group.images)
         for entry in entries:
             if refusal := self._selection.refusal(entry.name):
                 self._leave_out_name(entry, refusal)
@@ -279,7 +281,16 @@ class Walk:
                 self._add_entry(entry, rules, group)
             else:
                 self.left_out.add(entry.path, LeftOut.NO_FILE)
+        if len(group.audio) == music:
+            self._leave_out_sheets(group, others)
         return below
+
+    def _leave_out_sheets(self, group: FolderGroup, first: int) -> None:
+        """Leave out the cue sheets of a folder without music, from the first of its pictures on."""
+        for file in [each for each in group.images[first:] if is_sheet(each.path)]:
+            group.images.remove(file)
+            self.pictures -= 1
+            self.left_out.add(to_bytes(file.path), LeftOut.CUE)
 
     def _leave_out_name(self, entry: os.DirEntry[bytes], reason: LeftOut) -> None:
         """Leave out what is hidden or litter, whatever it is."""

@@ -171,8 +171,9 @@ def test_a_scan_counts_what_it_left_out_and_the_sum_is_what_it_saw(
     library: Path, scan: Scan
 ) -> None:
     write_track(library / "a" / "1.flac", title="A")
-    for name in ("notes.txt", "a.cue", ".hidden", "cover.jpg"):
-        (library / "a" / name).write_bytes(b"x")
+    (library / "b").mkdir()
+    for name in ("a/notes.txt", "b/a.cue", "a/.hidden", "a/cover.jpg"):
+        (library / name).write_bytes(b"x")
     (library / "a" / "out.mp3").symlink_to("/etc/hostname")
     (library / ".ndignore").mkdir()
     scan()

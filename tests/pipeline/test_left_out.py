@@ -53,12 +53,12 @@ def test_what_a_scan_sees_is_tracks_problems_pictures_and_what_is_left_out(
     scan()
     row = last_scan()
     read = Problem.select().where(Problem.stage == "metadata")
-    assert (row.found, row.pictures, row.unreadable) == (4, 1, 1)
-    assert row.found == Track.select().count() + read.count()
+    assert (row.found, row.pictures, row.unreadable) == (4, 2, 1)
+    assert row.found == len({track.path for track in Track.select()}) + read.count()
     assert row.found + row.pictures + sum(row.left_out.values()) == seen
     summary = Follower([row.id]).summary(1.0)
     assert (summary.tracks, summary.unreadable, summary.left_out["video"]) == (2, 1, 2)
-    assert sum(summary.left_out.values()) + summary.tracks + summary.unreadable + 1 == seen
+    assert sum(summary.left_out.values()) + summary.tracks + summary.unreadable + 2 == seen
     before = list(Problem.select().where(Problem.stage == "left-out").tuples())
     scan()
     assert list(Problem.select().where(Problem.stage == "left-out").tuples()) == before
@@ -85,6 +85,8 @@ def test_what_may_be_music_is_a_note_and_no_error_until_a_setting_takes_it_in(
         assert each in texts
     assert [each.path for each in problems.listed()] == [f"{library}/a/2.flac"]
     assert problems.count() == 1
+    sheets = [row for row in listed if row["stage"] == "cue-sheet"]
+    assert [(row["path"], row["code"]) for row in sheets] == [(f"{library}/a/a.cue", "cue")]
 
     monkeypatch.setenv("FLEET_EXTENSIONS", "mp4")
     monkeypatch.setenv("FLEET_HIDDEN", "on")

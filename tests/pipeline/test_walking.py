@@ -233,7 +233,7 @@ def test_any_text_is_a_pattern(patterns: list[str]) -> None:
 
 
 def test_what_a_scan_leaves_out_is_counted_by_its_reason(tmp_path: Path) -> None:
-    touch(tmp_path / "a.mp3", tmp_path / "cover.jpg", tmp_path / "a.cue", tmp_path / "a.log")
+    touch(tmp_path / "a.mp3", tmp_path / "cover.jpg", tmp_path / "b" / "a.cue", tmp_path / "a.log")
     touch(tmp_path / ".hidden" / "b.mp3", tmp_path / "._a.mp3", tmp_path / "demo.mp3")
     touch(tmp_path / "quiet" / "c.mp3")
     (tmp_path / "quiet" / ".nomedia").touch()
@@ -247,7 +247,10 @@ def test_what_a_scan_leaves_out_is_counted_by_its_reason(tmp_path: Path) -> None
         **{"link": 1, "link-out": 1, "link-broken": 1},
     }
     assert walk.pictures == 1
-    (note,) = walk.left_out.notes().values()
+    note, of_sheet = map(walk.left_out.notes().get, (str(tmp_path), f"{tmp_path}/b"))
+    assert note
+    assert of_sheet
+    assert "1 named .cue, with no music beside (a.cue)" in of_sheet.text
     assert "1 hidden, with music inside (.hidden) — FLEET_HIDDEN=on takes it in" in note.text
     assert "1 linked to another place (out.mp3) — FLEET_FOLLOW_LINKS=on follows it" in note.text
 
