@@ -226,8 +226,16 @@ def _await_the_last(recoveries: Sequence[Recovery], connection: redis.Redis) -> 
 
 
 def _enqueue_failed() -> int:
-    """Have every need tried again that failed in the storm; say how many."""
+    """Have every need tried again that failed in the storm; say how many.
+
+    Also what was quarantined by kills of the storm, as an owner would have it once they are over.
+    """
     failed = {need.kind for need, states in ledger.counts().items() if states[State.FAILED]}
+    killed = [each for each in ledger.quarantined() if each.signal == signal.SIGKILL.name]
+    for each in killed:
+        print(f"  killed three times at {each.path}: {each.stage}", flush=True)
+    kinds = {each.kind for each in killed}
+    failed |= {need.kind for need in ledger.NEEDS if need.kind in kinds}
     for kind in sorted(failed):
         print(f"  {run('enqueue', kind, '--failed').strip()}", flush=True)
     return len(failed)

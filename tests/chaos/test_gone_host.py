@@ -100,6 +100,19 @@ def test_jobs_of_a_process_whose_id_another_has_now_are_put_back(
     assert waiting() == [job_id]
 
 
+@pytest.mark.parametrize(("attempt", "deaths"), [(9, b"2"), (10, None)])
+def test_a_job_that_went_with_the_whole_fleet_is_not_to_blame_unless_it_goes_on(
+    attempt: int, deaths: bytes | None, recovery: Recovery, queues: redis.Redis
+) -> None:
+    """None: it has failed, as with its third death."""
+    job_id = a_job_of(replace(this_process("maintenance-1.here"), start=1))
+    queues.hset(f"rq:job:{job_id}", mapping={"attempt": attempt, "deaths": 2})
+    recovery.of_this_place()
+    assert (waiting() == [job_id]) is (deaths is not None)
+    if deaths is not None:
+        assert queues.hget(f"rq:job:{job_id}", "deaths") == deaths
+
+
 def test_jobs_from_before_a_restart_of_the_host_are_put_back_at_once(
     recovery: Recovery, queues: redis.Redis
 ) -> None:

@@ -66,6 +66,15 @@ def put_unheld_back(connection: redis.Redis, name: str) -> int:
     return int(script(keys=keys, args=[f"{RQ_KEY_PREFIX}:job:", TAKEN]))
 
 
+UNSEEN = "unseen"
+"""How a process ended of which nothing more is known."""
+FLEET = "fleet"
+"""How one ended whose supervisor ended too."""
+HOST = "host"
+"""How one ended whose whole place is silent."""
+_WITH_ALL = {FLEET, HOST}
+_MANY_ATTEMPTS = 10
+"""An item may take the whole machine with it: so many attempts without an end speak against it."""
 MOST_DEATHS = 3
 """How many of its attempts a job may take with it before its batch is split, or it fails."""
 RECOVERIES = settings.redis_key("fleet:recoveries")
@@ -91,6 +100,14 @@ class Death(NamedTuple):
     worker: str
     signal: str
 
+    def is_counted(self, attempt: int) -> bool:
+        """Whether it speaks against what the worker was at in this attempt.
+
+        It does when its supervisor lived on. Who went with that, and with all others (the machine,
+        the container, a kill of the whole group), says nothing, unless it goes so again and again.
+        """
+        return self.signal not in _WITH_ALL or attempt >= _MANY_ATTEMPTS
+
 
 def recover(connection: redis.Redis, dead: Holder, own: Holder, signal: str) -> int:
     """Put back all that a dead process held, and forget it; how many jobs wait again.
@@ -111,7 +128,7 @@ def take_over(connection: redis.Redis, own: Holder) -> None:
     register(connection, own)
     for each in holders(connection):
         if each.worker == own.worker and each.token != own.token:
-            recover(connection, each, own, "unseen")
+            recover(connection, each, own, FLEET if each.went_with_all() else UNSEEN)
 
 
 def read_taken(connection: redis.Redis, own: Holder, taken: Taken) -> FleetJob | None:
@@ -154,10 +171,11 @@ def put_back(
 
     With a death that is counted, and a job that has had too many is split, or fails.
     """
-    deaths = job.deaths + (death is not None)
+    is_counted = death is not None and death.is_counted(job.attempt)
+    deaths = job.deaths + is_counted
     began = job.get_status(refresh=False) == JobStatus.STARTED
     line = job.end_line(_of_death(death, deaths) if death else why)
-    if death is not None and deaths >= MOST_DEATHS:
+    if death is not None and is_counted and deaths >= MOST_DEATHS:
         _end(job, own, death)
         return False
     with job.connection.pipeline() as pipeline:

@@ -32,7 +32,7 @@ from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import end_with, log_to_stderr
 from worker.host.memory import OUT_OF_MEMORY, give_back_memory, kernel_kills
-from worker.process.requeue import Death, recover, settle_all
+from worker.process.requeue import FLEET, HOST, UNSEEN, Death, recover, settle_all
 from worker.process.take import PAUSED
 from worker.queues import keep_hours
 from worker.redis.address import note_answer
@@ -159,8 +159,6 @@ class Demand:
                 log.error("%s does not start: %s", name, fault.faultString)
 
 
-UNSEEN = "unseen"
-"""How a process ended of which nothing more is known."""
 _TAIL = 64 * 1024
 _LOG_SECONDS = 0.2
 """Seconds. The event of an exit is sent a moment before its line is written."""
@@ -224,7 +222,6 @@ class Silence:
 
 NAME = "recovery"
 _REDIS_STARTS = 60.0
-_GONE = "host"
 
 log = logging.getLogger("fleet")
 
@@ -251,6 +248,8 @@ class Recovery:
         for each in known:
             if each.is_alive() is False:
                 cause = cause_of_exit(process_name_of(each.worker), each.pid)
+                if cause == UNSEEN and each.went_with_all():
+                    cause = FLEET
                 if cause == signal.SIGKILL.name and kernel_kills() > self._kills:
                     cause = OUT_OF_MEMORY
                 recover(self._connection, each, self._own, cause)
@@ -283,7 +282,7 @@ class Recovery:
         silent = self._silence.poll(never | beats(self._connection))
         for each in known:
             if each.place in silent and each.is_alive() is not True:
-                recover(self._connection, each, self._own, _GONE)
+                recover(self._connection, each, self._own, HOST)
         for place in silent:
             forget_place(self._connection, place)
 

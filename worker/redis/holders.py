@@ -63,6 +63,10 @@ class Holder:
         here, this_boot, _ = this_place().split("/")
         return False if host == here and boot != this_boot else None  # the host was rebooted
 
+    def went_with_all(self) -> bool:
+        """Of one that is dead, whether the supervisor that started this process began later."""
+        return self.place != this_place() or self.start < _start_of(os.getppid())
+
 
 def this_process(worker: str) -> Holder:
     """This process, as the worker of that name."""
