@@ -18,6 +18,7 @@ from db.models import (
     TABLES,
     ClusterMembership,
     ClusterModel,
+    FleetSample,
     HealthReport,
     LibraryIdentity,
     MaintenanceRun,
@@ -33,7 +34,7 @@ from tests.pipeline.in_process import queue_names
 from worker import dispatch
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
-_OF_RUNS = {MaintenanceRun, ScheduleTime, LibraryIdentity, HealthReport, ModelHealth}
+_OF_RUNS = {MaintenanceRun, ScheduleTime, LibraryIdentity, HealthReport, ModelHealth, FleetSample}
 """Tables that have a row for each run; what it did stands in the others."""
 _OF_ATTEMPTS = {"id", "attempt", "lease", "lease_attempt", "parameters", "new_genres", "new_tags"}
 """Columns that say how often something was tried, or hold times or compressed numbers."""

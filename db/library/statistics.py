@@ -32,6 +32,13 @@ def library_totals() -> Totals:
     )
 
 
+def library_counts() -> dict[str, int]:
+    """How many present tracks, albums, artists and covers there are."""
+    totals = library_totals()._asdict()
+    del totals["missing"]
+    return {**totals, "covers": Cover.select().count()}
+
+
 class CodecTotals(NamedTuple):
     """What the present tracks of one codec add up to."""
 

@@ -40,6 +40,7 @@ from db.models.library import (
     TrackGenre,
 )
 from db.models.maintenance import (
+    FleetSample,
     HealthReport,
     LibraryIdentity,
     MaintenanceRun,
@@ -86,6 +87,7 @@ __all__ = [
     "EmbeddedPicture",
     "EntityType",
     "Fact",
+    "FleetSample",
     "FolderImage",
     "Genre",
     "GenreName",
@@ -155,6 +157,7 @@ TABLES: tuple[type[Table], ...] = (
     Problem,
     MaintenanceRun,
     Notice,
+    FleetSample,
     HealthReport,
     ScheduleTime,
     LibraryIdentity,

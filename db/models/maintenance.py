@@ -95,6 +95,21 @@ class Notice(Table):
         table_name = "notices"
 
 
+class FleetSample(Table):
+    """How the fleet was at a moment; see `db.maintenance.samples`."""
+
+    at = IntegerField(primary_key=True)
+    """Seconds since 1970."""
+    queues = JSONField(default=dict)
+    """Jobs by queue: [waiting, running, failed, done]."""
+    library = JSONField(default=dict)
+    memory = JSONField(default=dict)
+    """Bytes by program."""
+
+    class Meta:
+        table_name = "samples"
+
+
 class LibraryIdentity(Table):
     """One row: the random name of this library; see `db.sql.schema.library_id`."""
 

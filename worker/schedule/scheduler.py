@@ -8,16 +8,22 @@ is made up for once, and two clocks, on one host or several, fire a schedule onc
 import worker.host.light  # noqa: F401  # first: see there
 
 import logging
+import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
 
+import peewee
+import redis
 from rq.cron import CronJob, CronScheduler
 from rq.defaults import RQ_KEY_PREFIX
 
 from db.errors import DatabaseError
-from db.maintenance import schedules
+from db.library import statistics
+from db.maintenance import samples, schedules
+from db.maintenance.samples import Sample
 from db.sql.connection import check_file
 from worker import dispatch
 from worker.dispatch import HeldJob
@@ -26,15 +32,20 @@ from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import end_with, log_to_stderr
 from worker.host.memory import give_back_memory
+from worker.process.job_counts import job_counts
+from worker.queues import Place, sizes
 from worker.redis.connection import connect, endure, lose_patience
 from worker.redis.entries import wrong_keys
 from worker.schedule.timetable import held, next_of, next_run
+from worker.supervisor import shutdown
 from worker.topology import Schedule
 from worker.topology.slots import slot_name
 
 _log = logging.getLogger("fleet")
 _LONGEST_SLEEP = 60.0
 """Seconds; the machine's time may be corrected meanwhile."""
+_FIRST_SAMPLE = 60.0
+"""Seconds after the start, when the processes are as they will be."""
 
 
 class ScheduledJob(CronJob):
@@ -61,16 +72,18 @@ class FleetScheduler(CronScheduler):
     """Fires the schedules.
 
     `now` returns the time, with a zone; `would_do_nothing` says of a schedule that is due whether
-    it may be left out this time, which the database then does not record.
+    it may be left out this time, which the database then does not record. `besides` is called each
+    time the schedules were checked, at least once a minute.
     """
 
     def __init__(
         self,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         would_do_nothing: Callable[[Schedule], bool] = lambda _: False,
+        besides: Callable[[datetime], None] = lambda _: None,
     ) -> None:
         super().__init__(dispatch.connection(), name=slot_name("scheduler", 1))
-        self._now, self._would_do_nothing = now, would_do_nothing
+        self._now, self._would_do_nothing, self._besides = now, would_do_nothing, besides
         self._scheduled = [ScheduledJob(each) for each in dispatch.topology().schedules.values()]
         self._cron_jobs += self._scheduled
 
@@ -87,7 +100,11 @@ class FleetScheduler(CronScheduler):
         """
         check_file()
         now, states = self._now(), schedules.schedule_states()
-        return [job for job in self._scheduled if self._fire_if_due(job, states.get(job.name), now)]
+        fired: list[CronJob] = [
+            job for job in self._scheduled if self._fire_if_due(job, states.get(job.name), now)
+        ]
+        self._besides(now)
+        return fired
 
     def calculate_sleep_interval(self) -> float:
         """Seconds until the next schedule is due, a minute at most."""
@@ -138,6 +155,44 @@ def would_do_nothing(schedule: Schedule) -> bool:
         return False
 
 
+class Sampler:
+    """Writes down every few minutes how the fleet is, where that is something new."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _FIRST_SAMPLE
+        self._last: Sample | None = None
+
+    def __call__(self, now: datetime) -> None:
+        """Take a sample if it is time for one. What keeps it from that keeps nothing else."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + samples.EVERY.total_seconds()
+        try:
+            before = self._last or samples.newest()
+            sample = sampled(before)
+            if before is None or sample.is_news(before):
+                samples.record(sample, now)
+                before = sample
+            self._last = before
+        except (redis.RedisError, peewee.PeeweeException, WorkerError, OSError) as error:
+            _log.warning("no sample is taken: %s", error)
+
+
+def sampled(before: Sample | None) -> Sample:
+    """How the fleet is. The library is counted only when a job has run since the sample before."""
+    counts = sizes(list(dispatch.topology().queues))
+    routes, done = dispatch.topology().routes, Counter[str]()
+    for name, count in job_counts(dispatch.connection()).items():
+        done[routes.get(name, "")] += count.done
+    queues = {
+        name: [places[Place.WAITING], places[Place.RUNNING], places[Place.FAILED], done[name]]
+        for name, places in counts.items()
+    }
+    is_same = before is not None and queues == before.queues
+    library = before.library if before and is_same else statistics.library_counts()
+    return Sample(queues, library, shutdown.memory())
+
+
 def main() -> None:
     """Run the scheduler until SIGTERM."""
     die_with_supervisord()
@@ -150,7 +205,9 @@ def main() -> None:
             wrong = {f"{RQ_KEY_PREFIX}:cron_scheduler:{slot_name('scheduler', 1)}": "hash"}
             names = dispatch.topology().queues
             wrong_keys(dispatch.connection(), names, more=wrong, set_aside=True)
-            scheduler: CronScheduler = FleetScheduler(would_do_nothing=would_do_nothing)
+            scheduler: CronScheduler = FleetScheduler(
+                would_do_nothing=would_do_nothing, besides=Sampler()
+            )
             give_back_memory()
             scheduler.start()
     except (WorkerError, DatabaseError) as error:

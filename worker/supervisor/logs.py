@@ -28,12 +28,11 @@ from worker.topology.tables import parse_duration
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _BLOCK = 64 * 1024
-_MOST_AT_ONCE = 4 * 1024 * 1024  # bytes of what is followed
-_TIME = len("2026-11-30T17:39:02.123+00:00")
+_TIME, _MOST_AT_ONCE = len("2026-11-30T17:39:02.123+00:00"), 4 * 1024 * 1024
 _LONGEST_LINE = 256 * 1024
 """Bytes. Of a longer line only the beginning is kept."""
 _MOST_BELOW = 500
-"""Lines of one entry; further ones are left out."""
+"""Lines of an entry that are kept."""
 _HEAD = re.compile(
     r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d) (?P<level>[A-Z]+) [\w.-]+"
     r"(?: \[(?P<fields>[^\]]*)\])?: (?P<text>.*)"
@@ -57,7 +56,7 @@ class Entry(NamedTuple):
     """An entry of a log."""
 
     at: datetime | None
-    """With a zone. None: it stands at the beginning of a log, and has no time of its own."""
+    """With a zone. None: it stands at the beginning of a log, and has no time."""
     level: str
     """INFO, WARNING …; empty for what is no entry of a form that is known."""
     process: str
@@ -72,7 +71,7 @@ class Entry(NamedTuple):
 
     @property
     def program(self) -> str:
-        """The program of the process."""
+        """Such as covers."""
         return program_of(self.process)
 
     def as_json(self) -> dict[str, Any]:
@@ -92,8 +91,8 @@ class Entry(NamedTuple):
         kind, _, number = entity.partition(":")
         parts = [each.partition(":") for each in self.fields.get("entity", "").split(";")]
         found = (each for name, _, ids in parts if name == kind for each in _RANGE.findall(ids))
-        among = number.isdecimal() and number.isascii()
-        return among and any(int(a) <= int(number) <= int(b or a) for a, b in found)
+        wanted = int(number) if number.isdecimal() else 0
+        return any(int(a) <= wanted <= int(b or a) for a, b in found)
 
 
 _FIELDS = ("job", "queue", "name", "attempt", "entity", "logger")

@@ -1,0 +1,28 @@
+"""The page of the history: charts of samples, as tables and as JSON."""
+
+from datetime import UTC, datetime, timedelta
+
+from flask.testing import FlaskClient
+
+from db.maintenance.samples import Sample, record
+
+
+def test_the_charts_of_a_period_have_words_a_table_and_json(page: FlaskClient) -> None:
+    assert "Nothing is known of this time yet" in page.get("/history").text
+    now = datetime.now(UTC)
+    for hours, tracks in ((30, 4), (2, 1_234)):
+        counts = {"scan": [hours, 0, 0, hours]}
+        record(Sample(counts, {"tracks": tracks}, {"web": 2**25}), now - timedelta(hours=hours))
+    text = page.get("/history").text
+    assert "scan: 2 at the end, 30 at most jobs." in text
+    assert "tracks: 1,234 at the end, 1,234 at most." in text
+    assert text.count("As a table") == 4
+    assert '<td class="n">1234</td>' in text
+    answer = page.get("/history?period=week", headers={"Accept": "application/json"}).json
+    assert answer is not None
+    assert (answer["version"], answer["period"]) == (1, "week")
+    charts = {chart["name"]: chart["series"] for chart in answer["charts"]}
+    assert {len(line) for series in charts.values() for line in series.values()} == {84}
+    assert charts["library"]["tracks"][-1] == 1_234
+    assert charts["memory"]["web"][-1] == 32
+    assert page.get("/history?period=year").status_code == 404
