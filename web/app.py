@@ -27,7 +27,7 @@ from web.pager import is_json_wanted
 from web.pages import clusters, health
 from web.pages.scans import Streams
 from worker.doctor.findings import FAULTS, fact_and_remedy
-from worker.phrases import counted, time_span
+from worker.phrases import counted, graded, time_span
 from worker.supervisor.web_address import WebAddress
 
 log = logging.getLogger("web")
@@ -88,6 +88,7 @@ def _add_filters(app: Flask) -> None:
         count=lambda number: f"{number:,}",
         counted=counted,
         credited=_credited,
+        graded=graded,
         guesses=_guesses,
         hue=_hue,
         initials=_initials,

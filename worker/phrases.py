@@ -1,10 +1,10 @@
-"""Phrases of messages for people: suggestions for a wrong name, counted nouns, lengths of time."""
+"""Phrases for people: suggestions for a wrong name, counted nouns, lengths of time, grades."""
 
 from collections.abc import Iterable, Sequence
 
 from db.errors import counted
 
-__all__ = ["counted", "did_you_mean", "nearest", "some", "time_span"]
+__all__ = ["counted", "did_you_mean", "graded", "nearest", "some", "time_span"]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -40,3 +40,28 @@ _NAMED = 3
 
 
 _UNITS = {"days": 86_400, "h": 3_600, "min": 60}
+
+
+_GRADES = {
+    "similarity": (
+        (0.85, "almost the same"),
+        (0.6, "very similar"),
+        (0.4, "similar"),
+        (0.2, "somewhat similar"),
+        (-1.0, "hardly similar"),
+    ),
+    "certainty": ((0.75, "sure"), (0.5, "fairly sure"), (0.25, "unsure"), (-1.0, "a guess")),
+    "level": (
+        (0.8, "very high"),
+        (0.6, "high"),
+        (0.4, "medium"),
+        (0.2, "low"),
+        (-1.0, "very low"),
+    ),
+}
+"""From which number on each grade holds."""
+
+
+def graded(number: float, what: str) -> str:
+    """A number from 0 to 1 in words: a `similarity` (from -1 on), a `certainty` or a `level`."""
+    return next(words for least, words in _GRADES[what] if number >= least - 1e-6)

@@ -133,6 +133,14 @@ def test_the_map_without_a_script_is_a_list_of_clusters(
         assert f'href="/clusters/{made[name]}.m3u8"' in html
 
 
+def test_the_legend_says_what_is_in_no_cluster(page: FlaskClient, mapped: dict[str, int]) -> None:
+    assert f'In no cluster</span><span class="count">{len(mapped)}' in page.get("/map").text
+    give_clusters({"Icelandic": [mapped["Jóga"], mapped["Bachelorette"]]})
+    alone = len(mapped) - 2
+    says = f'In no cluster yet: they join one within the hour</span><span class="count">{alone}<'
+    assert says in page.get("/map").text
+
+
 def test_a_cluster_lists_who_is_in_it_and_is_a_playlist(
     page: FlaskClient, mapped: dict[str, int]
 ) -> None:

@@ -53,12 +53,15 @@ class Atlas:
 def library_map() -> str:
     """The map, with the clusters as its legend and for who has no script."""
     of_tracks = clusters.clusters(EntityType.TRACK)
+    state = clusters.cluster_state(EntityType.TRACK)
     return render_template(
         "map.html",
         has_model=vectors.current_model() is not None,
         clusters=[(each, hue) for each, hue in zip(of_tracks, _hues(of_tracks), strict=True)],
         artists=clusters.clusters(EntityType.ARTIST),
-        remark=clusters.cluster_state(EntityType.TRACK).remark,
+        alone=max(0, state.vectors - sum(each.size for each in of_tracks)),
+        has_clusters=state.model is not None,
+        remark=state.remark,
         artist_remark=clusters.cluster_state(EntityType.ARTIST).remark,
     )
 

@@ -93,7 +93,7 @@ async function draw(place) {
   // A cluster of the list that is pointed at stands out on the map.
   for (const entry of document.querySelectorAll("#legend [data-cluster]")) {
     const only = (id) => {
-      for (const point of points) point.mark.classList.toggle("faint", id !== null && point.cluster?.id !== id);
+      for (const point of points) point.mark.classList.toggle("faint", id !== null && (point.cluster?.id ?? 0) !== id); // 0: in none
     };
     const show = () => only(Number(entry.dataset.cluster));
     entry.addEventListener("pointerenter", show);

@@ -89,8 +89,12 @@ Examples:
 def set_image(name: str, file: Path, only: str | None, disc: int | None, role: str | None) -> None:
     """Show the picture in FILE for ALBUM or ARTIST, whatever else there is.
 
+    ALBUM or ARTIST is a name, "ARTIST - ALBUM", an id, or album:ID and artist:ID. FILE is the path
+    of a picture on this machine, of 20 MiB and 64 million pixels at most: JPEG, PNG, WebP, GIF, BMP
+    or AVIF. It takes no URL.
+
     The picture is kept: it stays when the file goes, and no scan changes it. An earlier one that
-    was set is replaced. Formats: JPEG, PNG, WebP, GIF, BMP, AVIF.
+    was set is replaced.
     """
     entity, place = _found(name, only, disc, role)
     if not file.is_file():
@@ -143,11 +147,12 @@ def why(name: str, only: str | None, as_json: bool) -> None:
 
     The command finds and decodes the candidates again, best first, and changes nothing.
 
-    It compares scores number by number, and the lowest wins; among equal scores the larger picture
-    does. The first number is 1 for a picture that is too small or far from square, and 2 for one
-    that cannot be shown. Then follow the place of its source in the setting, the distance of its
-    folder and the number in its name; for an embedded picture its picture type, how many tracks
-    carry it, and the first of them.
+    The one with the star wins; each of the others says what it lost by. With --json each has the
+    score as well by which they are compared, number by number, the lowest first: 1 for a picture
+    that is too small or far from square, or 2 for one that cannot be shown; the place of its source
+    in the setting; the distance of its folder and the number in its name, or, for an embedded
+    picture, its picture type, how many tracks carry it, and the first of them. Among equal scores
+    the larger picture wins.
     """
     entity, _ = _found(name, only, None, None)
     roles = perform("covers.explain", entity_type=entity.type, entity_id=entity.id)
@@ -182,7 +187,7 @@ def _print(entity: Entity, role: dict[str, Any]) -> None:
     """One role for people."""
     print_line(f"{_described(entity, role['role'])}: {', '.join(role['order'])}")
     if role["candidates"]:
-        rows = [["", "score", "entry", "from", "size", "what it is", "verdict"]]
+        rows = [["", "entry", "from", "size", "what it is", "verdict"]]
         print_table(rows + [_row(each) for each in role["candidates"]])
     else:
         print_line("Nothing was found.")
@@ -203,7 +208,6 @@ def _row(candidate: dict[str, Any]) -> list[str]:
     size = f"{candidate['width']} x {candidate['height']}, {candidate['bytes']:,} bytes"
     return [
         "*" if candidate["wins"] else "",
-        " ".join(map(str, candidate["score"])),
         candidate["entry"],
         shown(candidate["path"]),
         size if candidate["decoded"] else "not decoded",

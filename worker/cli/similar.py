@@ -16,11 +16,13 @@ from db.sql.schema import check_schema
 from worker.cli import completion, playlists
 from worker.cli.named import track_named
 from worker.cli.output import print_json, print_table, say
+from worker.phrases import graded
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _SHOWN = 20
 """Lines of a list that may be long."""
 _MOST = 10_000
+_HEADING = ("similarity", "artist", "title", "album", "bpm", "key", "path", "in words")
 
 
 def _as(command: Command) -> Command:
@@ -114,7 +116,7 @@ def _write(found: Sequence[Neighbour], form: str | None) -> None:
         playlists.print_tracks(cluster_terms.listed_tracks(EntityType.TRACK, ids))
     elif rows:
         cells = [_cells(*row) for row in rows]
-        print_table([["similarity", "artist", "title", "album", "bpm", "key", "path"], *cells])
+        print_table([_HEADING, *cells])
 
 
 def _as_json(neighbour: Neighbour, track: TrackSummary, artists: str) -> dict[str, object]:
@@ -131,4 +133,5 @@ def _cells(neighbour: Neighbour, track: TrackSummary, artists: str) -> list[str]
         f"{track.bpm:.0f}" if track.bpm else "",
         f"{track.camelot} {track.key}" if track.camelot else "",
         shown(track.path),
+        graded(neighbour.similarity, "similarity"),
     ]
