@@ -11,6 +11,7 @@ import redis
 from db import ledger
 from db.library import audio_features, tracks
 from db.models import AudioFeatures, EntityType, Kind, LedgerRow, State, utc_now
+from db.scanning import scans
 from db.sql.connection import transaction
 from tests.databases import open_sqlite
 from worker import dispatch
@@ -108,6 +109,7 @@ def test_fleet_status_tells_it_to_people_and_machines(
     data_dir: Path, queues: redis.Redis, capsys: pytest.CaptureFixture[str]
 ) -> None:
     open_sqlite()
+    scans.start("/music", deep=False)
     ids = library(60)
     analysed(ids[:20], timedelta(minutes=1))
     assert run(["status"]) == ExitCode.OK

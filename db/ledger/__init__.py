@@ -65,6 +65,7 @@ from db.ledger.states import (
     without_row,
 )
 from db.ledger.sums import (
+    STATES,
     Sum,
     Which,
     add_up,
@@ -83,6 +84,7 @@ __all__ = [
     "NEEDS",
     "NO_MODEL",
     "POLICIES",
+    "STATES",
     "UNHURRIED",
     "Attempt",
     "Cause",

@@ -15,7 +15,7 @@ from peewee import SQL, Expression, ModelSelect, fn
 
 from db.errors import SettingError
 from db.ledger.needs import Need, need
-from db.ledger.states import ENTITIES, counts, unleased, with_state
+from db.ledger.states import ENTITIES, counts, for_reason, unleased, with_state
 from db.models import (
     Album,
     AlbumArtist,
@@ -71,20 +71,22 @@ class Which(StrEnum):
     """All of them, done or not."""
 
 
-_STATES = {
+STATES = {
     Which.FAILED: (State.FAILED, State.WAITING, State.QUARANTINED),
     Which.CANCELLED: (State.CANCELLED,),
 }
+"""The states that those choices mean, of which each row has a reason."""
 
 
-def ask_again(need_: Need, which: Which, *, dry_run: bool) -> list[int]:
+def ask_again(need_: Need, which: Which, *, reason: str | None = None, dry_run: bool) -> list[int]:
     """The entities that are meant; unless in a dry run, the ledger asks for them afterwards.
 
-    What a living job has leased counts as missing only when its lease runs out.
+    What a living job has leased counts as missing only when its lease runs out. With a `reason`
+    only those that failed, or were cancelled, for it.
     """
     with nullcontext() if dry_run else transaction():
-        if which in _STATES:
-            again, open_ = with_state(need_, _STATES[which]), []
+        if which in STATES:
+            again, open_ = for_reason(need_, STATES[which], reason), []
         elif which is Which.MISSING:
             again, open_ = never_asked(need_), unleased(need_)
         else:

@@ -93,8 +93,15 @@ def test_cancelled_is_what_was_cancelled_and_only_that_or_all_does_it_again(
     assert fleet("enqueue", TRACK_COVERS, f"track_ids=[{todo}]") == ExitCode.OK
     assert "1 cancelled" in capsys.readouterr().err
     assert enqueued() == {}
+    of_reason = ("--cancelled", "--reason", "another reason")
+    assert fleet("enqueue", TRACK_COVERS, *of_reason) == ExitCode.OK
+    assert enqueued() == {}
     assert fleet("enqueue", TRACK_COVERS, "--cancelled") == ExitCode.OK
     assert enqueued() == {TRACK_COVERS: [todo, leased]}
+    assert fleet("enqueue", TRACK_COVERS, "--failed", "--cancel") == ExitCode.OK
+    assert ledger.with_state(need, [State.CANCELLED]) == [failed]
+    assert fleet("enqueue", TRACK_COVERS, "--missing", "--reason", "x") == ExitCode.USAGE
+    assert fleet("enqueue", TRACK_COVERS, "--cancel") == ExitCode.USAGE
 
 
 def test_an_expired_lease_is_missing(library: list[int], fleet: Fleet) -> None:

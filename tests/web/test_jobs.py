@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import redis
 from flask.testing import FlaskClient
 
 from db import ledger
@@ -14,6 +15,7 @@ from tests.web.conftest import SCRIPT
 from worker import dispatch
 from worker.cli.fleet import run
 from worker.errors import ExitCode
+from worker.process.fleet_worker import FleetWorker
 
 NEED = ledger.need_for(Kind.COVER, EntityType.TRACK)
 JSON = {"Accept": "application/json"}
@@ -85,6 +87,19 @@ def test_a_failed_job_that_is_tried_again_has_its_items_to_do(
     assert page.post(f"/jobs/{job_id}/retry").status_code == 303
     assert fetched(job_id).get_status() == "queued"
     assert states(tracks) == {State.TODO}
+
+
+def test_each_attempt_of_a_job_is_kept_with_its_times_and_its_error(
+    page: FlaskClient, queues: redis.Redis
+) -> None:
+    job_id = dispatch.enqueue("covers.make_thumbnails", digest="0" * 64, size=150)
+    FleetWorker("tests-1", ["thumbnails"], queues).work(burst=True, logging_level="CRITICAL")
+    found = (page.get(f"/jobs/{job_id}", headers=JSON).json or {})["job"]
+    assert (found["state"], found["attempt"]) == ("failed", 2)
+    assert [each["outcome"] for each in found["attempts"]] == ["failed", "failed"]
+    assert all("0000" in each["error"] for each in found["attempts"])
+    assert all(each["began"] and each["ended"] for each in found["attempts"])
+    assert page.get(f"/jobs/{job_id}").text.count("<summary>Traceback</summary>") == 2
 
 
 def test_a_job_of_a_scan_is_cancelled_with_its_scan(page: FlaskClient) -> None:

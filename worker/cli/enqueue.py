@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -28,6 +28,8 @@ Examples:
   fleet enqueue covers --missing            every kind of work of the stage
   fleet enqueue cover --failed              one kind of work, for tracks and albums
   fleet enqueue covers.extract_embedded --all --dry-run
+  fleet enqueue cover --failed --dry-run    how many failed, and why
+  fleet enqueue cover --failed --reason "No such file" --cancel
 """,
 )
 @click.argument("work", metavar="JOB|KIND|STAGE", shell_complete=completion.jobs)
@@ -36,12 +38,20 @@ Examples:
 @click.option("--failed", "which", flag_value="failed", help="For entities whose work failed.")
 @click.option("--cancelled", "which", flag_value="cancelled", help="For what was cancelled.")
 @click.option("--all", "which", flag_value="all", help="For all entities, done or not.")
+@click.option("--reason", metavar="TEXT", help="With --failed or --cancelled: for this reason.")
+@click.option("--cancel", is_flag=True, help="Have what is meant cancelled, not enqueued.")
 @click.option("--again", is_flag=True, help="For entities that are named and settled, too.")
 @click.option(
     "-n", "--dry-run", is_flag=True, help="Show what the command would do, and change nothing."
 )
-def enqueue(
-    work: str, arguments: tuple[str, ...], which: str | None, again: bool, dry_run: bool
+def enqueue(  # noqa: PLR0913, PLR0917  # click passes each option by name
+    work: str,
+    arguments: tuple[str, ...],
+    which: str | None,
+    reason: str | None,
+    cancel: bool,
+    again: bool,
+    dry_run: bool,
 ) -> None:
     """Enqueue a job in the queue that queues.toml routes it to, and print the job's id.
 
@@ -52,12 +62,20 @@ def enqueue(
     (covers). Work that found nothing is settled, so --missing leaves it out.
     """
     topology = load()
+    if (reason is not None and which not in ledger.STATES) or (cancel and not which):
+        raise click.UsageError(
+            "--reason is for --failed and --cancelled, and --cancel for what the ledger supplies"
+        )
     if which and (arguments or again):
         raise click.UsageError(
             f"--{which} takes the ids from the ledger: leave out the arguments, and --again"
         )
     if which:
-        _from_ledger(_needs(work), ledger.Which(which), dry_run)
+        choice = _Choice(ledger.Which(which), reason)
+        if cancel:
+            _cancel(_needs(work), choice, dry_run)
+        else:
+            _from_ledger(_needs(work), choice, dry_run)
         return
     if work not in topology.routes and _named(work):
         raise click.UsageError(
@@ -200,13 +218,35 @@ def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _from_ledger(needs: list[ledger.Need], which: ledger.Which, dry_run: bool) -> None:
+class _Choice(NamedTuple):
+    """Which entities are meant, and for which reason only; None: for any."""
+
+    which: ledger.Which
+    reason: str | None
+
+    def ids(self, need: ledger.Need, *, dry_run: bool) -> list[int]:
+        """The entities; unless in a dry run, the ledger asks for them afterwards."""
+        return ledger.ask_again(need, self.which, reason=self.reason, dry_run=dry_run)
+
+
+def _cancel(needs: list[ledger.Need], choice: _Choice, dry_run: bool) -> None:
+    """Have the ledger not ask any more for what is meant, and print how many."""
+    open_database()
+    check_schema()
+    for need in needs:
+        if ids := choice.ids(need, dry_run=True):
+            count = len(ids) if dry_run else ledger.cancel(need, ids)
+            did = "Would cancel" if dry_run else "Cancelled"
+            print_line(f"{did} {need.kind} of {_many(count, need.entity_type)}")
+
+
+def _from_ledger(needs: list[ledger.Need], choice: _Choice, dry_run: bool) -> None:
     """Reset the ledger rows that are meant, enqueue their jobs, and print how many."""
     open_database()
     check_schema()
     total = 0
     for need in needs:
-        ids = ledger.ask_again(need, which, dry_run=dry_run)
+        ids = choice.ids(need, dry_run=dry_run)
         total += len(ids)
         jobs = len(need.batches(ids))
         counts = f"{need.job}: {_many(len(ids), need.entity_type)} in {_many(jobs, 'job')}"
@@ -214,12 +254,14 @@ def _from_ledger(needs: list[ledger.Need], which: ledger.Which, dry_run: bool) -
             seconds = estimate(need, jobs) if jobs else None
             about = "" if seconds is None else f", about {time_span(seconds)}"
             print_line(f"Would enqueue {counts}{about}")
+            for why, count in ledger.reasons(need, ledger.STATES.get(choice.which, ())):
+                print_line(f"  {count:,}  {why or 'without a reason'}")
             continue
         for job_id in dispatch.enqueue_need(need, ids):
             print_line(job_id)
         say(counts)
     if not total:
-        say(f"Nothing to do: the ledger has nothing for --{which}.")
+        say(f"Nothing to do: the ledger has nothing for --{choice.which}.")
 
 
 def _many(count: int, what: str) -> str:
