@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, fn
@@ -19,8 +20,10 @@ from db.models import (
     Problem,
     State,
     Track,
+    database,
     utc_now,
 )
+from db.sql.connection import is_sqlite
 from db.sql.queries import among, slices, tuples
 
 
@@ -83,13 +86,29 @@ def unleased(need_: Need, most: int | None = None) -> list[int]:
     With `most` no more than that many.
     """
     rows: list[tuple[int, int]] = []
-    expired = LedgerRow.leased_until < utc_now()
-    for state, where in ((State.TODO, ()), (State.LEASED, (expired,))):
-        query = LedgerRow.select(LedgerRow.id, LedgerRow.entity_id).where(
-            _is_of(need_), UNSETTLED, LedgerRow.state == state, *where
-        )
-        rows += tuples(query.order_by(LedgerRow.id).limit(most))
+    limit = [] if most is None else [most]
+    for state, times in ((State.TODO, []), (State.LEASED, [utc_now()])):
+        expired = map(LedgerRow.leased_until.db_value, times)
+        constants = map(str, (need_.kind, need_.entity_type, state))
+        text = _unleased(state, most is None, is_sqlite())
+        rows += database.execute_sql(text, [*constants, *expired, *limit]).fetchall()
     return [entity_id for _, entity_id in sorted(rows)[:most]]
+
+
+@cache
+def _unleased(state: State, every: bool, sqlite: bool) -> str:  # noqa: ARG001  # other texts
+    """A statement of `unleased`: of a kind, an entity type, this state, [a time, a limit].
+
+    Reconciliation asks it of every need, each minute and after each scan: peewee would take longer
+    to write it than the database to answer.
+    """
+    of_any = (LedgerRow.kind == "") & (LedgerRow.entity_type == "")
+    expired = [LedgerRow.leased_until < utc_now()] if state is State.LEASED else []
+    query = LedgerRow.select(LedgerRow.id, LedgerRow.entity_id).where(
+        of_any, UNSETTLED, LedgerRow.state == state, *expired
+    )
+    text, _ = query.order_by(LedgerRow.id).limit(None if every else 1).sql()
+    return str(text)
 
 
 def unleased_among(need_: Need, entity_ids: Sequence[int]) -> list[int]:
