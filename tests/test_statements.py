@@ -5,8 +5,10 @@ from typing import Any
 
 import peewee
 import pytest
+from peewee import fn
 
-from db.models import Artist, EntityType, Kind, LedgerRow, State, Table
+from db.models import Artist, ArtistName, EntityType, Kind, LedgerRow, State, Table
+from db.sql.queries import ALSO_LISTED, LISTED, Prepared, among
 from db.sql.statements import add_to_rows, insert_missing, insert_rows, update_rows
 
 WHEN = datetime(2026, 5, 4, 3, 2, 1)  # naive, as all times of the tables
@@ -55,6 +57,38 @@ def test_all_of_many_rows_are_written_and_those_that_are_there_replaced(
     rows = [(f"{each:03}", f"name {each}") for each in range(count)]
     insert_rows(Artist, ["key", "name"], rows, unique=["key"])
     assert sorted((row["key"], row["name"]) for row in written(Artist)) == rows
+
+
+def test_a_prepared_query_finds_what_peewee_does_whatever_its_columns_hold(database: str) -> None:
+    insert_rows(
+        LedgerRow, list(SETTLED), [[*(SETTLED | {"entity_id": 2 * n}).values()] for n in IDS]
+    )
+    insert_rows(ArtistName, NAME, [(_artist("A"), "a", "a", True), (_artist("B"), "b", "b", False)])
+    columns = [getattr(LedgerRow, name) for name in SETTLED]
+    prepared = Prepared(
+        lambda: LedgerRow.select(*columns).where(among(LedgerRow.entity_id, LISTED))
+    )
+    expected = LedgerRow.select(*columns).where(LedgerRow.entity_id << IDS)
+    for _ in range(2):
+        assert sorted(map(repr, prepared.rows(IDS))) == sorted(map(repr, expected.tuples()))
+    flags = Prepared(
+        lambda: (
+            ArtistName.select(ArtistName.by_id, fn.COUNT(ArtistName.id))
+            .where(among(ArtistName.name, LISTED), among(ArtistName.artist, ALSO_LISTED))
+            .group_by(ArtistName.by_id)
+        )
+    )
+    assert list(flags.rows(["a", "b", "c"], [_artist("A")])) == [(True, 1)]
+    assert list(flags.rows([])) == []
+
+
+IDS = list(range(500))
+NAME = ("artist", "name", "key", "by_id")
+
+
+def _artist(key: str) -> int:
+    insert_missing(Artist, ["key", "name"], [(key, key)])
+    return int(Artist.get(Artist.key == key).id)
 
 
 def test_of_rows_that_are_the_same_the_last_one_counts(database: str) -> None:

@@ -7,7 +7,16 @@ from typing import Any, NamedTuple
 from peewee import SQL, Expression, fn
 
 from db.models import Album, Cover, EmbeddedPicture, EntityType, Image, Role, Track
-from db.sql.queries import ASKED, GIVEN, among, below_asked, of_folders, slices, tuples
+from db.sql.queries import (
+    ASKED,
+    GIVEN,
+    Prepared,
+    among,
+    below_asked,
+    of_folders,
+    slices,
+    tuples,
+)
 from db.sql.statements import insert_rows
 
 CHOSEN, EMBEDDED, FOLDER = LOCAL = "chosen", "embedded", "folder"
@@ -278,13 +287,10 @@ def _places(where: Any, order: Any) -> list[TrackPlace]:
 
 def image_ids(digests: Collection[str]) -> Mapping[str, int]:
     """The ids of the images with these digests."""
-    return {
-        digest: image_id
-        for part in slices(sorted(digests))
-        for digest, image_id in tuples(
-            Image.select(Image.digest, Image.id).where(among(Image.digest, part))
-        )
-    }
+    return dict(_IMAGE_IDS.rows(sorted(digests)))
+
+
+_IMAGE_IDS = Prepared.by(Image.digest, Image.digest, Image.id)
 
 
 class Picture(NamedTuple):

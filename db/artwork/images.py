@@ -22,7 +22,7 @@ from db.models import (
     utc_now,
 )
 from db.sql.connection import is_sqlite, transaction
-from db.sql.queries import among, slices, tuples
+from db.sql.queries import Prepared, among, slices, tuples
 from db.sql.statements import insert_rows
 
 _OPEN = (State.TODO, State.LEASED)
@@ -45,11 +45,10 @@ def digests_in_shard(shard: str) -> dict[str, bool]:
 
 def known_digests(digests: Collection[str]) -> set[str]:
     """Those of the digests that are an image's."""
-    return {
-        digest
-        for part in slices(sorted(digests))
-        for (digest,) in tuples(Image.select(Image.digest).where(among(Image.digest, part)))
-    }
+    return {digest for (digest,) in _KNOWN_DIGESTS.rows(sorted(digests))}
+
+
+_KNOWN_DIGESTS = Prepared.by(Image.digest, Image.digest)
 
 
 def incomplete(most: int) -> list[str]:
@@ -254,11 +253,10 @@ _IMAGE_FIELDS = [getattr(Image, name) for name in KnownImage._fields]
 
 def known_images(digests: Collection[str]) -> dict[str, KnownImage]:
     """The rows of `images` with these digests."""
-    return {
-        row[0]: KnownImage(*row)
-        for part in slices(sorted(digests))
-        for row in tuples(Image.select(*_IMAGE_FIELDS).where(among(Image.digest, part)))
-    }
+    return {row[0]: KnownImage(*row) for row in _KNOWN_IMAGES.rows(sorted(digests))}
+
+
+_KNOWN_IMAGES = Prepared.by(Image.digest, *_IMAGE_FIELDS)
 
 
 def record(found: Sequence[KnownImage]) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 from peewee import SQL, Case, Expression, ValuesList, fn
 
-from db.ledger.needs import Need, need_for, write_rows
+from db.ledger.needs import Need, need_for, rows_of, write_rows
 from db.ledger.states import ENTITIES, is_among, unsettled
 from db.ledger.surroundings import Obstacle
 from db.models import EntityType, Kind, LedgerRow, State, database, utc_now
@@ -139,8 +140,12 @@ def settle_new(kind: Kind, entity_type: EntityType, results: Iterable[Settled]) 
     for result in results:
         like = result._replace(entity_id=0, sources=tuple(result.sources))
         of_kind[like].append(result.entity_id)
-    for how, entity_ids in of_kind.items():
-        write_rows(kind, entity_type, entity_ids, _columns(need_for(kind, entity_type), how))
+    need = need_for(kind, entity_type)
+    rows = (
+        rows_of(kind, entity_type, entity_ids, _columns(need, how))
+        for how, entity_ids in of_kind.items()
+    )
+    write_rows(chain.from_iterable(rows))
 
 
 def _columns(need: Need, how: Settled) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """The kinds of work that entities need, the jobs that do them, and asking for that work."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from math import inf
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, fn
@@ -126,7 +128,7 @@ def need(kind: Kind, entity_type: EntityType, entity_ids: Iterable[int]) -> list
     Call it in the transaction that made the need.
     """
     ids = sorted(set(entity_ids))
-    write_rows(kind, entity_type, ids, {})
+    write_rows(rows_of(kind, entity_type, ids))
     return ids
 
 
@@ -146,8 +148,11 @@ def need_all(wanted: Mapping[NeedKey, Iterable[int]]) -> dict[NeedKey, list[int]
     off = _off()
     if Kind.ANALYSIS in off:
         asked[_VECTORS] = asked.get(_VECTORS, set()) | asked.get(_ANALYSES, set())
-    for (kind, entity_type), ids in asked.items():
-        write_rows(kind, entity_type, sorted(ids), off.get(kind, {}))
+    rows = (
+        rows_of(kind, entity_type, sorted(ids), off.get(kind, {}))
+        for (kind, entity_type), ids in asked.items()
+    )
+    write_rows(chain.from_iterable(rows))
     return {key: [] if key[0] in off else sorted(ids) for key, ids in asked.items()}
 
 
@@ -192,16 +197,20 @@ _FRESH: dict[str, Any] = {
 _KEY = ("kind", "entity_type", "entity_id")
 
 
-def write_rows(
-    kind: Kind, entity_type: EntityType, entity_ids: Iterable[int], columns: Mapping[str, Any]
-) -> None:
-    """Write the rows of a kind of work: to be done, unless `columns` says otherwise.
+def rows_of(
+    kind: Kind,
+    entity_type: EntityType,
+    entity_ids: Iterable[int],
+    columns: Mapping[str, Any] = MappingProxyType({}),
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of a kind of work: to be done, unless `columns` says otherwise."""
+    fresh = tuple({**_FRESH, **columns}.values())
+    return ((kind.value, entity_type.value, each, *fresh) for each in entity_ids)
 
-    Call it in the transaction that made the need.
-    """
-    fresh = {**_FRESH, **columns}
-    rows = [(kind, entity_type, each, *fresh.values()) for each in entity_ids]
-    insert_rows(LedgerRow, (*_KEY, *fresh), rows, unique=_KEY)
+
+def write_rows(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write what `rows_of` gives. Call it in the transaction that made the needs."""
+    insert_rows(LedgerRow, (*_KEY, *_FRESH), rows, unique=_KEY)
 
 
 def wake_due() -> int:

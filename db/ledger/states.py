@@ -24,7 +24,7 @@ from db.models import (
     utc_now,
 )
 from db.sql.connection import is_sqlite
-from db.sql.queries import among, slices, tuples
+from db.sql.queries import LISTED, Prepared, among, slices, tuples
 
 
 def is_among(kind: Kind, entity_type: EntityType, ids: Sequence[int]) -> Expression:
@@ -132,27 +132,21 @@ def _is_of(need_: Need) -> Expression:
 
 def without_row(need_: Need, entity_ids: Sequence[int]) -> list[int]:
     """Those of the entities for which this was never asked, in their order."""
-    known = {
-        entity_id
-        for ids in slices(entity_ids)
-        for (entity_id,) in tuples(
-            LedgerRow.select(LedgerRow.entity_id).where(
-                is_among(need_.kind, need_.entity_type, ids)
-            )
-        )
-    }
+    known = set(with_row(need_.kind, need_.entity_type, entity_ids))
     return [entity_id for entity_id in entity_ids if entity_id not in known]
 
 
 def with_row(kind: Kind, entity_type: EntityType, entity_ids: Sequence[int]) -> list[int]:
     """Those of the entities for which this was asked at some time."""
-    return [
-        entity_id
-        for ids in slices(entity_ids)
-        for (entity_id,) in tuples(
-            LedgerRow.select(LedgerRow.entity_id).where(is_among(kind, entity_type, ids))
-        )
-    ]
+    rows = _asked_of(kind, entity_type).rows(entity_ids)
+    return [entity_id for (entity_id,) in rows]
+
+
+@cache
+def _asked_of(kind: Kind, entity_type: EntityType) -> Prepared:
+    return Prepared(
+        lambda: LedgerRow.select(LedgerRow.entity_id).where(is_among(kind, entity_type, LISTED))
+    )
 
 
 def open_among(need_: Need, entity_ids: Sequence[int], job_id: str) -> list[int]:

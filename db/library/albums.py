@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from peewee import JOIN, SQL
 
-from db.library.artists import Named, named
+from db.library.names import Named, named
 from db.library.spellings import Spelled
 from db.models import Album, AlbumArtist, Artist, Guesses, Track
 from db.models.library import IS_PRESENT
-from db.sql.queries import among, indexable, slices, tuples
+from db.sql.queries import LISTED, Prepared, among, indexable, slices, tuples
 from db.sql.statements import insert_missing, insert_rows, update_rows
 
 T = TypeVar("T")
@@ -44,19 +44,14 @@ def ensure(wanted: Mapping[str, AlbumSaid]) -> dict[str, int]:
     columns = ("release", "edition", "title_key")
     rows = [(key, *_kept(said)) for key, said in sorted(wanted.items())]
     insert_missing(Album, ["key", *columns], rows)
-    found = [
-        row
-        for keys in slices(sorted(wanted))
-        for row in tuples(
-            Album.select(Album.key, Album.release, Album.edition, Album.title_key, Album.id).where(
-                among(Album.key, keys)
-            )
-        )
-    ]
+    found = list(_BY_KEY.rows(sorted(wanted)))
     said = {row[0]: row[1:] for row in rows}
     changed = [(*said[key], row) for key, *known, row in found if tuple(known) != said[key]]
     update_rows(Album, columns, changed)
     return {key: row for key, *_, row in found}
+
+
+_BY_KEY = Prepared.by(Album.key, Album.key, Album.release, Album.edition, Album.title_key, Album.id)
 
 
 def _kept(said: AlbumSaid) -> tuple[str | None, ...]:
@@ -76,7 +71,12 @@ class Titled(NamedTuple):
 
 def of_titles(title_keys: Sequence[str]) -> list[Titled]:
     """The albums of these titles, as grouping compares them, of which a track is there."""
-    query = (
+    keys = {indexable(each): each for each in title_keys if each}
+    return [Titled(keys[key], *row) for key, *row in _OF_TITLES.rows(sorted(keys))]
+
+
+_OF_TITLES = Prepared(
+    lambda: (
         Album.select(Album.title_key, Album.release, Album.album_artist, Artist.musicbrainz_id)
         .join(
             AlbumArtist,
@@ -84,13 +84,9 @@ def of_titles(title_keys: Sequence[str]) -> list[Titled]:
             on=(AlbumArtist.album == Album.id) & (AlbumArtist.position == 0),
         )
         .join(Artist, JOIN.LEFT_OUTER)
+        .where(among(Album.title_key, LISTED), IS_PRESENT)
     )
-    keys = {indexable(each): each for each in title_keys if each}
-    return [
-        Titled(keys[key], *row)
-        for part in slices(sorted(keys))
-        for key, *row in tuples(query.where(among(Album.title_key, part), IS_PRESENT))
-    ]
+)
 
 
 def _give_keys(rows: Mapping[int, str]) -> None:
@@ -157,9 +153,7 @@ def refresh(album_ids: Sequence[int]) -> None:
     for ids in slices(album_ids):
         members: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         credits: dict[int, list[str]] = defaultdict(list)
-        query = Track.select(Track.album, Track.album_artist_credit, *_READ)
-        present = among(Track.album, ids), Track.missing_since.is_null()
-        for album_id, credit, *said in tuples(query.where(*present)):
+        for album_id, credit, *said in _SAID.rows(ids):
             members[album_id].append(tuple(said))
             if credit:
                 credits[album_id].append(credit)
@@ -167,6 +161,11 @@ def refresh(album_ids: Sequence[int]) -> None:
         update_rows(Album, _WRITTEN, rows)
         shown = [(plurality(each), album_id) for album_id, each in credits.items()]
         update_rows(Album, ["album_artist"], shown)
+
+
+_SAID = Prepared.by(
+    Track.album, Track.album, Track.album_artist_credit, *_READ, where=Track.missing_since.is_null()
+)
 
 
 def keep_rows(keys: Mapping[int, str | None]) -> None:
@@ -222,19 +221,26 @@ def _stayed_in(album_ids: Sequence[int], keys: Mapping[int, str | None]) -> set[
 def artist_ids(album_ids: Sequence[int]) -> dict[int, dict[str, str]]:
     """The ids that the present tracks of these albums give of album artists, by `name_key`."""
     said: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    columns = (Track.album, Track.album_artist_names, Track.musicbrainz_album_artist_ids)
-    for part in slices(album_ids):
-        present = among(Track.album, part), Track.missing_since.is_null()
-        # Most files have none: the database leaves those out before JSON is parsed.
-        any_ids = SQL("\"musicbrainz_album_artist_ids\" <> '[]'")
-        for album_id, names, ids in tuples(Track.select(*columns).where(*present, any_ids)):
-            for each in named(names, ids):
-                if each.musicbrainz_id:
-                    said[album_id][each.key].append(each.musicbrainz_id)
+    for album_id, names, ids in _ARTIST_IDS.rows(album_ids):
+        for each in named(names, ids):
+            if each.musicbrainz_id:
+                said[album_id][each.key].append(each.musicbrainz_id)
     return {
         album_id: {key: plurality(ids) or ids[0] for key, ids in by_key.items()}
         for album_id, by_key in said.items()
     }
+
+
+_ARTIST_IDS = Prepared(
+    lambda: Track.select(
+        Track.album, Track.album_artist_names, Track.musicbrainz_album_artist_ids
+    ).where(
+        among(Track.album, LISTED),
+        Track.missing_since.is_null(),
+        # Most files have none: the database leaves those out before JSON is parsed.
+        SQL("\"musicbrainz_album_artist_ids\" <> '[]'"),
+    )
+)
 
 
 def set_artists(artists: Mapping[int, Sequence[Named]], spelled: Mapping[Named, Spelled]) -> None:

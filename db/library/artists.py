@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from peewee import JOIN, SQL, Expression, fn
 
 from db.artwork import picture_files
-from db.library.names import name_key
+from db.library.names import Named
 from db.library.spellings import Spelled
 from db.models import (
     Album,
@@ -23,56 +23,18 @@ from db.models import (
 )
 from db.scanning import scans
 from db.sql.path_text import is_under
-from db.sql.queries import ASKED, GIVEN, among, below_asked, of_folders, slices, tuples
+from db.sql.queries import (
+    ASKED,
+    GIVEN,
+    LISTED,
+    Prepared,
+    among,
+    below_asked,
+    of_folders,
+    slices,
+    tuples,
+)
 from db.sql.statements import insert_missing, update_rows
-
-
-class Named(NamedTuple):
-    """An artist as a file names one."""
-
-    name: str
-    musicbrainz_id: str | None = None
-
-    @property
-    def key(self) -> str:
-        """What spellings of the name have in common."""
-        return name_key(self.name)
-
-
-_OF_NOBODY = {
-    "00000000-0000-0000-0000-000000000000": frozenset[str](),
-    "89ad4ac3-39f7-470e-963a-56509c546377": frozenset(
-        ("various artists", "various", "va", "v.a.", "v. a.", "varios artistas", "verschiedene")
-    ),
-    "125ec42a-7229-4250-afc5-e057484327fe": frozenset(("[unknown]", "unknown artist", "unknown")),
-    "eec63d3c-3b81-4ad4-b1e4-7c147d4d2b61": frozenset(("[no artist]", "no artist")),
-}
-"""Ids that stand for many artists, and the names that they may belong to, by `name_key`.
-
-Source: https://musicbrainz.org/doc/Style/Unknown_and_untitled/Special_purpose_artist.
-"""
-
-
-def named(names: Sequence[str], ids: Sequence[str]) -> list[Named]:
-    """The artists that a file lists, by their names and MusicBrainz ids.
-
-    An id belongs to a name only when there are as many of them. One that stands at two names
-    belongs to neither: whoever wrote it gave all the same. That of Various Artists, which some
-    taggers write on every track of a compilation, belongs to nobody else.
-    """
-    if len(ids) != len(names):
-        return [Named(name) for name in names]
-    names_of: dict[str, set[str]] = defaultdict(set)
-    for name, each in zip(names, ids, strict=True):
-        names_of[each].add(name_key(name))
-    return [
-        Named(name, each if len(names_of[each]) == 1 and _may_have(name, each) else None)
-        for name, each in zip(names, ids, strict=True)
-    ]
-
-
-def _may_have(name: str, musicbrainz_id: str) -> bool:
-    return musicbrainz_id not in _OF_NOBODY or name_key(name) in _OF_NOBODY[musicbrainz_id]
 
 
 class NamedArtists(NamedTuple):
@@ -126,11 +88,18 @@ def _natural_key(each: Named, meant: Collection[str]) -> str:
 def _ids_by_key(keys: Collection[str]) -> dict[str, set[str]]:
     """The ids by which files name artists of these keys."""
     found: dict[str, set[str]] = defaultdict(set)
-    for part in slices(sorted(keys)):
-        query = ArtistName.select(ArtistName.key, Artist.musicbrainz_id).join(Artist)
-        for key, each in tuples(query.where(among(ArtistName.key, part), ArtistName.by_id)):
-            found[key].add(each)
+    for key, each in _IDS_BY_KEY.rows(sorted(keys)):
+        found[key].add(each)
     return found
+
+
+_IDS_BY_KEY = Prepared(
+    lambda: (
+        ArtistName.select(ArtistName.key, Artist.musicbrainz_id)
+        .join(Artist)
+        .where(among(ArtistName.key, LISTED), ArtistName.by_id)
+    )
+)
 
 
 def _give_ids(with_id: Mapping[str, set[str]], known: Mapping[str, set[str]]) -> None:
@@ -173,10 +142,8 @@ def _write_sort_names(
     named_so: dict[str, set[int]] = defaultdict(set)
     for each, key in keys.items():
         named_so[each.key].add(ids[key])
-    for part in slices(sorted(named_so)):
-        query = ArtistName.select(ArtistName.key, ArtistName.artist)
-        for key, artist_id in tuples(query.where(among(ArtistName.key, part)).distinct()):
-            named_so[key].add(artist_id)
+    for key, artist_id in _NAMED_SO.rows(sorted(named_so)):
+        named_so[key].add(artist_id)
     before = {
         row.id: row.sort_name for row in known_artists(sorted(set().union(*named_so.values())))
     }
@@ -193,6 +160,9 @@ def _write_sort_names(
     return {artist_id for _, artist_id in gained}
 
 
+_NAMED_SO = Prepared.by(ArtistName.key, ArtistName.key, ArtistName.artist)
+
+
 def _ensure_spellings(said: Iterable[Named], ids: Mapping[Named, int]) -> dict[Named, Spelled]:
     rows = {(ids[each], each.name, each.musicbrainz_id is not None): each for each in said}
     insert_missing(
@@ -200,23 +170,20 @@ def _ensure_spellings(said: Iterable[Named], ids: Mapping[Named, int]) -> dict[N
         ["artist", "name", "key", "by_id"],
         [(artist_id, name, each.key, by_id) for (artist_id, name, by_id), each in rows.items()],
     )
-    columns = (ArtistName.id, ArtistName.artist, ArtistName.name, ArtistName.by_id)
     return {
-        rows[artist_id, name, bool(by_id)]: Spelled(artist_id, spelling)
-        for part in slices(sorted(set(ids.values())))
-        for spelling, artist_id, name, by_id in tuples(
-            ArtistName.select(*columns).where(among(ArtistName.artist, part))
-        )
-        if (artist_id, name, bool(by_id)) in rows
+        rows[artist_id, name, by_id]: Spelled(artist_id, spelling)
+        for spelling, artist_id, name, by_id in _SPELLINGS.rows(sorted(set(ids.values())))
+        if (artist_id, name, by_id) in rows
     }
+
+
+_SPELLINGS = Prepared.by(
+    ArtistName.artist, ArtistName.id, ArtistName.artist, ArtistName.name, ArtistName.by_id
+)
 
 
 def _rows_by_key(keys: Sequence[str]) -> "dict[str, KnownArtist]":
-    return {
-        key: KnownArtist._make(row)
-        for part in slices(keys)
-        for *row, key in tuples(_ARTISTS.select_extend(Artist.key).where(among(Artist.key, part)))
-    }
+    return {key: KnownArtist._make(row) for *row, key in _ARTISTS_BY_KEY.rows(keys)}
 
 
 def _smallest(known: str | None, stated: str | None) -> str | None:
@@ -232,7 +199,9 @@ class KnownArtist(NamedTuple):
     musicbrainz_id: str | None
 
 
-_ARTISTS = Artist.select(*(getattr(Artist, name) for name in KnownArtist._fields))
+_ARTIST = [getattr(Artist, name) for name in KnownArtist._fields]
+_ARTISTS = Prepared.by(Artist.id, *_ARTIST)
+_ARTISTS_BY_KEY = Prepared.by(Artist.key, *_ARTIST, Artist.key)
 
 
 class LedAlbum(NamedTuple):
@@ -246,11 +215,7 @@ class LedAlbum(NamedTuple):
 
 def known_artists(artist_ids: Sequence[int]) -> list[KnownArtist]:
     """These artists, by id."""
-    return [
-        KnownArtist._make(row)
-        for ids in slices(artist_ids)
-        for row in tuples(_ARTISTS.where(among(Artist.id, ids)))
-    ]
+    return list(map(KnownArtist._make, _ARTISTS.rows(artist_ids)))
 
 
 class Credit(NamedTuple):
@@ -321,15 +286,10 @@ def with_music(artist_ids: Sequence[int]) -> set[int]:
 
 def leaders_of(album_ids: Sequence[int]) -> set[int]:
     """The artists who lead these albums."""
-    return {
-        artist_id
-        for ids in slices(album_ids)
-        for (artist_id,) in tuples(
-            AlbumArtist.select(AlbumArtist.artist).where(
-                among(AlbumArtist.album, ids), AlbumArtist.position == 0
-            )
-        )
-    }
+    return {artist_id for (artist_id,) in _LEADERS.rows(album_ids)}
+
+
+_LEADERS = Prepared.by(AlbumArtist.album, AlbumArtist.artist, where=AlbumArtist.position == 0)
 
 
 _LEADER = fn.COALESCE(AlbumArtist.artist, TrackArtist.artist)

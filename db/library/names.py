@@ -5,9 +5,11 @@ Artists and genres are compared by these keys, and the words of vectors are made
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
+from typing import NamedTuple
 
 from db.sql.folding import fold
 from db.sql.queries import indexable
@@ -190,3 +192,51 @@ def _is_word(one: str, other: str) -> bool:
     if one == other or min(len(one), len(other)) < _LONG:
         return one == other
     return SequenceMatcher(None, one, other).ratio() >= _NEARLY
+
+
+class Named(NamedTuple):
+    """An artist as a file names one."""
+
+    name: str
+    musicbrainz_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What spellings of the name have in common."""
+        return name_key(self.name)
+
+
+_OF_NOBODY = {
+    "00000000-0000-0000-0000-000000000000": frozenset[str](),
+    "89ad4ac3-39f7-470e-963a-56509c546377": frozenset(
+        ("various artists", "various", "va", "v.a.", "v. a.", "varios artistas", "verschiedene")
+    ),
+    "125ec42a-7229-4250-afc5-e057484327fe": frozenset(("[unknown]", "unknown artist", "unknown")),
+    "eec63d3c-3b81-4ad4-b1e4-7c147d4d2b61": frozenset(("[no artist]", "no artist")),
+}
+"""Ids that stand for many artists, and the names that they may belong to, by `name_key`.
+
+Source: https://musicbrainz.org/doc/Style/Unknown_and_untitled/Special_purpose_artist.
+"""
+
+
+def named(names: Sequence[str], ids: Sequence[str]) -> list[Named]:
+    """The artists that a file lists, by their names and MusicBrainz ids.
+
+    An id belongs to a name only when there are as many of them. One that stands at two names
+    belongs to neither: whoever wrote it gave all the same. That of Various Artists, which some
+    taggers write on every track of a compilation, belongs to nobody else.
+    """
+    if len(ids) != len(names):
+        return [Named(name) for name in names]
+    names_of: dict[str, set[str]] = defaultdict(set)
+    for name, each in zip(names, ids, strict=True):
+        names_of[each].add(name_key(name))
+    return [
+        Named(name, each if len(names_of[each]) == 1 and _may_have(name, each) else None)
+        for name, each in zip(names, ids, strict=True)
+    ]
+
+
+def _may_have(name: str, musicbrainz_id: str) -> bool:
+    return musicbrainz_id not in _OF_NOBODY or name_key(name) in _OF_NOBODY[musicbrainz_id]

@@ -3,13 +3,22 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, fn
 
 from db.models import Track, utc_now
 from db.scanning.library_files import Scope
-from db.sql.queries import ASKED, among, below, of_folders, plain_tuples, slices, tuples
+from db.sql.queries import (
+    ASKED,
+    Prepared,
+    among,
+    below,
+    of_folders,
+    plain_tuples,
+    slices,
+    tuples,
+)
 
 TrackKey = tuple[str, int]
 """What a track is known by: the path of its file, and its part of it."""
@@ -62,12 +71,11 @@ def _add_part(found: dict[str, KnownFile], path: str, part: KnownFile) -> None:
 
 def ids_in_files(paths: Iterable[str]) -> dict[TrackKey, int]:
     """The ids of the tracks of these files, those too that are not there."""
-    columns = (Track.id, Track.path, Track.part)
-    return {
-        (path, part): track_id
-        for some in slices(list(dict.fromkeys(paths)))
-        for track_id, path, part in tuples(Track.select(*columns).where(among(Track.path, some)))
-    }
+    rows = _IN_FILES.rows(list(dict.fromkeys(paths)))
+    return {(path, part): track_id for track_id, path, part in rows}
+
+
+_IN_FILES = Prepared.by(Track.path, Track.id, Track.path, Track.part)
 
 
 class GoneFile(NamedTuple):
@@ -129,12 +137,17 @@ class KnownSound(NamedTuple):
 
 def missing_like(sounds: Sequence[str], track_ids: Sequence[str]) -> list[KnownSound]:
     """The missing tracks with one of these sounds, or one of these MusicBrainz track ids."""
-    found: dict[int, KnownSound] = {}
-    for column, values in ((Track.sound_id, sounds), (Track.musicbrainz_track_id, track_ids)):
-        for part in slices(values):
-            where = among(column, part), Track.missing_since.is_null(False)
-            found.update((each.id, each) for each in _known_sounds(*where))
-    return list(found.values())
+    of_sounds, of_ids = _MISSING_LIKE
+    rows = (*of_sounds.rows(sounds), *of_ids.rows(track_ids))
+    return list({each.id: each for each in map(KnownSound._make, rows)}.values())
+
+
+def _missing_by(column: Any) -> Prepared:
+    columns = [getattr(Track, name) for name in KnownSound._fields]
+    return Prepared.by(column, *columns, where=Track.missing_since.is_null(False))
+
+
+_MISSING_LIKE = (_missing_by(Track.sound_id), _missing_by(Track.musicbrainz_track_id))
 
 
 def present_like(

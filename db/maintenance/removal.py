@@ -12,6 +12,7 @@ from peewee import fn
 from db import ledger, settings
 from db.errors import SettingError
 from db.library import albums, spellings, tracks
+from db.library.namesakes import Settled
 from db.models import (
     Album,
     AlbumArtist,
@@ -210,7 +211,7 @@ def settle_names(
     *,
     spelt: Collection[int] = (),
     unsure: Collection[str] = (),
-) -> spellings.Settled:
+) -> Settled:
     """Count and show the spellings again, and delete the artists and genres that nothing uses.
 
     `before` is what the tracks and albums used that are concerned; new tracks used nothing. The

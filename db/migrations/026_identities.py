@@ -468,7 +468,7 @@ def _list(given):
 
 
 def _ids_of(keys, ids):
-    """The ids by position, where there are as many as names; see `db.library.artists.named`."""
+    """The ids by position, where there are as many as names; see `db.library.names.named`."""
     if len(ids) != len(keys):
         return {}
     names_of = defaultdict(set)

@@ -4,13 +4,27 @@ SQLite allows 32,766 values in one statement, so long lists go in slices.
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
-from peewee import SQL, Expression, Field, Function, ModelSelect, Select, Value, ValuesList, fn
+from peewee import (
+    SQL,
+    Expression,
+    Field,
+    ForeignKeyField,
+    Function,
+    IntegerField,
+    JSONField,
+    ModelSelect,
+    Select,
+    TextField,
+    Value,
+    ValuesList,
+    fn,
+)
 
-from db.models import database
+from db.models import Table, database
 from db.sql.connection import is_sqlite
 from db.sql.statements import insert_missing
 
@@ -35,17 +49,106 @@ def slices(items: Sequence[T], size: int = ROWS) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
+LISTED: Any = object()
+"""Stands in a `Prepared` query for the values that it is given when it is run, in `among`."""
+ALSO_LISTED: Any = object()
+"""For a second list of values."""
+
+
 def among(field: Any, values: Collection[int] | Collection[str]) -> Expression:
     """Whether a column is one of these values, which are one parameter of the statement.
 
     A list of so many parameters takes peewee longer to write than the database to look up.
     """
+    given = values if values is LISTED or values is ALSO_LISTED else _parameter(values)
     if is_sqlite():
-        listed = SQL("(SELECT value FROM json_each(?))", (json.dumps(list(values)),))
-        is_listed: Expression = field.in_(listed)
+        is_listed: Expression = field.in_(SQL("(SELECT value FROM json_each(?))", (given,)))
         return is_listed
-    any_of: Expression = field == fn.ANY(Value(list(values), converter=False, unpack=False))
+    any_of: Expression = field == fn.ANY(Value(given, converter=False, unpack=False))
     return any_of
+
+
+def _parameter(values: Collection[int] | Collection[str]) -> Any:
+    """Values as one parameter of a statement."""
+    return json.dumps(list(values)) if is_sqlite() else list(values)
+
+
+class _Text(NamedTuple):
+    """A query as peewee has written it."""
+
+    sql: str
+    parameters: Sequence[Any]
+    converters: list[tuple[int, Callable[[Any], Any]]]
+    """Of each column whose values the database has otherwise: its place, and what converts them."""
+
+
+class Prepared:
+    """A query by a list of values, of which peewee writes the text once for each database.
+
+    To write it takes longer than to run it where few rows are found. Nothing but the list may
+    differ from call to call: no moment, no setting. Columns are fields, or expressions whose values
+    every database gives as they are.
+    """
+
+    def __init__(self, query: Callable[[], "ModelSelect[Any]"]) -> None:
+        """`query` makes it, when it is first run, with `among(column, LISTED)` in it."""
+        self._query = query
+        self._texts: dict[bool, _Text] = {}
+
+    @classmethod
+    def by(cls, column: "Field[Any]", *columns: Any, where: Expression | None = None) -> Self:
+        """These columns of the rows of a table where `column` is one of the values."""
+
+        def query() -> "ModelSelect[Any]":
+            table: type[Table] = column.model
+            selected = table.select(*columns).where(among(column, LISTED))
+            return selected if where is None else selected.where(where)
+
+        return cls(query)
+
+    def rows(
+        self, values: Sequence[int] | Sequence[str], also: Sequence[int] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows for these values, which go in slices, each the tuple of its columns."""
+        if not values:
+            return
+        sql, parameters, converters = self._texts.get(is_sqlite()) or self._written()
+        others = _parameter(also)
+        part: Any
+        for part in slices(values):
+            given = {id(LISTED): _parameter(part), id(ALSO_LISTED): others}
+            filled = [given.get(id(each), each) for each in parameters]
+            found = database.execute_sql(sql, filled).fetchall()
+            yield from _converted(found, converters) if converters else found
+
+    def _written(self) -> _Text:
+        query: Any = self._query()
+        sql, parameters = query.sql()
+        converters = [
+            (place, convert)
+            for place, column in enumerate(query.selected_columns)
+            if (convert := _reader(column)) is not None
+        ]
+        return self._texts.setdefault(is_sqlite(), _Text(sql, parameters, converters))
+
+
+def _reader(column: Any) -> Callable[[Any], Any] | None:
+    """What makes of the database's values what Python has; None where they are that."""
+    is_plain = isinstance(column, IntegerField | ForeignKeyField | TextField)
+    if not isinstance(column, Field) or (is_plain and not isinstance(column, JSONField)):
+        return None
+    convert: Callable[[Any], Any] = column.python_value
+    return convert
+
+
+def _converted(
+    rows: Iterable[tuple[Any, ...]], converters: Sequence[tuple[int, Callable[[Any], Any]]]
+) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        values = list(row)
+        for place, convert in converters:
+            values[place] = convert(values[place])
+        yield tuple(values)
 
 
 def distinct_values(table: str, value: str, where: str) -> list[str]:

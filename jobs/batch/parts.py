@@ -10,8 +10,7 @@ from functools import cached_property
 from typing import Self
 
 from db.library.albums import plurality, title_and_disc
-from db.library.artists import named
-from db.library.names import name_key, of_one_artist
+from db.library.names import name_key, named, of_one_artist
 from db.models import Source
 from db.scanning.library_files import disc_of, folder_of
 from db.sql.queries import indexable
@@ -58,7 +57,7 @@ class Grouped:
     credited: list[str] = field(default_factory=list)
     """The artists of the album that it is in."""
     artist_ids: list[str] = field(default_factory=list)
-    """MusicBrainz ids, which belong to names as `db.library.artists.named` says."""
+    """MusicBrainz ids, which belong to names as `db.library.names.named` says."""
     album_artist_ids: list[str] = field(default_factory=list)
 
     @cached_property

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from db.library import albums, spellings, tracks
-from db.library.artists import Named, named
-from db.library.names import name_key
+from db.library.names import Named, name_key, named
 from db.library.track_files import TrackKey
 from jobs.records import Grouping, TrackRecord
 

@@ -9,7 +9,8 @@ import pytest
 
 from db import ledger
 from db.library import audio_features, tracks
-from db.library.artists import Named, ensure_artists
+from db.library.artists import ensure_artists
+from db.library.names import Named
 from db.library.spellings import ensure_genres
 from db.models import Album, EntityType, Kind, LedgerRow, State, Vector
 from db.sql.connection import transaction
