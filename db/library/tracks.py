@@ -51,7 +51,7 @@ _SIBLING = (
     *(Track.id, Track.path, Track.group_folder, Track.missing_since, Track.content_id),
     *(Track.album_title, Track.album_artist_names, Track.compilation, Track.musicbrainz_release_id),
     *(Track.title, Track.disc, Track.disc_total, Track.track, Track.track_total, Track.date),
-    *(Track.codec, Track.bit_depth, Track.sample_rate, Track.guessed),
+    *(Track.codec, Track.bit_depth, Track.sample_rate, Track.part, Track.guessed),
     *(Track.musicbrainz_artist_ids, Track.musicbrainz_album_artist_ids),
     *(Track.album, Album.id, Album.key, Album.release, Album.edition),
 )
@@ -225,8 +225,9 @@ def artist_credits(track_ids: Sequence[int]) -> dict[int, str]:
 
 
 def full_title(track: TrackSummary, by: str | None) -> str:
-    """Its title with the artists before it; its file's name when it has no title."""
-    title = track.title or shown(track.path.rpartition("/")[2])
+    """Its title with the artists before it; its file's name, and part, when it has no title."""
+    name = shown(track.path.rpartition("/")[2])
+    title = track.title or (f"{name}, track {track.part}" if track.part else name)
     return f"{by} - {title}" if by else title
 
 

@@ -129,10 +129,12 @@ def _grouped(record: dict[str, Any], album: Album | None) -> Iterator[Grouped]:
     """
     whole, parts = Tags.filled(record["tags"]), record.get("parts", ())
     for tags in [whole | part["tags"] for part in parts] or [whole]:
-        yield _of_tags(record, tags, album)
+        yield _of_tags(record, tags, album, is_part=bool(parts))
 
 
-def _of_tags(record: dict[str, Any], tags: dict[str, Any], album: Album | None) -> Grouped:
+def _of_tags(
+    record: dict[str, Any], tags: dict[str, Any], album: Album | None, *, is_part: bool
+) -> Grouped:
     path, audio = record["file"]["path"], AudioProperties.filled(record["audio"])
     return Grouped(
         path=path,
@@ -151,6 +153,7 @@ def _of_tags(record: dict[str, Any], tags: dict[str, Any], album: Album | None) 
         codec=audio["codec"],
         bit_depth=audio["bit_depth"],
         sample_rate=audio["sample_rate"],
+        is_part=is_part,
         album_id=album.id if album else None,
         album_key=album.key if album else None,
         artist_ids=tags["musicbrainz_artist_ids"],

@@ -221,7 +221,8 @@ def _editions(parts: Sequence[Part]) -> list[list[Part]]:
 
 
 def _format(track: Grouped) -> str:
-    return f"{track.codec} {track.bit_depth} {track.sample_rate}"
+    # A file with a sheet beside the same songs in files of their own is another edition.
+    return f"{track.codec} {track.bit_depth} {track.sample_rate} {track.is_part}"
 
 
 def _fits(unit: Part, edition: Sequence[Part]) -> bool:

@@ -49,6 +49,8 @@ class Grouped:
     codec: str = ""
     bit_depth: int | None = None
     sample_rate: int | None = None
+    is_part: bool = False
+    """Whether it is a part of a file, by a cue sheet."""
     album_id: int | None = None
     """The row of the album that it is in, which has the key `album_key`."""
     album_key: str | None = None

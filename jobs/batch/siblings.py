@@ -166,6 +166,7 @@ def _known(rows: Sequence[Track], *, is_here: bool) -> list[Known]:
                 codec=row.codec,
                 bit_depth=row.bit_depth,
                 sample_rate=row.sample_rate,
+                is_part=row.part > 0,
                 album_id=row.album_id,
                 album_key=album.key if album else None,
                 part_of=None if is_here else _release_of(row),

@@ -119,6 +119,19 @@ def test_a_file_and_its_sheet_are_tracks_which_stay_as_long_as_their_part(
 
 
 @ON_SQLITE
+def test_the_same_songs_in_files_of_their_own_are_another_edition(scan: Scan, album: Path) -> None:
+    for number, title in enumerate(("One", "Two", "Three"), 1):
+        song = {"title": title, "artist": "The Band", "album": "The Album", "date": 1999}
+        write_track(album / f"{number}.flac", pitch=300 + number, tracknumber=number, **song)
+    scan()
+    found: dict[int, set[int]] = {}
+    for row in Track.select():
+        found.setdefault(row.album_id, set()).add(row.part)
+    assert sorted(found.values(), key=len) == [{0}, {1, 2, 3}]
+    assert len({each.edition for each in Album.select()}) == 2
+
+
+@ON_SQLITE
 def test_a_sheet_that_is_of_no_use_is_a_note_and_its_file_is_one_track(
     scan: Scan, library: Path
 ) -> None:
