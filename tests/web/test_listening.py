@@ -105,6 +105,9 @@ def test_of_a_part_of_a_file_just_that_is_played_and_listed(page: FlaskClient) -
     shown = page.get(f"/tracks/{track_id}").text
     assert address in shown
     assert "Track 2 of its cue sheet, from 1:02 to 1:04" in shown
+    said = page.get(f"/tracks/{track_id}.json").json
+    assert said
+    assert (said["tags"]["part"], said["tags"]["start"]) == (2, 61.5)
     playlist = page.get(f"/albums/{album_id}/playlist").data
     assert b"#EXTVLCOPT:start-time=61.500\n#EXTVLCOPT:stop-time=63.750\n/" in playlist
 

@@ -104,7 +104,8 @@ def artist(entity_id: int) -> Response:
 def track(entity_id: int) -> Response:
     """A track."""
     found = entity_pages.track_page(entity_id)
-    tags = _tags(found, ("title", "disc", "number", "duration", "album_title", "credit"))
+    names = ("title", "disc", "number", "duration", "part", "start", "album_title", "credit")
+    tags = _tags(found, names)
     if found is not None:
         tags["artists"] = [each.name for each in found.artists]
         tags["credits"] = [each._asdict() for each in found.artists]
