@@ -240,6 +240,7 @@ class SizeConverter(BaseConverter):
         return int(value)
 
 
+_STATIC = {"static", "rq_dashboard.static"}
 _COMPRESSED = {"text/html", "application/json", "text/css", "text/javascript", "image/svg+xml"}
 _WORTH_IT = 1000
 _FAST = 5
@@ -247,8 +248,14 @@ _FAST = 5
 
 
 def _compress(response: Response) -> Response:
-    """Compress a page for a browser that takes gzip; files and streams stay as they are."""
+    """Compress a page for a browser that takes gzip, and what belongs to it.
+
+    Music, pictures and streams stay as they are.
+    """
     response.vary.add("Accept-Encoding")
+    if request.endpoint in _STATIC and response.status_code == 200:
+        response.direct_passthrough = False
+        response.make_sequence()
     if (
         not (response.is_streamed or response.direct_passthrough)
         and response.mimetype in _COMPRESSED

@@ -42,6 +42,15 @@ _NO_STYLES = (
 )
 """The policy allows none; rq.css says the same."""
 
+
+def _scrolls(table: str, label: str) -> tuple[str, str]:
+    """Have what scrolls sideways a name, and be scrolled by the keyboard."""
+    return (
+        f'<div class="{table}">',
+        f'<div class="{table}" role="region" aria-label="{label}" tabindex="0">',
+    )
+
+
 PATCHES: dict[str, tuple[tuple[str, str], ...]] = {
     "base.html": (
         # Underscore's <%= %> writes HTML, which names and descriptions of jobs are not.
@@ -57,14 +66,26 @@ PATCHES: dict[str, tuple[tuple[str, str], ...]] = {
             '<link href="{{ asset(\'rq.css\') }}" rel="stylesheet">'
             "<script src=\"{{ asset('theme.js') }}\"></script></head>",
         ),
+        ('<div class="container">', '<div class="container" role="main">'),
     ),
     "navbar.html": (
         (
             '<a class="navbar-brand">RQ-dashboard</a>',
             '<a class="navbar-brand" href="/">\u2190 musicfleet</a>',
         ),
+        ('<div id="navbar-dashboard"', '<div id="navbar-dashboard" role="navigation"'),
+        (' id="rq-instances">', ' id="rq-instances" aria-label="Redis">'),
     ),
+    "queues.html": (_scrolls("table-responsive-md", "Queues"),),
+    "workers.html": (_scrolls("table-responsive", "Workers"),),
+    "job.html": (("<h2>", '<h1 class="h2">'), ("</h2>", "</h1>")),
     "jobs.html": (
+        _scrolls("table-responsive", "Jobs"),
+        ('<div class="section">', '<div class="section"><h1>Jobs</h1>'),
+        (' title="Queue name"', ' aria-label="Queue name"'),
+        (' title="Registry name"', ' aria-label="Registry name"'),
+        (' title="Job Sort Order"', ' aria-label="Sort order of jobs"'),
+        (' title="Jobs per page"', ' aria-label="Jobs per page"'),
         # Escaped by hand, and by now escaped anyway.
         ("$('<div/>').text(d.description).html()", "d.description"),
         ("$('<div/>').text(d.exc_info).html()", "d.exc_info"),

@@ -2,19 +2,22 @@
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from db.models import Track
-from tests.web.conftest import PageFleet
+from tests.web.conftest import ADDRESS, PageFleet
 from tests.web.similar import give_clusters, give_vectors
+from tests.web.walk import Site, faults
+from web.app import create_app
 
 Open = Callable[..., Page]
 Scheme = Literal["light", "dark"]
@@ -118,8 +121,9 @@ def all_pictures_are_there(page: Page) -> int:
     return pictures.count()
 
 
-def is_as_wide_as_the_window(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+def answering(body: str) -> Callable[[Route], None]:
+    """Answers with this page in place of the fleet."""
+    return lambda route: route.fulfill(body=body, content_type="text/html")
 
 
 def ground(page: Page) -> list[int]:
@@ -252,28 +256,28 @@ def test_it_is_dark_where_the_system_is_and_as_the_user_says(open_page: Open) ->
     assert min(ground(page)) > 200
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "",
-        "albums/1",
-        "tracks/1",
-        "path?from=a&to=track:1",
-        "map",
-        "artists?all=1",
-        "search?q=a",
-        "queues",
-        "scans",
-        "folders",
-        "health",
-        "problems",
-    ],
-)
-def test_a_phone_needs_no_sideways_scrolling(open_page: Open, path: str) -> None:
-    page = open_page(path, width=390)
-    assert is_as_wide_as_the_window(page)
+def test_every_page_serves_whoever_uses_it(
+    open_page: Open, page_fleet: PageFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By axe-core, and with the keyboard alone: wide and light, narrow and dark."""
+    with page_fleet.library(monkeypatch):
+        ids = [track.id for track in Track.select().order_by(Track.id).limit(3)]
+        give_vectors(dict(zip(ids, ([1, 0, 0], [0, 1, 0], [0, 0, 9]), strict=True)))
+        give_clusters({"Some": ids})
+        app = create_app(ADDRESS, "a password", threading.Event())
+        door = app.test_client().get("/login", base_url=page_fleet.url).text
+    page = open_page("health")
+    more = (f"/tracks/{ids[0]}", "/artists?all=1", "/search?q=a", f"/path?from=a&to=track:{ids[1]}")
+    found = {path: faults(page) for path in Site(app, page_fleet.url).walk(page, more)}
+    nothing = page.request.get("none", headers={"Accept": "text/html"}).text()
+    for path, body in {"login": door, "none": nothing}.items():
+        page.route(f"**/{path}", answering(body))
+        page.goto(path)
+        found[path] = faults(page)
     expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
     expect(page.get_by_role("combobox", name="Search")).to_be_visible()
+    assert {path: each for path, each in found.items() if each} == {}
+    assert len(found) > 20
 
 
 def test_without_scripts_it_still_searches_and_filters(tab_without_scripts: Tab) -> None:

@@ -407,3 +407,6 @@ def test_a_page_is_compressed_for_a_browser_that_takes_it_and_for_no_other(
     assert packed.headers["Content-Encoding"] == "gzip"
     assert len(packed.data) < len(plain.data) / 2
     assert b"<html" in gzip.decompress(packed.data)
+    style = page.get("/static/style.css", headers={"Accept-Encoding": "gzip"})
+    assert style.headers["Content-Encoding"] == "gzip"
+    assert b":root" in gzip.decompress(style.data)

@@ -89,8 +89,8 @@ def take_up() -> None:
 
 def _page(key: str = "", fault: str = "") -> str:
     rows, of_file = _rows()
+    rows.sort(key=lambda row: row.setting.group == PLACES)  # what is not changed here comes last
     groups = [(name, list(each)) for name, each in groupby(rows, lambda row: row.setting.group)]
-    groups.sort(key=lambda group: group[0] == PLACES)  # what is not changed here comes last
     return render_template(
         "settings.html",
         groups=groups,
