@@ -110,3 +110,11 @@ def test_the_statistics_add_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["covers"]["album"] == {"embedded": 1}
     assert found["missing_tags"]["date"] == 1
     assert "3 tracks, 2 albums, 1 artist;" in said(capsys, "stats")
+
+
+def test_the_life_of_an_album_is_a_table_and_json(capsys: pytest.CaptureFixture[str]) -> None:
+    first, *_, last = said(capsys, "show", "Debut", "--life").splitlines()
+    assert first == "date\twhat\t\tjob"
+    assert last.startswith("not kept\t")
+    events = as_json(capsys, "show", "Debut", "--life")["events"]
+    assert ("the album came to be", "file") in {(each["text"], each["kind"]) for each in events}

@@ -26,3 +26,19 @@ def test_the_charts_of_a_period_have_words_a_table_and_json(page: FlaskClient) -
     assert charts["library"]["tracks"][-1] == 1_234
     assert charts["memory"]["web"][-1] == 32
     assert page.get("/history?period=year").status_code == 404
+
+
+def test_the_life_of_a_track_album_and_artist_has_a_page_that_theirs_link_to(
+    page: FlaskClient,
+) -> None:
+    for kind in ("track", "album", "artist"):
+        address = f"/{kind}s/1/life"
+        assert f'href="{address}"' in page.get(f"/{kind}s/1").text
+        text = page.get(address).text
+        assert "added" in text
+        assert "Date not kept" in text
+        found = page.get(address, headers={"Accept": "application/json"}).json
+        assert found is not None
+        assert (found["version"], found["type"], found["id"]) == (1, kind, 1)
+        assert {"at", "kind", "text", "job"} == found["events"][0].keys()
+        assert page.get(f"/{kind}s/4000/life").status_code == 404

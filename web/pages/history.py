@@ -1,4 +1,4 @@
-"""How the fleet was: charts of the last day, week and month, with a table beside each."""
+"""How the fleet was, in charts of a day, a week and a month; and the life of an entity."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -6,8 +6,14 @@ from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, abort, jsonify, render_template
 
+from db.library.tracks import place_of
 from db.maintenance.samples import PERIODS, Chart, History, as_json, history
+from db.models import EntityType
+from db.sql.path_text import shown
 from web.pager import is_json_wanted, text
+from worker.errors import BadInputError
+from worker.queues.jobs import entity_names
+from worker.status.life import life
 
 bp = Blueprint("history", __name__)
 
@@ -69,3 +75,25 @@ def _rows(found: History, chart: Chart) -> list[Row]:
         )
         for number in chosen
     ]
+
+
+@bp.get("/tracks/<id:entity_id>/life", defaults={"entity_type": EntityType.TRACK})
+@bp.get("/albums/<id:entity_id>/life", defaults={"entity_type": EntityType.ALBUM})
+@bp.get("/artists/<id:entity_id>/life", defaults={"entity_type": EntityType.ARTIST})
+def of_entity(entity_type: EntityType, entity_id: int) -> str | Response:
+    """All that happened to a track, album or artist, by time. Also as JSON."""
+    try:
+        events = life(entity_type, entity_id)
+    except BadInputError as error:
+        abort(404, str(error))
+    if is_json_wanted():
+        listed = [each.as_json() for each in events]
+        return jsonify(version=1, type=entity_type, id=entity_id, events=listed)
+    return render_template(
+        "life.html",
+        events=events,
+        kind=entity_type,
+        entity_id=entity_id,
+        name=entity_names(entity_type, [entity_id]).get(entity_id)
+        or shown(place_of(entity_type, entity_id)),
+    )

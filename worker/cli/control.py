@@ -164,7 +164,7 @@ def logs(  # noqa: PLR0913, PLR0917  # click passes each option by name
         lines = _SCREENFUL
     found = entries(processes, wanted) if lines is None else newest(processes, lines, wanted)
     if as_json and not follow:
-        print_json({"version": 1, "entries": [each.as_json() for each in found]})
+        print_json({"entries": [each.as_json() for each in found]})
         return
     is_one = len(processes) == 1
     for entry in found:

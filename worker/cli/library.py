@@ -17,7 +17,7 @@ from db.sql.path_text import shown
 from db.sql.schema import check_schema
 from worker.cli import completion
 from worker.cli.named import entity_named, track_named
-from worker.cli.output import print_json, print_line, print_table, say
+from worker.cli.output import print_events, print_json, print_line, print_table, say
 from worker.errors import BadInputError
 from worker.phrases import counted, did_you_mean, time_span
 
@@ -235,11 +235,13 @@ Examples:
   fleet show Homogenic
   fleet show "Björk - Jóga"
   fleet show artist:12 --json
+  fleet show album:7 --life    all that happened to it, by time
 """,
 )
 @click.argument("entity", shell_complete=completion.entities)
+@click.option("--life", is_flag=True, help="Everything that happened to it, by time.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def show(entity: str, as_json: bool) -> None:
+def show(entity: str, life: bool, as_json: bool) -> None:
     """Show what is known of an album, artist or track, and what it still needs.
 
     ENTITY is a name, "ARTIST - TITLE", a path, or album:ID, artist:ID, track:ID. Where an album
@@ -247,6 +249,15 @@ def show(entity: str, as_json: bool) -> None:
     """
     _open()
     kind, row_id = _meant(entity)
+    if life:
+        from worker.status.life import life as life_of  # noqa: PLC0415  # this option alone
+
+        events = life_of(kind, row_id)
+        if as_json:
+            print_json({"type": kind, "id": row_id, "events": [each.as_json() for each in events]})
+        else:
+            print_events(events)
+        return
     row = {EntityType.ALBUM: _album, EntityType.ARTIST: _artist}.get(kind, _track)(row_id)
     needs = [
         {"work": need.kind, "state": state.state, "reason": state.reason}

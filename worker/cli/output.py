@@ -17,7 +17,8 @@ from db.errors import SettingError
 from db.sql.path_text import visible
 from worker.errors import BadInputError, WorkerError
 
-if TYPE_CHECKING:  # most commands have no need of what it imports
+if TYPE_CHECKING:  # most commands have no need of what they import
+    from db.library.life import Event
     from worker.status.overview import QueueStatus
 
 _ITEM = "\n  "
@@ -106,6 +107,15 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
     for row in lines:
         table.add_row(*map(Text, row))  # a str would be markup
     Console().print(table)
+
+
+def print_events(events: Sequence["Event"]) -> None:
+    """Print a table of what happened when, in local time."""
+    rows = [("date", "what", "", "job")]
+    for each in events:
+        date = f"{each.at.astimezone():%Y-%m-%d %H:%M:%S}" if each.at else "not kept"
+        rows.append((date, each.kind, each.text, each.job))
+    print_table(rows)
 
 
 _HEADING = (

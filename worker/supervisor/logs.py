@@ -31,8 +31,7 @@ _BLOCK = 64 * 1024
 _TIME, _MOST_AT_ONCE = len("2026-11-30T17:39:02.123+00:00"), 4 * 1024 * 1024
 _LONGEST_LINE = 256 * 1024
 """Bytes. Of a longer line only the beginning is kept."""
-_MOST_BELOW = 500
-"""Lines of an entry that are kept."""
+_MOST_BELOW = 500  # lines of an entry
 _HEAD = re.compile(
     r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d) (?P<level>[A-Z]+) [\w.-]+"
     r"(?: \[(?P<fields>[^\]]*)\])?: (?P<text>.*)"
@@ -103,7 +102,7 @@ class Wanted(NamedTuple):
 
     job: str = ""
     attempt: str = ""
-    """The id of a job, and the number of one of its attempts."""
+    """The id of a job, or of several with commas, and the number of one attempt."""
     level: str = ""
     """The lowest level, one of LEVELS; entries without a level are always taken in."""
     text: str = ""
@@ -116,14 +115,15 @@ class Wanted(NamedTuple):
     @property
     def mark(self) -> bytes:
         """What the first line of each of these entries holds, so that others are not parsed."""
-        return f"job={self.job}".encode() if self.job else b"entity=" if self.entity else b""
+        job = "" if "," in self.job else self.job
+        return f"job={job}".encode() if self.job else b"entity=" if self.entity else b""
 
     def has(self, entry: Entry) -> bool:
         """Whether the entry is one of these."""
         fields, at = entry.fields, entry.at
         least = getattr(logging, self.level.upper(), 0)
         return (
-            (not self.job or fields.get("job") == self.job)
+            (not self.job or fields.get("job") in self.job.split(","))
             and (not self.attempt or fields.get("attempt") == self.attempt)
             and (not entry.level or getattr(logging, entry.level, 0) >= least)
             and (not self.text or self.text.lower() in "\n".join(entry.lines).lower())
