@@ -15,8 +15,7 @@ import redis
 from flask import Flask, Response, abort, g, jsonify, redirect, request, url_for
 from jinja2 import ChoiceLoader, FunctionLoader
 from rq import Queue, Worker
-from rq.exceptions import InvalidJobOperation, NoSuchJobError
-from rq.registry import FailedJobRegistry
+from rq.exceptions import NoSuchJobError
 from rq.serializers import JSONSerializer
 from rq_dashboard import web as rq_dashboard
 from werkzeug.exceptions import NotFound
@@ -213,17 +212,10 @@ def _with_odd_entries(view: Callable[..., Any]) -> Callable[..., Any]:
 def requeue(job_id: str) -> Response:
     """Enqueue a failed job again, with all its retries and no deaths."""
     job = ShownJob.fetch(job_id, dispatch.connection())
-    queue = dispatch.topology().queues.get(job.origin)
-    if queue is None or job.job_name not in dispatch.topology().routes:
+    outcome = jobs.retry(job.origin, among=[job_id])
+    if outcome.kept:
         abort(409, "No queue takes this job any more: see `fleet queue retry`.")
-    job.retries_left = queue.retries
-    job.retry_intervals = queue.waits()
-    dispatch.connection().hdel(job.key, "deaths")
-    try:
-        FailedJobRegistry(
-            job.origin, connection=job.connection, job_class=ShownJob, serializer=JSONSerializer
-        ).requeue(job)
-    except InvalidJobOperation:
+    if not outcome.done:
         abort(409, "This job is not a failed one.")
     return jsonify(status="OK")
 

@@ -37,7 +37,7 @@ def page() -> str | Response:
             version=1,
             up=bool(present),
             stages=[each.as_json() for each in stages.stages(present)],
-            schedules=[vars(each) for each in timetable.statuses()],
+            schedules=[each.as_json() for each in timetable.statuses()],
         )
     return render_template("queues.html", schedules=timetable.statuses(), **_state())
 

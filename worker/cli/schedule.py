@@ -1,8 +1,5 @@
 """`fleet schedule`: the schedules, their times, and the outcome of their last runs."""
 
-from dataclasses import asdict
-from datetime import datetime
-
 import click
 
 from db.sql.connection import open_database
@@ -40,7 +37,7 @@ def list_schedules(as_json: bool) -> None:
     _open()
     found = timetable.statuses()
     if as_json:
-        print_json({"schedules": [asdict(each) for each in found]}, default=_iso)
+        print_json({"schedules": [each.as_json() for each in found]})
         return
     print_table([["schedule", "job", "cron", "last", "outcome", "next"], *map(_row, found)])
     if not is_up():
@@ -76,7 +73,3 @@ def _open() -> None:
 
 def _row(each: ScheduleStatus) -> list[str]:
     return [each.name, each.job, each.cron, each.last_text, each.outcome, each.next_text]
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")

@@ -40,6 +40,12 @@ class ScheduleStatus:
     next: datetime
     """When it is due; now, or before, when it is to be enqueued at once."""
 
+    def as_json(self) -> dict[str, str | None]:
+        """For machines; moments in UTC."""
+        last = self.last.isoformat(timespec="seconds") if self.last else None
+        following = self.next.astimezone(UTC).isoformat(timespec="seconds")
+        return {**vars(self), "last": last, "next": following}
+
     @property
     def last_text(self) -> str:
         """`last` for people, in local time."""
