@@ -11,7 +11,7 @@ from peewee import JOIN, SQL, Expression, fn
 
 from db.artwork import picture_files
 from db.library.names import Named
-from db.library.spellings import Spelled
+from db.library.spellings import Spelled, doubted
 from db.models import (
     Album,
     AlbumArtist,
@@ -63,19 +63,29 @@ def ensure_artists(said: Mapping[Named, Iterable[str | None]]) -> NamedArtists:
     Without an id it is the only one of this name that has an id, or else one without. Of several
     sort names of a name, whoever has it, the smallest wins, so that order never decides.
     """
+    believed = _believed(said)
     with_id: dict[str, set[str]] = defaultdict(set)
-    for each in said:
+    for each in believed.values():
         if each.musicbrainz_id:
             with_id[each.key].add(each.musicbrainz_id)
     known = _ids_by_key({each.key for each in said})
     _give_ids(with_id, known)
     meant = {key: known.get(key, set()) | with_id[key] for key in {*known, *with_id}}
-    keys = {each: _natural_key(each, meant.get(each.key, set())) for each in said}
+    keys = {each: _natural_key(believed[each], meant.get(each.key, set())) for each in said}
     changed, ids = _write_artists(said, keys)
     unsure = {
         key for key, those in meant.items() if len(those) > 1 or not those <= known.get(key, set())
     }
-    return NamedArtists(_ensure_spellings(said, ids), changed, unsure)
+    return NamedArtists(_ensure_spellings(believed, ids), changed, unsure)
+
+
+def _believed(said: Iterable[Named]) -> dict[Named, Named]:
+    """Each as it is taken: without an id that is not believed at that name."""
+    doubtful = doubted({each.musicbrainz_id for each in said if each.musicbrainz_id})
+    return {
+        each: Named(each.name) if (each.musicbrainz_id, each.key) in doubtful else each
+        for each in said
+    }
 
 
 def _natural_key(each: Named, meant: Collection[str]) -> str:
@@ -163,22 +173,28 @@ def _write_sort_names(
 _NAMED_SO = Prepared.by(ArtistName.key, ArtistName.key, ArtistName.artist)
 
 
-def _ensure_spellings(said: Iterable[Named], ids: Mapping[Named, int]) -> dict[Named, Spelled]:
-    rows = {(ids[each], each.name, each.musicbrainz_id is not None): each for each in said}
+def _ensure_spellings(
+    believed: Mapping[Named, Named], ids: Mapping[Named, int]
+) -> dict[Named, Spelled]:
+    rows = {
+        (
+            *(ids[each], each.name, taken.musicbrainz_id is not None),
+            "" if taken.musicbrainz_id else each.musicbrainz_id or "",
+        ): each
+        for each, taken in believed.items()
+    }
     insert_missing(
         ArtistName,
-        ["artist", "name", "key", "by_id"],
-        [(artist_id, name, each.key, by_id) for (artist_id, name, by_id), each in rows.items()],
+        ["artist", "name", "by_id", "given", "key"],
+        [(*row, each.key) for row, each in rows.items()],
     )
-    return {
-        rows[artist_id, name, by_id]: Spelled(artist_id, spelling)
-        for spelling, artist_id, name, by_id in _SPELLINGS.rows(sorted(set(ids.values())))
-        if (artist_id, name, by_id) in rows
-    }
+    found = {tuple(row): spelling for spelling, *row in _SPELLINGS.rows(sorted(set(ids.values())))}
+    return {each: Spelled(row[0], found[row]) for row, each in rows.items()}
 
 
 _SPELLINGS = Prepared.by(
-    ArtistName.artist, ArtistName.id, ArtistName.artist, ArtistName.name, ArtistName.by_id
+    ArtistName.artist,
+    *(ArtistName.id, ArtistName.artist, ArtistName.name, ArtistName.by_id, ArtistName.given),
 )
 
 

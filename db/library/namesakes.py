@@ -5,7 +5,7 @@ have one, they mean whom other files of their folder name by id, and else an art
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -43,14 +43,31 @@ class Row(NamedTuple):
     name: str
     key: str
     by_id: bool
+    given: str
+    """The id that those files give and that is not believed; see `db.library.spellings`."""
 
 
-ROW = [getattr(ArtistName, each) for each in ("id", "artist", "name", "key", "by_id")]
+ROW = [getattr(ArtistName, each) for each in ("id", "artist", "name", "key", "by_id", "given")]
 
 
-def place_loose(keys: Collection[str]) -> Settled:
-    """Give what is named without an id, by these keys, to the artists who are meant."""
+def give_back(believed: Iterable[tuple[int, int]]) -> Settled:
+    """Give spellings, by their rows, to the artists whose id is believed again."""
     settled = Settled()
+    for row_id, target in believed:
+        row = Row._make(next(tuples(ArtistName.select(*ROW).where(ArtistName.id == row_id))))
+        _move(row, target)
+        settled.changed |= {row.artist_id, target}
+        if not ArtistName.select().where(ArtistName.artist == row.artist_id).exists():
+            _hand_over(row.artist_id, target)
+            settled.emptied.add(row.artist_id)
+    return settled
+
+
+def place_loose(keys: Collection[str], settled: Settled) -> Settled:
+    """Give what is named without an id, by these keys, to the artists who are meant.
+
+    What became of others is known in `settled`, which has the outcome too.
+    """
     of_key: dict[str, list[Row]] = defaultdict(list)
     for row in map(Row._make, _BY_KEY.rows(sorted(keys))):
         of_key[row.key].append(row)
@@ -159,7 +176,10 @@ def _stays(*artist_ids: int) -> int:
 def _move(row: Row, target: int) -> None:
     """Give a spelling, with all that uses it, to another artist."""
     same = ArtistName.get_or_none(
-        ArtistName.artist == target, ArtistName.name == row.name, ArtistName.by_id == row.by_id
+        ArtistName.artist == target,
+        ArtistName.name == row.name,
+        ArtistName.by_id == row.by_id,
+        ArtistName.given == row.given,
     )
     for link in (TrackArtist, AlbumArtist):
         link.update(artist=target, spelling=same.id if same else row.id).where(
@@ -272,10 +292,15 @@ class _Namesakes:
         if target == row.artist_id:
             return
         insert_missing(
-            ArtistName, ["artist", "name", "key", "by_id"], [(target, row.name, row.key, False)]
+            ArtistName,
+            ["artist", "name", "key", "by_id", "given"],
+            [(target, row.name, row.key, False, row.given)],
         )
         own = ArtistName.get(
-            ArtistName.artist == target, ArtistName.name == row.name, ~ArtistName.by_id
+            ArtistName.artist == target,
+            ArtistName.name == row.name,
+            ~ArtistName.by_id,
+            ArtistName.given == row.given,
         )
         link, count = of.model, "tracks" if of is TrackArtist.track else "albums"
         used = among(of, entity_ids), link.artist == row.artist_id, link.spelling == row.id

@@ -4,16 +4,21 @@ An artist or genre is shown as most tracks write it, the first in the alphabet a
 that name an artist without an id mean the only one of that name that has an id. Where several
 have one, they mean whom other files of their folder name by id, and else an artist of their own.
 So it comes out the same whatever the order in which files came and went.
+
+Some files give an id with names of several people: a tagger wrote one everywhere. Which names an id
+rightly belongs to is known from all files together (`db.library.names`). A file that gives the id
+with another name is taken as if it gave none. The spelling that it uses keeps the id as `given`, so
+that whoever comes or goes may change the judgement, in whichever order.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import SQL, fn
 
-from db.library.names import name_key
-from db.library.namesakes import ROW, Row, Settled, delete, empty, place_loose
+from db.library.names import name_key, of_one_artist
+from db.library.namesakes import ROW, Row, Settled, delete, empty, give_back, place_loose
 from db.models import (
     AlbumArtist,
     Artist,
@@ -23,7 +28,7 @@ from db.models import (
     TrackArtist,
     TrackGenre,
 )
-from db.sql.queries import LISTED, Prepared, among
+from db.sql.queries import LISTED, Prepared, among, slices, tuples
 from db.sql.statements import add_to_rows, insert_missing, update_rows
 
 
@@ -103,7 +108,9 @@ def settle(
     """
     _count_genres(before, now)
     touched, unused = _count_artists(before, now, new)
-    settled = place_loose({*unsure, *(row.key for row in unused if row.by_id)})
+    judged = _judge(touched, {row.given for row in unused if row.given})
+    loose = {*unsure, *(row.key for row in unused if row.by_id), *judged.loose}
+    settled = place_loose(loose, give_back(judged.believed))
     empty({row.artist_id: row.key for row in unused}, settled)
     settled.changed |= _show(Artist, _SHOWN_ARTISTS, touched | settled.changed)
     settled.changed -= settled.emptied
@@ -178,3 +185,99 @@ def _names_of(spelling: Any, owner: Any, entity: Any, *counts: str) -> Prepared:
 
 _SHOWN_ARTISTS = _names_of(ArtistName, ArtistName.artist, Artist, "tracks", "albums")
 _SHOWN_GENRES = _names_of(GenreName, GenreName.genre, Genre, "tracks")
+
+
+_IS_DOUBTED: Any = SQL("\"given\" <> ''")
+"""Finds them by the partial index."""
+_TOO_MANY = 3
+
+
+def doubted(ids: Collection[str]) -> set[tuple[Any, ...]]:
+    """Those of the ids that are not believed, each with the key of the name."""
+    return set(_DOUBTED.rows(sorted(ids)))
+
+
+_DOUBTED = Prepared.by(ArtistName.given, ArtistName.given, ArtistName.key, where=_IS_DOUBTED)
+
+
+class _Judged(NamedTuple):
+    """What became of spellings."""
+
+    loose: set[str]
+    """The keys of names under which files give an id that is not believed any more."""
+    believed: list[tuple[int, int]]
+    """The rows of spellings whose id is believed, each with the artist whom they belong to."""
+
+
+def _judge(artist_ids: Collection[int], gone: Iterable[str]) -> _Judged:
+    """Find out again which ids are believed at which names, of artists whose spellings changed.
+
+    `gone` are ids that spellings gave which are no longer in use. The rows have the outcome; who
+    is meant by the loose ones, and the links of the believed, are the caller's.
+    """
+    loose, believed = set[str](), list[tuple[int, int]]()
+    for musicbrainz_id, rows in _said(_in_question(artist_ids, gone)).items():
+        uses: dict[str, int] = defaultdict(int)
+        for row in rows:
+            uses[row.name] += row.uses
+        right = of_one_artist(uses)
+        wrong = [row for row in rows if row.by_id and row.name not in right]
+        update_rows(
+            ArtistName, ["by_id", "given"], [(False, musicbrainz_id, row.id) for row in wrong]
+        )
+        loose |= {row.key for row in wrong}
+        again = [row for row in rows if not row.by_id and row.name in right]
+        if again:
+            artist_id = _artist_of(musicbrainz_id, again[0].name)
+            update_rows(ArtistName, ["by_id", "given"], [(True, "", row.id) for row in again])
+            believed += [(row.id, artist_id) for row in again]
+            loose |= {row.key for row in again}
+    return _Judged(loose, believed)
+
+
+class _Said(NamedTuple):
+    id: int
+    name: str
+    key: str
+    by_id: bool
+    uses: int
+
+
+def _in_question(artist_ids: Collection[int], gone: Iterable[str]) -> set[str]:
+    """The ids of artists with many names, and those that are not believed at a name of them."""
+    found = set(gone)
+    known: set[str] = set()
+    for part in slices(sorted(artist_ids)):
+        here = among(ArtistName.artist, part)
+        query = ArtistName.select(Artist.musicbrainz_id).join(Artist).where(here, ArtistName.by_id)
+        many = query.group_by(ArtistName.artist, Artist.musicbrainz_id)
+        many = many.having(fn.COUNT(ArtistName.key.distinct()) >= _TOO_MANY)
+        found |= {each for (each,) in tuples(many)}
+        if ArtistName.select().where(_IS_DOUBTED).exists():
+            given = ArtistName.select(ArtistName.given).where(here, ArtistName.given != "")
+            found |= {each for (each,) in tuples(given.distinct())}
+            of_artists = Artist.select(Artist.musicbrainz_id).where(among(Artist.id, part))
+            known |= {each for (each,) in tuples(of_artists) if each}
+    return found | {each for each, _ in doubted(known)}
+
+
+def _said(ids: Collection[str]) -> Mapping[str, list[_Said]]:
+    """All spellings with which files give each of these ids."""
+    columns = [getattr(ArtistName, name) for name in ("id", "name", "key", "by_id")]
+    uses = ArtistName.tracks + ArtistName.albums
+    found: dict[str, list[_Said]] = defaultdict(list)
+    for part in slices(sorted(ids)):
+        of_artist = ArtistName.select(Artist.musicbrainz_id, *columns, uses).join(Artist)
+        of_artist = of_artist.where(among(Artist.musicbrainz_id, part), ArtistName.by_id)
+        given = ArtistName.select(ArtistName.given, *columns, uses)
+        given = given.where(among(ArtistName.given, part), _IS_DOUBTED)
+        for query in (of_artist, given):
+            for musicbrainz_id, *row in tuples(query):
+                found[musicbrainz_id].append(_Said._make(row))
+    return found
+
+
+def _artist_of(musicbrainz_id: str, name: str) -> int:
+    key = f"mbid:{musicbrainz_id}"
+    insert_missing(Artist, ["key", "name", "musicbrainz_id"], [(key, name, musicbrainz_id)])
+    return int(Artist.get(Artist.key == key).id)

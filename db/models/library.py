@@ -54,12 +54,17 @@ class ArtistName(Table):
     """Its `db.library.names.name_key`."""
     by_id = BooleanField(default=False)
     """Whether it is how those files write it that give the artist's MusicBrainz id with it."""
+    given = TextField(default="", constraints=[SQL("DEFAULT ''")])
+    """The id that those files give with it and that is not believed: `db.library.spellings`."""
     tracks = IntegerField(default=0)
     albums = IntegerField(default=0)
 
     class Meta:
         table_name = "artist_names"
-        indexes = ((("artist", "name", "by_id"), True),)
+        indexes = ((("artist", "name", "by_id", "given"), True),)
+
+
+ArtistName.add_index(ArtistName.index(ArtistName.given, where=SQL("\"given\" <> ''")))
 
 
 class Album(Table):

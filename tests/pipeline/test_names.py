@@ -92,6 +92,52 @@ def test_artists_are_who_the_files_mean(scan: RunScan, library: Path) -> None:
     check_sums()
 
 
+def test_an_id_that_stands_at_strangers_names_joins_nobody_in_whichever_order_files_come(
+    scan: RunScan, library: Path
+) -> None:
+    """The artist with whom most files give it keeps it, as long as most do."""
+    who = {"Queen/1": "Queen", "Kiss/1": "Kiss", "Abba/1": "Abba"}
+    who |= {f"Queen/{number}": "Queen" for number in (2, 3, 4)}
+    names = {f"{path}.flac": name for path, name in who.items()}
+    other = {"Other/1.flac": [("Other", None)]}
+    for turn in (1, -1):
+        for path, name in list(names.items())[::turn]:
+            write(library / path, name, ONE, musicbrainz_albumartistid=ONE)
+            scan()
+        assert {**credits(), **other} == {
+            **{path: [(name, ONE if name == "Queen" else None)] for path, name in names.items()},
+            **other,
+        }
+        assert Artist.select().where(Artist.name != "Other").count() == 3
+        assert names_are_counted()
+        for number in (2, 3, 4):
+            (library / f"Queen/{number}.flac").unlink()
+        write(library / "Queen/1.flac", "Slade", ONE)
+        write(library / "Kiss/1.flac", "Kiss", TWO)
+        scan()
+        forget_all_missing(library)
+        assert {**credits(), **other} == {
+            **other,
+            **{"Abba/1.flac": [("Abba", ONE)], "Kiss/1.flac": [("Kiss", TWO)]},
+            "Queen/1.flac": [("Abba", ONE)],  # two names of one id may be an artist's
+        }
+        assert names_are_counted()
+        check_sums()
+        for path in names:
+            (library / path).unlink(missing_ok=True)
+        write(library / "Other/1.flac", "Other")
+        scan()
+        forget_all_missing(library)
+        assert [artist.name for artist in Artist.select()] == ["Other"]
+
+
+def forget_all_missing(library: Path) -> None:
+    Track.update(missing_since=utc_now().replace(year=2001)).where(
+        Track.missing_since.is_null(False)
+    ).execute()
+    forget_missing(1, [str(library)])
+
+
 def names_are_counted() -> bool:
     """Whether each spelling has its own number of uses, and none is kept that nobody uses."""
     for name in ArtistName.select():
@@ -124,10 +170,7 @@ def test_who_is_meant_follows_from_the_files_that_are_there(scan: RunScan, libra
     for path in ("Film/1.flac", "Guitar/1.flac"):
         (library / path).unlink()
     scan()
-    Track.update(missing_since=utc_now().replace(year=2001)).where(
-        Track.missing_since.is_null(False)
-    ).execute()
-    forget_missing(1, [str(library)])
+    forget_all_missing(library)
     assert credits() == {"Loose/1.flac": [("Jon Williams", None)]}
     [last] = Artist.select()
     assert [each.entity_id for each in ChosenImage.select()] == [last.id]
