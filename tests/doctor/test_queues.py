@@ -1,7 +1,7 @@
 """Queues whose jobs wait in vain, and workers that go by another queues.toml."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 import redis
@@ -13,7 +13,7 @@ from tests.doctor.complaints import complaint, complaints
 from worker import dispatch
 from worker.doctor.examination import examine, repair
 from worker.doctor.findings import Severity
-from worker.queues import Place, pause, sizes
+from worker.queues import Place, keep_hours, pause, sizes
 
 COVERS = "deferred_covers"
 
@@ -129,6 +129,17 @@ def test_a_paused_queue_that_holds_jobs_is_named_with_the_way_to_resume_it(
     assert found.severity is Severity.WARNING
     assert found.says == f"{COVERS} holds 1 job and is paused, the oldest for 2 days"
     assert f"`fleet queue resume {COVERS}`" in found.remedy
+
+
+def test_a_queue_that_rests_until_the_hours_of_the_analysis_is_no_fault(
+    consumed: Worker, server: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_ANALYSIS_HOURS", "22:00-07:00")
+    keep_hours(time(12))
+    made(server, dispatch.enqueue("audio_analysis.analyze_batch", track_ids=[1]), hours=48)
+    assert complaints("queues") == []
+    says = [each.says for each in examine(quick=True) if each.check == "queues"]
+    assert "audio_analysis holds 1 job and rests until 22:00 (FLEET_ANALYSIS_HOURS)" in says
 
 
 def test_a_job_that_waits_longer_than_its_queues_limit_is_named(

@@ -35,6 +35,7 @@ from worker.doctor.findings import Severity
         ("FLEET_WATCH_QUIET", "0", "FLEET_WATCH_QUIET is '0'", "write a number of seconds"),
         ("FLEET_WATCH_MINUTES", "x", "FLEET_WATCH_MINUTES is 'x'", "write a number of minutes"),
         ("FLEET_WATCH", "music", "FLEET_WATCH names 'music'", "absolute paths"),
+        ("FLEET_MUSIC_PLACES", "~:music", "names 'music'", "write absolute paths"),
         ("FLEET_WEB", "0.0.0.0:8310", "which others can reach", "set a password"),
         ("FLEET_WEB_TRUSTED_PROXIES", "caddy", "FLEET_WEB_TRUSTED_PROXIES is 'caddy'", "addresses"),
         ("FLEET_WEB_TRUSTED_PROXIES", "10.0.0.1/8", "has host bits set", "such as 127.0.0.1"),
