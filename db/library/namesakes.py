@@ -79,14 +79,17 @@ def place_loose(keys: Collection[str], settled: Settled) -> Settled:
             of_namesakes += rows
         elif loose:
             target = named.pop() if named else _without_id(key, loose)
-            for row in loose:
-                target = _move_whole(row, target, settled)
+            for at, each in enumerate(loose):
+                # Those before it may have taken it along, or become one with it.
+                for row in map(Row._make, _BY_ID.rows([each.id])) if at else [each]:
+                    target = _move_whole(row, target, settled)
     if of_namesakes:
         _Namesakes(of_namesakes, settled).place()
     return settled
 
 
 _BY_KEY = Prepared.by(ArtistName.key, *ROW)
+_BY_ID = Prepared.by(ArtistName.id, *ROW)
 
 
 def empty(candidates: Mapping[int, str], settled: Settled) -> None:

@@ -178,6 +178,27 @@ def test_who_is_meant_follows_from_the_files_that_are_there(scan: RunScan, libra
     check_sums()
 
 
+@ON_SQLITE
+def test_who_is_left_of_namesakes_has_all_of_the_name(scan: RunScan, library: Path) -> None:
+    write(library / "Nobody's/1.flac", "Jon Williams")
+    scan()
+    write(library / "Film/1.flac", "Jon Williams", ONE)
+    write(library / "Film/2.flac", "Jon Williams")
+    write(library / "Guitar/1.flac", "Jon Williams", TWO)
+    scan()
+    assert len({artist for names in credits().values() for artist in names}) == 3
+    (library / "Guitar/1.flac").unlink()
+    scan()
+    Track.update(missing_since=utc_now().replace(year=2001)).where(
+        Track.missing_since.is_null(False)
+    ).execute()
+    assert forget_missing(1, [str(library)]) == 1
+    kept = ("Film/1.flac", "Film/2.flac", "Nobody's/1.flac")
+    assert credits() == {each: [("Jon Williams", ONE)] for each in kept}
+    assert Artist.select().count() == 1
+    assert names_are_counted()
+
+
 def test_a_sort_name_is_that_of_all_of_a_name_in_whichever_order_files_come(
     scan: RunScan, library: Path
 ) -> None:
