@@ -49,11 +49,11 @@ run: .venv/installed default-instance
 test: .venv/tested
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target pytest lint
 
-# Tests spend a third of their time waiting for processes, so four at once fit on two cores. The tests
+# Tests spend half of their time waiting for processes, so six at once fit on two cores. The tests
 # of a file run in one process, and those of a folder with one fleet: see tests/distribution.py.
 # Tests of this file begin a make of their own, which knows nothing of this one's jobs.
 pytest: .venv/tested
-	+env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(VENV_PYTHON) -m pytest -n 4 --dist loadfile
+	+env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(VENV_PYTHON) -m pytest -n 6 --dist loadfile
 
 lint: .venv/tested default-instance
 	.venv/bin/ruff check
@@ -73,7 +73,7 @@ format: .venv/tested
 # Measures the processes that tests start too. The file of one that was killed is not whole: hence -W.
 coverage: .venv/dev
 	.venv/bin/coverage erase
-	.venv/bin/coverage run -m pytest -n 4 --dist loadfile $(TESTS); code=$$?; \
+	.venv/bin/coverage run -m pytest -n 6 --dist loadfile $(TESTS); code=$$?; \
 	$(VENV_PYTHON) -W ignore -m coverage combine --quiet && .venv/bin/coverage report && exit $$code
 
 pythons: .venv/dev

@@ -31,7 +31,7 @@ os.environ["NUMBA_OPT"] = "0"  # compiles in two thirds of the time, and sounds 
 # A fleet starts a dozen processes, and none is to compile anew what the one before has compiled.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-# Four processes share two cores: that an example takes long says nothing.
+# Six processes share two cores: that an example takes long says nothing.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
 

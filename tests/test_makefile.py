@@ -71,7 +71,7 @@ def test_make_test_runs_tests_and_lint_and_fails_when_either_does(
     command = ["make", "test"]
     result = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert (result.returncode == 0) == (not broken), result.stdout + result.stderr
-    assert "python -m pytest -n 4 --dist loadfile \n" in result.stdout
+    assert "python -m pytest -n 6 --dist loadfile \n" in result.stdout
     assert "mypy" in result.stdout
 
 

@@ -32,6 +32,7 @@ def names() -> dict[int, str]:
     return {group: found[rows[group or 5][0].cluster_id] for group in range(5)}
 
 
+@ON_SQLITE
 def test_a_genre_or_tag_of_every_cluster_names_none() -> None:
     for each in range(1, 61):
         say(each, "Rock", GENRES[each % 5])
@@ -63,6 +64,7 @@ def test_without_tags_tempo_and_energy_name_it_and_no_two_alike() -> None:
     assert all(found[n].startswith("fast, energetic") for n in range(1, 5))
 
 
+@ON_SQLITE
 def test_a_name_stays_while_it_fits_and_no_longer() -> None:
     for each in range(1, 61):
         say(each, GENRES[each % 5])

@@ -122,6 +122,7 @@ def test_an_album_keeps_its_row_while_discs_come_change_and_go(
     assert [each.present for each in Album.select()] == [2]
 
 
+@ON_SQLITE
 def test_discs_without_disc_numbers_are_numbered_by_their_folders(
     scan: RunScan, library: Path
 ) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from db.models import Album, Lyrics, Scan, Track
 from db.sql.queries import tuples
+from tests.databases import ON_SQLITE
 from tests.music import write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.tables import content
@@ -51,6 +52,7 @@ def test_lyrics_come_change_and_go_with_their_files(scan: RunScan, library: Path
     assert last_scan() == (0, 2)
 
 
+@ON_SQLITE
 def test_an_nfo_that_comes_and_goes_is_noticed(scan: RunScan, library: Path) -> None:
     write_track(library / "Bare Band" / "Bare Album" / "CD1" / "01 Song.flac")
     write_track(library / "Else" / "Third" / "01 Song.flac")

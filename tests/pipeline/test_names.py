@@ -199,6 +199,7 @@ def test_who_is_left_of_namesakes_has_all_of_the_name(scan: RunScan, library: Pa
     assert names_are_counted()
 
 
+@ON_SQLITE
 def test_a_sort_name_is_that_of_all_of_a_name_in_whichever_order_files_come(
     scan: RunScan, library: Path
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_second_scan_changes_nothing(scan: RunScan, library: Path) -> None:
     assert last_scan().unchanged == 9
 
 
+@ON_SQLITE
 def test_a_retagged_file_alone_is_read_again(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
@@ -235,6 +236,7 @@ def test_an_album_of_which_a_track_stays_keeps_its_row_for_that(
     assert Album.get(Album.title == "Else").id != before
 
 
+@ON_SQLITE
 def test_a_deleted_file_is_marked_missing_and_kept(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()
@@ -298,6 +300,7 @@ def test_a_picture_that_comes_into_a_folder_for_pictures_is_noticed(
     assert len(content()["covers"]) == 6
 
 
+@ON_SQLITE
 def test_a_removed_folder_cover_goes_from_its_album(scan: RunScan, library: Path) -> None:
     make_albums(library)
     scan()

@@ -241,6 +241,7 @@ def test_a_file_that_is_gone_while_its_root_is_there_fails_alone_until_a_scan(
     assert states() <= {State.DONE, State.NONE}
 
 
+@ON_SQLITE
 def test_what_waits_is_tried_again_when_its_time_has_come_ever_less_often(
     scan: Scan, queues: redis.Redis, music: Path
 ) -> None:

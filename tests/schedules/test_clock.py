@@ -15,7 +15,7 @@ from croniter import croniter
 
 from db.models import LedgerRow, ScheduleTime
 from db.scanning import scans
-from tests.databases import open_sqlite
+from tests.databases import ON_SQLITE, open_sqlite
 from tests.fleet.conftest import REPOSITORY
 from worker import dispatch
 from worker.redis.connection import RefusedError
@@ -214,6 +214,7 @@ def test_a_clock_that_was_years_ahead_and_is_put_right_goes_on(two: Path, databa
     assert hands.at(SUNDAY + MINUTE) == ["often"]
 
 
+@ON_SQLITE
 def test_what_could_not_be_enqueued_is_due_as_before(
     two: Path, database: str, queues: redis.Redis
 ) -> None:

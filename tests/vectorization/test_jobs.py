@@ -43,6 +43,7 @@ def test_vectors_wait_for_another_model_when_that_in_use_cannot_be_read(
     assert raised.value.obstacle == ledger.Obstacle(ledger.Cause.MODEL_DAMAGED)
 
 
+@ON_SQLITE
 def test_the_first_model_comes_by_itself_once(library: Library, queues: redis.Redis) -> None:
     vectorization.batch(library.everyone)
     reconcile()
@@ -56,6 +57,7 @@ def test_the_first_model_comes_by_itself_once(library: Library, queues: redis.Re
     }
 
 
+@ON_SQLITE
 def test_no_first_model_is_trained_while_a_library_is_being_heard(
     library: Library, queues: redis.Redis
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_training_makes_the_vectors_of_albums_and_artists_too(library: Library
     assert library.need(album, EntityType.ALBUM).state == State.DONE
 
 
+@ON_SQLITE
 def test_a_track_without_sound_or_known_tags_has_none_and_its_reason(trained: Library) -> None:
     track = trained.track("broken", None)
     vectorization.batch([track])
@@ -99,6 +102,7 @@ def test_a_track_without_sound_or_known_tags_has_none_and_its_reason(trained: Li
     assert (row.state, row.reason) == (State.NONE, vectorization.NOTHING_KNOWN)
 
 
+@ON_SQLITE
 def test_a_track_that_cannot_be_heard_has_a_vector_of_its_tags(library: Library) -> None:
     for number in range(2):
         library.track(f"polka {number}", heard("drums", 100.0 + number), genres=["Polka"])
@@ -113,6 +117,7 @@ def test_a_track_that_cannot_be_heard_has_a_vector_of_its_tags(library: Library)
     }
 
 
+@ON_SQLITE
 def test_a_vector_follows_what_was_heard_anew(trained: Library) -> None:
     track = trained.chords[0]
     drums = nearly(trained.vectors()[trained.drums[0]])
