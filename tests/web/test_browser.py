@@ -365,6 +365,11 @@ def test_the_queues_show_who_consumes_and_are_paused_and_resumed(open_page: Open
     )
     page.get_by_role("button", name="Resume all").click()
     expect(page.get_by_text("paused", exact=True)).to_have_count(0)
+    more = page.get_by_role("article", name="deferred_covers").get_by_label("process more")
+    more.focus()
+    more.evaluate("each => each.dataset.is = 'former'")
+    expect(more).not_to_have_attribute("data-is", "former")  # the cards were made new
+    expect(more).to_be_focused()
     thumbnails = page.get_by_role("article", name="thumbnails", exact=True)
     thumbnails.get_by_role("button", name="One process more of covers").click()
     expect(thumbnails.get_by_text("2 of 2 run, always run")).to_be_visible()
