@@ -8,7 +8,6 @@ from datetime import datetime
 from math import inf
 
 from db import ledger
-from db.library.search import entity_exists
 from db.models import EntityType, Scan, ScanChunk
 from db.scanning import scans
 from jobs.errors import NoSuchChunkError, NoSuchEntityError
@@ -20,6 +19,9 @@ _MOST = 20_000
 
 def check_exists(entity_type: EntityType, entity_id: int) -> None:
     """Raises NoSuchEntityError when there is no such track, album or artist."""
+    # Search brings what pages show, which scans do without.
+    from db.library.search import entity_exists  # noqa: PLC0415
+
     if not entity_exists(entity_type, entity_id):
         raise NoSuchEntityError(
             f"there is no {entity_type} {entity_id} — look it up in the database"

@@ -21,6 +21,7 @@ from typing import Any
 
 from bench.command import PASSED, UnusableRunError, parser
 from db import ledger
+from db.library.audio_features import EXTRACTOR
 from db.models import (
     Album,
     AlbumArtist,
@@ -45,7 +46,6 @@ from db.models import (
 )
 from db.sql.connection import close_database, is_sqlite, open_database, transaction
 from db.sql.schema import migrate
-from jobs.audio_analysis.outcomes import EXTRACTOR
 
 ROOT = "/large-library"
 _TRACKS_AN_ALBUM, _ALBUMS_AN_ARTIST, _GENRES = 10, 2, 200

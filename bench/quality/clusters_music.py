@@ -21,13 +21,13 @@ from sklearn.metrics import adjusted_rand_score
 
 from bench.quality.similarity import Rows, mfcc, ours
 from bench.quality.similarity_music import LEVEL, Piece, pieces
+from db.library.audio_features import EXTRACTOR
 from db.library.spellings import ensure_genres
 from db.models import AudioFeatures, EntityType, Track, TrackGenre
 from db.similarity import clusters
 from db.sql.connection import close_database, open_database, transaction
 from db.sql.schema import migrate
 from jobs import gmm
-from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.gmm import mixtures
 from jobs.vectorization import trainer
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import mutagen
 
-from db.library.audio_features import AnalysedTrack
+from db.library.audio_features import EXTRACTOR, AnalysedTrack
 from db.scanning.library_files import AUDIO_EXTENSIONS
-from jobs.audio_analysis.outcomes import EXTRACTOR, analyse
+from jobs.audio_analysis.outcomes import analyse
 
 PLAIN, LEVEL = "plain", "level"
 """As it is, and as mp3 of 128 kbit/s at -20 LUFS, at 44.1 kHz."""

@@ -19,6 +19,10 @@ from db.models import (
 from db.settings import ANALYSIS_OFF
 from db.sql.queries import among, slices, tuples
 
+EXTRACTOR = 2
+"""Raised with every change that makes other features of the same sound: what an older one found is
+then analysed again."""
+
 
 class AnalysedTrack(NamedTuple):
     """What an analysis has to know of a track."""
@@ -109,15 +113,15 @@ def not_analysed(track_ids: Sequence[int]) -> list[int]:
     return [track_id for track_id in track_ids if track_id not in current]
 
 
-def to_analyse_again(extractor: int, most: int) -> list[int]:
+def to_analyse_again(most: int) -> list[int]:
     """Present tracks to analyse now, up to so many of each kind.
 
     Those that an older extractor analysed, and those skipped while analysis was turned off.
     """
-    return [*_outdated(extractor, most), *_skipped_tracks(most)]
+    return [*_outdated(most), *_skipped_tracks(most)]
 
 
-def _outdated(extractor: int, most: int) -> list[int]:
+def _outdated(most: int) -> list[int]:
     """Present tracks that an older extractor analysed and that are not to be analysed again yet."""
     settled = LedgerRow.select(Value(1)).where(
         LedgerRow.kind == Kind.ANALYSIS,
@@ -129,7 +133,7 @@ def _outdated(extractor: int, most: int) -> list[int]:
         AudioFeatures.select(AudioFeatures.track)
         .join(Track)
         .where(
-            AudioFeatures.extractor < extractor,
+            AudioFeatures.extractor < EXTRACTOR,
             Track.missing_since.is_null(),
             fn.EXISTS(settled),
         )

@@ -28,11 +28,6 @@ from jobs.bounded import FailureKind, ItemFailure, run_bounded
 from jobs.errors import HeldUpError, UnreadableFileError
 from jobs.records import ProblemCode
 
-EXTRACTOR = 2
-"""Raised with every change that makes other features of the same sound: what an older one found is
-then analysed again."""
-
-
 COMPILE_MEMORY = 2 * 1024 * 1024 * 1024
 """Bytes of address space."""
 COMPILE_SECONDS = 900.0
@@ -246,7 +241,7 @@ def _discard_stderr() -> None:
 def _row(track: AnalysedTrack, features: dict[str, Any]) -> dict[str, Any]:
     beside = {
         "track": track.id,
-        "extractor": EXTRACTOR,
+        "extractor": audio_features.EXTRACTOR,
         "content_id": track.content_id,
         "tag_bpm": track.bpm,
     }

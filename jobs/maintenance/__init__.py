@@ -8,9 +8,8 @@ from db.artwork import images
 from db.enrichment import facts
 from db.errors import counted
 from db.library import statistics
-from db.maintenance import backups, database_integrity, notices, removal
+from db.maintenance import notices
 from db.maintenance.maintenance_runs import recorded_run
-from jobs.maintenance.old_data import archive_logs, clean_up, delete_unused_pictures
 from jobs.maintenance.reconciliation import (
     ask_for_searches,
     enqueue_missing,
@@ -18,8 +17,6 @@ from jobs.maintenance.reconciliation import (
 )
 from worker.dispatch import alone, job, only_when
 from worker.maintenance.rebalance import may_help, rebalance
-from worker.queues import admin
-from worker.status import overview
 
 
 @job
@@ -29,6 +26,9 @@ def cleanup_expired_tasks() -> dict[str, int]:
     The answers are those of providers. The job never touches waiting work; a job that has begun
     and whose worker is long gone fails. Returns how many of each.
     """
+    from db.maintenance import removal  # noqa: PLC0415  # see above
+    from worker.queues import admin  # noqa: PLC0415  # see above
+
     with recorded_run("maintenance.cleanup_expired_tasks") as done:
         done.changes.update(admin.drop_expired())
         dropped = removal.drop_ended_scans()
@@ -65,6 +65,8 @@ def generate_daily_health_report() -> dict[str, int]:
 
     Returns whether they say anything new, as a count of reports.
     """
+    from worker.status import overview  # noqa: PLC0415  # see above
+
     with recorded_run("maintenance.generate_daily_health_report") as done:
         done.changes["reports written"] = int(overview.make_health_report())
     return done.changes
@@ -76,6 +78,8 @@ def archive_old_logs() -> dict[str, int]:
 
     Returns how many of each. Raises SettingError and OSError.
     """
+    from jobs.maintenance.old_data import archive_logs  # noqa: PLC0415  # see above
+
     with recorded_run("maintenance.archive_old_logs") as done:
         archive_logs(done)
     return done.changes
@@ -113,6 +117,8 @@ def rebalance_queues() -> str | None:
 @job
 def remove_unused_pictures() -> int:
     """Delete pictures that nothing has pointed to for 30 days; return how many."""
+    from jobs.maintenance.old_data import delete_unused_pictures  # noqa: PLC0415  # see above
+
     with recorded_run("maintenance.remove_unused_pictures") as done:
         done.changes["pictures deleted"] = delete_unused_pictures()
     return done.changes["pictures deleted"]
@@ -151,6 +157,8 @@ def cleanup_old_data() -> dict[str, int]:
 
     Returns how many of each. Raises SettingError, and OSError when the store cannot be changed.
     """
+    from jobs.maintenance.old_data import clean_up  # noqa: PLC0415  # see above
+
     with recorded_run("maintenance.cleanup_old_data") as done:
         clean_up(done)
     return done.changes
@@ -162,6 +170,8 @@ def optimize_database() -> dict[str, int]:
 
     Returns how many tables and pages.
     """
+    from db.maintenance import database_integrity  # noqa: PLC0415  # see above
+
     with recorded_run("maintenance.optimize_database") as done:
         found = database_integrity.optimize()
         done.changes.update({"tables analysed": found.tables, "pages freed": found.pages})
@@ -179,6 +189,8 @@ def backup() -> str | None:
 
     With FLEET_BACKUPS=0 it does nothing and returns None. Raises BackupError and SettingError.
     """
+    from db.maintenance import backups  # noqa: PLC0415  # see above
+
     with recorded_run("maintenance.backup") as done:
         if not (most := backups.kept()):
             return None

@@ -15,7 +15,6 @@ from db.scanning import scans
 from db.settings import analysis_is_off, provider_settings
 from db.similarity import vector_inputs, vectors
 from db.sql.connection import transaction
-from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.vectorization import first_model
 from worker.dispatch import (
     HeldJob,
@@ -114,7 +113,7 @@ def _is_search_unasked() -> bool:
 
 def _unasked_analyses(most: int) -> list[int]:
     ids = ledger.never_asked(ANALYSIS, in_turn=_IN_TURN)
-    return ids if analysis_is_off() else ids + audio_features.to_analyse_again(EXTRACTOR, most)
+    return ids if analysis_is_off() else ids + audio_features.to_analyse_again(most)
 
 
 def _ask_for_vectors() -> None:

@@ -14,11 +14,11 @@ import soundfile
 from db import ledger
 from db.errors import SettingError
 from db.library import audio_features
+from db.library.audio_features import EXTRACTOR
 from db.models import AudioFeatures, EntityType, Kind, LedgerRow, Problem, State, Track, utc_now
 from db.sql.connection import transaction
 from demo import sounds
 from jobs.audio_analysis import analyze_batch, analyze_track, outcomes
-from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.maintenance import reconcile
 from tests.audio_analysis.conftest import RATE, Library
 from tests.databases import ON_BOTH, ON_SQLITE

@@ -10,13 +10,13 @@ import pytest
 from db import ledger
 from db.library import audio_features, tracks
 from db.library.artists import ensure_artists
+from db.library.audio_features import EXTRACTOR
 from db.library.names import Named
 from db.library.spellings import ensure_genres
 from db.models import Album, EntityType, Kind, LedgerRow, State, Vector
 from db.sql.connection import transaction
 from demo import sounds
 from jobs import vectorization
-from jobs.audio_analysis.outcomes import EXTRACTOR
 
 DRUMS = [100.0, 104.0, 108.0, 112.0, 116.0, 120.0]
 CHORDS = [0, 2, 4, 5, 7, 9]

@@ -8,13 +8,13 @@ import redis
 from db import ledger
 from db.errors import WrongDimensionError
 from db.library import audio_features
+from db.library.audio_features import EXTRACTOR
 from db.maintenance import removal
 from db.models import EntityType, Kind, LedgerRow, State, Vector, VectorModel
 from db.similarity import vector_inputs, vectors
 from db.similarity.vectors import ModelInTraining
 from db.sql.connection import transaction
 from jobs import vectorization
-from jobs.audio_analysis.outcomes import EXTRACTOR
 from jobs.errors import HeldUpError
 from jobs.maintenance import reconcile
 from jobs.vectorization.model import Model

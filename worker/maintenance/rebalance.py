@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rq import get_current_job
 from rq.job import Job
@@ -23,13 +23,14 @@ from worker.phrases import counted, time_span
 from worker.queues import Place, sizes
 from worker.redis.entries import as_moment, ids
 from worker.redis.holders import holders
-from worker.status.overview import QueueStatus, queue_statuses
 from worker.supervisor import conf_file
 from worker.supervisor.plan import Change, own_text, process_counts
-from worker.supervisor.rollout import apply
 from worker.supervisor.rpc import ProcessInfo, processes
 from worker.topology import Program, Topology, load
 from worker.topology.slots import process_name_of, program_of, registered_name
+
+if TYPE_CHECKING:  # the scheduler, which asks `may_help`, does without all that moves something
+    from worker.status.overview import QueueStatus
 
 PATIENCE = 30.0
 """Seconds that the first job of a program must have waited before it gets a process."""
@@ -174,6 +175,8 @@ def loads(topology: Topology, conf: str, now: float) -> list[Load]:
 
     Not those that `fleet scale` has changed, of which a process is down, or in which this runs.
     """
+    from worker.status.overview import queue_statuses  # noqa: PLC0415  # see above
+
     present: dict[str, list[ProcessInfo]] = {}
     for process in sorted(processes(), key=lambda each: (len(each.name), each.name)):
         present.setdefault(process.program, []).append(process)
@@ -197,7 +200,7 @@ def loads(topology: Topology, conf: str, now: float) -> list[Load]:
 def _load(
     program: Program,
     found: Iterable[ProcessInfo],
-    statuses: Mapping[str, QueueStatus],
+    statuses: Mapping[str, "QueueStatus"],
     begun: Mapping[str, float],
     now: float,
 ) -> Load:
@@ -319,6 +322,8 @@ def _is_elastic(topology: Topology) -> bool:
 
 def _rebalance(topology: Topology, now: float) -> list[str]:
     """Move what is to be moved, and explain it. Raises BadInputError when it may not be."""
+    from worker.supervisor.rollout import apply  # noqa: PLC0415  # see above
+
     conf = own_text(topology)
     if not _is_whole(conf):
         _log.info("an interrupted change of the fleet was completed")
