@@ -3,13 +3,17 @@
 import random
 from pathlib import Path
 
+import redis
+
 from db.models import Album, Problem, Scan, ScanChunk, Track
 from db.sql.queries import tuples
 from tests.databases import ON_SQLITE
+from tests.ended import Kept, ended_after, reconciled, run_jobs
 from tests.music import write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.tables import content
 from tests.pipeline.test_rescan import fresh
+from worker import dispatch
 
 LONG = "長" * 600
 """A title whose album key is 1.8 KB of UTF-8, and twice that as JSON."""
@@ -45,6 +49,31 @@ def test_a_record_that_no_job_can_hold_is_a_problem_of_its_file_alone(
     (problem,) = Problem.select()
     assert (problem.path, problem.code) == (f"{library}/album/huge.flac", "tags-too-large")
     assert Scan.get().finished_at is not None
+
+
+@ON_SQLITE
+def test_a_chunk_that_is_cut_in_two_gets_in_though_its_process_ends(
+    database: str, queues: redis.Redis, library: Path, tmp_path: Path
+) -> None:
+    """After any commit of the job that cuts it; Redis is lost, too."""
+    wide = "\U0001f3b5" * 9_900
+    for number in range(5):
+        write(library / "album" / f"{number}.flac", 10, composer=[wide], label=[wide])
+    nth, commits, kept = 0, 0, Kept(tmp_path / "kept")
+    while nth <= commits:
+        kept.restore()
+        queues.flushall()
+        with ended_after(nth) as ending:
+            ending.counts = False
+            dispatch.enqueue("scan.discovery", root=str(library.resolve()))
+            run_jobs(ending, "metadata.extract_batch")
+        queues.flushall()
+        reconciled()
+        assert (Track.select().count(), Album.select().count(), ending.has_come) == (5, 1, nth > 0)
+        assert not ScanChunk.select().where(ScanChunk.done_at.is_null()).exists()
+        commits = commits or ending.commits
+        nth += 1
+    assert commits >= 1
 
 
 @ON_SQLITE

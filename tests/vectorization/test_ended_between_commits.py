@@ -80,6 +80,7 @@ def need(entity_type: EntityType, ids: list[int], kind: Kind = Kind.VECTOR) -> N
 
 OF_VECTORS: dict[str, Run] = {
     "batch": partial(vectorization.batch, list(range(1, 21))),
+    "batch_albums": partial(vectorization.batch_albums, [1]),
     "batch_artists": partial(vectorization.batch_artists, [1, 11]),
     "calculate": partial(vectorization.calculate, 1),
     "rebuild": vectorization.rebuild,
@@ -178,6 +179,32 @@ def test_present_clusters_are_kept_up_to_date(
     run = OF_PRESENT_CLUSTERS[job]
     assert end(run, again=run, later=tidied) >= 2
     assert ClusterMembership.select().where(ClusterMembership.is_primary).count() == 16
+
+
+@pytest.mark.parametrize("present", [0, 60])
+def test_tracks_are_clustered(
+    database: str, queues: redis.Redis, end: Callable[..., int], present: int
+) -> None:
+    """All at first, and one that comes to present clusters."""
+    model = groups.new_model()
+    groups.add_tracks(61)
+    for number in range(1, 62):
+        groups.say(number, f"Genre {number % 5}")
+    groups.hear(TRACK, model, 1, 60)
+    run: Run = gmm.cluster_all_tracks
+    if present:
+        gmm.cluster_all_tracks()
+        groups.hear(TRACK, model, 61, 1)
+        run = partial(gmm.cluster_track, 61)
+    settled = {"entity_type": TRACK, "state": State.DONE}
+    LedgerRow.insert_many(
+        {**settled, "entity_id": number, "kind": kind}
+        for number in range(1, 62)
+        for kind in (Kind.ANALYSIS, Kind.VECTOR)
+    ).execute()
+    assert end(run, again=run, later=tidied) >= 1
+    count = ClusterMembership.select().where(ClusterMembership.is_primary).count()
+    assert count == (61 if present else 60)
 
 
 @pytest.mark.parametrize("check", [monitoring.monitor_tag_changes, monitoring.check_model_health])
