@@ -31,7 +31,7 @@ def covers_log(page: FlaskClient, data_dir: Path, monkeypatch: pytest.MonkeyPatc
         ("?program=covers", ["started", "failed"], ["odd words"]),
         ("?level=error", ["failed"], ["started"]),
         ("?text=ONE", ["&lt;b&gt;one"], ["failed", "<b>one"]),
-        ("?job=J1", ["started", "All that was logged for job J1"], ["failed"]),
+        ("?job=J1", ["started", "All that was logged for <a", ">job J1</a>"], ["failed"]),
         ("?entity=album:7", ["started", "failed"], ["odd words"]),
         ("?entity=album:8", ["Nothing of that was logged"], ["started"]),
         ("?entity=album:x", ["Nothing of that was logged"], ["started"]),
