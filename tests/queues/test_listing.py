@@ -21,6 +21,9 @@ from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import utcformat
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
+from db import ledger
+from db.models import Scan
+from db.sql.connection import transaction
 from tests.queues.conftest import (
     COVERS,
     OLD,
@@ -160,10 +163,40 @@ def test_a_name_that_is_none_is_refused_with_the_nearest(
 def test_the_status_shows_what_is_paused(
     queues: redis.Redis, fleet: Fleet, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Scan.create(root="/music", found=1)
     fleet_queues.pause(COVERS)
     assert fleet("status") == ExitCode.OK
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert [line[0] for line in lines if "paused" in line[1:]] == ["queue", COVERS]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.usefixtures("database")
+def test_the_status_leaves_out_what_is_idle_and_fits_a_terminal_when_nothing_is(
+    queues: redis.Redis,
+    fleet: Fleet,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    strand(1, queue=COVERS)
+    Scan.create(root="/music", found=1)
+    fleet("status")
+    short = capsys.readouterr().out
+    assert COVERS in short
+    assert "insert" not in short
+    fleet("status", "--all")
+    assert "insert" in capsys.readouterr().out
+    for name in declared():
+        strand(1, queue=name)
+    with transaction():
+        for need in ledger.NEEDS:
+            ledger.need(need.kind, need.entity_type, [1])
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    fleet("status")
+    out, err = capsys.readouterr()
+    assert len((out + err).splitlines()) < 24
+    assert "There is more: `fleet status --all`." in err
 
 
 def test_on_a_terminal_columns_in_which_nothing_is_are_left_out(

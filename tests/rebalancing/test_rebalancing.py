@@ -240,7 +240,7 @@ def test_why_nothing_can_be_moved_is_shown_by_scale_doctor_and_status(
         assert run(["scale"]) == 0
         said = capsys.readouterr().err
         (found,) = [each for each in examine() if each.check == "rebalancing"]
-        assert run(["status"]) == 0
+        assert run(["status", "--all"]) == 0
         table = capsys.readouterr().out
     finally:
         file.write_text(text)

@@ -153,7 +153,10 @@ def print_queues(queues: Sequence["QueueStatus"]) -> None:
 
 def _consumers(queue: "QueueStatus") -> str:
     nobody = "none" if queue.use is not None else "none: not in queues.toml"
-    return ", ".join(queue.consumers) or ("on demand" if queue.on_demand else nobody)
+    consumers = queue.consumers
+    if sys.stdout.isatty():  # without the random part of the name
+        consumers = [each.partition(".")[0] for each in consumers]
+    return ", ".join(consumers) or ("on demand" if queue.on_demand else nobody)
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])

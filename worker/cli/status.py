@@ -1,7 +1,8 @@
 """`fleet status`: queues, workers, and what is done and left to do."""
 
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,10 +21,19 @@ from worker.maintenance.roots import first_step
 from worker.phrases import counted, time_span
 from worker.redis.address import shown_url
 from worker.status import overview as fleet_status
+from worker.status.overview import QueueStatus, SummedWork
 from worker.status.stages import long_work
 from worker.supervisor.rpc import ProcessInfo, is_up, processes
 
 _EVERY = 1.0
+_SCREEN = 24
+"""Lines of a terminal, one of them the prompt's."""
+_FRAME = 4
+"""Lines of a table beside its rows."""
+_REMARKS = 2
+"""Lines on what does not add up or is away."""
+_FEWEST = 3
+"""Rows of a table, whatever else there is."""
 
 
 @click.command(
@@ -31,13 +41,18 @@ _EVERY = 1.0
 Examples:
   fleet status
   fleet status --watch
+  fleet status --all
   fleet status --json | jq '.queues[] | select(.consumers == [])'
 """,
 )
 @click.option("-w", "--watch", is_flag=True, help="Refresh every second until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-def status(watch: bool, as_json: bool) -> None:
+@click.option("-a", "--all", "everything", is_flag=True, help="Show idle work and queues too.")
+@click.option("--json", "as_json", is_flag=True, help="For machines: everything.")
+def status(watch: bool, everything: bool, as_json: bool) -> None:
     """Show queues, workers and the progress of the work.
+
+    It begins with what is going on and the time that is left; then come the work and the queues
+    that have something to do, failed or waiting. --all shows the others too.
 
     For each queue: the numbers of waiting, running, failed and later jobs (scheduled or deferred),
     how long the first job has waited, whether the queue is paused, how many jobs the recovery put
@@ -56,12 +71,12 @@ def status(watch: bool, as_json: bool) -> None:
     if says:
         say(says)
     try:
-        _show(as_json)
+        _show(as_json, everything)
         while watch:
             time.sleep(_EVERY)
             if not as_json:
                 click.clear()
-            _show(as_json)
+            _show(as_json, everything)
     except KeyboardInterrupt:
         return  # the only way to end --watch
 
@@ -76,11 +91,11 @@ _NOTHING: dict[str, Any] = {
 """What there is before the first scan, while the fleet is not up."""
 
 
-def _show(as_json: bool) -> None:
+def _show(as_json: bool, everything: bool) -> None:
     if as_json:
         print_json(_everything())
     else:
-        _print()
+        _print(everything)
 
 
 def _everything() -> dict[str, Any]:
@@ -99,30 +114,60 @@ def _everything() -> dict[str, Any]:
     }
 
 
-def _print() -> None:
+def _print(everything: bool) -> None:
+    """What is going on, what there is, and what is to do: 24 lines, or everything."""
+    present = processes()
+    lines = [*_going_on(), *_library()]
+    for line in lines:
+        print_line(line)
+    if present:
+        _print_faults(present)
+    else:
+        say("The fleet is not up: `fleet up` starts it.")
+    work, queues, runs = fleet_status.summed_work(), fleet_status.queues(present), last_runs()
+    remarks = [*_sums(work), *(each.text for each in ledger.waiting())]
+    if not everything:
+        work = [each for each in work if each.failed or each.waiting or each.to_do]
+        queues = [each for each in queues if each.is_worth_a_line]
+        runs = [each for each in runs if each.fault]
+        if len(remarks) > _REMARKS:
+            remarks[_REMARKS:] = [f"and {len(remarks) - _REMARKS} more: `fleet status --all`"]
+    rows = None if everything or not sys.stdout.isatty() else _room(len(lines) + len(remarks))
+    _print_work(work[:rows])
+    for line in remarks:
+        print_line(line)
+    _print_queues(queues[:rows])
+    if runs:
+        print_table([["maintenance", "last run", "took", "what it did"], *map(_of_run, runs)])
+    if rows is not None and max(len(work), len(queues)) > rows:
+        say("There is more: `fleet status --all`.")
+
+
+def _going_on() -> Iterator[str]:
+    """Running scans, and long work with the time that is left."""
+    for scan in fleet_status.running_scans():
+        yield f"Scanning {shown(scan.root)}: {scan.found:,} found, {scan.written:,} written"
+    for work in long_work():
+        if work.settled < work.tracks:
+            yield f"{work.kind.capitalize()}: {work.text}"
+
+
+def _library() -> Iterator[str]:
     totals = fleet_status.totals()
     missing = f", {totals.missing:,} missing" if totals.missing else ""
-    print_line(
+    yield (
         f"{counted(totals.tracks, 'track')}{missing}, {counted(totals.albums, 'album')}, "
         f"{counted(totals.artists, 'artist')}"
     )
     if left_out := left_out_text(scans.left_out()):
-        print_line(f"Left out: {left_out}")
-    for scan in fleet_status.running_scans():
-        print_line(f"Scanning {shown(scan.root)}: {scan.found:,} found, {scan.written:,} written")
-    _print_work()
-    for work in long_work():
-        if work.settled < work.tracks:
-            print_line(f"{work.kind.capitalize()}: {work.text}")
+        yield f"Left out: {left_out}"
     if model := fleet_status.model():
-        print_line(fleet_status.model_text(model))
-    if present := processes():
-        _print_faults(present)
-    else:
-        say("The fleet is not up: `fleet up` starts it.")
-    print_queues(fleet_status.queues())
-    if runs := last_runs():
-        print_table([["maintenance", "last run", "took", "what it did"], *map(_of_run, runs)])
+        yield fleet_status.model_text(model)
+
+
+def _room(lines: int) -> int:
+    """Rows that each of two tables may have beside so many lines, on a terminal of 24."""
+    return max(_FEWEST, (_SCREEN - 1 - lines) // 2 - _FRAME)
 
 
 def _print_faults(present: Sequence[ProcessInfo]) -> None:
@@ -138,8 +183,7 @@ def _print_faults(present: Sequence[ProcessInfo]) -> None:
             print_line(f"{each.says} — {each.remedy}")
 
 
-def _print_work() -> None:
-    work = fleet_status.summed_work()
+def _print_work(work: Sequence[SummedWork]) -> None:
     is_any_cancelled = any(each.cancelled for each in work)
     heading = ["cancelled"] if is_any_cancelled else []
     rows = [["work", "done", "none", "failed", "waiting", *heading, "to do", "of"]]
@@ -148,16 +192,25 @@ def _print_work() -> None:
         counts += [each.cancelled] if is_any_cancelled else []
         counts += [each.to_do, each.needed]
         rows.append([f"{each.entity_type} {each.kind}", *map(str, counts)])
-    print_table(rows)
+    if work:
+        print_table(rows)
+
+
+def _sums(work: Sequence[SummedWork]) -> Iterator[str]:
     for each in work:
         if each.lacking or each.stray:
             lacking, stray = each.lacking or 0, each.stray or 0
-            print_line(
+            yield (
                 f"{each.entity_type} {each.kind} does not add up: {lacking:,} without a row "
                 f"in the ledger, {counted(stray, 'row')} of nothing — `fleet doctor --fix`"
             )
-    for waiting in ledger.waiting():
-        print_line(waiting.text)
+
+
+def _print_queues(queues: Sequence[QueueStatus]) -> None:
+    if queues:
+        print_queues(queues)
+    else:
+        print_line("Every queue is empty.")
 
 
 def _of_run(run: Run) -> list[str]:

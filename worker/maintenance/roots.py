@@ -11,6 +11,7 @@ from typing import NamedTuple
 from db import settings
 from db.errors import DatabaseError, SettingError
 from db.maintenance import library_roots
+from db.models import Track
 from db.scanning import scans
 from db.scanning.library_files import refused_root
 from db.scanning.selection import Kind, Selection
@@ -130,8 +131,9 @@ def begin(folder: str) -> int:
 
 
 def is_nothing_scanned() -> bool:
-    """Whether no folder was ever scanned, and none is being scanned."""
-    return not scans.all_unfinished() and not scans.roots()
+    """Whether no folder was ever scanned, none is being scanned, and no track is known."""
+    has_scans = bool(scans.all_unfinished() or scans.roots())
+    return not has_scans and not Track.select().limit(1).exists()
 
 
 def first_step() -> str:

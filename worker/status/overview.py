@@ -56,6 +56,11 @@ class QueueStatus:
     on_demand: bool = False
     """Whether a program consumes it that rests, or is starting, until it holds a job."""
 
+    @property
+    def is_worth_a_line(self) -> bool:
+        """Whether it holds jobs, or is paused."""
+        return self.paused or bool(self.waiting + self.running + self.failed + self.later)
+
 
 @dataclass
 class WorkStatus:
