@@ -368,6 +368,7 @@ def test_a_worker_that_its_jobs_made_large_ends_when_it_is_idle_for_long(
     worker: FleetWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slot_worker, "RENEWED_AFTER", 0.2)
+    monkeypatch.setattr(fleet_worker, "_LONGEST_IDLE", 0.2)
     monkeypatch.setattr(sys, "argv", [*sys.argv, SUPERVISED])
     job_id = dispatch.enqueue(CLEANUP)
     monkeypatch.setattr(slot_worker, "GROWN", -(2**40))

@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,8 @@ from peewee_migrate import Router
 from db.settings.identity import identity
 from db.sql.schema import MIGRATIONS, known_migrations
 from tests.doctor.complaints import complaints
-from tests.fleet.conftest import FleetCommand
+from tests.fleet.conftest import FleetCommand, new_fleet
+from tests.supervisor.conftest import QUEUES
 from tests.supervisor.test_fleet_process import pids
 from worker import dispatch
 from worker.errors import ExitCode
@@ -23,6 +24,12 @@ from worker.supervisor import control
 pytestmark = pytest.mark.usefixtures("in_environment")
 
 LAST = known_migrations()[-1]
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[FleetCommand]:
+    """A fleet of one worker, which starts in nearly each test."""
+    yield from new_fleet(QUEUES.replace("processes = 2", "processes = 1"))
 
 
 @pytest.fixture
@@ -48,14 +55,14 @@ def behind(data_dir: Path) -> None:
 
 def started_by_another(data_dir: Path) -> None:
     """Have a worker say that it is of another version."""
-    (data_dir / "run/slots/work-2.lock").write_text(f"{pids()['work-2']} 0.0.9-older\n")
+    (data_dir / "run/slots/work-1.lock").write_text(f"{pids()['work-1']} 0.0.9-older\n")
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
         (behind, f"lacks the migration {LAST}"),
-        (started_by_another, "1 process runs another musicfleet than is installed (work-2)"),
+        (started_by_another, "1 process runs another musicfleet than is installed (work-1)"),
     ],
 )
 @pytest.mark.usefixtures("up")
