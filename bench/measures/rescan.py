@@ -6,7 +6,9 @@
 Nothing has changed since the first scan; with --changed 0.01 one track in a hundred has another
 title, written into a copy of the library; with --deep each file is read again. All peers that are
 installed take turns in each round, the first scan of each is not timed. The bare loop keeps
-nothing, so ratios are to mpd, or with --deep to a first scan of the bare loop.
+nothing, so ratios are to mpd, or with --deep to a first scan of the bare loop. All files of the
+library are sound: mpd tries one that it could not read again at each update, so that a dozen
+damaged ones of 2,000 cost it 0.5 s of CPU, and all others 0.03.
 
 Exit code 0: ours takes no longer than mpd, 1.5 times as long with --changed, and with --deep twice
 as long as the bare loop; 1: not so; 2: a peer could not be run.

@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -73,12 +73,15 @@ def library(asked: Namespace) -> Iterator[Library]:
         yield music.make(Path(folder), asked.tracks)
 
 
-def installed(names: str) -> dict[str, type[Peer]]:
-    """The peers of these names, with commas between them, less those that are not installed."""
+def installed(names: str, known: Iterable[str] = PEERS) -> dict[str, type[Peer]]:
+    """The peers of these names, with commas between them, less those that are not installed.
+
+    Raises UnusableRunError for a name that is not `known`.
+    """
     found = {}
     for name in names.split(","):
-        if name not in PEERS:
-            raise UnusableRunError(f"there is no peer {name!r} — choose of {','.join(PEERS)}")
+        if name not in known:
+            raise UnusableRunError(f"there is no peer {name!r} — choose of {','.join(known)}")
         if PEERS[name].version() is None:
             say(f"{name} is not installed, and is left out")
         else:
