@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple, Self
 
-from peewee import SQL, Case, Expression, ValuesList, fn
+from peewee import SQL, Case, Expression, fn
 
 from db.ledger.needs import Need, need_for, rows_of, write_rows
 from db.ledger.states import ENTITIES, is_among, unsettled
 from db.ledger.surroundings import Obstacle
 from db.models import EntityType, Kind, LedgerRow, State, database, utc_now
 from db.sql.connection import is_sqlite, transaction
-from db.sql.queries import slices, tuples
+from db.sql.queries import among, given_rows, slices, tuples
 
 
 class Settled(NamedTuple):
@@ -107,7 +107,7 @@ class Attempt:
         """Settle these entities, each with its reason, in one statement; the rows by reason."""
         columns = _columns(self.need, how) | {"reason": SQL("ends.column2")}
         update = LedgerRow.update(**columns, lease=None, leased_until=None).from_(
-            ValuesList(ends, alias="ends")
+            given_rows("ends", ends, ("BIGINT", "TEXT"))
         )
         mine = self._are_mine([entity_id for entity_id, _ in ends])
         rows = update.where(LedgerRow.entity_id == SQL("ends.column1"), mine)
@@ -226,7 +226,7 @@ def _existing(need: Need, leased: list[int]) -> list[int]:
     there = {
         entity_id
         for ids in slices(leased)
-        for (entity_id,) in tuples(entity.select(entity.id).where(entity.id.in_(list(ids))))
+        for (entity_id,) in tuples(entity.select(entity.id).where(among(entity.id, ids)))
     }
     for ids in slices([each for each in leased if each not in there]):
         LedgerRow.delete().where(is_among(need.kind, need.entity_type, ids)).execute()

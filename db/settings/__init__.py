@@ -20,8 +20,10 @@ _images_dir: ContextVar[Path | None] = ContextVar("images_dir", default=None)
 
 def value(name: str) -> str:
     """A setting as the environment has it, or what holds when it is unset or empty."""
-    default = next(each.default for each in SETTINGS if each.name == name)
-    return os.environ.get(name, "").strip() or default
+    return os.environ.get(name, "").strip() or _DEFAULTS[name]
+
+
+_DEFAULTS = {each.name: each.default for each in SETTINGS}
 
 
 def switch(name: str) -> bool:

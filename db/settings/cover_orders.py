@@ -17,6 +17,7 @@ extension or `*` in its place, and may have `*` and `?` in it; `cover.*` stands 
     album/…       that name in a folder of one of the artist's albums
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from db.errors import SettingError
@@ -97,7 +98,12 @@ def check() -> None:
 
 
 def _order(setting: str) -> tuple[str, ...]:
-    text = value(setting)
+    return _parsed(setting, value(setting))
+
+
+@lru_cache(maxsize=16)
+def _parsed(setting: str, text: str) -> tuple[str, ...]:
+    """The entries of an order, which each candidate asks for."""
     entries = tuple(entry.strip().lower() for entry in text.split(","))
     for number, entry in enumerate(entries):
         fault = _fault(entry, _RULES[setting])

@@ -20,7 +20,6 @@ from peewee import (
     Select,
     TextField,
     Value,
-    ValuesList,
     fn,
 )
 
@@ -200,6 +199,23 @@ def extent(folder: str) -> tuple[str, str]:
     return f"{begin}/", f"{begin}0"  # "0" comes next to "/"
 
 
+def given_rows(alias: str, rows: Sequence[Sequence[Any]], types: Sequence[str]) -> SQL:
+    """Rows as a table of a statement, whose columns are `column1` and so on.
+
+    `types` are what PostgreSQL calls what they hold. They are few parameters, as those of `among`.
+    The limit has SQLite take each row apart once, and not for each comparison.
+    """
+    if is_sqlite():
+        columns = ", ".join(
+            f"json_extract(value, '$[{place}]') AS column{place + 1}" for place in range(len(types))
+        )
+        text = f"(SELECT {columns} FROM json_each(?) LIMIT -1) AS {alias}"  # noqa: S608  # constants
+        return SQL(text, (json.dumps(rows),))
+    arrays = ", ".join(f"%s::{each}[]" for each in types)
+    names = ", ".join(f"column{place + 1}" for place in range(len(types)))
+    return SQL(f"UNNEST({arrays}) AS {alias}({names})", tuple(map(list, zip(*rows, strict=True))))
+
+
 ASKED, _BEGIN, _END, GIVEN = (SQL(f"asked.column{number}") for number in range(1, 5))
 """Within a statement of `of_folders`: the folder, and what was given with it."""
 
@@ -214,7 +230,8 @@ def of_folders(
     """
     for part in slices(sorted(set(pairs))):
         rows = [(folder, *extent(folder), given) for folder, given in part]
-        query = Select([ValuesList(rows, alias="asked"), *tables], columns)
+        asked = given_rows("asked", rows, ("TEXT", "TEXT", "TEXT", "BIGINT"))
+        query = Select([asked, *tables], columns)
         query = query if where is None else query.where(where)
         yield from query.bind(database).tuples()
 
