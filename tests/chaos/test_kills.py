@@ -45,12 +45,17 @@ def cases() -> Iterator[tuple[Victim, Halts]]:
     """Who is killed where. The program covers forks its jobs, library does not.
 
     In this order no slot's process is killed twice in a row, for supervisord spaces such starts.
-    What ends the whole fleet takes seconds: a job of each program is at a point then, first the one
-    of covers, which follows library; and what is committing has the database to itself.
+    What ends the whole fleet takes seconds, and Redis is killed for all at once: a job of each
+    program is at a point then, first the one of covers, which follows library; and what is
+    committing has the database to itself.
     """
     for point in (TAKEN, STARTED, COMMITTING, COMMITTED, ENDED):
         of_covers, of_library = ((point, "covers"),), ((point, "library"),)
-        yield from product([victims.worker, victims.valkey], [of_library, of_covers])
+        yield victims.worker, of_library
+        yield victims.valkey, of_library if point is COMMITTING else (*of_covers, *of_library)
+        yield victims.worker, of_covers
+        if point is COMMITTING:
+            yield victims.valkey, of_covers
         if point in HAVE_A_HORSE:
             yield from product([victims.horse, victims.both], [of_covers])
         yield from product([victims.group], [of_library, of_covers])
