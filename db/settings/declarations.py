@@ -61,6 +61,52 @@ class Setting(NamedTuple):
         return self.kind.words.format(unit=f" of {self.unit}" if self.unit else "")
 
 
+_RETRAINED = "The similarity model is retrained "
+_RETRAINING = (
+    ("DAYS", "7", "days", f"{_RETRAINED}when it is this many days old."),
+    (
+        *("GROWTH", "10", "per cent"),
+        f"{_RETRAINED}when the library has this many per cent more tracks than at its training.",
+    ),
+    (
+        *("GENRE_MINUTES", "15", "minutes"),
+        f"{_RETRAINED}for a genre that it does not know, once it is this many minutes old.",
+    ),
+    (
+        *("TRACKS", "100", "tracks"),
+        f"{_RETRAINED}for more new tracks than this, once it is FLEET_RETRAIN_TRACKS_HOURS old.",
+    ),
+    (
+        *("TRACKS_HOURS", "2", "hours"),
+        "How many hours old the similarity model must be to be retrained for new tracks.",
+    ),
+    (
+        *("TAGS", "5", "tags"),
+        f"{_RETRAINED}for more new tags of any kind than this, once it is "
+        "FLEET_RETRAIN_TAGS_HOURS old.",
+    ),
+    (
+        *("TAGS_HOURS", "8", "hours"),
+        "How many hours old the similarity model must be to be retrained for new tags.",
+    ),
+    (
+        *("COVERAGE", "90", "per cent"),
+        f"{_RETRAINED}when fewer per cent of the analysed tracks than this have a vector by it.",
+    ),
+    (
+        *("DRIFT", "0.75", "standard deviations"),
+        f"{_RETRAINED}when the audio features of newer tracks are further than this from those it "
+        "was trained on, in standard deviations.",
+    ),
+    (
+        *("RECALL_DROP", "10", "percentage points"),
+        f"{_RETRAINED}when it predicts genres worse than right after its training, by more than "
+        "this many percentage points.",
+    ),
+)
+"""When it is retrained: how the name of each setting ends, its default, unit and meaning."""
+
+
 SETTINGS = (
     Setting(
         "FLEET_DATA_DIR",
@@ -222,92 +268,9 @@ SETTINGS = (
         group=ANALYSIS,
         live=True,
     ),
-    Setting(
-        "FLEET_RETRAIN_DAYS",
-        "7",
-        "The similarity model is retrained when it is this many days old.",
-        kind=Kind.NUMBER,
-        unit="days",
-        group=ANALYSIS,
-    ),
-    Setting(
-        "FLEET_RETRAIN_GROWTH",
-        "10",
-        "The similarity model is retrained when the library has this many per cent more tracks "
-        "than at its training.",
-        kind=Kind.NUMBER,
-        unit="per cent",
-        group=ANALYSIS,
-    ),
-    Setting(
-        "FLEET_RETRAIN_GENRE_MINUTES",
-        "15",
-        "The similarity model is retrained for a genre that it does not know, once it is this many "
-        "minutes old.",
-        kind=Kind.NUMBER,
-        unit="minutes",
-        group=ANALYSIS,
-    ),
-    Setting(
-        "FLEET_RETRAIN_TRACKS",
-        "100",
-        "The similarity model is retrained for more new tracks than this, once it is "
-        "FLEET_RETRAIN_TRACKS_HOURS old.",
-        kind=Kind.NUMBER,
-        unit="tracks",
-        group=ANALYSIS,
-    ),
-    Setting(
-        "FLEET_RETRAIN_TRACKS_HOURS",
-        "2",
-        "How many hours old the similarity model must be to be retrained for new tracks.",
-        kind=Kind.NUMBER,
-        unit="hours",
-        group=ANALYSIS,
-    ),
-    Setting(
-        "FLEET_RETRAIN_TAGS",
-        "5",
-        "The similarity model is retrained for more new tags of any kind than this, once it is "
-        "FLEET_RETRAIN_TAGS_HOURS old.",
-        kind=Kind.NUMBER,
-        unit="tags",
-        group=ANALYSIS,
-    ),
-    Setting(
-        "FLEET_RETRAIN_TAGS_HOURS",
-        "8",
-        "How many hours old the similarity model must be to be retrained for new tags.",
-        kind=Kind.NUMBER,
-        unit="hours",
-        group=ANALYSIS,
-    ),
-    Setting(
-        "FLEET_RETRAIN_COVERAGE",
-        "90",
-        "The similarity model is retrained when fewer per cent of the analysed tracks than this "
-        "have a vector by it.",
-        kind=Kind.NUMBER,
-        unit="per cent",
-        group=ANALYSIS,
-    ),
-    Setting(
-        "FLEET_RETRAIN_DRIFT",
-        "0.75",
-        "The similarity model is retrained when the audio features of newer tracks are further "
-        "than this from those it was trained on, in standard deviations.",
-        kind=Kind.NUMBER,
-        unit="standard deviations",
-        group=ANALYSIS,
-    ),
-    Setting(
-        "FLEET_RETRAIN_RECALL_DROP",
-        "10",
-        "The similarity model is retrained when it predicts genres worse than right after its "
-        "training, by more than this many percentage points.",
-        kind=Kind.NUMBER,
-        unit="percentage points",
-        group=ANALYSIS,
+    *(
+        Setting(f"FLEET_RETRAIN_{name}", default, says, Kind.NUMBER, unit, ANALYSIS)
+        for name, default, unit, says in _RETRAINING
     ),
     Setting(
         "FLEET_BACKUPS",

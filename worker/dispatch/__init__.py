@@ -131,14 +131,12 @@ def reload_topology() -> bool:
 
 
 def _take_up_settings() -> None:
-    from worker.host.lifeline import SUPERVISED  # noqa: PLC0415  # few processes are ever signalled
-
-    if SUPERVISED not in sys.argv:
-        return
-    from db.settings import settings_file  # noqa: PLC0415  # as above
+    from db.settings import settings_file  # noqa: PLC0415  # few processes are ever signalled
+    from worker.host.lifeline import SUPERVISED  # noqa: PLC0415  # as above
 
     try:
-        settings_file.follow(settings_file.taken_path())
+        if SUPERVISED in sys.argv:
+            settings_file.follow(settings_file.taken_path())
     except SettingError as error:
         _log.error("going on with the settings as they were: %s", error)
 
@@ -381,10 +379,7 @@ def _brief(value: Any) -> str:
 
 
 def wait_for(job_id: str, seconds: float = inf) -> Any:
-    """Wait until a job has ended, and return its result; None after so many seconds.
-
-    Raises JobFailedError.
-    """
+    """Wait for the end of a job; its result, or None after `seconds`. Raises JobFailedError."""
     from rq.job import Job, JobStatus  # noqa: PLC0415  # see above
     from rq.serializers import JSONSerializer  # noqa: PLC0415  # see above
 
