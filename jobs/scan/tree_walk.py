@@ -15,6 +15,7 @@ import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import NamedTuple
 
 from db.files import NotAFileError, read_small
@@ -100,8 +101,12 @@ class Walk:
             folders = [each for each in links if os.path.isdir(each[0])]
             if folders:
                 self._links = [each for each in links if not os.path.isdir(each[0])]
-            for path, rules in folders or links:
-                yield from self._follow(path, rules)
+            for folder, others in groupby(folders or links, lambda each: os.path.dirname(each[0])):
+                group = FolderGroup(to_text(folder))
+                for path, rules in others:
+                    yield from self._follow(path, rules, group)
+                if group.holds_anything:
+                    yield group
 
     def groups_in(self, scope: Scope) -> Iterator[FolderGroup]:
         """The folder groups of a part of the root, with what links in it lead to left out.
@@ -351,7 +356,10 @@ class Walk:
             f"a path below it has more than {LONGEST_PATH:,} bytes, and is left out — shorten it"
         )
 
-    def _follow(self, link: bytes, rules: list[IgnoreRules]) -> Iterator[FolderGroup]:
+    def _follow(
+        self, link: bytes, rules: list[IgnoreRules], beside: FolderGroup
+    ) -> Iterator[FolderGroup]:
+        """The groups of a folder that a link leads to; a file comes to the others `beside` it."""
         target = os.path.realpath(link)
         status = None
         with suppress(OSError):  # a dangling link holds no music
@@ -364,10 +372,7 @@ class Walk:
             yield from self._walk(link, rules)
         else:
             self._followed.add(target)
-            group = FolderGroup(to_text(os.path.dirname(link)))
-            self._add_file(link, status, rules, group)
-            if group.holds_anything:
-                yield group
+            self._add_file(link, status, rules, beside)
 
     def _link_refusal(
         self, link: bytes, target: bytes, status: os.stat_result | None, rules: list[IgnoreRules]

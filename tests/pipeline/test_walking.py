@@ -232,6 +232,16 @@ def test_any_text_is_a_pattern(patterns: list[str]) -> None:
     assert time.monotonic() - begun < 1
 
 
+def test_linked_files_of_a_folder_are_found_with_what_speaks_of_them(tmp_path: Path) -> None:
+    for name in ("a.flac", "a.cue", "b.flac"):
+        touch(tmp_path / ".annex" / f"of {name}")
+        (tmp_path / "album").mkdir(exist_ok=True)
+        (tmp_path / "album" / name).symlink_to(tmp_path / ".annex" / f"of {name}")
+    (group,) = Walk(os.fsencode(tmp_path), b"/nonexistent").groups()
+    assert [Path(file.path).name for file in group.audio] == ["a.flac", "b.flac"]
+    assert [Path(file.path).name for file in group.images] == ["a.cue"]
+
+
 def test_what_a_scan_leaves_out_is_counted_by_its_reason(tmp_path: Path) -> None:
     touch(tmp_path / "a.mp3", tmp_path / "cover.jpg", tmp_path / "b" / "a.cue", tmp_path / "a.log")
     touch(tmp_path / ".hidden" / "b.mp3", tmp_path / "._a.mp3", tmp_path / "demo.mp3")
