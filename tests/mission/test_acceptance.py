@@ -1,5 +1,6 @@
 """The mission's acceptance: scan a small folder, and see in logs, tables and page what it did."""
 
+import re
 import threading
 from collections import Counter
 from pathlib import Path
@@ -36,19 +37,17 @@ def test_the_log_has_each_start_and_each_end_of_the_job(
 ) -> None:
     log = fleet.command("logs", "covers").stdout.splitlines()
     mine = [line for line in log if name in line]
-    begun = Counter(
-        line.partition(" started")[0].split()[-1] for line in mine if " started" in line
-    )
-    ended = Counter(line.partition(" ended")[0].split()[-1] for line in mine if " ended" in line)
+    begun, ended = _jobs(mine, "started"), _jobs(mine, "ended")
     assert begun
     assert begun == ended
     assert len(mine) == begun.total() + ended.total()
     assert any(": 1 done" in line for line in mine)
 
 
-def _ids(lines: list[str], verb: str) -> Counter[str]:
-    """The jobs that lines with this verb name."""
-    return Counter(line.partition(verb)[0].split()[-1] for line in lines if verb in line)
+def _jobs(lines: list[str], verb: str) -> Counter[str]:
+    """The ids of the jobs of the entries that begin with this verb."""
+    found = [re.search(rf"\[job=(\S+) .*\]: {verb}\b", line) for line in lines]
+    return Counter(each[1] for each in found if each)
 
 
 def test_the_table_of_covers_has_rows_of_each_type(fleet: StandingFleet, scanned: Path) -> None:
