@@ -9,14 +9,17 @@ import errno
 import logging
 import math
 import os
+import re
 import signal
 import socket
 import sys
 import threading
 import time
 from contextlib import nullcontext
+from copy import copy
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from weakref import WeakSet
 
 import click
 from waitress.adjustments import Adjustments
@@ -29,6 +32,7 @@ from db import settings
 from db.errors import DatabaseError
 from db.sql.connection import close_database
 from web.app import create_app
+from web.pages import covers
 from worker import dispatch
 from worker.cli.fleet import explained
 from worker.cli.output import print_error
@@ -48,6 +52,10 @@ THREADS = 12
 _BACKLOG = 64
 _RETRY = 2.0
 _MOST_BODY = 64 * 1024
+_MOST_UPLOAD = covers.MOST_BYTES + 64 * 1024
+_UPLOADS = 4
+"""Requests at a time that may be as large as a picture."""
+_UPLOAD = re.compile(r"/(albums|artists)/\d{1,10}/covers/upload")
 _MOST_HEADERS = 16 * 1024
 _CONNECTIONS = 200
 """Open connections in all; half of them may be from one address."""
@@ -55,6 +63,8 @@ _FILES = 100
 """What is open beside them at most: the database in each thread, Redis, sockets."""
 _COMPLETE = 10.0
 """Seconds for a request to arrive, from the first connection or the first byte on."""
+_COMPLETE_UPLOAD = 120.0
+"""Seconds for one that is as large as a picture."""
 _IDLE = 75.0
 """Seconds for which a connection is kept between two requests: longer than proxies do."""
 _UNREAD = 60.0
@@ -98,12 +108,23 @@ class _Request(HTTPRequestParser):
 
     path = ""
     """Asked for even of a request that names none."""
+    _uploads: ClassVar[WeakSet["_Request"]] = WeakSet()
+    """Those that may be as large as a picture."""
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether it may be as large as a picture."""
+        return self in self._uploads
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
             super().parse_header(header_plus)
         except ValueError as error:
             raise ParsingError(str(error)) from error
+        if _UPLOAD.fullmatch(self.path) and len(self._uploads) < _UPLOADS:
+            self._uploads.add(self)
+            self.adj = copy(self.adj)
+            self.adj.max_request_body_size = _MOST_UPLOAD
 
 
 class _Connection(HTTPChannel):
@@ -142,7 +163,8 @@ class _Connection(HTTPChannel):
         if not self.is_free:
             return False
         if self.began is not None:
-            return now - self.began > _COMPLETE
+            is_upload = isinstance(self.request, _Request) and self.request.is_upload
+            return now - self.began > (_COMPLETE_UPLOAD if is_upload else _COMPLETE)
         return now - self.served_at > _IDLE
 
 

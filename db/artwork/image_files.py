@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from db import settings
+from db.sql.path_text import to_bytes
 
 
 class ThumbnailFormat(NamedTuple):
@@ -66,6 +67,13 @@ def originals_dir() -> Path:
 def incoming_dir() -> Path:
     """The folder of what is under way."""
     return settings.images_dir() / "incoming"
+
+
+def forget_upload(path: str) -> None:
+    """Delete what was uploaded, once it is stored or refused; no file that lies elsewhere."""
+    file = Path(os.fsdecode(to_bytes(path)))
+    if file.parent == incoming_dir():
+        file.unlink(missing_ok=True)
 
 
 def is_digest(name: str) -> bool:

@@ -22,11 +22,15 @@ from db.models import (
     Fact,
     Genre,
     Image,
+    Kind,
+    LedgerRow,
     Role,
+    State,
     Track,
     TrackArtist,
     TrackGenre,
 )
+from db.settings.provider_settings import any_on
 from db.sql.queries import among, distinct_values, folded, slices, tuples
 
 _YEAR_LENGTH = 4
@@ -72,6 +76,8 @@ class AlbumCard(NamedTuple):
     """What distinguishes it from the other editions of its release."""
     artists: list[Credit]
     picture: Picture | None
+    lack: str
+    """Why there is no picture; empty where there is one."""
 
 
 class FilterValue(NamedTuple):
@@ -104,11 +110,54 @@ def album_cards(album_ids: Sequence[int]) -> list[AlbumCard]:
         )
     }
     shown, credited = fronts(EntityType.ALBUM, album_ids), credits_of(EntityType.ALBUM, album_ids)
+    lacks = why_missing(EntityType.ALBUM, [each for each in album_ids if each not in shown])
     return [
-        AlbumCard._make((*rows[album_id], credited.get(album_id, []), shown.get(album_id)))
-        for album_id in album_ids
-        if album_id in rows
+        AlbumCard._make((*rows[each], credited.get(each, []), shown.get(each), lacks.get(each, "")))
+        for each in album_ids
+        if each in rows
     ]
+
+
+def why_missing(entity_type: EntityType, ids: Sequence[int]) -> dict[int, str]:
+    """Why each of these albums or artists shows no picture: of the disk, and of the web."""
+    if not ids:
+        return {}
+    columns = (LedgerRow.entity_id, LedgerRow.kind, LedgerRow.state, LedgerRow.reason)
+    of_pictures = LedgerRow.kind.in_((Kind.COVER, Kind.REMOTE))
+    found = {
+        (entity_id, kind): (State(state), reason)
+        for part in slices(ids)
+        for entity_id, kind, state, reason in tuples(
+            LedgerRow.select(*columns).where(
+                of_pictures, LedgerRow.entity_type == entity_type, among(LedgerRow.entity_id, part)
+            )
+        )
+    }
+    unasked = "not asked on the web" + ("" if any_on() else ": no provider is on")
+    return {
+        each: "; ".join(
+            (
+                _ending(found.get((each, Kind.COVER)), "not looked for yet", ""),
+                _ending(found.get((each, Kind.REMOTE)), unasked, "on the web: "),
+            )
+        )
+        for each in ids
+    }
+
+
+def _ending(need: tuple[State, str | None] | None, unasked: str, place: str) -> str:
+    """How a search ended that found no picture."""
+    if need is None:
+        return unasked
+    state, reason = need
+    return f"{place}{_NOT_FOUND.get(state) or reason or 'nothing was found'}"
+
+
+_NOT_FOUND = {
+    State.TODO: "still to be looked for",
+    State.LEASED: "being looked for",
+    State.CANCELLED: "the search was cancelled",
+}
 
 
 class AlbumFilters(NamedTuple):
@@ -210,6 +259,8 @@ class ArtistCard(NamedTuple):
     disambiguation: str | None
     """What distinguishes the artist from others of the name; None where there is none."""
     picture: Picture | None
+    lack: str
+    """Why there is no picture; empty where there is one."""
 
 
 def artist_list(*, everyone: bool, first: int, most: int) -> list[ArtistCard]:
@@ -236,8 +287,9 @@ def artist_cards(artist_ids: Sequence[int]) -> list[ArtistCard]:
         )
     }
     shown, distinct = fronts(EntityType.ARTIST, artist_ids), disambiguations(artist_ids)
+    lacks = why_missing(EntityType.ARTIST, [each for each in artist_ids if each not in shown])
     return [
-        ArtistCard._make((*rows[each], distinct.get(each), shown.get(each)))
+        ArtistCard._make((*rows[each], distinct.get(each), shown.get(each), lacks.get(each, "")))
         for each in artist_ids
         if each in rows
     ]

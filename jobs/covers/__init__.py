@@ -7,7 +7,7 @@ one transaction, and does not depend on another job having run before.
 from typing import Any
 
 from db import ledger
-from db.artwork import chosen_images, covers, images, picture_files
+from db.artwork import chosen_images, covers, image_files, images, picture_files
 from db.artwork.chosen_images import Choice
 from db.models import EntityType, Kind, Role, State
 from db.sql.connection import transaction
@@ -28,6 +28,7 @@ from jobs.errors import NoSuchRoleError
 from jobs.pictures import store
 from jobs.pictures.errors import Fault
 from jobs.pictures.stored_images import make_requested
+from jobs.records import ProblemCode
 from worker.dispatch import current_attempt, enqueue_need, job
 
 
@@ -181,29 +182,46 @@ def process_artist_images(artist_id: int) -> None:
 
 
 @job
-def choose_image(entity_type: str, entity_id: int, role: str, path: str) -> str | None:
+def choose_image(  # noqa: PLR0913, PLR0917  # jobs are called by the names of their arguments
+    entity_type: str, entity_id: int, role: str, path: str, digest: str = "", name: str = ""
+) -> str | None:
     """Set the picture in a file as the cover of an album, disc or artist, before all others.
 
-    `role` is front, disc-N, fanart or logo; `path` is in the text form of `db.sql.path_text`.
+    `role` is front, disc-N, fanart or logo; `path` is in the text form of `db.sql.path_text`. With
+    `digest` it has to be that picture, which the store or a track may have instead of the file, and
+    `name` is what the file is called where that is not its path: it was uploaded.
     Returns the reason if the picture is refused. Raises NoSuchEntityError, NoSuchRoleError,
     StoreError and SettingError.
     """
     kind = EntityType(entity_type)
     _check_role(kind, entity_id, role)
-    data = folder_images.read(path, "/")
-    if isinstance(data, Fault):
-        return str(data)
-    digest = store.put(data)
-    gathered = gather({digest: len(data)}, look_again=True)
+    taken = _taken(path, digest)
+    image_files.forget_upload(path)
+    if isinstance(taken, Fault):
+        return str(taken)
+    digest = taken
+    gathered = gather({digest: 0}, look_again=True)
     fault = gathered.fault(digest)
     if fault is not None:
         return str(fault)
     with transaction():
         images.record(list(gathered.fresh))
-        chosen_images.choose_image(kind, entity_id, role, Choice(digest, path))
+        chosen_images.choose_image(kind, entity_id, role, Choice(digest, name or path))
         ledger.need(Kind.COVER, kind, [entity_id])
     _CHOOSE[kind]([entity_id])
     return None
+
+
+def _taken(path: str, digest: str) -> str | Fault:
+    """The digest of the picture in a file, which is in the store then, or carried by a track."""
+    if digest and (store.holds(store.original(digest)) or covers.carriers([digest], 1)):
+        return digest
+    data = folder_images.read(path, "/")
+    if isinstance(data, Fault):
+        return data
+    if digest and store.digest_of(data) != digest:
+        return Fault(ProblemCode.VANISHED, "the file has changed meanwhile — open the page again")
+    return store.put(data)
 
 
 @job
@@ -221,10 +239,13 @@ def withdraw_image(entity_type: str, entity_id: int, role: str) -> bool:
 
 
 @job
-def explain(entity_type: str, entity_id: int) -> list[dict[str, Any]]:
-    """Return every candidate for the cover of an album or artist, and why it lost."""
+def explain(entity_type: str, entity_id: int, pictures: bool = False) -> list[dict[str, Any]]:
+    """Return every candidate for the cover of an album or artist, and why it lost.
+
+    With `pictures` also what is no candidate, and each with a thumbnail.
+    """
     _check_role(EntityType(entity_type), entity_id, Role.FRONT)
-    return explanation.explain(EntityType(entity_type), entity_id)
+    return explanation.explain(EntityType(entity_type), entity_id, pictures=pictures)
 
 
 _CHOOSE = {

@@ -1,25 +1,35 @@
 """Why an album or artist has its cover: every candidate, and why it lost.
 
 It explains the search itself. The search is repeated in a picture store of its own that is
-thrown away, so nothing is changed by asking.
+thrown away, so nothing is changed by asking; for a page that shows them the thumbnails are kept,
+which maintenance deletes again.
 """
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from db import ledger, settings
+from db.artwork import covers
 from db.errors import counted
 from db.models import EntityType, Kind, Role
-from db.settings.cover_orders import SCANS, album_order, artist_order, disc_order
+from db.settings.cover_orders import (
+    NEVER_FRONT,
+    OTHER_SUBJECTS,
+    SCANS,
+    album_order,
+    artist_order,
+    disc_order,
+)
 from db.sql.path_text import shown
 from jobs.covers import album_covers, artist_covers
 from jobs.covers.album_covers import AlbumSearch
-from jobs.covers.candidates import type_name
-from jobs.covers.folder_images import cover_name
+from jobs.covers.candidates import Candidate, file_candidate, type_name
+from jobs.covers.folder_images import FolderImage, cover_name
 from jobs.covers.picture_search import JudgedCandidate, Search, preference, search
-from jobs.covers.sources import ARTIST_ROLES, CHOSEN, EMBEDDED, FOLDER
+from jobs.covers.sources import ARTIST_ROLES, CHOSEN, EMBEDDED, FOLDER, FRONT_TYPES
 from jobs.pictures import store
 
 _LOST_BY: dict[str, tuple[str, ...]] = {
@@ -43,18 +53,30 @@ _LOST_BY: dict[str, tuple[str, ...]] = {
 source, or by an entry of its own."""
 
 
-def explain(entity_type: EntityType, entity_id: int) -> list[dict[str, Any]]:
+_MOST_OTHERS = 40
+"""Pictures of an album that are shown though they are no candidates."""
+
+
+def explain(
+    entity_type: EntityType, entity_id: int, *, pictures: bool = False
+) -> list[dict[str, Any]]:
     """What there is for each role of an album or artist, the front first; see `_role`.
 
+    With `pictures` what is no candidate is judged too, and each picture has a thumbnail then.
     Raises StoreError when the disk is too full for the pictures, and SettingError.
     """
     if entity_type is EntityType.ALBUM:
         (album,) = album_covers.find([entity_id])
-        _judge_all(album.searches)
+        others = Search(entity_id, candidates=_others(album) if pictures else [])
+        _judge_all([*album.searches, others], pictures=pictures)
         order: dict[str, tuple[str, ...]] = {Role.FRONT: album_order()}
         roles = [_role(each, order.get(each.role, disc_order())) for each in album.searches]
         outcome = album_covers.outcome(album)
         roles[0]["passed_over"] = _passed_over(album)
+        roles[0]["others"] = [
+            {**_candidate_row(each, None), "verdict": (each.fault and each.fault.message) or ""}
+            for each in others.judgements
+        ]
         roles[0]["web"] = _web(entity_type, entity_id)
         roles[0]["remark"] = outcome.settled.reason
         own = {each.role for each in outcome.chosen}
@@ -63,7 +85,7 @@ def explain(entity_type: EntityType, entity_id: int) -> list[dict[str, Any]]:
                 role["remark"] = "the disc shows what its album shows"
         return roles
     (artist,) = artist_covers.find([entity_id])
-    _judge_all(artist.searches)
+    _judge_all(artist.searches, pictures=pictures)
     orders = {Role.FRONT: artist_order(), **ARTIST_ROLES}
     roles = [_role(each, orders[each.role]) for each in artist.searches]
     roles[0]["web"] = _web(entity_type, entity_id)
@@ -71,8 +93,8 @@ def explain(entity_type: EntityType, entity_id: int) -> list[dict[str, Any]]:
     return roles
 
 
-def _judge_all(searches: Sequence[Search]) -> None:
-    """Examine every candidate, in a store that is thrown away."""
+def _judge_all(searches: Sequence[Search], *, pictures: bool) -> None:
+    """Examine every candidate, in a store that is thrown away; with `pictures` but thumbnails."""
     originals = {
         each.digest: store.original(each.digest)
         for search in searches
@@ -88,6 +110,20 @@ def _judge_all(searches: Sequence[Search]) -> None:
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.symlink_to(original)
         search(searches, thorough=True)
+        thumbnails = _thumbnails(searches) if pictures else {}
+    for digest, data in thumbnails.items():
+        if not store.holds(store.thumbnail(digest)):
+            store.put_thumbnail(digest, data, later=True)
+    store.finish()
+
+
+def _thumbnails(searches: Sequence[Search]) -> dict[str, bytes]:
+    """The thumbnails that the search has made, by digest."""
+    judged = (each for search in searches for each in search.judgements if each.fault is None)
+    files = {
+        digest: store.thumbnail(digest) for each in judged if (digest := each.candidate.digest)
+    }
+    return {digest: file.read_bytes() for digest, file in files.items() if file.exists()}
 
 
 def _role(search: Search, order: Sequence[str]) -> dict[str, Any]:
@@ -102,6 +138,7 @@ def _role(search: Search, order: Sequence[str]) -> dict[str, Any]:
         "candidates": [_candidate_row(judgement, winner) for judgement in judgements],
         "shows": search.shown and {"source": search.shown.source, "path": search.shown.source_path},
         "passed_over": [],
+        "others": [],
         "remark": None,
         "web": None,
     }
@@ -114,6 +151,7 @@ def _candidate_row(judgement: JudgedCandidate, winner: JudgedCandidate | None) -
         "entry": candidate.entry,
         "source": candidate.source,
         "path": candidate.path,
+        "digest": candidate.digest,
         "detail": candidate.detail,
         "decoded": judgement.fault is None,
         "width": judgement.width,
@@ -121,7 +159,22 @@ def _candidate_row(judgement: JudgedCandidate, winner: JudgedCandidate | None) -
         "bytes": candidate.bytes,
         "wins": judgement is winner,
         "verdict": "wins" if judgement is winner else _lost_by(judgement, winner),
+        "why": _why(judgement, winner),
     }
+
+
+def _why(judgement: JudgedCandidate, winner: JudgedCandidate | None) -> str:
+    """The verdict as a sentence."""
+    if judgement.fault is not None:
+        return f"Refused: {judgement.fault.message}"
+    candidate = judgement.candidate
+    if judgement is not winner:
+        return f"Not chosen: {candidate.detail if winner is None else _lost_by(judgement, winner)}"
+    if candidate.source == CHOSEN:
+        return "Chosen by you"
+    if judgement.unfit:
+        return f"Chosen though {judgement.unfit}: nothing better is there"
+    return f"Chosen: {candidate.entry} comes first of what is there"
 
 
 def _score(judgement: JudgedCandidate) -> list[int]:
@@ -166,15 +219,44 @@ def _web(entity_type: EntityType, entity_id: int) -> dict[str, Any] | None:
     }
 
 
-def _passed_over(album: AlbumSearch) -> list[str]:
-    """Pictures of an album that are no candidates at all."""
+def _others(album: AlbumSearch) -> list[Candidate]:
+    """Pictures of an album that are no candidates, with the reason as their detail."""
+    found = [
+        file_candidate(image, "", (0,))._replace(detail=_no_front(image.name))
+        for image in _files_passed_over(album)
+    ]
+    carried: dict[str, Candidate] = {}
+    pictures = covers.pictures_in([track.id for track in album.tracks])
+    for track in album.tracks:
+        for each in pictures.get(track.id, ()):
+            if each.type not in FRONT_TYPES:
+                why = f"{type_name(each.type)}, which is never a front"
+                one = Candidate(EMBEDDED, "", 0, (0,), track.path, digest=each.digest, detail=why)
+                carried.setdefault(each.digest, one._replace(bytes=each.bytes))
+    return [*found, *carried.values()][:_MOST_OTHERS]
+
+
+def _no_front(name: str) -> str:
+    """Why a picture file of this name is not taken for the front."""
+    words = set(re.findall(r"[^\W\d_]+", name.lower())) & (NEVER_FRONT | OTHER_SUBJECTS)
+    if words:
+        return f"by its name it is the {min(words)}, which is no front"
+    return "no entry of the order is named so"
+
+
+def _files_passed_over(album: AlbumSearch) -> list[FolderImage]:
     orders = (*album_order(), *disc_order())
     tried = {each.path for search in album.searches for each in search.candidates}
-    files = [
-        image.path
+    return [
+        image
         for image in (*album.images, *album.scans)
         if image.path not in tried and (image in album.scans or not cover_name(image.name, orders))
     ]
+
+
+def _passed_over(album: AlbumSearch) -> list[str]:
+    """Pictures of an album that are no candidates at all."""
+    files = [image.path for image in _files_passed_over(album)]
     lines = [f"{shown(path)}: no entry of the order is named so" for path in files]
     for picture_type, count in sorted(album.other_pictures.items()):
         lines.append(f"{type_name(picture_type)} in {counted(count, 'track')}: never a front")

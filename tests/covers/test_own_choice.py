@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import redis
 
+from db.artwork.image_files import incoming_dir
 from db.models import Album, ChosenImage, Scan, State, Track, utc_now
 from db.sql.path_text import to_text
-from jobs.covers import choose_image, withdraw_image
-from jobs.pictures.store import original
+from jobs.covers import choose_image, explain, withdraw_image
+from jobs.pictures.store import original, thumbnail
 from tests.covers.library import FRONT, Library, paint
 from tests.databases import ON_SQLITE
 from tests.ended import end_after_each_commit
@@ -40,6 +41,54 @@ def test_the_users_choice_beats_everything_and_stays_when_it_is_all_chosen_anew(
     cover = library.album_cover("A")
     assert (cover.source, cover.rank) == ("chosen", -1)
     assert cover.source_path == f"{library.root.parent}/mine.jpg"
+
+
+def test_each_picture_of_an_album_can_be_chosen_as_it_was_explained(library: Library) -> None:
+    library.track("A/1.flac", "A", [(FRONT, paint("red", LARGE)), (4, paint("green", LARGE))])
+    library.image("A/cover.jpg", paint("blue", LARGE))
+    library.image("A/back.jpg", paint("gold", LARGE))
+    library.image("A/front.jpg", b"This is no picture.")
+    library.work()
+    album = Album.get(key="A").id
+    (front,) = explain("album", album, pictures=True)
+    found = {each["path"].rpartition("/")[2]: each for each in front["candidates"]}
+    others = {each["path"].rpartition("/")[2]: each for each in front["others"]}
+    assert found["cover.jpg"]["why"].startswith("Chosen: cover.*")
+    assert found["1.flac"]["why"] == "Not chosen: cover.* comes before embedded"
+    assert found["front.jpg"]["why"].startswith("Refused: the format")
+    assert "by its name it is the back" in others["back.jpg"]["why"]
+    assert "back cover, which is never a front" in others["1.flac"]["why"]
+    assert all(
+        thumbnail(each["digest"]).is_file()
+        for each in (*found.values(), *others.values())
+        if each["decoded"]
+    )
+    for each, colour in ((others["back.jpg"], "gold"), (others["1.flac"], "green")):
+        assert choose_image("album", album, "front", each["path"], each["digest"]) is None
+        assert library.album_shows("A") == paint(colour, LARGE)
+    withdraw_image("album", album, "front")
+    library.image("A/back.jpg", paint("white", LARGE))
+    original(others["back.jpg"]["digest"]).unlink()
+    refused = choose_image(
+        "album", album, "front", *(others["back.jpg"][each] for each in ("path", "digest"))
+    )
+    assert refused is not None
+    assert "has changed" in refused
+    assert library.album_shows("A") == paint("blue", LARGE)
+
+
+def test_an_upload_is_deleted_once_it_is_taken_and_no_other_file_is(library: Library) -> None:
+    library.track("A/1.flac", "A")
+    library.work()
+    album, elsewhere = Album.get(key="A").id, library.root.parent / "mine.jpg"
+    incoming_dir().mkdir(parents=True, exist_ok=True)
+    uploaded = incoming_dir() / "upload-1"
+    for file in (uploaded, elsewhere):
+        file.write_bytes(paint("white", LARGE))
+        path = to_text(bytes(file))
+        assert choose_image("album", album, "front", path, name="mine.jpg (uploaded)") is None
+    assert library.album_cover("A").source_path == "mine.jpg (uploaded)"
+    assert [file.exists() for file in (uploaded, elsewhere)] == [False, True]
 
 
 def test_a_choice_outlasts_its_file_the_store_and_the_albums_own_files(library: Library) -> None:

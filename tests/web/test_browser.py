@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, Request, Route, expect, sync_playwright
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from db.models import Track
+from tests.music import picture
 from tests.web.conftest import ADDRESS, PageFleet
 from tests.web.similar import give_clusters, give_vectors
 from tests.web.walk import Site, faults
@@ -230,6 +231,24 @@ def test_an_album_shows_its_cover_tracks_and_where_it_comes_from(open_page: Open
     assert all_pictures_are_there(page) >= 1
     page.locator(".artists a").first.click()
     expect(page.locator(".kind")).to_have_text("Artist")
+
+
+def test_a_picture_is_chosen_uploaded_and_undone_on_the_page(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("link", name="Cover of Field Notes").click()
+    expect(page.locator(".facts", has_text="No cover: no cover in")).to_contain_text("no provider")
+    page.get_by_role("link", name="Pictures").click()
+    for body, says in (
+        (b"This is no picture.", "The picture cannot be shown: the format"),
+        (picture("teal"), "You chose mine.jpg (uploaded)."),
+    ):
+        sent: FilePayload = {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": body}
+        page.get_by_label("Another picture").set_input_files(sent)
+        page.get_by_role("button", name="Upload for Front").click()
+        expect(page.get_by_text(says)).to_be_visible()
+    expect(page.get_by_text("Chosen by you")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Nothing was found. Looked for")).to_be_visible()
 
 
 def test_arrows_move_through_the_grid_and_tab_skips_to_it(open_page: Open) -> None:

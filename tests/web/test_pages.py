@@ -415,3 +415,16 @@ def test_a_page_is_compressed_for_a_browser_that_takes_it_and_for_no_other(
     style = page.get("/static/style.css", headers={"Accept-Encoding": "gzip"})
     assert style.headers["Content-Encoding"] == "gzip"
     assert b":root" in gzip.decompress(style.data)
+
+
+def test_the_pictures_of_an_album_say_who_is_missing_to_look_for_them(page: FlaskClient) -> None:
+    album = Album.get(title="Bare").id
+    assert (
+        "No worker takes jobs of the queue thumbnails" in page.get(f"/albums/{album}/covers").text
+    )
+    assert page.get("/albums/999/covers").status_code == 404
+    assert page.post(f"/albums/{album}/covers/upload", data={"role": "front"}).status_code == 400
+    assert page.post(f"/albums/{album}/covers/web").status_code == 409
+    gallery = page.get("/").text
+    assert "No picture: no cover in" in gallery
+    assert "not asked on the web: no provider is on" in gallery

@@ -29,7 +29,12 @@ _POLL_SECONDS = 0.05
 
 def have_made(digest: str, size: int, is_there: Callable[[], bool]) -> bool:
     """Have a thumbnail made; whether it is there within `PATIENCE`."""
-    if not _ask_for(digest, size) or not _WAITING.acquire(blocking=False):
+    return _ask_for(digest, size) and waited_for(is_there)
+
+
+def waited_for(is_there: Callable[[], bool]) -> bool:
+    """Whether something is there within `PATIENCE`; False at once when too many requests wait."""
+    if not _WAITING.acquire(blocking=False):
         return False
     try:
         end = time.monotonic() + PATIENCE

@@ -1,6 +1,6 @@
 """The library: the gallery, the pages of an album and of an artist, and search."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -68,6 +68,7 @@ def album(album_id: int) -> str:
         "album.html",
         album=found,
         cover=found.pictures.get(Role.FRONT),
+        why_missing=_why_missing(EntityType.ALBUM, album_id, found.pictures),
         discs=list(_discs(found)),
         duration=sum(track.duration or 0 for track in present),
         count=len(present),
@@ -104,6 +105,7 @@ def artist(artist_id: int) -> str:
         albums=own,
         guest=guest,
         picture=found.pictures.get(Role.FRONT),
+        why_missing=_why_missing(EntityType.ARTIST, artist_id, found.pictures),
         fanart=found.pictures.get(Role.FANART),
         logo=found.pictures.get(Role.LOGO),
         web=from_the_web(EntityType.ARTIST, artist_id),
@@ -123,6 +125,14 @@ def suggestions() -> str:
     """The best results, as an HTML fragment."""
     query = text("q")
     return render_template("suggestions.html", query=query, found=search.search(query, **_FEW))
+
+
+def _why_missing(
+    entity_type: EntityType, entity_id: int, pictures: Mapping[str, Picture]
+) -> str | None:
+    if Role.FRONT in pictures:
+        return None
+    return gallery.why_missing(entity_type, [entity_id])[entity_id]
 
 
 def _wanted() -> AlbumFilter:

@@ -378,6 +378,17 @@ def _brief(value: Any) -> str:
     return repr(value)[:40]
 
 
+def has_ended(job_id: str) -> bool:
+    """Whether a job has ended, well or badly. Raises JobFailedError when it is gone."""
+    from rq.job import Job  # noqa: PLC0415  # see above
+    from rq.serializers import JSONSerializer  # noqa: PLC0415  # see above
+
+    if not Job.exists(job_id, connection=connection()):
+        raise JobFailedError(f"the job {job_id[:40]} is gone: ask again")
+    current = Job.fetch(job_id, connection=connection(), serializer=JSONSerializer)
+    return current.get_status(refresh=False) in {"finished", *_ENDED_BADLY}
+
+
 def wait_for(job_id: str, seconds: float = inf) -> Any:
     """Wait for the end of a job; its result, or None after `seconds`. Raises JobFailedError."""
     from rq.job import Job, JobStatus  # noqa: PLC0415  # see above
