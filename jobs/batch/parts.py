@@ -137,16 +137,9 @@ class Part:
     @cached_property
     def whose(self) -> frozenset[str]:
         """What its artists may be known by elsewhere: their names, and the id of one alone."""
-        found = {f"name:{self.name}"}
-        for track in self.tracks:
-            for names, ids in (
-                (track.album_artists, track.album_artist_ids),
-                (track.artists, track.artist_ids),
-            ):
-                for each in named(names, ids) if ids else ():
-                    if each.musicbrainz_id and folded(each.name) == self.name:
-                        found.add(f"mbid:{each.musicbrainz_id}")
-        return frozenset(found)
+        given = _given(self.tracks, of_albums=True) + _given(self.tracks, of_albums=False)
+        ids = (f"mbid:{each}" for name, each in given if folded(name) == self.name)
+        return frozenset((f"name:{self.name}", *ids))
 
     @property
     def is_by_one(self) -> bool:
@@ -208,21 +201,18 @@ def as_most_write(tracks: Sequence[Grouped]) -> Sequence[Grouped]:
     So one artist in two scripts is one here too, also on tracks that give no id. How album artists
     are written goes before how artists are. An id that stands at strangers' names says nothing.
     """
-    written: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-    for track in tracks:
-        for names, ids, place in (
-            (track.album_artists, track.album_artist_ids, 0),
-            (track.artists, track.artist_ids, 1),
-        ):
-            for each in named(names, ids) if ids else ():
-                if each.musicbrainz_id:
-                    written[each.musicbrainz_id][place].append(each.name)
+    written: dict[str, tuple[Counter[str], Counter[str]]] = defaultdict(
+        lambda: (Counter(), Counter())
+    )
+    for place, of_albums in enumerate((True, False)):
+        for (name, musicbrainz_id), count in _given(tracks, of_albums=of_albums).items():
+            written[musicbrainz_id][place][name] += count
     best: dict[str, set[str]] = defaultdict(set)
     for of_album, of_track in written.values():
-        right = of_one_artist(Counter((*of_album, *of_track)))
-        spelled = plurality(each for each in of_album or of_track if each in right) or ""
+        right = of_one_artist(of_album + of_track)
+        spelled = plurality(each for each in (of_album or of_track).elements() if each in right)
         for key in set(map(folded, right)):
-            best[key].add(spelled)
+            best[key].add(spelled or "")
     shown = {key: min(names) for key, names in best.items() if len(names) == 1}
     if all(key == folded(name) for key, name in shown.items()):
         return tracks
@@ -234,6 +224,23 @@ def as_most_write(tracks: Sequence[Grouped]) -> Sequence[Grouped]:
         )
         for track in tracks
     ]
+
+
+def _given(tracks: Iterable[Grouped], *, of_albums: bool) -> Counter[tuple[str, str]]:
+    """How many tracks name each artist, or album artist, with which id."""
+    said = Counter(
+        (tuple(track.album_artists), tuple(track.album_artist_ids))
+        if of_albums
+        else (tuple(track.artists), tuple(track.artist_ids))
+        for track in tracks
+        if (track.album_artist_ids if of_albums else track.artist_ids)
+    )
+    found: Counter[tuple[str, str]] = Counter()
+    for (names, ids), count in said.items():
+        for each in named(names, ids):
+            if each.musicbrainz_id:
+                found[each.name, each.musicbrainz_id] += count
+    return found
 
 
 def _rewritten(credit: str, shown: Mapping[str, str]) -> str:
