@@ -67,8 +67,9 @@ def test_a_job_is_logged_with_what_it_settled(
     work(queues, execution)
     of_job = f"job={job_id} queue=deferred_covers name={ALBUM_COVERS} attempt=1"
     assert lines(caplog, "process_album_covers") == [
-        f"[{of_job} entity=album:{albums[0]}-{albums[-1]}]: started: 3 albums",
-        f"[{of_job}]: ended after N s, 3 albums: 2 done, 1 none",
+        f"[{of_job} entity=album:{albums[0]}-{albums[-1]}]: {ALBUM_COVERS} {job_id} started: "
+        "3 albums",
+        f"[{of_job}]: {ALBUM_COVERS} {job_id} ended after N s, 3 albums: 2 done, 1 none",
     ]
 
 
@@ -133,7 +134,8 @@ def test_what_ends_with_its_worker_is_logged_by_who_puts_it_back_and_by_its_succ
     assert taken is not None
     settle_all(queues, worker.holder, Death("covers-2", "SIGKILL"))
     of_job = f"job={job_id} queue=deferred_covers name={ALBUM_COVERS} attempt=1"
-    ending = f"[{of_job}]: ended after N s, 3 albums: died in covers-2 by SIGKILL"
+    end = f"{ALBUM_COVERS} {job_id} ended after N s, 3 albums: died in covers-2 by SIGKILL"
+    ending = f"[{of_job}]: {end}"
     assert [each.startswith(ending) for each in lines(caplog, "ended")] == [True]
     caplog.clear()
     FleetWorker("covers-2", ["deferred_covers"], queues)._beat()

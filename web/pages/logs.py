@@ -98,7 +98,8 @@ def _shown(entry: Entry) -> dict[str, Any]:
         **entry.as_json(),
         "clock": f"{at:%Y-%m-%d %H:%M:%S}" if at else "",
         "mark": marks.get(entry.level, ""),
-        "task": entry.fields.get("name", ""),
+        "task": (task := entry.fields.get("name", "")),
+        "text": entry.text.removeprefix(f"{task} {entry.fields.get('job')} "),
     }
 
 

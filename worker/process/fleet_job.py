@@ -193,7 +193,7 @@ class FleetJob(Job):
         """Write to the log that the job begins, and which entities it has."""
         again = f", attempt {self.attempt}" if self.attempt > 1 else ""
         fields = self.log_fields | {"entity": _ids_of(self.kwargs)}
-        text = visible(f"started{again}: {self._entities()}")
+        text = visible(f"{self._named()} {self.id} started{again}: {self._entities()}")
         log.info("%s", text, extra={"fields": fields})
 
     def log_end(self, outcome: str, level: int = logging.INFO) -> None:
@@ -206,7 +206,7 @@ class FleetJob(Job):
         seconds = max(0.0, (now() - since).total_seconds()) if since else 0.0
         parts = [str(self.settled or ""), outcome]
         ending = "; ".join(part for part in parts if part)
-        of = f"ended after {seconds:.1f} s, {self._entities()}"
+        of = f"{self._named()} {self.id} ended after {seconds:.1f} s, {self._entities()}"
         return visible(f"{of}: {ending}"[:_LONGEST_LINE])
 
     def log_success(self, value: Any) -> None:

@@ -81,8 +81,10 @@ def _logged(address: str) -> Iterator[Event]:
     for entry in found:
         name, attempt = entry.fields.get("name", ""), entry.fields.get("attempt", "1")
         again = f" (attempt {attempt})" if attempt != "1" else ""
-        text = " ".join(filter(None, [entry.process, f"{name}{again}", entry.text]))
-        yield Event(entry.at, "log", text, entry.fields.get("job", ""))
+        job = entry.fields.get("job", "")
+        said = entry.text.removeprefix(f"{name} {job} ")
+        text = " ".join(filter(None, [entry.process, f"{name}{again}", said]))
+        yield Event(entry.at, "log", text, job)
 
 
 def _concerns(fields: dict[str, str], address: str) -> bool:
