@@ -9,7 +9,7 @@ from shlex import quote
 from typing import NamedTuple
 
 from db import settings
-from db.errors import DatabaseError, SettingError
+from db.errors import DatabaseGoneError, OldDatabaseError, SettingError
 from db.maintenance import library_roots
 from db.models import Track
 from db.scanning import scans
@@ -139,14 +139,14 @@ def is_nothing_scanned() -> bool:
 def first_step() -> str:
     """What to do while nothing is scanned, in a line; empty once something was.
 
-    Raises DatabaseError for a database that a fleet has had and that cannot be used.
+    Raises db.errors.DatabaseError for a database that a fleet has had and that cannot be used.
     """
     try:
         open_database()
         check_schema()
         if not is_nothing_scanned():
             return ""
-    except DatabaseError:
+    except (DatabaseGoneError, OldDatabaseError):
         if identity().library:
             raise
     page = web_address.running()
