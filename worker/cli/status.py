@@ -27,7 +27,9 @@ from worker.supervisor.rpc import ProcessInfo, is_up, processes
 
 _EVERY = 1.0
 _SCREEN = 24
-"""Lines of a terminal, one of them the prompt's."""
+"""Lines of a terminal."""
+_NOTES = 3
+"""The prompt, that the fleet is not up, and that there is more."""
 _FRAME = 4
 """Lines of a table beside its rows."""
 _REMARKS = 2
@@ -167,7 +169,7 @@ def _library() -> Iterator[str]:
 
 def _room(lines: int) -> int:
     """Rows that each of two tables may have beside so many lines, on a terminal of 24."""
-    return max(_FEWEST, (_SCREEN - 1 - lines) // 2 - _FRAME)
+    return max(_FEWEST, (_SCREEN - _NOTES - lines) // 2 - _FRAME)
 
 
 def _print_faults(present: Sequence[ProcessInfo]) -> None:
