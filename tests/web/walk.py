@@ -48,7 +48,8 @@ _BEYOND_THE_KEYBOARD = """() => {
     const all = "a[href], button, input, select, textarea, summary, audio[controls], [onclick]";
     const found = [];
     for (const each of document.querySelectorAll(all)) {
-        if (each.disabled || !each.checkVisibility({visibilityProperty: true})) continue;
+        if (each.matches(":disabled")) continue;
+        if (!each.checkVisibility({visibilityProperty: true})) continue;
         if (each.closest("[role=listbox]")) continue; // arrows choose among its entries
         each.focus();
         const is = each.outerHTML.slice(0, 200);
