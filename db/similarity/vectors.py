@@ -5,7 +5,7 @@ Vectors are bytes here, 32-bit little-endian floats, so that light programs need
 made.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from peewee import Expression, Field, ModelSelect, Value, fn
 from db.errors import WrongDimensionError
 from db.models import EntityType, Kind, LedgerRow, State, Vector, VectorModel, database, utc_now
 from db.sql.connection import is_sqlite, transaction
-from db.sql.queries import slices, tuples
+from db.sql.queries import among, slices, tuples
 
 BYTES_A_NUMBER = 4
 _ROWS = 200
@@ -214,11 +214,17 @@ class ModelInTraining:
         What changed since it began, or has no vector by it, is to be done; what it made is done. An
         attempt at work loses its leases, for it would write vectors by the model before.
 
-        What it made is marked before, a part at a time, so that nobody waits long for the ledger.
-        When the training ends in between, the next one sets that right, for it makes all again.
+        Most rows are written before, a part at a time, so that nobody waits long for the ledger.
+        When the training ends in between, some get a vector by the model before once more, and the
+        next training sets right what is said to be done, for it makes all again.
         """
         model = self.version
-        _mark_made(model)
+        _in_parts(
+            LedgerRow.state.in_(_SETTLED) & fn.EXISTS(_vector_of_row(model)),
+            _mark_done,
+        )
+        differing = ~fn.EXISTS(_vector_of_row(model)) | fn.EXISTS(_vector_made_since(model))
+        _in_parts(LedgerRow.state.not_in(_AT_WORK) & differing, _vectors_needed)
         with transaction():
             if not is_sqlite():  # where the transaction is the only one that writes
                 database.execute_sql("LOCK TABLE ledger IN EXCLUSIVE MODE")
@@ -237,23 +243,24 @@ class ModelInTraining:
             VectorModel.delete().where(VectorModel.id == model_id).execute()
 
 
-def _mark_made(model: ModelVersion) -> None:
-    """Have what this model made be done, a part at a time."""
+_AT_WORK = (State.TODO, State.LEASED, State.QUARANTINED)
+"""States that say already that the vector is made again, or that it is not to be."""
+
+
+def _in_parts(which: Expression, write: Callable[[Expression], None]) -> None:
+    """Write those rows of vectors, a part at a time."""
     last = 0
     while True:
-        made = LedgerRow.select(LedgerRow.id).where(
-            LedgerRow.id > last,
-            LedgerRow.kind == Kind.VECTOR,
-            LedgerRow.state.in_(_SETTLED),
-            fn.EXISTS(_vector_of_row(model)),
+        found = LedgerRow.select(LedgerRow.id).where(
+            LedgerRow.id > last, LedgerRow.kind == Kind.VECTOR, which
         )
-        rows = tuples(made.order_by(LedgerRow.id).limit(_ROWS_AT_ONCE))
+        rows = tuples(found.order_by(LedgerRow.id).limit(_ROWS_AT_ONCE))
         ids = [row_id for (row_id,) in rows]
         if not ids:
             return
         with transaction():
             for part in slices(ids):
-                _mark_done(LedgerRow.id.in_(list(part)))
+                write(among(LedgerRow.id, part) & which)
         last = ids[-1]
 
 
