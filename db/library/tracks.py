@@ -20,7 +20,7 @@ from db.models import (
     TrackGenre,
 )
 from db.sql.path_text import shown
-from db.sql.queries import among, slices, tuples
+from db.sql.queries import LISTED, Prepared, among, slices, tuples
 from db.sql.statements import insert_rows, update_rows
 
 
@@ -47,28 +47,46 @@ def present_file(track_id: int) -> PresentFile | None:
     return next(map(PresentFile._make, tuples(query)), None)
 
 
-_SIBLING = (
+_OF_TRACK: tuple[Any, ...] = (
     *(Track.id, Track.path, Track.group_folder, Track.missing_since, Track.content_id),
     *(Track.album_title, Track.album_artist_names, Track.compilation, Track.musicbrainz_release_id),
     *(Track.title, Track.disc, Track.disc_total, Track.track, Track.track_total, Track.date),
     *(Track.codec, Track.bit_depth, Track.sample_rate, Track.part, Track.guessed),
     *(Track.musicbrainz_artist_ids, Track.musicbrainz_album_artist_ids),
-    *(Track.album, Album.id, Album.key, Album.release, Album.edition),
+)
+_OF_ALBUM: tuple[Any, ...] = (Album.id, Album.key, Album.release, Album.edition)
+_IN_PLACES = Prepared(
+    lambda: (
+        Track.select(*_OF_TRACK, *_OF_ALBUM)
+        .join(Album, JOIN.LEFT_OUTER)
+        .where(among(Track.group_folder, LISTED))
+    )
+)
+_OF_RELEASES = Prepared(
+    lambda: (
+        Track.select(*_OF_TRACK, *_OF_ALBUM)
+        .join(Album)
+        .where(among(Album.release, LISTED), Track.missing_since.is_null())
+    )
 )
 
 
 def in_places(group_folders: Sequence[str]) -> Iterator[Track]:
     """The tracks of these group folders, missing ones too, with what grouping needs."""
-    for folders in slices(group_folders):
-        joined = Track.select(*_SIBLING).join(Album, JOIN.LEFT_OUTER)
-        yield from joined.where(among(Track.group_folder, folders))
+    return map(_with_album, _IN_PLACES.rows(group_folders))
 
 
 def of_releases(releases: Sequence[str]) -> Iterator[Track]:
     """The present tracks of the albums that are editions of these, with what grouping needs."""
-    for each in slices(releases):
-        joined = Track.select(*_SIBLING).join(Album)
-        yield from joined.where(among(Album.release, each), Track.missing_since.is_null())
+    return map(_with_album, _OF_RELEASES.rows(releases))
+
+
+def _with_album(row: Sequence[Any]) -> Track:
+    """A track, and its album, by what was selected of both."""
+    of_track, of_album = row[: len(_OF_TRACK)], row[len(_OF_TRACK) :]
+    album = {each.name: value for each, value in zip(_OF_ALBUM, of_album, strict=True)}
+    track = {each.name: value for each, value in zip(_OF_TRACK, of_track, strict=True)}
+    return Track(**track, album=None if album["id"] is None else Album(**album))
 
 
 def albums_of(track_ids: Sequence[int]) -> set[int]:
