@@ -45,8 +45,8 @@ def test_the_log_has_each_start_and_each_end_of_the_job(
 
 
 def _jobs(lines: list[str], verb: str) -> Counter[str]:
-    """The ids of the jobs of the entries that begin with this verb."""
-    found = [re.search(rf"\[job=(\S+) .*\]: {verb}\b", line) for line in lines]
+    """The ids of the jobs of the entries that have this verb behind the name and the id."""
+    found = [re.search(rf"\[job=(\S+) .*\]: \S+ \1 {verb}\b", line) for line in lines]
     return Counter(each[1] for each in found if each)
 
 
