@@ -211,7 +211,7 @@ def _server(app: "WSGIApplication", listener: socket.socket) -> _Server:
         max_request_body_size=_MOST_BODY,
         max_request_header_size=_MOST_HEADERS,
         channel_request_lookahead=1,  # so that it notices a client that is gone
-        clear_untrusted_proxy_headers=False,  # `web.security` knows whom to believe
+        clear_untrusted_proxy_headers=False,  # `web.access.security` knows whom to believe
         ident=None,
     )
     threads = ThreadedTaskDispatcher()

@@ -7,13 +7,14 @@ import threading
 import zlib
 from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 import peewee
 from flask import Flask, Response, current_app, jsonify, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, IntegerConverter
-from werkzeug.utils import find_modules, import_string
+from werkzeug.utils import find_modules
 
 from db.artwork import image_files
 from db.artwork.covers import Picture
@@ -21,10 +22,11 @@ from db.library.artists import Credit
 from db.models import Guesses, database, utc_now
 from db.sql.connection import is_sqlite, open_database
 from db.sql.path_text import shown
-from web import dashboard, login, security
-from web.login import is_in
-from web.pager import is_json_wanted
+from web import dashboard
+from web.access import login, security
+from web.access.login import is_in
 from web.pages import clusters, health
+from web.pages.pager import is_json_wanted
 from web.pages.scans import Streams
 from worker.doctor.findings import FAULTS, fact_and_remedy
 from worker.phrases import counted, graded, time_span
@@ -293,7 +295,8 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
     _add_filters(app)
     _handle_faults(app)
     for name in find_modules("web.pages"):
-        app.register_blueprint(import_string(f"{name}:bp"))
+        if bp := getattr(import_module(name), "bp", None):
+            app.register_blueprint(bp)
     return app
 
 

@@ -21,7 +21,7 @@ from rq_dashboard import web as rq_dashboard
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from web.security import policy
+from web.access.security import policy
 from worker import dispatch, queues
 from worker.errors import TamperedJobError
 from worker.process.fleet_job import FleetJob

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.web.conftest import ORIGIN, NewPage
-from web.login import FREE
+from web.access.login import FREE
 
 PASSWORD = "correct horse"
 

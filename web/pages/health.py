@@ -25,8 +25,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from db.maintenance import health_reports, maintenance_runs
 from db.models import database
 from db.scanning import problems
-from web.login import is_in
-from web.pager import paging
+from web.access.login import is_in
+from web.pages.pager import paging
 from worker import dispatch
 from worker.doctor.examination import examine
 from worker.doctor.findings import Finding, Severity

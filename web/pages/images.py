@@ -14,7 +14,7 @@ from db import settings
 from db.artwork import image_files, images
 from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.artwork.images import KnownImage
-from web.security import policy
+from web.access.security import policy
 from worker import dispatch
 from worker.errors import WorkerError
 

@@ -8,7 +8,7 @@ from flask import Blueprint, abort, jsonify, redirect, render_template, request,
 from werkzeug.wrappers import Response
 
 from db import ledger
-from web.pager import is_json_wanted
+from web.pages.pager import is_json_wanted
 from worker import dispatch, queues
 from worker.errors import BadInputError, WorkerError
 from worker.queues import jobs

@@ -16,7 +16,7 @@ from db.library.search import FoundTrack, NamedTrack
 from db.library.tracks import TrackSummary
 from db.models import EntityType
 from db.similarity import cluster_terms, vectors
-from web.pager import number, text
+from web.pages.pager import number, text
 from worker.cli import playlists
 from worker.doctor.findings import fact_and_remedy
 

@@ -31,7 +31,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response as AnyResponse
 
 from db import settings
-from web.security import client
+from web.access.security import client
 from worker.supervisor.web_address import WebAddress
 
 FREE = 5
