@@ -14,8 +14,7 @@ from db.library.track_files import TrackKey
 from db.models import Guesses
 from db.scanning import scans
 from jobs.content import of_part
-from jobs.json_record import Record
-from jobs.tags import Tags
+from jobs.tags import Record, Tags
 from worker.dispatch import MAX_JOB_BYTES, enqueue, enqueue_if_small
 
 MOST_RECORD_BYTES = MAX_JOB_BYTES // 4

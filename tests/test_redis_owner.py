@@ -23,7 +23,7 @@ from worker import dispatch
 from worker.errors import ForeignRedisError
 from worker.process.fleet_worker import FleetWorker
 from worker.redis.owner import LIBRARY, claim, leave_seat
-from worker.topology.slots import registered_name
+from worker.topology.model import registered_name
 
 NAMES = ["insert", "maintenance"]
 CLEANUP = "maintenance.cleanup_expired_tasks"

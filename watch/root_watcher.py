@@ -14,7 +14,7 @@ from db.library import track_files
 from db.models import database, utc_now
 from db.scanning import problems, roots, scans
 from db.scanning.library_files import Scope
-from db.scanning.mounts import Mount, mounts_of
+from db.scanning.roots import Mount, mounts_of
 from db.sql.path_text import shown, to_bytes, to_text
 from watch.changes import Listener, Pending, Reason, Sorter, reason
 from worker import dispatch

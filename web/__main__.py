@@ -195,9 +195,11 @@ class _Server(TcpWSGIServer):
     def maintenance(self, now: float) -> None:  # waitress passes the time of day
         """End connections that are late."""
         moment = time.monotonic()
-        for each in self.active_channels.values():
+        for each in [*self.active_channels.values()]:
             if each.is_late(moment):
                 each.will_close = True
+                if each.total_outbufs_len:  # waitress would wait until more can be sent
+                    each.handle_close()
 
 
 def _server(app: "WSGIApplication", listener: socket.socket) -> _Server:

@@ -1,6 +1,6 @@
-"""The rows of `images`: what is known of each, lost files, and images that nothing uses."""
+"""The rows of `images`: what is known of each, the choices of the user, lost and unused ones."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -265,3 +265,58 @@ def record(found: Sequence[KnownImage]) -> None:
     In the order of digests, so that two jobs that write the same rows wait for each other in turn.
     """
     insert_rows(Image, KnownImage._fields, sorted(found), unique=("digest",))
+
+
+class Choice(NamedTuple):
+    """An image that the user chose."""
+
+    digest: str
+    source_path: str
+    """The file that the user named."""
+
+
+def chosen_images(
+    entity_type: EntityType, entity_ids: Sequence[int]
+) -> dict[int, dict[str, Choice]]:
+    """What the user chose for each of the entities for which there is a choice, by role."""
+    found: dict[int, dict[str, Choice]] = defaultdict(dict)
+    for ids in slices(entity_ids):
+        query = (
+            ChosenImage.select(
+                ChosenImage.entity_id, ChosenImage.role, Image.digest, ChosenImage.source_path
+            )
+            .join(Image)
+            .where(ChosenImage.entity_type == entity_type, among(ChosenImage.entity_id, ids))
+        )
+        for entity_id, role, digest, source_path in tuples(query):
+            found[entity_id][role] = Choice(digest, source_path)
+    return dict(found)
+
+
+def choose_image(entity_type: EntityType, entity_id: int, role: str, choice: Choice) -> None:
+    """Write the user's choice, in place of an earlier one. The image has its row already."""
+    image = Image.get(Image.digest == choice.digest)
+    ChosenImage.insert(
+        entity_type=entity_type,
+        entity_id=entity_id,
+        role=role,
+        image=image.id,
+        source_path=choice.source_path,
+    ).on_conflict(
+        conflict_target=[ChosenImage.entity_type, ChosenImage.entity_id, ChosenImage.role],
+        update={
+            ChosenImage.image: image.id,
+            ChosenImage.source_path: choice.source_path,
+            ChosenImage.chosen_at: utc_now(),
+        },
+    ).execute()
+
+
+def withdraw_choice(entity_type: EntityType, entity_id: int, role: str) -> bool:
+    """Drop the user's choice; whether there was one."""
+    query = ChosenImage.delete().where(
+        ChosenImage.entity_type == entity_type,
+        ChosenImage.entity_id == entity_id,
+        ChosenImage.role == role,
+    )
+    return bool(query.execute())

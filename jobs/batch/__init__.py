@@ -87,6 +87,7 @@ def _grouping(
         if left < 0:
             break
     of_albums = {key: albums.said[key] for key in sorted(filter(None, said))}
+    is_checked = len(json.dumps([siblings.releases, siblings.titles])) < _MOST_CHECKED_BYTES
     return Grouping(
         {key: album.artists for key, album in of_albums.items()},
         keys,
@@ -97,9 +98,9 @@ def _grouping(
             key: [each.release, each.edition, each.row, each.title_key]
             for key, each in of_albums.items()
         },
-        releases=siblings.releases,
-        titles=siblings.titles,
-        mark=siblings.mark(),
+        releases=siblings.releases if is_checked else [],
+        titles=siblings.titles if is_checked else {},
+        mark=siblings.mark() if is_checked else None,
     )
 
 
@@ -159,3 +160,9 @@ def _of_tags(
         artist_ids=tags["musicbrainz_artist_ids"],
         album_artist_ids=tags["musicbrainz_album_artist_ids"],
     )
+
+
+_MOST_CHECKED_BYTES = 256 * 1024
+"""Names of albums beyond which insertion does not check whether another process wrote some of them
+meanwhile: in a job they would leave no room for its records.
+"""

@@ -7,8 +7,8 @@ one transaction, and does not depend on another job having run before.
 from typing import Any
 
 from db import ledger
-from db.artwork import chosen_images, covers, image_files, images, picture_files
-from db.artwork.chosen_images import Choice
+from db.artwork import covers, image_files, images, picture_files
+from db.artwork.images import Choice
 from db.models import EntityType, Kind, Role, State
 from db.sql.connection import transaction
 from jobs.covers import album_covers, artist_covers, explanation, folder_images, remote
@@ -206,7 +206,7 @@ def choose_image(  # noqa: PLR0913, PLR0917  # jobs are called by the names of t
         return str(fault)
     with transaction():
         images.record(list(gathered.fresh))
-        chosen_images.choose_image(kind, entity_id, role, Choice(digest, name or path))
+        images.choose_image(kind, entity_id, role, Choice(digest, name or path))
         ledger.need(Kind.COVER, kind, [entity_id])
     _CHOOSE[kind]([entity_id])
     return None
@@ -230,7 +230,7 @@ def withdraw_image(entity_type: str, entity_id: int, role: str) -> bool:
     kind = EntityType(entity_type)
     _check_role(kind, entity_id, role)
     with transaction():
-        was_chosen = chosen_images.withdraw_choice(kind, entity_id, role)
+        was_chosen = images.withdraw_choice(kind, entity_id, role)
         if was_chosen:
             ledger.need(Kind.COVER, kind, [entity_id])
     if was_chosen:

@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
-from db.artwork import chosen_images, covers
-from db.artwork.chosen_images import Choice
+from db.artwork import covers, images
 from db.artwork.covers import CHOSEN, LOCAL, Chosen, Shown
-from db.artwork.images import KnownImage
+from db.artwork.images import Choice, KnownImage
 from db.ledger import Obstacle
 from db.models import EntityType, Role
 from db.settings.cover_orders import EXTERNAL
@@ -298,7 +297,7 @@ class CurrentCovers(NamedTuple):
 def current_covers(entity_type: EntityType, entity_ids: Sequence[int]) -> dict[int, CurrentCovers]:
     """What stands for each of the entities."""
     shown = covers.shown(entity_type, entity_ids)
-    chosen = chosen_images.chosen_images(entity_type, entity_ids)
+    chosen = images.chosen_images(entity_type, entity_ids)
     return {
         entity_id: CurrentCovers(shown.get(entity_id, {}), chosen.get(entity_id, {}))
         for entity_id in entity_ids

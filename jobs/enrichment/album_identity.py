@@ -12,8 +12,18 @@ from datetime import datetime
 from typing import NamedTuple
 
 from db.enrichment.tagged_entities import TaggedAlbum
-from jobs.enrichment.identity import CERTAIN, CLEARLY, LEAST_SCORE, Identity, Unknown, isrcs
-from jobs.enrichment.similarity import Pair, artist_similarity, pairs, title_similarity
+from jobs.enrichment.similarity import (
+    CERTAIN,
+    CLEARLY,
+    LEAST_SCORE,
+    Identity,
+    Pair,
+    Unknown,
+    artist_similarity,
+    isrcs,
+    pairs,
+    title_similarity,
+)
 from jobs.providers.musicbrainz import MusicBrainz, fuzzy, phrase
 from jobs.providers.musicbrainz_answers import Candidate, Release, credited
 from jobs.providers.names import normal, without_edition

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from db.enrichment.tagged_entities import TaggedArtist
-from jobs.enrichment.identity import CERTAIN, Identity, Unknown
-from jobs.enrichment.similarity import text_similarity
+from jobs.enrichment.similarity import CERTAIN, Identity, Unknown, text_similarity
 from jobs.providers.musicbrainz import MusicBrainz, either, phrase
 from jobs.providers.musicbrainz_answers import Artist, Recording
 from jobs.providers.names import is_somebody, normal

@@ -17,8 +17,7 @@ from db.models import EntityType, Kind, State, utc_now
 from db.settings import provider_settings
 from jobs.enrichment import album_identity, artist_identity, track_identity
 from jobs.enrichment.album_identity import MatchedRelease
-from jobs.enrichment.identity import CERTAIN, Identity, Unknown
-from jobs.enrichment.similarity import Pair
+from jobs.enrichment.similarity import CERTAIN, Identity, Pair, Unknown
 from jobs.providers.errors import FileAwayError, ProviderError, UnavailableError
 from jobs.providers.musicbrainz_answers import Artist, Credit, Recording
 from jobs.providers.provider import KnownArtist, mbid

@@ -1,4 +1,4 @@
-"""How similar two names, titles or lengths are, 0 to 1, and the tracks of an album and a release.
+"""Which entity of MusicBrainz is meant, and how sure that is: how similar names and lengths are.
 
 Spellings are compared as `jobs.providers.names` normalises them, by Ratcliff and Obershelp's ratio
 (difflib). What makes another record of nearly the same title, a number or "live", halves the
@@ -7,14 +7,53 @@ similarity at least.
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from difflib import SequenceMatcher
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from db.enrichment.tagged_entities import TaggedTrack
 from jobs.providers.musicbrainz_answers import Credit, ReleaseTrack, credited
 from jobs.providers.names import normal, without_edition
 from jobs.providers.provider import mbid
+
+T = TypeVar("T")
+
+_ISRC = re.compile("[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+
+CERTAIN = 1.0
+LEAST_SCORE = 0.85
+"""A match by names that is less sure is none: a wrong fact is worse than none."""
+CLEARLY = 0.03
+"""By how much the best match must be better than one that is something else; else it is a tie."""
+
+
+class Identity(NamedTuple, Generic[T]):
+    """Who or what is meant."""
+
+    meant: T
+    by: str
+    """How it was found: "release id in the tags", "ISRC", "AcoustID", "search" …"""
+    score: float
+    fetched_at: datetime
+    """When MusicBrainz answered."""
+    why: Sequence[str] = ()
+    """What was compared, for people."""
+
+
+class Unknown(NamedTuple):
+    """Why no entity could be identified."""
+
+    reasons: Sequence[str]
+    is_tie: bool = False
+    """Whether several fit, so that looking further would not help."""
+
+
+def isrcs(texts: Sequence[str]) -> list[str]:
+    """The ISRCs among texts of tags (ISO 3901), as they stand in a URL."""
+    plain = (text.replace("-", "").replace(" ", "").upper() for text in texts)
+    return list(dict.fromkeys(each for each in plain if _ISRC.fullmatch(each)))
+
 
 SAME_SECONDS = 3.0
 """Rips and masterings of one recording differ by so much."""

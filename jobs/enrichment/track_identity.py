@@ -9,9 +9,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from db.enrichment.tagged_entities import TaggedTrack
-from jobs.enrichment.identity import CERTAIN, CLEARLY, Identity, Unknown, isrcs
 from jobs.enrichment.similarity import (
+    CERTAIN,
+    CLEARLY,
+    Identity,
+    Unknown,
     artist_similarity,
+    isrcs,
     length_similarity,
     text_similarity,
     title_similarity,

@@ -23,7 +23,7 @@ from worker import dispatch
 from worker.errors import ExitCode, RedisUnreachableError
 from worker.redis.holders import holders
 from worker.supervisor.shutdown import is_alive
-from worker.topology.slots import process_name_of
+from worker.topology.model import process_name_of
 
 _STOPS = Path(__file__).parent / "stops"
 

@@ -19,7 +19,7 @@ from worker.process.fleet_worker import FleetWorker
 from worker.process.slot_worker import SlotWorker
 from worker.process.time_limit import TimeLimit
 from worker.redis.address import redis_url
-from worker.topology.slots import slot_name
+from worker.topology.model import slot_name
 
 RQ_3_0: dict[type, tuple[type, dict[str, str]]] = {
     FleetWorker: (

@@ -8,7 +8,7 @@ from tests.mission.cases import CASES
 from tests.mission.standing_fleet import StandingFleet
 from worker import dispatch
 from worker.topology import load
-from worker.topology.slots import process_name_of
+from worker.topology.model import process_name_of
 
 QUEUES = (
     "scan",

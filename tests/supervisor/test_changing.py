@@ -21,7 +21,7 @@ from worker.supervisor.rollout import apply
 from worker.supervisor.rpc import supervisord
 from worker.topology import load
 from worker.topology.jobs import find_jobs
-from worker.topology.slots import registered_name
+from worker.topology.model import registered_name
 
 REPOSITORY = Path(__file__).parents[2]
 REST = sorted(

@@ -17,7 +17,7 @@ from worker.redis.connection import connect
 from worker.redis.valkey import binary
 from worker.supervisor import control, readiness, shutdown
 from worker.supervisor.shutdown import is_alive, members, wait_for
-from worker.topology.slots import slot_name
+from worker.topology.model import slot_name
 
 Fleet = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.scanning.mounts import mounts_of
+from db.scanning.roots import mounts_of
 
 MOUNTINFO = rb"""22 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw
 30 22 0:40 / /mnt/my\040nas rw,relatime shared:5 master:2 - nfs4 nas:/music rw,vers=4.2

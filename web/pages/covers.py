@@ -16,7 +16,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as BaseResponse
 
 from db import ledger, settings
-from db.artwork import chosen_images, image_files
+from db.artwork import image_files, images
 from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.library import entity_pages
 from db.models import EntityType, Kind, Role
@@ -80,7 +80,7 @@ def page(kind: str, entity_id: int) -> str:
         kind=kind,
         roles=roles,
         names=_names(entity, roles),
-        chosen=chosen_images.chosen_images(entity.type, [entity_id]).get(entity_id, {}),
+        chosen=images.chosen_images(entity.type, [entity_id]).get(entity_id, {}),
         fault=fault,
         lack=lack,
         is_waiting=roles is None and not lack,

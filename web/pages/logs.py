@@ -17,7 +17,7 @@ from worker.supervisor.logs import (
     newest,
     processes_of,
 )
-from worker.topology.slots import program_of
+from worker.topology.model import program_of
 
 bp = Blueprint("logs", __name__)
 

@@ -18,7 +18,7 @@ from worker.redis.entries import ASIDE, as_shown, wrong_keys
 from worker.redis.holders import this_process
 from worker.redis.valkey import kept_aside
 from worker.supervisor import web_address
-from worker.topology.slots import registered_name
+from worker.topology.model import registered_name
 
 MOST_SKEW = 10.0
 """Seconds by which this machine's time may differ from that of Redis: leases and ages use both."""

@@ -27,7 +27,7 @@ from worker.supervisor import conf_file
 from worker.supervisor.plan import Change, own_text, process_counts
 from worker.supervisor.rpc import ProcessInfo, processes
 from worker.topology import Program, Topology, load
-from worker.topology.slots import process_name_of, program_of, registered_name
+from worker.topology.model import process_name_of, program_of, registered_name
 
 if TYPE_CHECKING:  # the scheduler, which asks `may_help`, does without all that moves something
     from worker.status.overview import QueueStatus

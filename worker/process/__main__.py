@@ -29,7 +29,7 @@ from worker.process.fleet_worker import FleetWorker
 from worker.redis.connection import connect, endure
 from worker.redis.owner import claim
 from worker.topology import Execution, Slot
-from worker.topology.slots import slot_name
+from worker.topology.model import slot_name
 
 _REDIS_STARTS = 60.0
 

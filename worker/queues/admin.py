@@ -39,7 +39,7 @@ from worker.queues.transfer import Change, Entry, Outcome, Transfer, terms
 from worker.redis.entries import ids, utf8
 from worker.redis.holders import this_process
 from worker.topology import Queue
-from worker.topology.slots import slot_name
+from worker.topology.model import slot_name
 
 
 def pause(name: str) -> bool:

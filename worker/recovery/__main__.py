@@ -50,7 +50,7 @@ from worker.redis.holders import (
 )
 from worker.redis.owner import claim, leave_seat
 from worker.supervisor.rpc import processes, supervisord
-from worker.topology.slots import process_name_of, registered_name
+from worker.topology.model import process_name_of, registered_name
 
 _MOVE_DUE = """
 -- KEYS: for each queue its registry of scheduled jobs, and its list. ARGV: now as a number, now as

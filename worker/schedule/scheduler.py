@@ -39,7 +39,7 @@ from worker.redis.entries import wrong_keys
 from worker.schedule.timetable import held, next_of, next_run
 from worker.supervisor import shutdown
 from worker.topology import Schedule
-from worker.topology.slots import slot_name
+from worker.topology.model import slot_name
 
 _log = logging.getLogger("fleet")
 _LONGEST_SLEEP = 60.0

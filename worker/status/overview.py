@@ -23,7 +23,7 @@ from worker.redis import rq_keys
 from worker.redis.entries import as_moment, as_number, utf8
 from worker.redis.holders import holders
 from worker.supervisor.rpc import ProcessInfo, processes
-from worker.topology.slots import process_name_of, program_of, registered_name
+from worker.topology.model import process_name_of, program_of, registered_name
 
 if TYPE_CHECKING:  # for most libraries have no model
     from db.similarity.model_health import ModelStatus

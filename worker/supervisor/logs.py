@@ -23,7 +23,7 @@ from db import settings
 from db.settings.urls import without_settings
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean
-from worker.topology.slots import program_of
+from worker.topology.model import program_of
 from worker.topology.tables import parse_duration
 
 LEVELS = ("debug", "info", "warning", "error", "critical")

@@ -15,7 +15,7 @@ from worker.supervisor.instance import this_instance
 from worker.supervisor.rpc import is_up, processes, supervisord
 from worker.supervisor.shutdown import Say
 from worker.topology import Topology, load
-from worker.topology.slots import program_of
+from worker.topology.model import program_of
 
 
 @dataclass(frozen=True)

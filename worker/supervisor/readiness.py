@@ -19,7 +19,7 @@ from worker.redis.connection import connect
 from worker.supervisor import web_address
 from worker.supervisor.logs import last_lines, log_file
 from worker.supervisor.rpc import ProcessInfo, processes
-from worker.topology.slots import registered_name
+from worker.topology.model import registered_name
 
 READY_SECONDS = 90
 """How long a fleet may take to be ready; Valkey reads a large append-only file in that time."""

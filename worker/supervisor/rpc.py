@@ -13,7 +13,7 @@ from db import settings
 from worker import dispatch
 from worker.errors import BadInputError, SupervisordError, TopologyError
 from worker.topology import Program
-from worker.topology.slots import program_of
+from worker.topology.model import program_of
 
 T = TypeVar("T")
 SOCKET_PATH_LIMIT = 107

@@ -13,7 +13,7 @@ from xmlrpc.client import Fault
 from worker.host.lifeline import is_supervisord
 from worker.supervisor.conf_file import RECOVERY_STOP, REDIS_STOP
 from worker.supervisor.rpc import ProcessInfo, socket_file
-from worker.topology.slots import program_of
+from worker.topology.model import program_of
 
 
 class Member(NamedTuple):

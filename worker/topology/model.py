@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from db.settings.identity import identity
 from worker.errors import UnknownJobError
 from worker.phrases import did_you_mean
 
@@ -197,3 +198,23 @@ class Topology:
 def _digest(content: Mapping[str, object]) -> str:
     canonical = json.dumps(content, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def program_of(process_name: str) -> str:
+    """The program of a process: metadata for metadata-2, and redis for redis."""
+    return process_name.partition("-")[0]  # a program's name has no hyphen
+
+
+def slot_name(program: str, number: int) -> str:
+    """The name of the RQ worker in this slot on this host: the same for every successor."""
+    return registered_name(Slot(program, number).process_name)
+
+
+def registered_name(process_name: str) -> str:
+    """The name of the RQ worker in the slot that supervisord calls `process_name`."""
+    return f"{process_name}.{identity().name}"
+
+
+def process_name_of(worker: str) -> str:
+    """What supervisord calls the process of the RQ worker of that name."""
+    return worker.partition(".")[0]
