@@ -129,7 +129,9 @@ def _read_flac(file: BinaryIO, size: int) -> Contents:
     )
     comments = list(list.__iter__(flac.tags or []))
     tags, pictures = vorbis_fields(comments)
-    if flac.cuesheet is not None and info.sample_rate:
+    # A block has no titles: beside the title of a song alone it says how a disc was cut.
+    is_one = "title" in tags and not any(_OF_TRACK.fullmatch(name) for name, _ in comments)
+    if flac.cuesheet is not None and info.sample_rate and not is_one:
         tags.setdefault(CUE_SHEET, [_sheet_text(flac.cuesheet.tracks, info.sample_rate, comments)])
     blocks = [picture(block.type, block.mime, block.data) for block in flac.pictures]
     return Contents(

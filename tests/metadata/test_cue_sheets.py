@@ -145,6 +145,9 @@ def test_a_block_of_flac_divides_a_file(song: Path) -> None:
     first, second = read(song).tracks()
     assert (first.tags.title, first.tags.album, second.tags.title) == ("First", "Of Tags", None)
     assert second.start == pytest.approx(0.1, abs=0.01)
+    del flac["TITLE[1]"]
+    flac.save()
+    assert [each.tags.title for each in read(song).tracks()] == ["All"]
 
 
 def test_the_disc_that_nothing_else_says_is_that_of_the_name_of_the_file(tmp_path: Path) -> None:
