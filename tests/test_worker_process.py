@@ -74,7 +74,7 @@ def test_a_job_with_too_much_in_it_is_refused(queues: redis.Redis) -> None:
 def test_a_description_shows_no_contents(queues: redis.Redis) -> None:
     dispatch.enqueue("covers.extract_embedded", track_ids=list(range(1000)))
     (job,) = dispatch.queue("deferred_covers").jobs
-    assert job.description == "covers.extract_embedded(track_ids=1000 items)"
+    assert job.description == "covers.extract_embedded(track_ids=1,000 items)"
 
 
 def test_what_is_in_redis_is_json(queues: redis.Redis) -> None:

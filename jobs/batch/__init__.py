@@ -164,5 +164,5 @@ def _of_tags(
 
 _MOST_CHECKED_BYTES = 256 * 1024
 """Names of albums beyond which insertion does not check whether another process wrote some of them
-meanwhile: in a job they would leave no room for its records.
+meanwhile: in a job they would leave no space for its records.
 """

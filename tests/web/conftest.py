@@ -16,6 +16,8 @@ import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+from werkzeug.routing.converters import NumberConverter
 from werkzeug.test import TestResponse
 
 from db import settings
@@ -242,3 +244,12 @@ def _write_albums(music: Path) -> None:
     tags = dict.fromkeys(("title", "artist", "album", "albumartist", "genre", "date"), SCRIPT)
     write_track(music / TAG / TAG / f"{TAG}.flac", [picture("red")], pitch=600, **tags)
     (music / TAG / f"{TAG}.mp3").write_bytes(b"This is not audio.")
+
+
+def values_for(rule: Rule) -> dict[str, str]:
+    """Something for each variable of a route: a number or a word, where it takes those."""
+    values = {}
+    for name, converter in rule._converters.items():
+        known = "1" if isinstance(converter, NumberConverter) else "x"
+        values[name] = min(getattr(converter, "items", {known}))
+    return values | dict(rule.defaults or {})

@@ -2,10 +2,10 @@
 
 import pytest
 from flask.testing import FlaskClient
-from rq.job import Job
+from rq.job import Job, JobStatus
 
 from tests.queues.conftest import stale
-from tests.web.conftest import ORIGIN
+from tests.web.conftest import ORIGIN, values_for
 from worker import dispatch
 from worker.queues import paused
 
@@ -16,7 +16,7 @@ def changes(page: FlaskClient) -> list[str]:
     """A path of everything that changes something."""
     urls = page.application.url_map.bind("")
     return [
-        urls.build(each.endpoint, dict.fromkeys(each.arguments, "x"), method="POST")
+        urls.build(each.endpoint, values_for(each), method="POST")
         for each in page.application.url_map.iter_rules()
         if "POST" in (each.methods or ())
     ]
@@ -26,6 +26,7 @@ def failed_job() -> Job:
     """A job that failed for good."""
     job = stale("maintenance.cleanup_expired_tasks")
     job.origin = "maintenance"
+    job.set_status(JobStatus.FAILED)
     job.save()
     dispatch.queue("maintenance").failed_job_registry.add(job, exc_string="it failed")
     return job

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.web.conftest import ORIGIN, NewPage
+from tests.web.conftest import ORIGIN, NewPage, values_for
 from web.access.login import FREE
 
 PASSWORD = "correct horse"
@@ -42,8 +42,8 @@ def test_a_stranger_changes_nothing(stranger: FlaskClient) -> None:
     rules = stranger.application.url_map.iter_rules()
     for rule in rules:
         if "POST" in (rule.methods or ()) and rule.endpoint != "login.enter":
-            values = dict.fromkeys(rule.arguments, "x")
-            path = stranger.application.url_map.bind("").build(rule.endpoint, values, method="POST")
+            urls = stranger.application.url_map.bind("")
+            path = urls.build(rule.endpoint, values_for(rule), method="POST")
             assert stranger.post(path).status_code == 401, path
 
 

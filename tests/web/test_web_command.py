@@ -42,7 +42,7 @@ def test_without_a_fleet_it_serves_by_itself_until_it_is_told_to_stop(fleet: Fle
     assert process.stderr is not None
     line = process.stderr.readline()
     (url,) = re.findall(r"listening at (http://127\.0\.0\.1:\d+/)", line)
-    assert "There is no music here yet" in read(url)
+    assert "/folders" in read(url)  # nothing is scanned yet
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
     assert "Traceback" not in process.stderr.read()
