@@ -177,9 +177,11 @@ _ARGUMENTS = {
     "cover why": ["artist:1"],
     "similar": ["1"],
     "path": ["1", "2"],
+    "queue jobs": ["insert"],
 }
 _ARGUMENTS |= {"show": ["artist:1"], "settings get": ["watch"]}
-_NEEDS_FLEET = {"scan"}
+_NEED_MORE = {"scan", "queue show"}
+"""A fleet, or a job."""
 
 
 def _with_json(command: click.Command, name: str) -> Iterator[list[str]]:
@@ -190,7 +192,7 @@ def _with_json(command: click.Command, name: str) -> Iterator[list[str]]:
             below = command.get_command(context, each)
             assert below is not None
             yield from _with_json(below, f"{name} {each}".strip())
-    elif name not in _NEEDS_FLEET and any("--json" in each.opts for each in command.params):
+    elif name not in _NEED_MORE and any("--json" in each.opts for each in command.params):
         yield [*name.split(), *_ARGUMENTS.get(name, []), "--json"]
 
 

@@ -112,7 +112,7 @@ def test_the_status_imports_no_library_but_those_of_the_database_and_of_redis() 
         (["stauts"], "there is no command 'stauts'"),
         (["dwon"], "there is no command 'dwon': did you mean down?"),
         (["up", "--forground"], "--foreground"),
-        (["logs"], "Missing argument 'PROGRAM'. — see `fleet logs --help`"),
+        (["cover", "why"], "Missing argument 'ALBUM|ARTIST'. — see `fleet cover why --help`"),
         (["logs", "x", "-n", "many"], "'many' is not a valid integer"),
     ],
 )
@@ -268,11 +268,14 @@ def test_show_tells_every_queue_in_each_form(
 
 
 def test_before_the_first_scan_every_way_in_says_how_it_begins(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     for name in ("FLEET_REDIS_URL", "FLEET_DATABASE_URL", "FLEET_QUEUES", "FLEET_WEB"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("FLEET_DATA_DIR", str(tmp_path / "data"))
+    data = tmp_path_factory.mktemp("d") / "data"  # short enough for a socket
+    monkeypatch.setenv("FLEET_DATA_DIR", str(data))
     line = "Nothing is scanned yet: `fleet scan PATH` takes in a folder of music, or add one at "
     line += "http://127.0.0.1:8310/ after `fleet up`\n"
     assert run(["status"]) == ExitCode.OK
@@ -281,7 +284,7 @@ def test_before_the_first_scan_every_way_in_says_how_it_begins(
     assert json.loads(capsys.readouterr().out)["library"]["tracks"] == 0
     assert run([]) == ExitCode.USAGE
     assert capsys.readouterr().out.endswith(f"\n\n{line}")
-    assert not (tmp_path / "data").exists()
+    assert not data.exists()
 
 
 def test_show_tells_machines_how_jobs_run_and_wait(
