@@ -37,7 +37,7 @@ COMMANDS = {
     "status": Row("status", "status", "Show queues, workers and the progress of the work."),
     "ls": Row("library", "ls", "List albums, artists, tracks or problems."),
     "show": Row("library", "show", "Show what is known of an album, artist or track."),
-    "stats": Row("library", "stats", "Show how much there is, and in which formats."),
+    "stats": Row("report", "stats", "Show how much there is, and in which formats."),
     "report": Row("report", "report", "Show the daily health report."),
     "problems": Row("problems", "problems", "List files that musicfleet could not use, and why."),
     "missing-tags": Row("problems", "missing_tags", "List albums whose tracks lack tags."),

@@ -1,4 +1,4 @@
-"""`fleet ls`, `fleet show` and `fleet stats`: what is in the library."""
+"""`fleet ls` and `fleet show`: what is in the library."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -17,9 +17,9 @@ from db.sql.path_text import shown
 from db.sql.schema import check_schema
 from worker.cli import completion
 from worker.cli.named import entity_named, track_named
-from worker.cli.output import print_events, print_json, print_line, print_table, say
+from worker.cli.output import print_events, print_json, print_table, say
 from worker.errors import BadInputError
-from worker.phrases import counted, did_you_mean, time_span
+from worker.phrases import did_you_mean
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Row = dict[str, Any]
@@ -365,47 +365,6 @@ def _track(row_id: int) -> Row:
         "start": page.start,
         "missing_since": str(page.missing_since) if page.missing_since else None,
     }
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  fleet stats
-  fleet stats --json | jq .codecs
-""",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def stats(as_json: bool) -> None:
-    """Show how much there is: tracks, albums, artists, codecs, hours, covers, missing tags."""
-    _open()
-    totals, codecs = statistics.library_totals(), statistics.totals_by_codec()
-    covers, missing = statistics.covers_by_source(), statistics.missing_tag_totals()
-    seconds, size = sum(each.seconds for each in codecs), sum(each.size for each in codecs)
-    if as_json:
-        said = {"seconds": round(seconds), "bytes": size, "covers": covers, "missing_tags": missing}
-        rows = [each._asdict() for each in codecs]
-        print_json({**totals._asdict(), **said, "codecs": rows})
-        return
-    print_line(
-        f"{counted(totals.tracks, 'track')}, {counted(totals.albums, 'album')}, "
-        f"{counted(totals.artists, 'artist')}; "
-        f"{time_span(seconds)} of music in {_gigabytes(size)}"
-    )
-    if codecs:
-        cells = [
-            [each.codec, f"{each.tracks:,}", time_span(each.seconds), _gigabytes(each.size)]
-            for each in codecs
-        ]
-        print_table([["codec", "tracks", "music", "size"], *cells])
-    for kind, sources in covers.items():
-        of = ", ".join(f"{count:,} {source}" for source, count in sources.items())
-        print_line(f"{kind} covers: {of}")
-    lacking = ", ".join(f"{count:,} no {name}" for name, count in missing.items() if count)
-    print_line(f"missing tags: {lacking or 'none'}")
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:,.1f} GB"
 
 
 def _open() -> None:

@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from worker.cli.output import say
-from worker.phrases import counted
+from db import ledger
+from db.models import EntityType, Kind, State
+from worker.cli.output import print_line, say
+from worker.phrases import counted, time_span
 from worker.status.scan_progress import Stage
 from worker.status.stages import Stage as FleetStage
-from worker.status.stages import stages
+from worker.status.stages import long_work, stages
+from worker.supervisor import web_address
 from worker.supervisor.rpc import processes
 
 Show = Callable[[Sequence[Stage]], None]
@@ -138,3 +141,23 @@ def _amount(stage: FleetStage) -> str:
     count = stage.to_do or stage.queue.waiting + stage.queue.running
     pace = f", {stage.pace_text}" if stage.pace_text else ""
     return counted(count, "item" if stage.to_do else "job") + pace
+
+
+def print_what_follows() -> None:
+    """What is left after a scan: albums without a cover, the analysis, and where to see it all."""
+    without = sum(
+        states.total() - states[State.DONE]
+        for need, states in ledger.counts().items()
+        if (need.kind, need.entity_type) == (Kind.COVER, EntityType.ALBUM)
+    )
+    if without:
+        print_line(
+            f"  {counted(without, 'album')} without a cover: fleet ls albums --missing-cover"
+        )
+    for work in long_work():
+        if work.kind == Kind.ANALYSIS and (left := work.tracks - work.settled):
+            time_left = work.seconds_left and f", about {time_span(work.seconds_left)} left"
+            print_line(f"  The analysis goes on: {counted(left, 'track')} to do{time_left or ''}")
+    page = web_address.running()
+    if page is not None and page.url:
+        print_line(f"  Web UI: {page.url}")

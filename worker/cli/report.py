@@ -1,13 +1,14 @@
-"""`fleet report`: the daily health report, compared with the one before."""
+"""`fleet report`, the daily health report compared with the one before, and `fleet stats`."""
 
 import click
 
+from db.library import statistics
 from db.maintenance import health_reports
 from db.maintenance.health_reports import QueueDay, Report, Work
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
 from worker.cli.output import print_json, print_line, print_table, say
-from worker.phrases import time_span
+from worker.phrases import counted, time_span
 
 _HEADING = [
     "queue",
@@ -100,3 +101,45 @@ def _json(report: Report) -> dict[str, object]:
         "made_at": str(report.made_at),
         "queues": [each._asdict() for each in report.queues],
     }
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet stats
+  fleet stats --json | jq .codecs
+""",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def stats(as_json: bool) -> None:
+    """Show how much there is: tracks, albums, artists, codecs, hours, covers, missing tags."""
+    open_database()
+    check_schema()
+    totals, codecs = statistics.library_totals(), statistics.totals_by_codec()
+    covers, missing = statistics.covers_by_source(), statistics.missing_tag_totals()
+    seconds, size = sum(each.seconds for each in codecs), sum(each.size for each in codecs)
+    if as_json:
+        said = {"seconds": round(seconds), "bytes": size, "covers": covers, "missing_tags": missing}
+        rows = [each._asdict() for each in codecs]
+        print_json({**totals._asdict(), **said, "codecs": rows})
+        return
+    print_line(
+        f"{counted(totals.tracks, 'track')}, {counted(totals.albums, 'album')}, "
+        f"{counted(totals.artists, 'artist')}; "
+        f"{time_span(seconds)} of music in {_gigabytes(size)}"
+    )
+    if codecs:
+        cells = [
+            [each.codec, f"{each.tracks:,}", time_span(each.seconds), _gigabytes(each.size)]
+            for each in codecs
+        ]
+        print_table([["codec", "tracks", "music", "size"], *cells])
+    for kind, sources in covers.items():
+        of = ", ".join(f"{count:,} {source}" for source, count in sources.items())
+        print_line(f"{kind} covers: {of}")
+    lacking = ", ".join(f"{count:,} no {name}" for name, count in missing.items() if count)
+    print_line(f"missing tags: {lacking or 'none'}")
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB"

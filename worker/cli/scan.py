@@ -15,7 +15,6 @@ import click
 
 from db import ledger, settings
 from db.errors import DatabaseLockedError
-from db.models import EntityType, Kind, State
 from db.scanning import scans
 from db.scanning.selection import Selection, left_out_text
 from db.sql.connection import close_database, open_database
@@ -23,7 +22,7 @@ from db.sql.path_text import is_under, shown, to_text
 from db.sql.schema import check_schema
 from worker import dispatch
 from worker.cli.output import print_json, print_line, say
-from worker.cli.progress import show_progress, wait_for_all
+from worker.cli.progress import print_what_follows, show_progress, wait_for_all
 from worker.errors import (
     BadInputError,
     ExitCode,
@@ -31,11 +30,10 @@ from worker.errors import (
     ScanCancelledError,
 )
 from worker.maintenance.roots import checked_root
-from worker.phrases import counted, time_span
+from worker.phrases import counted
 from worker.redis.connection import endure, is_away
 from worker.status.scan_progress import Follower, ScanProgress, Summary
-from worker.status.stages import long_work
-from worker.supervisor import control, web_address
+from worker.supervisor import control
 
 
 def print_summary(summary: Summary) -> None:
@@ -221,33 +219,13 @@ def _scan(roots: list[str], deep: bool, as_json: bool) -> ExitCode:
         print_json(asdict(summary))
     else:
         print_summary(summary)
-        _say_what_follows()
+        print_what_follows()
     for each in ledger.waiting():
         if not each.obstacle.policy.is_expected:
             say(f"{each.text} — {each.obstacle.remedy}")
     if last.fault:
         raise BadInputError(last.fault)
     return ExitCode.PROBLEMS if summary.unreadable else ExitCode.OK
-
-
-def _say_what_follows() -> None:
-    """What is left after a scan: albums without a cover, the analysis, and where to see it all."""
-    without = sum(
-        states.total() - states[State.DONE]
-        for need, states in ledger.counts().items()
-        if (need.kind, need.entity_type) == (Kind.COVER, EntityType.ALBUM)
-    )
-    if without:
-        print_line(
-            f"  {counted(without, 'album')} without a cover: fleet ls albums --missing-cover"
-        )
-    for work in long_work():
-        if work.kind == Kind.ANALYSIS and (left := work.tracks - work.settled):
-            time_left = work.seconds_left and f", about {time_span(work.seconds_left)} left"
-            print_line(f"  The analysis goes on: {counted(left, 'track')} to do{time_left or ''}")
-    page = web_address.running()
-    if page is not None and page.url:
-        print_line(f"  Web UI: {page.url}")
 
 
 @contextmanager

@@ -290,16 +290,8 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
     since = "" if age is None else f", the oldest for {time_span(age)}"
     declared = topology.queues.get(status.name)
     if declared is None:
-        yield Finding(
-            _QUEUES,
-            Severity.ERROR,
-            f"{holds}, and queues.toml does not know it{since}",
-            f"`fleet queue move {status.name} QUEUE` moves those that are routed to QUEUE, "
-            "`fleet doctor --fix` moves each one to its queue",
-            held,
-            age,
-            _rescue(status.name),
-            notice=f"queue {status.name}",
+        yield _undeclared(
+            status.name, f"{holds}, and queues.toml does not know it{since}", held, age
         )
         return
     is_consumed = bool(status.consumers) or status.on_demand
@@ -336,6 +328,21 @@ def _queue(status: QueueStatus, topology: Topology) -> Iterator[Finding]:
             status.oldest,
             notice=f"queue {status.name}",
         )
+
+
+def _undeclared(name: str, says: str, held: int, age: float | None) -> Finding:
+    """A queue that no topology routes to, and the jobs that it holds."""
+    return Finding(
+        _QUEUES,
+        Severity.ERROR,
+        says,
+        f"`fleet queue move {name} QUEUE` moves those that are routed to QUEUE, "
+        "`fleet doctor --fix` moves each one to its queue",
+        held,
+        age,
+        _rescue(name),
+        notice=f"queue {name}",
+    )
 
 
 def _age(status: QueueStatus) -> float | None:
