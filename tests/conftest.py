@@ -20,6 +20,7 @@ from tests import distribution
 from tests.chaos import recovery_times
 from tests.databases import PostgresServer, open_empty, postgres_server
 from tests.mission import table
+from tests.waiting import PATIENCE
 from worker import dispatch
 
 gc.disable()  # until the tests are collected: that makes half a million objects, all of which stay
@@ -122,7 +123,7 @@ def valkey() -> Iterator[str]:
     _wait_for(url)
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait(PATIENCE)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -139,7 +140,7 @@ def queues(valkey: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             with redis.Redis.from_url(url) as client:

@@ -17,13 +17,14 @@ import pytest
 
 from db.ledger import Cause
 from jobs.bounded import ATTEMPTS, FailureKind, ItemFailure, Value, run_bounded
+from tests.waiting import PATIENCE, until
 from worker.host import log
 from worker.process.child import Child, end_resting
 
 MEGABYTE = 1024 * 1024
 
 
-def _run(function: Callable[[Any], Any], items: list[Any], seconds: float = 20.0) -> list[Any]:
+def _run(function: Callable[[Any], Any], items: list[Any], seconds: float = PATIENCE) -> list[Any]:
     """The values, and for what failed its kind."""
     outcomes = run_bounded(function, items, extra_memory=64 * MEGABYTE, seconds=seconds)
     return [each.json if isinstance(each, Value) else each.kind for each in outcomes]
@@ -52,7 +53,7 @@ def _fail(item: tuple[type[Exception], int]) -> None:
 
 def test_what_the_surroundings_made_an_item_fail_of_is_named() -> None:
     items = [(OSError, errno.ENFILE), (ImportError, 0), (OSError, errno.EINVAL), (ValueError, 5)]
-    outcomes = run_bounded(_fail, items, extra_memory=64 * MEGABYTE, seconds=20.0)
+    outcomes = run_bounded(_fail, items, extra_memory=64 * MEGABYTE, seconds=PATIENCE)
     found = [each.obstacle for each in outcomes if isinstance(each, ItemFailure)]
     causes = [Cause.LIMIT_REACHED, Cause.LIBRARY_AWAY, None, None]
     assert [each and each.cause for each in found] == causes
@@ -77,7 +78,7 @@ def test_no_items_give_no_outcomes() -> None:
     ],
 )
 def test_a_bad_item_costs_only_itself(item: str, kind: FailureKind) -> None:
-    assert _run(_misbehave, ["a", item, "b"], seconds=1.0) == ["a", kind, "b"]
+    assert _run(_misbehave, ["a", item, "b"], seconds=3.0) == ["a", kind, "b"]
 
 
 def test_bad_items_may_follow_each_other_and_stand_last() -> None:
@@ -115,7 +116,7 @@ def test_memory_is_given_back_between_items() -> None:
 
 
 def test_no_child_is_left_when_the_iterator_is_closed() -> None:
-    outcomes = run_bounded(_child_pid, [1, 2], extra_memory=64 * MEGABYTE, seconds=20)
+    outcomes = run_bounded(_child_pid, [1, 2], extra_memory=64 * MEGABYTE, seconds=PATIENCE)
     first = next(outcomes)
     assert isinstance(first, Value)
     outcomes.close()
@@ -188,16 +189,16 @@ def _child_pid(_item: int) -> int:
 
 
 def _assert_gone(pid: int) -> None:
-    """The process ends by itself within seconds; it may stay a zombie of init's."""
-    for _ in range(500):
+    """The process ends by itself soon; it may stay a zombie of init's."""
+
+    def is_gone() -> bool:
         try:
             with open(f"/proc/{pid}/stat", encoding="ascii") as status:
-                if status.read().rpartition(")")[2].split()[0] == "Z":
-                    return
+                return status.read().rpartition(")")[2].split()[0] == "Z"
         except FileNotFoundError:
-            return
-        time.sleep(0.01)
-    pytest.fail(f"process {pid} is still running")
+            return True
+
+    until(is_gone, f"the end of process {pid}")
 
 
 def test_an_item_whose_process_was_killed_is_tried_again(tmp_path: Path) -> None:
@@ -209,7 +210,7 @@ def test_an_item_whose_process_was_killed_is_tried_again(tmp_path: Path) -> None
             os.kill(os.getpid(), signal.SIGKILL)
         return item
 
-    outcomes = run_bounded(dies_once, [0, 1, 2], extra_memory=64 * MEGABYTE, seconds=5)
+    outcomes = run_bounded(dies_once, [0, 1, 2], extra_memory=64 * MEGABYTE, seconds=PATIENCE)
     assert list(outcomes) == [Value(0), Value(1), Value(2)]
 
 
@@ -223,7 +224,7 @@ def test_an_item_has_three_processes_and_no_more(tmp_path: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return item
 
-    outcomes = list(run_bounded(dies, [0, 1, 2], extra_memory=64 * MEGABYTE, seconds=5))
+    outcomes = list(run_bounded(dies, [0, 1, 2], extra_memory=64 * MEGABYTE, seconds=PATIENCE))
     assert outcomes[0::2] == [Value(0), Value(2)]
     assert isinstance(outcomes[1], ItemFailure)
     assert outcomes[1].signal == "SIGKILL"
@@ -236,7 +237,7 @@ def _pids(count: int = 1, memory: int = 64 * MEGABYTE) -> set[int]:
 
 
 def _served(function: Callable[[int], int], items: list[int], memory: int) -> set[int]:
-    outcomes = run_bounded(function, items, extra_memory=memory, seconds=20)
+    outcomes = run_bounded(function, items, extra_memory=memory, seconds=PATIENCE)
     return {each.json for each in outcomes if isinstance(each, Value)}
 
 
@@ -251,7 +252,7 @@ def test_one_child_serves_many_items_and_calls() -> None:
 @pytest.mark.parametrize("item", ["allocate", "hang", "crash"])
 def test_what_ended_a_child_is_followed_by_another(item: str) -> None:
     before = _pids()
-    _run(_misbehave, [item], seconds=0.2)
+    _run(_misbehave, [item], seconds=1.0)
     assert not _pids() & before
 
 
@@ -320,7 +321,7 @@ def test_a_forked_process_leaves_the_child_of_its_parent_alone() -> None:
 def test_of_many_items_the_one_at_work_is_blamed(item: str, kind: FailureKind) -> None:
     items = [*map(str, range(20)), item, *map(str, range(20))]
     expected = [kind if each == item else each for each in items]
-    assert _run(_misbehave, items, seconds=0.2) == expected
+    assert _run(_misbehave, items, seconds=3.0) == expected
 
 
 def _nap(seconds: float) -> float:
@@ -329,11 +330,11 @@ def _nap(seconds: float) -> float:
 
 
 def test_the_time_is_each_items_own() -> None:
-    assert _run(_nap, [0.2] * 5, seconds=0.6) == [0.2] * 5
+    assert _run(_nap, [1.0] * 5, seconds=4) == [1.0] * 5
 
 
 def test_the_first_outcome_does_not_wait_for_the_others() -> None:
-    outcomes = run_bounded(_nap, [0.0, 60.0], extra_memory=64 * MEGABYTE, seconds=90)
+    outcomes = run_bounded(_nap, [0.0, 60.0], extra_memory=64 * MEGABYTE, seconds=PATIENCE)
     assert next(outcomes) == Value(0.0)
     outcomes.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
 from worker.host.log import at_work, log_to_stderr
 from worker.process.child import Child, Send, Work, cause_of_end
 from worker.supervisor.shutdown import wait_for
@@ -42,8 +43,8 @@ def test_messages_come_whole_and_in_order(child: Child) -> None:
             send(message)
 
     child.start(work)
-    assert [child.receive(20) for _ in messages] == messages
-    assert child.receive(20) is None
+    assert [child.receive(PATIENCE) for _ in messages] == messages
+    assert child.receive(PATIENCE) is None
 
 
 def test_a_message_may_come_after_a_timeout(child: Child, tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_a_message_may_come_after_a_timeout(child: Child, tmp_path: Path) -> Non
     with pytest.raises(TimeoutError):
         child.receive(0.1)
     go_on.touch()
-    assert child.receive(20) == b"late"
+    assert child.receive(PATIENCE) == b"late"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_message_may_come_after_a_timeout(child: Child, tmp_path: Path) -> Non
 )
 def test_how_it_ended_is_told(child: Child, ends: Work, cause: str) -> None:
     child.start(ends)
-    assert child.receive(20) is None
+    assert child.receive(PATIENCE) is None
     exit_code = child.stop()
     assert exit_code is not None
     assert cause_of_end(exit_code) == cause
@@ -85,7 +86,7 @@ def test_what_it_lets_pass_is_written_to_the_log(
     log_to_stderr("covers-1")
     with at_work({"job": "J1"}):
         child.start(_fails)
-    assert child.receive(20) is None
+    assert child.receive(PATIENCE) is None
     said = capfd.readouterr().err
     assert " ERROR covers-1 [job=J1]: a child process failed\n" in said
     assert "    ValueError: no such thing" in said
@@ -95,7 +96,7 @@ def test_stopping_leaves_no_process_and_no_descriptor(child: Child) -> None:
     before = os.listdir("/proc/self/fd")
     child.start(_sleeps)
     pid = child.pid
-    assert child.receive(20) == b"ready"
+    assert child.receive(PATIENCE) == b"ready"
     assert child.stop() == -signal.SIGKILL
     assert child.pid == 0
     assert not Path(f"/proc/{pid}").exists()
@@ -107,7 +108,7 @@ def test_a_stopped_child_may_be_started_again(child: Child) -> None:
     child.start(lambda send: send(b"half read"))
     child.stop()
     child.start(lambda send: send(b"whole"))
-    assert child.receive(20) == b"whole"
+    assert child.receive(PATIENCE) == b"whole"
 
 
 def test_the_kernel_is_to_end_it_with_its_parent(child: Child) -> None:
@@ -117,7 +118,7 @@ def test_the_kernel_is_to_end_it_with_its_parent(child: Child) -> None:
         send(str(number.value).encode())
 
     child.start(work)
-    assert child.receive(20) == str(int(signal.SIGKILL)).encode()
+    assert child.receive(PATIENCE) == str(int(signal.SIGKILL)).encode()
 
 
 def test_signals_of_the_parent_mean_nothing_special_to_it() -> None:
@@ -125,12 +126,12 @@ def test_signals_of_the_parent_mean_nothing_special_to_it() -> None:
     child = Child(None, ignored=[signal.SIGHUP])
     try:
         child.start(_sleeps)
-        assert child.receive(20) == b"ready"
+        assert child.receive(PATIENCE) == b"ready"
         os.kill(child.pid, signal.SIGHUP)
         with pytest.raises(TimeoutError):
             child.receive(0.2)
         os.kill(child.pid, signal.SIGTERM)
-        assert child.receive(20) is None
+        assert child.receive(PATIENCE) is None
         assert child.stop() == -signal.SIGTERM
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -145,7 +146,7 @@ def test_it_has_no_more_memory_than_allowed(child: Child) -> None:
             send(b"refused")
 
     child.start(work)
-    assert child.receive(20) == b"refused"
+    assert child.receive(PATIENCE) == b"refused"
 
 
 def test_what_it_has_forked_into_its_group_ends_with_it() -> None:
@@ -158,7 +159,7 @@ def test_what_it_has_forked_into_its_group_ends_with_it() -> None:
     child = Child(None, own_group=True)
     child.start(work)
     try:
-        grandchild = int(child.receive(20) or 0)
+        grandchild = int(child.receive(PATIENCE) or 0)
     finally:
         child.stop()
     assert grandchild

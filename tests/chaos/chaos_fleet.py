@@ -1,7 +1,6 @@
 """A fleet under test, seen from inside: its processes, its Redis, its tables."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +15,10 @@ from db.models import Album, Artist, EntityType, LedgerRow, Problem, State, Trac
 from db.scanning import scans
 from db.sql.connection import close_database, open_database
 from db.sql.path_text import to_text
-from tests.chaos.orders import PATIENCE, Orders
+from tests.chaos.orders import Orders
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.pipeline.tables import Content, content
+from tests.waiting import until
 from worker import dispatch
 from worker.errors import ExitCode, RedisUnreachableError
 from worker.redis.holders import holders
@@ -55,10 +55,7 @@ class ChaosFleet:
     def wait_until_done(self, scan_id: int) -> None:
         """Wait until a scan has ended, everything is settled and no job is left anywhere."""
         self.wait_until_scanned(scan_id)
-        deadline = time.monotonic() + PATIENCE
-        while not holds(lambda: not self.held()):
-            assert time.monotonic() < deadline, f"all is settled, but jobs are left: {self.held()}"
-            time.sleep(0.02)
+        wait_for(lambda: not self.held(), "the end of all jobs, when all is settled")
 
     def wait_until_scanned(self, scan_id: int) -> None:
         """Wait until a scan has ended and everything is settled."""
@@ -187,10 +184,7 @@ def open_needs() -> int:
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
     """Wait until it holds, while Redis may be away."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds(condition):
-        assert time.monotonic() < deadline, f"no {what} within {PATIENCE:.0f} s"
-        time.sleep(0.02)
+    until(lambda: holds(condition), what)
 
 
 def holds(condition: Callable[[], bool]) -> bool:

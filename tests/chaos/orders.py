@@ -1,12 +1,12 @@
 """Orders for the workers of a fleet under test: stop here, hang there. See `stops`."""
 
 import json
-import time
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-PATIENCE = 60.0
+from tests.waiting import until
+
 """Seconds after which a test gives up waiting for what is to happen."""
 
 
@@ -29,10 +29,7 @@ class Order:
     def halted(self) -> Halted:
         """Wait until a process halts."""
         file = self._folder / f"halted-{self._number}.json"
-        deadline = time.monotonic() + PATIENCE
-        while not file.exists():
-            assert time.monotonic() < deadline, "no process came to that point"
-            time.sleep(0.005)
+        until(file.exists, "a process that comes to that point", every=0.005)
         return Halted(**json.loads(file.read_text()))
 
     def release(self) -> None:

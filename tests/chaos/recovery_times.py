@@ -10,7 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.chaos.orders import PATIENCE
+from tests.waiting import PATIENCE
 from worker.redis.address import redis_url
 
 RECORDED: list[tuple[str, float]] = []

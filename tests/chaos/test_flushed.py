@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.chaos.chaos_fleet import ChaosFleet, about, tables
 from tests.pipeline.tables import Content
+from tests.waiting import PATIENCE
 from worker import dispatch
 from worker.errors import ExitCode
 
@@ -20,7 +21,7 @@ def test_a_scan_whose_redis_is_wiped_completes(
     order.halted()
     fleet.redis.flushall()
     order.release()
-    _, talk = scan.communicate(timeout=90)
+    _, talk = scan.communicate(timeout=PATIENCE)
     assert scan.returncode == ExitCode.OK, talk
     assert about("flushed", tables()) == about("flushed", known)
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.chaos.chaos_fleet import ChaosFleet, about, tables
 from tests.pipeline.tables import Content
+from tests.waiting import PATIENCE
 from worker.errors import ExitCode
 
 SLOTS = {
@@ -26,7 +27,7 @@ def test_a_scan_whose_worker_is_killed_ends_as_any_other(
     scan = fleet.command.start("scan", str(album))
     order.halted()
     os.kill(fleet.pid(SLOTS[job]), signal.SIGKILL)
-    _, talk = scan.communicate(timeout=120)
+    _, talk = scan.communicate(timeout=PATIENCE)
     assert scan.returncode == ExitCode.OK, talk
     assert about(album.name, tables()) == about(album.name, known)
 

@@ -30,6 +30,7 @@ from jobs.maintenance import remove_unused_pictures
 from jobs.maintenance.old_data import GRACE
 from jobs.pictures import store
 from tests.covers.library import FRONT, Library, paint
+from tests.waiting import PATIENCE, until
 
 RED, BLUE = paint("red"), paint("blue")
 LONG_AGO = GRACE + timedelta(days=1)
@@ -243,7 +244,7 @@ def test_a_picture_that_is_chosen_while_it_is_being_removed_stays(
         removal = pool.submit(_remove_and_disconnect)
         _wait_until_somebody_waits()
         chooser.commit()
-        assert removal.result(20) == 0
+        assert removal.result(PATIENCE) == 0
     assert ChosenImage.get().image.digest == unused
     assert len(files_of(unused)) == 3
 
@@ -257,8 +258,5 @@ def _remove_and_disconnect() -> int:
 
 def _wait_until_somebody_waits() -> None:
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    deadline = time.monotonic() + 20
     with psycopg.connect(settings.database_url(), autocommit=True) as watcher:
-        while not watcher.execute(waiting).fetchone():
-            assert time.monotonic() < deadline, "the removal waits for nobody"
-            time.sleep(0.02)
+        until(lambda: watcher.execute(waiting).fetchone(), "the removal to wait for somebody")

@@ -12,6 +12,7 @@ from db.models import Scan
 from tests.covers.library import Library
 from tests.databases import open_sqlite
 from tests.doctor.supervised import Supervise, start, wait_for
+from tests.waiting import PATIENCE
 from worker import dispatch
 
 
@@ -65,4 +66,4 @@ def supervise(prepared: Path) -> Iterator[Supervise]:
     yield run
     for process in started:
         process.kill()  # a graceful end would take seconds
-        process.wait(10)
+        process.wait(PATIENCE)

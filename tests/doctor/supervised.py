@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from db import settings
+from tests.waiting import until
 from worker.supervisor.rpc import is_up, processes
 
 Supervise = Callable[[dict[str, str], str, str], None]
@@ -50,11 +50,3 @@ def start(folder: Path, programs: dict[str, str]) -> subprocess.Popen[bytes]:
 def wait_for(name: str, state: str) -> None:
     """Wait until a program is in a state."""
     until(lambda: is_up() and {each.name: each.state for each in processes()}[name] == state)
-
-
-def until(comes_true: Callable[[], bool]) -> None:
-    """Wait for something that comes true soon."""
-    deadline = time.monotonic() + 20
-    while not comes_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -10,6 +10,7 @@ from db import settings
 from db.scanning import scans
 from db.sql.connection import close_database
 from tests.doctor.complaints import complaint, complaints
+from tests.waiting import PATIENCE
 from worker.doctor import installation
 from worker.doctor.examination import repair
 from worker.doctor.findings import Severity
@@ -149,7 +150,7 @@ def as_other_user(function: Callable[[], object]) -> str:
     child = Child(None)
     child.start(work)
     try:
-        return (child.receive(20) or b"").decode()
+        return (child.receive(PATIENCE) or b"").decode()
     finally:
         child.stop()
 

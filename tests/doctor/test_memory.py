@@ -25,7 +25,7 @@ from worker.process.child import Child
 Path(sys.argv[1], "cgroup.procs").write_text("0")
 child = Child(None)
 child.start(lambda send: [bytearray(b"x" * 2**20) for _ in range(1000)] and send(b"done"))
-print(child.receive(60), child.cause_of_end(child.stop()))
+print(child.receive(120), child.cause_of_end(child.stop()))
 """
 _KILLED = (
     f'command = {sys.executable} -c "import os; os.kill(os.getpid(), 9)"\nstartretries = 1000\n'

@@ -11,6 +11,7 @@ import redis
 
 from db.settings.identity import remember
 from tests.doctor.complaints import complaint, complaints
+from tests.waiting import PATIENCE
 from worker import dispatch
 from worker.doctor.examination import examine, repair
 from worker.doctor.findings import Severity
@@ -73,7 +74,7 @@ def server_with(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert port is not None, f"no server with {options} starts"
         monkeypatch.setenv("FLEET_REDIS_URL", url.format(port))
         dispatch.connection.cache_clear()
-        connect(wait=10).close()
+        connect(wait=PATIENCE).close()
 
     yield start
     dispatch.connection.cache_clear()

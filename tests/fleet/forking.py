@@ -20,6 +20,8 @@ from pathlib import Path
 from select import select
 from typing import NoReturn
 
+from tests.waiting import PATIENCE
+
 REPOSITORY = Path(__file__).parents[2]
 _LONGEST_REQUEST = 1 << 17
 _LAZILY_IMPORTED = ("peewee_migrate", "rq", "supervisor.xmlrpc", "worker.supervisor.control")
@@ -71,7 +73,7 @@ class ForkingServer:
     def close(self) -> None:
         """End it."""
         self._link.close()
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
 
 
 @cache

@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
+from tests.waiting import PATIENCE, until
 from worker.errors import ExitCode
 
 
@@ -50,10 +50,7 @@ def query(fleet: FleetCommand, sql: str) -> list[tuple[object, ...]]:
 
 def wait_for(fleet: FleetCommand, sql: str) -> None:
     """Wait until the query has a row."""
-    deadline = time.monotonic() + 60
-    while not query(fleet, sql):
-        assert time.monotonic() < deadline, sql
-        time.sleep(0.02)
+    until(lambda: query(fleet, sql), sql)
 
 
 def test_a_scan_fills_the_tables_that_others_query(fleet: FleetCommand, small: Path) -> None:
@@ -100,9 +97,7 @@ def test_an_enqueued_job_is_run(fleet: FleetCommand) -> None:
     ended = fleet("enqueue", "covers.process_album_covers", "--all")
     assert ended.returncode == ExitCode.OK
     assert len(ended.stdout.split()) == 1
-    deadline = time.monotonic() + 20
-    while json.loads(fleet("status", "--json").stdout)["work"][2]["to_do"]:
-        assert time.monotonic() < deadline
+    until(lambda: not json.loads(fleet("status", "--json").stdout)["work"][2]["to_do"])
 
 
 @pytest.mark.skipif("coverage" in sys.modules, reason="measuring coverage takes memory too")
@@ -123,7 +118,7 @@ def test_ctrl_c_leaves_the_work_to_the_fleet(
         scan = fleet.start("scan", "--deep", str(music))
         wait_for(fleet, "SELECT * FROM scans WHERE finished_at IS NULL")
         scan.send_signal(signal.SIGINT)
-        _, talk = scan.communicate(timeout=20)
+        _, talk = scan.communicate(timeout=PATIENCE)
     finally:
         fleet("queue", "resume", "extract")
     assert scan.returncode == ExitCode.INTERRUPTED
@@ -140,7 +135,7 @@ def test_a_scan_that_is_cancelled_ends_for_all_who_wait_for_it(
         scan = fleet.start("scan", "--deep", str(music))
         wait_for(fleet, "SELECT * FROM scans WHERE finished_at IS NULL AND walked_at NOT NULL")
         assert fleet("scan", "--cancel", str(music)).returncode == ExitCode.OK
-        _, talk = scan.communicate(timeout=20)
+        _, talk = scan.communicate(timeout=PATIENCE)
     finally:
         fleet("queue", "resume", "extract")
     assert scan.returncode == ExitCode.CANCELLED
@@ -156,7 +151,7 @@ def test_a_scan_whose_covers_nobody_makes_any_more_says_so_and_ends(
     supervisorctl = [sys.executable, "-m", "supervisor.supervisorctl", "-c", conf]
     wait_for(fleet, "SELECT * FROM scans WHERE deep AND finished_at IS NULL")
     subprocess.run([*supervisorctl, "stop", "covers-1"], check=True, capture_output=True)
-    _, talk = scan.communicate(timeout=60)
+    _, talk = scan.communicate(timeout=PATIENCE)
     assert scan.returncode == ExitCode.FLEET_FAILED
     assert "the queue deferred_covers holds jobs, and no live worker consumes it" in talk
     assert "that no live worker consumes" in fleet("doctor").stdout

@@ -2,8 +2,7 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,12 @@ from tests.chaos.chaos_fleet import at_home
 from tests.fleet.conftest import REPOSITORY, FleetCommand, new_fleet
 from tests.music import picture
 from tests.providers.server import WebServer
+from tests.waiting import until
 from worker import dispatch
 from worker.queues import admin
 
 ARTISTS, SONGS = 12, 5
 """Sixty tracks, the fewest of which there are clusters, and as few artists."""
-PATIENCE = 120.0
 _ANALYSIS = "audio_analysis"
 """The queue of analyses."""
 T = TypeVar("T")
@@ -67,15 +66,6 @@ class StandingFleet:
         conf = self.command.data_dir / "supervisord.conf"
         command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(conf), *arguments]
         subprocess.run(command, env=self.command.environment, check=True, capture_output=True)
-
-
-def until(look: Callable[[], T | None], what: str) -> T:
-    """The first answer that there is."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE:.0f} s for {what}"
-        time.sleep(0.05)
-    return found
 
 
 def write_song(path: Path, number: int, artist: str, album: str) -> None:

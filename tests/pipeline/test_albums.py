@@ -19,6 +19,7 @@ from tests.music import write_track
 from tests.pipeline.conftest import Scan as RunScan
 from tests.pipeline.in_process import work_off
 from tests.pipeline.tables import content
+from tests.waiting import PATIENCE
 from worker import dispatch
 from worker.process.fleet_worker import FleetWorker
 
@@ -216,5 +217,5 @@ def test_who_writes_the_same_folders_at_the_same_time_takes_turns(database: str)
         in_turn(["/music/a", "/music/c"])
         thread.start()
         assert not is_done.wait(0.3)
-    assert is_done.wait(10)
+    assert is_done.wait(PATIENCE)
     thread.join()

@@ -215,10 +215,10 @@ def test_the_last_pattern_that_fits_decides() -> None:
 
 @pytest.mark.parametrize("pattern", ["a*a*a*a*a*a*a*a*b", "*a" * 100 + "*b", "**/a*/" * 20 + "b"])
 def test_no_pattern_takes_long(pattern: str) -> None:
-    rules, begun = IgnoreRules.of(b"/r", [pattern]), time.monotonic()
+    rules, begun = IgnoreRules.of(b"/r", [pattern]), time.process_time()
     for name in ("a" * 255, "aaa/" * 900 + "c"):
         assert not rules.hide(b"/r/" + name.encode(), False)
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 5
 
 
 @given(
@@ -226,10 +226,10 @@ def test_no_pattern_takes_long(pattern: str) -> None:
 )
 @settings(max_examples=200)
 def test_any_text_is_a_pattern(patterns: list[str]) -> None:
-    rules, begun = IgnoreRules.of(b"/r", patterns), time.monotonic()
+    rules, begun = IgnoreRules.of(b"/r", patterns), time.process_time()
     for name in (b"/r/a", b"/r/" + b"ab/" * 300 + b"a", b"/r/" + b"a" * 255, b"/r/\xff\n"):
         rules.hide(name, is_folder=True)
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 5
 
 
 def test_linked_files_of_a_folder_are_found_with_what_speaks_of_them(tmp_path: Path) -> None:

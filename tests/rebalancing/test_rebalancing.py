@@ -13,6 +13,7 @@ import pytest
 from db.maintenance.maintenance_runs import history
 from db.sql.connection import close_database, open_database
 from tests.fleet.conftest import REPOSITORY, FleetCommand, new_fleet
+from tests.waiting import until
 from worker import dispatch, queues
 from worker.cli.fleet import run
 from worker.doctor.examination import examine
@@ -125,10 +126,8 @@ def pictures_wait() -> AbstractContextManager[None]:
 
 
 def wait_until_empty(queue: str) -> None:
-    deadline = time.monotonic() + 30
-    while any(queues.sizes([queue])[queue][place] for place in (Place.WAITING, Place.RUNNING)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    places = (Place.WAITING, Place.RUNNING)
+    until(lambda: not any(queues.sizes([queue])[queue][place] for place in places))
 
 
 def lend() -> None:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.conftest import FleetCommand, new_fleet
+from tests.waiting import until
 from worker import dispatch, queues
 from worker.cli.fleet import run
 from worker.errors import ExitCode
@@ -188,12 +188,9 @@ def test_an_edit_that_concerns_no_process_restarts_none_and_is_taken_up(file: Pa
     assert changed(before) == (set(), set(), set())
     assert conf_file.is_of(conf_file.read(), load())
     dispatch.enqueue("maintenance.cleanup_expired_tasks")  # a worker that has work says at once
-    deadline = time.monotonic() + 30
     with connect() as redis:
         key = f"rq:worker:{registered_name('care-1')}"
-        while redis.hget(key, "topology") != load().digest.encode():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: redis.hget(key, "topology") == load().digest.encode())
 
 
 def test_an_edit_of_a_program_restarts_its_processes_alone(file: Path) -> None:

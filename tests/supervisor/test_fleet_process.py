@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +11,7 @@ from threading import Event
 
 import pytest
 
+from tests.waiting import PATIENCE, until
 from worker.errors import FleetStartError
 from worker.redis.connection import connect
 from worker.redis.valkey import binary
@@ -55,9 +55,7 @@ def hold(name: str) -> int:
     killed = pids()[name]
     assert killed is not None
     os.kill(killed, signal.SIGKILL)
-    while (pid := pids()[name]) in {None, killed}:
-        time.sleep(0.005)
-    assert pid is not None
+    pid = until(lambda: pids()[name] if pids()[name] != killed else None, every=0.005)
     os.kill(pid, signal.SIGSTOP)
     return pid
 
@@ -71,10 +69,10 @@ def test_up_does_not_wait_for_a_moment_in_which_all_are_ready(
     is_waiting = Event()
     with ThreadPoolExecutor(1) as pool:
         up = pool.submit(control.start, lambda _: is_waiting.set())
-        assert is_waiting.wait(10)
+        assert is_waiting.wait(PATIENCE)
         second = hold("work-2")
         os.kill(first, signal.SIGCONT)
-        assert not up.result(30)
+        assert not up.result(PATIENCE)
     os.kill(second, signal.SIGCONT)
 
 
@@ -198,7 +196,7 @@ def test_redis_keeps_what_it_acknowledged_when_it_is_killed() -> None:
     assert server is not None
     os.kill(server, signal.SIGKILL)
     wait_for([server], 5)
-    with connect(wait=20) as redis:
+    with connect(wait=PATIENCE) as redis:
         assert redis.lpop("test:list") == b"kept"
 
 
@@ -252,12 +250,10 @@ def test_in_the_foreground_fleet_is_supervisord(environment: dict[str, str], fle
         env=environment,
         stdout=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 30
-    while len(pids()) < 5 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: len(pids()) == 5)
     assert fleet("up", "--foreground").stderr.startswith("fleet: the fleet is already up")
     assert fleet("down").returncode == 0
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_a_redis_of_ones_own_is_used_and_left_running(
@@ -268,10 +264,10 @@ def test_a_redis_of_ones_own_is_used_and_left_running(
     options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(data_dir)]
     own = subprocess.Popen([binary(), *options], stdout=subprocess.DEVNULL)
     monkeypatch.setenv("FLEET_REDIS_URL", f"unix://{socket}")
-    connect(wait=10).close()
+    connect(wait=PATIENCE).close()
     control.start()
     assert sorted(pids()) == ["recovery", "scheduler", "work-1", "work-2"]
     control.stop()
     connect().close()
     own.terminate()
-    assert own.wait(10) == 0
+    assert own.wait(PATIENCE) == 0

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import PATIENCE
 from worker.host.lifeline import SUPERVISED, is_supervisord
 from worker.supervisor.shutdown import wait_for
 
@@ -38,7 +39,9 @@ def test_a_child_ends_with_its_killed_parent() -> None:
 
 def test_a_child_whose_parent_is_gone_already_ends_at_once() -> None:
     code = CHILD.replace("os.getppid()", "1 if os.getppid() != 1 else 2")
-    result = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False, timeout=30)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, check=False, timeout=PATIENCE
+    )
     assert result.returncode == -signal.SIGKILL
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
 from worker.supervisor.restarts import LONG_PAUSE, SHORT_PAUSE, STOOD, pause
 from worker.supervisor.shutdown import is_alive
 
@@ -56,7 +57,7 @@ def starts(folder: Path) -> list[int]:
 
 def started(folder: Path, count: int, deadline: float | None = None) -> int:
     """The id of the process that is started as the `count`th, once it is."""
-    end = deadline or time.monotonic() + 20
+    end = deadline or time.monotonic() + PATIENCE
     while len(pids := starts(folder)) < count:
         assert time.monotonic() < end, f"{len(pids)} of {count} starts"
         time.sleep(0.01)
@@ -66,10 +67,10 @@ def started(folder: Path, count: int, deadline: float | None = None) -> int:
 @pytest.mark.parametrize("folder", [0], indirect=True)
 def test_an_end_is_noticed_although_supervisord_looks_only_once_a_second(folder: Path) -> None:
     pid = started(folder, 1)
-    ten_looks = time.monotonic() + 10
+    twelve_looks = time.monotonic() + 12
     for count in range(2, 16):
         os.kill(pid, signal.SIGKILL)
-        pid = started(folder, count, ten_looks)
+        pid = started(folder, count, twelve_looks)
 
 
 @pytest.mark.parametrize("folder", [60], indirect=True)

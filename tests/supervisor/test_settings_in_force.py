@@ -1,13 +1,13 @@
 """The running fleet has one set of values, whatever the shell of a command says."""
 
 import json
-import time
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from tests.fleet.conftest import FleetCommand
+from tests.waiting import until
 from worker.errors import ExitCode
 from worker.supervisor.rpc import processes
 
@@ -64,10 +64,7 @@ def test_reload_takes_what_was_set_and_restarts_what_it_concerns(
     assert up("settings", "set", "analysis_hours", another_time()).returncode == 0
     again = up("reload", "--yes", FLEET_BACKUPS="7")
     assert "No process is started, stopped or restarted." in again.stderr
-    deadline = time.monotonic() + 20
-    while "until" not in up("queue", "list").stdout:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    until(lambda: "until" in up("queue", "list").stdout)
 
 
 def another_time() -> str:

@@ -2,7 +2,6 @@
 
 import logging
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.doctor.complaints import complaints
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.supervisor.conftest import QUEUES
 from tests.supervisor.test_fleet_process import pids
+from tests.waiting import until
 from worker import dispatch
 from worker.errors import ExitCode
 from worker.redis.connection import connect
@@ -85,8 +85,7 @@ def test_up_starts_an_old_fleet_again_and_says_why(
 
 def wait_until_running(name: str) -> None:
     """Supervisord calls it so when it has lived for some seconds."""
-    while next(each.state for each in control.processes() if each.name == name) != "RUNNING":
-        time.sleep(0.05)
+    until(lambda: (name, "RUNNING") in {(each.name, each.state) for each in control.processes()})
 
 
 @pytest.mark.usefixtures("up")
@@ -110,8 +109,7 @@ def test_a_database_that_was_deleted_ends_the_workers_and_up_makes_a_new_one(
         redis.rpush("rq:queue:all", "of the library before")
     for file in data_dir.glob("library.db*"):
         file.unlink()
-    while "is gone" not in (data_dir / "run/work-1.log").read_text():
-        time.sleep(0.05)
+    until(lambda: "is gone" in (data_dir / "run/work-1.log").read_text())
     assert not (data_dir / "library.db").exists()
     result = fleet("up")
     assert result.returncode == ExitCode.OK, result.stderr

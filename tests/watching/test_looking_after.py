@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import redis
 from db.models import Scan
 from db.scanning import scans
 from db.sql.path_text import to_text
+from tests.waiting import PATIENCE, until
 from watch.root_watcher import RootWatcher
 
 
@@ -26,21 +27,14 @@ def caretaker(
     caretaker.start()
     yield caretaker
     caretaker.stop()
-    caretaker.join(30)  # or its connection would outlive the database
-
-
-def wait_for(comes_true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not comes_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    caretaker.join(PATIENCE)  # or its connection would outlive the database
 
 
 def test_it_is_scanned_again_and_again_but_not_twice_at_a_time(
     caretaker: RootWatcher, queues: redis.Redis
 ) -> None:
     for number in (1, 2):
-        wait_for(lambda number=number: Scan.select().count() == number)  # type: ignore[misc]
+        until(lambda number=number: Scan.select().count() == number)  # type: ignore[misc]
         time.sleep(1.0)
         assert Scan.select().count() == number
         (running,) = scans.all_unfinished()

@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
 from tests.pipeline.in_process import work_off
 from tests.pipeline.tables import content
+from tests.waiting import until
 from worker import dispatch
 
 ALBUMS, TRACKS = 20, 10
@@ -39,7 +40,7 @@ def fleet(music: Path) -> Iterator[FleetCommand]:
     fleet.environment |= {"FLEET_WATCH": str(music), "FLEET_WATCH_QUIET": "0.5"}
     started = fleet("up")
     assert started.returncode == 0, started.stderr
-    wait_for(lambda: is_settled(fleet, music))
+    until(lambda: is_settled(fleet, music))
     yield fleet
     next(fleets, None)
 
@@ -65,13 +66,6 @@ def albums(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def query(fleet: FleetCommand, sql: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(fleet.data_dir / "library.db")) as connection:
         return connection.execute(sql).fetchall()
-
-
-def wait_for(comes_true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
-    while not comes_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def is_settled(fleet: FleetCommand, music: Path) -> bool:
@@ -114,7 +108,7 @@ def test_what_is_copied_renamed_replaced_and_removed_is_known_as_after_a_fresh_s
 ) -> None:
     for album in sorted(albums.iterdir()):
         copy_slowly(album, music / album.name)
-    wait_for(lambda: is_settled(fleet, music))
+    until(lambda: is_settled(fleet, music))
     before = ids(fleet)
     (music / "Album 0").rename(music / "Renamed")
     for album in range(1, ALBUMS):
@@ -127,7 +121,7 @@ def test_what_is_copied_renamed_replaced_and_removed_is_known_as_after_a_fresh_s
         next(folder.glob("5.*")).unlink()
     (music / "Album 2" / "cover.jpg").unlink()
     (music / "Album 4" / "cover.jpg").write_bytes(picture("blue"))
-    wait_for(lambda: is_settled(fleet, music))
+    until(lambda: is_settled(fleet, music))
     after = ids(fleet)
     assert after[str(music / "Renamed" / "7.ogg")] == before[str(music / "Album 0" / "7.ogg")]
     assert (
@@ -145,7 +139,7 @@ def test_what_is_copied_renamed_replaced_and_removed_is_known_as_after_a_fresh_s
 
 def test_only_what_changed_is_looked_at(fleet: FleetCommand, music: Path) -> None:
     write_track(music / "First" / "2.ogg", pitch=910, title="Second", artist="A", album="First")
-    wait_for(lambda: is_settled(fleet, music))
+    until(lambda: is_settled(fleet, music))
     scope, found = query(fleet, "SELECT scope, found FROM scans ORDER BY id DESC LIMIT 1")[0]
     assert json.loads(str(scope)) == {"folders": [str(music / "First")], "trees": []}
     assert found == 2
@@ -156,12 +150,12 @@ def test_a_root_that_is_away_for_a_while_loses_nothing(fleet: FleetCommand, musi
     away = music.with_name("away")
     music.rename(away)
     music.mkdir()
-    wait_for(lambda: "its disk mounted?" in fleet("watch").stdout)
+    until(lambda: "its disk mounted?" in fleet("watch").stdout)
     write_track(away / "Meanwhile" / "1.ogg", pitch=920, title="Meanwhile")
     assert query(fleet, "SELECT COUNT(*) FROM tracks WHERE missing_since IS NULL") == known
     music.rmdir()
     away.rename(music)
-    wait_for(lambda: is_settled(fleet, music))
+    until(lambda: is_settled(fleet, music))
     assert query(fleet, "SELECT COUNT(*) FROM tracks WHERE missing_since NOT NULL") == [(19,)]
 
 
@@ -171,7 +165,7 @@ def test_a_watcher_that_was_killed_takes_in_what_it_missed(
     pid, _ = json.loads((fleet.data_dir / "run" / "watch.json").read_text())
     os.kill(pid, 9)
     shutil.rmtree(music / "Album 9")
-    wait_for(lambda: is_settled(fleet, music))
+    until(lambda: is_settled(fleet, music))
 
 
 def test_a_name_that_is_no_utf_8_is_taken_in_too(fleet: FleetCommand, music: Path) -> None:
@@ -179,7 +173,7 @@ def test_a_name_that_is_no_utf_8_is_taken_in_too(fleet: FleetCommand, music: Pat
     with open(os.fsencode(music) + b"/First/caf\xe9.ogg", "wb") as file:
         file.write(song)
     sql = "SELECT 1 FROM tracks WHERE path LIKE '%/caf%.ogg'"
-    wait_for(lambda: bool(query(fleet, sql)))
+    until(lambda: bool(query(fleet, sql)))
 
 
 def test_the_watcher_is_light(fleet: FleetCommand) -> None:
@@ -190,6 +184,6 @@ def test_the_watcher_is_light(fleet: FleetCommand) -> None:
 
 
 def test_fleet_watch_says_how_each_root_is_watched(fleet: FleetCommand, music: Path) -> None:
-    wait_for(lambda: f"{music} is watched" in fleet("watch").stdout)
+    until(lambda: f"{music} is watched" in fleet("watch").stdout)
     rows = json.loads(fleet("watch", "--json").stdout)["folders"]
     assert [(row["root"], row["how"]) for row in rows] == [(str(music), "inotify")]

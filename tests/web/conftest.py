@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -31,6 +30,7 @@ from tests.chaos.orders import Orders
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
 from tests.pipeline.in_process import scanned_into
+from tests.waiting import PATIENCE, until
 from tests.web.similar import give_features
 from web.app import create_app, kept
 from worker.supervisor.web_address import WebAddress
@@ -132,7 +132,7 @@ class PageFleet(NamedTuple):
 
     def _ask(self, method: str, path: str, body: str) -> "Answer":
         host, port = urlsplit(self.url).netloc.split(":")
-        connection = HTTPConnection(host, int(port), timeout=30)
+        connection = HTTPConnection(host, int(port), timeout=PATIENCE)
         connection.putrequest(method, path, skip_accept_encoding=True)
         if method == "POST":
             connection.putheader("Content-Type", "application/x-www-form-urlencoded")
@@ -202,12 +202,13 @@ def _first_run(fleet: PageFleet) -> Iterator[Answer]:
     yield fleet.get(f"/folders/new?path={fleet.music}")
     begun = fleet.post("/folders", path=str(fleet.music), choices="1", analysis="off")
     yield begun
-    deadline = time.monotonic() + 60
-    while "http-equiv" in (scans := fleet.get(begun.headers["Location"])).text:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    yield scans
+    yield until(lambda: _ended(fleet.get(begun.headers["Location"])), "the end of the scan", 0.2)
     yield fleet.get("/")
+
+
+def _ended(scans: Answer) -> Answer | None:
+    """The page of a scan, when it does not load itself again."""
+    return None if "http-equiv" in scans.text else scans
 
 
 def _write_albums(music: Path) -> None:

@@ -15,6 +15,7 @@ from rq.serializers import JSONSerializer
 
 from db.models import Track
 from tests.music import picture
+from tests.waiting import PATIENCE, until
 from tests.web.conftest import ADDRESS, PageFleet
 from tests.web.similar import give_clusters, give_vectors
 from tests.web.walk import Site, faults
@@ -26,7 +27,7 @@ Scheme = Literal["light", "dark"]
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _CHROMIUM = next(filter(None, map(shutil.which, _PROGRAMS)), None)
 _WITHOUT = "no Chromium was found — on Debian: apt-get install chromium"
-_PATIENCE = 20_000
+_PATIENCE = 1000 * PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def all_pictures_are_there(page: Page) -> int:
     pictures = page.locator(".art img")
     for number in range(pictures.count()):
         pictures.nth(number).scroll_into_view_if_needed()
-    wait_for(lambda: bool(pictures.evaluate_all("all => all.every(it => it.naturalWidth > 0)")))
+    until(lambda: bool(pictures.evaluate_all("all => all.every(it => it.naturalWidth > 0)")))
     return pictures.count()
 
 
@@ -363,7 +364,7 @@ def test_the_progress_of_a_scan_moves_by_itself(open_page: Open, page_fleet: Pag
     halted.release()
     expect(page.locator("#progress-done")).to_be_visible()
     expect(page.locator("#history tbody tr")).to_have_count(2)
-    scan.communicate(timeout=30)
+    scan.communicate(timeout=PATIENCE)
 
 
 def test_a_folder_is_scanned_again_by_its_button(open_page: Open, page_fleet: PageFleet) -> None:
@@ -451,7 +452,7 @@ def test_a_failed_job_is_requeued_in_rq_dashboard_and_done(
     row.get_by_role("link", name="Requeue").click()
     expect(row).to_have_count(0)
     job = Job.fetch(job_id, page_fleet.redis, JSONSerializer)
-    wait_for(lambda: job.get_status() is JobStatus.FINISHED)
+    until(lambda: job.get_status() is JobStatus.FINISHED)
 
 
 def test_a_description_with_html_is_text_in_rq_dashboard(
@@ -461,7 +462,7 @@ def test_a_description_with_html_is_text_in_rq_dashboard(
     told = page_fleet.command("enqueue", "scan.discovery", f"root={evil}", "deep=false")
     assert told.returncode == 0, told.stderr
     job_id = told.stdout.strip()
-    wait_for(lambda: page_fleet.redis.zscore("rq:finished:scan", job_id) is not None)
+    until(lambda: page_fleet.redis.zscore("rq:finished:scan", job_id) is not None)
     page = open_page("rq/0/view/jobs/scan/finished/8/dsc/1")
     row = page.locator(f"tr[data-job-id='{job_id}']")
     expect(row.locator(".description")).to_contain_text("onerror=alert(1)")
@@ -475,12 +476,5 @@ def failed_thumbnail(page_fleet: PageFleet, digest: str) -> str:
         "enqueue", "covers.make_thumbnails", f"digest={digest}", "size=800"
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
-    wait_for(lambda: page_fleet.redis.zcard("rq:failed:thumbnails") > 0)
+    until(lambda: page_fleet.redis.zcard("rq:failed:thumbnails") > 0)
     return str(page_fleet.redis.zrange("rq:failed:thumbnails", 0, 0)[0].decode())
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

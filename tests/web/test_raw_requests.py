@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.waiting import PATIENCE
 from tests.web.conftest import PageFleet
 
 DIGEST = "0" * 64
@@ -57,7 +58,7 @@ def test_a_malformed_request_is_refused_and_the_next_one_served(
     page_fleet: PageFleet, request_: bytes
 ) -> None:
     parts = urlsplit(page_fleet.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE) as connection:
         connection.sendall(request_ + b"\r\n\r\n")
         status = connection.recv(12)
     assert status.startswith(b"HTTP/1.")

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.fleet.conftest import REPOSITORY, FleetCommand, new_fleet
+from tests.waiting import PATIENCE
 from tests.web.conftest import PageFleet
 from worker.errors import ExitCode
 
 
 def read(url: str) -> str:
-    with closing(HTTPConnection(urlsplit(url).netloc, timeout=10)) as connection:
+    with closing(HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)) as connection:
         connection.request("GET", "/")
         return connection.getresponse().read().decode()
 
@@ -44,7 +45,7 @@ def test_without_a_fleet_it_serves_by_itself_until_it_is_told_to_stop(fleet: Fle
     (url,) = re.findall(r"listening at (http://127\.0\.0\.1:\d+/)", line)
     assert "/folders" in read(url)  # nothing is scanned yet
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE) == 0
     assert "Traceback" not in process.stderr.read()
     process.communicate()
 
@@ -87,7 +88,7 @@ def test_a_supervised_page_waits_for_its_port_and_then_takes_it(tmp_path: Path) 
         assert "another program has it" in process.stderr.readline()
     assert "listening at" in process.stderr.readline()
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=PATIENCE)
 
 
 def test_the_password_is_written_nowhere(fleet: FleetCommand) -> None:

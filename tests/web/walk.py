@@ -15,6 +15,8 @@ from playwright.sync_api import Page
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
+from tests.waiting import PATIENCE
+
 _MOST_BYTES = 300_000
 """Of a page with its scripts and styles, as they are sent, without pictures."""
 _LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1280, "light"), (390, "dark"))
@@ -104,7 +106,7 @@ class Site:
 
     def _ask(self, path: str) -> tuple[bool, bool]:
         """Whether the answer leads on, and whether it is a whole page: a stream has no end."""
-        with closing(HTTPConnection(self._host, timeout=30)) as connection:
+        with closing(HTTPConnection(self._host, timeout=PATIENCE)) as connection:
             connection.request("GET", urlsplit(path)._replace(fragment="").geturl())
             answer = connection.getresponse()
             is_html = answer.status == 200 and answer.headers.get_content_type() == "text/html"
