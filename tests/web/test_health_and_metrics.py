@@ -51,6 +51,7 @@ def test_jobs_that_were_done_and_failed_are_counted_with_their_seconds(
     assert found["musicfleet_jobs_done_total", CLEANUP] == 1
     assert found["musicfleet_jobs_failed_total", CLEANUP] == 2
     assert found["musicfleet_job_seconds_total", CLEANUP] > 0
+    assert found["musicfleet_job_cpu_seconds_total", CLEANUP] > 0
     assert ("musicfleet_jobs_done_total", CLEANUP) not in before
 
 

@@ -216,8 +216,12 @@ def _job_metrics() -> Iterator[Metric]:
     seconds = CounterMetricFamily(
         "musicfleet_job_seconds", "Seconds that jobs took, failed ones too.", labels=["job"]
     )
+    cpu = CounterMetricFamily(
+        "musicfleet_job_cpu_seconds", "CPU seconds that they took.", labels=["job"]
+    )
     for name, count in job_counts(dispatch.connection()).items():
         done.add_metric([name], count.done)
         failed.add_metric([name], count.failed)
         seconds.add_metric([name], count.seconds)
-    yield from (done, failed, seconds)
+        cpu.add_metric([name], count.cpu)
+    yield from (done, failed, seconds, cpu)

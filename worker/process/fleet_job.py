@@ -23,6 +23,7 @@ from db.sql.path_text import visible
 from worker import dispatch
 from worker.errors import ForbiddenJobError, TamperedJobError
 from worker.phrases import counted
+from worker.process.job_counts import CpuClock
 from worker.process.take import Taken
 from worker.redis.entries import NO_ID, as_id, as_shown, ids
 from worker.redis.holders import Holder
@@ -93,12 +94,14 @@ class FleetJob(Job):
 
     `attempt` counts its starts, the present one included; `deaths` the attempts that took their
     process with them or exceeded its time or memory; `holder` is the token of the process that
-    began it last. `settled` counts what this process knows that it settled on the ledger;
-    `obstacle` is what in the surroundings the present attempt failed for.
+    began it last; `cpu` is how many CPU seconds the present attempt took. `settled` counts what
+    this process knows that it settled on the ledger; `obstacle` is what in the surroundings the
+    present attempt failed for.
     """
 
     attempt = 0
     deaths = 0
+    cpu = 0.0
     holder = ""
     settled: Tally | None = None
     obstacle: ledger.Obstacle | None = None
@@ -243,6 +246,11 @@ class FleetJob(Job):
         """What it works on: "50 albums", "chunk 17"."""
         parts = [_shown(name, value) for name, value in self.kwargs.items()]
         return ", ".join(parts)[:_LONGEST_REASON] or "no arguments"
+
+    def note_end(self, clock: CpuClock) -> None:
+        """The present attempt is over: when, and what it took."""
+        self.ended_at = now()
+        self.cpu = clock.stop(self.seconds)
 
     @property
     def seconds(self) -> float:

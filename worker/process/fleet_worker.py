@@ -32,7 +32,7 @@ from worker.process.child import end_resting
 from worker.process.endings import Fault, JobRecords, fault_of, last_line
 from worker.process.fleet_job import FleetJob, log
 from worker.process.horse import Died, Horse, Raised
-from worker.process.job_counts import count_failure, counted_as
+from worker.process.job_counts import CpuClock, count_failure, counted_as
 from worker.process.requeue import Death, end_where_gone, put_back, read_taken, split
 from worker.process.slot_worker import SlotWorker
 from worker.process.take import DependentsWaitError, Ended, Taken, Taker
@@ -70,6 +70,7 @@ class FleetWorker(SlotWorker):
         super().__init__(slot, queues, connection)
         self._taker = Taker(connection, self.holder, self.queue_keys())
         self._horse = Horse(memory, self._beat) if execution is Execution.FORKED else None
+        self._cpu = CpuClock()
         self._waiting = False
         self._fault = Fault.ITEM
         self._naps = self._errors_left = 0
@@ -246,6 +247,7 @@ class FleetWorker(SlotWorker):
         self._is_warm = True
         execution = self.prepare_execution(job)
         job.log_start()
+        self._cpu.start()
         self._running, self._fault = True, Fault.ITEM
         try:
             if self._horse:
@@ -267,7 +269,7 @@ class FleetWorker(SlotWorker):
         self, horse: Horse, job: FleetJob, queue: Queue, execution: RqExecution
     ) -> None:
         outcome = horse.run(job)
-        job.ended_at = now()
+        job.note_end(self._cpu)
         if isinstance(outcome, Died) and self._stopped_job_id != job.id:
             self._end_in_death(job, execution, outcome.signal)
         elif isinstance(outcome, Died | Raised):
@@ -296,7 +298,7 @@ class FleetWorker(SlotWorker):
     def handle_execution_ended(self, job: FleetJob, queue: Queue, heartbeat_ttl: int) -> None:
         """Note the time; what follows writes to Redis anyway."""
         self._running = False
-        job.ended_at = now()
+        job.note_end(self._cpu)
 
     def handle_job_success(
         self, job: FleetJob, queue: Queue, started_job_registry: Any, execution: RqExecution
@@ -318,6 +320,7 @@ class FleetWorker(SlotWorker):
                 execution_started_at=execution.created_at.timestamp(),
                 execution_ended_at=ended.timestamp(),
                 result=job.kept_result(),
+                cpu=job.cpu,
             )
         )
         self._naps = 0

@@ -6,7 +6,7 @@
 --
 -- KEYS  1 the taker's list   2 the paused set   3 the flag of `rq suspend`   4 all holders
 --       5 the library that Redis belongs to   6 how many jobs of each name were done   7 their seconds
---       8… the queues, in order
+--       8 their CPU seconds   9… the queues, in order
 -- ARGV  1 prefix of RQ's keys   2 most bytes and 3 most fields of a job's hash
 --       4 the execution's id   5 now, as a number and 6 as text   7 the worker   8 the holder's token
 --       9 the holder as JSON   10 the library of the taker, or empty   11 what is put before a key
@@ -14,6 +14,7 @@
 --       it 14 the execution   15 the queue   16 the name that it counts as   17 how many seconds it ran
 --       18 how many it is kept: 0 not at all, less without end   19 its start and 20 its end as text
 --       21 the start and 22 the end of its execution as numbers   23 what it returned, or empty
+--       24 how many CPU seconds it took
 --
 -- Answers {id, fields of the job's hash}, {id, what is wrong with it} for one that cannot be begun; 0
 -- when there is no job, 1 when there is none but a queue is paused, 2 when all are suspended; 3 when
@@ -50,6 +51,7 @@ local function count(worker)
     redis.pcall('HINCRBYFLOAT', worker, 'total_working_time', ARGV[17])
     redis.pcall('HINCRBY', KEYS[6], ARGV[16], 1)
     redis.pcall('HINCRBYFLOAT', KEYS[7], ARGV[16], ARGV[17])
+    redis.pcall('HINCRBYFLOAT', KEYS[8], ARGV[16], ARGV[24])
 end
 
 -- Keeps the job that has ended, and what it returned, for as long as that is wanted.
@@ -167,7 +169,7 @@ if held then return hand_over(held) end
 if redis.call('EXISTS', KEYS[3]) == 1 then return 2 end
 local paused = 0
 sound(KEYS[2], 'set')
-for i = 8, #KEYS do
+for i = 9, #KEYS do
     sound(KEYS[i], 'list')
     if redis.call('SISMEMBER', KEYS[2], string.sub(KEYS[i], #prefix + #'queue:' + 1)) == 1 then
         paused = 1

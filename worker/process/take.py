@@ -23,7 +23,7 @@ import redis
 from db import settings
 from db.sql.connection import check_file
 from worker.dispatch import MAX_JOB_BYTES
-from worker.process.job_counts import DONE, SECONDS
+from worker.process.job_counts import CPU, DONE, SECONDS
 from worker.redis import owner, rq_keys
 from worker.redis.entries import ASIDE, KEPT_SECONDS, as_shown
 from worker.redis.holders import HOLDERS, Holder
@@ -69,6 +69,8 @@ class Ended(NamedTuple):
     execution_ended_at: float
     result: str
     """What it returned, as RQ keeps it; empty for None."""
+    cpu: float
+    """How many CPU seconds it took."""
 
 
 class DependentsWaitError(Exception):
@@ -144,7 +146,7 @@ class Taker:
         self._script = connection.register_script(_SCRIPT)
         self._queue_keys = list(queue_keys)
         self._own_keys = [holder.taken_key, PAUSED, rq_keys.SUSPENDED, HOLDERS, owner.LIBRARY]
-        self._own_keys += [DONE, SECONDS]
+        self._own_keys += [DONE, SECONDS, CPU]
         self._arrivals = _Arrivals(connection, self._queue_keys)
         self._who = (holder.worker, holder.token, holder.as_json())
         self._mark = owner.mark()

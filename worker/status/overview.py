@@ -314,7 +314,7 @@ def make_health_report() -> bool:
     """Write the report of today, or replace it; return whether it changed."""
     today = datetime.now().astimezone().date()
     counts = job_counts(dispatch.connection())
-    job_totals = {name: JobTotal(*count) for name, count in counts.items()}
+    job_totals = {name: JobTotal(*count[:3]) for name, count in counts.items()}
     days = _queue_days(job_totals, health_reports.totals_before(today))
     return health_reports.record(today, days, job_totals)
 
