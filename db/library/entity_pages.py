@@ -258,6 +258,9 @@ class TrackPage(NamedTuple):
     bit_depth: int | None
     tag_bpm: float | None
     """What the file's tags say the tempo is."""
+    tag_key: str | None
+    own_bpm: float | None
+    """The tempo as the owner corrected it."""
     guessed: Guesses | None
     """What its tags do not say, and from what it was guessed."""
     missing_since: datetime | None
@@ -274,6 +277,26 @@ class TrackPage(NamedTuple):
     """To do, without a row in the ledger: the next reconciliation asks for it."""
     is_outdated: bool
     """Whether the file has changed since it was analysed."""
+
+    @property
+    def found_bpm(self) -> float | None:
+        """The tempo that was found, whatever the owner corrected."""
+        if self.features is None:
+            return None
+        found = self.features.found or {"bpm": self.features.bpm}
+        return found["bpm"]  # type: ignore[no-any-return]  # of a row
+
+    @property
+    def bpm(self) -> float | None:
+        """The tempo as the owner corrected it, else as it was found."""
+        return self.found_bpm if self.own_bpm is None else self.own_bpm
+
+    @property
+    def bpm_from(self) -> str | None:
+        """Who says so: its `owner`, or its `sound`."""
+        if self.own_bpm is not None:
+            return "owner"
+        return None if self.found_bpm is None else "sound"
 
 
 def track_page(track_id: int) -> TrackPage | None:
@@ -297,6 +320,8 @@ def track_page(track_id: int) -> TrackPage | None:
         sample_rate=row.sample_rate,
         bit_depth=row.bit_depth,
         tag_bpm=row.bpm,
+        tag_key=row.key,
+        own_bpm=row.own_bpm,
         guessed=row.guessed,
         missing_since=row.missing_since,
         album_id=row.album_id,

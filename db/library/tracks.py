@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from peewee import JOIN, Expression
+from peewee import JOIN, Expression, fn
 
 from db.library.artists import credits_of
 from db.library.track_files import TrackKey, ids_in_files
@@ -217,7 +217,7 @@ def track_summaries(track_ids: Sequence[int], *, missing: bool = False) -> dict[
                 Album.title,
                 Album.edition,
                 Track.duration,
-                AudioFeatures.bpm,
+                fn.COALESCE(Track.own_bpm, AudioFeatures.bpm),
                 AudioFeatures.camelot,
                 AudioFeatures.key,
                 Track.part,

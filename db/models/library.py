@@ -154,6 +154,8 @@ class Track(Table):
     composers = JSONField(default=list)
     moods = JSONField(default=list)
     bpm = FloatField(null=True)
+    own_bpm = FloatField(null=True)
+    """The tempo as the owner corrected it: `db.library.audio_features.correct_tempo`."""
     key = TextField(null=True)
     labels = JSONField(default=list)
     catalogue_numbers = JSONField(default=list)
@@ -322,9 +324,9 @@ class AudioFeatures(Table):
     """How long the excerpt is."""
 
     bpm = FloatField(null=True, index=True)
-    """Beats a minute; None when there is no pulse."""
+    """Beats a minute, as the owner corrected it, else as found; None when there is no pulse."""
     bpm_confidence = FloatField(null=True)
-    """0 to 1."""
+    """0 to 1: how sure the one that was found is."""
     bpm_candidates = JSONField(default=list)
     """[beats a minute, strength 0 to 1]: the tempo, and those it may be taken for."""
     tag_bpm = FloatField(null=True)
@@ -382,13 +384,15 @@ class AudioFeatures(Table):
     mfcc_deviation = JSONField(default=list)
 
     energy = FloatField(null=True)
-    """0 to 1, as the next four; see `jobs.audio_analysis.scores`."""
+    """0 to 1, as the next four; see `db.library.sound_scores`."""
     danceability = FloatField(null=True)
     acousticness = FloatField(null=True)
     instrumentalness = FloatField(null=True)
     valence = FloatField(null=True)
     synthetic_tags = JSONField(default=list)
     """[tag, feature and value that it came from]."""
+    found = JSONField(null=True)
+    """Where the owner corrected the tempo: what was found, `db.library.sound_scores.BY_TEMPO`."""
 
     class Meta:
         table_name = "audio_features"

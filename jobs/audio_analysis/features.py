@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from db.library import sound_scores
 from jobs.audio_analysis.decoder import ExcerptRequest, decode
 from jobs.audio_analysis.loudness import Loudness
 from jobs.audio_analysis.rhythm import Rhythm
-from jobs.audio_analysis.scores import Descriptors, Scores, synthetic_tags
 from jobs.audio_analysis.spectrum import Excerpt, Spectrum
 from jobs.audio_analysis.timbre import Timbre
 from jobs.audio_analysis.tonality import Tonality
@@ -42,24 +42,20 @@ def features(excerpt: Excerpt) -> Features:
     if abs(samples).max() > _SILENCE:
         spectrum = Spectrum(samples)
         mel = spectrum.mel_decibels
-        found |= _described(
-            Descriptors(Rhythm.of(mel), Tonality.of(samples), Timbre.of(spectrum, mel), loud)
-        )
-    found["synthetic_tags"] = [list(tag) for tag in synthetic_tags(found)]
+        timbre = Timbre.of(spectrum, mel)
+        found |= _rhythmic(Rhythm.of(mel)) | _tonal(Tonality.of(samples)) | _timbral(timbre)
+        found |= sound_scores.scores(found, timbre.syllabic)
+    found["synthetic_tags"] = [list(tag) for tag in sound_scores.synthetic_tags(found)]
     return {name: _rounded(value) for name, value in found.items()}
 
 
-def _described(descriptors: Descriptors) -> Features:
-    rhythmic = descriptors.rhythm
+def _rhythmic(rhythmic: Rhythm) -> Features:
     return {
         "bpm": rhythmic.bpm,
         "bpm_confidence": rhythmic.confidence,
         "bpm_candidates": [list(candidate) for candidate in rhythmic.candidates],
         "pulse": rhythmic.pulse,
         "onset_rate": rhythmic.onset_rate,
-        **_tonal(descriptors.tonality),
-        **_timbral(descriptors.timbre),
-        **Scores.of(descriptors)._asdict(),
     }
 
 

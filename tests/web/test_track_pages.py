@@ -100,6 +100,21 @@ def test_tempo_stands_beside_its_octaves_and_the_tag(page: FlaskClient) -> None:
         assert told in html, told
 
 
+def test_a_tempo_is_corrected_and_what_was_found_stands_beside_it(page: FlaskClient) -> None:
+    found = hear("Jóga", rms=0.1, pulse=0.2, onset_rate=3.0, centroid=1500.0)
+    Track.update(bpm=60.0).where(Track.id == found).execute()
+    assert 'value="60.00" aria-label="Correct the tempo of Jóga' in page.get("/differences").text
+    answer = page.post(f"/tracks/{found}/tempo", data={"bpm": "/2"})
+    assert (answer.status_code, answer.location) == (303, f"/tracks/{found}#tempo")
+    html = page.get(f"/tracks/{found}").text
+    assert "<strong>60.0</strong> beats a minute, corrected by its owner" in html
+    assert "<dt>Found</dt><dd>120.0 beats a minute</dd>" in html
+    assert "No differences" in page.get("/differences").text
+    assert page.post(f"/tracks/{found}/tempo", data={"bpm": "quick"}).status_code == 400
+    page.post(f"/tracks/{found}/tempo", data={"bpm": ""})
+    assert "<strong>120.0</strong> beats a minute</dd>" in page.get(f"/tracks/{found}").text
+
+
 def test_loudness_and_tags_say_what_they_are_and_come_from(page: FlaskClient) -> None:
     html = page.get(f"/tracks/{hear('Jóga')}").text
     for told in ("-11.5 LUFS", "6.2 LU", "9.4 dB", "energetic", "danceability 0.72"):

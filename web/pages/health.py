@@ -22,11 +22,12 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 from werkzeug.wrappers import Response as BaseResponse
 
+from db.library import second_opinions
 from db.maintenance import health_reports, maintenance_runs
 from db.models import database
 from db.scanning import problems
 from web.access.login import is_in
-from web.pages.pager import paging
+from web.pages.pager import number, paging
 from worker import dispatch
 from worker.doctor.examination import examine
 from worker.doctor.findings import Finding, Severity
@@ -37,6 +38,7 @@ from worker.supervisor.web_address import OPEN_TO_USERS
 bp = Blueprint("health", __name__)
 
 PAGE = 100
+_LARGEST_ID = 2**31 - 1
 _FRESH = 10.0
 _FIRST = 30.0
 """Seconds that the first examination may take."""
@@ -102,6 +104,21 @@ def files() -> str:
         page=shown,
         count=shown.total,
         tab="files",
+    )
+
+
+@bp.get("/differences")
+def differences() -> str:
+    """Tracks of which others say another tempo or key, a part at a time."""
+    after = number("after", _LARGEST_ID) or 0
+    found = second_opinions.differences(after, PAGE)
+    return render_template(
+        "differences.html",
+        differences=found,
+        after=after,
+        is_more=len(found) >= PAGE,
+        count=problems.count(),
+        tab="differences",
     )
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from flask import Blueprint, abort, render_template, request, send_file
+from flask import Blueprint, abort, redirect, render_template, request, send_file, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from db import settings
 from db.files import opened
-from db.library import audio_features, entity_pages, tracks
+from db.library import audio_features, entity_pages, second_opinions, tracks
 from db.models import AudioFeatures, EntityType, State
 from db.scanning import scans
 from db.scanning.library_files import refused_root
@@ -22,14 +22,13 @@ from db.sql import path_text
 from web.pages import similar
 from web.pages.facts import from_the_web
 from web.pages.similar import DEFAULT_LENGTH, LENGTHS, TEMPOS
+from worker.cli.tempo import change_tempo
 
 SIZE = 200
 """Width and height of the drawing."""
 _PLACES = 12
 _RINGS = {"A": (40.0, 68.0), "B": (70.0, 98.0)}
 """Inner and outer radius: minor keys lie inside."""
-_MINOR = ("Abm", "Ebm", "Bbm", "Fm", "Cm", "Gm", "Dm", "Am", "Em", "Bm", "F#m", "C#m")
-_MAJOR = ("B", "F#", "C#", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E")
 _GAP = 0.012
 """Radians between segments, at each side."""
 
@@ -71,7 +70,7 @@ def _marked(segment: Segment, camelot: str) -> Segment:
 def _blank() -> list[Segment]:
     return [
         _segment(f"{place}{letter}", keys[place - 1], place, *_RINGS[letter])
-        for letter, keys in (("A", _MINOR), ("B", _MAJOR))
+        for letter, keys in (("A", second_opinions.MINOR), ("B", second_opinions.MAJOR))
         for place in range(1, _PLACES + 1)
     ]
 
@@ -100,6 +99,8 @@ def _point(radius: float, angle: float) -> tuple[float, float]:
 
 bp = Blueprint("tracks", __name__)
 
+_LONGEST_TEMPO = 20
+
 _SIMILAR = 12
 _SCORES = {
     "Energy": "energy",
@@ -124,7 +125,8 @@ def track(track_id: int) -> str:
         track=found,
         features=features,
         scores=_scores(features) if features else [],
-        tempos=_tempos(features.bpm_candidates, features.bpm) if features else [],
+        tempos=_tempos(features.bpm_candidates, found.found_bpm) if features else [],
+        opinions=second_opinions.opinions(track_id),
         wheel=key_wheel(features.camelot) if features and features.camelot else None,
         wheel_size=SIZE,
         lack=found.analysis if found.analysis.state is not State.DONE else None,
@@ -148,6 +150,21 @@ def _tempos(candidates: Iterable[Sequence[float]], bpm: float | None) -> list[tu
     """The other tempo candidates with their strengths, the strongest first."""
     others = [(each[0], each[1]) for each in candidates if bpm is None or abs(each[0] - bpm) > 1]
     return sorted(others, key=lambda each: -each[1])
+
+
+@bp.post("/tracks/<id:track_id>/tempo")
+def correct_tempo(track_id: int) -> Response:
+    """Have the tempo be what the owner writes, taps or chooses, or what was found again."""
+    found = entity_pages.track_page(track_id)
+    if found is None:
+        abort(404, "There is no such track.")
+    try:
+        change_tempo(track_id, request.form.get("bpm", "")[:_LONGEST_TEMPO] or None, found.bpm)
+    except ValueError as error:
+        abort(400, f"{str(error).partition(' — ')[2].capitalize()}.")
+    if request.form.get("next") == "differences":
+        return redirect(url_for("health.differences", after=request.form.get("after", "")), 303)
+    return redirect(url_for("tracks.track", track_id=track_id, _anchor="tempo"), 303)
 
 
 _TYPES = {

@@ -45,6 +45,10 @@ COMMANDS = {
     "watch": Row("web", "watch", "Show which folders musicfleet watches, and how."),
     "web": Row("web", "web", "Show the address of the web UI, or serve it."),
     "cover": Row("cover", "cover", "Set a cover, or explain the one that is shown."),
+    "tempo": Row("tempo", "tempo", "Show the tempo of a track, or correct it."),
+    "differences": Row(
+        "tempo", "differences", "List tracks of which others say another tempo or key."
+    ),
     "similar": Row("similar", "similar", "List the tracks most similar to one."),
     "path": Row("similar", "path", "List a playlist that leads from one track to another."),
     "cluster": Row("cluster", "cluster", "List clusters of similar music, or export playlists."),

@@ -1,53 +1,49 @@
-"""Scores and synthetic tags, derived from the features.
+"""Scores and synthetic tags, derived from the other audio features.
 
 None of the five scores of 0 to 1, which people filter and order by, is a trained model: each is a
 mean of a few features, set to scale by the range that these have in recorded music. They order
 tracks; their absolute values mean little. A synthetic tag is a word for what features say, with the
-feature that it came from.
+feature that it came from. What follows from the tempo is derived again when its owner corrects it.
 """
 
 from collections.abc import Callable, Mapping
+from math import exp, log2, log10
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from jobs.audio_analysis.loudness import Loudness
-from jobs.audio_analysis.rhythm import Rhythm
-from jobs.audio_analysis.timbre import Timbre
-from jobs.audio_analysis.tonality import Tonality
+Features = Mapping[str, Any]
+"""Columns of `audio_features`."""
 
 
-class Descriptors(NamedTuple):
-    """All that the scores are derived from."""
+def scores(features: Features, syllabic: float) -> dict[str, float]:
+    """How much of each of the five, 0 to 1, by the column; of what is no silence.
 
-    rhythm: Rhythm
-    tonality: Tonality
-    timbre: Timbre
-    loudness: Loudness
-
-
-class Scores(NamedTuple):
-    """How much of each, 0 to 1."""
-
-    energy: float
-    danceability: float
-    acousticness: float
-    instrumentalness: float
-    valence: float
-
-    @classmethod
-    def of(cls, descriptors: Descriptors) -> "Scores":
-        """All five."""
-        return cls(
-            energy(descriptors),
-            danceability(descriptors),
-            acousticness(descriptors),
-            instrumentalness(descriptors),
-            valence(descriptors),
-        )
+    `syllabic` is the part of the modulation that comes at the pace of syllables.
+    """
+    return {
+        "energy": _energy(features),
+        "danceability": _danceability(features),
+        "acousticness": _acousticness(features),
+        "instrumentalness": _instrumentalness(features, syllabic),
+        "valence": _valence(features),
+    }
 
 
-def energy(descriptors: Descriptors) -> float:
+BY_TEMPO = ("bpm", "danceability", "valence", "synthetic_tags")
+"""The columns that follow from the tempo."""
+_NEEDED = ("rms", "pulse", "onset_rate", "centroid")
+"""What silence has not."""
+
+
+def with_tempo(features: Features, bpm: float) -> dict[str, Any]:
+    """Those columns, as they are at another tempo than the one that was found."""
+    found = {**features, "bpm": bpm}
+    if all(features.get(name) is not None for name in _NEEDED):
+        found |= {"danceability": _danceability(found), "valence": _valence(found)}
+        found["synthetic_tags"] = [list(tag) for tag in synthetic_tags(found)]
+    return {name: found[name] for name in BY_TEMPO}
+
+
+def _energy(features: Features) -> float:
     """Arousal.
 
     0.4 loudness (-30 to -8 LUFS), 0.3 onsets (0 to 8 a second), 0.15 brightness
@@ -57,16 +53,16 @@ def energy(descriptors: Descriptors) -> float:
     Perceived Emotion With Continuous Musical Features" (2004); A. Gabrielsson and E. Lindström,
     "The Role of Structure in the Musical Expression of Emotions" (2010).
     """
-    loud = descriptors.loudness.integrated
+    loud = features["loudness"]
     return _mean(
         (0.4, _scaled(loud if loud is not None else -70.0, -30, -8)),
-        (0.3, _scaled(descriptors.rhythm.onset_rate, 0, 8)),
-        (0.15, _brightness(descriptors)),
-        (0.15, _scaled(descriptors.loudness.dynamic_range, 20, 6)),
+        (0.3, _scaled(features["onset_rate"], 0, 8)),
+        (0.15, _brightness(features)),
+        (0.15, _scaled(features["dynamic_range"], 20, 6)),
     )
 
 
-def danceability(descriptors: Descriptors) -> float:
+def _danceability(features: Features) -> float:
     """How well one could dance to it.
 
     0.5 clarity of the pulse (0.05 to 0.35), 0.3 nearness to 120 beats a minute (a bell in
@@ -75,16 +71,16 @@ def danceability(descriptors: Descriptors) -> float:
     Pulse clarity: O. Lartillot and others, "Multi-Feature Modeling of Pulse Clarity" (2008); the
     tempo that people move to: D. Moelants, "Preferred tempo reconsidered" (2002).
     """
-    bpm = descriptors.rhythm.bpm
-    near = float(np.exp(-0.5 * (np.log2(bpm / 120) / 0.5) ** 2)) if bpm else 0.0
+    bpm = features["bpm"]
+    near = exp(-0.5 * (log2(bpm / 120) / 0.5) ** 2) if bpm else 0.0
     return _mean(
-        (0.5, _scaled(descriptors.rhythm.pulse, 0.05, 0.35)),
+        (0.5, _scaled(features["pulse"], 0.05, 0.35)),
         (0.3, near),
-        (0.2, _scaled(descriptors.rhythm.onset_rate, 0.5, 6)),
+        (0.2, _scaled(features["onset_rate"], 0.5, 6)),
     )
 
 
-def acousticness(descriptors: Descriptors) -> float:
+def _acousticness(features: Features) -> float:
     """How little it is amplified and produced.
 
     0.4 dark (centroid, 3500 down to 800 Hz), 0.3 tonal (flatness, 0.1 down to 0.001, by its
@@ -94,15 +90,15 @@ def acousticness(descriptors: Descriptors) -> float:
     G. Tzanetakis and P. Cook, "Musical Genre Classification of Audio Signals" (2002), for the
     features; E. Deruty and D. Tardieu, "About Dynamic Processing in Mainstream Music" (2014).
     """
-    flatness = np.log10(max(descriptors.timbre.flatness.mean, 1e-6))
+    flatness = log10(max(features["flatness"], 1e-6))
     return _mean(
-        (0.4, _scaled(descriptors.timbre.centroid.mean, 3500, 800)),
-        (0.3, _scaled(float(flatness), -1, -3)),
-        (0.3, _scaled(descriptors.loudness.dynamic_range, 6, 20)),
+        (0.4, _scaled(features["centroid"], 3500, 800)),
+        (0.3, _scaled(flatness, -1, -3)),
+        (0.3, _scaled(features["dynamic_range"], 6, 20)),
     )
 
 
-def instrumentalness(descriptors: Descriptors) -> float:
+def _instrumentalness(features: Features, syllabic: float) -> float:
     """One less the signs of a voice.
 
     These are 0.7 modulation near 4 Hz in the speech band (a part of 0.2 to 0.5) and 0.3 spread of
@@ -112,14 +108,14 @@ def instrumentalness(descriptors: Descriptors) -> float:
     M. Slaney, "Construction and Evaluation of a Robust Multifeature Speech/Music Discriminator"
     (1997). Drums at that rate are taken for a voice: it is a weak sign.
     """
-    crossings = descriptors.timbre.zero_crossings
+    crossings = features["zero_crossings_deviation"] / max(features["zero_crossings"], 1.0)
     return 1 - _mean(
-        (0.7, _scaled(descriptors.timbre.syllabic, 0.2, 0.5)),
-        (0.3, _scaled(crossings.deviation / max(crossings.mean, 1.0), 0.05, 0.5)),
+        (0.7, _scaled(syllabic, 0.2, 0.5)),
+        (0.3, _scaled(crossings, 0.05, 0.5)),
     )
 
 
-def valence(descriptors: Descriptors) -> float:
+def _valence(features: Features) -> float:
     """How happy it sounds, and not sad.
 
     0.4 mode (major 1, minor 0, as far from the middle as the key is sure), 0.25 tempo (60 to 160
@@ -129,31 +125,26 @@ def valence(descriptors: Descriptors) -> float:
     T. Eerola and others, "Emotional expression in music: contribution, linearity, and additivity of
     primary musical cues" (2013).
     """
-    key = descriptors.tonality.key
-    sign = 0 if key is None else {"major": 1, "minor": -1}[key.mode]
+    sign = {"major": 1, "minor": -1}.get(features["mode"], 0)
     return _mean(
-        (0.4, 0.5 + 0.5 * sign * descriptors.tonality.confidence),
-        (0.25, _scaled(descriptors.rhythm.bpm or 60.0, 60, 160)),
-        (0.2, _scaled(descriptors.rhythm.onset_rate, 0, 8)),
-        (0.15, _brightness(descriptors)),
+        (0.4, 0.5 + 0.5 * sign * (features["key_confidence"] or 0.0)),
+        (0.25, _scaled(features["bpm"] or 60.0, 60, 160)),
+        (0.2, _scaled(features["onset_rate"], 0, 8)),
+        (0.15, _brightness(features)),
     )
 
 
-def _brightness(descriptors: Descriptors) -> float:
-    return _scaled(descriptors.timbre.centroid.mean, 500, 3500)
+def _brightness(features: Features) -> float:
+    return _scaled(features["centroid"], 500, 3500)
 
 
 def _scaled(value: float, low: float, high: float) -> float:
     """0 at `low`, 1 at `high`, and no further; `low` may be the greater one."""
-    return float(np.clip((value - low) / (high - low), 0, 1))
+    return float(min(1.0, max(0.0, (value - low) / (high - low))))
 
 
 def _mean(*weighted: tuple[float, float]) -> float:
     return sum(weight * value for weight, value in weighted)
-
-
-Features = Mapping[str, Any]
-"""Columns of `audio_features`."""
 
 
 class SyntheticTag(NamedTuple):
@@ -200,7 +191,7 @@ _RULES = (
 
 def synthetic_tags(features: Features) -> list[SyntheticTag]:
     """The tags of a track with these features, in a fixed order."""
-    if "rms" not in features:
+    if features.get("rms") is None:
         return [SyntheticTag("silent", f"peak {features['peak']:.4g}")]
     return [
         SyntheticTag(rule.tag, ", ".join(f"{name} {features[name]:.4g}" for name in rule.limits))
