@@ -13,6 +13,7 @@ DatabaseError
 └── WrongDimensionError
 
 SettingError
+AccountError
 """
 
 
@@ -62,6 +63,10 @@ class WrongDimensionError(DatabaseError):
 
 class SettingError(Exception):
     """A variable of the environment has a value that means nothing; the message says which."""
+
+
+class AccountError(Exception):
+    """A user, a name, a password or a key that is not there or cannot be taken."""
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

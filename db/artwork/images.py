@@ -9,6 +9,7 @@ from peewee import SQL, Expression, Function, fn
 
 from db import ledger
 from db.models import (
+    Annotation,
     ArtistPicture,
     ChosenImage,
     Cover,
@@ -320,3 +321,30 @@ def withdraw_choice(entity_type: EntityType, entity_id: int, role: str) -> bool:
         ChosenImage.role == role,
     )
     return bool(query.execute())
+
+
+def hand_over(entity_type: EntityType, source: int, target: int) -> None:
+    """Give what users chose and said of an entity, which is about to go, to another of its type.
+
+    A picture that the other has of its own stays.
+    """
+    mine, its = (
+        (ChosenImage.entity_type == entity_type) & (ChosenImage.entity_id == each)
+        for each in (target, source)
+    )
+    roles = [row.role for row in ChosenImage.select(ChosenImage.role).where(mine)]
+    ChosenImage.update(entity_id=target).where(its, ChosenImage.role.not_in(roles)).execute()
+    mine, its = (
+        (Annotation.entity_type == entity_type) & (Annotation.entity_id == each)
+        for each in (target, source)
+    )
+    known = {row.user_id: row for row in Annotation.select().where(mine)}
+    for row in Annotation.select().where(its):
+        if own := known.get(row.user_id):
+            own.starred_at = min(filter(None, (own.starred_at, row.starred_at)), default=None)
+            own.rating = own.rating or row.rating
+            own.plays += row.plays
+            own.played_at = max(filter(None, (own.played_at, row.played_at)), default=None)
+            own.save()
+        else:
+            Annotation.update(entity_id=target).where(Annotation.id == row.id).execute()

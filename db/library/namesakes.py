@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from peewee import fn
 
+from db.artwork.images import hand_over
 from db.models import (
     AlbumArtist,
     Artist,
@@ -198,14 +199,14 @@ def _move(row: Row, target: int) -> None:
 
 def _hand_over(source: int, target: int) -> None:
     """Choices and facts of an artist, where the other has none of its own."""
-    for table, of in ((ChosenImage, ChosenImage.role), (Fact, Fact.source)):
-        own = table.select(of).where(
-            table.entity_type == EntityType.ARTIST, table.entity_id == target
-        )
-        known = [each for (each,) in tuples(own)]
-        table.update(entity_id=target).where(
-            table.entity_type == EntityType.ARTIST, table.entity_id == source, of.not_in(known)
-        ).execute()
+    hand_over(EntityType.ARTIST, source, target)
+    own = Fact.select(Fact.source).where(
+        Fact.entity_type == EntityType.ARTIST, Fact.entity_id == target
+    )
+    known = [each for (each,) in tuples(own)]
+    Fact.update(entity_id=target).where(
+        Fact.entity_type == EntityType.ARTIST, Fact.entity_id == source, Fact.source.not_in(known)
+    ).execute()
 
 
 _ARTISTS_BY_KEY = Prepared.by(Artist.key, Artist.key, Artist.id)

@@ -7,24 +7,29 @@ is read, and nothing is asked for again.
 import os
 import posixpath
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from peewee import OP, Expression, Value, fn
 
 from db import ledger
+from db.artwork.images import hand_over
 from db.ledger import Cause
 from db.library import track_files
 from db.maintenance import removal
 from db.models import (
     Album,
+    Annotation,
     ArtistPicture,
+    Bookmark,
     ChosenImage,
     Cover,
     EntityType,
     FolderImage,
     LedgerRow,
+    Play,
+    PlaylistEntry,
     Problem,
     Scan,
     ScanChunk,
@@ -297,21 +302,34 @@ def _places(path: str) -> tuple[str, str]:
 
 
 def _hand_over_choices(pairs: Sequence[_Pair]) -> None:
-    """Give what the user chose for the newer albums to the older ones, unless they have it."""
+    """Give what users chose and said of the newer rows, and have of them, to the older ones."""
     ids = [each for pair in pairs for each in (pair.older, pair.newer)]
     albums = dict(tuples(Track.select(Track.id, Track.album).where(among(Track.id, ids))))
     heirs = {(albums[pair.newer], albums[pair.older]) for pair in pairs}
     for newer, older in heirs:
-        if newer is None or older is None or newer == older:
-            continue
-        mine = ChosenImage.select(ChosenImage.role).where(
-            ChosenImage.entity_type == EntityType.ALBUM, ChosenImage.entity_id == older
-        )
-        ChosenImage.update(entity_id=older).where(
-            ChosenImage.entity_type == EntityType.ALBUM,
-            ChosenImage.entity_id == newer,
-            ChosenImage.role.not_in([role for (role,) in tuples(mine)]),
-        ).execute()
+        if newer is not None and older is not None and newer != older:
+            hand_over(EntityType.ALBUM, newer, older)
+    older_of = {pair.newer: pair.older for pair in pairs}
+    said = Annotation.select(Annotation.entity_id).where(
+        Annotation.entity_type == EntityType.TRACK, among(Annotation.entity_id, list(older_of))
+    )
+    for newer in {track_id for (track_id,) in tuples(said)}:
+        hand_over(EntityType.TRACK, newer, older_of[newer])
+    for table, unique in ((Play, Play.played_at), (PlaylistEntry, None), (Bookmark, None)):
+        _hand_over_rows(table, unique, older_of)
+
+
+def _hand_over_rows(table: Any, moment: Any, older_of: Mapping[int, int]) -> None:
+    """Rows of users about newer tracks; of what the user has of the older one that stays."""
+    query = table.select(table.track).where(among(table.track, list(older_of))).distinct()
+    for newer in [track_id for (track_id,) in tuples(query)]:
+        mine = table.alias()
+        where = [table.track == newer]
+        if table is not PlaylistEntry:
+            same = [mine.user == table.user, mine.track == older_of[newer]]
+            same += [] if moment is None else [mine.played_at == moment]
+            where.append(~fn.EXISTS(mine.select(Value(1)).where(*same)))
+        table.update(track=older_of[newer]).where(*where).execute()
 
 
 def forget(root: str) -> int:

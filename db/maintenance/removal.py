@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 from peewee import fn
 
 from db import ledger, settings
+from db.artwork.images import hand_over
 from db.errors import SettingError
 from db.library import albums, spellings, tracks
 from db.library.namesakes import Settled
 from db.models import (
     Album,
     AlbumArtist,
+    Annotation,
     Artist,
     ChosenImage,
     Cover,
@@ -49,6 +51,7 @@ ABOUT_ENTITIES: dict[str, Any] = {
     "chosen pictures": ChosenImage,
     "vectors": Vector,
     "facts": Fact,
+    "stars and ratings": Annotation,
 }
 """The tables that name an entity by type and id, and what their rows are called."""
 
@@ -118,39 +121,28 @@ def forget_entities(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
 
 
 def tracks_with_chosen_cover(album_ids: Iterable[int]) -> dict[int, list[int]]:
-    """The tracks of those of the albums for which the user chose a picture."""
-    chosen = {
-        album_id
-        for ids in slices(sorted(album_ids))
-        for (album_id,) in tuples(
-            ChosenImage.select(ChosenImage.entity_id).where(
-                ChosenImage.entity_type == EntityType.ALBUM, among(ChosenImage.entity_id, ids)
+    """The tracks of those of the albums for which users chose a picture, a star or a rating."""
+    chosen: set[int] = set()
+    for ids in slices(sorted(album_ids)):
+        for table in (ChosenImage, Annotation):
+            query = table.select(table.entity_id).where(
+                table.entity_type == EntityType.ALBUM, among(table.entity_id, ids)
             )
-        )
-    }
+            chosen.update(album_id for (album_id,) in tuples(query))
     return tracks.in_albums(sorted(chosen))
 
 
 def hand_over_chosen_covers(members: Mapping[int, list[int]]) -> None:
     """Give the choices for albums that have no track left to the album that most went to.
 
-    `members` are the tracks that each had. A choice that the other album has of its own stays. Call
-    it before the empty albums are dropped.
+    `members` are the tracks that each had. Call it before the empty albums are dropped.
     """
     still = tracks.in_albums(sorted(members))
     for album_id, track_ids in members.items():
         heirs = _albums_of_tracks(track_ids)
-        if album_id in still or not heirs:
-            continue
-        [(heir, _)] = heirs.most_common(1)
-        taken = ChosenImage.select(ChosenImage.role).where(
-            ChosenImage.entity_type == EntityType.ALBUM, ChosenImage.entity_id == heir
-        )
-        ChosenImage.update(entity_id=heir).where(
-            ChosenImage.entity_type == EntityType.ALBUM,
-            ChosenImage.entity_id == album_id,
-            ChosenImage.role.not_in([role for (role,) in tuples(taken)]),
-        ).execute()
+        if album_id not in still and heirs:
+            [(heir, _)] = heirs.most_common(1)
+            hand_over(EntityType.ALBUM, album_id, heir)
 
 
 def _albums_of_tracks(track_ids: Sequence[int]) -> Counter[int]:

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -68,6 +69,23 @@ def expanded(path: str) -> Path:
 def run_dir() -> Path:
     """The folder of sockets, process ids and logs, mode 0700."""
     return data_dir() / "run"
+
+
+_KEY_BYTES = 32
+
+
+def secret_key(name: str) -> bytes:
+    """Random bytes that stay the same, in a file of the run folder, which is in no backup."""
+    file = run_dir() / name
+    if not file.exists():
+        prepare_data_dir()
+        new = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+        new.touch(mode=0o600)
+        new.write_bytes(os.urandom(_KEY_BYTES))
+        with suppress(FileExistsError):  # another process was faster
+            os.link(new, file)
+        new.unlink()
+    return file.read_bytes()
 
 
 def images_dir() -> Path:

@@ -347,6 +347,15 @@ SETTINGS = (
         group=PAGE,
     ),
     Setting(
+        "FLEET_TOKEN_LOGIN",
+        "off",
+        "on: players may log in by token and salt, which takes passwords that can be read again. "
+        "Those set from then on are kept encrypted, beside the hash, with a key in the run folder. "
+        "Off: none is kept, and players log in by password or API key.",
+        Kind.SWITCH,
+        group=PAGE,
+    ),
+    Setting(
         "FLEET_NOTIFY",
         "off",
         "The services that send you messages: URLs of Apprise with commas, such as "

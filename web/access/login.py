@@ -9,7 +9,6 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -150,7 +149,6 @@ _OPEN = {"static", "login.form", "login.enter", "health.healthz"}
 _MACHINES = {"health.metrics", "health.healthz"}
 """Endpoints for programs, which may send the password with each request (HTTP Basic)."""
 _IN = "in"
-_KEY_BYTES = 32
 _SESSION = timedelta(days=30)
 _SESSIONS = 100
 _TOUCH = 3600.0
@@ -335,12 +333,4 @@ def _digest(text: str) -> bytes:
 
 def _key(password: str) -> bytes:
     """What cookies are signed with: another password makes another key, and ends every session."""
-    file = settings.run_dir() / "web.key"
-    if not file.exists():
-        new = file.with_suffix(f".{os.getpid()}")
-        new.touch(mode=0o600)
-        new.write_bytes(secrets.token_bytes(_KEY_BYTES))
-        with suppress(FileExistsError):  # another page was faster
-            os.link(new, file)
-        new.unlink()
-    return hmac.digest(file.read_bytes(), _digest(password), "sha256")
+    return hmac.digest(settings.secret_key("web.key"), _digest(password), "sha256")

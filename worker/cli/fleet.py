@@ -14,7 +14,7 @@ from typing import NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
-from db.errors import DatabaseError, NoVectorError, SettingError
+from db.errors import AccountError, DatabaseError, NoVectorError, SettingError
 from worker.cli.output import print_error, print_line, say
 from worker.errors import ExitCode, WorkerError
 from worker.phrases import did_you_mean
@@ -57,6 +57,7 @@ COMMANDS = {
     "schedule": Row("schedule", "schedule", "List the schedules, or run one now."),
     "doctor": Row("doctor", "doctor", "Find faults, and show how to repair them."),
     "logs": Row("control", "logs", "Show the log of a program."),
+    "user": Row("user", "user", "List, add and remove users of players, and make their keys."),
     "notify": Row("notify", "notify", "Show the messages to you, or send a test message."),
     "settings": Row("settings", "settings", "Show, change and check the settings."),
     "config": Row("config", "config", "Check, render and show the topology in queues.toml."),
@@ -163,7 +164,7 @@ def explained(error: Exception) -> ExplainedError:
     match error:
         case WorkerError():
             return ExplainedError(str(error), error.exit_code)
-        case SettingError() | NoVectorError():
+        case SettingError() | NoVectorError() | AccountError():
             return ExplainedError(str(error), ExitCode.BAD_INPUT)
         case DatabaseError():
             return ExplainedError(str(error), ExitCode.DATABASE)

@@ -1,0 +1,185 @@
+"""Stars, ratings and plays of users."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from peewee import SQL, fn
+
+from db.models import IS_PRESENT, Album, Annotation, EntityType, Play, Track, utc_now
+from db.sql.connection import in_turn, transaction
+from db.sql.queries import among, slices, tuples
+from db.sql.statements import insert_missing
+
+MOST_STARS = 5
+"""The best rating."""
+
+
+class Said(NamedTuple):
+    """What a user says of an entity, and how often the user played it."""
+
+    starred_at: datetime | None = None
+    rating: int | None = None
+    plays: int = 0
+    played_at: datetime | None = None
+
+
+NOTHING = Said()
+
+
+class Played(NamedTuple):
+    """A track that was played, and when."""
+
+    track_id: int
+    at: datetime
+
+
+_SAID = (Annotation.entity_id, *(getattr(Annotation, name) for name in Said._fields))
+
+
+def said(user_id: int, entity_type: EntityType, ids: Sequence[int]) -> dict[int, Said]:
+    """What the user says of those of these entities of which there is anything.
+
+    An album was played as often as its tracks together.
+    """
+    found: dict[int, Said] = {}
+    for part in slices(ids):
+        query = Annotation.select(*_SAID).where(
+            _of(user_id, entity_type), among(Annotation.entity_id, part)
+        )
+        found.update((entity_id, Said._make(row)) for entity_id, *row in tuples(query))
+        if entity_type is EntityType.ALBUM:
+            for album_id, plays, at in tuples(_album_plays(user_id, among(Track.album, part))):
+                known = found.get(album_id, NOTHING)
+                found[album_id] = known._replace(plays=plays, played_at=at)
+    return found
+
+
+def _of(user_id: int, entity_type: EntityType) -> Any:  # an expression
+    return (Annotation.user == user_id) & (Annotation.entity_type == entity_type)
+
+
+_PLAYED = SQL('"plays" > 0')
+"""As the index of what was played has it."""
+
+
+def _album_plays(user_id: int, where: Any) -> Any:
+    """A query of albums with how often, and when last, a user played a track of each."""
+    plays, last = fn.SUM(Annotation.plays), fn.MAX(Annotation.played_at)
+    return (
+        Annotation.select(Track.album, plays.alias("plays"), last.alias("last"))
+        .join(Track, on=Annotation.entity_id == Track.id)
+        .where(_of(user_id, EntityType.TRACK), Annotation.plays > 0, where)
+        .group_by(Track.album)
+    )
+
+
+def star(user_id: int, entity_type: EntityType, ids: Sequence[int]) -> None:
+    """Star entities that are there; a star that is there keeps its date."""
+    with transaction():
+        _ensure(user_id, entity_type, ids)
+        for part in slices(ids):
+            Annotation.update(starred_at=utc_now()).where(
+                _of(user_id, entity_type),
+                among(Annotation.entity_id, part),
+                Annotation.starred_at.is_null(),
+            ).execute()
+
+
+def unstar(user_id: int, entity_type: EntityType, ids: Sequence[int]) -> None:
+    """Take the stars of entities away."""
+    with transaction():
+        for part in slices(ids):
+            Annotation.update(starred_at=None).where(
+                _of(user_id, entity_type), among(Annotation.entity_id, part)
+            ).execute()
+
+
+def rate(user_id: int, entity_type: EntityType, entity_id: int, rating: int | None) -> None:
+    """Rate an entity that is there with 1 to 5; None takes the rating away."""
+    with transaction():
+        _ensure(user_id, entity_type, [entity_id])
+        this = _of(user_id, entity_type) & (Annotation.entity_id == entity_id)
+        Annotation.update(rating=rating).where(this).execute()
+
+
+def _ensure(user_id: int, entity_type: EntityType, ids: Iterable[int]) -> None:
+    rows = [(user_id, entity_type.value, entity_id) for entity_id in sorted(set(ids))]
+    insert_missing(Annotation, ["user", "entity_type", "entity_id"], rows)
+
+
+def record_plays(user_id: int, played: Iterable[Played], client: str) -> int:
+    """Keep and count plays of tracks that are there; how many were new.
+
+    The same track at the same moment is one play, however often a player sends it.
+    """
+    given = sorted(set(played))
+    with transaction():
+        in_turn([f"plays {user_id}"])
+        ids, moments = sorted({each.track_id for each in given}), [each.at for each in given]
+        query = Play.select(Play.track, Play.played_at).where(
+            Play.user == user_id, among(Play.track, ids), Play.played_at.in_(moments)
+        )
+        known = set(map(Played._make, tuples(query)))
+        new = [each for each in given if each not in known]
+        columns = ("user", "track", "played_at", "client")
+        insert_missing(Play, columns, [(user_id, *each, client or None) for each in new])
+        _ensure(user_id, EntityType.TRACK, (each.track_id for each in new))
+        for track_id, count in Counter(each.track_id for each in new).items():
+            last = max(each.at for each in new if each.track_id == track_id)
+            this = _of(user_id, EntityType.TRACK) & (Annotation.entity_id == track_id)
+            Annotation.update(plays=Annotation.plays + count).where(this).execute()
+            is_older = Annotation.played_at.is_null() | (Annotation.played_at < last)
+            Annotation.update(played_at=last).where(this, is_older).execute()
+    return len(new)
+
+
+def starred(user_id: int, entity_type: EntityType) -> list[int]:
+    """What the user starred, the newest first."""
+    query = Annotation.select(Annotation.entity_id).where(
+        _of(user_id, entity_type), Annotation.starred_at.is_null(False)
+    )
+    ordered = query.order_by(Annotation.starred_at.desc(), Annotation.id.desc())
+    return [entity_id for (entity_id,) in tuples(ordered)]
+
+
+def starred_albums(user_id: int, most: int, first: int) -> list[int]:
+    """Albums that are there and that the user starred, the newest star first."""
+    return _albums_said(user_id, Annotation.starred_at, most, first)
+
+
+def rated_albums(user_id: int, most: int, first: int) -> list[int]:
+    """Albums that are there and that the user rated, the best first."""
+    return _albums_said(user_id, Annotation.rating, most, first)
+
+
+def _albums_said(user_id: int, by: Any, most: int, first: int) -> list[int]:
+    query = (
+        Annotation.select(Annotation.entity_id)
+        .join(Album, on=Annotation.entity_id == Album.id)
+        .where(_of(user_id, EntityType.ALBUM), by.is_null(False), IS_PRESENT)
+        .order_by(by.desc(), Annotation.id.desc())
+    )
+    return [album_id for (album_id,) in tuples(query.limit(most).offset(first))]
+
+
+def played_albums(user_id: int, most: int, first: int, *, often: bool) -> list[int]:
+    """Albums of which the user played a track: the most often, or else the last, first."""
+    query = _album_plays(user_id, Track.album.is_null(False) & Track.missing_since.is_null())
+    order = SQL("plays") if often else SQL('"last"')
+    query = query.order_by(order.desc(), Track.album).limit(most).offset(first)
+    return [album_id for album_id, *_ in tuples(query)]
+
+
+def plays_of(user_ids: Sequence[int], track_ids: Sequence[int]) -> Counter[int]:
+    """How often these users together played each of the tracks."""
+    found: Counter[int] = Counter()
+    for part in slices(track_ids):
+        query = Annotation.select(Annotation.entity_id, fn.SUM(Annotation.plays)).where(
+            Annotation.entity_type == EntityType.TRACK,
+            among(Annotation.entity_id, part),
+            Annotation.user.in_(list(user_ids)),
+        )
+        found.update(dict(tuples(query.group_by(Annotation.entity_id))))
+    return found
