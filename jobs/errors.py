@@ -7,6 +7,7 @@ JobError
   NoSuchRoleError         an album or artist shows nothing in this role
   NoSuchChunkError        a job has a chunk of a scan that the database does not know
   NoSuchScanError         a discovery names no scan that there is
+  NoSuchExportError       a job names no export that there is
   RefusedRootError        a folder that is no library
   ScanEndedError          a scan was cancelled or superseded while it walked
 """
@@ -52,6 +53,10 @@ class NoSuchChunkError(JobError):
 
 class NoSuchScanError(JobError):
     """No scan has this id; `fleet scan PATH` starts one."""
+
+
+class NoSuchExportError(JobError):
+    """No export has this id; `fleet export` asks for one."""
 
 
 class RefusedRootError(JobError):

@@ -35,6 +35,7 @@ from db.models import (
     ScanChunk,
     Table,
     Track,
+    WrittenFile,
 )
 from db.scanning import problems, roots, scans
 from db.scanning.library_files import group_folder
@@ -184,6 +185,7 @@ _PATHS: tuple[tuple[type[Table], tuple[str, ...]], ...] = (
     (ChosenImage, ("source_path",)),
     (LedgerRow, ("path", "place")),
     (Scan, ("root",)),
+    (WrittenFile, ("path", "folder", "place")),
 )
 """Every column that holds a path, but for those of JSON."""
 
@@ -245,7 +247,7 @@ def _move_keys(old: str, new: str) -> None:
 
 def _become_one(old: str, new: str) -> None:
     """Drop the rows of what was taken in below `new` before, for the older ones come there."""
-    for table in (FolderImage, ArtistPicture, Problem):
+    for table in (FolderImage, ArtistPicture, Problem, WrittenFile):
         other = table.alias()
         path = _moved(other.path, old, new)
         taken = other.select(path).where(below(other.path, old))

@@ -47,6 +47,7 @@ from db.models.maintenance import (
     Notice,
     ScheduleTime,
 )
+from db.models.publishing import ExportRun, WrittenFile
 from db.models.similarity import (
     Cluster,
     ClusterMembership,
@@ -99,6 +100,7 @@ __all__ = [
     "Cover",
     "EmbeddedPicture",
     "EntityType",
+    "ExportRun",
     "Fact",
     "FleetSample",
     "FolderImage",
@@ -136,6 +138,7 @@ __all__ = [
     "User",
     "Vector",
     "VectorModel",
+    "WrittenFile",
     "database",
     "utc_now",
 ]
@@ -187,4 +190,6 @@ TABLES: tuple[type[Table], ...] = (
     PlaylistEntry,
     Bookmark,
     PlayQueue,
+    WrittenFile,
+    ExportRun,
 )

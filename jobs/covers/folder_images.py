@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from db.files import NotAFileError, opened
 from db.models import Role
+from db.publishing.written_files import OwnArt
 from db.scanning import roots
 from db.settings.cover_orders import EXTENSIONS, NEVER_FRONT, OTHER_SUBJECTS, PICTURE_FOLDERS
 from db.sql.path_text import is_under, to_bytes, to_text
@@ -293,15 +294,24 @@ class _Listed(NamedTuple):
 
 
 def _listed(folder: str) -> _Listed:
-    found = _Listed([], [])
+    found, own = _Listed([], []), OwnArt.within([folder])
     with os.scandir(to_bytes(folder)) as entries:
         for entry in entries:
             name = to_text(entry.name)
             if picture_stem(name) is not None and _is(entry.is_file):
-                found.pictures.append(name)
+                if not _is_own(own, folder, name, entry):
+                    found.pictures.append(name)
             elif name.lower() in PICTURE_FOLDERS and _is(entry.is_dir):
                 found.folders.append(name)
     return _Listed(*map(sorted, found))
+
+
+def _is_own(own: OwnArt, folder: str, name: str, entry: os.DirEntry[bytes]) -> bool:
+    """Whether a picture file is one that the fleet wrote itself."""
+    if not own:
+        return False
+    status = entry.stat()
+    return own.holds(f"{folder.rstrip('/')}/{name}", status.st_size, status.st_mtime_ns)
 
 
 def _is(kind: Callable[[], bool]) -> bool:

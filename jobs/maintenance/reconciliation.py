@@ -11,6 +11,7 @@ from db import ledger, settings
 from db.ledger import Cause
 from db.library import audio_features
 from db.models import EntityType, Kind
+from db.publishing import export_runs
 from db.scanning import scans
 from db.settings import analysis_is_off, provider_settings
 from db.similarity import vector_inputs, vectors
@@ -147,11 +148,16 @@ def _settle_what_is_off() -> None:
 
 def _todo(most: int = _MOST, but: Collection[str] = ()) -> Todo:
     """What is to be done, of the jobs that are in none of the queues named by `but`."""
-    wanted: Todo = {key: ids for key, ids in scans.due_jobs().items() if not _is_in(but, key[0])}
+    wanted: Todo = {key: ids for key, ids in _due_jobs().items() if not _is_in(but, key[0])}
     for need in ledger.NEEDS:
         if need.reconciled and not _is_in(but, need.job):
             wanted[need.job, need.argument] = ledger.unleased(need, most)
     return wanted
+
+
+def _due_jobs() -> Todo:
+    """What is to be done that is no need: scans, their chunks, and exports."""
+    return {**scans.due_jobs(), (export_runs.JOB, "run_id"): export_runs.due()}
 
 
 def _is_in(queues: Collection[str], job: str) -> bool:
@@ -166,7 +172,7 @@ def _still_to_do(job: str, argument: str, ids: set[int]) -> list[int]:
         return []
     if need is not None:
         return sorted(ledger.unleased_among(need, sorted(ids)))
-    return sorted(ids.intersection(scans.due_jobs()[job, argument]))
+    return sorted(ids.intersection(_due_jobs()[job, argument]))
 
 
 def _held(jobs: Iterable[HeldJob]) -> dict[tuple[str, str], set[int]]:

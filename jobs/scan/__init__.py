@@ -8,6 +8,7 @@ from typing import Any
 from db import ledger, settings
 from db.maintenance import library_roots
 from db.models import Scan
+from db.publishing.written_files import OwnArt
 from db.scanning import roots, scans
 from db.scanning.library_files import Scope, refused_root
 from db.sql.connection import transaction
@@ -101,9 +102,11 @@ def _discover(scan: Scan) -> None:
     comparison = compare(root, deep=scan.deep, scope=scope)
     if scope is None and not comparison.known and _moved_along(scan):
         comparison = compare(root, deep=scan.deep)
+        walk.own = OwnArt.below(root)
     sender = Sender(scan.id, has_tracks=comparison.known > 0 or scope is not None)
     sender.resume()
     for number, group in enumerate(groups):
+        walk.take_art_along()
         files = comparison.files_to_read(group)
         sent = sender.add(group.folder, files, comparison.changed_images(group))
         if sent or number % _HEARTBEAT_FOLDERS == 0:
@@ -136,12 +139,13 @@ def _record(scan: Scan, comparison: Comparison, walk: Walk) -> None:
 def _walk(scan: Scan) -> tuple[Walk, Iterable[FolderGroup], Scope | None]:
     """The walk of a scan, the files that it finds, and the part of the root that it covers."""
     path, data_dir = to_bytes(scan.root), os.fsencode(settings.data_dir())
+    own = OwnArt.below(scan.root)
     if scan.scope:
-        walk = Walk(path, data_dir)
+        walk = Walk(path, data_dir, own=own)
         part = walk.part(Scope.of(**scan.scope))
         if part is not None:
             return walk, *part
-    walk = Walk(path, data_dir)
+    walk = Walk(path, data_dir, own=own)
     return walk, walk.groups(), None
 
 

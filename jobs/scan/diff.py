@@ -15,6 +15,7 @@ from db.artwork.picture_files import SeenImage
 from db.library import track_files
 from db.library.track_files import TrackKey
 from db.maintenance import library_roots
+from db.publishing.written_files import OwnArt
 from db.scanning import problems, roots, scans
 from db.scanning.library_files import (
     ARTIST_NFO,
@@ -318,7 +319,7 @@ def preview(root: str, *, deep: bool) -> dict[str, Any]:
     """
     comparison, to_read = compare(root, deep=deep), []
     place = None if comparison.known else library_roots.found_again(root)
-    walk = Walk(to_bytes(root), os.fsencode(settings.data_dir()))
+    walk = Walk(to_bytes(root), os.fsencode(settings.data_dir()), own=OwnArt.below(root))
     for group in walk.groups():
         to_read += comparison.files_to_read(group)
     _note_absent_mounts(walk)

@@ -19,6 +19,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from db.files import NotAFileError, read_small
+from db.publishing.written_files import OwnArt
 from db.scanning.library_files import (
     IGNORE_FILES,
     LONGEST_PATH,
@@ -67,9 +68,19 @@ class FolderGroup:
 class Walk:
     """One walk over a root. `unreadable` holds afterwards the folders that could not be listed."""
 
-    def __init__(self, root: bytes, data_dir: bytes, selection: Selection | None = None) -> None:
-        """`selection` is what the settings say, if it is not given. Raises SettingError."""
+    def __init__(
+        self,
+        root: bytes,
+        data_dir: bytes,
+        selection: Selection | None = None,
+        own: OwnArt | None = None,
+    ) -> None:
+        """`selection` is what the settings say, if it is not given. Raises SettingError.
+
+        `own` are the pictures that the fleet wrote there itself.
+        """
         self.root = root
+        self.own = own
         self._selection = Selection.of_settings() if selection is None else selection
         self.unreadable: dict[str, str] = {}
         """The reason for each folder that could not be listed."""
@@ -152,6 +163,11 @@ class Walk:
             elif os.path.isdir(place):
                 folders.add(album_folder(root, tree))
         return Scope.of(folders - gone - trees, trees | gone)
+
+    def take_art_along(self) -> None:
+        """Write where pictures lie that the fleet wrote and that moved with their folders."""
+        if self.own and self.own.moved:
+            self.own.take_along()
 
     @property
     def met_links(self) -> bool:
@@ -345,6 +361,8 @@ class Walk:
         elif kind is Kind.IMAGE and is_companion(text) and not os.access(path, os.R_OK):
             self.left_out.add(path, LeftOut.UNREADABLE)
             group.unreadable.append(text)
+        elif self.own and self.own.holds(text, status.st_size, status.st_mtime_ns):
+            self.left_out.add(path, LeftOut.OWN)
         else:
             self.pictures += kind is Kind.IMAGE
             files = group.audio if kind is Kind.AUDIO else group.images

@@ -1,0 +1,1 @@
+"""What the fleet writes outside its data folder when asked: files that are ours, and exports."""

@@ -1,0 +1,1 @@
+"""What is written outside the data folder when asked, and taken away again."""

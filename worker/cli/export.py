@@ -1,0 +1,169 @@
+"""`fleet export`: write what is known to where other programs find it, and undo that."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from db.models import ExportRun
+from db.publishing import export_runs
+from db.publishing.export_runs import End
+from db.publishing.written_files import Kind
+from db.sql.connection import open_database
+from db.sql.path_text import shown
+from db.sql.schema import check_schema
+from worker import dispatch
+from worker.cli.cover import perform
+from worker.cli.output import print_json, print_line, say
+from worker.cli.progress import show_progress
+from worker.errors import BadInputError, ExitCode, JobFailedError
+from worker.phrases import counted
+from worker.status.scan_progress import Stage
+from worker.supervisor import control
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_POLL_SECONDS = 0.3
+_SHOWN = 40
+"""Files that a dry run lists; --json lists all."""
+_DONE = {
+    End.WRITTEN: "written",
+    End.UNCHANGED: "as they should be",
+    End.REMOVED: "removed",
+    End.LEFT: "left out",
+    End.FAILED: "failed",
+}
+
+
+@click.group(name="export")
+def export() -> None:
+    """Write covers, playlists, tags and tables to files for other programs, and undo it.
+
+    Nothing is ever written over a file that musicfleet did not write itself. Each export is a job
+    of the fleet: a second one writes only what is new, one that was interrupted goes on, and
+    `fleet export undo` takes away what was written.
+    """
+
+
+def _options(command: Command) -> Command:
+    """Give a command the options that all exports have."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="The result as JSON."),
+        click.option(
+            "-n", "--dry-run", is_flag=True, help="Show what would be written, and write nothing."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@export.command(
+    epilog="""\b
+Examples:
+  fleet export art --dry-run
+  fleet export art
+  fleet export undo art
+"""
+)
+@_options
+@click.pass_context
+def art(context: click.Context, dry_run: bool, as_json: bool) -> None:
+    """Write cover.jpg, disc2.jpg and artist.jpg into the folders of the library.
+
+    A folder that has such a picture of its own keeps it. Scans do not take what is written for
+    pictures of yours.
+    """
+    context.exit(_run(Kind.ART, {}, dry_run=dry_run, as_json=as_json))
+
+
+@export.command(
+    epilog="""\b
+Examples:
+  fleet export undo art --dry-run
+  fleet export undo art
+"""
+)
+@click.argument("kind", type=click.Choice([each.value for each in Kind]))
+@_options
+@click.pass_context
+def undo(context: click.Context, kind: str, dry_run: bool, as_json: bool) -> None:
+    """Take away what an export wrote. What was changed since is yours, and stays."""
+    context.exit(_run(Kind(kind), {}, undo=True, dry_run=dry_run, as_json=as_json))
+
+
+def _run(
+    kind: Kind, options: dict[str, Any], *, dry_run: bool, as_json: bool, undo: bool = False
+) -> ExitCode:
+    """Do an export, or show what it would do."""
+    if dry_run:
+        open_database()
+        check_schema()
+        found = perform(export_runs.JOB, dry_run=True, kind=kind.value, options=options, undo=undo)
+        return _show_plan(found, as_json)
+    control.start(say)
+    open_database()
+    check_schema()
+    run_id = export_runs.start(kind, options, undo=undo)
+    dispatch.enqueue(export_runs.JOB, run_id=run_id)
+    try:
+        run = _follow(run_id)
+    except KeyboardInterrupt:
+        say("The export goes on: `fleet status` shows its job.")
+        return ExitCode.INTERRUPTED
+    return _show(run, as_json)
+
+
+def _follow(run_id: int) -> ExportRun:
+    """Show progress until the run has ended. Raises JobFailedError when it ended badly."""
+    with show_progress() as show:
+        while True:
+            run = export_runs.get(run_id)
+            if run is None:
+                raise BadInputError(f"the export {run_id} is gone — ask for it again")
+            show([Stage("items", run.done, run.total)])
+            if run.finished_at is not None:
+                break
+            time.sleep(_POLL_SECONDS)
+    if run.fault is not None:
+        raise JobFailedError(f"the export ended early: {run.fault} — ask for it again to go on")
+    return run
+
+
+def _show(run: ExportRun, as_json: bool) -> ExitCode:
+    code = ExitCode.PROBLEMS if run.counts.get(End.FAILED) else ExitCode.OK
+    if as_json:
+        reasons = [
+            {"why": why, "files": count, "first": shown(first)} for why, count, first in run.reasons
+        ]
+        print_json({"id": run.id, "counts": run.counts, "reasons": reasons})
+        return code
+    print_line(_summary(run.counts))
+    for why, count, first in run.reasons:
+        more = f" and {count - 1:,} more" if count > 1 else ""
+        print_line(f"  {shown(first)}{more}: {why}")
+    return code
+
+
+def _show_plan(found: list[dict[str, Any]], as_json: bool) -> ExitCode:
+    """What an export would do, file by file."""
+    if as_json:
+        print_json({"files": [{**each, "what": shown(each["what"])} for each in found]})
+        return ExitCode.OK
+    listed = [each for each in found if each["end"] != End.UNCHANGED]
+    for each in listed[:_SHOWN]:
+        why = f": {each['why']}" if each["why"] else ""
+        print_line(f"{each['end']}  {shown(each['what'])}{why}")
+        for detail in each["details"]:
+            print_line(f"    {detail}")
+    if len(listed) > _SHOWN:
+        print_line(f"… and {len(listed) - _SHOWN:,} more; --json lists all")
+    print_line(f"Nothing was changed. {_summary(Counter(each['end'] for each in found))}")
+    return ExitCode.OK
+
+
+def _summary(counts: Any) -> str:
+    said = [
+        f"{counted(counts[end], 'file')} {word}" for end, word in _DONE.items() if counts.get(end)
+    ]
+    return f"{', '.join(said) or 'There is nothing to write'}."
