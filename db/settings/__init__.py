@@ -90,7 +90,15 @@ def secret_key(name: str) -> bytes:
 
 def images_dir() -> Path:
     """The content-addressed picture store."""
-    return _images_dir.get() or data_dir() / "images"
+    if (chosen := _images_dir.get()) is not None:
+        return chosen
+    url = os.environ.get("FLEET_IMAGES_URL", "").strip()
+    if not url:
+        return data_dir() / "images"
+    folder = expanded(url)
+    if not folder.is_absolute():
+        raise SettingError(f"FLEET_IMAGES_URL is {url!r} — write the absolute path of a folder")
+    return folder
 
 
 @contextmanager

@@ -112,7 +112,6 @@ SETTINGS = (
         "FLEET_DATA_DIR",
         "$XDG_DATA_HOME/musicfleet, else ~/.local/share/musicfleet",
         "The data folder: the fleet keeps its database, pictures, sockets and logs there.",
-        group=PLACES,
         in_file=False,
     ),
     Setting(
@@ -120,7 +119,6 @@ SETTINGS = (
         "library.db in the data folder (SQLite)",
         "The URL of the database: postgresql://USER:PASSWORD@HOST/DATABASE or "
         "sqlite:////absolute/path.",
-        group=PLACES,
         secret=True,
     ),
     Setting(
@@ -128,8 +126,12 @@ SETTINGS = (
         "the fleet runs a Valkey of its own on a unix socket",
         "The redis://, rediss:// or unix:// URL of another Redis or Valkey. The fleet then starts "
         "none of its own.",
-        group=PLACES,
         secret=True,
+    ),
+    Setting(
+        "FLEET_IMAGES_URL",
+        "the folder images in the data folder",
+        "Where pictures are kept: the absolute path of a folder that all hosts have.",
     ),
     Setting(
         "FLEET_REDIS_PREFIX",
@@ -137,13 +139,23 @@ SETTINGS = (
         "A word that the names of all keys in Redis begin with, before a colon, so that several "
         "fleets and other programs of RQ can share one: letters, digits, _, - and points. Tools of "
         "RQ see this fleet with RQ_KEY_PREFIX=WORD:rq.",
-        group=PLACES,
     ),
     Setting(
         "FLEET_QUEUES",
         "the queues.toml that musicfleet came with",
         "A profile, `small` or `large`, or the path of another queues.toml.",
-        group=PLACES,
+    ),
+    Setting(
+        "FLEET_HOST",
+        "the name of the machine",
+        "Which of the hosts in queues.toml this machine is, where several share the work.",
+    ),
+    Setting(
+        "FLEET_PROGRAMS",
+        "all",
+        "The programs that run on this machine, with commas, where several share the work: of "
+        "queues.toml, and `scheduler`, `web` and `watch`. all: what queues.toml says of this host. "
+        "`fleet up` sets it by `--only`.",
     ),
     Setting(
         "FLEET_HIDDEN",
@@ -388,7 +400,6 @@ SETTINGS = (
         "FLEET_DEBUG",
         "unset",
         "Any value: errors of `fleet` show their traceback.",
-        group=PLACES,
         in_file=False,
     ),
 )

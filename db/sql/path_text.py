@@ -1,9 +1,13 @@
-"""File names as text, and back, without loss; and text of others made safe to show."""
+"""File names as text, and back, without loss; and text of others made safe to show.
+
+Paths in the database are the fleet's; a host that has a folder of it elsewhere translates here.
+"""
 
 import ast
 import os
 import re
 import unicodedata
+from collections.abc import Mapping
 
 _OFFSET = 0xF700
 _PRIVATE = re.compile("[\uf780-\uf7ff]")
@@ -13,16 +17,44 @@ _JOINERS = "\u200c\u200d"
 """They are written in Persian, and within emoji."""
 
 
+_elsewhere: dict[str, bytes] = {}
+"""Folders of the fleet, and where this host has them."""
+
+
+def lie_elsewhere(folders: Mapping[str, str]) -> None:
+    """Have paths below these folders stand for files below others, on this host.
+
+    The database, and all hosts, know a file by one path; `to_bytes` and `to_text` translate it.
+    """
+    _elsewhere.clear()
+    for folder, here in folders.items():
+        _elsewhere[folder] = os.path.realpath(os.fsencode(here))
+
+
 def to_text(name: bytes) -> str:
     """A file name or path as text that any database and JSON can hold."""
+    for folder, here in _elsewhere.items():
+        if name.startswith(here) and name[len(here) : len(here) + 1] in {b"", b"/"}:
+            return folder + _as_text(name[len(here) :])
+    return _as_text(name)
+
+
+def to_bytes(text: str) -> bytes:
+    """The file name or path that `to_text` wrote as `text`."""
+    for folder, here in _elsewhere.items():
+        if is_under(text, folder):
+            return here + _as_bytes(text[len(folder) :])
+    return _as_bytes(text)
+
+
+def _as_text(name: bytes) -> str:
     if name.isascii():  # as most are
         return name.decode("ascii")
     text = _escaped(name.decode("utf-8", "surrogateescape"))
     return _UNDECODABLE.sub(lambda m: chr(ord(m[0]) - 0xDC00 + _OFFSET), text)
 
 
-def to_bytes(text: str) -> bytes:
-    """The file name or path that `to_text` wrote as `text`."""
+def _as_bytes(text: str) -> bytes:
     if text.isascii() or not _PRIVATE.search(text):
         return text.encode("utf-8")
     parts = _PRIVATE.sub(lambda m: chr(ord(m[0]) - _OFFSET + 0xDC00), text)
@@ -31,7 +63,7 @@ def to_bytes(text: str) -> bytes:
 
 def shown(text: str) -> str:
     """A path for people: control characters and undecodable bytes are escaped."""
-    return visible(os.fsdecode(to_bytes(text)))
+    return visible(os.fsdecode(_as_bytes(text)))
 
 
 def visible(text: str) -> str:

@@ -165,3 +165,18 @@ def test_a_reload_keeps_what_it_read_and_a_fault_changes_nothing(
     assert not dispatch.reload_topology()
     assert dispatch.topology() is second
     dispatch.topology.cache_clear()
+
+
+def test_hosts_run_what_they_are_given_and_have_roots_elsewhere(
+    load_text: Load, sound: str
+) -> None:
+    alone = load_text(sound)
+    shared = load_text(
+        sound + '[hosts.nas-1]\nprograms = ["reading", "scheduler"]\n'
+        '[hosts.big]\nroots = { "/music/" = "/mnt/nas/music" }\n'
+    )
+    assert shared.hosts["nas-1"].programs == ("reading", "scheduler")
+    assert shared.hosts["big"].programs == ("reading", "rest", "scheduler", "web", "watch")
+    assert shared.hosts["big"].roots == {"/music": "/mnt/nas/music"}
+    assert not alone.hosts
+    assert shared.digest != alone.digest

@@ -12,6 +12,37 @@ from worker.topology import load
 FaultsOf = Callable[[str], str]
 
 FAULTS = {
+    "host without a name": (
+        "[queues.scan]",
+        "[hosts.NAS]\n[queues.scan]",
+        'hosts."NAS": is no name — use small letters, digits, hyphens and underscores',
+    ),
+    "host of a program that is none": (
+        "[queues.scan]",
+        '[hosts.nas]\nprograms = ["reeding"]\n[queues.scan]',
+        'hosts.nas.programs: there is no program "reeding" — did you mean reading?',
+    ),
+    "queue that no host consumes": (
+        "[queues.scan]",
+        '[hosts.nas]\nprograms = ["reading", "scheduler"]\n[queues.scan]',
+        "hosts: no host runs a program that consumes covers, so its jobs would wait for ever — "
+        'add "rest" to the programs of one',
+    ),
+    "schedules on no host": (
+        "[queues.scan]",
+        '[hosts.nas]\nprograms = ["reading", "rest"]\n[queues.scan]',
+        "hosts: no host runs the scheduler, so no schedule would be met",
+    ),
+    "root of a host that is no path": (
+        "[queues.scan]",
+        '[hosts.nas]\nroots = { music = "/mnt" }\n[queues.scan]',
+        'hosts.nas.roots = {"music": "/mnt"}: has "music", which is no absolute path of a folder',
+    ),
+    "root of a host in another": (
+        "[queues.scan]",
+        '[hosts.nas]\nroots = { "/a" = "/x", "/a-b" = "/y", "/a/c/" = "/z" }\n[queues.scan]',
+        'has "/a/c" in "/a" — name folders that do not lie in another',
+    ),
     "unknown table": (
         "[queues.scan]",
         "[queue]\n[queues.scan]",

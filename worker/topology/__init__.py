@@ -3,11 +3,12 @@
 `load` returns a sound `Topology` or raises `TopologyError` with every fault there is.
 """
 
-from worker.topology.model import Execution, Program, Queue, Schedule, Slot, Start, Topology
+from worker.topology.model import Execution, Host, Program, Queue, Schedule, Slot, Start, Topology
 from worker.topology.queues_toml import call_faults, job_says, load, queues_file
 
 __all__ = [
     "Execution",
+    "Host",
     "Program",
     "Queue",
     "Schedule",

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -147,6 +147,21 @@ class Schedule:
     arguments: Mapping[str, Any]
 
 
+PARTS = ("scheduler", "web", "watch")
+"""What a host may run beside worker programs; the recovery runs on each."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine that runs a part of the fleet."""
+
+    name: str
+    programs: tuple[str, ...]
+    """The worker programs and PARTS that it runs."""
+    roots: Mapping[str, str]
+    """Where it has folders of music that the fleet, and the database, know by another path."""
+
+
 @dataclass(frozen=True)
 class Topology:
     """A sound queues.toml; `worker.topology.load` makes it."""
@@ -157,6 +172,8 @@ class Topology:
     schedules: Mapping[str, Schedule]
     routes: Mapping[str, str]
     """The queue of every job, by name: exactly what a worker will run."""
+    hosts: Mapping[str, Host] = field(default_factory=dict)
+    """The machines that share the work; none where one does all of it."""
 
     def route(self, job_name: str) -> Queue:
         """The queue that takes this job. Raises UnknownJobError, which names the nearest jobs."""
@@ -192,6 +209,8 @@ class Topology:
         content = asdict(self) | {"path": None}
         for queue in content["queues"].values():
             del queue["use"]
+        if not self.hosts:
+            del content["hosts"]
         return _digest(content)
 
 

@@ -14,10 +14,13 @@ from typing import Any
 from db import settings
 from worker.errors import TopologyError
 from worker.phrases import did_you_mean
+from worker.topology.hosts import check_hosts
 from worker.topology.jobs import FoundJob, find_jobs, summary
 from worker.topology.model import (
+    PARTS,
     Execution,
     Fault,
+    Host,
     Program,
     Queue,
     Schedule,
@@ -31,6 +34,8 @@ RESERVED_PROGRAMS = ("redis", "scheduler", "recovery", "supervisord", "web", "wa
 """Names that supervisord.conf and the logs give to parts of the fleet itself."""
 
 _NAME = re.compile("[a-z][a-z0-9_]*")
+_HOST_NAME = re.compile("[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
+"""A label of a DNS name, or one with `_`."""
 
 
 def matches(queue: Mapping[str, object], job: str) -> bool:
@@ -53,17 +58,19 @@ def check_topology(tables: Mapping[str, Entries], jobs: Mapping[str, FoundJob]) 
         *_bounds(programs),
         *_idles(programs),
         *_schedules(schedules, jobs),
+        *check_hosts(tables["hosts"], programs, queues),
     ]
 
 
 def _names(tables: Mapping[str, Entries]) -> Iterator[Fault]:
     for kind, entries in tables.items():
+        form, more = (_HOST_NAME, ", hyphens") if kind == "hosts" else (_NAME, "")
         for name in entries:
-            if not _NAME.fullmatch(name):
+            if not form.fullmatch(name):
                 yield Fault(
                     f"{kind}.{as_toml(name)}",
                     "is no name",
-                    "use small letters, digits and underscores",
+                    f"use small letters, digits{more} and underscores",
                 )
     for name in tables["programs"]:
         if name in RESERVED_PROGRAMS:
@@ -334,7 +341,12 @@ def _built(path: Path, tables: dict[str, Entries], jobs: dict[str, FoundJob]) ->
         for queue in queues.values()
         if any(fnmatchcase(job, pattern) for pattern in queue.jobs)
     }
-    return Topology(path, queues, programs, schedules, routes)
+    every = (*programs, *PARTS)
+    hosts = {
+        name: Host(name, entry.get("programs", every), entry.get("roots", {}))
+        for name, entry in tables["hosts"].items()
+    }
+    return Topology(path, queues, programs, schedules, routes, hosts)
 
 
 def _program(name: str, entry: Mapping[str, Any], queues: Entries) -> Program:

@@ -1,8 +1,10 @@
 """Reading the tables of queues.toml: which keys there are, what each holds, what is wrong."""
 
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from itertools import pairwise
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -30,7 +32,7 @@ def shown_duration(length: int) -> str:
 
 
 Entries = dict[str, dict[str, Any]]
-"""The entries of one kind (queues, programs, schedules) by name: the keys that could be read."""
+"""The entries of one kind (queues, programs, …) by name: the keys that could be read."""
 
 
 _MEMORY = re.compile("([1-9][0-9]*)([MG])")
@@ -162,6 +164,29 @@ def _is_json(value: object) -> bool:
     return isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
 
 
+def _folders(value: object) -> dict[str, str]:
+    """Paths of the fleet, and where a host has them."""
+    remedy = 'write { "/music" = "/mnt/nas/music" }'
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise UnfitError("is no table of paths", remedy)
+    found = {posixpath.normpath(path): posixpath.normpath(each) for path, each in value.items()}
+    paths = [*found, *found.values()]
+    unfit = sorted(each for each in paths if not _FOLDER.fullmatch(each))
+    if unfit:
+        raise UnfitError(f"has {as_toml(unfit[0])}, which is no absolute path of a folder", remedy)
+    for side in (found, found.values()):
+        # By their parts, for "-" comes before "/".
+        inside = pairwise(sorted(side, key=lambda path: path.split("/")))
+        nested = [(a, b) for a, b in inside if a == b or b.startswith(f"{a}/")]
+        if nested:
+            outer, inner = map(as_toml, nested[0])
+            raise UnfitError(f"has {inner} in {outer}", "name folders that do not lie in another")
+    return found
+
+
+_FOLDER = re.compile(r"/[^/\0\n][^\0\n]*")
+
+
 class Key(NamedTuple):
     """A key of a table: how its value is read, and whether it may be left out."""
 
@@ -198,6 +223,10 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "job": Key(_text),
         "cron": Key(_cron),
         "arguments": Key(_arguments, optional=True),
+    },
+    "hosts": {
+        "programs": Key(_names, optional=True),
+        "roots": Key(_folders, optional=True),
     },
 }
 """Every table of queues.toml and its keys."""
