@@ -92,11 +92,11 @@ def outdated(
     """These folders, when others have written what grouping should have gone by; else none.
 
     From here on they wait for the end of this transaction. Of a folder that was `split` the last
-    part has all grouped once more.
+    part has all grouped once more: of two that end at once, the one that waited here.
     """
+    in_turn([*folders, *grouping.releases, *grouping.titles])
     if grouping.mark is None:
         return set()
-    in_turn([*folders, *grouping.releases, *grouping.titles])
     siblings = Siblings(folders, replaced)
     siblings.find_elsewhere(grouping.releases, grouping.titles)
     return set() if siblings.mark() == grouping.mark else {*folders} - {split}
