@@ -1,9 +1,11 @@
 """Tracks: writing what was read, the tracks of albums and places, and titles for people."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
-from peewee import JOIN, Expression, fn
+from peewee import JOIN, Expression, ModelSelect, fn
 
 from db.library.artists import credits_of
 from db.library.track_files import TrackKey, ids_in_files
@@ -122,6 +124,31 @@ def albums_in(group_folders: Sequence[str]) -> set[int]:
         for folders in slices(group_folders)
         for album_id in _albums(among(Track.group_folder, folders))
     }
+
+
+def folders_of(entity_type: EntityType, ids: Sequence[int]) -> dict[int, set[str]]:
+    """The folders of the files of each of these entities that has any, of missing ones too."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for part in slices(ids):
+        for each, folder in chain.from_iterable(map(tuples, _folders(entity_type, part))):
+            found[each].add(folder)
+    return found
+
+
+def _folders(entity_type: EntityType, ids: Sequence[int]) -> "list[ModelSelect[Any]]":
+    if entity_type is EntityType.TRACK:
+        return [Track.select(Track.id, Track.folder).where(among(Track.id, ids))]
+    if entity_type is EntityType.ALBUM:
+        query = Track.select(Track.album, Track.folder).where(among(Track.album, ids))
+        return [query.distinct()]
+    credited = TrackArtist.select(TrackArtist.artist, Track.folder).join(Track)
+    led = AlbumArtist.select(AlbumArtist.artist, Track.folder).join(
+        Track, on=(Track.album == AlbumArtist.album)
+    )
+    return [
+        credited.where(among(TrackArtist.artist, ids)).distinct(),
+        led.where(among(AlbumArtist.artist, ids)).distinct(),
+    ]
 
 
 def upsert(rows: Sequence[Mapping[str, Any]]) -> dict[TrackKey, int]:

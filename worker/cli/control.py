@@ -1,5 +1,6 @@
 """`fleet up`, `fleet down` and `fleet logs`."""
 
+import os
 import sys
 import time
 from collections import Counter
@@ -8,7 +9,7 @@ import click
 
 from worker.cli import completion
 from worker.cli.output import print_json, print_line, say
-from worker.errors import ExitCode
+from worker.errors import BadInputError, ExitCode
 from worker.supervisor import conf_file, control, fleet_environment, web_address
 from worker.supervisor.logs import (
     LEVELS,
@@ -29,13 +30,19 @@ from worker.topology import load
 Examples:
   fleet up
   fleet up --foreground        in a container, or under another supervisor
+  fleet up --only analysis,covers    where other hosts do the rest
   FLEET_DATA_DIR=/srv/music fleet up
 """,
 )
 @click.option(
     "--foreground", is_flag=True, help="Run supervisord in the foreground; for containers."
 )
-def up(foreground: bool) -> None:
+@click.option(
+    "--only",
+    metavar="PROGRAM,…",
+    help="Run only these programs here; scheduler, web and watch are programs too.",
+)
+def up(foreground: bool, only: str | None) -> None:
     """Start the fleet.
 
     Checks queues.toml, migrates the database, starts supervisord with all programs, and waits until
@@ -47,6 +54,8 @@ def up(foreground: bool) -> None:
     The fleet keeps the environment that it is started in, and every command goes by it while the
     fleet runs. A variable of the environment wins over settings.toml.
     """
+    if only is not None:
+        _run_only(only)
     if foreground:
         control.run_in_foreground(say)
     for line in fleet_environment.differences():
@@ -62,6 +71,16 @@ def up(foreground: bool) -> None:
         say("It runs by an earlier queues.toml: `fleet reload` applies the present one.")
     if not started and fleet_environment.is_edited():
         say("It runs by an earlier settings.toml: `fleet reload` applies the present one.")
+
+
+def _run_only(programs: str) -> None:
+    """Have this host run these programs alone. Raises BadInputError when it runs others."""
+    before = os.environ.get("FLEET_PROGRAMS", "")
+    if is_up() and before != programs:
+        raise BadInputError(
+            f"the fleet is up with other programs ({before or 'all'}) — `fleet down` first"
+        )
+    os.environ["FLEET_PROGRAMS"] = programs
 
 
 def _programs() -> str:

@@ -8,6 +8,7 @@ stderr, lets every `WorkerError` pass, and ends with a code by `context.exit(Exi
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from click.shell_completion import CompletionItem
 
 from db.errors import AccountError, DatabaseError, NoVectorError, SettingError
 from worker.cli.output import print_error, print_line, say
-from worker.errors import ExitCode, WorkerError
+from worker.errors import ExitCode, TopologyError, WorkerError
 from worker.phrases import did_you_mean
 
 
@@ -122,6 +123,11 @@ class Fleet(click.Group):
         from worker.supervisor.fleet_environment import in_force  # noqa: PLC0415  # no help needs it
 
         ctx.with_resource(in_force(whatever=args[0] in _WITHOUT_SETTINGS))
+        if os.environ.get("FLEET_HOST"):
+            from worker import dispatch  # noqa: PLC0415  # one host alone need not know its folders
+
+            with suppress(TopologyError):  # which the command reports, if it needs one
+                dispatch.topology()
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:

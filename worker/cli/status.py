@@ -88,7 +88,7 @@ _NOTHING: dict[str, Any] = {
     "library": statistics.Totals(*[0] * len(statistics.Totals._fields))._asdict(),
     "left_out": {},
     "model": None,
-    **{key: [] for key in ("scans", "work", "waiting", "long_work", "queues", "upkeep")},
+    **{key: [] for key in ("scans", "work", "waiting", "long_work", "queues", "hosts", "upkeep")},
 }
 """What there is before the first scan, while the fleet is not up."""
 
@@ -112,6 +112,7 @@ def _everything() -> dict[str, Any]:
         "long_work": [asdict(each) for each in long_work()],
         "model": model.as_json() if (model := fleet_status.model()) else None,
         "queues": [asdict(each) for each in fleet_status.queues()],
+        "hosts": [asdict(each) for each in fleet_status.hosts()],
         "upkeep": [each._asdict() | {"started_at": str(each.started_at)} for each in last_runs()],
     }
 
@@ -119,7 +120,7 @@ def _everything() -> dict[str, Any]:
 def _print(everything: bool) -> None:
     """What is going on, what there is, and what is to do: 24 lines, or everything."""
     present = processes()
-    lines = [*_going_on(), *_library()]
+    lines = [*_going_on(), *_library(), *_hosts()]
     for line in lines:
         print_line(line)
     if present:
@@ -152,6 +153,14 @@ def _going_on() -> Iterator[str]:
     for work in long_work():
         if work.settled < work.tracks:
             yield f"{work.kind.capitalize()}: {work.text}"
+
+
+def _hosts() -> Iterator[str]:
+    """What each host runs, where several share the work."""
+    found = fleet_status.hosts()
+    for each in found if len(found) > 1 else ():
+        workers = counted(each.workers, "worker")
+        yield f"Host {each.name}: {workers}; runs {', '.join(each.programs)}"
 
 
 def _library() -> Iterator[str]:

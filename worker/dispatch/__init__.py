@@ -26,17 +26,20 @@ from db.sql.queries import slices
 from worker.errors import JobFailedError, JobTooLargeError, TopologyError
 from worker.phrases import counted
 from worker.redis import rq_keys
+from worker.redis.address import is_embedded
 from worker.redis.connection import connect
 from worker.redis.entries import ids, wrong_keys
 from worker.redis.holders import holders
 from worker.redis.owner import refuse_foreign
 from worker.topology import Topology, load
+from worker.topology.hosts import go_by
 
 if TYPE_CHECKING:  # RQ is imported where it is used: whoever only reads queues does without
     from rq import Queue
     from rq.job import Job
 
     from db.ledger import Need
+    from worker.dispatch.places import Places
 
 MAX_JOB_BYTES = 1024 * 1024
 """The largest job that is enqueued: ids, paths and records, never pictures or a whole library."""
@@ -103,7 +106,9 @@ _reloaded: list[Topology] = []
 @cache
 def topology() -> Topology:
     """The topology of this process, loaded and checked once. Raises TopologyError."""
-    return _reloaded.pop() if _reloaded else load()
+    found = _reloaded.pop() if _reloaded else load()
+    go_by(found)
+    return found
 
 
 def load_topology() -> Topology:
@@ -334,7 +339,18 @@ def enqueue_need(need: "Need", entity_ids: Sequence[int]) -> list[str]:
 
     Call it after the commit of the need.
     """
-    return [enqueue(need.job, **{need.argument: ids}) for ids in need.batches(entity_ids)]
+    groups = [entity_ids] if is_embedded() else _places().apart(need, entity_ids)
+    return [
+        enqueue(need.job, **{need.argument: ids}) for group in groups for ids in need.batches(group)
+    ]
+
+
+@cache
+def _places() -> "Places":
+    """Which roots jobs need, where another host may take them. One host alone does without."""
+    from worker.dispatch.places import Places  # noqa: PLC0415  # as it says
+
+    return Places(connection, topology)
 
 
 def create(job_name: str, arguments: dict[str, Any]) -> "Job":
@@ -345,6 +361,7 @@ def create(job_name: str, arguments: dict[str, Any]) -> "Job":
 
     route = topology().route(job_name)
     target = queue(route.name)
+    roots = [] if is_embedded() else _places().of_job(job_name, arguments)
     new = Job.create(
         function_path(job_name),
         kwargs=arguments,
@@ -356,6 +373,7 @@ def create(job_name: str, arguments: dict[str, Any]) -> "Job":
         failure_ttl=FAILED_JOB_TTL,
         retry=Retry(max=route.retries, interval=route.waits()) if route.retries else None,
         description=_description(job_name, arguments),
+        meta={"roots": roots} if roots else None,
     )
     size = len(new.data)
     if size > MAX_JOB_BYTES:

@@ -33,6 +33,8 @@ from worker.supervisor.control import outdated_processes
 from worker.supervisor.logs import last_lines, log_file, newest
 from worker.supervisor.rpc import ProcessInfo, is_up, processes, supervisord
 from worker.topology import Topology, load
+from worker.topology.hosts import this_host
+from worker.topology.model import PARTS
 
 _PROGRAMS = "programs"
 _ESSENTIAL = {
@@ -51,13 +53,20 @@ def programs() -> Iterator[Finding]:
     present = processes()
     resting = sum(each.rests for each in present)
     faults = [_down(each) for each in present if each.state not in _RUNS and not each.rests]
-    faults += [_absent(name) for name in _ESSENTIAL.keys() - {each.name for each in present}]
+    faults += [_absent(name) for name in _essential() - {each.name for each in present}]
     yield from faults
     if not faults:
         running = counted(len(present) - resting, "process", "processes")
         says = f"supervisord is up, and all of it runs: {running}"
         says += f"; on demand: {resting:,}" if resting else ""
         yield Finding(_PROGRAMS, Severity.OK, says, count=len(present))
+
+
+def _essential() -> set[str]:
+    """Those of _ESSENTIAL that are to run on this host."""
+    topology = _topology()
+    here = this_host(topology).programs if topology is not None else PARTS
+    return {name for name in _ESSENTIAL if name in here or name not in PARTS}
 
 
 def _down(process: ProcessInfo) -> Finding:

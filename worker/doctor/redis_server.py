@@ -2,13 +2,16 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis
 from redis.exceptions import NoPermissionError
 
+from db.sql.path_text import shown
 from worker import dispatch
+from worker.dispatch.places import all_roots
 from worker.doctor.findings import Check, Finding, Fix, Severity
 from worker.phrases import counted, some
 from worker.process.unreadable import UNREADABLE, set_entries_aside, unreadable
@@ -16,6 +19,7 @@ from worker.queues import Place, known, sizes
 from worker.redis.address import is_embedded, shown_url
 from worker.redis.entries import ASIDE, as_shown, wrong_keys
 from worker.redis.holders import this_process
+from worker.redis.hosts import HostState, are_several, hosts, places_of_waiting
 from worker.redis.valkey import kept_aside
 from worker.supervisor import web_address
 from worker.topology.model import registered_name
@@ -206,6 +210,55 @@ def _entries() -> Iterator[Finding]:
         yield Finding(_ENTRIES, Severity.OK, f"every entry of the queues can be read{shown}")
 
 
+def _hosts() -> Iterator[Finding]:
+    """Whether jobs that read files have a host that has the files, where hosts share the work."""
+    connection = dispatch.connection()
+    present = hosts(connection)
+    if not are_several(connection, dispatch.topology()) or not present:
+        return
+    names = Counter(each.name for each in present)
+    if twice := sorted(name for name, count in names.items() if count > 1):
+        says = f"several hosts are named {some(twice)}"
+        yield Finding("hosts", Severity.WARNING, says, "give each a FLEET_HOST of its own")
+    faults = [*_unseen_roots(present), *_waiting_for_a_host(present)]
+    yield from faults
+    if not faults:
+        what = "; ".join(f"{each.name} runs {', '.join(each.programs)}" for each in present)
+        yield Finding("hosts", Severity.OK, f"{counted(len(present), 'host')}: {what}")
+
+
+_MOUNT = (
+    "mount it on one, or write where a host has it in the roots of [hosts.NAME] in queues.toml, "
+    "then `fleet reload` there"
+)
+
+
+def _unseen_roots(present: Sequence[HostState]) -> Iterator[Finding]:
+    for root in all_roots():
+        if all(each.roots is not None and root not in each.roots for each in present):
+            says = f"no host has the folder {shown(root)}, so the jobs of its files wait"
+            yield Finding("hosts", Severity.ERROR, says, _MOUNT)
+
+
+def _waiting_for_a_host(present: Sequence[HostState]) -> Iterator[Finding]:
+    """Jobs whose program runs only where the folders are not."""
+    topology = dispatch.topology()
+    for name in topology.queues:
+        programs = {each.name for each in topology.consumers(name)}
+        takers = [each for each in present if programs.intersection(each.programs)]
+        for roots, count in places_of_waiting(dispatch.connection(), name).items():
+            if any(each.roots is None or {*roots} <= {*each.roots} for each in takers):
+                continue
+            yield Finding(
+                "hosts",
+                Severity.ERROR,
+                f"{counted(count, 'job waits', 'jobs wait')} in {name} for a host that has "
+                f"{some([shown(each) for each in roots])} and runs {' or '.join(sorted(programs))}",
+                f"run one of these programs on a host that has the folder, or {_MOUNT}",
+                count,
+            )
+
+
 def _set_aside() -> str:
     own = this_process(registered_name("doctor"))
     count = set_entries_aside(dispatch.connection(), known(), own, deep=True)
@@ -218,5 +271,6 @@ CHECKS = (
     Check("redis", _durability),
     Check("redis", _access),
     Check("clock", _time),
+    Check("hosts", _hosts),
 )
 CHECKS_OF_ENTRIES = (Check(_ENTRIES, _entries, is_slow=True),)

@@ -27,6 +27,7 @@ from worker.supervisor import conf_file
 from worker.supervisor.plan import Change, own_text, process_counts
 from worker.supervisor.rpc import ProcessInfo, processes
 from worker.topology import Program, Topology, load
+from worker.topology.hosts import this_host
 from worker.topology.model import process_name_of, program_of, registered_name
 
 if TYPE_CHECKING:  # the scheduler, which asks `may_help`, does without all that moves something
@@ -288,7 +289,8 @@ def may_help() -> bool:
     So it is after a change of the fleet that was interrupted. Not where `fleet up` started nothing.
     """
     topology, conf = dispatch.topology(), conf_file.read()
-    left_alone = conf_file.scaled_programs(conf)
+    here = set(this_host(topology).programs)
+    left_alone = conf_file.scaled_programs(conf) | (topology.programs.keys() - here)
     elastic = [
         program
         for program in topology.programs.values()

@@ -6,7 +6,8 @@
 --
 -- KEYS  1 the taker's list   2 the paused set   3 the flag of `rq suspend`   4 all holders
 --       5 the library that Redis belongs to   6 how many jobs of each name were done   7 their seconds
---       8 their CPU seconds   9… the queues, in order
+--       8 their CPU seconds   9 the library roots that this host has, or an empty name
+--       10… the queues, in order
 -- ARGV  1 prefix of RQ's keys   2 most bytes and 3 most fields of a job's hash
 --       4 the execution's id   5 now, as a number and 6 as text   7 the worker   8 the holder's token
 --       9 the holder as JSON   10 the library of the taker, or empty   11 what is put before a key
@@ -18,7 +19,9 @@
 --
 -- Answers {id, fields of the job's hash}, {id, what is wrong with it} for one that cannot be begun; 0
 -- when there is no job, 1 when there is none but a queue is paused, 2 when all are suspended; 3 when
--- others wait for the job that has ended, and none was taken; 4 when Redis belongs to another library.
+-- others wait for the job that has ended, and none was taken; 4 when Redis belongs to another library;
+-- 5 when there is none but those whose files this host does not have. `first_seen` is of
+-- worker.redis.hosts.
 --
 -- What is written at the beginning of a job is what RQ 3 writes (Execution.create,
 -- Job.prepare_for_execution, Worker.heartbeat), but that its entry among the running jobs does not
@@ -167,15 +170,23 @@ if end_last() then return 3 end
 local held = redis.call('LINDEX', KEYS[1], 0)
 if held then return hand_over(held) end
 if redis.call('EXISTS', KEYS[3]) == 1 then return 2 end
-local paused = 0
+local why_none = 0
 sound(KEYS[2], 'set')
-for i = 9, #KEYS do
+for i = 10, #KEYS do
     sound(KEYS[i], 'list')
     if redis.call('SISMEMBER', KEYS[2], string.sub(KEYS[i], #prefix + #'queue:' + 1)) == 1 then
-        paused = 1
+        why_none = math.max(why_none, 1)
     else
-        local id = redis.call('LMOVE', KEYS[i], KEYS[1], 'LEFT', 'RIGHT')
-        if id then return hand_over(id) end
+        local place, id = first_seen(KEYS[9], KEYS[i], prefix)
+        if place == 0 then
+            return hand_over(redis.call('LMOVE', KEYS[i], KEYS[1], 'LEFT', 'RIGHT'))
+        elseif place then
+            redis.call('LREM', KEYS[i], 1, id)
+            redis.call('RPUSH', KEYS[1], id)
+            return hand_over(id)
+        elseif id then
+            why_none = 5
+        end
     end
 end
-return paused
+return why_none

@@ -27,14 +27,18 @@ from worker.process.job_counts import CPU, DONE, SECONDS
 from worker.redis import owner, rq_keys
 from worker.redis.entries import ASIDE, KEPT_SECONDS, as_shown
 from worker.redis.holders import HOLDERS, Holder
+from worker.redis.hosts import SEES, sees_key
 
 PAUSED = settings.redis_key("fleet:paused")
 _LONGEST_REQUEST = 60.0
 """Seconds that Redis waits for a job before it answers that there is none."""
 _LARGEST_HASH = 4 * MAX_JOB_BYTES
 _MOST_FIELDS = 100
-_SCRIPT = Path(__file__).with_suffix(".lua").read_text(encoding="utf-8")
-_IS_PAUSED, _IS_SUSPENDED, _HAS_DEPENDENTS, _IS_FOREIGN = 1, 2, 3, 4
+_FLAGS, _, _REST = Path(__file__).with_suffix(".lua").read_text(encoding="utf-8").partition("\n")
+_SCRIPT = f"{_FLAGS}{SEES}{_REST}"
+_IS_PAUSED, _IS_SUSPENDED, _HAS_DEPENDENTS, _IS_FOREIGN, _IS_ELSEWHERE = 1, 2, 3, 4, 5
+_ELSEWHERE_NAPS = 8
+"""How many times as long a worker sleeps while all jobs wait for another host."""
 _NO_FLAGS = "Error compiling script"
 """What Redis 6.2 says of a first line with flags, which it has none of."""
 
@@ -146,14 +150,14 @@ class Taker:
         self._script = connection.register_script(_SCRIPT)
         self._queue_keys = list(queue_keys)
         self._own_keys = [holder.taken_key, PAUSED, rq_keys.SUSPENDED, HOLDERS, owner.LIBRARY]
-        self._own_keys += [DONE, SECONDS, CPU]
+        self._own_keys += [DONE, SECONDS, CPU, sees_key()]
         self._arrivals = _Arrivals(connection, self._queue_keys)
         self._who = (holder.worker, holder.token, holder.as_json())
         self._mark = owner.mark()
         self._ending: Ended | None = None
         self.suspended = False
         """Whether the last poll met a fleet that `rq suspend` has stopped."""
-        self._paused = False
+        self._paused = self._elsewhere = False
 
     def end(self, ended: Ended) -> None:
         """Have the end of a job recorded with the next step."""
@@ -176,10 +180,10 @@ class Taker:
     def wait(self, seconds: float, nap: float) -> None:
         """Wait until there may be a job, `seconds` at most; or just sleep where a queue is paused.
 
-        For Redis cannot wait for the end of that.
+        Or where its jobs are for another host. For Redis cannot wait for the end of that.
         """
-        if self._paused or self.suspended:
-            time.sleep(nap)
+        if self._paused or self.suspended or self._elsewhere:
+            time.sleep(nap * (_ELSEWHERE_NAPS if self._elsewhere else 1))
         else:
             self._arrivals.wait(seconds)
 
@@ -198,6 +202,7 @@ class Taker:
         self._ending = None
         if isinstance(answer, int):
             self._paused, self.suspended = answer == _IS_PAUSED, answer == _IS_SUSPENDED
+            self._elsewhere = answer == _IS_ELSEWHERE
             if answer == _HAS_DEPENDENTS:
                 raise DependentsWaitError
             if answer == _IS_FOREIGN:

@@ -27,6 +27,7 @@ from db import settings
 from db.errors import DatabaseError, DatabaseGoneError
 from db.sql.connection import check_file, close_database
 from worker import dispatch
+from worker.dispatch.places import seen_here
 from worker.errors import WorkerError
 from worker.host.lifeline import die_with_supervisord
 from worker.host.locks import hold_slot, open_library
@@ -35,7 +36,7 @@ from worker.host.memory import OUT_OF_MEMORY, give_back_memory, kernel_kills
 from worker.process.requeue import FLEET, HOST, UNSEEN, Death, recover, settle_all
 from worker.process.take import PAUSED
 from worker.queues import keep_hours
-from worker.redis.address import note_answer
+from worker.redis.address import is_embedded, note_answer
 from worker.redis.connection import connect, endure
 from worker.redis.entries import utf8, wrong_keys
 from worker.redis.holders import (
@@ -45,11 +46,14 @@ from worker.redis.holders import (
     forget_place,
     holders,
     register,
+    this_place,
     this_process,
     unregister,
 )
+from worker.redis.hosts import SEES, are_several, forget_host, publish, sees_key
 from worker.redis.owner import claim, leave_seat
 from worker.supervisor.rpc import processes, supervisord
+from worker.topology.hosts import this_host
 from worker.topology.model import process_name_of, registered_name
 
 _MOVE_DUE = """
@@ -84,19 +88,21 @@ def enqueue_due(connection: redis.Redis) -> None:
     connection.register_script(_MOVE_DUE)(keys=keys, args=arguments)
 
 
-_DEMANDED = """
+_DEMANDED = f"""{SEES}
 -- KEYS: the paused set, the flag of `rq suspend`; of each queue its list and its registry of
--- scheduled jobs. ARGV: now, the name of each queue
+-- scheduled jobs; the roots that this host has. ARGV: now, the name of each queue, the prefix of
+-- RQ's keys
 -- Answers 1 when some jobs have to be moved, and the names of the queues whose jobs may be taken.
 local function count(...)
     local found = redis.pcall(...)
     return type(found) == 'number' and found or 0
 end
-local answer = {0}
+local answer = {{0}}
 if redis.call('EXISTS', KEYS[2]) == 1 then return answer end
-for i = 2, #ARGV do
+for i = 2, #ARGV - 1 do
     local due = count('ZCOUNT', KEYS[2 * i], '-inf', ARGV[1])
-    local waits = count('LLEN', KEYS[2 * i - 1]) + due > 0
+    local waits = due > 0 or count('LLEN', KEYS[2 * i - 1]) > 0
+        and first_seen(KEYS[#KEYS], KEYS[2 * i - 1], ARGV[#ARGV])
     if waits and count('SISMEMBER', KEYS[1], ARGV[i]) == 0 then
         answer[#answer + 1] = ARGV[i]
         if due > 0 then answer[1] = 1 end
@@ -123,7 +129,10 @@ class Demand:
 
     def meet(self) -> None:
         """Start what has something to do. supervisord is asked only for what may not run."""
-        programs = [each for each in dispatch.topology().programs.values() if each.is_on_demand]
+        topology = dispatch.topology()
+        here = this_host(topology).programs
+        programs = [topology.programs[name] for name in here if name in topology.programs]
+        programs = [each for each in programs if each.is_on_demand]
         queues = self._demanded(sorted({name for each in programs for name in each.queues}))
         needed = {each.name for each in programs if not queues.isdisjoint(each.queues)}
         if needed <= self._awake:
@@ -145,7 +154,8 @@ class Demand:
         keys = [PAUSED, WORKERS_SUSPENDED]
         for each in map(dispatch.queue, names):
             keys += [each.key, each.scheduled_job_registry.key]
-        due, *found = self._script(keys=keys, args=[time.time(), *names])
+        arguments: list[float | str] = [time.time(), *names, f"{RQ_KEY_PREFIX}:"]
+        due, *found = self._script(keys=[*keys, sees_key()], args=arguments)
         if due:
             enqueue_due(self._connection)
         return set(utf8(found))
@@ -269,11 +279,21 @@ class Recovery:
         self._of_silent_places(known)
         enqueue_due(self._connection)
         keep_hours(datetime.now().time())  # local, as the schedules
+        self._publish_host()
+
+    def _publish_host(self) -> None:
+        """Say what this host runs and sees, where there may be others."""
+        if is_embedded():
+            return
+        topology = dispatch.topology()
+        roots = seen_here() if are_several(self._connection, topology) else None
+        publish(self._connection, this_host(topology), roots)
 
     def leave(self) -> None:
         """At SIGTERM. Redis may have gone before, and is not waited for."""
         endure(self._connection, 0)
         with suppress(redis.RedisError):
+            forget_host(self._connection, this_place())
             unregister(self._connection, self._own)
             leave_seat(self._connection, self._seat)
 
@@ -284,6 +304,7 @@ class Recovery:
             if each.place in silent and each.is_alive() is not True:
                 recover(self._connection, each, self._own, HOST)
         for place in silent:
+            forget_host(self._connection, place)
             forget_place(self._connection, place)
 
 

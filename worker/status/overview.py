@@ -22,6 +22,8 @@ from worker.queues import Place, known, paused, resting, sizes
 from worker.redis import rq_keys
 from worker.redis.entries import as_moment, as_number, utf8
 from worker.redis.holders import holders
+from worker.redis.hosts import hosts as known_hosts
+from worker.redis.hosts import run_elsewhere
 from worker.supervisor.rpc import ProcessInfo, processes
 from worker.topology.model import process_name_of, program_of, registered_name
 
@@ -167,9 +169,11 @@ def live_consumers(present: Sequence[ProcessInfo] | None = None) -> dict[str, li
 
 
 def on_demand_queues(present: Sequence[ProcessInfo] | None = None) -> set[str]:
-    """The queues of programs that run on demand, and that rest or are starting."""
+    """The queues of programs that run on demand, and that rest or are starting, on any host."""
     topology = dispatch.topology()
-    return {
+    elsewhere = run_elsewhere(dispatch.connection())
+    on_demand = (each for each in topology.programs.values() if each.is_on_demand)
+    return {queue for each in on_demand if each.name in elsewhere for queue in each.queues} | {
         queue
         for each in (processes() if present is None else present)
         if each.rests or (each.is_on_demand and each.state == "STARTING")
@@ -196,6 +200,29 @@ def _declared_queues(worker: str) -> list[str]:
     """The queues of the program in whose slot a worker is."""
     program = dispatch.topology().programs.get(program_of(process_name_of(worker)))
     return list(program.queues) if program else []
+
+
+@dataclass
+class HostStatus:
+    """A host that works for the fleet."""
+
+    name: str
+    programs: list[str]
+    """The worker programs and parts that it runs."""
+    workers: int
+    """How many of its worker processes live."""
+    roots: list[str] | None
+    """The folders of music that it has; None: those of the fleet, which nobody else asks for."""
+
+
+def hosts() -> list[HostStatus]:
+    """The hosts that share the work; none where there can be only one."""
+    found = known_hosts(dispatch.connection())
+    living = (
+        {worker for workers in live_consumers().values() for worker in workers} if found else ()
+    )
+    counts = Counter(worker.rpartition("-")[2] for worker in living)
+    return [HostStatus(each.name, each.programs, counts[each.id], each.roots) for each in found]
 
 
 def work() -> list[WorkStatus]:

@@ -96,17 +96,19 @@ def _sections(
         yield "program:redis", _program(instance, "worker.redis.valkey", 10, REDIS_STOP)
     yield "eventlistener:recovery", _recovery(instance)
     for slot in topology.slots(processes):
-        yield f"program:{slot.process_name}", _worker(topology, instance, slot)
-    yield (
-        "program:scheduler",
-        {
-            **_program(instance, "worker.schedule.scheduler", 200, SCHEDULER_STOP),
-            "environment": _environment(
-                {"FLEET_SCHEDULES": _schedules_digest(topology), **_settings(instance.settings)}
-            ),
-        },
-    )
-    if instance.web:
+        if instance.runs(slot.program):
+            yield f"program:{slot.process_name}", _worker(topology, instance, slot)
+    if instance.runs("scheduler"):
+        yield (
+            "program:scheduler",
+            {
+                **_program(instance, "worker.schedule.scheduler", 200, SCHEDULER_STOP),
+                "environment": _environment(
+                    {"FLEET_SCHEDULES": _schedules_digest(topology), **_settings(instance.settings)}
+                ),
+            },
+        )
+    if instance.web and instance.runs("web"):
         yield (
             "program:web",
             {
@@ -120,7 +122,7 @@ def _sections(
                 ),
             },
         )
-    if instance.watch:
+    if instance.watch and instance.runs("watch"):
         yield (
             "program:watch",
             {
@@ -151,6 +153,8 @@ def _supervisord(instance: Instance) -> _Settings:
         environment["FLEET_REDIS_URL"] = ""
     if instance.redis_prefix:
         environment["FLEET_REDIS_PREFIX"] = instance.redis_prefix
+    if instance.host:
+        environment["FLEET_HOST"] = instance.host
     return {
         "identifier": "musicfleet",
         "directory": instance.run_dir,

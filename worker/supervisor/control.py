@@ -29,6 +29,7 @@ from worker.supervisor.readiness import not_ready, wait_until_ready
 from worker.supervisor.rpc import ProcessInfo, is_up, processes, socket_file, supervisord
 from worker.supervisor.shutdown import WARM_SECONDS, Say, end_all, stop_processes, wait_for
 from worker.topology import Topology
+from worker.topology.hosts import this_host
 
 __all__ = ["ProcessInfo", "is_up", "processes", "revive", "run_in_foreground", "start", "stop"]
 
@@ -163,6 +164,8 @@ def _prepare(topology: Topology, say: Say) -> Instance:
     """Prepare all that the programs need, and write the supervisord.conf that runs them."""
     fleet_environment.refill()
     settings_file.take()
+    if topology.hosts:
+        os.environ["FLEET_HOST"] = this_host(topology).name  # for the commands of this fleet
     fleet_environment.note()
     instance = this_instance(topology)
     if instance.embedded_redis:

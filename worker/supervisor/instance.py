@@ -19,6 +19,7 @@ from worker.errors import BadInputError
 from worker.redis.address import is_embedded
 from worker.supervisor import watch_state, web_address
 from worker.topology import Topology
+from worker.topology.hosts import is_whole, this_host
 from worker.topology.queues_toml import CHECKOUT
 
 # " ;" and " #" start a comment even between quotes, % is expanded once or twice, and the rest
@@ -49,6 +50,14 @@ class Instance:
     """And for those of the web UI, which takes up all others as it runs."""
     header: str
     """The comment at the head of the file."""
+    host: str = ""
+    """FLEET_HOST; empty where one machine runs everything."""
+    programs: tuple[str, ...] | None = None
+    """The worker programs and parts that run here; None: all of them."""
+
+    def runs(self, name: str) -> bool:
+        """Whether this program or part of the fleet runs on this host."""
+        return self.programs is None or name in self.programs
 
     @property
     def run_dir(self) -> str:
@@ -88,7 +97,13 @@ def committed(topology: Topology) -> Instance:
 
 def this_instance(topology: Topology) -> Instance:
     """The instance that the settings describe. Raises BadInputError for unusable values."""
-    page = web_address.configured()
+    page, host = web_address.configured(), this_host(topology)
+    is_shared = bool(topology.hosts) or not is_whole(topology, host)
+    if is_shared and is_embedded():
+        raise BadInputError(
+            f"this host runs {', '.join(host.programs)}, and a Redis of its own that no other host "
+            "can use — set FLEET_REDIS_URL to the one of the whole fleet"
+        )
     is_checkout = (CHECKOUT / "queues.toml").exists()
     data_dir = settings.data_dir()
     return Instance(
@@ -103,6 +118,8 @@ def this_instance(topology: Topology) -> Instance:
         settings=_digest({each.group for each in SETTINGS} - {PLACES, WATCHING, PAGE}),
         web_settings=_digest({PAGE}),
         header="Rewritten by `fleet up`, `fleet reload` and `fleet scale`. Do not edit.",
+        host=host.name if topology.hosts else "",
+        programs=host.programs if is_shared else None,
     )
 
 

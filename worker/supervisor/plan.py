@@ -5,16 +5,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from worker import queues
+from worker import dispatch, queues
 from worker.errors import BadInputError
 from worker.phrases import counted, did_you_mean
 from worker.queues import Place
+from worker.redis.hosts import run_elsewhere
 from worker.supervisor import conf_file, fleet_environment
 from worker.supervisor.conf_file import consumed, render
 from worker.supervisor.instance import this_instance
 from worker.supervisor.rpc import is_up, processes, supervisord
 from worker.supervisor.shutdown import Say
 from worker.topology import Topology, load
+from worker.topology.hosts import this_host
 from worker.topology.model import program_of
 
 
@@ -56,6 +58,12 @@ class Change:
             raise BadInputError(
                 f"there is no program {program!r} in {topology.path} — "
                 f"{did_you_mean(program, topology.programs)}"
+            )
+        here = this_host(topology)
+        if program not in here.programs:
+            raise BadInputError(
+                f"{program} does not run on this host ({here.name}) — scale it where it runs, or "
+                f"give this host more programs in {topology.path}"
             )
         conf = own_text(topology)
         kept = conf_file.scaled_programs(conf) | {program}
@@ -135,7 +143,14 @@ class Change:
 
     def _jobs_of_dropped_queues(self) -> dict[str, int]:
         """How many jobs have still to end in each queue that loses its last consumer."""
-        names = sorted(consumed(self.old) - consumed(self.new))
+        elsewhere = run_elsewhere(dispatch.connection())
+        taken = {
+            queue
+            for name, program in self.topology.programs.items()
+            if name in elsewhere
+            for queue in program.queues
+        }
+        names = sorted(consumed(self.old) - consumed(self.new) - taken)
         counts = queues.sizes(names)
         return {name: places.total() - places[Place.FAILED] for name, places in counts.items()}
 
