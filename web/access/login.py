@@ -9,8 +9,10 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from flask import (
@@ -30,7 +32,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response as AnyResponse
 
 from db import settings
-from web.access.security import client
+from web.access.security import FOR_PROGRAMS, client
 from worker.supervisor.web_address import WebAddress
 
 FREE = 5
@@ -280,8 +282,24 @@ def _refused(wait: int) -> Response:
     return Response(text, 429, {"Retry-After": str(wait)}, mimetype="text/plain")
 
 
+Found = TypeVar("Found")
+
+
+def throttled(check: Callable[[], Found | None]) -> Found | None:
+    """What `check` finds by the password or key of a request; None for a wrong one.
+
+    That counts as a failed login; whoever has to wait after some is answered 429.
+    """
+    if wait := _throttle().wait_for(client()):
+        abort(_refused(wait))
+    found = check()
+    if found is None:
+        _note_failure("")
+    return found
+
+
 def _ask() -> AnyResponse | None:
-    if request.endpoint in _OPEN or is_in():
+    if request.endpoint in _OPEN or request.path.startswith(FOR_PROGRAMS) or is_in():
         return None
     if request.endpoint in _MACHINES:
         wait = _throttle().wait_for(client()) if request.authorization else 0

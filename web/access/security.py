@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("web")
 
+FOR_PROGRAMS = ("/api/", "/rest/")
+"""Paths where each request brings the key or password of a user, and where no cookie counts: so
+another site's page, which has none, can do nothing there."""
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _STRANGERS = {"cross-site", "same-site"}
@@ -166,6 +169,8 @@ def _refuse_strangers() -> None:
     A browser says so itself: by Origin with whatever changes something, and newer ones by
     Sec-Fetch-Site with everything. Links from other sites may lead here.
     """
+    if request.path.startswith(FOR_PROGRAMS):
+        return
     changes = request.method not in _SAFE
     follows_link = not changes and request.headers.get("Sec-Fetch-Mode") == "navigate"
     if request.headers.get("Sec-Fetch-Site") in _STRANGERS and not follows_link:
