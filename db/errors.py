@@ -9,6 +9,7 @@ DatabaseError
 ├── DatabaseFullError
 ├── DatabaseLockedError
 ├── BackupError
+├── CopyError
 ├── NoVectorError
 └── WrongDimensionError
 
@@ -51,6 +52,10 @@ class DatabaseLockedError(DatabaseError):
 
 class BackupError(DatabaseError):
     """The database could not be copied."""
+
+
+class CopyError(DatabaseError):
+    """The library could not be copied into another database."""
 
 
 class NoVectorError(DatabaseError):

@@ -1,7 +1,9 @@
-"""Copies of the database: made while the fleet writes, the newest ones kept.
+"""Copies of the database: made while the fleet writes, the newest ones kept; and put back.
 
 DATA/backups/library-20261123-040500.db      SQLite
 DATA/backups/library-20261123-040500.dump    PostgreSQL, for pg_restore
+DATA/backups/former-20261124-101500-library.db, former-…-settings.toml    what gave way to others
+DATA/restored/                               what is being put back: see `finish`
 """
 
 import os
@@ -9,8 +11,8 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from db import settings
@@ -47,21 +49,46 @@ def existing() -> list[Path]:
 
 def make() -> Path:
     """Copy the database as it is at this moment. Raises BackupError."""
-    name = f"library-{utc_now():%Y%m%d-%H%M%S}"
+    with copied("incoming") as part:
+        return part.rename(backups_dir() / f"library-{_stamp()}{suffix()}")
+
+
+def suffix() -> str:
+    """How the name of a copy of the open database ends."""
+    return ".db" if is_sqlite() else ".dump"
+
+
+@contextmanager
+def copied(name: str) -> Iterator[Path]:
+    """A copy of the database as it is at this moment, which is gone afterwards.
+
+    It lies beside the backups; `name` keeps those apart that may be under way at the same time.
+    Raises BackupError.
+    """
+    part = backups_dir() / name
     try:
         backups_dir().mkdir(mode=0o700, exist_ok=True)
-        with _under_way() as part:
-            if is_sqlite():
-                _copy_sqlite(part)
-            else:
-                _dump_postgresql(part)
-            settings.set_mode(part, 0o600)
-            return part.rename(backups_dir() / f"{name}{'.db' if is_sqlite() else '.dump'}")
+        part.unlink(missing_ok=True)
+        if is_sqlite():
+            _copy_sqlite(part)
+        else:
+            _dump_postgresql(part)
+        settings.set_mode(part, 0o600)
     except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise BackupError(
             f"the database could not be copied to {backups_dir()}: {error} — see that the folder "
             "can be written to and that its disk has the space"
         ) from error
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _stamp() -> str:
+    return f"{utc_now():%Y%m%d-%H%M%S}"
 
 
 def rotate(most: int) -> int:
@@ -70,17 +97,6 @@ def rotate(most: int) -> int:
     for file in too_many:
         file.unlink(missing_ok=True)
     return len(too_many)
-
-
-@contextmanager
-def _under_way() -> Iterator[Path]:
-    """A file for what is not whole yet, which is gone afterwards."""
-    part = backups_dir() / "incoming"
-    try:
-        part.unlink(missing_ok=True)
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _copy_sqlite(target: Path) -> None:
@@ -95,26 +111,71 @@ def _copy_sqlite(target: Path) -> None:
 
 
 def _dump_postgresql(target: Path) -> None:
-    program = shutil.which("pg_dump")
-    if program is None:
+    _run_client(
+        "pg_dump",
+        ["--format=custom", f"--file={target}"],
+        "the PostgreSQL was not copied",
+        "or back it up where it runs and set FLEET_BACKUPS=0",
+    )
+
+
+def put_into_postgresql(dump: Path) -> None:
+    """Replace what the PostgreSQL of the settings holds by a copy, in one transaction.
+
+    Killed before its end, or failing, it leaves all as it was. Raises BackupError.
+    """
+    options = ["--clean", "--if-exists", "--single-transaction", "--no-owner", "--no-privileges"]
+    _run_client("pg_restore", [*options, str(dump)], *_RESTORED_ELSEWHERE)
+
+
+_RESTORED_ELSEWHERE = "nothing was restored", "or restore it where it runs"
+
+
+def migrations_of(dump: Path) -> list[str]:
+    """The migrations that a copy of a PostgreSQL has. Raises BackupError."""
+    text = _run(
+        "pg_restore",
+        ["--data-only", "--table=migratehistory", "--file=-", str(dump)],
+        *_RESTORED_ELSEWHERE,
+    )
+    return re.findall(r"\b\d{3}_\w+", text)
+
+
+def _run_client(program: str, options: Sequence[str], fact: str, remedy: str) -> None:
+    """Run a program of PostgreSQL on the database of the settings. Raises BackupError."""
+    variables, rest = _target_of(settings.database_url())
+    connected = ["--no-password", f"--dbname={rest}", *options]
+    _run(program, connected, fact, remedy, variables)
+
+
+def _run(
+    program: str,
+    arguments: Sequence[str],
+    fact: str,
+    remedy: str,
+    variables: Mapping[str, str] | None = None,
+) -> str:
+    """What a program of PostgreSQL prints. Raises BackupError."""
+    found = shutil.which(program)
+    if found is None:
         raise BackupError(
-            "pg_dump is not installed, so the PostgreSQL was not copied — install the "
-            "postgresql-client of the server's version, or back it up where it runs and set "
-            "FLEET_BACKUPS=0"
+            f"{program} is not installed, so {fact} — install the postgresql-client of the "
+            f"server's version, {remedy}"
         )
-    url = settings.database_url()
-    variables, rest = _target_of(url)
     run = subprocess.run(
-        [program, "--format=custom", "--no-password", f"--file={target}", f"--dbname={rest}"],
-        env=os.environ | variables,
+        [found, *arguments],
+        env=os.environ | dict(variables or {}),
         capture_output=True,
         text=True,
         check=False,
     )
     if run.returncode:
+        url = settings.database_url()
         lines = run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"]
-        says = urls.without_secrets(lines[-1], url)
-        raise BackupError(f"pg_dump of {urls.shown(url)} failed: {says} — see its message")
+        line = next((each for each in lines if "error:" in each), lines[-1])
+        says = urls.without_secrets(line, url)
+        raise BackupError(f"{program} of {urls.shown(url)} failed: {says} — see its message")
+    return run.stdout
 
 
 def _target_of(url: str) -> tuple[dict[str, str], str]:
@@ -138,3 +199,60 @@ def _target_of(url: str) -> tuple[dict[str, str], str]:
             "every user — back the database up where it runs, and set FLEET_BACKUPS=0"
         )
     return {variables[name]: given[name] for name in given.keys() - rest}, make_conninfo(**rest)
+
+
+_DATABASE = "library.db"
+
+
+def restored_dir() -> Path:
+    """The folder of what was checked and is to take its place, if it is there."""
+    return settings.data_dir() / "restored"
+
+
+def finish() -> bool:
+    """Put what was checked in its place, whole; whether there was any.
+
+    A restore that ends before its folder has this name has changed nothing, and one that ends after
+    it is finished by the next `fleet up` or `fleet restore`: each step may be done twice. The
+    database that was there is kept beside the backups. Raises OSError.
+    """
+    if not restored_dir().is_dir():
+        return False
+    database_file = restored_dir() / _DATABASE
+    if database_file.exists():
+        _replace_sqlite(database_file)
+    for file in sorted(restored_dir().iterdir()):
+        present = settings.data_dir() / file.name
+        if present.exists():
+            shutil.copyfile(present, _former(present.name))
+        file.replace(present)
+    restored_dir().rmdir()
+    return True
+
+
+def _former(name: str) -> Path:
+    """The file that keeps what gives way, for its owner alone."""
+    backups_dir().mkdir(mode=0o700, exist_ok=True)
+    kept = backups_dir() / f"former-{_stamp()}-{name}"
+    kept.touch(mode=0o600)
+    return kept
+
+
+def _replace_sqlite(new: Path) -> None:
+    """Have another file be the database, and none of what the one before has in its log."""
+    present = Path(settings.database_url().removeprefix("sqlite:///"))
+    present.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if present.exists():
+        with suppress(sqlite3.Error), closing(sqlite3.connect(present)) as former:
+            former.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        kept = _former(_DATABASE)
+        shutil.copyfile(present, kept)
+        for log in filter(Path.exists, (Path(f"{present}{each}") for each in ("-wal", "-shm"))):
+            log.replace(f"{kept}{log.name.removeprefix(present.name)}")
+    if present.parent == settings.data_dir():
+        new.replace(present)
+    else:
+        beside = present.with_name(f"{present.name}.new")
+        shutil.copyfile(new, beside)
+        beside.replace(present)
+        new.unlink()

@@ -13,7 +13,9 @@ from db.sql.name_index import keep_index
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 _LOCK = 0x6D757369  # "musi", so that no other user of the server's advisory locks is met
-_HISTORY = "migratehistory"  # peewee-migrate's own table
+HISTORY = "migratehistory"  # peewee-migrate's own table
+COPY_OF = "copy-of-"
+"""How the migration begins that names the library that is being copied into a database."""
 
 
 def known_migrations() -> list[str]:
@@ -23,9 +25,9 @@ def known_migrations() -> list[str]:
 
 def applied_migrations() -> list[str]:
     """The migrations that the open database has, oldest first."""
-    if not database.table_exists(_HISTORY):
+    if not database.table_exists(HISTORY):
         return []
-    cursor = database.execute_sql(f"SELECT name FROM {_HISTORY} ORDER BY id")  # noqa: S608  # a constant
+    cursor = database.execute_sql(f"SELECT name FROM {HISTORY} ORDER BY id")  # noqa: S608  # a constant
     return [name for (name,) in cursor.fetchall()]
 
 
@@ -38,15 +40,15 @@ def check_schema() -> None:
         )
 
 
-def migrate() -> list[str]:
+def migrate(*, copying: bool = False) -> list[str]:
     """Bring the open database up to date and return the migrations that were run.
 
     Hosts that share a PostgreSQL wait for each other; processes that share an SQLite file must see
-    to that themselves. Raises NewerDatabaseError when the database is ahead of this musicfleet;
-    nothing is changed then.
+    to that themselves. Raises NewerDatabaseError when the database is ahead of this musicfleet, or
+    holds a part of a library and is not `copying` just now; nothing is changed then.
     """
     with _one_at_a_time():
-        return _migrate()
+        return _migrate(copying)
 
 
 def library_id() -> str | None:
@@ -66,8 +68,8 @@ def ensure_library_id(former: str) -> str:
     return str(library_id())
 
 
-def _migrate() -> list[str]:
-    missing = _missing_migrations()
+def _migrate(copying: bool) -> list[str]:
+    missing = _missing_migrations(copying=copying)
     if missing:
         from peewee_migrate import Router  # noqa: PLC0415  # 10 MiB that workers do without
 
@@ -90,9 +92,16 @@ def _one_at_a_time() -> Iterator[None]:
         database.execute_sql("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
-def _missing_migrations() -> list[str]:
+def _missing_migrations(*, copying: bool = False) -> list[str]:
     known, applied = known_migrations(), applied_migrations()
     unknown = [name for name in applied if name not in known]
+    marks = [name for name in unknown if name.startswith(COPY_OF)]
+    if marks and not copying:
+        raise NewerDatabaseError(
+            "the database holds a part of a library, for a copy into it was interrupted — run the "
+            "same `fleet db copy` again, or use the database that it was copied from"
+        )
+    unknown = [name for name in unknown if name not in marks]
     if unknown:
         raise NewerDatabaseError(
             f"the database has the migration {unknown[-1]}, which this musicfleet does not know — "

@@ -26,9 +26,9 @@ from worker import dispatch
 from worker.cli.fleet import COMMANDS, run
 from worker.errors import ExitCode
 
-FOREIGN = {"docker", "echo", "sudo", "tee", "sysctl", "cd"}
+FOREIGN = {"docker", "echo", "sudo", "tee", "sysctl", "cd", "mkdir"}
 """Programs of others; that the shell can parse the line is all that is checked."""
-SWITCHES = {"up", "down", "reload", "scale", "web", "root"}
+SWITCHES = {"up", "down", "reload", "scale", "web", "root", "restore", "db"}
 """Commands of `fleet` that start, stop or move something, unless they only say what there is."""
 HARMLESS = {"--dry-run", "--where", "list"}
 ENDS = {ExitCode.OK, ExitCode.PROBLEMS}

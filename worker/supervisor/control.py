@@ -8,6 +8,7 @@ from xmlrpc.client import Fault
 
 from db import settings
 from db.errors import DatabaseGoneError, OldDatabaseError
+from db.maintenance import backups
 from db.settings import settings_file
 from db.settings.identity import identity
 from db.sql.connection import close_database, open_database
@@ -162,6 +163,8 @@ def _restart_programs(topology: Topology, say: Say) -> None:
 
 def _prepare(topology: Topology, say: Say) -> Instance:
     """Prepare all that the programs need, and write the supervisord.conf that runs them."""
+    if backups.finish():
+        say("A restore that was interrupted at its end is finished.")
     fleet_environment.refill()
     settings_file.take()
     if topology.hosts:
