@@ -6,9 +6,11 @@ is read, and nothing is asked for again.
 
 import os
 import posixpath
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from math import inf
 from typing import Any, NamedTuple
 
 from peewee import OP, Expression, Value, fn
@@ -44,6 +46,7 @@ from db.sql.path_text import is_under, to_bytes
 from db.sql.queries import among, below, slices, tuples
 
 THERE = "there"
+FORGOTTEN = "being forgotten"
 _SAMPLE = 300
 """Tracks by which it is judged whether a folder holds what a root held."""
 _GOOD_SHARE = 0.5
@@ -57,7 +60,7 @@ class Root(NamedTuple):
 
     path: str
     state: str
-    """THERE, or why it cannot be scanned."""
+    """THERE, FORGOTTEN, or why it cannot be scanned."""
     tracks: int
     """Those that are there."""
     missing: int
@@ -68,8 +71,10 @@ class Root(NamedTuple):
 
 
 def listed() -> list[Root]:
-    """Every root, by name."""
-    return [_described(path) for path in scans.roots()]
+    """Every root, by name, and those whose tracks are still to go."""
+    found = [_described(path) for path in scans.roots()]
+    going = [_described(path)._replace(state=FORGOTTEN) for path in roots.being_forgotten()]
+    return sorted([*found, *going])
 
 
 def _described(path: str) -> Root:
@@ -334,37 +339,46 @@ def _hand_over_rows(table: Any, moment: Any, older_of: Mapping[int, int]) -> Non
         table.update(track=older_of[newer]).where(*where).execute()
 
 
-def forget(root: str) -> int:
+def forget(root: str, most: float = inf) -> int:
     """Forget a root, its scans and its tracks, with all that hangs on them; how many tracks.
 
-    What another root holds too stays. Killed half way, it goes on when it is called again. Call it
-    while no scan of the root goes on.
+    What another root holds too stays. It ends after `most` seconds, and when a scan of the root
+    begins, which then is one again. Ended half way, it goes on when it is called again.
     """
-    others = [each for each in scans.roots() if each != root]
-    forgotten = 0
-    if not any(is_under(root, each) for each in others):
-        inside = [each for each in others if is_under(each, root)]
-        forgotten = _forget_below(root, inside)
     with transaction():
-        ledger.wake_at(root)
-        Scan.delete().where(Scan.root == root).execute()
-    return forgotten
-
-
-def _forget_below(root: str, kept: Sequence[str]) -> int:
-    forgotten = 0
-    where = [below(Track.path, root), *(~below(Track.path, each) for each in kept)]
-    while ids := [row[0] for row in tuples(Track.select(Track.id).where(*where).limit(_AT_ONCE))]:
+        roots.mark_forgotten(root)
+    forgotten, end = 0, time.monotonic() + most
+    while time.monotonic() < end:
         with transaction():
+            if not roots.is_forgotten(root):
+                break
+            others = scans.roots()
+            kept = [each for each in others if is_under(each, root)]
+            is_shared = any(is_under(root, each) for each in others)
+            ids = [] if is_shared else _some_below(root, kept)
             removal.forget_tracks(ids)
-        forgotten += len(ids)
-    with transaction():
-        for table in (FolderImage, ArtistPicture):
-            others = [~below(table.path, each) for each in kept]
-            table.delete().where(below(table.path, root), *others).execute()
-        others = [~below(Problem.path, each) for each in kept]
-        query = Problem.select(Problem.path).where(below(Problem.path, root), *others)
-        paths = [path for (path,) in tuples(query)]
-        for stage in problems.Stage:
-            problems.clear(paths, stage)
+            forgotten += len(ids)
+            if not ids:
+                if not is_shared:
+                    _forget_rest(root, kept)
+                ledger.wake_at(root)
+                Scan.delete().where(Scan.root == root).execute()
+                break
     return forgotten
+
+
+def _some_below(root: str, kept: Sequence[str]) -> list[int]:
+    where = [below(Track.path, root), *(~below(Track.path, each) for each in kept)]
+    return [row[0] for row in tuples(Track.select(Track.id).where(*where).limit(_AT_ONCE))]
+
+
+def _forget_rest(root: str, kept: Sequence[str]) -> None:
+    """Forget pictures and problems below a root, but for those of the roots in it."""
+    for table in (FolderImage, ArtistPicture):
+        others = [~below(table.path, each) for each in kept]
+        table.delete().where(below(table.path, root), *others).execute()
+    others = [~below(Problem.path, each) for each in kept]
+    query = Problem.select(Problem.path).where(below(Problem.path, root), *others)
+    paths = [path for (path,) in tuples(query)]
+    for stage in problems.Stage:
+        problems.clear(paths, stage)

@@ -120,6 +120,8 @@ class Scan(Table):
     mounts = JSONField(null=True)
     """The folders below its root on which other disks or shares with music are mounted, also those
     that are away just now; None of a scan of a part."""
+    forgotten_at = DateTimeField(null=True)
+    """Since when its root is forgotten: it is none, and its tracks go, until one of it begins."""
 
     class Meta:
         table_name = "scans"

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from db.ledger import Cause, Obstacle, cause_of
+from db.models import Scan, utc_now
 from db.scanning import scans
 from db.scanning.selection import Kind, Selection
 from db.sql.path_text import is_under, to_bytes, to_text
+from db.sql.queries import tuples
 
 _NETWORK = re.compile(
     r"9p|afs|beegfs|ceph|cifs|coda|davfs|gfs2?|glusterfs|lustre|ncpfs|nfs4?|ocfs2|orangefs|pvfs2"
@@ -165,3 +167,21 @@ def _holds_audio(root: str) -> bool:
         if seen > _MOST_SEEN:
             return True
     return False
+
+
+def mark_forgotten(root: str) -> None:
+    """Say that a root is none any more, and that its tracks are to go, in a transaction."""
+    here = (Scan.root == root) & Scan.forgotten_at.is_null()
+    Scan.update(forgotten_at=utc_now()).where(here).execute()
+
+
+def being_forgotten() -> list[str]:
+    """The folders that are no roots any more, and whose tracks may not all be gone, by name."""
+    query = Scan.select(Scan.root).where(Scan.forgotten_at.is_null(False)).distinct()
+    return sorted(root for (root,) in tuples(query))
+
+
+def is_forgotten(root: str) -> bool:
+    """Whether a root is being forgotten; no scan of it begins before this transaction has ended."""
+    here = (Scan.root == root) & Scan.forgotten_at.is_null(False)
+    return bool(Scan.update(root=Scan.root).where(here).execute())

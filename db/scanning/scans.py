@@ -27,6 +27,7 @@ CANCELLED = "cancelled"
 """The `fault` of a scan that was."""
 _FOLDERS = 50
 """How many folders a chunk regroups at most."""
+_IS_ROOT = Scan.forgotten_at.is_null()
 
 
 class Counts(NamedTuple):
@@ -39,8 +40,9 @@ class Counts(NamedTuple):
 
 
 def start(root: str, *, deep: bool) -> int:
-    """Begin a scan of `root` and return its id; an unfinished older one of that root is ended."""
+    """Begin a scan of `root`, which is forgotten no more; an unfinished older one is ended."""
     with transaction():
+        Scan.update(forgotten_at=None).where(Scan.root == root, ~_IS_ROOT).execute()
         older = Scan.select(Scan.id).where(Scan.root == root, Scan.finished_at.is_null())
         for (scan_id,) in list(tuples(older)):
             end_early(scan_id, "superseded by a later scan")
@@ -77,10 +79,10 @@ def hold(scan_id: int) -> bool:
 def start_unless_running(root: str, scope: Scope | None) -> int | None:
     """Begin a scan of `root`, or of a part of it, and return its id.
 
-    None when a scan of some of the same files is running already.
+    None when a scan of some of the same files is running already, or the root is being forgotten.
     """
     with transaction():
-        if overlapping(root):
+        if overlapping(root) or Scan.select().where(Scan.root == root, ~_IS_ROOT).exists():
             return None
         return int(Scan.create(root=root, scope=scope.as_json() if scope else None).id)
 
@@ -143,7 +145,7 @@ def roots() -> list[str]:
     A scan that ended early has one too, as soon as it found a file.
     """
     has_files = Scan.found + Scan.new + Scan.changed + Scan.moved + Scan.unreadable > 0
-    query = Scan.select(Scan.root).where(Scan.fault.is_null() | has_files).distinct()
+    query = Scan.select(Scan.root).where(_IS_ROOT, Scan.fault.is_null() | has_files).distinct()
     return sorted(root for (root,) in tuples(query))
 
 
@@ -163,7 +165,7 @@ def _last_whole_ones() -> "ModelSelect[Scan]":
     """The ids of the last scan of each whole root that had a result."""
     return (
         Scan.select(fn.MAX(Scan.id))
-        .where(Scan.scope.is_null(), Scan.fault.is_null(), Scan.walked_at.is_null(False))
+        .where(_IS_ROOT, Scan.scope.is_null(), Scan.fault.is_null(), Scan.walked_at.is_null(False))
         .group_by(Scan.root)
     )
 

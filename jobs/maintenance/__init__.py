@@ -10,6 +10,7 @@ from db.errors import counted
 from db.library import statistics
 from db.maintenance import notices
 from db.maintenance.maintenance_runs import recorded_run
+from db.scanning import roots
 from jobs.maintenance.reconciliation import (
     ask_for_searches,
     enqueue_missing,
@@ -162,6 +163,23 @@ def cleanup_old_data() -> dict[str, int]:
     with recorded_run("maintenance.cleanup_old_data") as done:
         clean_up(done)
     return done.changes
+
+
+_LONGEST_FORGETTING = 40.0
+"""Seconds after which other maintenance has its turn; the next run goes on."""
+
+
+@job
+@only_when(lambda: bool(roots.being_forgotten()))
+def forget_roots() -> int:
+    """Delete what is left of the roots that are being forgotten; return how many tracks."""
+    from db.maintenance import library_roots  # noqa: PLC0415  # see above
+
+    with recorded_run("maintenance.forget_roots", only_changes=True) as done:
+        done.changes["tracks forgotten"] = 0
+        for root in roots.being_forgotten():
+            done.changes["tracks forgotten"] += library_roots.forget(root, _LONGEST_FORGETTING)
+    return done.changes["tracks forgotten"]
 
 
 @job

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from db.maintenance import library_roots
 from db.models import Album, ArtistPicture, Cover, Fact, FolderImage, Problem, Track
 from db.models import Scan as ScanRow
-from db.scanning import scans
+from db.scanning import roots, scans
 from db.sql.queries import tuples
+from jobs import maintenance
 from tests.databases import ON_SQLITE
 from tests.music import write_track
 from tests.pipeline.conftest import Scan
@@ -137,6 +139,20 @@ def test_a_forgotten_root_takes_along_what_is_known_of_it(scan: Scan, library: P
     assert [track.title for track in Track.select()] == ["Stays"]
     assert scans.roots() == [str(other)]
     assert left == fresh(lambda: scan(other))
+
+
+def test_a_root_that_is_scanned_while_it_is_being_forgotten_is_one_again(
+    scan: Scan, library: Path
+) -> None:
+    make_albums(library)
+    scan()
+    before = ids()
+    assert library_roots.forget(str(library), 0) == 0  # its time was over at once
+    assert (scans.roots(), roots.being_forgotten()) == ([], [str(library)])
+    scan()
+    assert (scans.roots(), roots.being_forgotten()) == ([str(library)], [])
+    assert maintenance.forget_roots() == 0
+    assert ids() == before
 
 
 @ON_SQLITE

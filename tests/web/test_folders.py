@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from db.models import Scan, Track
 from db.scanning import scans
+from jobs.maintenance import forget_roots
 from worker import dispatch
 from worker.maintenance import roots
 
@@ -126,6 +127,10 @@ def test_a_folder_is_forgotten_once_it_is_said_what_goes(page: FlaskClient, plac
     assert page.post("/folders/forget", data={"root": root}).status_code == 409
     scans.end_early(running)
     assert page.post("/folders/forget", data={"root": root}).status_code == 303
+    assert Track.select().count() == count
+    assert "being forgotten" in page.get("/folders").text
+    assert (scans.roots(), scans.start_unless_running(root, None)) == ([], None)
+    assert forget_roots() == count
     assert Track.select().count() == 0
     assert page.get("/").headers["Location"] == "/folders"
     assert "Where is your music?" in page.get("/folders").text

@@ -139,10 +139,10 @@ def what_goes() -> str:
 
 @bp.post("/folders/forget")
 def forget() -> AnyResponse | tuple[str, int]:
-    """Forget a folder and the tracks in it."""
+    """Have a folder be forgotten; a job deletes what is known of it."""
     root = _root()
     try:
-        roots.forget(root)
+        roots.begin_to_forget(root)
     except BadInputError as error:
         going = roots.what_goes(root)
         fault = _sentence(error)
@@ -162,6 +162,7 @@ def _page(path: str, fault: str = "") -> str:
         "folders.html",
         is_first=is_first,
         roots=listed,
+        forgotten=library_roots.FORGOTTEN,
         coming=[root for root in running if root not in known],
         running=running,
         path=path,

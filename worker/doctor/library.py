@@ -29,6 +29,8 @@ def _roots() -> Iterator[Finding]:
     """Whether each root that was ever scanned is there and can be read."""
     for root in library_roots.listed():
         path, name = to_bytes(root.path), shown(root.path)
+        if root.state == library_roots.FORGOTTEN:
+            continue
         if not os.path.isdir(path):
             yield _gone(root.path, f"{name} is not there")
         elif not os.access(path, os.R_OK | os.X_OK):

@@ -14,6 +14,7 @@ from db.maintenance import library_roots
 from db.models import Track
 from db.scanning import scans
 from db.scanning.library_files import refused_root
+from db.scanning.roots import being_forgotten, mark_forgotten
 from db.scanning.selection import Kind, Selection
 from db.settings.identity import identity
 from db.sql.connection import open_database, transaction
@@ -26,6 +27,7 @@ from worker.redis.address import is_embedded
 from worker.supervisor import web_address
 from worker.supervisor.rpc import is_up
 
+_FORGET = "maintenance.forget_roots"
 _MOST_COUNTED = 10_000
 """Audio files that are counted; of more it is only said that there are."""
 _MOST_SEEN = 200_000
@@ -179,6 +181,11 @@ def share_to_move(before: str, now: str) -> float:
 def move(before: str, now: str) -> int:
     """Have the music of a root be in another folder; how many tracks. Raises BadInputError."""
     with transaction():
+        if before in being_forgotten():
+            raise BadInputError(
+                f"{shown(before)} is being forgotten — `fleet scan {quote(shown(before))}` keeps "
+                "what is left of it"
+            )
         refuse_busy(before, now)
         return library_roots.move(before, now)
 
@@ -198,6 +205,15 @@ def forget(folder: str) -> int:
     """Forget a root and its tracks; how many. Raises BadInputError while it is scanned."""
     refuse_busy(folder)
     return library_roots.forget(folder)
+
+
+def begin_to_forget(folder: str) -> None:
+    """Have a root be none any more; a job deletes its tracks. Raises BadInputError, as `forget`."""
+    refuse_busy(folder)
+    with transaction():
+        mark_forgotten(folder)
+    if is_up() or not is_embedded():  # else the schedule does it once the fleet is up
+        dispatch.enqueue(_FORGET)
 
 
 def refuse_busy(*folders: str) -> None:

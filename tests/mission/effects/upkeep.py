@@ -77,6 +77,12 @@ def _old_data(fleet: StandingFleet) -> Prepared:
     return Prepared({}, lambda _: not unknown.exists())
 
 
+@case("maintenance.forget_roots")
+def _forget(fleet: StandingFleet) -> Prepared:
+    scan = Scan.create(root="/given up", finished_at=utc_now(), forgotten_at=utc_now())
+    return Prepared({}, lambda _: Scan.get_or_none(Scan.id == scan.id) is None)
+
+
 @case("maintenance.optimize_database")
 def _optimize(fleet: StandingFleet) -> Prepared:
     """Pages that are free, and a planner that knows nothing of the tables."""
