@@ -279,23 +279,24 @@ def make_thumbnails(digest: str, size: int) -> None:
 
 
 @job
-def fetch_album_covers(album_ids: list[int]) -> None:
+def fetch_album_covers(album_ids: list[int], asked_since: float | None = None) -> None:
     """Fetch covers of these albums from the providers that are turned on.
 
-    The job settles each album as soon as it is done. Raises UnavailableError when some have to wait
-    for a provider, SettingError, and StoreError.
+    The job settles each album as soon as it is done. With `asked_since`, in seconds since 1970, no
+    older answer counts. Raises UnavailableError when some have to wait for a provider,
+    SettingError, and StoreError.
     """
     from jobs.covers.remote_search import fetch  # noqa: PLC0415  # HTTPX takes a quarter of a second
 
-    fetch(EntityType.ALBUM, album_ids)
+    fetch(EntityType.ALBUM, album_ids, asked_since)
 
 
 @job
-def fetch_artist_images(artist_ids: list[int]) -> None:
+def fetch_artist_images(artist_ids: list[int], asked_since: float | None = None) -> None:
     """Fetch pictures of these artists from the providers that are turned on.
 
     The same as `fetch_album_covers`, for front, fan art and logo.
     """
     from jobs.covers.remote_search import fetch  # noqa: PLC0415  # as above
 
-    fetch(EntityType.ARTIST, artist_ids)
+    fetch(EntityType.ARTIST, artist_ids, asked_since)

@@ -20,7 +20,7 @@ from jobs.content import mime_of
 from jobs.covers.sources import ARTIST_ROLES, COVER_SHAPE, SHAPES
 from jobs.pictures import store
 from jobs.pictures.stored_images import decode_images
-from jobs.providers.answers import answer
+from jobs.providers.answers import answer, asked_since
 from jobs.providers.errors import BadDownloadError, ProviderError, UnavailableError
 from jobs.providers.provider import Offer, PictureProvider, Question
 from jobs.providers.registry import opened
@@ -221,16 +221,17 @@ def _download(provider: PictureProvider, url: str) -> KnownImage | str:
     return image
 
 
-def fetch(entity_type: EntityType, ids: Sequence[int]) -> None:
+def fetch(entity_type: EntityType, ids: Sequence[int], since: float | None = None) -> None:
     """Look for pictures of these albums or artists on the web, and settle each as it is done.
 
-    Raises SettingError, StoreError, and UnavailableError at the end when for some of them a
-    provider could not be asked just now: these are still to be done.
+    `since` is for `answers.asked_since`. Raises SettingError, StoreError, and UnavailableError at
+    the end when for some of them a provider could not be asked just now: these are still to be
+    done.
     """
     # httpx2 takes a quarter of a second, which the other jobs of covers need not pay.
     attempt = ledger.lease(Kind.REMOTE, entity_type, ids, current_attempt())
     faults: dict[int, str] = {}
-    with opened(connection()) as providers:
+    with asked_since(since), opened(connection()) as providers:
         for entity_id in attempt.leased:
             search = _begun(entity_type, entity_id)
             look_for(search, providers)

@@ -67,5 +67,5 @@ def _held(jobs: Iterable[HeldJob]) -> dict[str, set[int]]:
     held: dict[str, set[int]] = defaultdict(set)
     for job in jobs:
         for argument, ids in job.arguments.items():
-            held[argument].update(ids or ())
+            held[argument].update(ids if isinstance(ids, list) else ())
     return held

@@ -18,6 +18,7 @@ from db.settings import provider_settings
 from jobs.enrichment import album_identity, artist_identity, track_identity
 from jobs.enrichment.album_identity import MatchedRelease
 from jobs.enrichment.similarity import CERTAIN, Identity, Pair, Unknown
+from jobs.providers.answers import asked_since
 from jobs.providers.errors import FileAwayError, ProviderError, UnavailableError
 from jobs.providers.musicbrainz_answers import Artist, Credit, Recording
 from jobs.providers.provider import KnownArtist, mbid
@@ -133,16 +134,17 @@ def _length(pair: Pair) -> list[str]:
 _NOT_ON = Unknown(["musicbrainz is not turned on (FLEET_PROVIDERS)"])
 
 
-def enrich(entity_type: EntityType, entity_ids: Sequence[int]) -> None:
+def enrich(entity_type: EntityType, entity_ids: Sequence[int], since: float | None = None) -> None:
     """Enrich those of these entities that are to be done; none while no provider is turned on.
 
-    Raises SettingError, and UnavailableError at the end when some have to wait for a provider.
+    `since` is for `answers.asked_since`. Raises SettingError, and UnavailableError at the end when
+    some have to wait for a provider.
     """
     if not provider_settings.any_with_facts():
         return
     attempt = ledger.lease(Kind.ENRICHMENT, entity_type, entity_ids, current_attempt())
     faults: dict[int, str] = {}
-    with opened_for_facts(connection()) as sources:
+    with asked_since(since), opened_for_facts(connection()) as sources:
         for entity_id in attempt.leased:
             outcome = Outcome(entity_type, entity_id)
             for entity in tagged_entities.tagged(entity_type, [entity_id]):

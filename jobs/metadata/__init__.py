@@ -112,18 +112,20 @@ def enrich_batch(
     album_ids: list[int] | None = None,
     track_ids: list[int] | None = None,
     artist_ids: list[int] | None = None,
+    asked_since: float | None = None,
 ) -> None:
     """Identify these albums, tracks and artists, and write facts of the providers on them.
 
     An identified album identifies its tracks too. The job settles each entity as soon as it is
-    done. While no provider of facts is turned on it sends no request. Raises UnavailableError when
-    some have to wait for a provider, and SettingError.
+    done. With `asked_since`, in seconds since 1970, no older answer counts. While no provider of
+    facts is turned on it sends no request. Raises UnavailableError when some have to wait for a
+    provider, and SettingError.
     """
     # httpx2 takes a quarter of a second, which extraction need not pay.
     from jobs.enrichment.backlog import go_on  # noqa: PLC0415
     from jobs.enrichment.batch import enrich  # noqa: PLC0415
 
-    enrich(EntityType.ALBUM, album_ids or [])
-    enrich(EntityType.TRACK, track_ids or [])
-    enrich(EntityType.ARTIST, artist_ids or [])
+    enrich(EntityType.ALBUM, album_ids or [], asked_since)
+    enrich(EntityType.TRACK, track_ids or [], asked_since)
+    enrich(EntityType.ARTIST, artist_ids or [], asked_since)
     go_on()

@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -21,6 +22,22 @@ _BODY = "body"
 _LONGEST_ASKING = 600
 """Seconds after which another process asks when the first has not answered: longer than all the
 tries of a request may take."""
+
+
+_asked_since = ContextVar("asked_since", default=0.0)
+
+
+@contextmanager
+def asked_since(moment: float | None) -> Iterator[None]:
+    """Have only those stored answers count that came since; a moment in seconds since 1970.
+
+    None: all that still hold.
+    """
+    token = _asked_since.set(moment or 0.0)
+    try:
+        yield
+    finally:
+        _asked_since.reset(token)
 
 
 class Answered(NamedTuple):
@@ -90,16 +107,22 @@ def _once(
 ) -> facts.StoredAnswer:
     """What is remembered, or else answered. Of several who ask the same, one does."""
     question = indexable(question)
-    known = facts.stored_answer(provider, question)
+    known = _stored(provider, question)
     if known is not None:
         return known
     with _alone(provider, question):
-        known = facts.stored_answer(provider, question)
+        known = _stored(provider, question)
         if known is not None:
             return known
         found = ask()
         asked_at = facts.store_answer(provider, question, found or {}, found=found is not None)
         return facts.StoredAnswer(found is not None, found or {}, asked_at)
+
+
+def _stored(provider: str, question: str) -> facts.StoredAnswer | None:
+    known = facts.stored_answer(provider, question)
+    is_new = known and known.asked_at.replace(tzinfo=UTC).timestamp() >= _asked_since.get()
+    return known if is_new else None
 
 
 def _storable(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import pytest
 import redis
+from click.testing import CliRunner
 
 from db import ledger
 from db.enrichment import facts
@@ -28,6 +29,7 @@ from tests.providers.conftest import TurnOn
 from tests.providers.server import WebServer, status
 from tests.providers.shapes import mb_artist, mb_id
 from worker import dispatch
+from worker.cli.enqueue import lookup
 from worker.process.fleet_worker import FleetWorker
 
 QUEUE = "deferred_enrichment"
@@ -170,6 +172,25 @@ def test_what_failed_is_done_again(database: str, turn_on: TurnOn, queues: redis
     assert standing(EntityType.ALBUM, done).state == State.DONE
     assert [job.func_name for job in dispatch.queue(QUEUE).jobs] == [f"jobs.{backlog.PICK}"]
     assert worker_deferred_enrichment.retry_failed_enrichments() == 0
+
+
+def test_a_lookup_of_one_album_counts_no_answer_of_before(
+    database: str, server: WebServer, musicbrainz: Has, queues: redis.Redis
+) -> None:
+    musicbrainz(f"release/{mb_id(100)}", {**RELEASE, "country": "IS"})
+    album_id = album(songs=(), musicbrainz_release_id=mb_id(100))
+    enrich_album(album_id)
+    musicbrainz(f"release/{mb_id(100)}", {**RELEASE, "country": "FR"})
+    asked = len(server.asked)
+    enrich_album(album_id)  # by the answers that are kept
+    assert (said(EntityType.ALBUM, album_id)["country"], len(server.asked)) == ("IS", asked)
+    looked = CliRunner().invoke(lookup, [f"album:{album_id}", "--facts"], catch_exceptions=False)
+    (job,) = (each for each in dispatch.queue(QUEUE).jobs if "asked_since" in each.kwargs)
+    assert looked.output == f"{job.id}\n"
+    work(queues)
+    assert said(EntityType.ALBUM, album_id)["country"] == "FR"
+    assert standing(EntityType.ALBUM, album_id).state == State.DONE
+    assert len(server.asked) > asked
 
 
 def test_what_no_database_takes_in_a_text_is_left_out(

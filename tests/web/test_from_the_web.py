@@ -11,6 +11,7 @@ from db.enrichment.facts import FactSource, FactValue
 from db.models import Album, Artist, EntityType, Fact, Kind, LedgerRow, State, Track
 from db.sql.connection import transaction
 from tests.web.conftest import SCRIPT
+from worker import dispatch
 
 LINK = {"type": "official homepage", "url": "https://somebody.example/?a=1&b=2"}
 SITE = "https://musicbrainz.org/artist/1"
@@ -92,3 +93,20 @@ def test_why_there_is_nothing_is_told(
         assert body["enrichment"]["state"] == "none"
     finally:
         LedgerRow.delete().where(LedgerRow.kind == Kind.ENRICHMENT).execute()
+
+
+def test_a_page_asks_the_web_again(
+    page: FlaskClient, told: dict[str, tuple[EntityType, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path, (kind, _) in told.items():
+        monkeypatch.delenv("FLEET_PROVIDERS", raising=False)
+        assert page.post(f"{path}/web").status_code == 409
+        assert "Ask the web again" not in page.get(path).text
+        monkeypatch.setenv("FLEET_PROVIDERS", "musicbrainz")
+        assert f'action="{path}/web"' in page.get(path).text
+        assert page.post(f"{path}/web").headers["Location"] == f"{path}#web"
+        job = dispatch.queue("deferred_enrichment").jobs[-1]
+        assert set(job.kwargs) == {f"{kind}_ids", "asked_since"}
+        dispatch.queue("deferred_enrichment").empty()
+        LedgerRow.delete().where(LedgerRow.kind == Kind.ENRICHMENT).execute()
+        assert page.post(f"/{kind}s/999999/web").status_code == 404

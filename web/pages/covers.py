@@ -21,11 +21,11 @@ from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.library import entity_pages
 from db.models import EntityType, Kind, Role
 from db.settings import provider_settings
-from db.sql.connection import transaction
 from db.sql.path_text import shown, to_text
 from web.pages.images import is_stored, waited_for
 from worker import dispatch
-from worker.errors import JobFailedError, WorkerError
+from worker.errors import BadInputError, JobFailedError, WorkerError
+from worker.queues import jobs
 from worker.status import overview
 
 bp = Blueprint("covers", __name__)
@@ -138,11 +138,10 @@ def undo(kind: str, entity_id: int) -> BaseResponse:
 def ask_the_web(kind: str, entity_id: int) -> BaseResponse:
     """Look for pictures on the web again, by the providers that are on."""
     entity = _entity(kind, entity_id)
-    if not provider_settings.any_on():
-        abort(409, "No provider is on: turn one on in the settings.")
-    with transaction():
-        wanted = ledger.need(Kind.REMOTE, entity.type, [entity_id])
-    dispatch.enqueue_need(ledger.need_for(Kind.REMOTE, entity.type), wanted)
+    try:
+        jobs.ask_the_web(entity.type, entity_id, [Kind.REMOTE])
+    except BadInputError as error:
+        abort(409, str(error))
     dispatch.connection().delete(entity.key)
     return redirect(url_for("covers.page", kind=kind, entity_id=entity_id), 303)
 

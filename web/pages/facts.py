@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Response, abort, jsonify
+from flask import Blueprint, Response, abort, jsonify, redirect, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from db import ledger
 from db.enrichment import facts
 from db.enrichment.facts import MATCH, KnownFact
 from db.ledger import NeedState
-from db.library import entity_pages
+from db.library import entity_pages, life
 from db.models import EntityType, Kind
+from db.settings import provider_settings
+from worker.errors import BadInputError
+from worker.queues import jobs
 
 bp = Blueprint("facts", __name__)
 
@@ -64,6 +68,8 @@ class FromTheWeb(NamedTuple):
 
     lines: list[Line]
     asked: NeedState | None
+    again: str
+    """Where the page asks again; empty while no provider is on."""
 
 
 def from_the_web(entity_type: EntityType, entity_id: int) -> FromTheWeb:
@@ -72,7 +78,9 @@ def from_the_web(entity_type: EntityType, entity_id: int) -> FromTheWeb:
     found = [each for each in facts.known_facts(entity_type, entity_id) if each.field in _LABELS]
     found.sort(key=lambda each: order.index(each.field))
     lines = [Line(_LABELS[each.field], _text(each), _links(each), each) for each in found]
-    return FromTheWeb(lines, ledger.need_state(Kind.ENRICHMENT, entity_type, entity_id))
+    is_any_on = provider_settings.any_with_facts()
+    again = url_for("facts.ask", kind=entity_type, entity_id=entity_id) if is_any_on else ""
+    return FromTheWeb(lines, ledger.need_state(Kind.ENRICHMENT, entity_type, entity_id), again)
 
 
 @bp.get("/albums/<id:entity_id>.json")
@@ -88,6 +96,25 @@ def album(entity_id: int) -> Response:
         tags["edition"] = found.edition
         tags["editions"] = [each._asdict() for each in found.editions]
     return _json(EntityType.ALBUM, entity_id, tags)
+
+
+@bp.post("/albums/<id:entity_id>/web", defaults={"kind": EntityType.ALBUM})
+@bp.post("/artists/<id:entity_id>/web", defaults={"kind": EntityType.ARTIST})
+@bp.post("/tracks/<id:entity_id>/web", defaults={"kind": EntityType.TRACK})
+def ask(kind: EntityType, entity_id: int) -> AnyResponse:
+    """Ask the providers that are on again, as `fleet lookup` does, and show the page."""
+    if not life.exists(kind, entity_id):
+        abort(404, f"There is no such {kind}.")
+    try:
+        jobs.ask_the_web(kind, entity_id)
+    except BadInputError as error:
+        abort(409, str(error))
+    pages = {
+        EntityType.ALBUM: url_for("library.album", album_id=entity_id, _anchor="web"),
+        EntityType.ARTIST: url_for("library.artist", artist_id=entity_id, _anchor="web"),
+    }
+    of_track = url_for("tracks.track", track_id=entity_id, _anchor="web")
+    return redirect(pages.get(kind, of_track), 303)
 
 
 _OF_ARTIST = ("name", "disambiguation", "musicbrainz_id", "sort_name", "spellings")

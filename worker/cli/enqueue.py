@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 import click
 
 from db import ledger
-from db.models import Album, Artist, EntityType, Image, Scan, ScanChunk, State, Table, Track
+from db.models import Album, Artist, EntityType, Image, Kind, Scan, ScanChunk, State, Table, Track
 from db.sql.connection import open_database, transaction
 from db.sql.queries import slices, tuples
 from db.sql.schema import check_schema
 from worker import dispatch
 from worker.cli import completion
+from worker.cli.named import entity_meant
 from worker.cli.output import print_line, say
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean, some, time_span
+from worker.queues import jobs
 from worker.status.stages import estimate
 from worker.topology import call_faults, load
 
@@ -91,6 +93,31 @@ def enqueue(  # noqa: PLR0913, PLR0917  # click passes each option by name
         print_line(f"Would enqueue {work} in {queue.name} with {json.dumps(call)}")
     else:
         print_line(dispatch.enqueue(work, **call))
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet lookup Homogenic
+  fleet lookup artist:12 --pictures
+  fleet lookup "Björk - Jóga"
+""",
+)
+@click.argument("entity", shell_complete=completion.entities)
+@click.option("--pictures", "only", flag_value=Kind.REMOTE.value, help="Only for pictures.")
+@click.option("--facts", "only", flag_value=Kind.ENRICHMENT.value, help="Only for facts.")
+def lookup(entity: str, only: str | None) -> None:
+    """Ask the web again about an album, artist or track; what it answered before does not count.
+
+    ENTITY is a name, "ARTIST - TITLE", a path, or album:ID, artist:ID, track:ID. The providers that
+    are on are asked for pictures and facts by jobs, whose ids are printed. `fleet show ENTITY` has
+    what came of it.
+    """
+    open_database()
+    check_schema()
+    kind, row_id = entity_meant(entity)
+    for job_id in jobs.ask_the_web(kind, row_id, [Kind(only)] if only else tuple(Kind)):
+        print_line(job_id)
 
 
 _SETTLED = (State.DONE, State.NONE, State.FAILED, State.QUARANTINED, State.CANCELLED)

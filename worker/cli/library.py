@@ -16,7 +16,7 @@ from db.sql.folding import fold
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
 from worker.cli import completion
-from worker.cli.named import entity_named, track_named
+from worker.cli.named import entity_meant
 from worker.cli.output import print_events, print_json, print_table, say
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean
@@ -25,7 +25,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Row = dict[str, Any]
 _SHOWN = 50
 _MOST = 1_000_000
-_BOTH = (EntityType.ALBUM, EntityType.ARTIST)
 
 
 @click.group(name="ls")
@@ -248,7 +247,7 @@ def show(entity: str, life: bool, as_json: bool) -> None:
     and a track have one name, the album is shown.
     """
     _open()
-    kind, row_id = _meant(entity)
+    kind, row_id = entity_meant(entity)
     if life:
         from worker.status.life import life as life_of  # noqa: PLC0415  # this option alone
 
@@ -277,19 +276,6 @@ def show(entity: str, life: bool, as_json: bool) -> None:
 
 def _is_table(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
-
-
-def _meant(text: str) -> tuple[EntityType, int]:
-    """The one that is called so. Raises BadInputError when it is none, or several."""
-    if text.startswith(f"{EntityType.TRACK}:"):
-        return EntityType.TRACK, track_named(text).id
-    try:
-        found = entity_named(text, _BOTH)
-    except BadInputError as error:
-        if "say which" in str(error) or not search.tracks_named(text):
-            raise
-        return EntityType.TRACK, track_named(text).id
-    return found.type, found.id
 
 
 def _album(row_id: int) -> Row:

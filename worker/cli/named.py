@@ -45,3 +45,19 @@ def track_named(name: str) -> NamedTrack:
         more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise BadInputError(f"{name!r} fits {len(found)} — say which:{''.join(lines)}{more}")
     return found[0]
+
+
+def entity_meant(text: str) -> tuple[EntityType, int]:
+    """The album, artist or track that is called so; of an album and a track of one name the album.
+
+    Raises BadInputError when it is none, or several.
+    """
+    if text.startswith(f"{EntityType.TRACK}:"):
+        return EntityType.TRACK, track_named(text).id
+    try:
+        found = entity_named(text, (EntityType.ALBUM, EntityType.ARTIST))
+    except BadInputError as error:
+        if "say which" in str(error) or not search.tracks_named(text):
+            raise
+        return EntityType.TRACK, track_named(text).id
+    return found.type, found.id

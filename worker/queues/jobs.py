@@ -6,8 +6,9 @@ that runs it is commanded to stop it. A job of a scan ends with the scan.
 """
 
 import json
+import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -20,8 +21,9 @@ from rq.serializers import JSONSerializer
 
 from db import ledger
 from db.library import search, tracks
-from db.models import Album, Artist, EntityType, ScanChunk, State, Table, Track
+from db.models import Album, Artist, EntityType, Kind, ScanChunk, State, Table, Track
 from db.scanning import scans
+from db.settings import provider_settings
 from db.sql.connection import transaction
 from db.sql.path_text import shown
 from db.sql.queries import slices, tuples
@@ -186,6 +188,37 @@ def retry(name: str, *, among: Sequence[str] | None = None, dry_run: bool = Fals
     `queues.admin.retry` otherwise.
     """
     return admin.retry(name, dry_run=dry_run, among=among, before=_ask_for)
+
+
+def ask_the_web(
+    entity_type: EntityType,
+    entity_id: int,
+    kinds: Collection[Kind] = tuple(Kind),
+) -> list[str]:
+    """Have the providers that are on asked anew about an album, artist or track; the ids of jobs.
+
+    Pictures (`Kind.REMOTE`) or facts. What they answered before does not count. Raises
+    BadInputError when no provider is on that has any.
+    """
+    on = {
+        Kind.REMOTE: provider_settings.any_on(),
+        Kind.ENRICHMENT: provider_settings.any_with_facts(),
+    }
+    needs = [each for each in ledger.NEEDS if each.entity_type is entity_type]
+    needs = [each for each in needs if each.kind in kinds and on.get(each.kind)]
+    if not needs:
+        raise BadInputError(
+            f"no provider is on that says anything of an {entity_type} — turn one on: `fleet "
+            "settings set providers musicbrainz,coverartarchive`, then `fleet reload`"
+        )
+    since = time.time()
+    with transaction():
+        for need in needs:
+            ledger.need(need.kind, entity_type, [entity_id])
+    return [
+        dispatch.enqueue(need.job, **{need.argument: [entity_id]}, asked_since=since)
+        for need in needs
+    ]
 
 
 def find(name: str, which: Listed, text: str) -> list[ListedJob]:
