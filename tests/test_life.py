@@ -89,6 +89,8 @@ def logged(data_dir: object) -> None:
     settings.prepare_data_dir()
     (settings.run_dir() / "covers-1.log").write_text(
         HEAD.format(11, "J1", " entity=track:1-2", "started: 2 tracks")
+        + HEAD.format(11, "J1", " entity=track:2", "cover of 1 track none: of another")
+        + HEAD.format(11, "J1", " entity=track:1", "cover of 1 track none: no picture")
         + HEAD.format(12, "J1", "", "ended: 2 done")
         + HEAD.format(12, "J2", " entity=track:2", "started: 1 track")
         + HEAD.format(12, "J2", "", "ended: of another")
@@ -117,6 +119,7 @@ def test_the_life_of_a_track_is_every_event_by_time_and_what_has_no_date_last(
         (9, "problem", "first seen: /music/1.mp3: broken (read, damaged)"),
         (10, "problem", "last seen: /music/1.mp3: broken (read, damaged)"),
         (11, "log", "covers-1 covers.x started: 2 tracks"),
+        (11, "log", "covers-1 covers.x cover of 1 track none: no picture"),
         (12, "log", "covers-1 covers.x ended: 2 done"),
         (20, "file", "/music/1.mp3 was found missing"),
     ]

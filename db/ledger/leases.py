@@ -1,6 +1,6 @@
 """An attempt of a job leases needs, and settles or releases them; leases that ran out."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,13 +37,17 @@ class Settled(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """How many needs of an attempt ended in the same way."""
+    """How many needs of an attempt ended in the same way, and whose."""
 
     state: State
     reason: str | None
     needs: int
+    kind: Kind
+    entity_type: EntityType
+    entity_ids: Sequence[int]
 
 
+_ByReason = dict[str | None, list[int]]
 _observers: list[Callable[[list[Ending]], None]] = []
 _uncommitted: list[Ending] = []
 """What was settled in the transaction that is open."""
@@ -100,35 +104,42 @@ class Attempt:
         for how, ends in of_kind.items():
             write = self._write if how.obstacle is None else self._hold_up
             for part in slices(ends):
-                counts = write(how, part)
-                _uncommitted.extend(Ending(how.state, *each) for each in counts.items())
+                for reason, ids in write(how, part).items():
+                    ending = Ending(how.state, reason, len(ids), *self.need[:2], ids)
+                    _uncommitted.append(ending)
 
-    def _write(self, how: Settled, ends: Sequence[tuple[int, str | None]]) -> Counter[str | None]:
-        """Settle these entities, each with its reason, in one statement; the rows by reason."""
+    def _write(self, how: Settled, ends: Sequence[tuple[int, str | None]]) -> _ByReason:
+        """Settle these entities, each with its reason, in one statement; those it held."""
         columns = _columns(self.need, how) | {"reason": SQL("ends.column2")}
         update = LedgerRow.update(**columns, lease=None, leased_until=None).from_(
             given_rows("ends", ends, ("BIGINT", "TEXT"))
         )
         mine = self._are_mine([entity_id for entity_id, _ in ends])
         rows = update.where(LedgerRow.entity_id == SQL("ends.column1"), mine)
-        return Counter(reason for (reason,) in rows.returning(LedgerRow.reason).tuples())
+        written = rows.returning(LedgerRow.reason, LedgerRow.entity_id).tuples()
+        return _by_reason((entity_id, reason) for reason, entity_id in written)
 
-    def _hold_up(self, how: Settled, ends: Sequence[tuple[int, str | None]]) -> Counter[str | None]:
+    def _hold_up(self, how: Settled, ends: Sequence[tuple[int, str | None]]) -> _ByReason:
         """The same of what an obstacle keeps from being done."""
-        counts: Counter[str | None] = Counter()
-        by_reason: dict[str | None, list[int]] = defaultdict(list)
-        for entity_id, reason in ends:
-            by_reason[reason].append(entity_id)
-        for reason, ids in by_reason.items():
+        held = set(
+            _leased(self.need, [entity_id for entity_id, _ in ends], self.holder, lock=False)
+        )
+        mine = _by_reason(each for each in ends if each[0] in held)
+        for reason, ids in mine.items():
             if how.obstacle is not None:
                 sources = list(how.sources)
-                counts[reason] += _hold_up(
-                    self._are_mine(ids), how.obstacle, reason, sources=sources
-                )
-        return counts
+                _hold_up(self._are_mine(ids), how.obstacle, reason, sources=sources)
+        return mine
 
     def _are_mine(self, entity_ids: Sequence[int]) -> Expression:
         return is_among(self.need.kind, self.need.entity_type, entity_ids) & _is_holder(self.holder)
+
+
+def _by_reason(ends: Iterable[tuple[int, str | None]]) -> _ByReason:
+    found: _ByReason = defaultdict(list)
+    for entity_id, reason in ends:
+        found[reason].append(entity_id)
+    return found
 
 
 def settle_new(kind: Kind, entity_type: EntityType, results: Iterable[Settled]) -> None:

@@ -57,13 +57,17 @@ _MOST_COUNTED = 10_000
 
 _LONGEST_LINE, _LONGEST_REASON = 1_000, 200
 _REASONS = 3
+_MOST_LOGGED = 20
+"""Reasons of one settlement that have a line of their own; the others share one."""
 _MOST_RANGES = 200
 _NOTHING = "nothing to do"
 log = logging.getLogger("fleet")
 
 
 _WITH_REASON = (State.FAILED, State.WAITING)
-"""States whose reasons the log gives."""
+"""States whose reasons the line of a job's end gives."""
+_LOGGED = frozenset((State.FAILED, State.WAITING, State.NONE))
+"""States of which there is a line of its own for the entities that ended so."""
 
 
 class Tally:
@@ -75,7 +79,7 @@ class Tally:
 
     def add(self, endings: Iterable[Sequence[Any]]) -> None:
         """Count needs that were settled: state, reason and number of each way of ending."""
-        for state, reason, count in endings:
+        for state, reason, count, *_ in endings:
             self._counts[state] += count
             shown = visible((reason or "")[:_LONGEST_REASON])
             if state in _WITH_REASON and count and shown not in self._reasons[:_REASONS]:
@@ -174,11 +178,34 @@ class FleetJob(Job):
         Of an exception it notes what in the surroundings that came of, if it did.
         """
         try:
-            with ledger.observed(self.settled.add) if self.settled else nullcontext():
+            with ledger.observed(self.note) if self.settled else nullcontext():
                 return super().perform()
         except BaseException as error:
             self.obstacle = ledger.obstacle_of(error)
             raise
+
+    def note(self, endings: Sequence[ledger.Ending]) -> None:
+        """Count what was settled, and log of which entities it was not done, and why."""
+        if self.settled:
+            self.settled.add(endings)
+        undone = [each for each in endings if each.state in _LOGGED and each.needs]
+        for each in undone[:_MOST_LOGGED]:
+            reason = (each.reason or "no reason")[:_LONGEST_REASON]
+            self._log_undone(each[3:5], each.state, reason, each.entity_ids)
+        others: dict[tuple[ledger.NeedKey, State], list[int]] = {}
+        for each in undone[_MOST_LOGGED:]:
+            others.setdefault((each[3:5], each.state), []).extend(each.entity_ids)
+        for (need, state), entity_ids in others.items():
+            self._log_undone(need, state, "for other reasons", entity_ids)
+
+    def _log_undone(
+        self, need: ledger.NeedKey, state: State, why: str, entity_ids: Sequence[int]
+    ) -> None:
+        kind, entity_type = need
+        of = f"{kind} of {counted(len(entity_ids), entity_type)}"
+        line = visible(f"{self._named()} {self.id}: {of} {state}: {why}")
+        fields = self.log_fields | {"entity": f"{entity_type}:{_ranges(entity_ids)}"}
+        log_line(line, fields, logging.WARNING if state is State.FAILED else logging.INFO)
 
     @property
     def log_fields(self) -> dict[str, str]:

@@ -100,8 +100,7 @@ class Horse:
                 message: dict[str, Any] = json.loads(received) if received else {}
                 if "settled" not in message:
                     return message or None
-                if job.settled is not None:
-                    job.settled.add(message["settled"])
+                job.note([ledger.Ending(*each) for each in message["settled"]])
             if time.monotonic() - beaten > _BEAT_SECONDS:
                 self._beat()
                 beaten = time.monotonic()
@@ -130,6 +129,7 @@ def _work(job: FleetJob, send: Send) -> None:
     def say(**message: Any) -> None:
         send(json.dumps(message).encode())
 
+    job.settled = None  # the parent counts
     with ledger.observed(lambda endings: say(settled=endings)):
         outcome = _performed(job)
     say(**outcome)

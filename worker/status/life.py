@@ -12,7 +12,7 @@ from db.models import EntityType
 from worker import dispatch
 from worker.errors import BadInputError, RedisUnreachableError
 from worker.queues.contents import Listed, ListedJob, Search, matching
-from worker.supervisor.logs import Wanted, newest, processes_of
+from worker.supervisor.logs import Entry, Wanted, newest, processes_of
 
 _MOST_ENTRIES = 500
 """Entries of the logs for it, and as many of the jobs that had it."""
@@ -77,17 +77,16 @@ def _logged(address: str) -> Iterator[Event]:
     wanted = ",".join([each for each in jobs if each][:_MOST_JOBS])
     if wanted:
         of_jobs = newest(logs, _MOST_ENTRIES, Wanted(job=wanted), _MOST_BYTES)
-        found += [entry for entry in of_jobs if _concerns(entry.fields, address)]
+        found += [entry for entry in of_jobs if _concerns(entry, address)]
     for entry in found:
         name, attempt = entry.fields.get("name", ""), entry.fields.get("attempt", "1")
         again = f" (attempt {attempt})" if attempt != "1" else ""
         job = entry.fields.get("job", "")
-        said = entry.text.removeprefix(f"{name} {job} ")
+        said = entry.text.removeprefix(f"{name} {job}").lstrip(": ")
         text = " ".join(filter(None, [entry.process, f"{name}{again}", said]))
         yield Event(entry.at, "log", text, job)
 
 
-def _concerns(fields: dict[str, str], address: str) -> bool:
+def _concerns(entry: Entry, address: str) -> bool:
     """Whether an entry of such a job is of the batch as a whole, or of this one."""
-    entity = fields.get("entity", "")
-    return not entity or ":" not in entity or entity.partition(":")[0] == address.partition(":")[0]
+    return not entry.fields.get("entity") or entry.is_of(address)
