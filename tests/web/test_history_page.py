@@ -1,10 +1,13 @@
 """The page of the history: charts of samples, as tables and as JSON."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from db.maintenance.samples import Sample, record
+from worker.cli.report import history
 
 
 def test_the_charts_of_a_period_have_words_a_table_and_json(page: FlaskClient) -> None:
@@ -26,6 +29,11 @@ def test_the_charts_of_a_period_have_words_a_table_and_json(page: FlaskClient) -
     assert charts["library"]["tracks"][-1] == 1_234
     assert charts["memory"]["web"][-1] == 32
     assert page.get("/history?period=year").status_code == 404
+    shown = CliRunner().invoke(history, ["--period", "week"], catch_exceptions=False).output
+    assert "scan\t2\t30\t" in shown
+    assert shown.count("█") >= 3
+    said = CliRunner().invoke(history, ["--json"], catch_exceptions=False).output
+    assert {each["name"]: each for each in json.loads(said)["charts"]}.keys() == charts.keys()
 
 
 def test_the_life_of_a_track_album_and_artist_has_a_page_that_theirs_link_to(

@@ -40,6 +40,7 @@ COMMANDS = {
     "show": Row("library", "show", "Show what is known of an album, artist or track."),
     "stats": Row("report", "stats", "Show how much there is, and in which formats."),
     "report": Row("report", "report", "Show the daily health report."),
+    "history": Row("report", "history", "Show how queues, library and memory were over time."),
     "problems": Row("problems", "problems", "List files that musicfleet could not use, and why."),
     "missing-tags": Row("problems", "missing_tags", "List albums whose tracks lack tags."),
     "root": Row("root", "root", "List, add, move or forget folders of music."),
@@ -50,6 +51,7 @@ COMMANDS = {
     "differences": Row(
         "tempo", "differences", "List tracks of which others say another tempo or key."
     ),
+    "lookup": Row("enqueue", "lookup", "Ask the web again about an album, artist or track."),
     "similar": Row("similar", "similar", "List the tracks most similar to one."),
     "path": Row("similar", "path", "List a playlist that leads from one track to another."),
     "cluster": Row("cluster", "cluster", "List clusters of similar music, or export playlists."),

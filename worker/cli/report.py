@@ -1,9 +1,13 @@
-"""`fleet report`, the daily health report compared with the one before, and `fleet stats`."""
+"""`fleet report`, `fleet stats` and `fleet history`: how the fleet is, and how it was."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import ceil
 
 import click
 
 from db.library import statistics
-from db.maintenance import health_reports
+from db.maintenance import health_reports, samples
 from db.maintenance.health_reports import QueueDay, Report, Work
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
@@ -143,3 +147,62 @@ def stats(as_json: bool) -> None:
 
 def _gigabytes(size: int) -> str:
     return f"{size / 1e9:,.1f} GB"
+
+
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDTH = 32
+"""Bars at most that show the course of a line."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet history
+  fleet history --period month
+  fleet history --period week --json | jq '.charts[] | select(.name == "failed")'
+""",
+)
+@click.option(
+    "--period",
+    type=click.Choice(list(samples.PERIODS)),
+    default="day",
+    show_default=True,
+    help="How far back.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with every point.")
+def history(period: str, as_json: bool) -> None:
+    """Show how the fleet was: jobs that waited, failed and were done, the library, memory.
+
+    For each queue, program or sort of thing the number at the end, the largest one, and a bar for
+    each part of the time. The page *History* has the same as charts.
+    """
+    open_database()
+    check_schema()
+    found = samples.history(samples.PERIODS[period], datetime.now(UTC))
+    if as_json:
+        print_json({"period": period, **samples.as_json(found)})
+        return
+    rows = [
+        [_titled(chart), name, *_course(values)]
+        for chart in found.charts
+        for name, values in chart.series.items()
+    ]
+    if not rows:
+        say("Nothing is known of this time: while the fleet runs it takes a sample in 5 minutes.")
+        return
+    print_table([["chart", "of", "at the end", "at most", "course"], *rows])
+
+
+def _titled(chart: samples.Chart) -> str:
+    is_said = chart.unit in {"", "jobs"}
+    return chart.title if is_said else f"{chart.title}, {chart.unit}"
+
+
+def _course(values: Sequence[float | None]) -> list[str]:
+    """The last value, the largest one, and bars; a blank where nothing is known."""
+    known = [each for each in values if each is not None]
+    most, width = max(known), ceil(len(values) / _WIDTH)
+    parts = [values[begin : begin + width] for begin in range(0, len(values), width)]
+    tops = [max((each for each in part if each is not None), default=None) for part in parts]
+    bars = (" " if each is None else _BARS[round(each / most * 7) if most else 0] for each in tops)
+    return [f"{known[-1]:,g}", f"{most:,g}", "".join(bars)]
