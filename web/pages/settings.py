@@ -60,7 +60,7 @@ def save(key: str, text: str) -> str:
 
 @bp.post("/settings/notify/test")
 def send_test() -> Response | tuple[str, int]:
-    """Send a test message by the services that the running fleet knows."""
+    """Send a test message by the services that are saved, also before the fleet takes them."""
     done = _run("notify", "test")
     if done.returncode:
         return _page("notify", _fault(done)), 502

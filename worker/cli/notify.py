@@ -6,10 +6,13 @@ import click
 
 from db.maintenance import notices
 from db.models import Notice
+from db.settings import settings_file
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
 from worker.cli.output import print_json, print_line, print_table, say
 from worker.doctor.notices import send_test
+from worker.supervisor import fleet_environment
+from worker.supervisor.rpc import is_up
 
 _MOST = 50
 
@@ -31,9 +34,15 @@ Examples:
 """,
 )
 def test() -> None:
-    """Send a test message now, by every service of the setting `notify`."""
-    sent = send_test()
+    """Send a test message now, by every service of the setting `notify`.
+
+    It goes by settings.toml as it is saved, whether or not the fleet has taken it yet.
+    """
+    with fleet_environment.trying(settings_file.path()):
+        sent = send_test()
     print_line("the message was sent")
+    if is_up() and fleet_environment.is_edited():
+        say("The fleet's own messages go by the edited settings.toml after `fleet reload`.")
     if sent.fault:
         say(f"Not by every service: {sent.fault}")
 
