@@ -190,6 +190,19 @@ class StageProgram:
     """How its processes start, in words."""
     processes: Sequence[ProcessInfo]
     """Those that supervisord knows, resting ones too."""
+    is_on_demand: bool = False
+    """Whether some of them rest while there is no job."""
+
+    @property
+    def says(self) -> str:
+        """How many of its processes run, and when: "2 processes run", "none runs (on demand)"."""
+        if not self.processes:
+            return "not up"
+        every, runs = len(self.processes), "runs" if self.awake <= 1 else "run"
+        count = f"{self.awake} of {counted(every, 'process', 'processes')}"
+        if self.awake in {0, every}:
+            count = counted(every, "process", "processes") if self.awake else "none"
+        return f"{count} {runs}" + (f" ({self.start})" if self.is_on_demand else "")
 
     @property
     def awake(self) -> int:
@@ -319,7 +332,7 @@ def stages(present: Sequence[ProcessInfo]) -> list[Stage]:
 
 def _program(program: Program, present: Iterable[ProcessInfo]) -> StageProgram:
     own = [each for each in present if each.program == program.name]
-    return StageProgram(program.name, program.shown_start, own)
+    return StageProgram(program.name, program.shown_start, own, program.is_on_demand)
 
 
 def _paces(queues: Sequence[Queue]) -> dict[str, float | None]:
