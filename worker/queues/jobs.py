@@ -195,7 +195,7 @@ def ask_the_web(
     entity_id: int,
     kinds: Collection[Kind] = tuple(Kind),
 ) -> list[str]:
-    """Have the providers that are on asked anew about an album, artist or track; the ids of jobs.
+    """Have the providers that are on asked again about an album, artist or track; the ids of jobs.
 
     Pictures (`Kind.REMOTE`) or facts. What they answered before does not count. Raises
     BadInputError when no provider is on that has any.
