@@ -298,7 +298,7 @@ def test_failed_covers_are_tried_again_once_their_number_was_seen(
         expect(page.locator(".again")).to_contain_text("album cover1 in 1 job")
         page.get_by_role("button", name="Enqueue 1 job").click()
         expect(page.get_by_role("article", name="deferred_covers")).to_be_visible()
-        wait_for(lambda: LedgerRow.get(here).state in {State.DONE, State.NONE})
+        until(lambda: LedgerRow.get(here).state in {State.DONE, State.NONE})
 
 
 def test_arrows_move_through_the_grid_and_tab_skips_to_it(open_page: Open) -> None:
