@@ -122,6 +122,13 @@ class PartRecord(Record):
     tags: dict[str, Any]
     """What is otherwise than in the tags of the whole file."""
     guessed: Guesses = field(default_factory=dict)
+    lyrics: list[LyricsText] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The record with its lyrics."""
+        lyrics = [LyricsText.from_json(each) for each in data.get("lyrics", ())]
+        return cls(**{**data, "lyrics": lyrics})
 
 
 @dataclass(frozen=True)
@@ -166,6 +173,7 @@ class TrackRecord(Record):
             audio=replace(self.audio, duration=part.duration),
             sound_id=sound,
             guessed=guessed | part.guessed,
+            lyrics=part.lyrics,
             part=part.part,
             start=part.start,
             parts=[],

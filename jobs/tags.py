@@ -296,7 +296,7 @@ def _named(family: str) -> Iterator[tuple[str, str]]:
             yield name, each.name
 
 
-CUE_SHEET = "cue_sheet"
+CUE_SHEET, CUE_PARTS = "cue_sheet", "cue_parts"
 """No field: what is read under this name is a cue sheet, which says of what tracks a file is."""
 
 FREE_NAMES = {**fields_by_name("free"), "cuesheet": CUE_SHEET}

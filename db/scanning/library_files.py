@@ -107,8 +107,8 @@ def is_sheet(path: str) -> bool:
 def companions_of(path: str, companions: Iterable[str]) -> list[str]:
     """Those of the files beside music that may say something of this audio file.
 
-    Lyrics have the file's name, a cue sheet any name in its folder; an album.nfo lies there or in
-    that of its discs' album, an artist.nfo there or one folder above.
+    Lyrics have the file's name, a cue sheet any name in its folder. A cue sheet and an album.nfo
+    may also lie in that of its discs' album, an artist.nfo one folder above too.
     """
     folder, stem = folder_of(path), path.rpartition(".")[0]
     album = group_folder(folder)
@@ -119,9 +119,9 @@ def companions_of(path: str, companions: Iterable[str]) -> list[str]:
         if (each.rpartition(".")[0] == stem and each.lower().endswith(f".{LYRICS_EXTENSION}"))
         or folder_of(each) in places.get(each.rpartition("/")[2].lower(), ())
     ]
-    sheets = [each for each in companions if is_sheet(each) and folder_of(each) == folder]
+    sheets = [each for each in companions if is_sheet(each) and folder_of(each) in (folder, album)]
     if len(sheets) > _MOST_SHEETS:
-        sheets.sort(key=lambda each: not each.startswith(stem))
+        sheets.sort(key=lambda each: (not each.startswith(stem), folder_of(each) != folder))
     return found + sheets[:_MOST_SHEETS]
 
 

@@ -16,6 +16,7 @@ from jobs.content import Spans, mime_of
 from jobs.metadata.text import decoded, folded
 from jobs.pictures import store
 from jobs.records import AudioProperties, PictureInfo
+from jobs.tags import CUE_PARTS, CUE_SHEET, FREE_NAMES
 
 RawTags = dict[str, list[str]]
 """Field of `jobs.tags.Tags` to the values as written."""
@@ -77,7 +78,26 @@ def mapped(values: Mapping[str, list[str]], table: Mapping[str, str]) -> RawTags
     for name, field_name in table.items():
         if name in values and field_name not in tags and any(values[name]):
             tags[field_name] = values[name]
+    if of_parts := [name for name in values if _PART in name]:
+        tags[CUE_PARTS] = [
+            f"{part}\0{field_name}\0{value}"
+            for name in of_parts[:_MOST_OF_PARTS]
+            for part, field_name in _field_of_part(name)
+            for value in values[name]
+        ]
     return tags
+
+
+_PART, _MOST_OF_PARTS = "cuetrack", 5_000
+_OF_PART = re.compile(r"(?:TXXX:)?cuetrack(\d{1,3})([a-z]\w*)")
+"""A tag of one track of a file with several, as foobar2000 writes it: cue_track02_artist."""
+
+
+def _field_of_part(name: str) -> Iterator[tuple[int, str]]:
+    """The number of the track and the field that such a name means."""
+    match = _OF_PART.fullmatch(name)
+    if match and (field_name := FREE_NAMES.get(match[2])) and field_name != CUE_SHEET:
+        yield int(match[1]), field_name
 
 
 def filled(tags: RawTags, *others: RawTags) -> RawTags:

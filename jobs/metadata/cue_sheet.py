@@ -4,11 +4,11 @@ A sheet lies beside the file or is one of its tags. One beside the file that can
 first, for that is the one that people edit. A file of which a sheet says one track alone keeps its
 tags, and the sheet says what they lack.
 
-A sheet speaks of files in its own folder alone, whatever path it writes. Their names are compared
-without case, and without extension where there is no such file: most were encoded after the sheet
-was written. The sheet of a single file may be of the file that is called as the sheet is.
-
-Source: the CDRWIN user guide, appendix A; https://wiki.hydrogenaud.io/index.php?title=Cue_sheet.
+A sheet speaks of files in its own folder, whatever path it writes, and of those in the folders of
+discs in it. Names are compared without case, and without extension where there is no such file:
+most were encoded after the sheet was written. The sheet of a single file may be of the file that is
+called as the sheet is. Where several discs have such a file, it is that of the folder which the
+sheet names, or of the disc in the sheet's own name.
 """
 
 import os
@@ -18,76 +18,36 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
+from math import inf
 from posixpath import basename, dirname
 from typing import Any
 
 from db.files import read_small
 from db.models import Guesses, Source
-from db.scanning.library_files import AUDIO_EXTENSIONS, disc_of, extension_of, is_sheet
+from db.scanning.library_files import (
+    AUDIO_EXTENSIONS,
+    disc_of,
+    extension_of,
+    is_disc_folder,
+    is_sheet,
+)
 from db.settings.reading import tag_charsets
 from db.sql.path_text import shown, to_bytes, to_text
 from jobs.metadata.contents import Contents, RawTags
-from jobs.metadata.fields import guesses_of, tags_of
-from jobs.metadata.text import Guessed, decoded
-from jobs.records import FoundFile, PartRecord
-from jobs.tags import CUE_SHEET, FREE_NAMES, Tags
+from jobs.metadata.cue_text import MOST_CHARACTERS, Sheet, SheetError, SheetTrack, parse
+from jobs.metadata.fields import guesses_of, lyrics_of, tags_of
+from jobs.metadata.text import MAX_LYRICS, Guessed, decoded, lyrics_between
+from jobs.records import FoundFile, LyricsText, PartRecord
+from jobs.tags import CUE_PARTS, CUE_SHEET, FREE_NAMES, Tags
 
-MOST_CHARACTERS = 30_000
-"""Of a sheet. A hundred tracks take some 15,000."""
 _MOST_BYTES = 4 * MOST_CHARACTERS
-_MOST_TRACKS = 500
-_MOST_DIGITS = 4
-_FRAMES = 75
-"""A second."""
-_TIME = re.compile(r"(\d{1,4}):([0-5]?\d):(\d\d?)")
-_NAME_AND_TYPE = re.compile(r"(.+?)(?:\s+(?:wave|mp3|aiff|flac|binary|motorola))?", re.IGNORECASE)
-_COMMANDS = {"title": "title", "performer": "artist", "songwriter": "composer", "isrc": "isrc"}
-"""Each with the name that tags have for it."""
-_NO_REMARKS = {*_COMMANDS.values(), "album", "albumartist", "tracknumber", "track", "lyrics"}
+_MOST_DISCS = 100
 _OF_OTHERS = (
     *("title", "track", "isrcs", "acoustid", "bpm", "key", "title_sort", "has_lyrics"),
     *("replaygain_track_gain", "replaygain_track_peak"),
     *("musicbrainz_recording_id", "musicbrainz_track_id"),
 )
 """Tags of a file that say nothing of its parts."""
-
-
-class SheetError(Exception):
-    """Why a sheet is not used."""
-
-
-@dataclass
-class SheetTrack:
-    """A TRACK."""
-
-    number: int
-    is_audio: bool
-    said: dict[str, list[str]] = field(default_factory=dict)
-    """By the free names of tags."""
-    start: float = -1.0
-    """Seconds from the beginning of the file; negative as long as it is not known."""
-
-    @property
-    def name(self) -> str:
-        """As a sheet calls it."""
-        return f"TRACK {self.number:02}"
-
-
-@dataclass
-class Sheet:
-    """What a sheet says."""
-
-    said: dict[str, list[str]] = field(default_factory=dict)
-    """Of the album, as of a track."""
-    files: dict[str, list[SheetTrack]] = field(default_factory=dict)
-    """The tracks of each FILE, by its name as written."""
-    is_certain: bool = True
-    """Whether its character set was not guessed."""
-
-    @property
-    def total(self) -> int:
-        """How many tracks it has that are no data."""
-        return sum(track.is_audio for tracks in self.files.values() for track in tracks)
 
 
 @dataclass(frozen=True)
@@ -116,6 +76,7 @@ def described(contents: Contents, file: FoundFile, duration: float | None) -> De
         return Described(tags, guessed, sheets=notes)
     sheet, tracks = best
     if len(tracks) > 1:
+        tracks = _with_own_tags(tracks, contents.tags.get(CUE_PARTS, []))
         found = _divided(tags, sheet, tracks, duration)
         disc = found.tags.disc or disc_of(_stem(file.path))
         guessed |= found.guessed
@@ -136,12 +97,12 @@ def _beside(
 
     Better is what needs no guess of its character set, then what is called as the file is.
     """
-    folder = _Folder.of(dirname(path)) if sheets else _Folder([])
+    folders = {each: _Folder.of(each) for each in {dirname(sheet) for sheet in sheets}}
     found: dict[tuple[bool, bool, str], _Found] = {}
     for each in sheets:
         try:
             sheet = _read(each)
-            tracks = _of_file(sheet, basename(path), each, folder)
+            tracks = _of_file(sheet, path, each, folders[dirname(each)])
             if tracks is not None:
                 _check(tracks, duration)
                 order = not sheet.is_certain, _stem(each) != _stem(path), each
@@ -164,7 +125,7 @@ def _inside(
         return None
     try:
         sheet = parse(text)
-        tracks = _of_file(sheet, basename(path), path, _Folder([basename(path)])) or []
+        tracks = _of_file(sheet, path, path, _Folder([path])) or []
         _check(tracks, duration)
     except SheetError as error:
         notes[path] = f"in the tags of the file: {error}"
@@ -184,12 +145,41 @@ def _divided(
     ends = [*(track.start for track in tracks[1:]), duration]
     for track, end in zip(tracks, ends, strict=True):
         if track.is_audio:
-            own = _raw(sheet, track.said)
+            own = {**track.tags, **_raw(sheet, track.said)}
             said = {"title": None, **_said(tags_of(own), common), "track": track.number}
             length = None if end is None else round(end - track.start, 3)
-            parts.append(PartRecord(track.number, track.start, length, said, guesses_of(own)))
+            about = said, guesses_of(own), lyrics_of(own)
+            parts.append(PartRecord(track.number, track.start, length, *about))
     first = {name: parts[0].tags[name] for name in ("title", "track")}  # names are not asked
     return Described(replace(common, **first), guesses_of(raw), parts)
+
+
+def _with_own_tags(tracks: Sequence[SheetTrack], of_parts: Iterable[str]) -> list[SheetTrack]:
+    """The tracks with what the file's tags say of each, see `jobs.metadata.contents.mapped`."""
+    copies = [replace(track, tags={}) for track in tracks]
+    by_number = {track.number: track for track in copies}
+    for number, name, value in (each.split("\0", 2) for each in of_parts):
+        if track := by_number.get(int(number)):
+            track.tags.setdefault(name, []).append(value)
+    return copies
+
+
+def with_lyrics(parts: Sequence[PartRecord], of_file: Iterable[LyricsText]) -> list[PartRecord]:
+    """The parts, each with its lines of the synced lyrics of the whole file, if it has none itself.
+
+    What of them is sung when a text without times does not say, so no part has it.
+    """
+    left, found = 2 * MAX_LYRICS, []
+    synced = [each for each in of_file if each.is_synced]
+    for part in parts:
+        end = inf if part.duration is None else part.start + part.duration
+        cut = [replace(each, text=lyrics_between(each.text, part.start, end)) for each in synced]
+        lyrics = part.lyrics or [each for each in cut if each.text]
+        left -= sum(len(each.text) for each in lyrics)
+        kept = lyrics if left >= 0 else []
+        tags = part.tags | ({"has_lyrics": bool(kept)} if lyrics else {})
+        found.append(replace(part, lyrics=kept, tags=tags))
+    return found
 
 
 def _of_album(sheet: Sheet) -> dict[str, list[str]]:
@@ -250,46 +240,70 @@ def _check(tracks: Sequence[SheetTrack], duration: float | None) -> None:
 
 
 class _Folder:
-    """The names of the audio files of a folder."""
+    """The audio files of a folder, and of the folders of discs in it."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, paths: Iterable[str]) -> None:
         self._ways: list[dict[str, list[str]]] = [{}, {}, {}]
-        for name in names:
-            for way, key in zip(self._ways, _keys(name), strict=True):
-                way.setdefault(key, []).append(name)
+        for path in paths:
+            for way, key in zip(self._ways, _keys(basename(path)), strict=True):
+                way.setdefault(key, []).append(path)
 
     @classmethod
     def of(cls, folder: str) -> "_Folder":
-        """Those in this folder; none when it cannot be listed."""
-        try:
-            names = os.listdir(to_bytes(folder))
-        except OSError:
-            names = []
-        return cls(to_text(each) for each in names if extension_of(each) in AUDIO_EXTENSIONS)
+        """Those that can be listed."""
+        names = _names_in(folder)
+        discs = [f"{folder}/{each}" for each in names if is_disc_folder(each)]
+        own = [f"{folder}/{each}" for each in names]
+        below = [f"{disc}/{each}" for disc in discs[:_MOST_DISCS] for each in _names_in(disc)]
+        return cls(each for each in own + below if extension_of(to_bytes(each)) in AUDIO_EXTENSIONS)
 
-    def meant(self, written: str, own: str | None) -> list[str]:
+    def meant(self, written: str, sheet_path: str, own: str | None) -> list[str]:
         """The files that a FILE may mean: by the best way that finds any, or by its `own` name."""
-        name = re.split(r"[\\/]", written)[-1]
+        *above, name = re.split(r"[\\/]", written)
         ways = [*zip(self._ways, _keys(name), strict=True)]
         ways += [(way, own) for way in self._ways[1:] if own]
-        return next(filter(None, (way.get(key) for way, key in ways)), [])
+        found = next(filter(None, (way.get(key) for way, key in ways)), [])
+        if len({dirname(each) for each in found}) > 1:
+            disc, here = disc_of(_stem(sheet_path)), dirname(sheet_path)
+            named = [each for each in found if above and _is_called(each, above[-1])]
+            named = named or [each for each in found if dirname(each) == here]
+            found = named or [each for each in found if disc and disc_of(dirname(each)) == disc]
+        return found
+
+    def holds(self, names: Iterable[str]) -> bool:
+        """Whether any file is called so, in whichever folder."""
+        keys = [_keys(re.split(r"[\\/]", name)[-1]) for name in names]
+        return any(key in way for each in keys for way, key in zip(self._ways, each, strict=True))
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return sorted(map(to_text, os.listdir(to_bytes(folder))))
+    except OSError:
+        return []
+
+
+def _is_called(path: str, folder: str) -> bool:
+    return _plain(basename(dirname(path))) == _plain(folder)
 
 
 def _keys(name: str) -> tuple[str, str, str]:
     return name, _plain(name), _stem(name)
 
 
-def _of_file(sheet: Sheet, name: str, sheet_path: str, folder: _Folder) -> list[SheetTrack] | None:
+def _of_file(sheet: Sheet, path: str, sheet_path: str, folder: _Folder) -> list[SheetTrack] | None:
     """The tracks that a sheet says of this file of the folder; None when it is of another.
 
     Raises SheetError for one that is of none.
     """
     own = _stem(sheet_path) if len(sheet.files) == 1 else None
-    meant = {written: folder.meant(written, own) for written in sheet.files}
+    meant = {written: folder.meant(written, sheet_path, own) for written in sheet.files}
     if not any(meant.values()):
         named = ", ".join(map(repr, sheet.files))
+        if folder.holds(sheet.files):
+            raise SheetError(f"files in several folders are called as it names: {named[:200]}")
         raise SheetError(f"no audio file beside it is what it names: {named[:200]}")
-    return next((sheet.files[each] for each in meant if name in meant[each]), None)
+    return next((sheet.files[each] for each in meant if path in meant[each]), None)
 
 
 def _plain(name: str) -> str:
@@ -316,85 +330,3 @@ def _read_once(path: str, *_: int) -> Sheet:
     if not is_whole:
         raise SheetError(f"it has more than {_MOST_BYTES:,} bytes")
     return parse(decoded(data, tag_charsets()))
-
-
-def parse(text: str) -> Sheet:
-    """What a text says as a cue sheet. Raises SheetError for one that cannot be used."""
-    if len(text) > MOST_CHARACTERS:
-        raise SheetError(f"it has more than {MOST_CHARACTERS:,} characters")
-    reading = _Reading(Sheet(is_certain=not isinstance(text, Guessed)))
-    for line in re.split(r"\r\n|\r|\n", text):
-        word, *rest = line.strip("\ufeff \t\0").split(None, 1) or [""]
-        reading.take(word.casefold(), *rest)
-    if not reading.tracks:
-        raise SheetError("it has no TRACK")
-    if lacking := next((each for each in reading.tracks if each.is_audio and each.start < 0), None):
-        raise SheetError(f"{lacking.name} has no INDEX 01")
-    return reading.sheet
-
-
-class _Reading:
-    """The lines of a sheet, one after the other."""
-
-    def __init__(self, sheet: Sheet) -> None:
-        self.sheet = sheet
-        self.tracks: list[SheetTrack] = []
-        self._file = ""
-
-    def take(self, word: str, rest: str = "") -> None:
-        """Take a line: its command and what follows. What is none is passed over."""
-        if word in _COMMANDS:
-            self._said.setdefault(_COMMANDS[word], [_unquoted(rest)])
-        elif word == "rem":
-            self._remark(*rest.split(None, 1))
-        elif word == "file":
-            self._file = _file_name(rest)
-        elif word == "track":
-            number, *kind = rest.split() or ["0"]
-            if len(self.tracks) == _MOST_TRACKS:
-                raise SheetError(f"it has more than {_MOST_TRACKS} tracks")
-            is_audio = not kind or kind[0].casefold() == "audio"
-            self.tracks.append(SheetTrack(_number(number), is_audio))
-        elif word == "index":
-            self._index(rest)
-
-    @property
-    def _said(self) -> dict[str, list[str]]:
-        return self.tracks[-1].said if self.tracks else self.sheet.said
-
-    def _remark(self, name: str = "", value: str = "") -> None:
-        """A REM names a tag: DATE, GENRE, DISCNUMBER, REPLAYGAIN_TRACK_GAIN."""
-        plain = "".join(filter(str.isalnum, name.casefold()))
-        if plain in FREE_NAMES and plain not in _NO_REMARKS:
-            self._said.setdefault(plain, [_unquoted(value)])
-
-    def _index(self, rest: str) -> None:
-        """INDEX 01 is where a track begins; what is before it belongs to the track before."""
-        number, *times = rest.split() or [""]
-        if not self.tracks or _number(number) != 1:
-            return
-        track, time = self.tracks[-1], " ".join(times)
-        match = _TIME.fullmatch(time)
-        if match is None or int(match[3]) >= _FRAMES:
-            raise SheetError(f"{track.name} begins at {time[:20]!r}, which is no time")
-        if track.start < 0:
-            minutes, seconds, frames = map(int, match.groups())
-            track.start = 60 * minutes + seconds + frames / _FRAMES
-            self.sheet.files.setdefault(self._file, []).append(track)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
-
-
-def _unquoted(text: str) -> str:
-    return text.strip().removeprefix('"').removesuffix('"')
-
-
-def _file_name(rest: str) -> str:
-    """The name behind FILE, without the type that follows it."""
-    rest = rest.strip()
-    if rest.startswith('"') and rest.count('"') > 1:
-        return rest[1 : rest.rindex('"')]
-    match = _NAME_AND_TYPE.fullmatch(rest)
-    return match[1] if match else rest

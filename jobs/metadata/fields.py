@@ -15,8 +15,9 @@ from jobs.metadata import text
 from jobs.metadata.contents import Lyric, RawTags
 from jobs.metadata.text import Guessed
 from jobs.records import AudioProperties, LyricsText
-from jobs.tags import CUE_SHEET, Kind, Tags, kinds
+from jobs.tags import CUE_PARTS, CUE_SHEET, Kind, Tags, kinds
 
+_OF_PARTS = {CUE_SHEET, CUE_PARTS}
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -24,7 +25,7 @@ def tags_of(raw: RawTags) -> Tags:
     """The record of raw tags. What cannot be understood is left out, never guessed."""
     fields: dict[str, Any] = {}
     for name, values in raw.items():
-        if name != CUE_SHEET:
+        if name not in _OF_PARTS:
             fields[name] = _FIELDS[name](values)
     track, disc = text.position(raw.get("track", [])), text.position(raw.get("disc", []))
     fields["track"] = track.number
@@ -41,7 +42,7 @@ def guesses_of(raw: RawTags) -> Guesses:
     return {
         _LISTED.get(name, name): Source.CHARSET
         for name, values in raw.items()
-        if name != CUE_SHEET and any(type(each) is Guessed for each in values)
+        if name not in _OF_PARTS and any(type(each) is Guessed for each in values)
     }
 
 

@@ -116,19 +116,19 @@ def read_file(found: FoundFile, *, storing: bool = False, root: str | None = Non
         audio = plausible(contents.audio, size - sum(len(each.data) for each in contents.pictures))
         says = cue_sheet.described(contents, found, audio.duration)
         tags, guessed = beside.completed(says.tags, found, root)
-        lyrics = [] if says.parts else [*lyrics_of(contents.tags), *beside.lyrics_beside(found)]
+        lyrics = [*lyrics_of(contents.tags), *beside.lyrics_beside(found)]
         record = TrackRecord(
             file=found,
             content_id=content_id(file, size),
             sound_id=contents.sound_id
             or sound_id(file, contents.sound, paged=contents.audio.container == "ogg"),
-            tags=replace(tags, has_lyrics=True) if lyrics else tags,
+            tags=replace(tags, has_lyrics=True) if lyrics and not says.parts else tags,
             audio=audio,
             pictures=[picture.info() for picture in pictures],
             is_video=contents.is_video and _extension(found.path) not in _SOUND_ALONE,
             guessed={**says.guessed, **guessed},
-            lyrics=lyrics,
-            parts=says.parts,
+            lyrics=[] if says.parts else lyrics,
+            parts=cue_sheet.with_lyrics(says.parts, lyrics),
             sheets=says.sheets,
         )
     if storing:

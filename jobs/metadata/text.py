@@ -95,6 +95,38 @@ def lyrics(text: str) -> tuple[str, bool]:
     return lines.rstrip(), _TIMED.search(lines) is not None
 
 
+_TIME = re.compile(r"([\[<])(\d{1,3}):(\d\d(?:[.:]\d{1,3})?)([\]>])")
+_OFFSET = re.compile(r"^\[offset: ?([+-]?\d{1,7})\]", re.MULTILINE | re.IGNORECASE)
+
+
+def lyrics_between(text: str, begin: float, end: float) -> str:
+    """The lines of synced lyrics between two moments, in seconds, with times from the first on."""
+    offset = _OFFSET.search(text)
+    shift = begin + (int(offset[1]) / 1000 if offset else 0.0)
+    found = []
+    for line in text.splitlines():
+        marks, start = [], 0
+        while (mark := _TIME.match(line, start)) and mark[1] == "[":
+            marks.append(_seconds(mark) - shift)
+            start = mark.end()
+        words = _TIME.sub(lambda mark: _marked(mark, _seconds(mark) - shift), line[start:])
+        found += [f"[{_clock(at)}]{words}" for at in marks if 0 <= at < end - begin]
+    return "\n".join(found)
+
+
+def _seconds(mark: re.Match[str]) -> float:
+    return 60 * int(mark[2]) + float(mark[3].replace(":", "."))
+
+
+def _marked(mark: re.Match[str], at: float) -> str:
+    return f"{mark[1]}{_clock(max(0.0, at))}{mark[4]}"
+
+
+def _clock(seconds: float) -> str:
+    hundredths = round(seconds * 100)
+    return f"{hundredths // 6000:02}:{hundredths % 6000 / 100:05.2f}"
+
+
 def names(values: Iterable[str]) -> list[str]:
     """As `several`, each value at most MAX_NAME_CHARACTERS long."""
     return [value[:MAX_NAME_CHARACTERS].rstrip() for value in several(values)]

@@ -19,6 +19,7 @@ from db.publishing.written_files import OwnArt
 from db.scanning import problems, roots, scans
 from db.scanning.library_files import (
     ARTIST_NFO,
+    SHEET_EXTENSION,
     Scope,
     companions_of,
     extension_of,
@@ -248,12 +249,15 @@ def _forget_the_rest(
     problems.clear(not_found(comparison.unreadable, walk.unreadable), Stage.READING)
 
 
+_OF_DISCS_TOO = (".nfo", f".{SHEET_EXTENSION}")
+
+
 def _left_alone(gone: Collection[str]) -> list[FoundFile]:
     """The known files that these companions, which are gone, spoke of."""
     found: dict[str, FoundFile] = {}
     for folder in sorted({folder_of(path) for path in gone}):
         spoke = [path for path in gone if folder_of(path) == folder]
-        below = any(path.lower().endswith(".nfo") for path in spoke)
+        below = any(path.lower().endswith(_OF_DISCS_TOO) for path in spoke)
         scope = Scope.of([] if below else [folder], [folder] if below else [])
         for path, track in track_files.known_files(folder, scope).items():
             if not track.missing and companions_of(path, spoke):

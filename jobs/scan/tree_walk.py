@@ -265,12 +265,14 @@ class Walk:
         """The group of a folder, and the folders below that are no part of it."""
         group = FolderGroup(to_text(folder))
         below = self._list(folder, rules, group)
-        others = []
+        own, others = len(group.images), []
         for path, rules_there in below:
             if is_disc_folder(to_text(path)):
                 others += self._list(path, rules_there, group)
             else:
                 others.append((path, rules_there))
+        if not group.audio:
+            self._leave_out_sheets(group, 0, own)
         return group, others
 
     def _list(
@@ -302,13 +304,16 @@ class Walk:
                 self._add_entry(entry, rules, group)
             else:
                 self.left_out.add(entry.path, LeftOut.NO_FILE)
-        if len(group.audio) == music:
-            self._leave_out_sheets(group, others)
+        if len(group.audio) == music and to_text(folder) != group.folder:
+            self._leave_out_sheets(group, others, len(group.images))
         return below
 
-    def _leave_out_sheets(self, group: FolderGroup, first: int) -> None:
-        """Leave out the cue sheets of a folder without music, from the first of its pictures on."""
-        for file in [each for each in group.images[first:] if is_sheet(each.path)]:
+    def _leave_out_sheets(self, group: FolderGroup, first: int, end: int) -> None:
+        """Leave out the cue sheets of a folder without music, which are among these pictures.
+
+        Those of an album's folder may be of the discs in it.
+        """
+        for file in [each for each in group.images[first:end] if is_sheet(each.path)]:
             group.images.remove(file)
             self.pictures -= 1
             self.left_out.add(to_bytes(file.path), LeftOut.CUE)

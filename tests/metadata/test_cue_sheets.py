@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutagen.apev2 import APEv2
 from mutagen.flac import FLAC, CueSheet, CueSheetTrack, CueSheetTrackIndex
 from mutagen.id3 import ID3, TXXX
 
-from jobs.metadata.cue_sheet import MOST_CHARACTERS, SheetError, parse
+from jobs.metadata.cue_text import MOST_CHARACTERS, SheetError, parse
 from jobs.metadata.reader import read_file
 from jobs.records import FoundFile, TrackRecord
 from tests.music import write_track
@@ -158,6 +159,77 @@ def test_the_disc_that_nothing_else_says_is_that_of_the_name_of_the_file(tmp_pat
     ):
         for track in read(song, a=text).tracks():
             assert (track.tags.disc, track.guessed) == (disc, guessed)
+
+
+def test_tags_of_one_part_say_what_the_sheet_does_not_say_of_it(tmp_path: Path) -> None:
+    of_parts = {
+        "cue_track02_title": "Not this",
+        "cue_track02_genre": "Dub",
+        "cue_track02_lyrics": "Of the second",
+        "CUE_TRACK1_COMPOSER": "Somebody",
+        "cue_track77_title": "Of none",
+        "cue_track02_unknown": "x",
+    }
+    for name, kind in (("a.flac", FLAC), ("b.mp3", ID3), ("c.mp3", APEv2)):
+        song = write_track(tmp_path / "Folder" / name, **TAGS)
+        tags = APEv2() if kind is APEv2 else kind(song)
+        for key, text in of_parts.items():
+            if kind is ID3:
+                tags.add(TXXX(encoding=3, desc=key, text=[text]))
+            else:
+                tags[key] = text
+        tags.save(song)
+        first, second = read(song, a=sheet(name)).tracks()
+        assert (second.tags.title, second.tags.genres) == ("Two", ["Dub"])
+        assert [each.text for each in second.lyrics] == ["Of the second"]
+        assert (second.tags.has_lyrics, first.tags.has_lyrics) == (True, False)
+        assert (first.tags.composers, second.tags.composers) == (["Somebody"], [])
+
+
+LRC = """[ti:All of it]
+[offset:0]
+[00:00.05]First
+[00:00.14][00:00.20]<00:00.15>Se<00:00.18>cond
+No time
+"""
+
+
+def test_each_part_has_its_lines_of_synced_lyrics_and_none_those_without_times(song: Path) -> None:
+    lrc = song.with_suffix(".lrc")
+    lrc.write_text(LRC)
+    (song.parent / "a.cue").write_text(sheet())
+    beside = [str(lrc), f"{song.parent}/a.cue"]
+    found = FoundFile(str(song), song.stat().st_size, 0, beside=beside)
+    first, second = read_file(found, root=str(song.parents[1])).tracks()
+    assert [each.text for each in first.lyrics] == ["[00:00.05]First"]
+    (timed,) = second.lyrics
+    assert timed.text == (
+        "[00:00.01]<00:00.02>Se<00:00.05>cond\n[00:00.07]<00:00.02>Se<00:00.05>cond"
+    )
+    assert (timed.source, timed.is_synced, second.tags.has_lyrics) == ("file", True, True)
+    lrc.write_text("Without times\n")
+    assert [each.lyrics for each in read_file(found).tracks()] == [[], []]
+
+
+def test_a_sheet_in_the_folder_of_an_album_is_of_the_discs_in_it(tmp_path: Path) -> None:
+    album = tmp_path / "Album"
+    files = [write_track(album / disc / "image.flac", **TAGS) for disc in ("CD1", "CD 2")]
+    for text, name, parts in (
+        (sheet(r"CD1\image.wav"), "x", (2, 0)),
+        (sheet("cd 2/image.flac"), "x", (0, 2)),
+        (sheet("image.flac"), "Album CD2", (0, 2)),
+    ):
+        written = album / f"{name}.cue"
+        written.write_text(text)
+        records = [
+            read_file(FoundFile(str(file), file.stat().st_size, 0, beside=[str(written)]))
+            for file in files
+        ]
+        assert tuple(len(each.parts) for each in records) == parts
+        assert {why for each in records for why in each.sheets.values()} == {None}
+    written.rename(album / "all.cue")
+    of_both = FoundFile(str(files[0]), files[0].stat().st_size, 0, beside=[f"{album}/all.cue"])
+    assert "several folders" in str(read_file(of_both).sheets)
 
 
 def test_a_file_that_is_one_track_keeps_its_tags_and_the_sheet_says_what_they_lack(

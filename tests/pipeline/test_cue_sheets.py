@@ -119,6 +119,28 @@ def test_a_file_and_its_sheet_are_tracks_which_stay_as_long_as_their_part(
 
 
 @ON_SQLITE
+def test_sheets_beside_the_folders_of_discs_come_and_go(scan: Scan, library: Path) -> None:
+    album = library / "Band" / "Album"
+    for disc, pitch in (("CD1", 300), ("CD2", 400)):
+        write_track(album / disc / "image.flac", pitch=pitch, **ONE)
+    scan()
+    assert list(present()) == [(0, "All of it")]  # of both, as each is called so
+    for disc in ("CD1", "CD2"):
+        (album / f"Album {disc}.cue").write_text(SHEET.replace("Album.wav", "image.wav"))
+    scan()
+    assert list(present()) == [(1, "One"), (2, "Two"), (3, "Three")]
+    assert {(row.disc, row.part) for row in Track.select().where(Track.part > 0)} == {
+        (disc, part) for disc in (1, 2) for part in (1, 2, 3)
+    }
+    before = content()
+    scan()
+    assert (last_scan().unchanged, content()) == (2, before)
+    (album / "Album CD2.cue").unlink()
+    scan()
+    assert list(present()) == [(0, "All of it"), (1, "One"), (2, "Two"), (3, "Three")]
+
+
+@ON_SQLITE
 def test_the_same_songs_in_files_of_their_own_are_another_edition(scan: Scan, album: Path) -> None:
     for number, title in enumerate(("One", "Two", "Three"), 1):
         song = {"title": title, "artist": "The Band", "album": "The Album", "date": 1999}
