@@ -277,7 +277,7 @@ class FleetJob(Job):
     def note_end(self, clock: CpuClock) -> None:
         """The present attempt is over: when, and what it took."""
         self.ended_at = now()
-        self.cpu = clock.stop(self.seconds)
+        self.cpu = max(self.cpu, clock.stop(self.seconds))  # a child knows more of its own
 
     @property
     def seconds(self) -> float:

@@ -22,6 +22,7 @@ from db.sql.connection import close_database
 from worker.process.child import Child, Send
 from worker.process.endings import Fault, fault_of
 from worker.process.fleet_job import FleetJob
+from worker.process.job_counts import CpuClock
 from worker.process.time_limit import HARD_MARGIN, TimeLimit
 from worker.redis.connection import JOB_PATIENCE, impatient
 
@@ -99,6 +100,7 @@ class Horse:
                 received = self._child.receive(1.0)
                 message: dict[str, Any] = json.loads(received) if received else {}
                 if "settled" not in message:
+                    job.cpu = message.pop("cpu", 0.0)
                     return message or None
                 job.note([ledger.Ending(*each) for each in message["settled"]])
             if time.monotonic() - beaten > _BEAT_SECONDS:
@@ -130,9 +132,10 @@ def _work(job: FleetJob, send: Send) -> None:
         send(json.dumps(message).encode())
 
     job.settled = None  # the parent counts
+    clock = CpuClock()
     with ledger.observed(lambda endings: say(settled=endings)):
         outcome = _performed(job)
-    say(**outcome)
+    say(**outcome, cpu=clock.stop())
 
 
 def _performed(job: FleetJob) -> dict[str, Any]:

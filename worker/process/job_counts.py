@@ -13,6 +13,7 @@ import os
 import resource
 import time
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -64,7 +65,7 @@ class CpuClock:
         """A job begins. Other processes have worked for nobody since the last one ended."""
         self._own = time.process_time()
 
-    def stop(self, seconds: float) -> float:
+    def stop(self, seconds: float = inf) -> float:
         """The CPU seconds of the job, which ran for so many seconds.
 
         What a very short job had another process do counts for the next that is longer.
