@@ -27,6 +27,9 @@ BENCHES = {
     "growth": Bench(
         "measures.growth", "What grows with the library: a track, a change, a minute at rest"
     ),
+    "simulation": Bench(
+        "measures.simulation", "What `fleet simulate` says, against the scan itself"
+    ),
     "page": Bench("measures.page", "Pages of the web UI in a library of any size"),
     "queue": Bench("measures.queue", "Jobs a second: ours, RQ, celery, dramatiq, saq"),
     "audio": Bench(

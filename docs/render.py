@@ -14,6 +14,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -29,8 +30,11 @@ from db.ledger import NEEDS
 from db.settings.declarations import SETTINGS
 from worker.cli.config import as_markdown
 from worker.cli.fleet import COMMANDS
+from worker.cli.simulate import reference, shown_size
 from worker.errors import ExitCode
+from worker.phrases import time_span
 from worker.topology import Queue, Topology, load
+from worker.topology.simulation import Plan, simulate
 from worker.topology.tables import shown_duration
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +45,7 @@ FILES = (
     "docs/operating.md",
     "docs/developing.md",
     "docs/benchmarks.md",
+    "docs/scaling.md",
 )
 IMAGES = "docs/images/bench-"
 """How the path of each plot begins."""
@@ -114,6 +119,48 @@ def packages() -> str:
     return _table(("folder", "what it holds"), rows)
 
 
+def scaling() -> str:
+    """What `fleet simulate` says of large libraries, by the jobs of the benchmarks."""
+    heading = (
+        "tracks",
+        "hosts x cores",
+        "time",
+        "without analysis",
+        "most jobs waiting",
+        "memory",
+        "jobs in Redis",
+        "rows",
+        "database",
+        "pictures",
+    )
+    return _table(heading, (_simulated(*each) for each in _LARGE))
+
+
+_LARGE = ((10_000, 1, 4), (1_000_000, 1, 4), (10_000_000, 4, 16), (100_000_000, 16, 64))
+"""Tracks, hosts, and cores of each."""
+
+
+def _simulated(tracks: int, hosts: int, cores: int) -> tuple[str, ...]:
+    topology, times = _topology(), reference()
+    plan = Plan(tracks, hosts, cores, {"analysis": cores, "metadata": max(2, cores // 4)})
+    all_of_it = simulate(topology, times, plan)
+    scan = simulate(topology, times, replace(plan, without=_AFTER_THE_SCAN))
+    most = max(all_of_it.queues, key=lambda each: each.backlog)
+    return (
+        f"{tracks:,}",
+        f"{hosts} x {cores}",
+        time_span(all_of_it.seconds),
+        time_span(scan.seconds),
+        f"{most.backlog:,} in `{most.queue}`",
+        *(shown_size(each) for each in (all_of_it.memory, all_of_it.redis)),
+        f"{all_of_it.rows:,}",
+        *(shown_size(each) for each in (all_of_it.database, all_of_it.images)),
+    )
+
+
+_AFTER_THE_SCAN = ("audio_analysis", "deferred_vectors", "gmm")
+
+
 def benches() -> str:
     """What `python -m bench` lists."""
     rows = ((f"`python -m bench {name}`", bench.what) for name, bench in BENCHES.items())
@@ -151,6 +198,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "exit codes": exit_codes,
     "commands": commands,
     "by hand": by_hand,
+    "scaling": scaling,
     "jobs": jobs,
     "packages": packages,
 }

@@ -59,6 +59,9 @@ COMMANDS = {
     "enqueue": Row("enqueue", "enqueue", "Enqueue a job."),
     "queue": Row("queue", "queue", "List, pause, move, clear, retry or cancel jobs."),
     "schedule": Row("schedule", "schedule", "List the schedules, or run one now."),
+    "simulate": Row(
+        "simulate", "simulate_command", "Say how long a library would take, and where it waits."
+    ),
     "doctor": Row("doctor", "doctor", "Find faults, and show how to repair them."),
     "backup": Row("backup", "backup", "Write all that musicfleet keeps into one file."),
     "restore": Row("backup", "restore", "Put back what a backup holds."),
