@@ -24,7 +24,7 @@ _FEATURES = {
 def give_features(track_ids: Sequence[int], **columns: Any) -> None:
     """Have these tracks been analysed, with these features."""
     for each in track_ids:
-        AudioFeatures.create(track=each, **_FEATURES, **columns)
+        AudioFeatures.create(track=each, **{**_FEATURES, **columns})
     LedgerRow.update(state=State.DONE, reason=None).where(
         LedgerRow.kind == Kind.ANALYSIS, LedgerRow.entity_id.in_(list(track_ids))
     ).execute()

@@ -1,13 +1,20 @@
 """Imported by each program before all else: leaves out of its process what it has no use for.
 
 peewee imports the driver of PostgreSQL wherever it is installed, which takes a tenth of a second
-and 11 MiB in every process; a fleet on SQLite never calls it.
+and 11 MiB in every process; a fleet on SQLite never calls it. And a process that ends searches all
+that it has imported for garbage, twice, before it gives the memory back: a sixth of the time of a
+program that only starts and ends.
 """
 
+import atexit
+import gc
 import os
 import sys
 
 from db.settings import data_dir, run_dir
+
+gc.set_threshold(10_000)  # of 700 objects, imports alone have it search a hundred times
+atexit.register(gc.freeze)
 
 _SUPERVISED = "--supervised"  # as worker.host.lifeline has it, which takes ctypes
 _DRIVERS = ("psycopg", "psycopg2")
