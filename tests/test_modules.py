@@ -65,6 +65,21 @@ def test_a_light_program_has_no_heavy_library(program: str, more: tuple[str, ...
     assert loaded.stdout.split() == []
 
 
+COLLECTED_AT_THE_END = """
+import worker.host.light
+class Knot:
+    def __init__(self): self.own = self
+    def __del__(self): print('collected', flush=True)
+knot = Knot()
+"""
+
+
+def test_a_program_that_ends_does_not_search_all_that_it_imported_for_garbage() -> None:
+    command = [sys.executable, "-c", COLLECTED_AT_THE_END]
+    ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    assert ended.stdout == ""
+
+
 def test_a_program_has_the_driver_of_postgresql_for_postgresql() -> None:
     code = "import sys, worker.process.__main__; print(sys.modules.get('psycopg') is not None)"
     loaded = subprocess.run(
