@@ -16,7 +16,7 @@ from worker import dispatch
 from worker.cli.fleet import explained
 from worker.cli.output import print_error
 from worker.errors import ExitCode
-from worker.host.lifeline import die_with_supervisord
+from worker.host.lifeline import die_with_supervisord, show_life
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import log_to_stderr
 from worker.redis.connection import connect
@@ -64,6 +64,7 @@ def _watch() -> None:
         if polls % _ROOTS_EVERY == 0:
             _update_watchers(watchers)
         polls += 1
+        show_life()
         for each in watchers.values():
             if each.fault is not None:
                 raise each.fault

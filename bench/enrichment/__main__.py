@@ -39,7 +39,7 @@ from db.models import State
 from db.sql.connection import open_database
 from db.sql.schema import migrate
 from worker import dispatch
-from worker.recovery.__main__ import enqueue_due
+from worker.recovery.demand import enqueue_due
 from worker.redis.connection import connect
 
 PRECISION, RECALL = 0.98, 0.9

@@ -116,6 +116,22 @@ def database_url() -> str:
     return os.environ.get("FLEET_DATABASE_URL") or f"sqlite:///{data_dir() / 'library.db'}"
 
 
+SUPERVISORS = ("compose", "systemd", "kubernetes")
+
+
+def supervisor() -> str:
+    """Who starts the programs, where `fleet up` does not: FLEET_SUPERVISOR; else "".
+
+    Raises SettingError.
+    """
+    text = os.environ.get("FLEET_SUPERVISOR", "").strip()
+    if text and text not in SUPERVISORS:
+        raise SettingError(
+            f"FLEET_SUPERVISOR is {text!r} — write {', '.join(SUPERVISORS)}, or leave it unset"
+        )
+    return text
+
+
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]*")
 
 

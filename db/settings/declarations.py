@@ -134,6 +134,14 @@ SETTINGS = (
         "Where pictures are kept: the absolute path of a folder that all hosts have.",
     ),
     Setting(
+        "FLEET_SUPERVISOR",
+        "none: `fleet up` starts a supervisord",
+        "Who starts and stops the programs, where that is not `fleet up`: compose, systemd or "
+        "kubernetes. The files that `fleet config render` makes for these say so themselves.",
+        group=PLACES,
+        in_file=False,
+    ),
+    Setting(
         "FLEET_REDIS_PREFIX",
         "none: keys are rq:… and fleet:…",
         "A word that the names of all keys in Redis begin with, before a colon, so that several "

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from db import ledger
+from db import ledger, settings
 from web.pages.pager import is_json_wanted
 from worker import dispatch, queues
 from worker.errors import BadInputError, WorkerError
@@ -166,5 +166,5 @@ def _state() -> dict[str, object]:
     return {
         "stages": found,
         "others": [each for each in present if each.program not in programs],
-        "is_up": bool(present),
+        "is_up": bool(present) or bool(settings.supervisor()),
     }

@@ -21,7 +21,7 @@ from worker.supervisor.logs import (
     newest,
     processes_of,
 )
-from worker.supervisor.rpc import is_up, supervisord
+from worker.supervisor.rpc import is_up, refuse_others, supervisord
 from worker.topology import load
 
 
@@ -54,6 +54,7 @@ def up(foreground: bool, only: str | None) -> None:
     The fleet keeps the environment that it is started in, and every command goes by it while the
     fleet runs. A variable of the environment wins over settings.toml.
     """
+    refuse_others()
     if only is not None:
         _run_only(only)
     if foreground:

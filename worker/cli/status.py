@@ -125,7 +125,7 @@ def _print(everything: bool) -> None:
         print_line(line)
     if present:
         _print_faults(present)
-    else:
+    elif not is_up():
         say("The fleet is not up: `fleet up` starts it.")
     work, queues, runs = fleet_status.summed_work(), fleet_status.queues(present), last_runs()
     remarks = [*_sums(work), *(each.text for each in ledger.waiting())]

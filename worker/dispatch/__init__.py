@@ -142,6 +142,8 @@ def _take_up_settings() -> None:
     try:
         if SUPERVISED in sys.argv:
             settings_file.follow(settings_file.taken_path())
+        elif settings.supervisor():
+            settings_file.follow(settings_file.path())
     except SettingError as error:
         _log.error("going on with the settings as they were: %s", error)
 

@@ -17,6 +17,7 @@ from db import settings
 from db.sql.path_text import shown
 from worker import dispatch
 from worker.doctor.findings import Check, Finding, Fix, Severity
+from worker.doctor.redis_server import started_by
 from worker.errors import BadInputError, FleetStartError, TopologyError
 from worker.host.memory import kernel_kills_since_start, memory_limit
 from worker.host.version import code_version
@@ -47,6 +48,9 @@ _RUNS = {"RUNNING", "STARTING", "STOPPING"}
 
 def programs() -> Iterator[Finding]:
     """Whether supervisord is up, and everything in it runs."""
+    if name := settings.supervisor():
+        yield started_by(name, _ESSENTIAL["recovery"])
+        return
     if not is_up():
         yield Finding("supervisord", Severity.ERROR, "the fleet is not up", "run `fleet up`")
         return

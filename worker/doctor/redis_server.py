@@ -18,11 +18,11 @@ from worker.process.unreadable import UNREADABLE, set_entries_aside, unreadable
 from worker.queues import Place, known, sizes
 from worker.redis.address import is_embedded, shown_url
 from worker.redis.entries import ASIDE, as_shown, wrong_keys
-from worker.redis.holders import this_process
+from worker.redis.holders import holders, this_process
 from worker.redis.hosts import HostState, are_several, hosts, places_of_waiting
 from worker.redis.valkey import kept_aside
 from worker.supervisor import web_address
-from worker.topology.model import registered_name
+from worker.topology.model import process_name_of, registered_name
 
 MOST_SKEW = 10.0
 """Seconds by which this machine's time may differ from that of Redis: leases and ages use both."""
@@ -257,6 +257,19 @@ def _waiting_for_a_host(present: Sequence[HostState]) -> Iterator[Finding]:
                 f"run one of these programs on a host that has the folder, or {_MOUNT}",
                 count,
             )
+
+
+def started_by(name: str, danger: str) -> Finding:
+    """Which programs there are of a fleet that another supervisor starts, by what Redis knows.
+
+    `danger` is what happens without the recovery.
+    """
+    present = {process_name_of(each.worker) for each in holders(dispatch.connection())}
+    if "recovery" in present:
+        says = f"{name} runs the programs: workers and recovery, {len(present):,} in all"
+        return Finding("programs", Severity.OK, says, count=len(present))
+    says = f"no recovery runs: {danger}"
+    return Finding("programs", Severity.ERROR, says, f"have {name} start it")
 
 
 def _set_aside() -> str:

@@ -32,6 +32,7 @@ _SETTINGS: tuple[Callable[[], object], ...] = (
     reading.check,
     check_analysis,
     check_redis_prefix,
+    settings.supervisor,
     rules,
     backups.kept,
     removal.forget_missing_after,

@@ -1,4 +1,4 @@
-"""Processes that do not outlive the process that watches over them.
+"""Processes that do not outlive the process that watches over them, and signs of life for it.
 
 A supervisord that was killed leaves its programs behind: nobody restarts them, and the next
 supervisord starts a second set beside them.
@@ -7,7 +7,10 @@ supervisord starts a second set beside them.
 import ctypes
 import os
 import signal
+import socket
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 SUPERVISED = "--supervised"
@@ -55,3 +58,29 @@ def is_supervisord(pid: int) -> bool:
         return False
     # The program itself, or what an interpreter runs: a later word is only an argument.
     return any(word.rpartition(b"/")[2] in _NAMES for word in words[:_PROGRAM_WORDS])
+
+
+_EVERY = 20.0
+"""Seconds between two signs of life."""
+_shown = float("-inf")
+
+
+def show_life() -> None:
+    """Say that this program lives, to whoever asks for it; cheap to call often.
+
+    The watchdog of systemd (sd_notify(3)) waits for it, and a check of a container's health for a
+    new time of the file that ALIVE_FILE names.
+    """
+    global _shown  # noqa: PLW0603  # of this process
+    watchdog = os.environ.get("NOTIFY_SOCKET", "")
+    file = os.environ.get("ALIVE_FILE", "")
+    if not (watchdog or file) or time.monotonic() - _shown < _EVERY:
+        return
+    _shown = time.monotonic()
+    with suppress(OSError):  # who watches over this finds out by itself
+        if file:
+            Path(file).touch()
+        if watchdog:
+            address = f"\0{watchdog[1:]}" if watchdog.startswith("@") else watchdog
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notice:
+                notice.sendto(b"WATCHDOG=1", address)

@@ -24,9 +24,10 @@ os.environ.setdefault(
     "PYTHONTZPATH",
     "/usr/share/zoneinfo:/usr/lib/zoneinfo:/usr/share/lib/zoneinfo:/etc/zoneinfo",
 )
-if _SUPERVISED in sys.argv:
-    for _folder in (run_dir(), data_dir()):
-        if (_folder / "settings.toml").exists():
+_IS_OTHERS = bool(os.environ.get("FLEET_SUPERVISOR"))  # which gives secrets as files too
+if _SUPERVISED in sys.argv or _IS_OTHERS:
+    for _folder in (data_dir(),) if _IS_OTHERS else (run_dir(), data_dir()):
+        if _IS_OTHERS or (_folder / "settings.toml").exists():
             from db.errors import SettingError
             from db.settings import settings_file
 

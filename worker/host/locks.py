@@ -6,7 +6,8 @@ The kernel releases a lock when its holder ends.
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from db import settings
@@ -20,6 +21,7 @@ from db.sql.schema import (
     library_id,
     migrate,
 )
+from worker.errors import LockTakenError
 from worker.host.lock_file import hold
 from worker.host.version import code_version
 from worker.topology import Slot
@@ -28,12 +30,25 @@ _SLOT_SECONDS = 5.0  # a killed predecessor may take a moment to be gone
 
 
 @contextmanager
-def hold_slot(program: str, number: int) -> Iterator[None]:
+def hold_slot(program: str, number: int, seconds: float = _SLOT_SECONDS) -> Iterator[None]:
     """Hold the lock of a slot. Raises LockTakenError when a living process keeps it."""
+    if settings.supervisor():  # no `fleet up` was there before
+        settings.prepare_data_dir()
     file = _slot_file(Slot(program, number).process_name)
     file.parent.mkdir(mode=0o700, exist_ok=True)  # not above it: the data folder may have moved
-    with hold(file, _SLOT_SECONDS):
+    with hold(file, seconds):
         yield
+
+
+@contextmanager
+def hold_free_slot(program: str) -> Iterator[int]:
+    """Hold the first slot of a program that no living process has, and give its number."""
+    with ExitStack() as held:
+        for number in count(1):  # given below
+            with suppress(LockTakenError):
+                held.enter_context(hold_slot(program, number, seconds=0))
+                break
+        yield number
 
 
 def running_code(process_name: str, pid: int) -> str | None:

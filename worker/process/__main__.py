@@ -17,18 +17,19 @@ import logging
 import os
 import signal
 
+from db import settings
 from db.errors import DatabaseError
 from db.sql.connection import close_database
 from worker import dispatch
 from worker.errors import TopologyError, WorkerError
 from worker.host.lifeline import SUPERVISED, die_with_supervisord
-from worker.host.locks import hold_slot, open_library
+from worker.host.locks import hold_free_slot, hold_slot, open_library
 from worker.host.log import end_with, log_to_stderr
 from worker.process.fleet_job import log
 from worker.process.fleet_worker import FleetWorker
 from worker.redis.connection import connect, endure
 from worker.redis.owner import claim
-from worker.topology import Execution, Slot
+from worker.topology import Execution, Program, Slot
 from worker.topology.model import slot_name
 
 _REDIS_STARTS = 60.0
@@ -40,7 +41,7 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the worker listens to it
     die_with_supervisord()
     # RQ logs what it does at INFO; what a job does is in lines of the fleet's own.
-    log_to_stderr(Slot(given.program, given.number).process_name)
+    log_to_stderr(Slot(given.program, given.number).process_name if given.number else given.program)
     log.setLevel(logging.INFO)
     try:
         _run(given.program, given.number, given.queues.split(","))
@@ -55,7 +56,9 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m worker.process", description=main.__doc__)
     parser.add_argument("program", metavar="PROGRAM")
-    parser.add_argument("number", metavar="NUMBER", type=int)
+    parser.add_argument(
+        "number", metavar="NUMBER", type=int, help="the slot, or 0 for the first that is free"
+    )
     parser.add_argument(
         "--queues", required=True, help="the program's queues, in order of priority: A,B"
     )
@@ -73,7 +76,8 @@ def _run(program: str, number: int, names: list[str]) -> None:
         )
     if declared.nice:
         os.nice(declared.nice)  # its children have it too
-    with hold_slot(program, number):
+    with hold_slot(program, number) if number else hold_free_slot(program) as free:
+        number = free or number
         open_library()
         connect(wait=_REDIS_STARTS).close()
         claim(dispatch.connection(), topology.queues)
@@ -87,8 +91,14 @@ def _run(program: str, number: int, names: list[str]) -> None:
             dispatch.connection(),
             execution=declared.execution,
             memory=declared.memory,
-        ).work(logging_level="WARNING", max_idle_time=declared.idle_of(number))
+        ).work(logging_level="WARNING", max_idle_time=_idle(declared, number))
         log.info("process %d ends: it was stopped, or idle for long", os.getpid())
+
+
+def _idle(declared: Program, number: int) -> int | None:
+    """Seconds without a job after which it ends, where somebody starts it when there is one."""
+    is_started = settings.supervisor() in {"", "systemd"}
+    return declared.idle_of(number) if is_started else None
 
 
 if __name__ == "__main__":

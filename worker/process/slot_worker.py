@@ -16,7 +16,7 @@ from db.sql.connection import close_database
 from db.sql.schema import known_migrations
 from worker import dispatch
 from worker.errors import WorkerError
-from worker.host.lifeline import SUPERVISED
+from worker.host.lifeline import SUPERVISED, show_life
 from worker.host.memory import give_back_memory
 from worker.host.version import code_version
 from worker.process.child import resident
@@ -121,6 +121,8 @@ class SlotWorker(SimpleWorker):
         It does not wait for a Redis that is away, or whose memory is full: the job comes first.
         """
         self._beaten = time.monotonic()
+        if SUPERVISED not in sys.argv:  # else the recovery does so for all
+            show_life()
         try:
             self._register_again()
         except redis.ResponseError as error:

@@ -1,6 +1,8 @@
 """The recovery: supervisord reports exits to it; every five seconds it polls for what is due.
 
-Each second it looks whether a program that runs on demand has something to do.
+Each second it looks whether a program that runs on demand has something to do. Where another
+supervisor has started it (FLEET_SUPERVISOR), nobody reports exits, and it polls all the same: what
+it starts under supervisord, it asks for there by a file for each program, in `run/demand`.
 """
 
 import worker.host.light  # noqa: F401  # first: see there
@@ -14,14 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from select import select
-from typing import Any
-from xmlrpc.client import Fault
 
 import peewee
 import redis
-from rq.defaults import RQ_KEY_PREFIX
-from rq.suspension import WORKERS_SUSPENDED
-from rq.utils import now, utcformat
 
 from db import settings
 from db.errors import DatabaseError, DatabaseGoneError
@@ -29,16 +26,16 @@ from db.sql.connection import check_file, close_database
 from worker import dispatch
 from worker.dispatch.places import seen_here
 from worker.errors import WorkerError
-from worker.host.lifeline import die_with_supervisord
+from worker.host.lifeline import die_with_supervisord, show_life
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import end_with, log_to_stderr
 from worker.host.memory import OUT_OF_MEMORY, give_back_memory, kernel_kills
 from worker.process.requeue import FLEET, HOST, UNSEEN, Death, recover, settle_all
-from worker.process.take import PAUSED
 from worker.queues import keep_hours
+from worker.recovery.demand import DEMAND_SECONDS, Demand, enqueue_due
 from worker.redis.address import is_embedded, note_answer
 from worker.redis.connection import connect, endure
-from worker.redis.entries import utf8, wrong_keys
+from worker.redis.entries import wrong_keys
 from worker.redis.holders import (
     Holder,
     beat,
@@ -50,124 +47,10 @@ from worker.redis.holders import (
     this_process,
     unregister,
 )
-from worker.redis.hosts import SEES, are_several, forget_host, publish, sees_key
+from worker.redis.hosts import are_several, forget_host, publish
 from worker.redis.owner import claim, leave_seat
-from worker.supervisor.rpc import processes, supervisord
 from worker.topology.hosts import this_host
 from worker.topology.model import process_name_of, registered_name
-
-_MOVE_DUE = """
--- KEYS: for each queue its registry of scheduled jobs, and its list. ARGV: now as a number, now as
--- text, prefix of job keys, the moment after which nothing is scheduled
-local function move(registry, queue, first, last)
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', registry, first, last, 'LIMIT', 0, 1000)) do
-        redis.call('ZREM', registry, id)
-        local job = ARGV[3] .. id
-        local kind = redis.call('TYPE', job).ok
-        if kind == 'hash' then
-            redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[2])
-        end
-        if kind ~= 'none' then redis.call('RPUSH', queue, id) end
-    end
-end
-for i = 1, #KEYS, 2 do
-    move(KEYS[i], KEYS[i + 1], '-inf', ARGV[1])
-    move(KEYS[i], KEYS[i + 1], ARGV[4], '+inf')
-end
-"""
-_LONGEST_WAIT = 400 * 24 * 3600
-
-
-def enqueue_due(connection: redis.Redis) -> None:
-    """Put the jobs whose time has come at the end of their queues, and those that have no time."""
-    moment = time.time()
-    arguments: list[float | str] = [moment, utcformat(now()), f"{RQ_KEY_PREFIX}:job:"]
-    arguments.append(moment + _LONGEST_WAIT)
-    queues = dispatch.queues()
-    keys = [key for each in queues for key in (each.scheduled_job_registry.key, each.key)]
-    connection.register_script(_MOVE_DUE)(keys=keys, args=arguments)
-
-
-_DEMANDED = f"""{SEES}
--- KEYS: the paused set, the flag of `rq suspend`; of each queue its list and its registry of
--- scheduled jobs; the roots that this host has. ARGV: now, the name of each queue, the prefix of
--- RQ's keys
--- Answers 1 when some jobs have to be moved, and the names of the queues whose jobs may be taken.
-local function count(...)
-    local found = redis.pcall(...)
-    return type(found) == 'number' and found or 0
-end
-local answer = {{0}}
-if redis.call('EXISTS', KEYS[2]) == 1 then return answer end
-for i = 2, #ARGV - 1 do
-    local due = count('ZCOUNT', KEYS[2 * i], '-inf', ARGV[1])
-    local waits = due > 0 or count('LLEN', KEYS[2 * i - 1]) > 0
-        and first_seen(KEYS[#KEYS], KEYS[2 * i - 1], ARGV[#ARGV])
-    if waits and count('SISMEMBER', KEYS[1], ARGV[i]) == 0 then
-        answer[#answer + 1] = ARGV[i]
-        if due > 0 then answer[1] = 1 end
-    end
-end
-return answer
-"""
-_ALREADY_STARTED = 60
-"""As supervisor.xmlrpc.Faults has it, which takes 2 MiB."""
-DEMAND_SECONDS = 1.0
-"""Seconds between two checks of the queues of programs that run on demand."""
-
-
-class Demand:
-    """Starts the processes of programs that run on demand. They end by themselves.
-
-    So nothing is stopped that has just taken a job.
-    """
-
-    def __init__(self, connection: redis.Redis) -> None:
-        self._connection = connection
-        self._script = connection.register_script(_DEMANDED)
-        self._awake: set[str] = set()
-
-    def meet(self) -> None:
-        """Start what has something to do. supervisord is asked only for what may not run."""
-        topology = dispatch.topology()
-        here = this_host(topology).programs
-        programs = [topology.programs[name] for name in here if name in topology.programs]
-        programs = [each for each in programs if each.is_on_demand]
-        queues = self._demanded(sorted({name for each in programs for name in each.queues}))
-        needed = {each.name for each in programs if not queues.isdisjoint(each.queues)}
-        if needed <= self._awake:
-            return
-        self._awake |= needed  # what cannot be started is not tried again each second
-        resting = [each for each in processes() if each.program in needed and each.rests]
-        with supervisord() as rpc:
-            for process in resting:
-                self._start(rpc, process.name)
-
-    def forget(self) -> None:
-        """Have supervisord asked again: a process has ended, or may have."""
-        self._awake.clear()
-
-    def _demanded(self, names: Sequence[str]) -> set[str]:
-        """Which of these queues hold jobs that may be taken. Those that are due are moved there."""
-        if not names:
-            return set()
-        keys = [PAUSED, WORKERS_SUSPENDED]
-        for each in map(dispatch.queue, names):
-            keys += [each.key, each.scheduled_job_registry.key]
-        arguments: list[float | str] = [time.time(), *names, f"{RQ_KEY_PREFIX}:"]
-        due, *found = self._script(keys=[*keys, sees_key()], args=arguments)
-        if due:
-            enqueue_due(self._connection)
-        return set(utf8(found))
-
-    def _start(self, rpc: Any, name: str) -> None:
-        try:
-            rpc.startProcess(name, False)
-            log.info("%s is started: a queue of it holds jobs", name)
-        except Fault as fault:  # supervisord goes on trying what it cannot start
-            if fault.faultCode != _ALREADY_STARTED:
-                log.error("%s does not start: %s", name, fault.faultString)
-
 
 _TAIL = 64 * 1024
 _LOG_SECONDS = 0.2
@@ -231,6 +114,8 @@ class Silence:
 
 
 NAME = "recovery"
+_TICK = 5
+"""Seconds between two polls."""
 _REDIS_STARTS = 60.0
 
 log = logging.getLogger("fleet")
@@ -341,6 +226,8 @@ def _listen(recovery: Recovery) -> None:
 
 def _next_event(demand: Demand) -> str:
     """The name of the next event; until it comes the demand is met."""
+    if settings.supervisor():
+        return _next_tick(demand)
     _say("READY\n")
     while True:
         _patiently(demand.meet)
@@ -351,8 +238,19 @@ def _next_event(demand: Demand) -> str:
     return headers["eventname"]
 
 
+def _next_tick(demand: Demand) -> str:
+    """The event of a tick, where no supervisord sends any."""
+    show_life()
+    for _ in range(_TICK):
+        _patiently(demand.meet)
+        time.sleep(DEMAND_SECONDS)
+    return f"TICK_{_TICK}"
+
+
 def _say(text: str) -> None:
     """Answer supervisord, as its event listener protocol has it."""
+    if settings.supervisor():
+        return
     sys.stdout.write(text)
     sys.stdout.flush()
 

@@ -28,7 +28,7 @@ from db.sql.connection import check_file
 from worker import dispatch
 from worker.dispatch import HeldJob
 from worker.errors import WorkerError
-from worker.host.lifeline import die_with_supervisord
+from worker.host.lifeline import die_with_supervisord, show_life
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import end_with, log_to_stderr
 from worker.host.memory import give_back_memory
@@ -98,6 +98,7 @@ class FleetScheduler(CronScheduler):
         Raises redis.RedisError, peewee.DatabaseError or DatabaseGoneError; what was not reached is
         due as before.
         """
+        show_life()
         check_file()
         now, states = self._now(), schedules.schedule_states()
         fired: list[CronJob] = [

@@ -27,6 +27,13 @@ WEB_STOP = 10
 WATCH_STOP = 10
 """Seconds that a program is given to end."""
 
+LIBRARIES: Mapping[str, str] = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+}
+"""The environment of every program, whoever starts it: a process forked from one that has used such
+a library's threads hangs for good."""
 _RECOVERY_EVENTS = ("EXITED", "BACKOFF", "FATAL", "STOPPED")
 _BUFFERED_EVENTS = 1000
 """Events that wait while the recovery is restarted; supervisord drops the oldest beyond it."""
@@ -140,10 +147,7 @@ def _supervisord(instance: Instance) -> _Settings:
     environment = {
         "FLEET_DATA_DIR": instance.data_dir,
         "FLEET_QUEUES": instance.queues,
-        # A process forked from one that has used such a library's threads hangs for good.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "NUMBA_NUM_THREADS": "1",
+        **LIBRARIES,
         # Or each process would compile all of musicfleet again: seconds, and memory.
         "PYTHONDONTWRITEBYTECODE": "",
         # What librosa has compiled, once: see jobs.audio_analysis.outcomes.

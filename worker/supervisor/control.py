@@ -27,7 +27,14 @@ from worker.supervisor import conf_file, fleet_environment
 from worker.supervisor.conf_file import render
 from worker.supervisor.instance import Instance, this_instance
 from worker.supervisor.readiness import not_ready, wait_until_ready
-from worker.supervisor.rpc import ProcessInfo, is_up, processes, socket_file, supervisord
+from worker.supervisor.rpc import (
+    ProcessInfo,
+    is_up,
+    processes,
+    refuse_others,
+    socket_file,
+    supervisord,
+)
 from worker.supervisor.shutdown import WARM_SECONDS, Say, end_all, stop_processes, wait_for
 from worker.topology import Topology
 from worker.topology.hosts import this_host
@@ -38,7 +45,7 @@ _SHUTDOWN_SECONDS = 20
 
 
 def start(say: Say = lambda _: None) -> bool:
-    """Start the fleet and wait until it can work; False when it was up before.
+    """Start the fleet and wait until it can work; False when it was up before, or others start it.
 
     A fleet that is up has what is down started; where it runs other code than is installed, or on
     another database than is there, it is stopped, the database migrated, and all started again.
@@ -51,6 +58,8 @@ def start(say: Say = lambda _: None) -> bool:
     settings_file.values()
     if not is_embedded():
         connect().close()
+    if settings.supervisor():
+        return False
     socket_file()
     settings.prepare_data_dir()
     aside = valkey.kept_aside()
@@ -89,6 +98,7 @@ def _start(topology: Topology, say: Say) -> None:
 
 def run_in_foreground(say: Say = lambda _: None) -> NoReturn:
     """Become the fleet's supervisord. Raises as `start` does, and when the fleet is up already."""
+    refuse_others()
     topology = dispatch.load_topology()
     socket_file()
     settings.prepare_data_dir()
@@ -108,8 +118,9 @@ def stop(say: Say = lambda _: None) -> bool:
 
     Workers get SIGTERM, and after WARM_SECONDS are killed: what they worked on is put back by
     their successors. `say` is given a line when there is something to wait for. Raises
-    FleetStopError.
+    FleetStopError, and BadInputError where others than supervisord stop the programs.
     """
+    refuse_others()
     if not settings.run_dir().exists():
         return False
     with hold_fleet():
@@ -230,6 +241,7 @@ def revive(name: str | None = None) -> None:
 
     Raises FleetStartError, and BadInputError when no process of that name is down.
     """
+    refuse_others()
     down = [each for each in processes() if each.is_down and not each.rests]
     if name is not None:
         down = [each for each in down if each.name == name]

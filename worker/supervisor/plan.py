@@ -13,7 +13,7 @@ from worker.redis.hosts import run_elsewhere
 from worker.supervisor import conf_file, fleet_environment
 from worker.supervisor.conf_file import consumed, render
 from worker.supervisor.instance import this_instance
-from worker.supervisor.rpc import is_up, processes, supervisord
+from worker.supervisor.rpc import is_up, processes, refuse_others, supervisord
 from worker.supervisor.shutdown import Say
 from worker.topology import Topology, load
 from worker.topology.hosts import this_host
@@ -203,6 +203,7 @@ def own_text(topology: Topology) -> str:
 
 def require_up() -> None:
     """Raise BadInputError unless the fleet is up and runs by the data folder's file."""
+    refuse_others()
     if not is_up():
         raise BadInputError("the fleet is not up — `fleet up` starts it as queues.toml says")
     with supervisord() as rpc:

@@ -11,7 +11,7 @@ from xmlrpc.client import Fault, ServerProxy, Transport
 
 from db import settings
 from worker import dispatch
-from worker.errors import BadInputError, SupervisordError, TopologyError
+from worker.errors import BadInputError, SupervisordError, TopologyError, WorkerError
 from worker.topology import Program
 from worker.topology.model import program_of
 
@@ -89,10 +89,40 @@ def supervisord() -> Iterator[Any]:
 def is_up() -> bool:
     """Whether a supervisord of this data folder answers and is not about to end.
 
+    Where others start the programs (FLEET_SUPERVISOR): whether any of them is known to Redis.
     Raises SupervisordError when there is one that may not be asked, or hangs, and BadInputError for
     a data folder that can have none.
     """
+    if settings.supervisor():
+        return _is_anybody_there()
     return _asked(lambda rpc: rpc.getState()["statename"] == "RUNNING") or False
+
+
+def _is_anybody_there() -> bool:
+    import redis  # noqa: PLC0415  # few fleets are started by others
+
+    from worker.redis.holders import holders  # noqa: PLC0415  # as above
+
+    with suppress(redis.RedisError, WorkerError):
+        return bool(holders(dispatch.connection()))
+    return False
+
+
+def refuse_others() -> None:
+    """Raise BadInputError where others than supervisord start and stop the programs."""
+    if name := settings.supervisor():
+        raise BadInputError(
+            f"the programs of this fleet are started and stopped by {name}, as FLEET_SUPERVISOR "
+            f"says — use `{_COMMANDS[name]}`"
+        )
+
+
+_COMMANDS = {
+    "compose": "docker compose up, stop, restart or up --scale PROGRAM=N",
+    "systemd": "systemctl start, stop or restart",
+    "kubernetes": "kubectl rollout restart, scale or apply",
+}
+"""What does what `fleet` does elsewhere."""
 
 
 def _asked(question: Callable[[Any], T]) -> T | None:
