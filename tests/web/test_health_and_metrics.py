@@ -40,6 +40,33 @@ def test_what_waits_and_for_how_long_is_told(page: FlaskClient, queues: redis.Re
     assert found["musicfleet_queue_oldest_seconds", "maintenance"] > 1_000_000
 
 
+def test_the_work_of_a_program_is_what_waits_what_is_due_and_what_is_taken(
+    page: FlaskClient, queues: redis.Redis
+) -> None:
+    dispatch.enqueue(CLEANUP)
+    queues.zadd("rq:scheduled:maintenance", {"due": 1.0, "later": 99_999_999_999.0})
+    queues.zadd("rq:wip:maintenance", {"taken": 99_999_999_999.0})
+    found = samples(page.get("/metrics").text)
+    assert found["musicfleet_program_work", "maintenance"] == 1 + 1 + 1
+    queues.sadd("fleet:paused", "maintenance")
+    found = samples(page.get("/metrics").text)
+    assert found["musicfleet_program_work", "maintenance"] == 1, "nothing may be taken"
+
+
+def test_while_a_worker_of_a_program_is_busy_none_of_it_is_too_many(
+    page: FlaskClient, queues: redis.Redis
+) -> None:
+    for number in (1, 2, 3):
+        worker = f"analysis-{number}.host"
+        queues.hset(f"rq:worker:{worker}", mapping={"birth": "now", "queues": "audio_analysis"})
+        queues.sadd("rq:workers", f"rq:worker:{worker}")
+    found = samples(page.get("/metrics").text)
+    assert found["musicfleet_program_work", "analysis"] == 0
+    queues.zadd("rq:wip:audio_analysis", {"taken": 99_999_999_999.0})
+    found = samples(page.get("/metrics").text)
+    assert found["musicfleet_program_work", "analysis"] == 3
+
+
 def test_jobs_that_were_done_and_failed_are_counted_with_their_seconds(
     page: FlaskClient, queues: redis.Redis
 ) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import peewee
@@ -32,8 +32,10 @@ from worker import dispatch
 from worker.doctor.examination import examine
 from worker.doctor.findings import Finding, Severity
 from worker.process.job_counts import job_counts
+from worker.queues import Place
 from worker.status import overview
 from worker.supervisor.web_address import OPEN_TO_USERS
+from worker.topology.model import process_name_of, program_of
 
 bp = Blueprint("health", __name__)
 
@@ -164,7 +166,9 @@ class _Fleet(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every family. Raises redis.RedisError or RedisUnreachableError."""
-        yield from _queue_metrics()
+        found = overview.queues()
+        yield from _queue_metrics(found)
+        yield _program_metric(found)
         yield from _job_metrics()
 
 
@@ -180,8 +184,7 @@ def metrics() -> Response:
     )
 
 
-def _queue_metrics() -> Iterator[Metric]:
-    found = overview.queues()
+def _queue_metrics(found: Sequence[overview.QueueStatus]) -> Iterator[Metric]:
     depth = GaugeMetricFamily(
         "musicfleet_queue_depth", "Jobs that wait in the queue.", labels=["queue"]
     )
@@ -225,6 +228,42 @@ def _queue_metrics() -> Iterator[Metric]:
         paused.add_metric(name, queue.paused)
         recoveries.add_metric(name, queue.recovered)
     yield from (depth, later, in_flight, kept, oldest, consumers, on_demand, paused, recoveries)
+
+
+def _program_metric(found: Sequence[overview.QueueStatus]) -> Metric:
+    """What the processes of a program may be scaled by.
+
+    Whoever has fewer of them does not ask which are busy. So while one is, it says no less than
+    there are, and they go when all have nothing to do.
+    """
+    work = GaugeMetricFamily(
+        "musicfleet_program_work",
+        "Jobs of the program's queues that may be taken, are due or are taken; while one is taken, "
+        "no less than the program's live workers.",
+        labels=["program"],
+    )
+    due, queues = _due(), {queue.name: queue for queue in found}
+    for program in dispatch.topology().programs.values():
+        own = [queues[name] for name in program.queues]
+        to_take = sum(queue.waiting + due[queue.name] for queue in own if not queue.paused)
+        taken = sum(queue.running for queue in own)
+        workers = {worker for queue in own for worker in queue.consumers}
+        live = sum(program_of(process_name_of(each)) == program.name for each in workers)
+        work.add_metric([program.name], max(to_take + taken, live) if taken else to_take)
+    return work
+
+
+def _due() -> dict[str, int]:
+    """How many jobs of each queue wait for a time that has come."""
+    names, now = list(dispatch.topology().queues), time.time()
+    with dispatch.connection().pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.zcount(Place.SCHEDULED.key(name), "-inf", now)
+        counts = pipeline.execute(raise_on_error=False)
+    return {
+        name: count if isinstance(count, int) else 0  # a key of another type, which others report
+        for name, count in zip(names, counts, strict=True)
+    }
 
 
 def _job_metrics() -> Iterator[Metric]:
