@@ -26,7 +26,7 @@ from worker import dispatch
 from worker.cli.fleet import COMMANDS, run
 from worker.errors import ExitCode
 
-FOREIGN = {"docker", "echo", "sudo", "tee", "sysctl", "cd", "mkdir"}
+FOREIGN = {"docker", "echo", "sudo", "tee", "sysctl", "cd", "mkdir", "openssl"}
 """Programs of others; that the shell can parse the line is all that is checked."""
 SWITCHES = {"up", "down", "reload", "scale", "web", "root", "restore", "db"}
 """Commands of `fleet` that start, stop or move something, unless they only say what there is."""

@@ -1,6 +1,8 @@
 """`fleet config`: the topology checked, rendered and shown."""
 
 import os
+import subprocess
+import sys
 from difflib import unified_diff
 from functools import partial
 from pathlib import Path
@@ -10,12 +12,15 @@ import click
 from db import settings
 from worker.cli.output import edit_until, print_json, print_line, print_table, say
 from worker.errors import BadInputError, ExitCode
-from worker.supervisor import conf_file
+from worker.supervisor import conf_file, fleet_environment
 from worker.supervisor.conf_file import beside, render
 from worker.supervisor.instance import committed
 from worker.topology import Program, Start, Topology, load
 from worker.topology.queues_toml import own_queues_file, queues_file
 from worker.topology.tables import shown_duration
+
+TARGETS = ("supervisord", "compose", "systemd", "kubernetes")
+"""Whose files `fleet config render` makes."""
 
 
 @click.group()
@@ -61,7 +66,10 @@ Examples:
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; show what would change.")
 @click.pass_context
 def write(context: click.Context, only_check: bool) -> None:
-    """Render supervisord.conf beside queues.toml, or supervisord.small.conf beside a profile."""
+    """Render supervisord.conf beside queues.toml, or supervisord.small.conf beside a profile.
+
+    The files of other supervisors too, where they are in the folder `deploy` beside it.
+    """
     topology = load()
     conf = beside(topology.path)
     if conf == conf_file.path():
@@ -76,7 +84,111 @@ def write(context: click.Context, only_check: bool) -> None:
         for line in unified_diff(*lines, str(conf), "rendered from queues.toml", lineterm=""):
             print_line(line)
         say(f"fleet: {conf} differs — run `fleet config write`")
-        context.exit(ExitCode.DRIFT)
+    others = _write_others(topology.path, only_check=only_check)
+    context.exit(ExitCode.DRIFT if only_check and present != text else others)
+
+
+def _write_others(queues: Path, *, only_check: bool) -> int:
+    """Render or check what is committed for other supervisors; the exit code of that."""
+    if not queues.with_name(queues.stem.replace("queues", "deploy", 1)).is_dir():
+        return ExitCode.OK
+    check = ["--check"] if only_check else []
+    return _deploy("write", *check)
+
+
+@config.command(
+    "render",
+    epilog="""\b
+Examples:
+  fleet config render --target compose
+  fleet config render --target systemd --into /tmp/units
+  fleet config render --target kubernetes --host studio
+""",
+)
+@click.option("--target", required=True, type=click.Choice(TARGETS), help="Whose files.")
+@click.option("--host", default="", metavar="NAME", help="Only what this host of queues.toml runs.")
+@click.option("--into", default="", metavar="FOLDER", help="Write the files below this folder.")
+@click.pass_context
+def render_target(context: click.Context, target: str, host: str, into: str) -> None:
+    """Print the files with which another supervisor runs the fleet, or write them.
+
+    supervisord, which `fleet up` starts, Docker Compose, systemd and Kubernetes: each has the same
+    programs with the same queues. Those of queues.toml are committed in the folder `deploy`, and
+    `fleet config write` renders them again.
+    """
+    options = [*(["--host", host] if host else []), *(["--into", into] if into else [])]
+    context.exit(_deploy("render", "--target", target, *options))
+
+
+def _deploy(*arguments: str) -> int:
+    """Run the program that knows other supervisors, which no module of `fleet` imports."""
+    command = [sys.executable, "-m", "deploy", *arguments]
+    sys.stdout.flush()
+    return subprocess.run(command, env=fleet_environment.own(), check=False).returncode
+
+
+@click.group()
+def service() -> None:
+    """Have systemd start the fleet at boot, on this machine, and keep it after a logout."""
+
+
+_of_system = click.option(
+    "--system", "is_system", is_flag=True, help="A unit of the system, not of the user; for root."
+)
+
+
+@service.command(
+    epilog="""\b
+Examples:
+  fleet service install
+  sudo fleet service install --system --as music
+""",
+)
+@_of_system
+@click.option("--as", "user", default="", metavar="USER", help="With --system: who runs the fleet.")
+@click.pass_context
+def install(context: click.Context, is_system: bool, user: str) -> None:
+    """Install the unit and start the fleet by it, now and at each boot.
+
+    A second time it changes nothing that is so already. The unit has the settings of the
+    environment in it; a secret has to stand in settings.toml. With --system the data folder is
+    /var/lib/musicfleet, unless FLEET_DATA_DIR names another.
+    """
+    context.exit(
+        _deploy("service", "install", *_scope(is_system), *(["--as", user] if user else []))
+    )
+
+
+@service.command(
+    epilog="""\b
+Examples:
+  fleet service uninstall
+""",
+)
+@_of_system
+@click.pass_context
+def uninstall(context: click.Context, is_system: bool) -> None:
+    """Stop the fleet, and have systemd start it no more. The library stays."""
+    context.exit(_deploy("service", "uninstall", *_scope(is_system)))
+
+
+@service.command(
+    epilog="""\b
+Examples:
+  fleet service status
+  fleet service status --json
+""",
+)
+@_of_system
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_context
+def status(context: click.Context, is_system: bool, as_json: bool) -> None:
+    """Show whether the unit is installed, starts at boot, and runs the fleet."""
+    context.exit(_deploy("service", "status", *_scope(is_system), *(["--json"] if as_json else [])))
+
+
+def _scope(is_system: bool) -> list[str]:
+    return ["--system"] if is_system else []
 
 
 @config.command(

@@ -70,10 +70,11 @@ COMMANDS = {
     "user": Row("user", "user", "List, add and remove users of players, and make their keys."),
     "notify": Row("notify", "notify", "Show the messages to you, or send a test message."),
     "settings": Row("settings", "settings", "Show, change and check the settings."),
+    "service": Row("config", "service", "Have systemd start the fleet at boot."),
     "config": Row("config", "config", "Check, render and show the topology in queues.toml."),
 }
 """Every command, in the order of the help."""
-_WITHOUT_SETTINGS = {"settings", "doctor", "config", "down", "logs"}
+_WITHOUT_SETTINGS = {"settings", "doctor", "config", "service", "down", "logs"}
 """Commands that a faulty settings.toml does not keep from their work."""
 
 _EPILOG = """\b
