@@ -55,7 +55,8 @@ class Ours(NamedTuple):
     before: str | None
     """SHA-256 of the bytes that were there before; None where nothing was."""
     before_mtime_ns: int | None
-    fields: dict[str, str]
+    fields: dict[str, list[str]]
+    """Of tags: by field the text that was wanted, and as it was read again."""
 
     @property
     def is_folder(self) -> bool:
@@ -135,11 +136,6 @@ def end(row: int, size: int, mtime_ns: int) -> None:
     WrittenFile.update(state=WRITTEN, size=size, mtime_ns=mtime_ns, written_at=utc_now()).where(
         WrittenFile.id == row
     ).execute()
-
-
-def note_time(row: int, mtime_ns: int) -> None:
-    """Say that a file has another time, with the same bytes: it was copied back."""
-    WrittenFile.update(mtime_ns=mtime_ns).where(WrittenFile.id == row).execute()
 
 
 def forget(row: int) -> None:

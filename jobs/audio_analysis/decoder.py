@@ -6,7 +6,9 @@ What comes back has at most 48 kHz and one or two channels (more are mixed down,
 that of the mix): neither 192 kHz nor 16 channels take more memory than music usually does.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -272,6 +274,50 @@ def _pyav_blocks(frames: _Frames, start: float, length: int) -> Iterator[Array]:
             yield block
         if done >= length:
             return
+
+
+def whole_blocks(path: str) -> Iterator[tuple[int, Array]]:
+    """All of a file, block by block, each with its samples a second; at most two channels.
+
+    Damage in the middle ends it, with what there was. Raises UnreadableFileError.
+    """
+    wanted = ExcerptRequest(path, inf, None)
+    faults: list[str] = []
+    readers = {"soundfile": _whole_by_soundfile, "pyav": _whole_by_pyav}
+    for name, _ in _in_order(path):
+        done = False
+        try:
+            for each in readers[name](wanted):
+                done = True
+                yield each
+        except _FAULTS as error:
+            faults.append(f"{name}: {_message_of(error)}")
+        if done:
+            return
+    _check_readable(path)
+    message = f"no decoder can decode it ({'; '.join(faults)})"
+    raise UnreadableFileError(ProblemCode.DAMAGED, message)
+
+
+def _whole_by_soundfile(wanted: ExcerptRequest) -> Iterator[tuple[int, Array]]:
+    with soundfile.SoundFile(path_text.to_bytes(wanted.path)) as file:
+        rate = _plausible(file.samplerate)
+        for block in _soundfile_blocks(file, sys.maxsize, rate):
+            yield rate, block
+
+
+def _whole_by_pyav(wanted: ExcerptRequest) -> Iterator[tuple[int, Array]]:
+    with (
+        open(opened(path_text.to_bytes(wanted.path)), "rb") as file,
+        av.open(file, "r", **_LENIENT) as container,
+    ):
+        if not container.streams.audio:
+            raise ValueError("no audio in it")
+        stream = container.streams.audio[0]
+        stream.codec_context.thread_count = 1
+        rate = _plausible(stream.codec_context.sample_rate)
+        for block in _pyav_blocks(_Frames(container, stream), 0.0, sys.maxsize):
+            yield rate, block
 
 
 def _joined(blocks: Iterator[Array], rate: int) -> Array:

@@ -4,6 +4,7 @@ The K-weighting filters of ITU-R BS.1770 are pyloudnorm's; its meter goes over t
 double precision, once for each measure, and takes five times as long as this.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,45 @@ class Loudness(NamedTuple):
             peak=float(20 * np.log10(max(peak, 1e-5))),
             dynamic_range=_dynamic_range(plain, peak, channels),
         )
+
+
+class Meter:
+    """Measures sound that comes block by block, of any length."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._filter = _k_weighting(rate)
+        self._states: list[npt.NDArray[np.float32]] = []
+        self._rest: list[npt.NDArray[np.float32]] = []
+        self.peak = 0.0
+        """Of the greatest sample; full scale is 1."""
+        self.steps: list[float] = []
+        """The weighted mean square of each tenth of a second, all channels together."""
+
+    def add(self, block: npt.NDArray[np.float32]) -> None:
+        """Take the next samples, of shape (samples, channels)."""
+        sound = np.nan_to_num(block.astype(np.float32, copy=False), posinf=0.0, neginf=0.0)
+        if not len(sound):
+            return
+        if not self._states:
+            self._states = [np.zeros((len(self._filter), 2), np.float32) for _ in sound.T]
+            self._rest = [np.zeros(0, np.float32) for _ in sound.T]
+        self.peak = max(self.peak, float(np.abs(sound).max()))
+        powers: Doubles = np.zeros(1)
+        for number, column in enumerate(sound.T):
+            weighted, self._states[number] = sosfilt(
+                self._filter, np.ascontiguousarray(column), zi=self._states[number]
+            )
+            whole = np.concatenate([self._rest[number], weighted])
+            powers = powers + _step_powers(whole, self._rate)
+            size = round(self._rate * _STEP)
+            self._rest[number] = whole[len(whole) // size * size :]
+        self.steps += powers.tolist()
+
+
+def integrated(steps: Sequence[float]) -> float | None:
+    """LUFS of the steps of one or several `Meter`, gated; None for silence and below 0.4 s."""
+    return _integrated(np.asarray(steps, dtype=float))
 
 
 def _k_weighting(rate: int) -> npt.NDArray[np.float32]:

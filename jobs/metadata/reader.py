@@ -110,8 +110,8 @@ def read_file(found: FoundFile, *, storing: bool = False, root: str | None = Non
     Raises UnreadableFileError, whose message says what is wrong with this file. Memory and time
     are not limited here: use `read_files` for files from outside.
     """
-    with _opened(found.path) as (file, size):
-        contents = _contents(file, size, _extension(found.path))
+    with opened_file(found.path) as (file, size):
+        contents = contents_of(file, size, _extension(found.path))
         pictures = contents.pictures[:MAX_PICTURES]
         audio = plausible(contents.audio, size - sum(len(each.data) for each in contents.pictures))
         says = cue_sheet.described(contents, found, audio.duration)
@@ -154,8 +154,8 @@ def read_pictures(path: str) -> list[Picture]:
 
     Raises UnreadableFileError. Memory and time are not limited here.
     """
-    with _opened(path) as (file, size):
-        return _contents(file, size, _extension(path)).pictures[:MAX_PICTURES]
+    with opened_file(path) as (file, size):
+        return contents_of(file, size, _extension(path)).pictures[:MAX_PICTURES]
 
 
 _Item = tuple[dict[str, Any], str | None]
@@ -197,7 +197,7 @@ class _SizedReader(io.BufferedReader):
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[tuple[BinaryIO, int]]:
+def opened_file(path: str) -> Iterator[tuple[BinaryIO, int]]:
     """The file and its bytes, and what fails with it as UnreadableFileError.
 
     A small one is read at once: readers go to and fro in it, dozens of times.
@@ -219,7 +219,7 @@ def _opened(path: str) -> Iterator[tuple[BinaryIO, int]]:
         raise UnreadableFileError(ProblemCode.UNREADABLE, message) from error
 
 
-def _contents(file: BinaryIO, size: int, extension: str) -> Contents:
+def contents_of(file: BinaryIO, size: int, extension: str) -> Contents:
     """What the file holds: by the reader of its container, and if that gives up by FFmpeg."""
     if size == 0:
         raise UnreadableFileError(ProblemCode.EMPTY, "the file is empty")

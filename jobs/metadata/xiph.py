@@ -139,7 +139,7 @@ def _read_flac(file: BinaryIO, size: int) -> Contents:
         filled(tags, front),
         [block for block in blocks if block] + pictures or front_pictures,
         sound_id=f"{info.md5_signature:032x}" if info.md5_signature else None,
-        sound=() if info.md5_signature else _frames(file, end, size),
+        sound=() if info.md5_signature else sound_frames(file, end, size),
     )
 
 
@@ -174,7 +174,7 @@ def _sheet_text(tracks: Sequence[Any], rate: int, comments: Iterable[tuple[str, 
     return "\n".join(lines)
 
 
-def _frames(file: BinaryIO, start: int, size: int) -> Spans:
+def sound_frames(file: BinaryIO, start: int, size: int) -> Spans:
     """What follows the metadata blocks, which begin at `start` behind the file's mark."""
     file.seek(start)
     head = file.read(8)

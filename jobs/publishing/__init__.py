@@ -16,7 +16,7 @@ from db.publishing import export_runs, written_files
 from db.publishing.export_runs import End, Outcome
 from db.publishing.written_files import Kind
 from jobs.errors import NoSuchExportError
-from jobs.publishing import art, disk
+from jobs.publishing import art, disk, tags
 from worker.dispatch import enqueue, job
 
 _SECONDS = 600.0
@@ -41,7 +41,10 @@ class Exporter(Protocol):
         """Do each of these items, in order, and say what became of it; `dry`: just say it."""
 
 
-_EXPORTERS: dict[Kind, Exporter] = {Kind.ART: cast("Exporter", art)}
+_EXPORTERS: dict[Kind, Exporter] = {
+    Kind.ART: cast("Exporter", art),
+    Kind.TAGS: cast("Exporter", tags),
+}
 
 
 @job
@@ -104,11 +107,12 @@ def _undone(
     place = options.get("folder")
     if run is not None:
         export_runs.set_total(run.id, run.done + written_files.count(kind, place))
+    take_away = tags.take_away if kind is Kind.TAGS else disk.take_away
     after = 0
     while rows := written_files.of_kind(kind, place, after, _AT_ONCE):
         for each in rows:
             try:
-                outcome = disk.take_away(each, dry=dry)
+                outcome = take_away(each, dry=dry)
             except OSError as error:
                 outcome = disk.failure(error, each.path)
             yield [-each.id], [outcome]

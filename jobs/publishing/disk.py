@@ -7,12 +7,15 @@ at afterwards and put back where it is not what it should have been.
 
 import ctypes
 import errno
+import fcntl
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from typing import NamedTuple
 
+from db.files import opened
 from db.publishing import written_files
 from db.publishing.export_runs import End, Outcome
 from db.publishing.written_files import Kind, Ours, digest_of
@@ -51,7 +54,7 @@ class Wanted(NamedTuple):
 
 
 FOREIGN = "something that is not of musicfleet is there, and was left alone"
-_GONE = "it was changed since it was written, so it is yours, and was left alone"
+GONE = "it was changed since it was written, so it is yours, and was left alone"
 
 
 def settle(wanted: Wanted, known: Ours | None, *, dry: bool) -> Outcome:
@@ -131,7 +134,7 @@ def take_away(known: Ours, *, dry: bool) -> Outcome:
     if present is not None and present not in (known.digest, known.before):
         if not dry:
             _forget(known.id)
-        return Outcome(End.LEFT, known.path, _GONE)
+        return Outcome(End.LEFT, known.path, GONE)
     if not dry:
         remove(path)
         sync_folder(os.path.dirname(path))
@@ -188,6 +191,44 @@ def writer(data: bytes) -> Make:
             os.fsync(file.fileno())
 
     return make
+
+
+def clone(path: bytes, target: bytes) -> bool:
+    """Copy a file, with its mode and times, where nothing is; whether its blocks are shared.
+
+    Raises OSError.
+    """
+    descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+    with open(opened(path), "rb") as source, open(descriptor, "r+b") as copy:
+        try:
+            fcntl.ioctl(copy.fileno(), _FICLONE, source.fileno())
+            is_shared = True
+        except OSError as error:
+            if error.errno not in _NO_CLONES:
+                raise
+            shutil.copyfileobj(source, copy, _PIECE)
+            is_shared = False
+    like(path, target)
+    return is_shared
+
+
+def like(path: bytes, target: bytes, mtime_ns: int | None = None) -> None:
+    """Give a file the owner, mode and times of another, or this time."""
+    status = os.stat(path)
+    with suppress(PermissionError):
+        os.chown(target, status.st_uid, status.st_gid)
+    shutil.copystat(path, target)
+    if mtime_ns is not None:
+        os.utime(target, ns=(status.st_atime_ns, mtime_ns))
+
+
+_FICLONE = 0x40049409
+"""ioctl_ficlone(2)."""
+_NO_CLONES = {
+    *(errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno.ENOSYS),
+    *(errno.EBADF, errno.EISDIR, errno.ETXTBSY, errno.EPERM),
+}
+"""What is said where blocks cannot be shared."""
 
 
 def beside(path: bytes) -> bytes:

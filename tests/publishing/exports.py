@@ -81,11 +81,11 @@ class Exports:
 
 def _die_at(step: int) -> None:
     """End this process without a word at the so-manieth call out of the code that publishes."""
-    left = step
+    left, own = step, os.getpid()
 
     def count(frame: FrameType, event: str, _argument: Any) -> None:
         nonlocal left
-        if event == "c_call" and _IN in frame.f_code.co_filename:
+        if event == "c_call" and _IN in frame.f_code.co_filename and os.getpid() == own:
             left -= 1
             if left < 0:
                 os._exit(_ENDED)

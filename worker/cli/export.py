@@ -38,7 +38,7 @@ _DONE = {
 
 @click.group(name="export")
 def export() -> None:
-    """Write covers, playlists, tags and tables to files for other programs, and undo it.
+    """Write what is known to files for other programs, and undo it.
 
     Nothing is ever written over a file that musicfleet did not write itself. Each export is a job
     of the fleet: a second one writes only what is new, one that was interrupted goes on, and
@@ -75,6 +75,31 @@ def art(context: click.Context, dry_run: bool, as_json: bool) -> None:
     pictures of yours.
     """
     context.exit(_run(Kind.ART, {}, dry_run=dry_run, as_json=as_json))
+
+
+@export.command(
+    epilog="""\b
+Examples:
+  fleet export tags --dry-run
+  fleet export tags --no-replaygain
+  fleet export undo tags
+"""
+)
+@click.option(
+    "--replaygain/--no-replaygain",
+    default=True,
+    help="Whether loudness is measured, which decodes every file that lacks it.",
+)
+@_options
+@click.pass_context
+def tags(context: click.Context, replaygain: bool, dry_run: bool, as_json: bool) -> None:
+    """Write tempo, key, ReplayGain and MusicBrainz ids into files that lack them.
+
+    What a file says itself stays. Each file has a backup in the data folder, by which `undo` gives
+    it back to the byte; its sound is compared before it is replaced. A dry run shows each field.
+    """
+    options = {"replaygain": replaygain}
+    context.exit(_run(Kind.TAGS, options, dry_run=dry_run, as_json=as_json))
 
 
 @export.command(
