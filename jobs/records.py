@@ -4,7 +4,7 @@ Each record is a frozen dataclass; `as_json` and `from_json` are the only way in
 stage that writes another field than its reader knows fails at once instead of losing it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
@@ -156,6 +156,8 @@ class TrackRecord(Record):
     """The tracks that a cue sheet divides the file into; none where the file is one."""
     sheets: dict[str, str | None] = field(default_factory=dict)
     """The cue sheets of the file, each with why it is not used, or None."""
+    unread: dict[str, Sequence[Any]] = field(default_factory=dict)
+    """What lies beside the file and could not be read: the number of the error and its words."""
 
     def tracks(self) -> "list[TrackRecord]":
         """The record of each part; itself where the file is one track."""
@@ -201,6 +203,7 @@ class TrackRecord(Record):
             start=data.get("start"),
             parts=[PartRecord.from_json(each) for each in data.get("parts", ())],
             sheets=data.get("sheets", {}),
+            unread=data.get("unread", {}),
         )
 
 

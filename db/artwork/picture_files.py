@@ -54,6 +54,12 @@ def record_folder_images(images: Sequence[SeenImage]) -> None:
         ).execute()
 
 
+def look_again_at(paths: Collection[str]) -> None:
+    """Have the next scan take these files for changed ones, because they could not be read."""
+    for part in slices(sorted(paths)):
+        FolderImage.update(mtime_ns=-1).where(among(FolderImage.path, part)).execute()
+
+
 def drop_folder_images(paths: Sequence[str]) -> None:
     """Forget picture files that are gone."""
     for part in slices(paths):

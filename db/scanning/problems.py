@@ -32,6 +32,8 @@ class Stage(StrEnum):
     """None: a scan left out of the folder what may be music. A note, and no error."""
     CUE_SHEET = "cue-sheet"
     """It says of what tracks a file is, and cannot be used. A note, and no error."""
+    COMPANION = "companion"
+    """It speaks of the music beside it, and could not be read. A note, and no error."""
     SURROUNDINGS = "surroundings"
     """Nothing: the surroundings keep work from being done. No such row is in the table."""
 
@@ -109,7 +111,7 @@ def known_paths(folders: Iterable[str], stage: Stage) -> list[str]:
 
 
 _VIDEO = (Problem.stage == Stage.READING) & Problem.code.in_((LeftOut.VIDEO, "silent-video"))
-_STANDS_ALONE = Problem.stage.in_((Stage.LEFT_OUT, Stage.CUE_SHEET))
+_STANDS_ALONE = Problem.stage.in_((Stage.LEFT_OUT, Stage.CUE_SHEET, Stage.COMPANION))
 _IS_NOTE = _STANDS_ALONE | _VIDEO
 """What was left out as it should be, though somebody may miss it: no error."""
 

@@ -19,24 +19,20 @@ from db.library.artists import (
 from db.library.track_files import KnownSound, TrackKey
 from db.maintenance import removal
 from db.models import EntityType, Kind, Scan, ScanChunk
-from db.scanning import problems, scans
+from db.scanning import scans
 from db.scanning.library_files import folder_of, group_folder, reader_of
-from db.scanning.problems import FileProblem, Stage
-from db.scanning.selection import LeftOut
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from jobs.batch.siblings import outdated
 from jobs.covers.track_covers import settle_at_hand
 from jobs.entities import chunk_to_do, enqueue_part
-from jobs.insert import credits
+from jobs.insert import attachments
 from jobs.recognition import moved_file, recognise_retagged
 from jobs.records import (
-    PASSING,
     VIDEOS,
     AudioProperties,
     FoundFile,
     Grouping,
-    ProblemCode,
     TrackRecord,
     UnreadFile,
 )
@@ -223,10 +219,10 @@ def _write(batch: Batch, chunk: ScanChunk, found: Mapping[TrackKey, KnownSound])
     track_ids = tracks.upsert([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
     track_files.take_away(_others(batch, track_ids, before.known))
     _regroup(batch.grouping, album_ids)
-    of_albums = credits.album_artists(batch.grouping, album_ids)
-    credited = ensure_artists(credits.said_of_artists(batch.tracks, of_albums))
-    credits.write_parts(batch.tracks, track_ids, credited.found)
-    _write_problems(batch)
+    of_albums = attachments.album_artists(batch.grouping, album_ids)
+    credited = ensure_artists(attachments.said_of_artists(batch.tracks, of_albums))
+    attachments.write_parts(batch.tracks, track_ids, credited.found)
+    attachments.write_problems(batch.tracks, batch.unread)
 
     touched = before.albums | set(album_ids.values())
     removal.hand_over_chosen_covers(before.chosen)
@@ -301,44 +297,6 @@ def _regroup(grouping: Grouping, album_ids: Mapping[str, int]) -> None:
     for album_id, track_ids in movers.items():
         tracks.set_album(track_ids, album_id)
     tracks.set_discs({int(track_id): said for track_id, said in grouping.discs.items()})
-
-
-def _write_problems(batch: Batch) -> None:
-    problems.clear([record.file.path for record in batch.tracks], Stage.READING)
-    problems.record(list(map(_problem, batch.unread)))
-    _note_sheets(batch.tracks)
-    for each in batch.unread:
-        if each.signal is not None:
-            where = ledger.Quarantine(each.file.path, scans.READING, each.signal)
-            problem_id = problems.problem_id(each.file.path, Stage.READING)
-            ledger.quarantine_file(problem_id, where, each.message)
-    # A known file that cannot be opened just now is no less there: its track stays.
-    gone = [each.file.path for each in batch.unread if each.code is not ProblemCode.UNREADABLE]
-    track_files.mark_missing(sorted(track_files.ids_in_files(gone).values()))
-
-
-def _note_sheets(records: Sequence[TrackRecord]) -> None:
-    """Note the cue sheets that are of no use, or have one in a file no more."""
-    said = [each for record in records for each in record.sheets.items()]
-    used = {sheet for sheet, why in said if why is None}
-    unused = {sheet: why for sheet, why in said if why and sheet not in used}
-    files = {record.file.path for record in records}
-    problems.clear(sorted({*files, *used} - unused.keys()), Stage.CUE_SHEET)
-    problems.record(
-        [
-            FileProblem(sheet, Stage.CUE_SHEET, LeftOut.CUE, f"cue sheet that is not used: {why}")
-            for sheet, why in unused.items()
-        ]
-    )
-
-
-def _problem(unread: UnreadFile) -> FileProblem:
-    file = unread.file
-    size, mtime_ns = (None, None) if unread.code in PASSING else (file.size, file.mtime_ns)
-    code, message = unread.code, unread.message
-    return FileProblem(
-        file.path, Stage.READING, code, message, size, mtime_ns, reader_of(file.path)
-    )
 
 
 def _track_needs(

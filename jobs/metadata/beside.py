@@ -73,6 +73,8 @@ _FORMAT = re.compile(
 )
 """What the name of an album's folder says of its format."""
 _LONGEST_NAME = 255
+Unread = dict[str, Sequence[Any]]
+"""Paths, each with the number of an error and its words."""
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -96,45 +98,51 @@ class _Said:
         return _meant(self.words.get("album"), _NOBODY)
 
 
-def completed(tags: Tags, file: FoundFile, root: str | None) -> tuple[Tags, Guesses]:
+def completed(
+    tags: Tags, file: FoundFile, root: str | None, unread: Unread
+) -> tuple[Tags, Guesses]:
     """The tags with what they lack and what lies beside the file says, and what that is.
 
     `root` is the library's folder, whose own name says nothing. Without a root nothing is guessed.
+    `unread` is given what could not be read.
     """
-    by_nfo, of_nfo = _with_nfo(tags, file) if root and file.beside else (tags, {})
+    by_nfo, of_nfo = _with_nfo(tags, file, unread) if root and file.beside else (tags, {})
     by_name, of_name = _with_names(by_nfo, file.path, root)
     return by_name, {**of_nfo, **of_name}
 
 
-def lyrics_beside(file: FoundFile) -> list[LyricsText]:
-    """The lyrics in a file of the same name."""
+def lyrics_beside(file: FoundFile, unread: Unread) -> list[LyricsText]:
+    """The lyrics in a file of the same name; `unread` is as in `completed`."""
     found = []
     for path in file.beside:
         if path.lower().endswith(f".{LYRICS_EXTENSION}"):
-            kept, is_synced = lyrics(decoded(_read(path), tag_charsets()))
+            kept, is_synced = lyrics(decoded(_read(path, unread), tag_charsets()))
             if kept:
                 found.append(LyricsText("file", None, is_synced, kept))
     return found
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, unread: Unread) -> bytes:
     """The beginning of a small file; nothing of one that cannot be read or is no file."""
     try:
         return read_small(to_bytes(path), nfo.LONGEST)[0]
-    except OSError:
+    except FileNotFoundError:
+        return b""  # it went meanwhile
+    except OSError as error:
+        unread[path] = error.errno or 0, error.strerror or str(error)
         return b""
 
 
-def _with_nfo(tags: Tags, file: FoundFile) -> tuple[Tags, Guesses]:
+def _with_nfo(tags: Tags, file: FoundFile, unread: Unread) -> tuple[Tags, Guesses]:
     """The tags with what an album.nfo and an artist.nfo say of the same album and artist."""
     said: dict[str, Any] = {}
     for path in file.beside:
         if path.lower().endswith(ALBUM_NFO):
-            said |= _of_album(nfo.elements(_read(path), "album"), tags)
+            said |= _of_album(nfo.elements(_read(path, unread), "album"), tags)
     artists = tags.artists or said.get("artists", [])
     for path in file.beside:
         if path.lower().endswith(ARTIST_NFO):
-            of_artist = _of_artist(nfo.elements(_read(path), "artist"), artists)
+            of_artist = _of_artist(nfo.elements(_read(path, unread), "artist"), artists)
             said.update((name, value) for name, value in of_artist.items() if not said.get(name))
     lacked = {name: value for name, value in said.items() if value and not getattr(tags, name)}
     return replace(tags, **lacked), dict.fromkeys(lacked, Source.NFO)

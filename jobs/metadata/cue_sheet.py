@@ -50,6 +50,10 @@ _OF_OTHERS = (
 """Tags of a file that say nothing of its parts."""
 
 
+class _UnreadError(Exception):
+    """The number and the words of what keeps a sheet from being read."""
+
+
 @dataclass(frozen=True)
 class Described:
     """A file with what sheets say of it."""
@@ -59,6 +63,8 @@ class Described:
     guessed: Guesses
     parts: list[PartRecord] = field(default_factory=list)
     """None for a file that is one track."""
+    unread: dict[str, Sequence[Any]] = field(default_factory=dict)
+    """Sheets that could not be read: the number of the error and its words."""
     sheets: dict[str, str | None] = field(default_factory=dict)
     """Of each sheet why it is not used, or None; by its path, or the file's for one in it."""
 
@@ -71,9 +77,11 @@ def described(contents: Contents, file: FoundFile, duration: float | None) -> De
     if not beside and not text:
         return Described(tags, guessed)
     notes: dict[str, str | None] = {}
-    best = _beside(file.path, beside, duration, notes) or _inside(file.path, text, duration, notes)
+    unread: dict[str, Sequence[Any]] = {}
+    best = _beside(file.path, beside, duration, notes, unread)
+    best = best or _inside(file.path, text, duration, notes)
     if best is None:
-        return Described(tags, guessed, sheets=notes)
+        return Described(tags, guessed, unread=unread, sheets=notes)
     sheet, tracks = best
     if len(tracks) > 1:
         tracks = _with_own_tags(tracks, contents.tags.get(CUE_PARTS, []))
@@ -81,19 +89,26 @@ def described(contents: Contents, file: FoundFile, duration: float | None) -> De
         disc = found.tags.disc or disc_of(_stem(file.path))
         guessed |= found.guessed
         guessed |= {} if disc == found.tags.disc else {"disc": Source.FILE_NAME}
-        return replace(found, tags=replace(found.tags, disc=disc), guessed=guessed, sheets=notes)
+        found = replace(found, tags=replace(found.tags, disc=disc), guessed=guessed)
+        return replace(found, unread=unread, sheets=notes)
     lacked = _lacked(tags, sheet, tracks[0])
     guessed |= dict.fromkeys(lacked, Source.CUE_SHEET)
-    return Described(replace(tags, **lacked), guessed, sheets=notes)
+    return Described(replace(tags, **lacked), guessed, unread=unread, sheets=notes)
 
 
 _Found = tuple[Sheet, list[SheetTrack]]
 
 
 def _beside(
-    path: str, sheets: Sequence[str], duration: float | None, notes: dict[str, str | None]
+    path: str,
+    sheets: Sequence[str],
+    duration: float | None,
+    notes: dict[str, str | None],
+    unread: dict[str, Sequence[Any]],
 ) -> _Found | None:
     """The best of the sheets that are of this file; why others are not used goes to `notes`.
+
+    What cannot be read goes to `unread`.
 
     Better is what needs no guess of its character set, then what is called as the file is.
     """
@@ -109,6 +124,8 @@ def _beside(
                 found[order] = sheet, tracks
         except SheetError as error:
             notes[each] = str(error)
+        except _UnreadError as error:
+            unread[each] = error.args
     if not found:
         return None
     best = min(found)
@@ -320,7 +337,7 @@ def _read(path: str) -> Sheet:
         status = os.stat(to_bytes(path))
         return _read_once(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
-        raise SheetError(f"it cannot be read: {error.strerror or error}") from error
+        raise _UnreadError(error.errno or 0, error.strerror or str(error)) from error
 
 
 @lru_cache(maxsize=64)

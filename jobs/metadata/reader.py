@@ -115,8 +115,8 @@ def read_file(found: FoundFile, *, storing: bool = False, root: str | None = Non
         pictures = contents.pictures[:MAX_PICTURES]
         audio = plausible(contents.audio, size - sum(len(each.data) for each in contents.pictures))
         says = cue_sheet.described(contents, found, audio.duration)
-        tags, guessed = beside.completed(says.tags, found, root)
-        lyrics = [*lyrics_of(contents.tags), *beside.lyrics_beside(found)]
+        tags, guessed = beside.completed(says.tags, found, root, says.unread)
+        lyrics = [*lyrics_of(contents.tags), *beside.lyrics_beside(found, says.unread)]
         record = TrackRecord(
             file=found,
             content_id=content_id(file, size),
@@ -130,6 +130,7 @@ def read_file(found: FoundFile, *, storing: bool = False, root: str | None = Non
             lyrics=[] if says.parts else lyrics,
             parts=cue_sheet.with_lyrics(says.parts, lyrics),
             sheets=says.sheets,
+            unread=says.unread,
         )
     if storing:
         _store(pictures)

@@ -244,7 +244,7 @@ def _forget_the_rest(
         sender.add(folder, files, [])
     sender.flush()
     sender.forget_images([comparison.images[path] for path in images])
-    for stage in (Stage.COVER, Stage.CUE_SHEET):
+    for stage in (Stage.COVER, Stage.CUE_SHEET, Stage.COMPANION):
         problems.clear(images, stage)
     problems.clear(not_found(comparison.unreadable, walk.unreadable), Stage.READING)
 

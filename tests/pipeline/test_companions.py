@@ -1,9 +1,14 @@
 """What lies beside music is noticed by a scan, and only what it speaks of is read again."""
 
+import errno
 from pathlib import Path
 
-from db.models import Album, Lyrics, Scan, Track
+import pytest
+
+from db.models import Album, Lyrics, Problem, Scan, Track
+from db.scanning import problems
 from db.sql.queries import tuples
+from jobs.metadata import beside, cue_sheet
 from tests.databases import ON_SQLITE
 from tests.music import write_track
 from tests.pipeline.conftest import Scan as RunScan
@@ -50,6 +55,39 @@ def test_lyrics_come_change_and_go_with_their_files(scan: RunScan, library: Path
     assert known_lyrics() == {"Song 2": [two]}
     scan()
     assert last_scan() == (0, 2)
+
+
+@ON_SQLITE
+def test_what_cannot_be_read_beside_music_is_a_note_and_read_again_by_the_next_scan(
+    scan: RunScan, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    album = library / "Band" / "Album"
+    write_track(album / "01.flac", title="Song", artist="Band", album="Album")
+    said = {"01.lrc": "[00:01.00]One", "album.nfo": "<album/>", "x.cue": 'FILE "01.flac" WAVE'}
+    for name, text in said.items():
+        (album / name).write_text(text)
+
+    def fails(path: bytes, most: int) -> tuple[bytes, bool]:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as disk:
+        for module in (beside, cue_sheet):
+            disk.setattr(module, "read_small", fails)
+        disk.setenv("FLEET_TEST_DISK", "broken")  # so that another child reads
+        scan()
+        rows = Problem.select().where(Problem.stage == "companion").order_by(Problem.path)
+        assert [Path(row.path).name for row in rows] == ["01.lrc", "album.nfo", "x.cue"]
+        assert {row.code for row in rows} == {"unreadable"}
+        assert "Input/output error — the disk of" in rows[0].message
+        assert (Track.select().count(), problems.count()) == (1, 0)
+        scan()
+        assert last_scan() == (1, 0)
+    scan()
+    assert last_scan() == (1, 0)
+    assert [row.stage for row in Problem.select()] == ["cue-sheet"]
+    assert list(known_lyrics()) == ["Song"]
+    scan()
+    assert last_scan() == (0, 1)
 
 
 @ON_SQLITE
