@@ -25,9 +25,11 @@ from db.sql.path_text import shown
 from web import dashboard
 from web.access import login, security
 from web.access.login import is_in
+from web.access.users import Logins
 from web.pages import clusters, health
 from web.pages.pager import is_json_wanted
 from web.pages.scans import Streams
+from web.rest import door
 from worker.doctor.findings import FAULTS, fact_and_remedy
 from worker.phrases import counted, graded, time_span
 from worker.supervisor.web_address import WebAddress
@@ -297,6 +299,7 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
     for name in find_modules("web.pages"):
         if bp := getattr(import_module(name), "bp", None):
             app.register_blueprint(bp)
+    app.register_blueprint(door.bp)
     return app
 
 
@@ -306,6 +309,9 @@ def kept(closing: threading.Event) -> dict[str, object]:
         "streams": Streams(closing),
         "atlas": clusters.Atlas(),
         "examination": health.Examination(),
+        "logins": Logins(),
+        "listening": door.Listening(),
+        "kept": door.Kept(),
     }
 
 

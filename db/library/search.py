@@ -12,11 +12,20 @@ from db.library import gallery, tracks
 from db.library.artists import Credit, credits_of
 from db.library.gallery import AlbumCard, ArtistCard
 from db.library.names import name_key
-from db.models import IS_PRESENT, Album, Artist, ArtistName, EntityType, Fact, Track
+from db.models import (
+    IS_PRESENT,
+    Album,
+    Artist,
+    ArtistName,
+    EntityType,
+    Fact,
+    Track,
+    TrackArtist,
+)
 from db.sql.connection import is_sqlite
 from db.sql.folding import fold
 from db.sql.name_index import named
-from db.sql.queries import folded, tuples
+from db.sql.queries import among, below, folded, slices, tuples
 
 _MOST_COMPARED = 300
 """How many rows that fit are compared: of a word that is everywhere not all are sorted."""
@@ -69,11 +78,42 @@ def search(text: str, artists: int, albums: int, tracks: int) -> Found:
     )
 
 
-def _best_matches(model: Any, words: Sequence[str], is_there: Any, most: int) -> list[int]:
+_MOST_PAGED = 2_000
+_MODELS = {EntityType.TRACK: Track, EntityType.ALBUM: Album, EntityType.ARTIST: Artist}
+
+
+def matching(
+    entity_type: EntityType, text: str, most: int, first: int, root: str | None = None
+) -> list[int]:
+    """The ids of what has every word of the text in its name: a page of the best 2,000.
+
+    With a root only of what is below it.
+    """
+    if entity_type is EntityType.TRACK:
+        is_there: Any = Track.missing_since.is_null()
+        is_there = is_there if root is None else is_there & below(Track.path, root)
+    else:
+        is_there = IS_PRESENT if entity_type is EntityType.ALBUM else gallery.artist_is_present()
+        here = Track.missing_since.is_null() & below(Track.path, root or "")
+        if root is not None and entity_type is EntityType.ALBUM:
+            is_there &= fn.EXISTS(Track.select(SQL("1")).where(Track.album == Album.id, here))
+        elif root is not None:
+            played = TrackArtist.select(SQL("1")).join(Track)
+            is_there &= fn.EXISTS(played.where(TrackArtist.artist == Artist.id, here))
+    if not most or first >= _MOST_PAGED:
+        return []
+    words = text.split()[:_MOST_WORDS]
+    found = _best_matches(_MODELS[entity_type], words, is_there, first + most, _MOST_PAGED)
+    return found[first:]
+
+
+def _best_matches(
+    model: Any, words: Sequence[str], is_there: Any, most: int, compared: int = _MOST_COMPARED
+) -> list[int]:
     """The ids of the rows that fit: those that begin with the text first, then the shortest."""
     if not most:
         return []
-    found = list(tuples(named(model, words).where(is_there).limit(_MOST_COMPARED)))
+    found = list(tuples(named(model, words).where(is_there).limit(compared)))
     beginning = fold(" ".join(words)) or ""
     found.sort(key=lambda row: (not (fold(row[1]) or "").startswith(beginning), len(row[1]), row))
     return [row_id for row_id, _ in found[:most]]
@@ -165,6 +205,16 @@ def entity_exists(entity_type: EntityType, entity_id: int) -> bool:
     """Whether there is a track, album or artist, as the type says, with this id."""
     entity = ENTITIES[entity_type]
     return bool(entity.select().where(entity.id == entity_id).exists())
+
+
+def existing(entity_type: EntityType, ids: Sequence[int]) -> set[int]:
+    """Those of these ids that a track, album or artist, as the type says, has."""
+    entity = ENTITIES[entity_type]
+    return {
+        each
+        for part in slices(ids)
+        for (each,) in tuples(entity.select(entity.id).where(among(entity.id, part)))
+    }
 
 
 def entities_named(text: str, known: Iterable[Entity]) -> list[Entity]:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from peewee import SQL, fn
+from peewee import OP, SQL, Expression, fn
 
 from db.models import IS_PRESENT, Album, Annotation, EntityType, Play, Track, utc_now
 from db.sql.connection import in_turn, transaction
-from db.sql.queries import among, slices, tuples
+from db.sql.queries import Prepared, among, slices, tuples
 from db.sql.statements import insert_missing
 
 MOST_STARS = 5
@@ -35,6 +35,9 @@ class Played(NamedTuple):
     at: datetime
 
 
+_PLAYED = Expression(Annotation.plays, OP.GT, SQL("0"))
+"""As the index of what was played has it."""
+_AT_ONCE = 5_000
 _SAID = (Annotation.entity_id, *(getattr(Annotation, name) for name in Said._fields))
 
 
@@ -43,36 +46,34 @@ def said(user_id: int, entity_type: EntityType, ids: Sequence[int]) -> dict[int,
 
     An album was played as often as its tracks together.
     """
+    found = _said(user_id, entity_type, ids)
+    if entity_type is not EntityType.ALBUM:
+        return found
+    album_of = {track_id: album_id for album_id, track_id in _IN_ALBUMS.rows(ids)}
+    for track_id, each in _said(user_id, EntityType.TRACK, list(album_of)).items():
+        album_id = album_of[track_id]
+        known = found.get(album_id, NOTHING)
+        last = max(filter(None, (known.played_at, each.played_at)), default=None)
+        if each.plays:
+            found[album_id] = known._replace(plays=known.plays + each.plays, played_at=last)
+    return found
+
+
+_IN_ALBUMS = Prepared.by(Track.album, Track.album, Track.id)
+
+
+def _said(user_id: int, entity_type: EntityType, ids: Sequence[int]) -> dict[int, Said]:
     found: dict[int, Said] = {}
-    for part in slices(ids):
+    for part in slices(ids, _AT_ONCE):
         query = Annotation.select(*_SAID).where(
             _of(user_id, entity_type), among(Annotation.entity_id, part)
         )
         found.update((entity_id, Said._make(row)) for entity_id, *row in tuples(query))
-        if entity_type is EntityType.ALBUM:
-            for album_id, plays, at in tuples(_album_plays(user_id, among(Track.album, part))):
-                known = found.get(album_id, NOTHING)
-                found[album_id] = known._replace(plays=plays, played_at=at)
     return found
 
 
 def _of(user_id: int, entity_type: EntityType) -> Any:  # an expression
     return (Annotation.user == user_id) & (Annotation.entity_type == entity_type)
-
-
-_PLAYED = SQL('"plays" > 0')
-"""As the index of what was played has it."""
-
-
-def _album_plays(user_id: int, where: Any) -> Any:
-    """A query of albums with how often, and when last, a user played a track of each."""
-    plays, last = fn.SUM(Annotation.plays), fn.MAX(Annotation.played_at)
-    return (
-        Annotation.select(Track.album, plays.alias("plays"), last.alias("last"))
-        .join(Track, on=Annotation.entity_id == Track.id)
-        .where(_of(user_id, EntityType.TRACK), Annotation.plays > 0, where)
-        .group_by(Track.album)
-    )
 
 
 def star(user_id: int, entity_type: EntityType, ids: Sequence[int]) -> None:
@@ -166,10 +167,16 @@ def _albums_said(user_id: int, by: Any, most: int, first: int) -> list[int]:
 
 def played_albums(user_id: int, most: int, first: int, *, often: bool) -> list[int]:
     """Albums of which the user played a track: the most often, or else the last, first."""
-    query = _album_plays(user_id, Track.album.is_null(False) & Track.missing_since.is_null())
-    order = SQL("plays") if often else SQL('"last"')
-    query = query.order_by(order.desc(), Track.album).limit(most).offset(first)
-    return [album_id for album_id, *_ in tuples(query)]
+    plays, last = fn.SUM(Annotation.plays), fn.MAX(Annotation.played_at)
+    query = (
+        Annotation.select(Track.album)
+        .join(Track, on=Annotation.entity_id == Track.id)
+        .where(_of(user_id, EntityType.TRACK), _PLAYED)
+        .where(Track.album.is_null(False), Track.missing_since.is_null())
+        .group_by(Track.album)
+        .order_by((plays if often else last).desc(), Track.album)
+    )
+    return [album_id for (album_id,) in tuples(query.limit(most).offset(first))]
 
 
 def plays_of(user_ids: Sequence[int], track_ids: Sequence[int]) -> Counter[int]:

@@ -28,8 +28,9 @@ from worker.errors import ExitCode
 
 FOREIGN = {"docker", "echo", "sudo", "tee", "sysctl", "cd", "mkdir", "openssl"}
 """Programs of others; that the shell can parse the line is all that is checked."""
-SWITCHES = {"up", "down", "reload", "scale", "web", "root", "restore", "db"}
-"""Commands of `fleet` that start, stop or move something, unless they only say what there is."""
+SWITCHES = {"up", "down", "reload", "scale", "web", "root", "restore", "db", "user"}
+"""Commands of `fleet` that start, stop or move something, or ask for a password, unless they only
+say what there is."""
 HARMLESS = {"--dry-run", "--where", "list"}
 ENDS = {ExitCode.OK, ExitCode.PROBLEMS}
 BASH = shutil.which("bash") or "bash"

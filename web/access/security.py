@@ -67,7 +67,7 @@ def init_app(app: Flask) -> None:
 
     def check() -> None:
         g.nonce = secrets.token_urlsafe(16)
-        if not password:
+        if not (password or request.path.startswith(FOR_PROGRAMS)):
             _refuse_others(names)
         _refuse_strangers()
 

@@ -72,7 +72,10 @@ _NOT_KEPT = "no-store"
 
 @bp.get(f"/images/<digest>/<size:size>{THUMBNAIL_FORMAT.suffix}")
 def thumbnail(digest: str, size: int) -> Response:
-    """A thumbnail. A missing one is requested, and another is sent until it is there."""
+    """A thumbnail. A missing one is requested, and another is sent until it is there.
+
+    Ends with 404 where there is no picture that can be shown, as `original`.
+    """
     image = _known(digest)
     if image.fault is not None:
         abort(404, f"This picture cannot be shown: {image.fault}")

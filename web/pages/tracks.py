@@ -205,26 +205,40 @@ def _refusal(real: str, status: os.stat_result, track: tracks.PresentFile) -> st
     return None
 
 
+def media_type(path: str) -> str:
+    """As what a file of this path, or with this ending, is sent."""
+    ending = (os.path.splitext(path)[1] or path).lower()
+    return _TYPES.get(ending) or mimetypes.types_map.get(ending) or "audio/x-unknown"
+
+
 @bp.get("/tracks/<id:track_id>/file")
 def file(track_id: int) -> Response:
     """The file of a track as it is; a browser asks for the part that it plays (Range)."""
     found = tracks.present_file(track_id)
     if found is None:
         abort(404, "There is no such track, or its file is gone.")
+    return sent(found)
+
+
+def sent(found: tracks.PresentFile, *, to_be_saved: bool = False) -> Response:
+    """The file of a track, or the part of it that the request names.
+
+    Ends with 404 for what is not in the library, or cannot be read.
+    """
     path = found.path
     real = os.path.realpath(path_text.to_bytes(path))
     try:
         sound = open(opened(real), "rb")  # noqa: SIM115  # the answer closes it
     except OSError as error:
         abort(404, f"The file cannot be read: {error.strerror}.")
-    ending = os.path.splitext(path)[1].lower()
     status = os.fstat(sound.fileno())
     if refusal := _refusal(path_text.to_text(real), status, found):
         sound.close()
         abort(404, refusal)
     answer = send_file(
         sound,
-        mimetype=_TYPES.get(ending) or mimetypes.types_map.get(ending) or "audio/x-unknown",
+        mimetype=media_type(path),
+        as_attachment=to_be_saved,
         download_name=path_text.shown(path).rpartition("/")[2],
         last_modified=status.st_mtime,
         etag=f"{status.st_mtime_ns}-{status.st_size}",
