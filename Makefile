@@ -11,7 +11,7 @@ VENV_PYTHON = .venv/bin/python
 # The data folder that the committed supervisord.conf is for.
 DEFAULT_DATA = "$$HOME/.local/share/musicfleet"
 
-.PHONY: help run test pytest lint format coverage pythons bench docs clean default-instance
+.PHONY: help run test pytest lint format coverage pythons bench docs wheel constraints sbom clean default-instance
 
 help:
 	@echo 'make run MUSIC=~/Music  scan a folder of music, and print where to look next'
@@ -23,6 +23,9 @@ help:
 	@echo 'make pythons            types and the tests of noxfile.py on each declared Python that is installed'
 	@echo 'make bench              compare what musicfleet reads from CORPUS ($(CORPUS)) with the truth'
 	@echo 'make docs               render the tables of docs/, build docs/ as a site in site/'
+	@echo 'make wheel              build the wheel into dist/'
+	@echo 'make constraints        write constraints.txt: the newest version of each package that is used'
+	@echo 'make sbom               write dist/musicfleet.cdx.json: what an installation by constraints.txt holds'
 	@echo 'make clean              remove .venv and the caches of the tools'
 	@echo 'FLEET_DATA_DIR=DIR sets the data folder, PYTHON=… the Python of .venv.'
 
@@ -86,8 +89,28 @@ docs: .venv/tested
 	$(VENV_PYTHON) docs/render.py
 	.venv/bin/zensical build --clean --strict
 
+wheel: .venv/installed
+	rm -rf build
+	$(VENV_PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+# For every Python at once, by markers. Installed by: pip install -c constraints.txt musicfleet
+constraints: .venv/dev
+	.venv/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra postgres \
+	  --extra notify --no-annotate --custom-compile-command 'make constraints' setup.cfg \
+	  --output-file constraints.txt
+
+# CycloneDX, of an environment of its own: with versions, licences and addresses of all packages.
+sbom: .venv/dev
+	rm -rf build && mkdir -p build dist
+	$(VENV_PYTHON) -m venv build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt '.[postgres,notify]'
+	build/sbom/bin/python -m pip uninstall --quiet --yes pip setuptools
+	.venv/bin/cyclonedx-py environment --output-reproducible --output-format JSON \
+	  --output-file dist/musicfleet.cdx.json build/sbom/bin/python
+
 clean:
-	rm -rf .venv .nox build site .cache .coverage* *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .nox build dist site .cache .coverage* *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Built from scratch when the list of packages has changed.
 .venv/installed: setup.cfg pyproject.toml
@@ -115,7 +138,7 @@ clean:
 	@touch $@
 
 .venv/dev: .venv/tested
-	@echo 'Installing nox, coverage and pre-commit.' >&2
+	@echo 'Installing nox, coverage, pre-commit, uv and cyclonedx-bom.' >&2
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 

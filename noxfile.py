@@ -1,12 +1,15 @@
-"""Lint and tests on each Python that setup.cfg declares: `make pythons`.
+"""Lint and tests on each Python that setup.cfg declares, and the wheel: `make pythons`.
 
     .venv/bin/nox --python 3.14          one of them
+    .venv/bin/nox --session wheel        the wheel alone, on all
     .venv/bin/nox -- tests/topology      other tests than TESTS
 
 A Python that is not installed is skipped, unless CI is set.
 """
 
+import tempfile
 from configparser import ConfigParser
+from pathlib import Path
 
 import nox
 
@@ -46,3 +49,26 @@ def tests(session: nox.Session) -> None:
     session.install("--editable", ".[test]")
     session.run("mypy")
     session.run("pytest", "-n", "2", "--dist", "loadfile", *(session.posargs or TESTS))
+
+
+@nox.session(python=PYTHONS)
+def wheel(session: nox.Session) -> None:
+    """Install the wheel by constraints.txt, and scan with it as somebody who has nothing else.
+
+    HOME is empty, the current folder and PYTHONPATH hold other modules of our packages' names, and
+    there is no checkout.
+    """
+    with tempfile.TemporaryDirectory(prefix="mf", dir="/tmp") as folder:
+        built, home, elsewhere = (Path(folder, each) for each in ("built", "home", "elsewhere"))
+        session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(built), ".")
+        session.install("--constraint", "constraints.txt", *map(str, built.iterdir()))
+        home.mkdir()
+        elsewhere.mkdir()
+        for name in ("db", "demo", "deploy", "jobs", "watch", "web", "worker"):
+            (elsewhere / f"{name}.py").write_text("raise SystemExit('not musicfleet')")
+        own = {"HOME": str(home), "PYTHONPATH": str(elsewhere), "FLEET_WEB": "off"}
+        unset = dict.fromkeys(("FLEET_DATA_DIR", "FLEET_QUEUES", "XDG_DATA_HOME"))
+        with session.chdir(elsewhere):
+            music = session.run("fleet-demo", env=own | unset | {"PYTHONPATH": None}, silent=True)
+            demo = str(music).splitlines()[-1]
+            session.run("fleet", "scan", "--stop", demo, env=own | unset, success_codes=[0, 3])

@@ -146,7 +146,7 @@ def _run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "worker.cli", *arguments]
+    return [sys.executable, "-P", "-m", "worker.cli", *arguments]
 
 
 def _environment() -> dict[str, str]:

@@ -16,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from db.errors import AccountError, DatabaseError, NoVectorError, SettingError
+from worker import __version__
 from worker.cli.output import print_error, print_line, say
 from worker.errors import ExitCode, TopologyError, WorkerError
 from worker.phrases import did_you_mean
@@ -159,9 +160,7 @@ class Fleet(click.Group):
     epilog=_EPILOG.format(codes="\n".join(f"  {code:>3}  {code.meaning}" for code in ExitCode)),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(
-    None, "-V", "--version", package_name="musicfleet", message="musicfleet %(version)s"
-)
+@click.version_option(__version__, "-V", "--version", message="musicfleet %(version)s")
 @click.option("--debug", is_flag=True, envvar="FLEET_DEBUG", help="Show where an error comes from.")
 def fleet(debug: bool) -> None:  # `Fleet.invoke` reads it
     """Keep a music library complete: RQ workers under supervisord, described in queues.toml."""

@@ -54,7 +54,7 @@ def web(listen: str | None, where: bool) -> None:
 
 def _serve(address: web_address.WebAddress) -> NoReturn:
     """Become the web UI, which no module of `fleet` imports."""
-    os.execv(sys.executable, [sys.executable, "-m", "web", "--listen", address.text])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "web", "--listen", address.text])
 
 
 _HOW = {

@@ -31,9 +31,11 @@ LIBRARIES: Mapping[str, str] = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
+    "PYTHONSAFEPATH": "1",
 }
 """The environment of every program, whoever starts it: a process forked from one that has used such
-a library's threads hangs for good."""
+a library's threads hangs for good; and the folder that it runs in may hold a db.py of others."""
+
 _RECOVERY_EVENTS = ("EXITED", "BACKOFF", "FATAL", "STOPPED")
 _BUFFERED_EVENTS = 1000
 """Events that wait while the recovery is restarted; supervisord drops the oldest beyond it."""

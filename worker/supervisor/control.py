@@ -212,9 +212,9 @@ def _migrate(topology: Topology, say: Say) -> None:
 
 
 def _supervisord_command() -> list[str]:
-    """To be run in the instance's folder, where supervisord finds `worker.supervisor.restarts`."""
+    """It finds `worker.supervisor.restarts` where musicfleet is installed, and nowhere else."""
     conf = str(conf_file.path())
-    return [sys.executable, "-m", "supervisor.supervisord", "--configuration", conf]
+    return [sys.executable, "-P", "-m", "supervisor.supervisord", "--configuration", conf]
 
 
 def _launch(instance: Instance) -> None:

@@ -260,9 +260,18 @@ def own_queues_file() -> Path:
 
 
 def _shipped() -> Path:
-    """The folder of the files that musicfleet came with."""
-    is_checkout = (CHECKOUT / "queues.toml").exists()
-    return CHECKOUT if is_checkout else Path(sys.prefix, "share/musicfleet")
+    """The folder of the files that musicfleet came with.
+
+    A wheel has them in `share`, beside the `lib` that the packages are in: of an environment, of a
+    system or of a user; `pip install --target` puts it beside the packages.
+    """
+    if (CHECKOUT / "queues.toml").exists():
+        return CHECKOUT
+    known = [folder / _SHARE for folder in (CHECKOUT, *CHECKOUT.parents)]
+    return next((each for each in known if each.is_dir()), Path(sys.prefix, _SHARE))
+
+
+_SHARE = "share/musicfleet"
 
 
 def profiles() -> list[str]:
