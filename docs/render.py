@@ -28,6 +28,7 @@ from bench.record import plot, results
 from bench.record.results import Cell, Result
 from db.ledger import NEEDS
 from db.settings.declarations import SETTINGS
+from web.api.description import OPERATIONS
 from worker.cli.config import as_markdown
 from worker.cli.fleet import COMMANDS
 from worker.cli.simulate import reference, shown_size
@@ -43,6 +44,7 @@ FILES = (
     "docs/settings.md",
     "docs/jobs.md",
     "docs/operating.md",
+    "docs/api.md",
     "docs/developing.md",
     "docs/benchmarks.md",
     "docs/scaling.md",
@@ -80,6 +82,17 @@ def commands() -> str:
     """Every command of `fleet`, with the line of its help."""
     rows = ((f"`fleet {name}`", row.help) for name, row in COMMANDS.items())
     return _table(("command", "what it does"), rows)
+
+
+def operations() -> str:
+    """Every operation of the API, by its path."""
+    for name in ("fleet", "library", "similarity"):
+        import_module(f"web.api.{name}")
+    rows = (
+        (f"`{each.method} /api{each.path}`", (each.call.__doc__ or "").partition("\n")[0])
+        for each in sorted(OPERATIONS, key=lambda each: (each.path, each.method))
+    )
+    return _table(("operation", "what it answers or does"), rows)
 
 
 def jobs() -> str:
@@ -197,6 +210,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "exit codes": exit_codes,
     "commands": commands,
+    "operations": operations,
     "by hand": by_hand,
     "scaling": scaling,
     "jobs": jobs,

@@ -26,6 +26,7 @@ from web import dashboard
 from web.access import login, security
 from web.access.login import is_in
 from web.access.users import Logins
+from web.api import PREFIX, problem
 from web.pages import clusters, health
 from web.pages.pager import is_json_wanted
 from web.pages.scans import Streams
@@ -36,6 +37,7 @@ from worker.supervisor.web_address import WebAddress
 
 log = logging.getLogger("web")
 
+_API = f"{PREFIX}/"
 Answer = tuple[str | Response, int]
 
 
@@ -49,7 +51,17 @@ def _handle_faults(app: Flask) -> None:
 
 def _of_request(error: HTTPException) -> Answer:
     """The request cannot be served."""
-    return _render_fault(error.code or 500, error.name, error.description or "", "")
+    code, says = error.code or 500, error.description or ""
+    if not request.path.startswith(_API):
+        return _render_fault(code, error.name, says, "")
+    response = problem(code, says)
+    for name, value in error.get_headers():
+        if name in _KEPT_HEADERS:
+            response.headers[name] = value
+    return response, code
+
+
+_KEPT_HEADERS = {"Allow", "Retry-After"}
 
 
 def _of_fleet(error: Exception) -> Answer:
@@ -70,6 +82,8 @@ def _unforeseen(error: Exception) -> Answer:
 
 def _render_fault(code: int, name: str, says: str, remedy: str) -> Answer:
     """A page for people; for programs one line, or JSON where they asked for it."""
+    if request.path.startswith(_API):
+        return problem(code, says, remedy), code
     if request.path.endswith(".json") or is_json_wanted():
         return jsonify(error=name, says=says, remedy=remedy), code
     if request.endpoint == "health.metrics" or not request.accept_mimetypes.accept_html:
@@ -296,7 +310,7 @@ def create_app(address: WebAddress, password: str, closing: threading.Event) -> 
     app.after_request(_compress)
     _add_filters(app)
     _handle_faults(app)
-    for name in find_modules("web.pages"):
+    for name in (*find_modules("web.pages"), "web.api.routes"):
         if bp := getattr(import_module(name), "bp", None):
             app.register_blueprint(bp)
     app.register_blueprint(door.bp)

@@ -110,6 +110,13 @@ def record_features(rows: Sequence[dict[str, Any]]) -> None:
         ).execute()
 
 
+def rows_after(after: int, most: int) -> list[AudioFeatures]:
+    """The features of the next tracks after this id that have some and are there, by id."""
+    query = AudioFeatures.select().join(Track)
+    here = query.where(AudioFeatures.track > after, Track.missing_since.is_null())
+    return list(here.order_by(AudioFeatures.track).limit(most))
+
+
 def _with_own_tempos(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     own = _own_tempos([row["track"] for row in rows])
     for row in rows:

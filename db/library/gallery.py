@@ -93,6 +93,12 @@ def album_list(wanted: AlbumFilter, order: AlbumOrder, first: int, most: int) ->
     return album_cards([album_id for (album_id,) in tuples(query.limit(most).offset(first))])
 
 
+def album_ids(wanted: AlbumFilter, after: int, most: int) -> list[int]:
+    """The next albums after this id that fit, by id."""
+    query = Album.select(Album.id).where(_album_fits(wanted), Album.id > after)
+    return [album_id for (album_id,) in tuples(query.order_by(Album.id).limit(most))]
+
+
 def album_count(wanted: AlbumFilter) -> int:
     """How many albums fit."""
     return int(Album.select().where(_album_fits(wanted)).count())
@@ -274,6 +280,13 @@ def artist_list(*, everyone: bool, first: int, most: int) -> list[ArtistCard]:
         .order_by(Artist.sort_key, Artist.id)
     )
     return artist_cards([artist_id for (artist_id,) in tuples(query.limit(most).offset(first))])
+
+
+def artist_ids(after: int, most: int, *, everyone: bool) -> list[int]:
+    """The next artists after this id, by id; `everyone` as for `artist_list`."""
+    here = artist_is_present() if everyone else _has_albums()
+    query = Artist.select(Artist.id).where(here, Artist.id > after).order_by(Artist.id)
+    return [artist_id for (artist_id,) in tuples(query.limit(most))]
 
 
 def artist_cards(artist_ids: Sequence[int]) -> list[ArtistCard]:

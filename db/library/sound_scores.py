@@ -38,7 +38,8 @@ def with_tempo(features: Features, bpm: float) -> dict[str, Any]:
     """Those columns, as they are at another tempo than the one that was found."""
     found = {**features, "bpm": bpm}
     if all(features.get(name) is not None for name in _NEEDED):
-        found |= {"danceability": _danceability(found), "valence": _valence(found)}
+        again = {"danceability": _danceability(found), "valence": _valence(found)}
+        found |= {name: float(f"{score:.5g}") for name, score in again.items()}
         found["synthetic_tags"] = [list(tag) for tag in synthetic_tags(found)]
     return {name: found[name] for name in BY_TEMPO}
 

@@ -33,6 +33,12 @@ def track_ids(first: int, most: int) -> list[int]:
     return [track_id for (track_id,) in tuples(query.limit(most).offset(first))]
 
 
+def ids_after(after: int, most: int) -> list[int]:
+    """The next present tracks after this id, by id."""
+    here = Track.select(Track.id).where(Track.missing_since.is_null(), Track.id > after)
+    return [track_id for (track_id,) in tuples(here.order_by(Track.id).limit(most))]
+
+
 class PresentFile(NamedTuple):
     """The file of a track as it was when it was read."""
 

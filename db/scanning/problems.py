@@ -264,3 +264,9 @@ def problem_page(first: int, most: int) -> list[Problem]:
     """Up to `most` problems by path, from position `first` on."""
     ordered = Problem.select().where(~_IS_NOTE).order_by(Problem.path, Problem.stage)
     return list(ordered.limit(most).offset(first))
+
+
+def problems_after(after: int, most: int) -> list[Problem]:
+    """The next problems after this id, by id."""
+    query = Problem.select().where(~_IS_NOTE, Problem.id > after).order_by(Problem.id)
+    return list(query.limit(most))

@@ -134,9 +134,10 @@ def all_unfinished() -> list[Scan]:
     return list(Scan.select().where(Scan.finished_at.is_null()).order_by(Scan.id))
 
 
-def latest(most: int) -> list[Scan]:
-    """The last scans that were begun, the newest first."""
-    return list(Scan.select().order_by(Scan.id.desc()).limit(most))
+def latest(most: int, before: int | None = None) -> list[Scan]:
+    """The last scans that were begun, or those begun before this one, the newest first."""
+    query = Scan.select().order_by(Scan.id.desc()).limit(most)
+    return list(query if before is None else query.where(Scan.id < before))
 
 
 def roots() -> list[str]:

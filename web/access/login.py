@@ -9,10 +9,8 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 from flask import (
@@ -280,22 +278,6 @@ def _note_failure(known: str) -> None:
 def _refused(wait: int) -> Response:
     text = f"Too many wrong passwords. Try again in {wait} seconds."
     return Response(text, 429, {"Retry-After": str(wait)}, mimetype="text/plain")
-
-
-Found = TypeVar("Found")
-
-
-def throttled(check: Callable[[], Found | None]) -> Found | None:
-    """What `check` finds by the password or key of a request; None for a wrong one.
-
-    That counts as a failed login; whoever has to wait after some is answered 429.
-    """
-    if wait := _throttle().wait_for(client()):
-        abort(_refused(wait))
-    found = check()
-    if found is None:
-        _note_failure("")
-    return found
 
 
 def _ask() -> AnyResponse | None:

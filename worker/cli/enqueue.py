@@ -87,7 +87,10 @@ def enqueue(  # noqa: PLR0913, PLR0917  # click passes each option by name
     call = _arguments(arguments)
     if faults := call_faults(work, call):
         raise click.UsageError("; ".join(f"{each.reason} — {each.remedy}" for each in faults))
-    if not _prepare(work, call, again=again, dry_run=dry_run):
+    prepared = prepare(work, call, again=again, dry_run=dry_run)
+    for remark in prepared.remarks:
+        say(remark)
+    if not prepared.is_needed:
         return
     if dry_run:
         print_line(f"Would enqueue {work} in {queue.name} with {json.dumps(call)}")
@@ -132,8 +135,15 @@ _ENTITIES: dict[str, type[Table]] = {
 _LARGEST_ID = 2**63 - 1
 
 
-def _prepare(work: str, call: dict[str, Any], *, again: bool, dry_run: bool) -> bool:
-    """Have the ledger ask for the entities that a call names; whether the job has any to do.
+class Prepared(NamedTuple):
+    """Whether a job has anything to do, and what people are to know of that."""
+
+    is_needed: bool
+    remarks: list[str]
+
+
+def prepare(work: str, call: dict[str, Any], *, again: bool, dry_run: bool) -> Prepared:
+    """Have the ledger ask for the entities that a call names.
 
     Raises click.UsageError for what are no ids, and BadInputError for ids of nothing.
     """
@@ -142,17 +152,17 @@ def _prepare(work: str, call: dict[str, Any], *, again: bool, dry_run: bool) -> 
     if again and not needs:
         raise click.UsageError(f"--again is for jobs that settle needs, and {work} does not")
     if not named and "digest" not in call and "entity_type" not in call:
-        return True
+        return Prepared(True, [])
     open_database()
     check_schema()
     _refuse_unknown_things(call)
     for name, ids in named.items():
         _refuse_unknown(name, ids)
     if named and not any(named.values()):
-        say("Nothing to do: no entity is named.")
-        return False
-    left = [_ask(need, ids, again=again, dry_run=dry_run) for need, ids in needs]
-    return any(left) or not needs
+        return Prepared(False, ["Nothing to do: no entity is named."])
+    asked = [_ask(need, ids, again=again, dry_run=dry_run) for need, ids in needs]
+    remarks = [remark for _, remark in asked if remark]
+    return Prepared(any(left for left, _ in asked) or not needs, remarks)
 
 
 def _entity(argument: str) -> type[Table] | None:
@@ -202,8 +212,11 @@ def _refuse_unknown_things(call: dict[str, Any]) -> None:
         raise BadInputError(f"there is no picture {digest!r} — `fleet cover why` names pictures")
 
 
-def _ask(need: ledger.Need, ids: list[int], *, again: bool, dry_run: bool) -> int:
-    """Have the ledger ask for those that it does not ask for; how many there are to do."""
+def _ask(need: ledger.Need, ids: list[int], *, again: bool, dry_run: bool) -> tuple[int, str]:
+    """Have the ledger ask for those that it does not ask for; how many there are to do.
+
+    The text says how many are settled.
+    """
     states = ledger.states_among(need, ids)
     settled = [each for each in ids if states.get(each) in _SETTLED]
     waiting = {None, State.WAITING}
@@ -211,13 +224,14 @@ def _ask(need: ledger.Need, ids: list[int], *, again: bool, dry_run: bool) -> in
     if not dry_run:
         with transaction():
             ledger.need(need.kind, need.entity_type, asked)
+    remark = ""
     if settled and not again:
         counts = Counter(states[each] for each in settled)
         how = ", ".join(f"{count:,} {state}" for state, count in counts.items())
         of = _many(len(ids), need.entity_type)
         nothing = "Nothing to do: " if len(settled) == len(ids) else ""
-        say(f"{nothing}{len(settled):,} of {of} settled ({how}); --again does that once more.")
-    return len(ids) if again else len(ids) - len(settled)
+        remark = f"{nothing}{len(settled):,} of {of} settled ({how}); --again does that once more."
+    return (len(ids) if again else len(ids) - len(settled)), remark
 
 
 def _named(work: str) -> list[ledger.Need]:
