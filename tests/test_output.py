@@ -176,6 +176,7 @@ _ARGUMENTS = {
     "cluster show": ["1"],
     "cover why": ["artist:1"],
     "similar": ["1"],
+    "tempo": ["1"],
     "path": ["1", "2"],
     "queue jobs": ["insert"],
 }
