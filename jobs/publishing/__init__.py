@@ -16,7 +16,8 @@ from db.publishing import export_runs, written_files
 from db.publishing.export_runs import End, Outcome
 from db.publishing.written_files import Kind
 from jobs.errors import NoSuchExportError
-from jobs.publishing import art, disk, tags
+from jobs.publishing import art, disk, mirror, playlists, tags
+from jobs.publishing.tables import Tables
 from worker.dispatch import enqueue, job
 
 _SECONDS = 600.0
@@ -43,7 +44,12 @@ class Exporter(Protocol):
 
 _EXPORTERS: dict[Kind, Exporter] = {
     Kind.ART: cast("Exporter", art),
+    Kind.PLAYLISTS: cast("Exporter", playlists),
     Kind.TAGS: cast("Exporter", tags),
+    Kind.MIRROR: cast("Exporter", mirror),
+    Kind.JSON: Tables(Kind.JSON),
+    Kind.CSV: Tables(Kind.CSV),
+    Kind.PARQUET: Tables(Kind.PARQUET),
 }
 
 

@@ -158,10 +158,7 @@ def _settle_one(target: _Target, known: Mapping[str, written_files.Ours], *, dry
     if not original(target.picture.digest).exists():
         why = "its picture is not in the picture store — run `fleet enqueue cover --all`"
         return Outcome(End.FAILED, target.path, why)
-    make = _copy if target.picture.mime == _JPEG else _convert
-    wanted = Wanted(
-        target.path, Kind.ART, target.picture.digest, partial(make, target.picture.digest)
-    )
+    wanted = Wanted(target.path, Kind.ART, target.picture.digest, maker(target.picture))
     return disk.settle(wanted, known.get(target.path), dry=dry)
 
 
@@ -182,6 +179,11 @@ def _own_picture(target: _Target) -> str | None:
             if path != target.path and not own.holds(path, status.st_size, status.st_mtime_ns):
                 return name
     return None
+
+
+def maker(picture: Picture) -> disk.Make:
+    """What writes a picture as a JPEG: the bytes as they are stored, if they are one."""
+    return partial(_copy if picture.mime == _JPEG else _convert, picture.digest)
 
 
 def _copy(digest: str, path: bytes) -> None:

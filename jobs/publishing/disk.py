@@ -47,7 +47,8 @@ class Wanted(NamedTuple):
     """In the text form of `db.sql.path_text`."""
     kind: Kind
     source: str
-    """What it is made of: when that is the same, and the file as it was written, it is."""
+    """What it is made of: when that is the same, and the file as it was written, it is. Empty: that
+    is not known before it is made."""
     make: Make
     place: str | None = None
     """The folder that was named for the export; None: the library's own."""
@@ -65,14 +66,15 @@ def settle(wanted: Wanted, known: Ours | None, *, dry: bool) -> Outcome:
     path = to_bytes(wanted.path)
     if known is not None and known.state == written_files.WRITING and not dry:
         remove(beside(path))
-    present = _present(path)
+    present = _present(path, known)
     if known is not None and present is not None and present not in (known.digest, known.before):
         if not dry:
             _forget(known.id)
         return Outcome(End.LEFT, wanted.path, FOREIGN)
     if known is None and present is not None:
         return Outcome(End.LEFT, wanted.path, FOREIGN)
-    if known is not None and present == known.digest and known.source == wanted.source:
+    is_same = known is not None and present == known.digest and known.source == wanted.source
+    if known is not None and is_same and wanted.source:
         if known.state == written_files.WRITING and not dry:
             _end(known.id, path)
         return Outcome(End.UNCHANGED, wanted.path)
@@ -130,7 +132,7 @@ def take_away(known: Ours, *, dry: bool) -> Outcome:
         remove(beside(path))
     if known.is_folder:
         return _take_folder_away(known, path, dry=dry)
-    present = _present(path)
+    present = _present(path, known)
     if present is not None and present not in (known.digest, known.before):
         if not dry:
             _forget(known.id)
@@ -193,23 +195,36 @@ def writer(data: bytes) -> Make:
     return make
 
 
-def clone(path: bytes, target: bytes) -> bool:
-    """Copy a file, with its mode and times, where nothing is; whether its blocks are shared.
+def clone(path: bytes, target: bytes) -> None:
+    """Copy a file, with its mode and times, where nothing is. Raises OSError.
+
+    The copy shares the blocks of the file where the file system can.
+    """
+    if not share(path, target):
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+        with open(opened(path), "rb") as source, open(descriptor, "wb") as copy:
+            shutil.copyfileobj(source, copy, _PIECE)
+            copy.flush()
+            os.fsync(copy.fileno())
+        like(path, target)
+
+
+def share(path: bytes, target: bytes) -> bool:
+    """Have a new file share the blocks of another; False where the file system cannot.
 
     Raises OSError.
     """
-    descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
-    with open(opened(path), "rb") as source, open(descriptor, "r+b") as copy:
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+    with open(opened(path), "rb") as source, open(descriptor, "wb") as copy:
         try:
             fcntl.ioctl(copy.fileno(), _FICLONE, source.fileno())
-            is_shared = True
         except OSError as error:
+            remove(target)
             if error.errno not in _NO_CLONES:
                 raise
-            shutil.copyfileobj(source, copy, _PIECE)
-            is_shared = False
+            return False
     like(path, target)
-    return is_shared
+    return True
 
 
 def like(path: bytes, target: bytes, mtime_ns: int | None = None) -> None:
@@ -293,12 +308,20 @@ def sync_folder(folder: bytes) -> None:
         os.close(descriptor)
 
 
-def _present(path: bytes) -> str | None:
-    """The digest of what is at a path; None for nothing, and "" for what is no file."""
+def _present(path: bytes, known: Ours | None = None) -> str | None:
+    """The digest of what is at a path; None for nothing.
+
+    A mirror is as large as the library: a file of it with the size and time that it was written
+    with is not read again.
+    """
     if not os.path.lexists(path):
         return None
     if os.path.islink(path) or not os.path.isfile(path):  # noqa: PTH114  # bytes
         return "no file"
+    if known is not None and known.kind == Kind.MIRROR and known.state == written_files.WRITTEN:
+        status = os.lstat(path)
+        if (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns):
+            return known.digest
     return digest_of(path)
 
 

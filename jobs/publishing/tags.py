@@ -8,12 +8,12 @@ which leads back to its first bytes whatever is written later.
 
 import os
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from db.models import Album, AudioFeatures, EntityType, Fact, Track
+from db.models import Album, Track
 from db.publishing import written_files
 from db.publishing.export_runs import End, Outcome
 from db.publishing.written_files import WRITTEN, Kind, Ours
@@ -23,52 +23,16 @@ from db.sql.path_text import is_under, to_bytes, to_text
 from db.sql.queries import tuples
 from jobs.bounded import ItemFailure, run_bounded
 from jobs.publishing import disk, tag_delta, tag_files
+from jobs.publishing.found_out import GAINS, NO_PEAKS, TrackFile, found_out, track_files
 from jobs.publishing.replay_gain import AlbumGains, measure
 from jobs.publishing.tag_files import Work
 
 _MEMORY = 512 * 1024 * 1024
 _SECONDS = 600.0
 """For one file: an hour of uncompressed sound is copied and compared on a slow disk."""
-_SURE = 0.5
-"""The least confidence of a tempo or key that is written."""
-_CERTAIN = 0.9
-"""The least score of a fact whose id is written."""
-_GAINS = (
-    *("replaygain_track_gain", "replaygain_track_peak"),
-    *("replaygain_album_gain", "replaygain_album_peak"),
-)
-_NO_PEAKS = ("opus",)
-_IDS = {
-    (EntityType.TRACK, "recording_id"): "musicbrainz_recording_id",
-    (EntityType.ALBUM, "release_id"): "musicbrainz_release_id",
-    (EntityType.ALBUM, "release_group_id"): "musicbrainz_release_group_id",
-}
 _ALBUMS, _TRACKS = 0, 1
 Item = tuple[int, int]
 """0 for an album, or 1 for a track of none, and its id."""
-
-
-class _Track(NamedTuple):
-    """A track as the database has it."""
-
-    id: int
-    album: int | None
-    path: str
-    size: int
-    mtime_ns: int
-    part: int
-    start: float | None
-    codec: str
-    own_bpm: float | None
-    said: dict[str, Any]
-    """What its tags say, by field."""
-
-
-_SAID = ("bpm", "key", *_GAINS, *_IDS.values())
-_COLUMNS = (
-    *(Track.id, Track.album, Track.path, Track.size, Track.mtime_ns, Track.part, Track.start),
-    *(Track.codec, Track.own_bpm),
-)
 
 
 def items(_options: Mapping[str, object]) -> list[Item]:
@@ -87,26 +51,17 @@ def work(
     """Write into the files of each of these, and say what became of them."""
     for kind, entity_id in wanted:
         is_it = Track.album == entity_id if kind == _ALBUMS else Track.id == entity_id
-        yield (kind, entity_id), _work_on(_tracks(is_it), options, dry=dry)
-
-
-def _tracks(which: Any) -> list[_Track]:
-    said, count = [getattr(Track, name) for name in _SAID], len(_COLUMNS)
-    query = Track.select(*_COLUMNS, *said).where(which, Track.missing_since.is_null())
-    return [
-        _Track._make((*row[:count], dict(zip(_SAID, row[count:], strict=True))))
-        for row in tuples(query.order_by(Track.disc, Track.track, Track.path))
-    ]
+        yield (kind, entity_id), _work_on(track_files(is_it), options, dry=dry)
 
 
 def _work_on(
-    tracks: Sequence[_Track], options: Mapping[str, object], *, dry: bool
+    tracks: Sequence[TrackFile], options: Mapping[str, object], *, dry: bool
 ) -> list[Outcome]:
     """The outcome of each file of an album."""
     if tracks and (obstacle := roots.away(tracks[0].path)) is not None:
         why = f"{obstacle.text} — {obstacle.remedy}"
         return [Outcome(End.FAILED, track.path, why) for track in tracks]
-    files: dict[str, list[_Track]] = defaultdict(list)
+    files: dict[str, list[TrackFile]] = defaultdict(list)
     for track in tracks:
         files[track.path].append(track)
     whole = [each[0] for each in files.values() if len(each) == 1 and each[0].start is None]
@@ -117,71 +72,21 @@ def _work_on(
     ]
     known = written_files.at([track.path for track in whole])
     known = {path: row for path, row in known.items() if row.kind == Kind.TAGS}
-    found = _found(whole)
+    found = found_out(whole)
     if options.get("replaygain", True) and not outcomes:
         outcomes += _add_gains(whole, known, found)
     outcomes += [_settle(track, found[track.id], known.get(track.path), dry=dry) for track in whole]
     return outcomes
 
 
-def _found(tracks: Sequence[_Track]) -> dict[int, dict[str, str]]:
-    """What was found out of each track, by field, as it is written."""
-    wanted: dict[int, dict[str, str]] = {track.id: {} for track in tracks}
-    query = AudioFeatures.select(
-        AudioFeatures.track,
-        AudioFeatures.bpm,
-        AudioFeatures.bpm_confidence,
-        AudioFeatures.key,
-        AudioFeatures.key_confidence,
-    ).where(AudioFeatures.track.in_(list(wanted)))
-    for track_id, bpm, bpm_sure, key, key_sure in tuples(query):
-        if bpm and (bpm_sure or 0) >= _SURE:
-            wanted[track_id]["bpm"] = str(round(bpm))
-        if key and (key_sure or 0) >= _SURE:
-            wanted[track_id]["key"] = key
-    for track in tracks:
-        if track.own_bpm:
-            wanted[track.id]["bpm"] = str(round(track.own_bpm))
-    for entity_type, ids in (
-        (EntityType.TRACK, {track.id: [track.id] for track in tracks}),
-        (EntityType.ALBUM, _by_album(tracks)),
-    ):
-        for field, entity_id, value in _certain(entity_type, list(ids)):
-            for track_id in ids[entity_id]:
-                wanted[track_id][_IDS[entity_type, field]] = value
-    return wanted
-
-
-def _by_album(tracks: Sequence[_Track]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = defaultdict(list)
-    for track in tracks:
-        if track.album is not None:
-            found[track.album].append(track.id)
-    return found
-
-
-def _certain(entity_type: EntityType, ids: list[int]) -> Iterator[tuple[str, int, str]]:
-    """The ids of MusicBrainz that are certain to be of these entities, by field."""
-    fields = [field for kind, field in _IDS if kind is entity_type]
-    query = Fact.select(Fact.field, Fact.entity_id, Fact.value).where(
-        Fact.entity_type == entity_type,
-        Fact.entity_id.in_(ids),
-        Fact.field.in_(fields),
-        Fact.score >= _CERTAIN,
-    )
-    for field, entity_id, value in tuples(query):
-        if isinstance(value, str):
-            yield field, entity_id, value
-
-
 def _add_gains(
-    tracks: Sequence[_Track], known: Mapping[str, Ours], found: Mapping[int, dict[str, str]]
+    tracks: Sequence[TrackFile], known: Mapping[str, Ours], found: Mapping[int, dict[str, str]]
 ) -> list[Outcome]:
     """Add the gains of an album of which a file lacks some; the files that cannot be measured."""
     lacking = [track for track in tracks if _lacks_gains(track, known.get(track.path))]
     for track in tracks:
         ours = known[track.path].fields if track.path in known else {}
-        found[track.id].update({name: ours[name][0] for name in _GAINS if name in ours})
+        found[track.id].update({name: ours[name][0] for name in GAINS if name in ours})
     if not lacking:
         return []
     gains: AlbumGains = measure([track.path for track in tracks])
@@ -189,7 +94,7 @@ def _add_gains(
         for name, gain in (("track", gains.tracks.get(track.path)), ("album", gains.album)):
             if gain is not None:
                 found[track.id][f"replaygain_{name}_gain"] = f"{gain.gain:.2f} dB"
-                if track.codec not in _NO_PEAKS:
+                if track.codec not in NO_PEAKS:
                     found[track.id][f"replaygain_{name}_peak"] = f"{gain.peak:.6f}"
     return [
         Outcome(End.FAILED, path, f"its loudness cannot be measured: {why}")
@@ -197,15 +102,15 @@ def _add_gains(
     ]
 
 
-def _lacks_gains(track: _Track, ours: Ours | None) -> bool:
-    names = [name for name in _GAINS if track.codec not in _NO_PEAKS or not name.endswith("peak")]
+def _lacks_gains(track: TrackFile, ours: Ours | None) -> bool:
+    names = [name for name in GAINS if track.codec not in NO_PEAKS or not name.endswith("peak")]
     if track.album is None:
-        names = names[: len(names) // 2] if track.codec not in _NO_PEAKS else names[:1]
+        names = names[: len(names) // 2] if track.codec not in NO_PEAKS else names[:1]
     written = ours.fields if ours else {}
     return any(track.said[name] is None and name not in written for name in names)
 
 
-def _settle(track: _Track, wanted: dict[str, str], ours: Ours | None, *, dry: bool) -> Outcome:
+def _settle(track: TrackFile, wanted: dict[str, str], ours: Ours | None, *, dry: bool) -> Outcome:
     """Have a file's tags hold what is wanted, as far as they lack it."""
     try:
         return _settled(track, wanted, ours, dry=dry)
@@ -213,7 +118,7 @@ def _settle(track: _Track, wanted: dict[str, str], ours: Ours | None, *, dry: bo
         return disk.failure(error, track.path)
 
 
-def _settled(track: _Track, wanted: dict[str, str], ours: Ours | None, *, dry: bool) -> Outcome:
+def _settled(track: TrackFile, wanted: dict[str, str], ours: Ours | None, *, dry: bool) -> Outcome:
     path = os.path.realpath(to_bytes(track.path))
     if not is_under(to_text(path), to_text(os.path.realpath(to_bytes(roots.root_of(track.path))))):
         return Outcome(End.LEFT, track.path, "the link leads out of the library")

@@ -15,9 +15,8 @@ from db.library import entity_pages, search, tracks
 from db.library.search import FoundTrack, NamedTrack
 from db.library.tracks import TrackSummary
 from db.models import EntityType
-from db.similarity import cluster_terms, vectors
+from db.similarity import cluster_terms, playlist_files, vectors
 from web.pages.pager import number, text
-from worker.cli import playlists
 from worker.doctor.findings import fact_and_remedy
 
 if TYPE_CHECKING:
@@ -157,9 +156,11 @@ def path_playlist() -> Response:
 
 def playlist(ids: Sequence[int], name: str, kind: EntityType = EntityType.TRACK) -> Response:
     """The files of these tracks, or of these artists, as an M3U8 to be saved."""
-    body = playlists.playlist(cluster_terms.listed_tracks(kind, ids))
+    body = playlist_files.playlist(cluster_terms.listed_tracks(kind, ids))
     response = Response(body, mimetype="audio/x-mpegurl")
-    response.headers.set("Content-Disposition", "attachment", filename=playlists.file_name(name))
+    response.headers.set(
+        "Content-Disposition", "attachment", filename=playlist_files.file_name(name)
+    )
     return response
 
 

@@ -9,12 +9,11 @@ import click
 from db import settings
 from db.library.artists import known_artists
 from db.models import EntityType
-from db.similarity import cluster_terms, clusters
+from db.similarity import cluster_terms, clusters, playlist_files
 from db.similarity.clusters import ClusterInUse, ClusterState
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
-from worker.cli import playlists
-from worker.cli.output import print_json, print_line, print_table, say
+from worker.cli.output import print_json, print_line, print_table, print_tracks, say
 from worker.errors import BadInputError
 from worker.phrases import counted, nearest
 
@@ -76,7 +75,7 @@ def show(name: str, as_json: bool, m3u: bool) -> None:
     kind, members = EntityType(found.entity_type), clusters.members(found)
     ids = [each.entity_id for each in members]
     if m3u:
-        playlists.print_tracks(cluster_terms.listed_tracks(kind, ids))
+        print_tracks(cluster_terms.listed_tracks(kind, ids))
         return
     names = _names(kind, ids)
     rows = [each for each in members if each.entity_id in names]
@@ -111,13 +110,13 @@ def export(folder: Path) -> None:
     written: set[Path] = set()
     for each in clusters.clusters(EntityType.TRACK):
         ids = [member.entity_id for member in clusters.members(each)]
-        file = folder / playlists.file_name(each.name)
+        file = folder / playlist_files.file_name(each.name)
         if file in written:
-            file = folder / playlists.file_name(f"{each.name[:60]} ({each.id})")
+            file = folder / playlist_files.file_name(f"{each.name[:60]} ({each.id})")
         listed = cluster_terms.listed_tracks(EntityType.TRACK, ids)
-        if _write(file, playlists.playlist(listed)):
+        if _write(file, playlist_files.playlist(listed)):
             written.add(file)
-            if remark := playlists.remark(listed):
+            if remark := playlist_files.remark(listed):
                 say(f"{file.name}: {remark}")
         else:
             say(f"{file} is not of musicfleet and was left alone — move it away")
@@ -132,7 +131,7 @@ def _is_ours(file: Path) -> bool:
     if file.is_symlink() or not file.is_file():
         return False
     with file.open("rb") as opened:
-        return opened.read(len(playlists.MARK)) == playlists.MARK
+        return opened.read(len(playlist_files.MARK)) == playlist_files.MARK
 
 
 def _write(file: Path, text: bytes) -> bool:

@@ -56,7 +56,7 @@ COMMANDS = {
     "similar": Row("similar", "similar", "List the tracks most similar to one."),
     "path": Row("similar", "path", "List a playlist that leads from one track to another."),
     "cluster": Row("cluster", "cluster", "List clusters of similar music, or export playlists."),
-    "export": Row("export", "export", "Write covers and the like to files, and undo that."),
+    "export": Row("export", "export", "Write covers, tags, playlists and tables to files."),
     "enqueue": Row("enqueue", "enqueue", "Enqueue a job."),
     "queue": Row("queue", "queue", "List, pause, move, clear, retry or cancel jobs."),
     "schedule": Row("schedule", "schedule", "List the schedules, or run one now."),

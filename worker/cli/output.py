@@ -19,6 +19,7 @@ from worker.errors import BadInputError, WorkerError
 
 if TYPE_CHECKING:  # most commands have no need of what they import
     from db.library.life import Event
+    from db.similarity.cluster_terms import ListedTrack
     from worker.status.overview import QueueStatus
 
 _ITEM = "\n  "
@@ -75,6 +76,15 @@ def print_playlist(content: bytes) -> None:
             print_line(line)
     else:
         click.echo(content, nl=False)
+
+
+def print_tracks(tracks: Sequence["ListedTrack"]) -> None:
+    """Print a playlist of these tracks, and what is to know of it on stderr."""
+    from db.similarity import playlist_files  # noqa: PLC0415  # two commands print one
+
+    print_playlist(playlist_files.playlist(tracks))
+    if said := playlist_files.remark(tracks):
+        say(said)
 
 
 def print_csv(rows: Iterable[Sequence[str]]) -> None:

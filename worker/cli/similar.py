@@ -13,9 +13,9 @@ from db.similarity.neighbours import Filters, Neighbour
 from db.sql.connection import open_database
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
-from worker.cli import completion, playlists
+from worker.cli import completion
 from worker.cli.named import track_named
-from worker.cli.output import print_json, print_table, say
+from worker.cli.output import print_json, print_table, print_tracks, say
 from worker.phrases import graded
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -113,7 +113,7 @@ def _write(found: Sequence[Neighbour], form: str | None) -> None:
     if form == "json":
         print_json({"tracks": [_as_json(*row) for row in rows]})
     elif form == "m3u":
-        playlists.print_tracks(cluster_terms.listed_tracks(EntityType.TRACK, ids))
+        print_tracks(cluster_terms.listed_tracks(EntityType.TRACK, ids))
     elif rows:
         cells = [_cells(*row) for row in rows]
         print_table([_HEADING, *cells])

@@ -5,33 +5,41 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from db.errors import counted
 from db.similarity.cluster_terms import ListedTrack
 from db.sql.path_text import shown, to_bytes, visible
-from worker.cli.output import print_playlist, say
-from worker.phrases import counted
 
 MARK = b"#EXTM3U\n# by musicfleet\n"
 """How a file of ours begins; no other is ever replaced."""
 _UNSAFE = re.compile(r'[/\\:*?"<>|]')
 
 
-def playlist(tracks: Sequence[ListedTrack]) -> bytes:
-    """The text of a playlist, with the paths as the files are named.
+def playlist(tracks: Sequence[ListedTrack], folder: str | None = None) -> bytes:
+    """The text of a playlist, with the paths as the files are named, or as seen from a folder.
 
     One with a line break is a file: URI, for no line can hold it. Of a track that is a part of a
     file options say where it begins and ends, as VLC has them; other players play the whole file.
     """
     parts = [MARK]
     for track in tracks:
-        path = to_bytes(track.path)
+        path = to_bytes(track.path) if folder is None else _relative(track.path, folder)
         if _breaks_lines(track):
-            path = f"file://{quote(path)}".encode()
+            path = f"file://{quote(to_bytes(track.path))}".encode()
         title = " - ".join(filter(None, (track.artist, track.title)))
         title = visible(" ".join((title or os.path.basename(shown(track.path))).split()))
         seconds = -1 if track.duration is None else round(track.duration)
         parts += [f"#EXTINF:{seconds},{title}\n".encode("utf-8", "replace"), _times(track)]
         parts += [path, b"\n"]
     return b"".join(parts)
+
+
+def _relative(path: str, folder: str) -> bytes:
+    """The path from a folder on; one that would be read as a remark or a URI begins with ./."""
+    found = os.path.relpath(to_bytes(path), to_bytes(folder))
+    return found if _PLAIN_BEGIN.match(found) else b"./" + found
+
+
+_PLAIN_BEGIN = re.compile(rb"(?![#\s]|\w[\w+.-]*:)")
 
 
 def _times(track: ListedTrack) -> bytes:
@@ -59,13 +67,6 @@ def remark(tracks: Sequence[ListedTrack]) -> str:
             "rename what has one for players that take none"
         )
     return "; ".join(said)
-
-
-def print_tracks(tracks: Sequence[ListedTrack]) -> None:
-    """Print a playlist of these tracks, and what is to know of it on stderr."""
-    print_playlist(playlist(tracks))
-    if said := remark(tracks):
-        say(said)
 
 
 def _breaks_lines(track: ListedTrack) -> bool:
