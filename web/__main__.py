@@ -56,6 +56,8 @@ _MOST_UPLOAD = covers.MOST_BYTES + 64 * 1024
 _UPLOADS = 4
 """Requests at a time that may be as large as a picture."""
 _UPLOAD = re.compile(r"/(albums|artists)/\d{1,10}/covers/upload")
+_MOST_FORM = 400 * 1024
+"""Of a request of a player, which may name all songs of a play queue."""
 _MOST_HEADERS = 16 * 1024
 _CONNECTIONS = 200
 """Open connections in all; half of them may be from one address."""
@@ -125,6 +127,9 @@ class _Request(HTTPRequestParser):
             self._uploads.add(self)
             self.adj = copy(self.adj)
             self.adj.max_request_body_size = _MOST_UPLOAD
+        elif self.path.startswith("/rest/"):
+            self.adj = copy(self.adj)
+            self.adj.max_request_body_size = _MOST_FORM
 
 
 class _Connection(HTTPChannel):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, fn
 
+from db.library.gallery import artist_is_present
 from db.library.names import name_key
 from db.library.track_files import missing_count
 from db.models import (
@@ -234,11 +235,16 @@ def _ids(query: Any) -> list[int]:
     return [row[0] for row in tuples(query)]
 
 
-def artists(which: Which, most: int, first: int) -> list[int]:
-    """Artists who lead an album of which a track is there, by name."""
-    leads: Any = AlbumArtist.select(SQL("1")).join(Album)
-    leads = leads.where(AlbumArtist.artist == Artist.id, _fits(which))
-    query = Artist.select(Artist.id).where(fn.EXISTS(leads))
+def artists(root: str | None, most: int, first: int) -> list[int]:
+    """Artists who lead an album, or play on a track, that is there and below a root, by name."""
+    present: Any = artist_is_present()
+    if root is not None:
+        played: Any = TrackArtist.select(SQL("1")).join(Track)
+        present = fn.EXISTS(played.where(TrackArtist.artist == Artist.id, *_there(root)))
+        leads: Any = AlbumArtist.select(SQL("1")).join(Album)
+        leads = leads.where(AlbumArtist.artist == Artist.id, _fits(Which(root)))
+        present |= fn.EXISTS(leads)
+    query = Artist.select(Artist.id).where(present)
     return _ids(query.order_by(Artist.sort_key, Artist.id).limit(most).offset(first))
 
 

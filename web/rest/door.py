@@ -65,16 +65,14 @@ class Request:
         found = self._values.get(name, default)
         if found is None:
             raise AnswerError(Code.MISSING, f"The parameter {name} is missing.")
-        if len(found) > _LONGEST:
-            raise AnswerError(Code.GENERIC, f"{name} has more than {_LONGEST:,} characters.")
-        return found
+        return _checked(name, found)
 
     def texts(self, name: str) -> list[str]:
         """All values of a parameter."""
         found = self._values.getlist(name)
         if len(found) > MOST_IDS:
             raise AnswerError(Code.GENERIC, f"{name} is there more than {MOST_IDS:,} times.")
-        return found
+        return [_checked(name, each) for each in found]
 
     def number(self, name: str, default: int | None = None, most: int = _LARGEST) -> int:
         """A whole number from 0 to `most`."""
@@ -108,6 +106,14 @@ class Request:
     def tracks(self, name: str) -> list[int]:
         """The tracks that a parameter names, which may be there several times."""
         return [parsed(text, "tr").number for text in self.texts(name)]
+
+
+def _checked(name: str, text: str) -> str:
+    """A text that a database can hold. Raises AnswerError."""
+    if len(text) > _LONGEST or "\0" in text:
+        says = f"{name} has more than {_LONGEST:,} characters, or NUL in it."
+        raise AnswerError(Code.GENERIC, says)
+    return text
 
 
 class Id(NamedTuple):
@@ -323,7 +329,8 @@ def _user(asked: Request) -> Account:
             return logins().by_key(asked.text("apiKey"))
         basic = request.authorization
         if basic is not None and basic.type == "basic" and not asked.has("u"):
-            return logins().by_password(basic.username or "", basic.password or "")
+            name, password = basic.username or "", basic.password or ""
+            return logins().by_password(_checked("u", name), _checked("p", password))
         name = asked.text("u")
         if not has_token:
             return logins().by_password(name, plain(asked.text("p")))

@@ -168,7 +168,7 @@ def _found(asked: Request) -> Body:
     else:
         songs = lists.songs(which, *pages["song"])
         albums = lists.albums(which, AlbumOrder.NAME, *pages["album"])
-        artists = lists.artists(which, *pages["artist"])
+        artists = lists.artists(root, *pages["artist"])
     return {
         "artist": bodies.artists(asked, catalogue.artists(artists)),
         "album": bodies.albums(asked, albums),
