@@ -18,10 +18,11 @@ from typing import Any, NamedTuple, TypeVar
 import peewee
 from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.datastructures import CombinedMultiDict, MultiDict
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 from werkzeug.wrappers import Response as AnyResponse
 
 from db import settings
+from db.errors import AccountError, SettingError
 from db.models import database
 from db.users.accounts import Account
 from web.access.users import NobodyError, TooManyError, logins
@@ -182,25 +183,30 @@ def enter(name: str) -> AnyResponse:
     try:
         form = form_of(given.get("f", "xml"), callback)
         found = _answered(Request(name.removesuffix(".view"), given))
-    except AnswerError as failure:
-        return answer(failure.body(), form, callback, failure.status)
-    except TooManyError as error:
-        says = AnswerError(Code.WRONG, str(error))
-        response = answer(says.body(), form, callback, 429)
-        response.headers["Retry-After"] = str(error.wait)
-        return response
-    except HTTPException as error:
-        if error.response is not None or error.code == 416:
-            return error.get_response()
-        says = AnswerError(Code.NOT_FOUND, error.description or error.name)
-        return answer(says.body(), form, callback)
-    except FAULTS as error:
-        log.error("%s: %s", type(error).__name__, error)
-        if isinstance(error, peewee.PeeweeException) and not database.is_closed():
-            database.close()
-        says = AnswerError(Code.GENERIC, ". ".join(filter(None, fact_and_remedy(error))))
-        return answer(says.body(), form, callback, 503)
+    except RequestedRangeNotSatisfiable as error:
+        return error.get_response()
+    except (AnswerError, TooManyError, HTTPException, AccountError, SettingError, *FAULTS) as error:
+        refusal = _refusal(error)
+        return answer(refusal.body(), form, callback, refusal.status)
     return answer(found, form, callback) if isinstance(found, dict) else found
+
+
+def _refusal(error: Exception) -> AnswerError:
+    """An error as it is answered."""
+    match error:
+        case AnswerError():
+            return error
+        case TooManyError():
+            return AnswerError(Code.WRONG, str(error))
+        case HTTPException():
+            return AnswerError(Code.NOT_FOUND, error.description or error.name)
+        case AccountError() | SettingError():
+            return AnswerError(Code.GENERIC, str(error))
+    log.error("%s: %s", type(error).__name__, error)
+    if isinstance(error, peewee.PeeweeException) and not database.is_closed():
+        database.close()
+    says = ". ".join(filter(None, fact_and_remedy(error)))
+    return AnswerError(Code.GENERIC, says, 503)
 
 
 def _answered(asked: Request) -> Body | AnyResponse:
