@@ -2,13 +2,17 @@
 
 import json
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from db import settings
+from db.settings import settings_file
 from tests.fleet.conftest import FleetCommand
 from tests.waiting import until
 from worker.errors import ExitCode
+from worker.supervisor import fleet_environment
 from worker.supervisor.rpc import processes
 
 
@@ -65,6 +69,57 @@ def test_reload_takes_what_was_set_and_restarts_what_it_concerns(
     again = up("reload", "--yes", FLEET_BACKUPS="7")
     assert "No process is started, stopped or restarted." in again.stderr
     until(lambda: "until" in up("queue", "list").stdout)
+
+
+FOUR = ("edited", "caller's", "taken", "noted")
+"""The file as it is now, a caller's environment; the file and environment of the fleet that runs."""
+OF_EACH_KIND = {
+    "backups": ("3", "4", "5", "6"),
+    "analysis_hours": ("01:00-02:00", "02:00-03:00", "03:00-04:00", "04:00-05:00"),
+    "tag_charsets": ("cp1251", "gbk", "shift_jis", "cp1250"),
+    "provider_paces": ("deezer=1", "deezer=2", "deezer=3", "deezer=4"),
+    "acoustid_key": ("secret-one", "secret-two", "secret-three", "secret-four"),
+}
+"""What each of the four says, if it says anything."""
+
+
+def test_which_value_holds_of_those_of_file_environment_and_running_fleet(
+    up: FleetCommand, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_DATA_DIR", str(data_dir))
+    files = [data_dir / "settings.toml", data_dir / "run/settings.toml"]
+    note, pid = data_dir / "run/environment.json", data_dir / "run/supervisord.pid"
+    before = {file: file.read_text() for file in (*files, note, pid)}
+    try:
+        for is_up, *said in product((True, False), *[(True, False)] * len(FOUR)):
+            pid.write_text(before[pid] if is_up else "0")
+            speaks = dict(zip(FOUR, said, strict=True))
+            says = {
+                key: {who: text for who, text in zip(FOUR, texts, strict=True) if speaks[who]}
+                for key, texts in OF_EACH_KIND.items()
+            }
+            for file, who in zip(files, ("edited", "taken"), strict=True):
+                lines = [f'{key} = "{of[who]}"' for key, of in says.items() if who in of]
+                file.write_text("\n".join(lines))
+            noted = {f"FLEET_{key.upper()}": of.get("noted") for key, of in says.items()}
+            note.write_text(json.dumps({name: text for name, text in noted.items() if text}))
+            with monkeypatch.context() as shell:
+                for key, of in says.items():
+                    shell.setenv(f"FLEET_{key.upper()}", of.get("caller's", ""))
+                with fleet_environment.in_force():
+                    held = {key: settings.value(f"FLEET_{key.upper()}") for key in says}
+                    lines = fleet_environment.differences()
+            order = ("noted", "taken") if is_up else ("caller's", "edited")
+            for key, of in says.items():
+                default = settings_file.named(key).default
+                assert held[key] == next((of[each] for each in order if each in of), default), (
+                    speaks
+                )
+            assert len(lines) == len(says) * (is_up and speaks["caller's"])
+            assert "secret-" not in "".join(lines)
+    finally:
+        for file, text in before.items():
+            file.write_text(text)
 
 
 def another_time() -> str:
