@@ -37,6 +37,12 @@ class KnownFile(NamedTuple):
     """The tracks that are parts of it; none where one is the whole file."""
 
 
+def group_folders(after: str, most: int) -> list[str]:
+    """The first group folders of tracks whose paths come after this one."""
+    query = Track.select(Track.group_folder).where(Track.group_folder > after).distinct()
+    return [folder for (folder,) in tuples(query.order_by(Track.group_folder).limit(most))]
+
+
 def known_files(root: str, scope: Scope | None = None) -> dict[str, KnownFile]:
     """Every file with tracks below `root`, or in that part of it, by its path."""
     is_missing = Track.missing_since.is_null(False)

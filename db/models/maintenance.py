@@ -1,6 +1,7 @@
 """Times of schedules, maintenance runs, health reports, notices, and whose database it is."""
 
 from peewee import (
+    SQL,
     AutoField,
     DateField,
     DateTimeField,
@@ -110,12 +111,20 @@ class FleetSample(Table):
         table_name = "samples"
 
 
+GROUPING_RULES = 1
+"""Raise it when known tracks would be grouped otherwise than before: all are grouped again then."""
+
+
 class LibraryIdentity(Table):
     """One row: the random name of this library; see `db.sql.schema.library_id`."""
 
     id = IntegerField(primary_key=True)
     library = TextField()
     created_at = DateTimeField(default=utc_now)
+    grouping_rules = IntegerField(default=GROUPING_RULES, constraints=[SQL("DEFAULT 0")])
+    """The version of the rules by which all folders were grouped."""
+    grouped_to = TextField(null=True)
+    """The last folder that was asked for since the version is another; None: none yet."""
 
     class Meta:
         table_name = "library_identity"

@@ -11,6 +11,7 @@ from db.library import statistics
 from db.maintenance import notices
 from db.maintenance.maintenance_runs import recorded_run
 from db.scanning import roots
+from jobs.maintenance import reconciliation
 from jobs.maintenance.reconciliation import (
     ask_for_searches,
     enqueue_missing,
@@ -163,6 +164,18 @@ def cleanup_old_data() -> dict[str, int]:
     with recorded_run("maintenance.cleanup_old_data") as done:
         clean_up(done)
     return done.changes
+
+
+@job
+@only_when(reconciliation.is_grouping_due)
+def group_again() -> int:
+    """Group known tracks again, some folders at a time, after an upgrade brought other rules.
+
+    Reads no file. Returns how many folders the next chunks have.
+    """
+    with recorded_run("maintenance.group_again", only_changes=True) as done:
+        done.changes["folders to group again"] = reconciliation.group_again()
+    return done.changes["folders to group again"]
 
 
 _LONGEST_FORGETTING = 40.0

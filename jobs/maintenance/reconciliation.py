@@ -7,15 +7,18 @@ found by comparing the two.
 from collections import Counter
 from collections.abc import Collection, Iterable
 
+from peewee import fn
+
 from db import ledger, settings
 from db.ledger import Cause
-from db.library import audio_features
-from db.models import EntityType, Kind
+from db.library import audio_features, track_files
+from db.models import EntityType, Kind, LibraryIdentity, Scan, ScanChunk
 from db.publishing import export_runs
 from db.scanning import scans
 from db.settings import analysis_is_off, provider_settings
 from db.similarity import vector_inputs, vectors
 from db.sql.connection import transaction
+from db.sql.path_text import is_under
 from jobs.vectorization import first_model
 from worker.dispatch import (
     HeldJob,
@@ -39,6 +42,9 @@ ANALYSIS = ledger.need_for(Kind.ANALYSIS, EntityType.TRACK)
 _FIRST_MODEL, _FIRST_MODEL_AGAIN = settings.redis_key("fleet:first_model"), 15 * 60
 """A key of Redis that says that the first training was enqueued, and its seconds."""
 
+_FOLDERS_AT_ONCE = 500
+"""Folders that one run has grouped again; the next run waits until they are."""
+
 Todo = dict[tuple[str, str], list[int]]
 """The ids of what is to be done, by job and argument."""
 
@@ -54,6 +60,50 @@ def is_something_due() -> bool:
         or first_model.is_due()
         or any(_todo(1).values())
     )
+
+
+def _library_to_group() -> LibraryIdentity | None:
+    """The row of a library that was grouped by older rules; None while that is under way too."""
+    row = LibraryIdentity.get_or_none()
+    is_behind = row is not None and row.grouping_rules != LibraryIdentity.grouping_rules.default
+    under_way = ScanChunk.select().where(ScanChunk.done_at.is_null())
+    return row if is_behind and not under_way.exists() else None
+
+
+def _last_scan(root: str) -> int:
+    """The last scan of a root, which its chunk counts to."""
+    return int(Scan.select(fn.MAX(Scan.id)).where(Scan.root == root).scalar())
+
+
+def is_grouping_due() -> bool:
+    """Whether `group_again` would find folders to group."""
+    return _library_to_group() is not None
+
+
+def group_again() -> int:
+    """Have the next folders grouped by the rules of this version; how many."""
+    with transaction():
+        library = _library_to_group()
+        if library is None:
+            return 0
+        folders = track_files.group_folders(library.grouped_to or "", _FOLDERS_AT_ONCE)
+        by_root: dict[str, list[str]] = {}
+        roots = sorted(scans.roots(), key=len, reverse=True)
+        for folder in folders:
+            for root in [each for each in roots if is_under(folder, each)][:1]:
+                by_root.setdefault(root, []).append(folder)
+        chunks = [
+            chunk
+            for root, part in by_root.items()
+            for chunk in scans.add_regrouping(_last_scan(root), part)
+        ]
+        columns = {"grouped_to": folders[-1] if folders else None}
+        if len(folders) < _FOLDERS_AT_ONCE:
+            columns = {"grouped_to": None, "grouping_rules": LibraryIdentity.grouping_rules.default}
+        LibraryIdentity.update(columns).execute()
+    for chunk_id in chunks:
+        enqueue(scans.READING, chunk_id=chunk_id)
+    return len(folders)
 
 
 def enqueue_missing() -> dict[str, int]:

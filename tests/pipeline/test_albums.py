@@ -11,9 +11,11 @@ import redis
 
 from db.library.entity_pages import album_page
 from db.library.gallery import AlbumFilter, AlbumOrder, album_list
-from db.models import Album, ScanChunk, Track
+from db.models import Album, LibraryIdentity, ScanChunk, Track
 from db.scanning import scans
 from db.sql.connection import close_database, in_turn, transaction
+from jobs import maintenance
+from jobs.maintenance import reconciliation
 from tests.databases import ON_SQLITE
 from tests.music import write_track
 from tests.pipeline.conftest import Scan as RunScan
@@ -203,6 +205,29 @@ def test_discs_that_are_grouped_before_either_is_written_are_one_album(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_after_an_upgrade_of_the_rules_all_folders_are_grouped_again_and_no_file_is_read(
+    scan: RunScan, library: Path, queues: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ABC":
+        disc(library / f"{name} CD1", 1, title=name)
+        disc(library / f"{name} CD2", 2, title=name)
+    scan()
+    before = albums()
+    LibraryIdentity.delete().execute()
+    LibraryIdentity.create(id=1, library="x", grouping_rules=0)
+    torn = Album.create(key="by older rules", title="A")
+    Track.update(album=torn).where(Track.disc == 2).execute()
+    shutil.rmtree(library)
+    monkeypatch.setattr(reconciliation, "_FOLDERS_AT_ONCE", 4)
+    assert maintenance.group_again() == 4
+    assert maintenance.group_again() == 0  # before the first are grouped
+    work_off(queues)
+    assert maintenance.group_again() == 2
+    work_off(queues)
+    assert albums() == before
+    assert not reconciliation.is_grouping_due()
+
+
 def test_who_writes_the_same_folders_at_the_same_time_takes_turns(database: str) -> None:
     is_done = threading.Event()
 

@@ -72,7 +72,7 @@ def test_reload_takes_what_was_set_and_restarts_what_it_concerns(
 
 
 FOUR = ("edited", "caller's", "taken", "noted")
-"""The file as it is now, a caller's environment; the file and environment of the fleet that runs."""
+"""The file as it is now and a caller's environment; the same of the fleet that runs."""
 OF_EACH_KIND = {
     "backups": ("3", "4", "5", "6"),
     "analysis_hours": ("01:00-02:00", "02:00-03:00", "03:00-04:00", "04:00-05:00"),

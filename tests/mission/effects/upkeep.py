@@ -10,6 +10,7 @@ from db.models import (
     Image,
     Kind,
     LedgerRow,
+    LibraryIdentity,
     Problem,
     Scan,
     State,
@@ -75,6 +76,12 @@ def _old_data(fleet: StandingFleet) -> Prepared:
     unknown.write_bytes(b"nobody knows me")
     os.utime(unknown, (0, 0))
     return Prepared({}, lambda _: not unknown.exists())
+
+
+@case("maintenance.group_again")
+def _group_again(fleet: StandingFleet) -> Prepared:
+    LibraryIdentity.update(grouping_rules=0).execute()
+    return Prepared({}, lambda _: LibraryIdentity.get().grouping_rules > 0)
 
 
 @case("maintenance.forget_roots")
