@@ -3,12 +3,14 @@
 import peewee as pw
 from peewee_migrate import Migrator
 
+_TABLE = 'ALTER TABLE "library_identity"'
+
 
 def migrate(migrator: Migrator, database: pw.Database, *, fake=False):
-    column = '"grouping_rules" INTEGER NOT NULL DEFAULT 0'
-    migrator.sql(f'ALTER TABLE "library_identity" ADD COLUMN {column}')
-    migrator.add_fields("library_identity", grouped_to=pw.TextField(null=True))
+    migrator.sql(f'{_TABLE} ADD COLUMN "grouping_rules" INTEGER NOT NULL DEFAULT 0')
+    migrator.sql(f'{_TABLE} ADD COLUMN "grouped_to" TEXT')
 
 
 def rollback(migrator: Migrator, database: pw.Database, *, fake=False):
-    migrator.remove_fields("library_identity", "grouping_rules", "grouped_to")
+    for column in ("grouping_rules", "grouped_to"):
+        migrator.sql(f'{_TABLE} DROP COLUMN "{column}"')
