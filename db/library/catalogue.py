@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 
 from peewee import JOIN, SQL, fn
 
-from db.library.artists import credits_of
-from db.library.gallery import disambiguations
 from db.models import (
     IS_PRESENT,
     Album,
     AlbumArtist,
     Artist,
+    ArtistName,
     AudioFeatures,
     Cover,
     EntityType,
@@ -145,11 +144,30 @@ def _albums_of(rows: Iterable[Song]) -> list[int]:
 
 def credited(entity_type: EntityType, ids: Sequence[int]) -> dict[int, list[Credited]]:
     """The artists of each of these tracks or albums that has any, in order."""
-    found = credits_of(entity_type, ids)
-    return {
-        each: [Credited(one.artist_id, one.name) for one in credits]
-        for each, credits in found.items()
-    }
+    found: dict[int, list[Credited]] = defaultdict(list)
+    for entity_id, *credit in _CREDITS[entity_type].rows(ids):
+        found[entity_id].append(Credited._make(credit))
+    return found
+
+
+def _credits_of(link: Any, of: Any) -> Prepared:
+    written = fn.COALESCE(ArtistName.name, Artist.name)
+    return Prepared(
+        lambda: (
+            link.select(of, Artist.id, written)
+            .join(Artist)
+            .switch(link)
+            .join(ArtistName, JOIN.LEFT_OUTER, on=ArtistName.id == link.spelling)
+            .where(among(of, LISTED))
+            .order_by(of, link.position)
+        )
+    )
+
+
+_CREDITS = {
+    EntityType.TRACK: _credits_of(TrackArtist, TrackArtist.track),
+    EntityType.ALBUM: _credits_of(AlbumArtist, AlbumArtist.album),
+}
 
 
 _GENRES = Prepared(
@@ -339,11 +357,6 @@ def _is_below(root: str) -> Any:  # an expression
     return fn.EXISTS(here)
 
 
-def disambiguation(artist_id: int) -> str | None:
-    """What distinguishes an artist from others of the name; None where there is none."""
-    return disambiguations([artist_id]).get(artist_id)
-
-
 def roles(artist_id: int) -> list[str]:
     """As what an artist is credited in the library: of albums, of songs."""
     tables: tuple[tuple[str, Any], ...] = (("albumartist", AlbumArtist), ("artist", TrackArtist))
@@ -379,8 +392,3 @@ def disc_covers(album_id: int) -> dict[int, str]:
         )
     )
     return {int(role.rpartition("-")[2]): digest for role, digest in tuples(query)}
-
-
-def part_of(track_id: int) -> int:
-    """The number of the part of its file that a track is; 0 for the whole file."""
-    return int(Track.select(Track.part).where(Track.id == track_id).scalar() or 0)

@@ -46,11 +46,13 @@ class PresentFile(NamedTuple):
     """In the text form of `db.sql.path_text`."""
     size: int
     mtime_ns: int
+    part: int
+    """The number of the part of it that the track is; 0 for the whole file."""
 
 
 def present_file(track_id: int) -> PresentFile | None:
     """The file of a track; None when it is gone."""
-    query = Track.select(Track.path, Track.size, Track.mtime_ns)
+    query = Track.select(Track.path, Track.size, Track.mtime_ns, Track.part)
     query = query.where(Track.id == track_id, Track.missing_since.is_null())
     return next(map(PresentFile._make, tuples(query)), None)
 

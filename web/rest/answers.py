@@ -6,7 +6,7 @@ and each item of a list a child of that name; under VALUE is the text of the ele
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import IntEnum
 from typing import Any
@@ -100,20 +100,21 @@ def moment(given: datetime | str) -> str:
     return f"{text[:10]}T{text[11:23]}Z"
 
 
-_NAMESPACE = 'xmlns="http://subsonic.org/restapi"'
+_NAMESPACE = ' xmlns="http://subsonic.org/restapi"'
 
 
 def _xml(whole: Mapping[str, Any]) -> str:
     parts = ['<?xml version="1.0" encoding="UTF-8"?>\n']
-    parts += _element("subsonic-response", whole, _NAMESPACE)
+    _write(parts, "subsonic-response", whole, _NAMESPACE)
     return "".join(parts)
 
 
-def _element(name: str, content: Any, more: str = "") -> Iterator[str]:
+def _write(parts: list[str], name: str, content: Any, more: str = "") -> None:
+    """Add an element to the parts of a document."""
     if not isinstance(content, dict):
-        yield f"<{name}>{_escaped(content)}</{name}>"
+        parts.append(f"<{name}>{_escaped(content)}</{name}>")
         return
-    yield f"<{name} {more}" if more else f"<{name}"
+    parts.append(f"<{name}{more}")
     inside: list[tuple[str, Any]] = []
     text = ""
     for key, value in content.items():
@@ -122,15 +123,15 @@ def _element(name: str, content: Any, more: str = "") -> Iterator[str]:
         elif isinstance(value, dict | list):
             inside.append((key, value))
         else:
-            yield f' {key}="{_escaped(value)}"'
+            parts.append(f' {key}="{_escaped(value)}"')
     if not (inside or text):
-        yield "/>"
+        parts.append("/>")
         return
-    yield f">{text}"
+    parts.append(f">{text}")
     for key, value in inside:
         for each in value if isinstance(value, list) else (value,):
-            yield from _element(key, each)
-    yield f"</{name}>"
+            _write(parts, key, each)
+    parts.append(f"</{name}>")
 
 
 _SPECIAL = re.compile("[^\t\n\r !#-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\t\n\r]")
@@ -140,6 +141,8 @@ _ESCAPES |= {"\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
 
 def _escaped(value: Any) -> str:
-    if isinstance(value, bool):
+    if value is True or value is False:
         return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
     return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0], ""), str(value))

@@ -8,6 +8,7 @@ from typing import Any
 from db.artwork import image_files
 from db.enrichment import facts
 from db.library import catalogue, lists
+from db.library.gallery import disambiguations
 from db.models import Artist, EntityType, Scan
 from db.scanning import scans
 from db.sql.path_text import shown
@@ -94,7 +95,7 @@ def _artist(asked: Request, artist_id: int) -> Body:
     if not rows:
         raise AnswerError(Code.NOT_FOUND, "There is no such artist.")
     body = bodies.artists(asked, rows)[0]
-    says = catalogue.disambiguation(artist_id)
+    says = disambiguations([artist_id]).get(artist_id)
     return body | ({"disambiguation": says} if says else {}) | {"roles": catalogue.roles(artist_id)}
 
 

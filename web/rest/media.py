@@ -40,10 +40,10 @@ def _file(asked: Request) -> tracks.PresentFile:
     Its bytes are those of the whole file, which would be another song: a part is not sent.
     """
     wanted = asked.id("id", "tr").number
-    found, part = tracks.present_file(wanted), catalogue.part_of(wanted)
+    found = tracks.present_file(wanted)
     if found is None:
         raise AnswerError(Code.NOT_FOUND, "There is no such song, or its file is gone.")
-    if part:
+    if found.part:
         says = "This song is a part of a file, which a cue sheet divides, and is not sent: "
         raise AnswerError(Code.GENERIC, f"{says}only whole files are.")
     return found

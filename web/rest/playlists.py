@@ -36,6 +36,7 @@ _MOST = 500
 _SIMILAR, _PATH = 50, 25
 _OF_STARRED = 5
 _LONGEST_NAME = 200
+_MOST_PLACES = 2**31
 _LONGEST_COMMENT = 2_000
 _KEPT_SECONDS = 300.0
 
@@ -227,7 +228,8 @@ def _tracks(asked: Request, name: str) -> list[int]:
 def update_playlist(asked: Request) -> Body:
     """Change name, comment and who sees a playlist, take songs out by their places, add others."""
     found = _own(asked, "playlistId")
-    places = {asked.numbers("songIndexToRemove", each) for each in asked.texts("songIndexToRemove")}
+    given = asked.texts("songIndexToRemove")
+    places = {asked.numbers("songIndexToRemove", each, least=-_MOST_PLACES) for each in given}
     more = _tracks(asked, "songIdToAdd")
     comment = asked.text("comment") if asked.has("comment") else None
     if comment is not None and len(comment) > _LONGEST_COMMENT:
