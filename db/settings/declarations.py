@@ -124,8 +124,8 @@ SETTINGS = (
     Setting(
         "FLEET_REDIS_URL",
         "the fleet runs a Valkey of its own on a unix socket",
-        "The redis://, rediss:// or unix:// URL of another Redis or Valkey. The fleet then starts "
-        "none of its own.",
+        "The redis://, rediss:// or unix:// URL of another Redis or Valkey, or "
+        "redis+sentinel://HOST:PORT,…/SERVICE of its sentinels. The fleet then starts none itself.",
         secret=True,
     ),
     Setting(

@@ -20,6 +20,7 @@ _PLAIN = frozenset(
 )
 """Parameters of a query whose values are no secret."""
 _NAMES = frozenset({"keepalives", "options", "passfile", "password", "sslpassword", "username"})
+_NAMES |= {"sentinel_password", "sentinel_username"}
 """Parameters whose names are none either; any other name may be a part of a password."""
 _HOST = r"(?:\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._~%-]*)(?::[0-9]{1,5})?"
 _HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
@@ -32,8 +33,12 @@ _REFUSALS = re.compile(
 """How an answer begins, also within a pipeline or a script, of a server that cannot serve now."""
 
 
-_PATH = re.compile(r"unix://|rediss?://[^/?]*(/[0-9]*)?(\?|$)")
-"""A path that is no number would be taken for 0."""
+_PATH = re.compile(
+    r"unix://|rediss?://[^/?]*(/[0-9]*)?(\?|$)"
+    r"|rediss?\+sentinel://[^/?]+/[A-Za-z0-9_.-]+(/[0-9]*)?(\?|$)"
+)
+"""A path that is no number would be taken for 0. For sentinels it begins with the service."""
+_SENTINEL_PORT = 26_379
 _SINGLE = ("", "standalone")
 
 
@@ -170,25 +175,63 @@ def _client() -> redis.Redis:
         settings.check_redis_prefix()
         if shown_url() == UNREADABLE or not _PATH.match(redis_url()):
             raise _bad_url()
-        over_socket = {"connection_class": _SocketConnection}
-        return redis.Redis.from_url(
-            redis_url(),
-            **(over_socket if redis_url().startswith("unix:") else {}),
-            socket_connect_timeout=5,
-            socket_timeout=10,  # an RQ worker raises it to what its blocking commands need
-            health_check_interval=30,
-            retry=Patience(NoBackoff(), 0),
-        )
+        options: dict[str, Any] = {
+            "socket_connect_timeout": 5,
+            "socket_timeout": 10,  # an RQ worker raises it to what its blocking commands need
+            "health_check_interval": 30,
+            "retry": Patience(NoBackoff(), 0),
+        }
+        if "+sentinel:" in redis_url():
+            return _of_sentinels(options)
+        if redis_url().startswith("unix:"):
+            options["connection_class"] = _SocketConnection
+        return redis.Redis.from_url(redis_url(), **options)
     except SettingError as error:
         raise BadInputError(str(error)) from error
     except (ValueError, TypeError):
         raise _bad_url() from None  # its text quotes parts of the URL
 
 
+def _of_sentinels(options: dict[str, Any]) -> redis.Redis:
+    """A client of whichever server the sentinels of FLEET_REDIS_URL say is the primary now.
+
+    Each new connection asks them; one to a server that is a replica by then is given up.
+    """
+    from redis.sentinel import Sentinel  # noqa: PLC0415  # few fleets have sentinels
+
+    parts = urlsplit(redis_url())
+    user, _, hosts = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    addresses = [
+        each.rpartition(":") if ":" in each else (each, "", "") for each in hosts.split(",")
+    ]
+    service, _, number = parts.path.strip("/").partition("/")
+    given = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    of_sentinel = {each: given.pop(f"sentinel_{each}", None) for each in ("username", "password")}
+    if given:
+        raise _bad_url()
+    tls = {"ssl": True} if parts.scheme.startswith("rediss") else {}
+    limits = {each: options[each] for each in ("socket_connect_timeout", "socket_timeout")}
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        [(host, int(port or _SENTINEL_PORT)) for host, _, port in addresses],
+        sentinel_kwargs={**limits, **tls, **of_sentinel},
+    )
+    client: redis.Redis = sentinel.master_for(  # type: ignore[no-untyped-call]
+        service,
+        db=int(number or 0),
+        username=unquote(name) or None,
+        password=unquote(password) or None,
+        **tls,
+        **options,
+    )
+    return client
+
+
 def _bad_url() -> RedisUnreachableError:
     return RedisUnreachableError(
         f"FLEET_REDIS_URL is {shown_url()!r}, of which this program can make nothing — write "
-        "redis://:PASSWORD@HOST:PORT/NUMBER, rediss://… or unix:///PATH, and in a password %40 "
+        "redis://:PASSWORD@HOST:PORT/NUMBER, rediss://… or unix:///PATH, or for sentinels "
+        "redis+sentinel://:PASSWORD@HOST:PORT,HOST:PORT/SERVICE/NUMBER, and in a password %40 "
         "for @, %2F for / and so on"
     )
 

@@ -1,0 +1,108 @@
+"""A Redis behind sentinels: the fleet follows the primary, and no job is lost to a failover."""
+
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.databases import open_sqlite
+from worker import dispatch
+from worker.errors import RedisUnreachableError
+from worker.process.fleet_worker import FleetWorker
+from worker.redis import valkey
+from worker.redis.connection import connect, endure
+
+CLEANUP = "maintenance.cleanup_expired_tasks"
+PASSWORD = "p@ss/word"
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a Valkey, or a sentinel, that ends with the test."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start_(*options: str) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen([str(valkey.binary()), *options], stdout=subprocess.DEVNULL)
+        running.append(process)
+        return process
+
+    yield start_
+    for each in running:
+        each.kill()
+        each.wait()
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            if is_so():
+                return
+        except redis.RedisError:
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def client(port: int) -> redis.Redis:
+    return redis.Redis(port=port, password=PASSWORD)
+
+
+def test_the_fleet_goes_on_with_the_primary_that_the_sentinels_name(
+    start: Start, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, sentinel = free_port(), free_port(), free_port()
+    servers = {}
+    for port, more in ((first, ()), (second, ("--replicaof", "127.0.0.1", str(first)))):
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        access = ["--requirepass", PASSWORD, "--primaryauth", PASSWORD, "--bind", "127.0.0.1"]
+        options = ["--port", str(port), "--dir", str(folder), "--save", "", *access, *more]
+        servers[port] = start(*options, "--repl-diskless-sync-delay", "0")
+    file = tmp_path / "sentinel.conf"
+    file.write_text(
+        f"port {sentinel}\nbind 127.0.0.1\nsentinel monitor fleet 127.0.0.1 {first} 1\n"
+        f"sentinel auth-pass fleet {PASSWORD}\nsentinel down-after-milliseconds fleet 500\n"
+        "sentinel failover-timeout fleet 2000\n"
+    )
+    wait_until(lambda: client(second).info("replication")["master_link_status"] == "up")
+    start(str(file), "--sentinel")
+    wait_until(lambda: redis.Redis(port=sentinel).sentinel_slaves("fleet"))
+    url = f"redis+sentinel://default:p%40ss%2Fword@127.0.0.1:{sentinel}/fleet/1"
+    monkeypatch.setenv("FLEET_REDIS_URL", url)
+    dispatch.connection.cache_clear()
+    open_sqlite()
+    connection = connect(wait=60)
+    endure(connection)
+    worker = FleetWorker("maintenance-1.tests", ["maintenance"], connection)
+    job_id = dispatch.enqueue(CLEANUP)
+    assert client(first).lrange("rq:queue:maintenance", 0, -1) == []
+    connection.wait(1, 5000)
+    servers[first].kill()
+    taken = worker.dequeue_job_and_maintain_ttl(None)
+    assert taken is not None
+    assert taken[0].id == job_id
+    assert client(second).info("replication")["role"] == "master"
+    dispatch.connection.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "url", ["redis+sentinel://h:1", "redis+sentinel://h/s/x", "redis+sentinel:///s"]
+)
+def test_an_address_of_sentinels_without_a_service_is_refused(
+    url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_REDIS_URL", url)
+    with pytest.raises(RedisUnreachableError, match=r"HOST:PORT/SERVICE/NUMBER"):
+        connect()
