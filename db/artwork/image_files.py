@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from db import settings
+from db.artwork import object_store
 from db.sql.path_text import to_bytes
 
 
@@ -76,13 +77,20 @@ def forget_upload(path: str) -> None:
         file.unlink(missing_ok=True)
 
 
+def is_there() -> bool:
+    """Whether the picture store is there, and not on a disk that is not mounted."""
+    return object_store.is_used() or originals_dir().is_dir()
+
+
 def is_digest(name: str) -> bool:
     """Whether a name is one that a picture may have; nothing else leads to a file."""
     return len(name) == _DIGEST_LENGTH and _HEX.issuperset(name)
 
 
 def shards() -> set[str]:
-    """The shards that have a folder. Raises OSError."""
+    """The shards that have a folder; of an object store all. Raises OSError."""
+    if object_store.is_used():
+        return {f"{number:02x}" for number in range(16**_SHARD_LENGTH)}
     return {
         entry.name
         for folder in (originals_dir(), *map(_thumbnails_dir, SIZES))
@@ -103,8 +111,11 @@ def thumbnails_in(shard: str, size: int = THUMBNAIL_SIZE) -> set[str]:
 
 def is_young(path: Path, seconds: float = SPARED_SECONDS) -> bool:
     """Whether a file was stored or relied upon in so many seconds. One that is gone was not."""
+    since = time.time() - seconds
+    if object_store.is_used() and (object_store.modified(path) or 0.0) >= since:
+        return True
     try:
-        return path.lstat().st_mtime >= time.time() - seconds
+        return path.lstat().st_mtime >= since
     except FileNotFoundError:
         return False
 
@@ -117,6 +128,9 @@ def delete_old(path: Path, seconds: float = SPARED_SECONDS) -> bool:
     """
     if is_young(path, seconds):
         return False
+    if object_store.is_used():
+        path.unlink(missing_ok=True)  # which other hosts keep their copies of
+        return object_store.delete(path)
     aside = incoming_dir() / f"{path.parts[-4]}-{path.name}"
     try:
         incoming_dir().mkdir(exist_ok=True)
@@ -139,6 +153,10 @@ def _digests(folder: Path, suffix: str) -> Iterator[str]:
 
     Symbolic links are not followed, and what bears no picture's name is passed over.
     """
+    if object_store.is_used():
+        names = (name.removesuffix(suffix) for name in object_store.listed(folder))
+        yield from (name for name in names if name.startswith(folder.name) and is_digest(name))
+        return
     if folder.is_symlink():
         return
     for sub in _listed(folder):

@@ -92,13 +92,18 @@ def images_dir() -> Path:
     """The content-addressed picture store."""
     if (chosen := _images_dir.get()) is not None:
         return chosen
-    url = os.environ.get("FLEET_IMAGES_URL", "").strip()
-    if not url:
+    url = images_url()
+    if not url or "://" in url:
         return data_dir() / "images"
     folder = expanded(url)
     if not folder.is_absolute():
         raise SettingError(f"FLEET_IMAGES_URL is {url!r} — write the absolute path of a folder")
     return folder
+
+
+def images_url() -> str:
+    """FLEET_IMAGES_URL: a folder, or the address of an object store; empty when it is unset."""
+    return "" if _images_dir.get() else os.environ.get("FLEET_IMAGES_URL", "").strip()
 
 
 @contextmanager

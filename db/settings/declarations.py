@@ -131,7 +131,8 @@ SETTINGS = (
     Setting(
         "FLEET_IMAGES_URL",
         "the folder images in the data folder",
-        "Where pictures are kept: the absolute path of a folder that all hosts have.",
+        "Where pictures are kept: the absolute path of a folder, or the address of an object "
+        "store, such as s3://BUCKET/PREFIX, which takes the extra `s3`. Hosts share one.",
     ),
     Setting(
         "FLEET_SUPERVISOR",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 from zlib import crc32
 
 import peewee
@@ -60,6 +60,25 @@ class _LibraryFile(peewee.SqliteDatabase):
             raise _gone(self.path)
 
 
+_SILENT_SECONDS = 30
+"""Seconds after which one end of a connection to PostgreSQL knows that the other's machine is gone:
+else, for hours, a transaction of a host that was switched off would keep all others waiting."""
+_OF_A_CONNECTION: dict[str, Any] = {
+    "connect_timeout": 10,
+    "application_name": "musicfleet",
+    "keepalives_idle": _SILENT_SECONDS // 2,
+    "keepalives_interval": _SILENT_SECONDS // 6,
+    "keepalives_count": 3,
+    "tcp_user_timeout": _SILENT_SECONDS * 1000,
+}
+"""What libpq is given that the URL does not say."""
+_OF_A_SESSION = (
+    f"SET tcp_keepalives_idle = {_SILENT_SECONDS // 2}; "
+    f"SET tcp_keepalives_interval = {_SILENT_SECONDS // 6}; SET tcp_keepalives_count = 3; "
+    f"SET tcp_user_timeout = {_SILENT_SECONDS * 1000}"
+)
+
+
 class _LibraryServer(peewee.PostgresqlDatabase):
     """A PostgreSQL database that is the same library at each connection while the process lives."""
 
@@ -69,6 +88,8 @@ class _LibraryServer(peewee.PostgresqlDatabase):
     def connect(self, reuse_if_open: bool = False) -> bool:
         opened = bool(super().connect(reuse_if_open))
         if opened:
+            ask: Callable[[str], Any] = self.execute_sql
+            ask(_OF_A_SESSION)
             found = self._found()
             self._is_gone = bool(self._library) and found != self._library
             self._library = self._library or found
@@ -252,11 +273,11 @@ def _for_url(url: str, create: bool) -> peewee.Database:
             raise _gone(path)
         return _LibraryFile(path)
     if scheme in {"postgres", "postgresql"}:
+        given = dict(parse_qsl(urlsplit(url).query))
         return _LibraryServer(
             url,
             prefer_psycopg3=True,
-            connect_timeout=10,
-            application_name="musicfleet",
+            **{name: each for name, each in _OF_A_CONNECTION.items() if name not in given},
             field_types={"PATH": 'TEXT COLLATE "C"'},
         )
     raise BadDatabaseUrlError(

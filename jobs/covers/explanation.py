@@ -99,7 +99,7 @@ def _judge_all(searches: Sequence[Search], *, pictures: bool) -> None:
         each.digest: store.original(each.digest)
         for search in searches
         for each in search.candidates
-        if each.digest and store.original(each.digest).exists()
+        if each.digest and store.bring(store.original(each.digest))
     }
     with (
         tempfile.TemporaryDirectory(prefix="musicfleet-") as folder,

@@ -210,7 +210,7 @@ def _taken(candidate: Candidate) -> Candidate | Fault:
 def _chosen_taken(candidate: Candidate) -> Candidate | Fault:
     """What the user chose is in the store; the file that it came from may be there still."""
     digest = candidate.digest or ""
-    if not store.original(digest).exists():
+    if not store.holds(store.original(digest)):
         data = folder_images.read(candidate.path, "/")
         if isinstance(data, Fault) and data.obstacle is not None:
             return data

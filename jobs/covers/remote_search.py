@@ -203,7 +203,7 @@ def _take(search: RemoteSearch, provider: PictureProvider, offer: Offer) -> list
 def _known(search: RemoteSearch, role: str, url: str) -> KnownImage | None:
     """The image that is shown by now, when it came from this very URL and is there."""
     shown = search.shown.get(role)
-    if shown is None or shown.source_path != url or not store.original(shown.digest).exists():
+    if shown is None or shown.source_path != url or not store.holds(store.original(shown.digest)):
         return None
     return images.known_images([shown.digest]).get(shown.digest)
 

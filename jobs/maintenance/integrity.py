@@ -12,7 +12,7 @@ from pathlib import Path
 import redis
 
 from db import ledger, settings
-from db.artwork import image_files, images
+from db.artwork import image_files, images, object_store
 from db.maintenance import database_integrity, removal
 from db.maintenance.maintenance_runs import RunResult
 from db.scanning import scans
@@ -94,7 +94,7 @@ def _check_pictures(done: RunResult) -> None:
     total = images.shard_sizes().total()
     if not total:
         return
-    if not image_files.originals_dir().is_dir():
+    if not image_files.is_there():
         done.notes.append(
             f"{image_files.originals_dir()} is not there, with {total} pictures — mount its disk"
         )
@@ -119,8 +119,13 @@ def _shards(total: int) -> Iterator[str]:
 
 
 def _lost(shard: str, done: RunResult) -> list[str]:
-    """The pictures of a shard whose file is not there, or holds something else and is deleted."""
+    """The pictures of a shard whose file is not there, or holds something else and is deleted.
+
+    An object store compares what it holds with what it was given itself.
+    """
     lost = []
+    if object_store.is_used():
+        return sorted({*images.digests_in_shard(shard)} - image_files.originals_in(shard))
     for digest in images.digests_in_shard(shard):
         path = image_files.original(digest)
         found = _digest(path)

@@ -30,7 +30,7 @@ def delete_unused_pictures() -> int:
     finds. Nothing is done while the store is not there, for instance not mounted. Raises OSError.
     """
     unused = images.note_unused(GRACE)
-    if not image_files.originals_dir().is_dir():
+    if not image_files.is_there():
         return 0
     seconds = GRACE.total_seconds()
     due = [

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from db.artwork import object_store
 from db.artwork.image_files import SIZES, THUMBNAIL_SIZE, incoming_dir, original, thumbnail
 from jobs.pictures.errors import store_error
 
@@ -23,6 +24,7 @@ __all__ = [
     "MAX_PICTURE_BYTES",
     "SIZES",
     "THUMBNAIL_SIZE",
+    "bring",
     "digest_of",
     "drop_leftovers",
     "finish",
@@ -30,6 +32,7 @@ __all__ = [
     "original",
     "put",
     "put_thumbnail",
+    "send",
     "thumbnail",
 ]
 
@@ -59,7 +62,7 @@ def put(data: bytes, *, later: bool = False) -> str:
     """Store a picture and return its digest; with `later` it has its name after `finish`."""
     digest = digest_of(data)
     path = original(digest)
-    if path not in _unfinished and not holds(path):
+    if path not in _unfinished and not _is_here(path):
         _write(path, data, later=later)
     return digest
 
@@ -107,14 +110,33 @@ def finish() -> None:
 
 
 def holds(path: Path) -> bool:
-    """Whether a file of the store is there; its time then says that it was relied upon just now."""
-    try:
-        os.utime(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise store_error(path, error) from error
+    """Whether a file of the store is there; its time then says that it was relied upon just now.
+
+    It may be in an object store alone: `bring` has it here.
+    """
+    with _as_store_error(path):
+        return _is_here(path) or object_store.holds(path)
+
+
+def _is_here(path: Path) -> bool:
+    with _as_store_error(path):
+        try:
+            os.utime(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
     return True
+
+
+def bring(path: Path) -> bool:
+    """Whether a file of the store is there, once it was fetched if another host has stored it."""
+    with _as_store_error(path):
+        return object_store.bring(path)
+
+
+def send(path: Path) -> None:
+    """Have other hosts find a file of the store, where they share none; before its row is there."""
+    with _as_store_error(path):
+        object_store.send(path)
 
 
 def drop_leftovers() -> None:

@@ -145,6 +145,8 @@ def decode_images(digests: Collection[str]) -> Iterator[KnownImage]:
     Raises StoreError when a thumbnail cannot be written.
     """
     ordered = sorted(digests)
+    for digest in ordered:
+        store.bring(store.original(digest))
     outcomes = _decoded(ordered, later=len(ordered) > 1)
     lost = [digest for digest, found in outcomes.items() if _is_lost(digest, found)]
     outcomes |= _decoded(lost, later=False)
@@ -152,6 +154,9 @@ def decode_images(digests: Collection[str]) -> Iterator[KnownImage]:
         with store.original(digest).open("rb") as file:
             mime = mime_of(file.read(_SIGNATURE_LENGTH), "")
             size = os.fstat(file.fileno()).st_size
+        store.send(store.original(digest))
+        if found["fault"] is None:
+            store.send(store.thumbnail(digest))
         yield KnownImage(
             digest=digest,
             mime=mime,
@@ -195,11 +200,15 @@ def make_thumbnail(digest: str, size: int) -> Fault | None:
 
     Raises StoreError when it cannot be written.
     """
+    store.bring(store.original(digest))
     work = [_Work(digest, size, later=False)]
     (outcome,) = confined(_decode_one, work, extra_memory=MEMORY, seconds=SECONDS)
     if isinstance(outcome, Fault):
         return outcome
-    return Fault.from_text(outcome["fault"]) if outcome["fault"] else None
+    if outcome["fault"]:
+        return Fault.from_text(outcome["fault"])
+    store.send(store.thumbnail(digest, size))
+    return None
 
 
 def _decode_one(work: _Work | None) -> dict[str, Any]:
@@ -256,9 +265,9 @@ def make_requested(digest: str, size: int) -> None:
         raise NoThumbnailError(
             f"there is no picture {digest!r} — ask for one whose digest is in the table images"
         )
-    if image.fault is not None or store.thumbnail(digest, size).exists():
+    if image.fault is not None or store.holds(store.thumbnail(digest, size)):
         return
-    if not store.original(digest).exists():
+    if not store.holds(store.original(digest)):
         raise NoThumbnailError(
             f"the picture {digest} is lost — run `fleet doctor --fix`, which restores it"
         )

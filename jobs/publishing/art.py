@@ -25,6 +25,7 @@ from db.sql.path_text import shown, to_bytes, to_text
 from db.sql.queries import slices, tuples
 from jobs.covers.folder_images import picture_stem
 from jobs.covers.own_folders import AlbumFolders, artist_folders
+from jobs.pictures import store
 from jobs.pictures.errors import Fault
 from jobs.pictures.stored_images import MEMORY, SECONDS, confined
 from jobs.publishing import disk
@@ -155,7 +156,7 @@ def _settle_one(target: _Target, known: Mapping[str, written_files.Ours], *, dry
         return Outcome(End.FAILED, target.path, f"{obstacle.text} — {obstacle.remedy}")
     if (own := _own_picture(target)) is not None:
         return Outcome(End.LEFT, f"{target.folder}/{own}", "the folder has a picture of its own")
-    if not original(target.picture.digest).exists():
+    if not store.bring(original(target.picture.digest)):
         why = "its picture is not in the picture store — run `fleet enqueue cover --all`"
         return Outcome(End.FAILED, target.path, why)
     wanted = Wanted(target.path, Kind.ART, target.picture.digest, maker(target.picture))

@@ -36,6 +36,8 @@ from worker.doctor.findings import Severity
         ("FLEET_WATCH_MINUTES", "x", "FLEET_WATCH_MINUTES is 'x'", "write a number of minutes"),
         ("FLEET_WATCH", "music", "FLEET_WATCH names 'music'", "absolute paths"),
         ("FLEET_MUSIC_PLACES", "~:music", "names 'music'", "write absolute paths"),
+        ("FLEET_IMAGES_URL", "images", "FLEET_IMAGES_URL is 'images'", "absolute path of a folder"),
+        ("FLEET_IMAGES_URL", "s4://a/b", "FLEET_IMAGES_URL is 's4://a/b'", "write s3://BUCKET"),
         ("FLEET_WEB", "0.0.0.0:8310", "which others can reach", "set a password"),
         ("FLEET_WEB_TRUSTED_PROXIES", "caddy", "FLEET_WEB_TRUSTED_PROXIES is 'caddy'", "addresses"),
         ("FLEET_WEB_TRUSTED_PROXIES", "10.0.0.1/8", "has host bits set", "such as 127.0.0.1"),

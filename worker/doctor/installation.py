@@ -7,6 +7,7 @@ import pwd
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -186,7 +187,8 @@ def _disks() -> Iterator[Finding]:
 
 def _written_to() -> Iterator[Path]:
     yield settings.data_dir()
-    yield settings.images_dir()
+    with suppress(SettingError):  # which the check of the settings names
+        yield settings.images_dir()
     url = settings.database_url()
     if url.startswith("sqlite:///"):
         yield Path(url.removeprefix("sqlite:///")).parent

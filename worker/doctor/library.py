@@ -13,7 +13,7 @@ from typing import NamedTuple
 import redis
 
 from db import ledger
-from db.artwork import image_files, images
+from db.artwork import image_files, images, object_store
 from db.ledger import Need
 from db.maintenance import library_roots
 from db.models import State, utc_now
@@ -224,7 +224,7 @@ class Tally:
 def _pictures() -> Iterator[Finding]:
     """Whether each image has its files, and each file of the store its image."""
     total = images.shard_sizes().total()
-    if total and not image_files.originals_dir().is_dir():
+    if total and not image_files.is_there():
         says = f"{image_files.originals_dir()} is not there, with {counted(total, 'picture')}"
         yield Finding(_PICTURES, Severity.ERROR, says, "mount its disk, or restore it", total)
         return
@@ -293,8 +293,8 @@ def _compare(shard: str) -> Differences:
 
 def _is_whole(digest: str, can_be_shown: bool) -> bool:
     """Whether the files are there after all, behind a link or since a moment ago."""
-    thumbnail = image_files.thumbnail(digest)
-    return image_files.original(digest).exists() and (not can_be_shown or thumbnail.exists())
+    files = [image_files.original(digest), image_files.thumbnail(digest)]
+    return all(map(object_store.bring, files if can_be_shown else files[:1]))
 
 
 def _delete_orphans() -> str:

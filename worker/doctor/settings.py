@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from db import settings
+from db.artwork import object_store
 from db.errors import SettingError
 from db.maintenance import backups, notices, removal
 from db.scanning.selection import Selection
@@ -37,6 +38,7 @@ _SETTINGS: tuple[Callable[[], object], ...] = (
     backups.kept,
     removal.forget_missing_after,
     keep_logs_days,
+    object_store.check,
     watch_state.environment,
     watch_state.quiet_seconds,
     watch_state.timed_minutes,

@@ -13,6 +13,11 @@ import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 from redis.retry import Retry
+from redis.sentinel import (
+    Sentinel,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
 
 from db import settings
 from db.errors import SettingError
@@ -62,6 +67,22 @@ class _SocketConnection(redis.UnixDomainSocketConnection):
     """Over a Unix socket. redis-py 8 counts errors by port, and raises AttributeError without."""
 
     port = None
+
+
+class _Following(SentinelManagedConnection):
+    """Asks the sentinels each time it connects.
+
+    That of redis-py 8 goes back to the server that it had when a command is tried again.
+    """
+
+    def connect_check_health(self, *args: Any, **kwargs: Any) -> None:
+        if not self._sock:
+            self.host, self.port = self.connection_pool.get_master_address()
+        super().connect_check_health(*args, **kwargs)
+
+
+class _FollowingByTls(_Following, SentinelManagedSSLConnection):
+    """The same with TLS."""
 
 
 class Patience(Retry):
@@ -197,8 +218,6 @@ def _of_sentinels(options: dict[str, Any]) -> redis.Redis:
 
     Each new connection asks them; one to a server that is a replica by then is given up.
     """
-    from redis.sentinel import Sentinel  # noqa: PLC0415  # few fleets have sentinels
-
     parts = urlsplit(redis_url())
     user, _, hosts = parts.netloc.rpartition("@")
     name, _, password = user.partition(":")
@@ -210,7 +229,8 @@ def _of_sentinels(options: dict[str, Any]) -> redis.Redis:
     of_sentinel = {each: given.pop(f"sentinel_{each}", None) for each in ("username", "password")}
     if given:
         raise _bad_url()
-    tls = {"ssl": True} if parts.scheme.startswith("rediss") else {}
+    is_tls = parts.scheme.startswith("rediss")
+    tls = {"ssl": True} if is_tls else {}
     limits = {each: options[each] for each in ("socket_connect_timeout", "socket_timeout")}
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         [(host, int(port or _SENTINEL_PORT)) for host, _, port in addresses],
@@ -221,7 +241,7 @@ def _of_sentinels(options: dict[str, Any]) -> redis.Redis:
         db=int(number or 0),
         username=unquote(name) or None,
         password=unquote(password) or None,
-        **tls,
+        connection_class=_FollowingByTls if is_tls else _Following,
         **options,
     )
     return client

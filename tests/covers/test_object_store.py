@@ -1,0 +1,70 @@
+"""Pictures in an object store: each host finds what another has stored."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from db import settings
+from db.artwork import image_files, object_store
+from db.models import Image
+from jobs.covers import make_thumbnails
+from jobs.pictures import store
+from tests.covers.library import FRONT, Library, paint
+from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
+from web.pages.images import is_stored
+
+PICTURE = paint("red", (1000, 500))
+
+
+@pytest.fixture
+def objects(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFileSystem]:
+    """An empty object store, which the settings name."""
+    monkeypatch.setenv("FLEET_IMAGES_URL", "memory://bucket/pictures")
+    files = MemoryFileSystem()
+    files.store.clear()
+    yield files
+    files.store.clear()
+
+
+@pytest.fixture
+def digest(objects: MemoryFileSystem, library: Library) -> str:
+    """A picture that another host has stored: there is nothing of it in the data folder."""
+    library.track("A/1.flac", "A", [(FRONT, PICTURE)])
+    library.work()
+    shutil.rmtree(settings.data_dir() / "images")
+    assert Image.get().digest == store.digest_of(PICTURE)
+    return store.digest_of(PICTURE)
+
+
+def test_a_picture_and_its_thumbnail_are_in_the_object_store_before_their_row_is_written(
+    digest: str, objects: MemoryFileSystem
+) -> None:
+    names = sorted(name.rpartition("/pictures/")[2] for name in objects.find("/"))
+    place = f"{digest[:2]}/{digest[2:4]}/{digest}"
+    assert names == [f"300/{place}.jpg", f"originals/{place}"]
+    assert objects.cat(f"/bucket/pictures/originals/{place}") == PICTURE
+    assert image_files.originals_in(digest[:2]) == {digest}
+    assert image_files.thumbnails_in(digest[:2]) == {digest}
+
+
+def test_another_host_shows_it_and_makes_its_other_sizes(digest: str) -> None:
+    assert is_stored(image_files.thumbnail(digest))
+    assert not is_stored(image_files.thumbnail(digest, 500))
+    make_thumbnails(digest, 500)
+    shutil.rmtree(settings.data_dir() / "images")
+    assert is_stored(image_files.thumbnail(digest, 500))
+    assert image_files.thumbnail(digest, 500).exists()
+
+
+def test_only_what_is_old_in_the_object_store_is_deleted_from_it(
+    digest: str, objects: MemoryFileSystem
+) -> None:
+    path = image_files.original(digest)
+    assert not image_files.delete_old(path)
+    (name,) = [each for each in objects.store if "/originals/" in each]
+    objects.store[name].modified = datetime.now(UTC) - timedelta(days=2)
+    assert image_files.delete_old(path)
+    assert not object_store.bring(path)
