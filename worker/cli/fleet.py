@@ -68,6 +68,7 @@ COMMANDS = {
     "restore": Row("backup", "restore", "Put back what a backup holds."),
     "db": Row("backup", "db", "Copy the library into another database."),
     "logs": Row("control", "logs", "Show the log of a program."),
+    "import": Row("imports", "import_", "Bring plays, stars and playlists from elsewhere."),
     "user": Row("user", "user", "List, add and remove users of players, and make their keys."),
     "notify": Row("notify", "notify", "Show the messages to you, or send a test message."),
     "settings": Row("settings", "settings", "Show, change and check the settings."),
