@@ -26,11 +26,11 @@ from worker import dispatch
 from worker.cli.fleet import COMMANDS, run
 from worker.errors import ExitCode
 
-FOREIGN = {"docker", "echo", "sudo", "tee", "sysctl", "cd", "mkdir", "openssl", "pipx"}
+FOREIGN = {"curl", "docker", "echo", "sudo", "tee", "sysctl", "cd", "mkdir", "openssl", "pipx"}
 """Programs of others; that the shell can parse the line is all that is checked."""
-SWITCHES = {"up", "down", "reload", "scale", "web", "root", "restore", "db", "user"}
-"""Commands of `fleet` that start, stop or move something, or ask for a password, unless they only
-say what there is."""
+SWITCHES = {"up", "down", "reload", "scale", "web", "root", "restore", "db", "user", "import"}
+"""Commands of `fleet` that start, stop or move something, or ask for a password or what lies
+elsewhere, unless they only say what there is."""
 HARMLESS = {"--dry-run", "--where", "list"}
 ENDS = {ExitCode.OK, ExitCode.PROBLEMS}
 BASH = shutil.which("bash") or "bash"
