@@ -58,26 +58,51 @@ def song(asked: Request, track_id: int) -> Body:
     return found[0]
 
 
-def _song(  # one line a field
-    row: Song, found: Songs, said: Said, mark: int | None, roots: Sequence[str]
-) -> Body:
+def _song(row: Song, found: Songs, said: Said, mark: int | None, roots: Sequence[str]) -> Body:
     artists = found.artists.get(row.id, [])
     album_artists = found.album_artists.get(row.album_id or 0, [])
     genres = found.genres.get(row.id, [])
-    file = posixpath.basename(row.path)
-    ending = posixpath.splitext(file)[1]
     shown = row.credit or ", ".join([each.name for each in artists]) or None
+    album = row.album_id and f"al-{row.album_id}"
     body: Body = {
         "id": f"tr-{row.id}",
-        "parent": row.album_id and f"al-{row.album_id}",
+        "parent": album,
         "isDir": False,
-        "title": row.title or _shown(file),
+        "title": row.title or _shown(posixpath.basename(row.path)),
         "album": row.album,
         "artist": shown,
         "track": row.track,
         "year": _year(row.original_date or row.date),
         "genre": genres[0] if genres else None,
         "coverArt": _song_cover(row, found),
+        "path": _path(row.path, roots),
+        "discNumber": row.disc,
+        "created": moment(row.added_text),
+        "albumId": album,
+        "artistId": f"ar-{artists[0].id}" if artists else None,
+        "bookmarkPosition": mark,
+        "sortName": row.title_sort,
+        "musicBrainzId": row.musicbrainz_id,
+        "displayArtist": shown,
+        "displayAlbumArtist": row.album_artist,
+        **_file(row),
+        **_said(said),
+        "genres": [{"name": name} for name in genres],
+        "artists": [_credited(each) for each in artists],
+        "albumArtists": [_credited(each) for each in album_artists],
+        "isrc": _listed(row.isrcs_text),
+        "moods": _listed(row.moods_text),
+        "displayComposer": ", ".join(_listed(row.composers_text)) or None,
+        "replayGain": _gain(row),
+        "guessed": _guessed(row) or None,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _file(row: Song) -> Body:
+    """What is known of the file and its sound."""
+    ending = posixpath.splitext(row.path)[1]
+    return {
         "size": row.size,
         "contentType": _media_type(ending),
         "suffix": ending[1:].lower() or row.codec,
@@ -86,34 +111,17 @@ def _song(  # one line a field
         "bitDepth": row.bit_depth,
         "samplingRate": row.sample_rate,
         "channelCount": row.channels,
-        "path": _path(row.path, roots),
         "isVideo": False,
-        "discNumber": row.disc,
-        "created": moment(row.added_text),
-        "albumId": row.album_id and f"al-{row.album_id}",
-        "artistId": f"ar-{artists[0].id}" if artists else None,
         "type": "music",
         "mediaType": "song",
-        "bookmarkPosition": mark,
-        "sortName": row.title_sort,
-        "musicBrainzId": row.musicbrainz_id,
-        "displayArtist": shown,
-        "displayAlbumArtist": row.album_artist,
         "bpm": _bpm(row),
         "key": row.key or row.tag_key,
     }
-    body |= _said(said)
-    body["genres"] = [{"name": name} for name in genres]
-    body["artists"] = [_credited(each) for each in artists]
-    body["albumArtists"] = [_credited(each) for each in album_artists]
-    for name, text in (("isrc", row.isrcs_text), ("moods", row.moods_text)):
-        body[name] = [] if text == "[]" else json.loads(text)
-    if row.composers_text != "[]":
-        composers = json.loads(row.composers_text)
-        body["displayComposer"] = ", ".join(composers)
-    body["replayGain"] = _gain(row)
-    body["guessed"] = _guessed(row) or None
-    return {name: value for name, value in body.items() if value is not None}
+
+
+def _listed(text: str) -> list[str]:
+    found: list[str] = [] if text == "[]" else json.loads(text)
+    return found
 
 
 def _credited(artist: Credited) -> Body:
