@@ -65,6 +65,11 @@ _EVERY = 20.0
 _shown = float("-inf")
 
 
+def is_watched() -> bool:
+    """Whether somebody waits for signs of life."""
+    return bool(os.environ.get("NOTIFY_SOCKET") or os.environ.get("ALIVE_FILE"))
+
+
 def show_life() -> None:
     """Say that this program lives, to whoever asks for it; cheap to call often.
 
@@ -72,11 +77,10 @@ def show_life() -> None:
     new time of the file that ALIVE_FILE names.
     """
     global _shown  # noqa: PLW0603  # of this process
-    watchdog = os.environ.get("NOTIFY_SOCKET", "")
-    file = os.environ.get("ALIVE_FILE", "")
-    if not (watchdog or file) or time.monotonic() - _shown < _EVERY:
+    if not is_watched() or time.monotonic() - _shown < _EVERY:
         return
     _shown = time.monotonic()
+    watchdog, file = os.environ.get("NOTIFY_SOCKET", ""), os.environ.get("ALIVE_FILE", "")
     with suppress(OSError):  # who watches over this finds out by itself
         if file:
             Path(file).touch()

@@ -11,6 +11,7 @@ import logging
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -26,7 +27,7 @@ from db.sql.connection import check_file, close_database
 from worker import dispatch
 from worker.dispatch.places import seen_here
 from worker.errors import WorkerError
-from worker.host.lifeline import die_with_supervisord, show_life
+from worker.host.lifeline import die_with_supervisord, is_watched, show_life
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import end_with, log_to_stderr
 from worker.host.memory import OUT_OF_MEMORY, give_back_memory, kernel_kills
@@ -49,6 +50,7 @@ from worker.redis.holders import (
 )
 from worker.redis.hosts import are_several, forget_host, publish
 from worker.redis.owner import claim, leave_seat
+from worker.supervisor.rpc import is_up
 from worker.topology.hosts import this_host
 from worker.topology.model import process_name_of, registered_name
 
@@ -114,6 +116,8 @@ class Silence:
 
 
 NAME = "recovery"
+_LIFE = 30.0
+"""Seconds between two questions whether supervisord answers."""
 _TICK = 5
 """Seconds between two polls."""
 _REDIS_STARTS = 60.0
@@ -212,6 +216,8 @@ def main() -> None:
 
 
 def _listen(recovery: Recovery) -> None:
+    if is_watched() and not settings.supervisor():
+        threading.Thread(target=_show_that_supervisord_answers, daemon=True).start()
     demand = Demand(dispatch.connection())
     is_tick = True
     try:
@@ -222,6 +228,15 @@ def _listen(recovery: Recovery) -> None:
             _say("RESULT 2\nOK")
     finally:
         recovery.leave()
+
+
+def _show_that_supervisord_answers() -> None:
+    """Whoever runs supervisord starts it again when it hangs, and not while Redis is away."""
+    while True:
+        with suppress(WorkerError):
+            if is_up():
+                show_life()
+        time.sleep(_LIFE)
 
 
 def _next_event(demand: Demand) -> str:
