@@ -19,7 +19,7 @@ import click
 from db import settings
 from db.settings.declarations import SETTINGS
 from deploy.systemd import SERVICE, Place, whole
-from worker.cli.output import print_json, print_table, say
+from worker.cli.output import print_json, print_line, say
 from worker.errors import BadInputError, ExitCode, FleetStartError
 from worker.supervisor import control
 from worker.supervisor.readiness import wait_until_ready
@@ -69,7 +69,7 @@ class Systemd:
     @property
     def journal(self) -> str:
         """The command that shows what the unit has written."""
-        return f"`journalctl {'' if self.is_system else '--user '}--unit {SERVICE}`"
+        return f"`journalctl {'--unit' if self.is_system else '--user-unit'} {SERVICE}`"
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         scope = [] if self.is_system else ["--user"]
@@ -247,7 +247,8 @@ def status(context: click.Context, is_system: bool, as_json: bool) -> None:
     if as_json:
         print_json(says)
     else:
-        print_table([[name.replace("_", " "), _word(each)] for name, each in says.items()])
+        for name, each in says.items():
+            print_line(f"{name.replace('_', ' '):14} {_word(each)}")
     if says["installed"] and says["active"] != "active":
         say(f"The unit does not run the fleet: {systemd.journal} says why.")
         context.exit(ExitCode.FLEET_FAILED)

@@ -15,11 +15,23 @@ import yaml
 from deploy import compose
 from deploy.programs import ALIVE, PORT, described
 from tests.databases import PostgresServer
-from tests.fleet.conftest import FleetCommand, few_programs, new_fleet
+from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import write_track
 from tests.waiting import PATIENCE, until
 from worker.errors import ExitCode
 from worker.topology import load
+
+QUEUES = """\
+[queues.all]
+use = "every job there is"
+jobs = ["*"]
+timeout = "5m"
+retries = 0
+
+[programs.work]
+queues = ["all"]
+processes = 1
+"""
 
 
 class Runner:
@@ -80,7 +92,7 @@ class Runner:
 
 @pytest.fixture(scope="module")
 def runner(postgres: PostgresServer, valkey: str) -> Iterator[Runner]:
-    fleets = new_fleet(few_programs())
+    fleets = new_fleet(QUEUES)
     command = next(fleets)
     folder = command.data_dir.parent
     (folder / "database_url").write_text(postgres.empty())
@@ -120,16 +132,16 @@ def test_each_program_shows_that_it_works(runner: Runner) -> None:
 
 
 def test_a_worker_that_ends_has_a_successor_in_the_first_free_slot(runner: Runner) -> None:
-    first = runner.processes["covers"]
+    first = runner.processes["work"]
     first.kill()
     first.wait()
-    runner.start("covers")
-    log = runner.folder / "covers.log"
-    until(lambda: log.read_text().count("begins: queues thumbnails") == 2)
-    assert "covers-2" not in log.read_text()
+    runner.start("work")
+    log = runner.folder / "work.log"
+    until(lambda: log.read_text().count("begins: queues all") == 2)
+    assert "work-2" not in log.read_text()
 
 
-@pytest.mark.parametrize("command", ["up", "down", "scale covers 2", "reload"])
+@pytest.mark.parametrize("command", ["up", "down", "scale work 2", "reload"])
 def test_what_compose_starts_and_stops_fleet_leaves_to_it(runner: Runner, command: str) -> None:
     answer = runner(*command.split())
     assert answer.returncode == ExitCode.BAD_INPUT
