@@ -9,9 +9,10 @@ import redis
 from db.ledger import need_for
 from db.models import EntityType, Kind, Track
 from db.scanning import scans
+from db.sql.connection import close_database, open_database
 from db.sql.path_text import lie_elsewhere, shown, to_bytes, to_text
 from tests.conftest import SHIPPED
-from tests.databases import open_sqlite
+from tests.databases import PostgresServer, open_sqlite
 from tests.doctor.complaints import complaints
 from worker import dispatch
 from worker.errors import BadInputError
@@ -189,3 +190,16 @@ def test_one_host_alone_says_nothing_of_folders(queues: redis.Redis, data_dir: P
     (job_id,) = dispatch.queue("audio_analysis").get_job_ids()
     assert not queues.hexists(f"rq:job:{job_id}", "meta")
     assert taken_by_this_host() == [[1]]
+
+
+def test_a_session_of_a_host_that_is_gone_ends_within_half_a_minute(
+    postgres: PostgresServer, data_dir: Path
+) -> None:
+    url = postgres.empty()
+    given = {}
+    for more in ("", "&keepalives_idle=7"):
+        opened = open_database(url + more)
+        given[more] = opened.connection().info.get_parameters()
+        close_database()
+    assert [each["keepalives_idle"] for each in given.values()] == ["15", "7"]
+    assert given[""]["tcp_user_timeout"] == "30000"

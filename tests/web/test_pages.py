@@ -1,11 +1,13 @@
 """The pages of a library: what is on them, and what names in it can do to them."""
 
 import gzip
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import redis
 from flask.testing import FlaskClient
 
 from db.errors import BackupError
@@ -320,6 +322,21 @@ def test_every_album_is_on_exactly_one_page_of_a_long_gallery(page: FlaskClient)
         url = links[0].replace("&amp;", "&") if links else ""
     assert len(seen) == len(set(seen)) == 134
     assert sorted(seen[1:]) == seen[1:]
+
+
+def test_the_queues_show_the_hosts_that_share_the_work(
+    page: FlaskClient, queues: redis.Redis
+) -> None:
+    assert "<h2>Hosts</h2>" not in page.get("/queues").text
+    for name in ("nas", "<b>big"):
+        entry = {"name": name, "programs": ["covers", "web"], "place": f"{name}/boot/1"}
+        queues.hset("fleet:hosts", name, json.dumps(entry))
+    queues.sadd("fleet:sees:nas", "", "/music/a")
+    html = page.get("/queues").text
+    assert "&lt;b&gt;big</th><td>0</td><td>covers, web</td><td>all</td>" in html
+    assert "nas</th><td>0</td><td>covers, web</td><td>/music/a</td>" in html
+    found = page.get("/queues", headers={"Accept": "application/json"}).json or {}
+    assert [each["name"] for each in found["hosts"]] == ["<b>big", "nas"]
 
 
 def test_the_queues_tell_what_runs_by_the_clock_and_when_next(page: FlaskClient) -> None:

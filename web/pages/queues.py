@@ -1,6 +1,7 @@
 """The stages of the pipeline, and what can be done with them."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from math import ceil
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from worker import dispatch, queues
 from worker.errors import BadInputError, WorkerError
 from worker.queues import jobs
 from worker.schedule import timetable
-from worker.status import stages
+from worker.status import overview, stages
 from worker.supervisor import control
 from worker.supervisor.plan import Change
 from worker.supervisor.rollout import apply
@@ -30,7 +31,7 @@ _MOST_PROCESSES = 1_000
 
 @bp.get("/queues")
 def page() -> str | Response:
-    """Every stage with its work, its programs and what can be done; the schedules. Also as JSON."""
+    """Every stage with its work, its programs and what can be done; schedules, hosts. Or JSON."""
     if is_json_wanted():
         present = control.processes()
         return jsonify(
@@ -38,8 +39,11 @@ def page() -> str | Response:
             up=bool(present),
             stages=[each.as_json() for each in stages.stages(present)],
             schedules=[each.as_json() for each in timetable.statuses()],
+            hosts=[asdict(each) for each in overview.hosts()],
         )
-    return render_template("queues.html", schedules=timetable.statuses(), **_state())
+    return render_template(
+        "queues.html", schedules=timetable.statuses(), hosts=overview.hosts(), **_state()
+    )
 
 
 @bp.get("/queues/stages")

@@ -15,6 +15,7 @@ from db.maintenance.health_reports import JobTotal, QueueDay
 from db.models import State, utc_now
 from db.scanning import scans
 from db.similarity import vectors
+from db.sql.path_text import shown
 from worker import dispatch
 from worker.phrases import some, time_span
 from worker.process.job_counts import RECOVERED, job_counts
@@ -213,6 +214,11 @@ class HostStatus:
     """How many of its worker processes live."""
     roots: list[str] | None
     """The folders of music that it has; None: those of the fleet, which nobody else asks for."""
+
+    @property
+    def folders(self) -> str:
+        """The folders for people."""
+        return "all" if self.roots is None else ", ".join(map(shown, self.roots)) or "none"
 
 
 def hosts() -> list[HostStatus]:
