@@ -158,6 +158,9 @@ class TrackRecord(Record):
     """The cue sheets of the file, each with why it is not used, or None."""
     unread: dict[str, Sequence[Any]] = field(default_factory=dict)
     """What lies beside the file and could not be read: the number of the error and its words."""
+    reader: int = 0
+    """The version that read it, as `tracks.reader`. A record of an older musicfleet says none: what
+    that has read is read again."""
 
     def tracks(self) -> "list[TrackRecord]":
         """The record of each part; itself where the file is one track."""
@@ -204,6 +207,7 @@ class TrackRecord(Record):
             parts=[PartRecord.from_json(each) for each in data.get("parts", ())],
             sheets=data.get("sheets", {}),
             unread=data.get("unread", {}),
+            reader=data.get("reader", 0),
         )
 
 
@@ -216,6 +220,8 @@ class UnreadFile(Record):
     message: str
     signal: str | None = None
     """What ended each process that read it: SIGSEGV, memory, timeout …; None when none did."""
+    reader: int = 0
+    """As of a `TrackRecord`."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -225,6 +231,7 @@ class UnreadFile(Record):
             code=ProblemCode(data["code"]),
             message=data["message"],
             signal=data.get("signal"),
+            reader=data.get("reader", 0),
         )
 
 

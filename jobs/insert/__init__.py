@@ -20,7 +20,7 @@ from db.library.track_files import KnownSound, TrackKey
 from db.maintenance import removal
 from db.models import EntityType, Kind, Scan, ScanChunk
 from db.scanning import scans
-from db.scanning.library_files import folder_of, group_folder, reader_of
+from db.scanning.library_files import folder_of, group_folder
 from db.similarity import vector_inputs
 from db.sql.connection import transaction
 from jobs.batch.siblings import outdated
@@ -138,7 +138,7 @@ def _track_row(record: TrackRecord, album_id: int | None) -> tuple[Any, ...]:
     file, folder = record.file, folder_of(record.file.path)
     place = (file.path, record.part, record.start, folder, group_folder(folder), album_id)
     state = (file.size, file.mtime_ns, record.content_id, record.sound_id)
-    content = (*state, None, reader_of(file.path))
+    content = (*state, None, record.reader)
     guessed = record.guessed or None
     return (*place, *content, *_of_audio(record.audio), *_of_tags(record.tags), guessed)
 

@@ -8,7 +8,6 @@ from db.library import albums, spellings, track_files, tracks
 from db.library.names import Named, name_key, named
 from db.library.track_files import TrackKey
 from db.scanning import problems, roots, scans
-from db.scanning.library_files import reader_of
 from db.scanning.problems import FileProblem, Stage
 from db.scanning.selection import LeftOut
 from jobs.records import PASSING, Grouping, ProblemCode, TrackRecord, UnreadFile
@@ -127,6 +126,4 @@ def _problem(unread: UnreadFile) -> FileProblem:
     file = unread.file
     size, mtime_ns = (None, None) if unread.code in PASSING else (file.size, file.mtime_ns)
     code, message = unread.code, unread.message
-    return FileProblem(
-        file.path, Stage.READING, code, message, size, mtime_ns, reader_of(file.path)
-    )
+    return FileProblem(file.path, Stage.READING, code, message, size, mtime_ns, unread.reader)

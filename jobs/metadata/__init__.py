@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from db.artwork.images import KnownImage
 from db.models import EntityType
 from db.scanning import roots, scans
-from db.scanning.library_files import extension_of
+from db.scanning.library_files import extension_of, reader_of
 from db.scanning.selection import Selection
 from db.settings import reading
 from db.sql.path_text import to_bytes
@@ -75,7 +75,7 @@ def _bounded(found: "ReadFile") -> "ReadFile":
         "— shorten them"
     )
     file = FoundFile.from_json(found.json["file"])
-    unread = UnreadFile(file, ProblemCode.TAGS_TOO_LARGE, message)
+    unread = UnreadFile(file, ProblemCode.TAGS_TOO_LARGE, message, reader=reader_of(file.path))
     return found._replace(json=unread.as_json(), is_track=False)
 
 
@@ -88,7 +88,7 @@ def _taken(found: "ReadFile", selection: Selection) -> "ReadFile":
     if extension in selection.extensions:
         return found
     message = f"it holds a video — FLEET_EXTENSIONS={extension} takes in its sound"
-    unread = UnreadFile(file, ProblemCode.VIDEO, message)
+    unread = UnreadFile(file, ProblemCode.VIDEO, message, reader=reader_of(file.path))
     return found._replace(json=unread.as_json(), is_track=False)
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 from mutagen.id3 import BitPaddedInt
 
 from db.files import opened
-from db.scanning.library_files import AUDIO_EXTENSIONS, UNREADABLE_EXTENSIONS
+from db.scanning.library_files import AUDIO_EXTENSIONS, UNREADABLE_EXTENSIONS, reader_of
 from db.sql import path_text
 from jobs.bounded import FailureKind, ItemFailure, Value, run_bounded
 from jobs.content import content_id, sound_id
@@ -100,7 +100,8 @@ def _read(file: FoundFile, outcome: Value | ItemFailure) -> ReadFile:
         return ReadFile(outcome.json, "code" not in outcome.json, outcome.size)
     passes = outcome.obstacle is not None  # then the file is read again
     code = ProblemCode.UNREADABLE if passes else _FAILURES[outcome.kind]
-    unread = UnreadFile(file, code, outcome.message, outcome.signal or None)
+    signal, reader = outcome.signal or None, reader_of(file.path)
+    unread = UnreadFile(file, code, outcome.message, signal, reader)
     return ReadFile(unread.as_json(), is_track=False)
 
 
@@ -131,6 +132,7 @@ def read_file(found: FoundFile, *, storing: bool = False, root: str | None = Non
             parts=cue_sheet.with_lyrics(says.parts, lyrics),
             sheets=says.sheets,
             unread=says.unread,
+            reader=reader_of(found.path),
         )
     if storing:
         _store(pictures)
@@ -170,7 +172,8 @@ def _read_in_child(item: _Item, *, storing: bool = False) -> dict[str, Any]:
     try:
         return read_file(found, storing=storing, root=root).as_json()
     except UnreadableFileError as error:
-        return UnreadFile(found, error.code, str(error)).as_json()
+        reader = reader_of(found.path)
+        return UnreadFile(found, error.code, str(error), reader=reader).as_json()
 
 
 def _stored_and_read(item: _Item | None) -> dict[str, Any] | None:
