@@ -96,15 +96,15 @@ wheel: .venv/installed
 # For every Python at once, by markers. Installed by: pip install -c constraints.txt musicfleet
 constraints: .venv/dev
 	.venv/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra postgres \
-	  --extra notify --no-annotate --custom-compile-command 'make constraints' setup.cfg \
-	  --output-file constraints.txt
+	  --extra s3 --extra notify --extra parquet --no-annotate --custom-compile-command \
+	  'make constraints' setup.cfg --output-file constraints.txt
 
 # CycloneDX, of an environment of its own: with versions, licences and addresses of all packages.
 sbom: .venv/dev
 	rm -rf build && mkdir -p build dist
 	$(VENV_PYTHON) -m venv build/sbom
 	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt '.[postgres,notify]'
+	  --constraint constraints.txt '.[postgres,s3,notify,parquet]'
 	build/sbom/bin/python -m pip uninstall --quiet --yes pip setuptools
 	.venv/bin/cyclonedx-py environment --output-reproducible --output-format JSON \
 	  --output-file dist/musicfleet.cdx.json build/sbom/bin/python

@@ -18,6 +18,8 @@ from worker import __version__
 SETUP = configparser.ConfigParser()
 SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
 EXTRAS = SETUP["options.extras_require"]
+FOR_USERS = ("postgres", "s3", "notify", "parquet")
+"""Extras that are locked too."""
 ENTRY = [sys.executable, "-c", "import musicfleet; musicfleet.main()", "--version"]
 
 
@@ -117,7 +119,7 @@ def test_what_is_needed_is_locked_to_versions_that_fit() -> None:
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
         if match := re.match(r"([\w.-]+)==([^ ;]+)", line):
             locked.setdefault(match[1].lower(), []).append(match[2])
-    needed = [SETUP["options"]["install_requires"], EXTRAS["postgres"], EXTRAS["notify"]]
+    needed = [SETUP["options"]["install_requires"], *(EXTRAS[each] for each in FOR_USERS)]
     for text in "\n".join(needed).splitlines():
         if text.strip() and not text.strip().startswith("#"):
             requirement = Requirement(text.strip())

@@ -21,13 +21,13 @@ import shutil
 import tarfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from db import settings
-from db.artwork import image_files
+from db.artwork import image_files, object_store
 from db.errors import BackupError
 from db.library import statistics
 from db.maintenance import backups
@@ -138,7 +138,7 @@ def _write_all(stream: IO[bytes], *, secrets: bool) -> Manifest:
         if queues := _own_queues():
             writer.add("queues.toml", settings.read_text(queues).encode())
         for name, picture in _pictures():
-            with suppress(FileNotFoundError):  # unused for long, it was deleted meanwhile
+            with suppress(FileNotFoundError), _brought(picture):  # it may be deleted meanwhile
                 writer.add_file(name, picture)
                 manifest.pictures += name.startswith("images/originals/")
         manifest.digest = writer.digest.hexdigest()
@@ -207,6 +207,18 @@ def _own_queues() -> Path | None:
     if chosen in profiles() or not (chosen or own_queues_file().exists()):
         return None
     return queues_file()
+
+
+@contextmanager
+def _brought(picture: Path) -> Iterator[None]:
+    """A file of the picture store is here meanwhile, though it be in an object store."""
+    is_here = picture.exists()
+    object_store.bring(picture)
+    try:
+        yield
+    finally:
+        if not is_here:
+            picture.unlink(missing_ok=True)
 
 
 def _pictures() -> Iterator[tuple[str, Path]]:
@@ -321,7 +333,7 @@ def _take_picture(
     place = _place(found) if found else None
     if found is None or place is None or (found[1] == "originals" and found[4] != digest):
         raise tarfile.ReadError(f"{member.name!r} does not belong in it")
-    if not is_kept or place.exists():
+    if not is_kept or _is_stored(place):
         _copy(tar, member, digest, None, _LARGEST_PICTURE)
         return
     part = image_files.incoming_dir() / f"restored-{place.name}"
@@ -331,8 +343,13 @@ def _take_picture(
         with part.open("wb") as file:
             _copy(tar, member, digest, file, _LARGEST_PICTURE)
         part.replace(place)
+        object_store.send(place)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _is_stored(place: Path) -> bool:
+    return place.exists() and (not object_store.is_used() or object_store.holds(place))
 
 
 def _place(found: re.Match[str]) -> Path | None:
