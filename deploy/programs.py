@@ -17,7 +17,7 @@ from worker.supervisor import conf_file
 from worker.topology import Host, Program, Topology
 
 DATA, MUSIC = "/data", "/music"
-"""Where a container has the data folder and the music."""
+"""Where a container has the volume of the data folder, and the music."""
 QUEUES = "/etc/musicfleet/queues.toml"
 ALIVE = "/tmp/alive"  # noqa: S108  # of a container, which has its own
 PORT = 8310
