@@ -186,6 +186,8 @@ def _say_then(setting: Setting | None) -> None:
     """What is to be done for the file to hold."""
     if setting is not None and fleet_environment.source(setting) == "environment":
         say(f"{setting.name} is set in the environment, which wins over settings.toml.")
+    elif name := in_force.supervisor():
+        say(f"It holds for each program once {name} has started it again.")
     elif is_up():
         say("`fleet reload` applies it to the running fleet.")
     else:

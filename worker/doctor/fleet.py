@@ -170,7 +170,7 @@ def _absent(name: str) -> Finding:
 
 def _rebalancing() -> Iterator[Finding]:
     """Whether worker rebalancing may move processes of the fleet that is up."""
-    if _topology() is None or not is_up():
+    if _topology() is None or settings.supervisor() or not is_up():
         return
     reason, _, remedy = refusal().partition(" — ")
     if reason:
