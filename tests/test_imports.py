@@ -1,5 +1,6 @@
 """What a user has elsewhere is brought by path, id and names, once, and nothing here is lost."""
 
+import io
 import json
 import sqlite3
 from contextlib import closing
@@ -26,6 +27,7 @@ from db.sql.connection import transaction
 from db.users import annotations, playlists
 from db.users.annotations import Said
 from tests.databases import ON_BOTH, ON_SQLITE
+from tests.providers.server import Handler, WebServer
 from worker.cli.fleet import run
 from worker.errors import ExitCode
 
@@ -204,3 +206,53 @@ def test_playlists_of_files_are_brought_however_they_name_the_music(
     (mine,) = playlists.listed(1)
     assert (mine.name, playlists.tracks_in(mine.id)) == ("night", [hyper])
     assert set(brought(capsys, *asked)["changed"].values()) == {0}
+
+
+SONGS: list[dict[str, Any]] = [
+    {"id": "s1", "title": "Jóga", "artist": "Björk", "album": "Homogenic", "path": "x/y.mp3",
+     "playCount": 4, "played": "2024-01-01T00:00:00Z", "userRating": 3},
+    {"id": "s2", "title": "?", "musicBrainzId": MBID, "starred": "2024-02-02T00:00:00Z"},
+    {"id": "s3", "title": "Nowhere", "artist": "Nobody", "playCount": 1},
+    {"id": "s4", "title": ["odd"], "playCount": "many", "userRating": True},
+]  # fmt: skip
+PLAYLISTS = [{"id": "1", "name": "Mine", "owner": "Anna"}, {"id": "2", "name": "B", "owner": "Ben"}]
+
+
+def answers(**body: Any) -> Handler:
+    """An answer of Subsonic's API."""
+    said = json.dumps({"subsonic-response": {"status": "ok", **body}}).encode()
+    return lambda request: request.answer(200, said, {})
+
+
+@ON_SQLITE
+def test_a_server_of_subsonics_api_is_brought_without_its_password_in_any_url(
+    ids: dict[str, int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = WebServer()
+    server.routes |= {
+        "/rest/search3.view": answers(searchResult3={"song": SONGS[:1] + SONGS[2:]}),
+        "/rest/getStarred2.view": answers(starred2={"song": [SONGS[1]]}),
+        "/rest/getPlaylists.view": answers(playlists={"playlist": PLAYLISTS}),
+        "/rest/getPlaylist.view": answers(playlist={"entry": [SONGS[1], SONGS[0]]}),
+    }
+    asked = ["subsonic", server.url, "--from", "anna"]
+    for changed in (1, 0):
+        monkeypatch.setattr("sys.stdin", io.StringIO("very secret\n"))
+        said = brought(capsys, *asked)
+        assert said["missed"] == ["track: Nobody - Nowhere"]
+        assert said["changed"]["playlists"] == changed
+    tracks = annotations.said(1, EntityType.TRACK, list(ids.values()))
+    assert (tracks[ids["Jóga"]].plays, tracks[ids["Jóga"]].rating) == (4, 3)
+    assert str(tracks[ids["Other"]].starred_at) == "2024-02-02 00:00:00"
+    (mine,) = playlists.listed(1)
+    assert (mine.name, playlists.tracks_in(mine.id)) == ("Mine", [ids["Other"], ids["Jóga"]])
+    assert not any("very secret" in str(query) for _, query in server.asked)
+    refused = {"subsonic-response": {"status": "failed", "error": {"code": 40, "message": "no"}}}
+    body = json.dumps(refused).encode()
+    bad = {body: "the name or password is wrong", b"[" * 9999: "is no server of Subsonic"}
+    for answer, says in bad.items():
+        server.routes["/rest/search3.view"] = lambda request, a=answer: request.answer(200, a, {})
+        monkeypatch.setattr("sys.stdin", io.StringIO("wrong\n"))
+        assert run(["import", *asked, "--user", "anna"]) != ExitCode.OK
+        assert says in capsys.readouterr().err
+    server.stop()

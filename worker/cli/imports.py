@@ -7,13 +7,15 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import click
+from rq.utils import import_attribute
 
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
 from db.users import accounts, imports, navidrome, playlists
 from db.users.imports import Brought, Matcher, Outcome, Prefix, TheirPlaylist, Theirs
 from worker.cli.output import print_json, print_line, say
-from worker.errors import BadInputError
+from worker.cli.user import typed_password
+from worker.errors import BadInputError, JobFailedError
 from worker.phrases import counted
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -85,6 +87,45 @@ def of_navidrome(  # noqa: PLR0913, PLR0917  # click passes each option by name
         _, brought = navidrome.read(file, their_user)
     except navidrome.NavidromeError as error:
         raise BadInputError(str(error)) from error
+    outcome = imports.bring(account.id, brought, Matcher(prefix), dry_run=dry_run)
+    _print(outcome, dry_run, as_json)
+
+
+@import_.command(
+    "subsonic",
+    epilog="""\b
+Examples:
+  fleet import subsonic https://music.example.org --user anna --from Anna --dry-run
+  pass show music/anna | fleet import subsonic http://nas:4533 --user anna
+""",
+)
+@click.argument("url", metavar="URL")
+@click.option("--from", "their_user", metavar="NAME", help="The user there; default: as here.")
+@_options
+def of_subsonic(  # noqa: PLR0913, PLR0917  # click passes each option by name
+    url: str,
+    their_user: str | None,
+    user: str,
+    prefix: Prefix | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Bring what a user has in the server at URL, by Subsonic's API, as Navidrome has it.
+
+    The password there is typed, or read as one line from stdin. A server that hides where its files
+    lie has its tracks found by their ids and names.
+    """
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise click.UsageError(f"{url} is no URL: write http:// or https:// before it")
+    _open()
+    account = accounts.existing(user)
+    read = import_attribute("jobs.subsonic.read")  # no job: its arguments would be in Redis
+    try:
+        brought = read(url, their_user or user, typed_password(confirm=False))
+    except Exception as error:
+        if type(error).__module__.startswith("jobs."):
+            raise JobFailedError(f"{error} — check the URL, the user and the password") from error
+        raise
     outcome = imports.bring(account.id, brought, Matcher(prefix), dry_run=dry_run)
     _print(outcome, dry_run, as_json)
 

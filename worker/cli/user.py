@@ -65,7 +65,7 @@ Examples:
 def add(name: str, admin: bool) -> None:
     """Add the user NAME."""
     _open()
-    made = accounts.add(name, _password(), is_admin=admin)
+    made = accounts.add(name, typed_password(), is_admin=admin)
     print_line(f"{made.name} was added")
     _say_how()
 
@@ -81,7 +81,7 @@ def passwd(name: str) -> None:
     """Give the user NAME another password. The keys stay."""
     _open()
     found = accounts.existing(name)
-    accounts.set_password(name, _password())
+    accounts.set_password(name, typed_password())
     print_line(f"{found.name} has another password")
     _say_how()
 
@@ -134,10 +134,15 @@ def _open() -> None:
     check_schema()
 
 
-def _password() -> str:
-    """What the user types, twice, or the first line of stdin. Raises BadInputError without one."""
+def typed_password(*, confirm: bool = True) -> str:
+    """What the user types, or the first line of stdin. Raises BadInputError without one.
+
+    With `confirm` it is typed twice.
+    """
     if sys.stdin.isatty():
-        typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        typed: str = click.prompt(
+            "Password", hide_input=True, confirmation_prompt=confirm, err=True
+        )
         return typed
     line = sys.stdin.readline(_LONGEST_LINE).rstrip("\r\n")
     if not line:
