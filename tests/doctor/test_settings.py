@@ -26,6 +26,7 @@ from worker.doctor.findings import Severity
         ("FLEET_TAG_CHARSETS", "klingon", "no character set of tags", "write some of cp1251"),
         ("FLEET_RETRAIN_DAYS", "soon", "FLEET_RETRAIN_DAYS is 'soon'", "write a number"),
         ("FLEET_HIDDEN", "yes", "FLEET_HIDDEN is 'yes'", "write on or off"),
+        ("FLEET_TOKEN_LOGIN", "always", "FLEET_TOKEN_LOGIN is 'always'", "write on or off"),
         ("FLEET_FOLLOW_LINKS", "1", "FLEET_FOLLOW_LINKS is '1'", "write on or off"),
         ("FLEET_EXTENSIONS", "mkv, a/b", "names 'a/b', which is no extension", "such as mkv"),
         ("FLEET_EXTENSIONS", "png", "names 'png', which is one of pictures", "leave it out"),

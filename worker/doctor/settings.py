@@ -23,6 +23,7 @@ from db.settings import (
 )
 from db.settings.declarations import SETTINGS, Setting
 from db.settings.retraining_rules import rules
+from db.users import accounts
 from worker.errors import BadInputError
 from worker.maintenance.roots import places
 from worker.supervisor import fleet_environment, watch_state, web_address
@@ -44,6 +45,7 @@ _SETTINGS: tuple[Callable[[], object], ...] = (
     watch_state.timed_minutes,
     Selection.of_settings,
     web_address.configured,
+    accounts.token_login_is_on,
     notices.urls,
     notices.kinds,
     places,
