@@ -127,10 +127,9 @@ def _opened() -> tuple[Any, str]:
 @contextmanager
 def _answering() -> Iterator[tuple[Any, str]]:
     """The file system and the prefix in it. What its library raises becomes ObjectStoreError."""
-    opened = _opened()
     try:
-        yield opened
-    except FileNotFoundError:
+        yield _opened()
+    except (FileNotFoundError, SettingError):
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EACCES}:

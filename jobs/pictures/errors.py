@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from db import settings
+from db.artwork.object_store import ObjectStoreError
 from db.ledger import Cause, Obstacle, cause_of
+from db.settings.urls import shown
 from db.sql.path_text import to_text
 from jobs.errors import JobError
 from jobs.records import ProblemCode
@@ -34,8 +36,15 @@ def store_error(path: Path, error: OSError) -> StoreError:
     """The error for a picture that could not be written to `path`."""
     why = f"the picture {path} cannot be stored: {error.strerror or error}"
     cause = cause_of(error.errno) or Cause.UNWRITABLE
-    if cause is Cause.NO_SPACE:
-        made: StoreError = StoreFullError(
+    place = to_text(bytes(settings.images_dir()))
+    if isinstance(error, ObjectStoreError):
+        place = shown(settings.images_url())
+        made: StoreError = StoreError(
+            f"{why} — check FLEET_IMAGES_URL, the keys in AWS_… and that {place} answers; "
+            "the cover is tried again"
+        )
+    elif cause is Cause.NO_SPACE:
+        made = StoreFullError(
             f"{why} — free some space there, or move FLEET_DATA_DIR to a larger disk; "
             "the cover is tried again"
         )
@@ -44,7 +53,7 @@ def store_error(path: Path, error: OSError) -> StoreError:
             f"{why} — make the folder images in FLEET_DATA_DIR one that the fleet's user may "
             "write; the cover is tried again"
         )
-    made.obstacle = Obstacle(cause, to_text(bytes(settings.images_dir())))
+    made.obstacle = Obstacle(cause, place)
     return made
 
 

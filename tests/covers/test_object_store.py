@@ -9,9 +9,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from db import settings
 from db.artwork import image_files, object_store
+from db.ledger import Cause
 from db.models import Image
 from jobs.covers import make_thumbnails
 from jobs.pictures import store
+from jobs.pictures.errors import StoreError
 from tests.covers.library import FRONT, Library, paint
 from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from web.pages.images import is_stored
@@ -68,3 +70,14 @@ def test_only_what_is_old_in_the_object_store_is_deleted_from_it(
     objects.store[name].modified = datetime.now(UTC) - timedelta(days=2)
     assert image_files.delete_old(path)
     assert not object_store.bring(path)
+
+
+def test_an_object_store_that_does_not_answer_is_named_with_what_to_check(
+    digest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_IMAGES_URL", "ftp://me:secret@127.0.0.1:1/pictures")
+    with pytest.raises(StoreError, match=r"check FLEET_IMAGES_URL.* ftp://me:\*\*\*@127") as raised:
+        store.holds(store.thumbnail(digest, 800))
+    assert "secret" not in str(raised.value)
+    assert raised.value.obstacle is not None
+    assert raised.value.obstacle.cause is Cause.SHARE_AWAY
