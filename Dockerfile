@@ -12,7 +12,7 @@ COPY . .
 RUN python -m venv /opt/musicfleet \
     && pip wheel --no-cache-dir --no-deps --wheel-dir /wheel . \
     && /opt/musicfleet/bin/pip install --no-cache-dir --prefer-binary --constraint constraints.txt \
-        "$(echo /wheel/musicfleet-*.whl)[postgres,notify]"
+        "$(echo /wheel/musicfleet-*.whl)[postgres,notify,s3]"
 
 # pg_dump has to be as new as any server that it copies: this is that of PostgreSQL 18.
 FROM python:3.13-slim-trixie AS postgres
