@@ -17,7 +17,7 @@ retries = 0
 
 [programs.work]
 queues = ["all"]
-processes = 2
+processes = 1
 """
 
 

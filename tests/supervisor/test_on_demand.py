@@ -93,11 +93,10 @@ def test_its_processes_run_while_there_is_work_and_rest_after_the_idle_time() ->
     assert states() <= {"STARTING", "RUNNING"}
     assert len([each for each in seldom() if each.pid]) == 2
     until(lambda: states() == {"EXITED"})
-    dispatch.enqueue(JOB)  # a second time: from EXITED, where it was STOPPED before
-    until(is_empty)
 
 
 def test_a_job_whose_time_comes_is_work() -> None:
+    """To processes that have EXITED, where they were STOPPED at first."""
     dispatch.queue("care").enqueue_in(timedelta(seconds=1), f"jobs.{JOB}")
     until(lambda: states() != {"EXITED"} and states() != {"STOPPED"})
     until(is_empty)

@@ -29,7 +29,7 @@ LAST = known_migrations()[-1]
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[FleetCommand]:
     """A fleet of one worker, which starts in nearly each test."""
-    yield from new_fleet(QUEUES.replace("processes = 2", "processes = 1"))
+    yield from new_fleet(QUEUES)
 
 
 @pytest.fixture
