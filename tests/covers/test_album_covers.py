@@ -8,8 +8,11 @@ from db.models import Album, Cover, EntityType, Kind, State, Track
 from db.settings.cover_orders import album_order
 from jobs.covers import process_album_covers
 from tests.covers.library import ARTIST, BACK, BOOKLET, FRONT, OTHER, Library, paint
+from tests.databases import ON_BOTH
+from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 
 
+@ON_BOTH
 def test_a_folder_image_beats_an_embedded_one(library: Library) -> None:
     library.track("A/1.flac", "A", [(FRONT, paint("red"))])
     library.image("A/folder.jpg", paint("blue"))
@@ -80,6 +83,7 @@ def test_a_picture_among_many_albums_is_nobodys(library: Library) -> None:
     assert Cover.select().count() == 0
 
 
+@ON_BOTH
 def test_missing_tracks_have_no_say(library: Library) -> None:
     gone = [library.track(f"A/{number}.flac", "B", [(FRONT, paint("red"))]) for number in range(3)]
     library.track("A/here.flac", "A")
@@ -155,6 +159,7 @@ def test_a_replaced_picture_file_is_shown_when_the_need_is_renewed(library: Libr
     assert library.album_cover("A").id == row_id
 
 
+@ON_BOTH
 def test_art_that_is_gone_is_shown_no_more(library: Library) -> None:
     library.track("A/1.flac", "A")
     library.image("A/folder.jpg", paint("red"))
@@ -177,6 +182,7 @@ def test_an_embedded_picture_that_cannot_be_had_now_changes_nothing(library: Lib
     assert library.album_ledger("A").state == State.FAILED
 
 
+@ON_BOTH
 def test_each_album_has_one_row_of_its_own(library: Library) -> None:
     for name in "ABC":
         library.track(f"{name}/1.flac", name, [(FRONT, paint("red"))])

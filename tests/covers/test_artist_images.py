@@ -206,6 +206,7 @@ def test_the_folder_of_most_albums_is_before_that_of_a_stray_one(library: Librar
     assert [row.role for row in fronts] == ["front"]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("artist", "compilation", "expected"),
     [("Somebody", False, RED), ("Somebody", True, None), ("Various Artists", True, None)],
@@ -220,6 +221,7 @@ def test_a_compilations_folder_is_nobodys(
     assert shows(library, artist) == expected
 
 
+@ON_SQLITE
 def test_the_cover_of_an_album_in_the_artists_own_folder_is_not_the_artists(
     library: Library,
 ) -> None:
@@ -326,6 +328,7 @@ def test_what_an_artist_shows_is_chosen_anew_only_when_other_pictures_are_found(
     assert shows(library) == BLUE
 
 
+@ON_SQLITE
 def test_an_artist_without_any_picture_is_settled_by_the_first_job_as_by_the_second(
     library: Library,
 ) -> None:

@@ -12,6 +12,7 @@ from db.library import track_files
 from db.models import Artist, ArtistPicture, ChosenImage, EntityType, Image, Kind, State
 from jobs.pictures import store
 from tests.covers.library import FRONT, Library, paint
+from tests.databases import ON_SQLITE
 from tests.doctor.complaints import complaint, complaints
 from worker.doctor.examination import examine, repair
 from worker.doctor.findings import Finding, Severity
@@ -33,6 +34,7 @@ def aged(path: Path, hours: float) -> Path:
     return path
 
 
+@ON_SQLITE
 def test_a_store_that_holds_what_the_rows_say_is_well(library: Library) -> None:
     library.track("A/1.flac", "A", [(FRONT, RED)])
     library.image("A/cover.jpg", BLUE)
@@ -64,6 +66,7 @@ def test_old_files_without_row_are_named_and_deleted(library: Library) -> None:
     assert all_is_well()
 
 
+@ON_SQLITE
 def test_a_young_file_without_row_is_spared(library: Library) -> None:
     young = aged(store.original(store.put(b"young")), hours=23)
     old = aged(store.original(store.put(b"old")), hours=25)
@@ -75,7 +78,7 @@ def test_a_young_file_without_row_is_spared(library: Library) -> None:
     assert old.exists()
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_file_without_row_that_a_job_has_just_found_is_spared(library: Library) -> None:
     digest = store.put(RED)
     aged(store.original(digest), hours=48)
@@ -85,7 +88,7 @@ def test_a_file_without_row_that_a_job_has_just_found_is_spared(library: Library
     assert store.original(digest).read_bytes() == RED
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_file_that_has_its_row_by_now_is_spared(library: Library) -> None:
     digest = store.put(RED)
     aged(store.original(digest), hours=48)
@@ -95,7 +98,7 @@ def test_a_file_that_has_its_row_by_now_is_spared(library: Library) -> None:
     assert store.original(digest).exists()
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_nothing_that_is_not_the_stores_is_deleted(library: Library, tmp_path: Path) -> None:
     digest = store.put(b"orphan")
     aged(store.original(digest), hours=48)
@@ -144,6 +147,7 @@ def test_a_picture_without_file_is_named_and_made_again(library: Library, part: 
     assert ledger.with_state(ledger.NEEDS[0], [State.TODO]) == []
 
 
+@ON_SQLITE
 def test_a_cover_from_a_file_beside_the_music_is_made_again(library: Library) -> None:
     library.track("A/1.flac", "A")
     library.image("A/cover.jpg", BLUE)
@@ -163,7 +167,7 @@ def test_what_a_missing_track_alone_carries_is_not_asked_of_it(library: Library)
     assert repair(pictures()).says == "1 cover and 0 embedded pictures are to be made again"
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_lost_picture_that_nothing_uses_is_forgotten(library: Library) -> None:
     Image.create(digest="ab" * 32, mime="image/jpeg", width=1, height=1, bytes=1)
     image_files.originals_dir().mkdir(parents=True)
@@ -195,7 +199,7 @@ def test_a_lost_picture_of_an_artist_is_asked_for_again(library: Library) -> Non
     assert all_is_well()  # for it is to be made
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_store_that_is_not_mounted_is_an_error_and_nothing_is_forgotten(
     library: Library,
 ) -> None:
@@ -208,7 +212,7 @@ def test_a_store_that_is_not_mounted_is_an_error_and_nothing_is_forgotten(
     assert found.fix is None
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_every_part_of_the_store_is_looked_at(library: Library) -> None:
     for number in (0, 15, 16, 128, 255):
         digest = f"{number:02x}" + "0" * 62

@@ -92,6 +92,7 @@ def test_artists_are_who_the_files_mean(scan: RunScan, library: Path) -> None:
     check_sums()
 
 
+@ON_SQLITE
 def test_an_id_that_stands_at_strangers_names_joins_nobody_in_whichever_order_files_come(
     scan: RunScan, library: Path
 ) -> None:

@@ -8,6 +8,7 @@ import redis
 from db import ledger
 from db.models import Album, EntityType, Kind, State, Track
 from db.sql.connection import transaction
+from tests.databases import ON_SQLITE
 from tests.queues.conftest import COVERS, PICTURES, Fleet, arguments_of, fetched, queue_named
 from worker.errors import ExitCode
 
@@ -172,6 +173,7 @@ def test_a_job_takes_no_more_than_its_kind_allows(
     assert counts == [most, most, 20]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("which", ["--missing", "--failed", "--all"])
 def test_a_dry_run_enqueues_and_asks_for_nothing(
     which: str, library: list[int], fleet: Fleet, capsys: pytest.CaptureFixture[str]
@@ -237,6 +239,7 @@ def test_a_call_that_the_job_does_not_take_is_bad_usage(
     assert enqueued() == {}
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("job", "argument", "names"),
     [
