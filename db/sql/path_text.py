@@ -33,6 +33,8 @@ def lie_elsewhere(folders: Mapping[str, str]) -> None:
 
 def to_text(name: bytes) -> str:
     """A file name or path as text that any database and JSON can hold."""
+    if not _elsewhere and name.isascii():  # as most are
+        return name.decode("ascii")
     for folder, here in _elsewhere.items():
         if name.startswith(here) and name[len(here) : len(here) + 1] in {b"", b"/"}:
             return folder + _as_text(name[len(here) :])
@@ -41,6 +43,8 @@ def to_text(name: bytes) -> str:
 
 def to_bytes(text: str) -> bytes:
     """The file name or path that `to_text` wrote as `text`."""
+    if not _elsewhere and text.isascii():
+        return text.encode("ascii")
     for folder, here in _elsewhere.items():
         if is_under(text, folder):
             return here + _as_bytes(text[len(folder) :])
@@ -48,8 +52,6 @@ def to_bytes(text: str) -> bytes:
 
 
 def _as_text(name: bytes) -> str:
-    if name.isascii():  # as most are
-        return name.decode("ascii")
     text = _escaped(name.decode("utf-8", "surrogateescape"))
     return _UNDECODABLE.sub(lambda m: chr(ord(m[0]) - 0xDC00 + _OFFSET), text)
 
