@@ -15,8 +15,8 @@ from db.sql.queries import tuples
 
 JOB = "publishing.export"
 """The job that does a run."""
-CANCELLED = "cancelled"
-"""The `fault` of a run that was."""
+SUPERSEDED = "superseded by a later one"
+"""The `fault` of a run that the opposite was asked for after."""
 _MOST_REASONS = 100
 
 
@@ -45,12 +45,15 @@ class Outcome(NamedTuple):
 def start(kind: Kind, options: Mapping[str, Any], *, undo: bool = False) -> int:
     """Ask for an export, or its undoing, and return its id.
 
-    One of the same that has not ended goes on in its place.
+    One of the same that has not ended goes on in its place, and one that does the opposite ends.
     """
     with transaction():
         for run in unfinished():
             if (run.kind, run.options, run.undo) == (kind, dict(options), undo):
                 return int(run.id)
+            is_same_place = run.options.get("folder") == options.get("folder")
+            if run.kind == kind and run.undo != undo and is_same_place:
+                end(run.id, SUPERSEDED)
         return int(ExportRun.create(kind=kind, options=dict(options), undo=undo).id)
 
 

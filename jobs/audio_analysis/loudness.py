@@ -4,7 +4,6 @@ The K-weighting filters of ITU-R BS.1770 are pyloudnorm's; its meter goes over t
 double precision, once for each measure, and takes five times as long as this.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -92,11 +91,6 @@ class Meter:
             size = round(self._rate * _STEP)
             self._rest[number] = whole[len(whole) // size * size :]
         self.steps += powers.tolist()
-
-
-def integrated(steps: Sequence[float]) -> float | None:
-    """LUFS of the steps of one or several `Meter`, gated; None for silence and below 0.4 s."""
-    return _integrated(np.asarray(steps, dtype=float))
 
 
 def _k_weighting(rate: int) -> npt.NDArray[np.float32]:

@@ -6,8 +6,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import soxr
-from librosa import fft_frequencies, power_to_db, stft
-from librosa.feature import melspectrogram
 
 Array = npt.NDArray[np.float32]
 
@@ -61,6 +59,8 @@ class Spectrum:
         self.samples = np.pad(samples, (0, short)) if short > 0 else samples
         self.magnitudes = magnitudes_of(self.samples, WINDOW, HOP)
         """Shape (frames, WINDOW / 2 + 1): its transpose is what librosa takes for S."""
+        from librosa import fft_frequencies  # noqa: PLC0415  # who only decodes does without
+
         self.frequencies: Array = fft_frequencies(sr=RATE, n_fft=WINDOW).astype(np.float32)
 
     @cached_property
@@ -83,6 +83,9 @@ class Spectrum:
     @cached_property
     def mel_decibels(self) -> Array:
         """The power in each band in dB below the loudest of all, at least -80; (BANDS, frames)."""
+        from librosa import power_to_db  # noqa: PLC0415  # as above
+        from librosa.feature import melspectrogram  # noqa: PLC0415  # as above
+
         power = melspectrogram(S=self.power.T, sr=RATE, n_mels=BANDS, fmin=_LOWEST)
         decibels: Array = power_to_db(power, ref=np.max)
         return decibels
@@ -99,6 +102,8 @@ def magnitudes_of(samples: Array, window: int, hop: int) -> Array:
 
     A few frames at a time, so that nothing beside the result becomes large.
     """
+    from librosa import stft  # noqa: PLC0415  # as above
+
     count = 1 + (len(samples) - window) // hop
     magnitudes = np.empty((count, window // 2 + 1), np.float32)
     for first in range(0, count, _FRAMES_AT_ONCE):

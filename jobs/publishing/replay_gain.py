@@ -5,25 +5,24 @@ The gain leads to -18 LUFS, as the specification says
 greatest sample. An album is measured as one piece: the gates are those of all its tracks together.
 """
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from math import log10
 from typing import Any, NamedTuple
 
-from db.ledger import Cause, Obstacle
 from jobs.bounded import ItemFailure, Value, run_bounded
-from jobs.errors import HeldUpError
 
 _REFERENCE = -18.0
 """LUFS."""
-_MEMORY = 768 * 1024 * 1024
+_MEMORY = 1024 * 1024 * 1024
 """Bytes of address space, most of it what the libraries reserve."""
 _SECONDS = 600.0
 """For one file: ten hours of music, at a hundred times their speed."""
 _BLOCK = 4
-"""Tenths of a second of the shortest sound that can be gated."""
+"""Steps of a tenth of a second in a block that is gated."""
 _OFFSET = -0.691
-"""Of ITU-R BS.1770."""
+_SILENCE, _GATE = -70.0, -10.0
+"""The gates of ITU-R BS.1770-4: LUFS, and LU below the mean of what is above the former."""
 
 
 class Gain(NamedTuple):
@@ -46,51 +45,47 @@ class AlbumGains(NamedTuple):
     """Why a file could not be measured, by its path."""
 
 
-def measure(paths: Sequence[str]) -> AlbumGains:
-    """Decode these files from end to end, in a bounded child, and measure them."""
-    found: dict[str, dict[str, Any]] = {}
-    faults: dict[str, str] = {}
+Measured = Callable[[Sequence[str]], AlbumGains]
+"""The gains of the next of the files that are measured, in their order."""
+
+
+@contextmanager
+def measuring(paths: Sequence[str]) -> Iterator[Measured]:
+    """Decode these files from end to end, one after the other, in a bounded child.
+
+    It imports NumPy and the decoders, which takes seconds: so it has many files at once.
+    """
     outcomes = run_bounded(_steps, list(paths), extra_memory=_MEMORY, seconds=_SECONDS)
     with closing(outcomes):
-        for path, outcome in zip(paths, outcomes, strict=True):
-            if isinstance(outcome, ItemFailure):
-                faults[path] = outcome.message
-            else:
-                found[path] = outcome.json
+        yield lambda of: _gains({path: next(outcomes) for path in of})
+
+
+def _gains(outcomes: Mapping[str, Value | ItemFailure]) -> AlbumGains:
+    found = {path: each.json for path, each in outcomes.items() if isinstance(each, Value)}
+    faults = {
+        path: each.message for path, each in outcomes.items() if isinstance(each, ItemFailure)
+    }
+    tracks = {path: Gain(_gain(each["steps"]), each["peak"]) for path, each in found.items()}
     together = [step for each in found.values() for step in each["steps"]]
-    parts = [*(each["steps"] for each in found.values()), *([] if faults else [together])]
-    levels = _levels(parts)
-    peaks = [each["peak"] for each in found.values()]
-    gains = [Gain(_gain(level), peak) for level, peak in zip(levels, peaks, strict=False)]
-    is_whole = bool(found) and not faults
-    album = Gain(_gain(levels[-1]), max(peaks)) if is_whole else None
-    return AlbumGains(dict(zip(found, gains, strict=True)), album, faults)
+    peak = max((each["peak"] for each in found.values()), default=0.0)
+    return AlbumGains(tracks, None if faults else Gain(_gain(together), peak), faults)
 
 
-def _levels(parts: Sequence[Sequence[float]]) -> list[float | None]:
-    """The loudness of each of these, in LUFS; None of silence. In the child, which has NumPy."""
-    outcomes = run_bounded(_level, list(parts), extra_memory=_MEMORY, seconds=_SECONDS)
-    with closing(outcomes):
-        found = list(outcomes)
-    for each in found:
-        if isinstance(each, ItemFailure):
-            raise HeldUpError(each.obstacle or Obstacle(Cause.NO_MEMORY), each.message)
-    return [each.json for each in found if isinstance(each, Value)]
+def _gain(steps: Sequence[float]) -> float:
+    """The gain in dB; none of silence. What is shorter than a block counts by its mean."""
+    blocks = [sum(steps[start : start + _BLOCK]) / _BLOCK for start in range(len(steps) - 3)]
+    if len(steps) < _BLOCK:
+        blocks = [sum(steps) / len(steps)] if steps else []
+    audible = [each for each in blocks if _lufs(each) > _SILENCE]
+    if not audible:
+        return 0.0
+    gate = _lufs(sum(audible) / len(audible)) + _GATE
+    loud = [each for each in audible if _lufs(each) > gate]
+    return _REFERENCE - _lufs(sum(loud) / len(loud))
 
 
-def _level(steps: Sequence[float]) -> float | None:
-    """The loudness; of what is shorter than a block of the measure by its mean."""
-    from jobs.audio_analysis.loudness import integrated  # noqa: PLC0415  # brings NumPy
-
-    mean = sum(steps) / max(1, len(steps))
-    if len(steps) < _BLOCK and mean > 0:
-        return _OFFSET + 10 * log10(mean)
-    return integrated(steps)
-
-
-def _gain(level: float | None) -> float:
-    """The gain in dB; none of silence."""
-    return 0.0 if level is None else _REFERENCE - level
+def _lufs(power: float) -> float:
+    return _OFFSET + 10 * log10(max(power, 1e-10))
 
 
 def _steps(path: str) -> dict[str, Any]:

@@ -150,8 +150,9 @@ def complete(work: list[Any]) -> bool:
 
 def _back_up(asked: Work, path: bytes, temporary: bytes) -> str:
     """Write the backup that leads from the new file to the first; the first one's digest."""
-    first, trial = temporary + b"-first", temporary + b"-trial"
     backup = Path(asked.backup)
+    first, trial = (os.fsencode(f"{backup}.{name}") for name in ("first", "trial"))
+    backup.parent.mkdir(parents=True, exist_ok=True)
     try:
         for each in (first, trial):
             disk.remove(each)

@@ -7,11 +7,12 @@ which leads back to its first bytes whatever is written later.
 """
 
 import os
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from db.models import Album, Track
 from db.publishing import written_files
@@ -20,16 +21,18 @@ from db.publishing.written_files import WRITTEN, Kind, Ours
 from db.scanning import roots
 from db.sql.connection import transaction
 from db.sql.path_text import is_under, to_bytes, to_text
-from db.sql.queries import tuples
+from db.sql.queries import slices, tuples
 from jobs.bounded import ItemFailure, run_bounded
 from jobs.publishing import disk, tag_delta, tag_files
 from jobs.publishing.found_out import GAINS, NO_PEAKS, TrackFile, found_out, track_files
-from jobs.publishing.replay_gain import AlbumGains, measure
+from jobs.publishing.replay_gain import Measured, measuring
 from jobs.publishing.tag_files import Work
 
 _MEMORY = 512 * 1024 * 1024
 _SECONDS = 600.0
 """For one file: an hour of uncompressed sound is copied and compared on a slow disk."""
+_AT_ONCE = 20
+"""Albums whose files one child measures."""
 _ALBUMS, _TRACKS = 0, 1
 Item = tuple[int, int]
 """0 for an album, or 1 for a track of none, and its id."""
@@ -49,49 +52,68 @@ def work(
     wanted: Sequence[Item], options: Mapping[str, object], *, dry: bool
 ) -> Generator[tuple[Item, list[Outcome]], None, None]:
     """Write into the files of each of these, and say what became of them."""
-    for kind, entity_id in wanted:
-        is_it = Track.album == entity_id if kind == _ALBUMS else Track.id == entity_id
-        yield (kind, entity_id), _work_on(track_files(is_it), options, dry=dry)
+    for part in slices(wanted, _AT_ONCE):
+        albums = [(item, _Album.of(item, options)) for item in part]
+        paths = [path for _, album in albums for path in album.to_measure]
+        with measuring(paths) as measured:
+            for item, album in albums:
+                yield item, [*album.outcomes, *_work_on(album, measured, dry=dry)]
 
 
-def _work_on(
-    tracks: Sequence[TrackFile], options: Mapping[str, object], *, dry: bool
-) -> list[Outcome]:
+@dataclass
+class _Album:
+    """An album, or a track of none, and what is known of its files."""
+
+    tracks: list[TrackFile]
+    """Those that are a file each."""
+    known: Mapping[str, Ours]
+    to_measure: list[str]
+    """All of its files, if one of them lacks a gain."""
+    outcomes: list[Outcome]
+    """Of the others."""
+
+    @classmethod
+    def of(cls, item: Item, options: Mapping[str, object]) -> Self:
+        """The album of an item. Files of a root that is away are left alone."""
+        kind, entity_id = item
+        tracks = track_files(Track.album == entity_id if kind == _ALBUMS else Track.id == entity_id)
+        if tracks and (obstacle := roots.away(tracks[0].path)) is not None:
+            why = f"{obstacle.text} — {obstacle.remedy}"
+            return cls([], {}, [], [Outcome(End.FAILED, each.path, why) for each in tracks])
+        counts = Counter(track.path for track in tracks)
+        whole = [each for each in tracks if counts[each.path] == 1 and each.start is None]
+        several = "several tracks are in one file"
+        left = [Outcome(End.LEFT, path, several) for path in counts if counts[path] > 1]
+        paths = [track.path for track in whole]
+        known = {
+            path: row for path, row in written_files.at(paths).items() if row.kind == Kind.TAGS
+        }
+        lacks = any(_lacks_gains(track, known.get(track.path)) for track in whole)
+        is_asked = options.get("replaygain", True) and not left and lacks
+        return cls(whole, known, paths if is_asked else [], left)
+
+
+def _work_on(album: _Album, measured: Measured, *, dry: bool) -> list[Outcome]:
     """The outcome of each file of an album."""
-    if tracks and (obstacle := roots.away(tracks[0].path)) is not None:
-        why = f"{obstacle.text} — {obstacle.remedy}"
-        return [Outcome(End.FAILED, track.path, why) for track in tracks]
-    files: dict[str, list[TrackFile]] = defaultdict(list)
-    for track in tracks:
-        files[track.path].append(track)
-    whole = [each[0] for each in files.values() if len(each) == 1 and each[0].start is None]
-    outcomes = [
-        Outcome(End.LEFT, path, "several tracks are in one file")
-        for path, each in files.items()
-        if each[0] not in whole
+    found = found_out(album.tracks)
+    for track in album.tracks:
+        ours = album.known[track.path].fields if track.path in album.known else {}
+        found[track.id].update({name: ours[name][0] for name in GAINS if name in ours})
+    outcomes = _add_gains(album, measured, found) if album.to_measure else []
+    return outcomes + [
+        _settle(track, found[track.id], album.known.get(track.path), dry=dry)
+        for track in album.tracks
     ]
-    known = written_files.at([track.path for track in whole])
-    known = {path: row for path, row in known.items() if row.kind == Kind.TAGS}
-    found = found_out(whole)
-    if options.get("replaygain", True) and not outcomes:
-        outcomes += _add_gains(whole, known, found)
-    outcomes += [_settle(track, found[track.id], known.get(track.path), dry=dry) for track in whole]
-    return outcomes
 
 
 def _add_gains(
-    tracks: Sequence[TrackFile], known: Mapping[str, Ours], found: Mapping[int, dict[str, str]]
+    album: _Album, measured: Measured, found: Mapping[int, dict[str, str]]
 ) -> list[Outcome]:
-    """Add the gains of an album of which a file lacks some; the files that cannot be measured."""
-    lacking = [track for track in tracks if _lacks_gains(track, known.get(track.path))]
-    for track in tracks:
-        ours = known[track.path].fields if track.path in known else {}
-        found[track.id].update({name: ours[name][0] for name in GAINS if name in ours})
-    if not lacking:
-        return []
-    gains: AlbumGains = measure([track.path for track in tracks])
-    for track in tracks:
-        for name, gain in (("track", gains.tracks.get(track.path)), ("album", gains.album)):
+    """Add the gains of the files of an album; those that cannot be measured."""
+    gains = measured(album.to_measure)
+    for track in album.tracks:
+        of_album = gains.album if track.album is not None else None
+        for name, gain in (("track", gains.tracks.get(track.path)), ("album", of_album)):
             if gain is not None:
                 found[track.id][f"replaygain_{name}_gain"] = f"{gain.gain:.2f} dB"
                 if track.codec not in NO_PEAKS:

@@ -36,6 +36,11 @@ def tree(folder: Path) -> Tree:
     }
 
 
+def times(folder: Path) -> dict[Path, tuple[int, int]]:
+    """The inode and the time of all that lies in a folder."""
+    return {each: (each.stat().st_ino, each.stat().st_mtime_ns) for each in folder.rglob("*")}
+
+
 @dataclass
 class Exports:
     """What exports do to a library."""

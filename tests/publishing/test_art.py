@@ -9,7 +9,7 @@ from db.models import Cover, FolderImage, LedgerRow, Scan, WrittenFile
 from db.publishing.written_files import Kind
 from tests.databases import ON_BOTH
 from tests.music import picture, write_track
-from tests.publishing.exports import Exports
+from tests.publishing.exports import Exports, times
 
 RED, BLUE, GREEN, OWN = map(picture, ("red", "blue", "green", "gold"))
 
@@ -57,13 +57,13 @@ def test_covers_are_written_once_left_alone_by_scans_and_taken_away_again(albums
     assert {why: count for why, count, _ in albums.last.reasons} == {
         "the folder has a picture of its own": 2,
     }
-    written, times = albums.tree(), {each: each.stat() for each in place.rglob("*")}
+    written, stood = albums.tree(), times(place)
     albums.scan()
     scan = Scan.select().order_by(Scan.id.desc()).first()
     assert (scan.left_out["own"], scan.new, scan.changed) == (4, 0, 0)
     assert state() == known
     assert set(albums.run(Kind.ART)) == {"unchanged", "left out"}
-    assert {each: each.stat() for each in place.rglob("*")} == times
+    assert times(place) == stood
     assert albums.tree() == written
     assert albums.run(Kind.ART, undo=True) == {"removed": 4}
     assert albums.tree() == before

@@ -10,7 +10,7 @@ import pytest
 from db.models import Track
 from db.publishing.written_files import Kind
 from tests.music import picture, write_track
-from tests.publishing.exports import Exports, tree
+from tests.publishing.exports import Exports, times, tree
 from tests.publishing.test_tags import found
 
 PATTERN = "{albumartist}/{album}/{disc}{track} {title}"
@@ -53,9 +53,9 @@ def test_the_tree_holds_every_track_and_no_original_is_written_through(
     # An edit of the copy reaches no original; one of a hard link would be by its owner.
     copy = folder / "Ann/Songs/02 A_B_ C.flac"
     assert copy.stat().st_nlink == 1
-    times = {each: each.stat().st_mtime_ns for each in folder.rglob("*")}
+    stood = times(folder)
     assert songs.run(Kind.MIRROR, **place) == {"unchanged": 5}
-    assert {each: each.stat().st_mtime_ns for each in folder.rglob("*")} == times
+    assert times(folder) == stood
     (songs.library / "x/2.flac").unlink()
     (folder / "Ann" / "mine.txt").write_text("mine")
     songs.scan()

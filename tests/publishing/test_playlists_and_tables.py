@@ -13,7 +13,7 @@ from db.models import AudioFeatures, Playlist, PlaylistEntry, Track, User
 from db.publishing.written_files import Kind
 from tests.databases import ON_BOTH
 from tests.music import write_track
-from tests.publishing.exports import Exports, tree
+from tests.publishing.exports import Exports, times, tree
 
 FORMATS = (Kind.JSON, Kind.CSV, Kind.PARQUET)
 
@@ -89,7 +89,7 @@ def test_the_library_is_written_as_tables_once(songs: Exports, tmp_path: Path, k
     )
     folder = tmp_path / "tables"
     assert songs.run(kind, folder=str(folder)) == {"written": 3}
-    before = {each: each.stat() for each in folder.iterdir()}
+    before = times(folder)
     rows = read(folder / f"tracks.{kind}", kind)
     assert len(rows) == 12
     hit = next(row for row in rows if "hit" in row["path"])
@@ -100,7 +100,7 @@ def test_the_library_is_written_as_tables_once(songs: Exports, tmp_path: Path, k
     assert (hit["title"], hit["artists"]) == ("'=1+1" if kind is Kind.CSV else "=1+1", artists)
     assert len(read(folder / f"albums.{kind}", kind)) >= 1
     assert songs.run(kind, folder=str(folder)) == {"unchanged": 3}
-    assert {each: each.stat() for each in folder.iterdir()} == before
+    assert times(folder) == before
     assert songs.run(kind, undo=True, folder=str(folder)) == {"removed": 4}
     assert not folder.exists()
 
