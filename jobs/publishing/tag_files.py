@@ -24,6 +24,8 @@ from jobs.publishing import disk, tag_delta
 Values = Mapping[str, str]
 """A text by field of `jobs.tags.Tags`."""
 _R128 = {"replaygain_track_gain": "R128_TRACK_GAIN", "replaygain_album_gain": "R128_ALBUM_GAIN"}
+NO_TAGS = "files have no tags that are written"
+"""What is said of a format without."""
 _PIECE = 1024 * 1024
 _VERSION_1 = 128
 """Bytes of an ID3v1 tag, at the end of a file."""
@@ -98,7 +100,10 @@ def plan(work: list[Any]) -> dict[str, Any]:
     """What would be written: `changes`, by field what is there and what would be. In the child."""
     asked = Work(*work)
     contents = _read(asked.path, asked.path)
-    return {"changes": _changes(contents.tags, asked)}
+    changes = _changes(contents.tags, asked)
+    if changes and contents.audio.container not in _WRITABLE:
+        raise ValueError(f"{contents.audio.container} {NO_TAGS}")
+    return {"changes": changes}
 
 
 def prepare(work: list[Any]) -> dict[str, Any]:
@@ -253,7 +258,7 @@ def _write(path: str, container: str, codec: str, values: Values) -> None:
     elif container in _APE:
         _write_ape(path, values)
     else:
-        raise ValueError(f"{container} files have no tags that are written")
+        raise ValueError(f"{container} {NO_TAGS}")
 
 
 _CHUNKED = {
@@ -265,6 +270,7 @@ _CHUNKED = {
 }
 """Containers with a tag of ID3 in a place of their own: mutagen's module and class."""
 _APE = ("ape", "wavpack", "musepack", "optimfrog", "tak")
+_WRITABLE = {"mp3", "aac", "flac", "ogg", "mp4", "asf", *_CHUNKED, *_APE}
 _OGG = {
     "": ("mutagen.flac", "FLAC"),
     "vorbis": ("mutagen.oggvorbis", "OggVorbis"),

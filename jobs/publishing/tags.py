@@ -214,7 +214,8 @@ def _write(
         if isinstance(made, ItemFailure):
             _withdraw(standing, row)
             why = made.message.removeprefix("ValueError: ")
-            return Outcome(End.FAILED, listed, f"its tags cannot be written: {why}")
+            end = End.LEFT if why.endswith(tag_files.NO_TAGS) else End.FAILED
+            return Outcome(end, listed, f"its tags cannot be written: {why}")
         details = [f"{name}: {before or '—'} → {after}" for name, before, after in made["changes"]]
         if dry or not details:
             _withdraw(standing, row)

@@ -36,7 +36,7 @@ _SHOWN = 40
 _DONE = {
     End.WRITTEN: "written",
     End.UNCHANGED: "as they should be",
-    End.REMOVED: "removed",
+    End.REMOVED: "taken back",
     End.LEFT: "left out",
     End.FAILED: "failed",
 }
