@@ -6,6 +6,7 @@ waits for mistakes at that place alone.
 """
 
 import logging
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -39,6 +40,7 @@ class Logins:
         self._passwords = Passwords()
         self._throttle = Throttle()
         self._known: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
         self._has_checked_secrets = False
 
     def by_password(self, name: str, password: str) -> Account:
@@ -72,10 +74,11 @@ class Logins:
             log.warning("wrong password, token or key from %s", request.remote_addr)
             self._throttle.note_failure(source, is_known=is_known)
             raise NobodyError
-        self._known[source] = None
-        self._known.move_to_end(source)
-        if len(self._known) > _MOST_KNOWN:
-            self._known.popitem(last=False)
+        with self._lock:
+            self._known[source] = None
+            self._known.move_to_end(source)
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
         return found
 
 
