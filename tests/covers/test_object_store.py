@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
@@ -17,6 +18,7 @@ from jobs.pictures.errors import StoreError
 from tests.covers.library import FRONT, Library, paint
 from tests.databases import sqlite_alone as database  # noqa: F401  # a fixture
 from web.pages.images import is_stored
+from worker.maintenance import archives, restoring
 
 PICTURE = paint("red", (1000, 500))
 
@@ -81,3 +83,16 @@ def test_an_object_store_that_does_not_answer_is_named_with_what_to_check(
     assert "secret" not in str(raised.value)
     assert raised.value.obstacle is not None
     assert raised.value.obstacle.cause is Cause.SHARE_AWAY
+
+
+def test_a_backup_has_it_and_a_restore_gives_it_to_the_object_store(
+    digest: str, objects: MemoryFileSystem, tmp_path: Path
+) -> None:
+    before = sorted(objects.find("/"))
+    file, held = archives.write(tmp_path, secrets=False)
+    assert held.pictures == 1
+    assert not image_files.original(digest).exists(), "it was brought for a moment alone"
+    objects.store.clear()
+    restoring.restore(file, [])
+    assert sorted(objects.find("/")) == before
+    assert objects.cat(f"/bucket/pictures/originals/{digest[:2]}/{digest[2:4]}/{digest}") == PICTURE
