@@ -56,7 +56,9 @@ test: .venv/tested
 # Tests spend half of their time waiting for processes, so six at once fit on two cores. The tests
 # of a file run in one process, and those of a folder with one fleet: see tests/distribution.py.
 # Tests of this file begin a make of their own, which knows nothing of this one's jobs.
+# A new clone has the tests compiled once, and not by each process.
 pytest: .venv/tested
+	@[ -d tests/__pycache__ ] || $(VENV_PYTHON) -m pytest --collect-only --quiet >/dev/null || :
 	+env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(VENV_PYTHON) -m pytest -n 6 --dist loadfile
 
 lint: .venv/tested default-instance

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from worker.topology import Topology
 
-_PIECES = 600
+_PIECES = 200
 _OVERHEAD = 0.002
 """CPU seconds that RQ takes for a job beside what the job itself does (`python -m bench queue`)."""
 _JOB_BYTES = 1_500
