@@ -31,6 +31,7 @@ BENCHES = {
         "measures.simulation", "What `fleet simulate` says, against the scan itself"
     ),
     "page": Bench("measures.page", "Pages of the web UI in a library of any size"),
+    "api": Bench("measures.api", "Requests that the document of the API allows, and others"),
     "queue": Bench("measures.queue", "Jobs a second: ours, RQ, celery, dramatiq, saq"),
     "audio": Bench(
         "quality.audio", "Tempo, key, speed and memory of audio analysis: ours, essentia, librosa"

@@ -225,7 +225,8 @@ def test_no_session_opens_it_and_a_key_opens_nothing_else(new_page: NewPage) -> 
 def test_another_method_is_refused_with_those_that_there_are(ask: Ask) -> None:
     answer = ask("albums", "DELETE")
     assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")
-    assert "GET" in answer.headers["Allow"]
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD"}
+    assert ask("albums", "OPTIONS").headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize("path", ["albums", "artists?everyone=true", "tracks", "features"])

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("web")
 
 bp = Blueprint("api", __name__, url_prefix=PREFIX)
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
+"""Each operation has one of them; of the others it says so itself."""
 
 
 @cache
@@ -49,11 +50,14 @@ def openapi() -> Response:
     return Response(json.dumps(document(), ensure_ascii=False), mimetype="application/json")
 
 
-@bp.route("/<path:path>", methods=_METHODS)
+@bp.route("/<path:path>", methods=_METHODS, provide_automatic_options=False)
 def answer(path: str) -> AnyResponse:  # noqa: ARG001  # of the URL, which werkzeug matches
     """The answer of the operation at a path."""
-    account = _account()
     rules, operations = _operations()
+    if request.method == "OPTIONS":
+        allowed = rules.bind_to_environ(request.environ).allowed_methods()
+        return Response(headers={"Allow": ", ".join(sorted({*allowed, "OPTIONS"}))})
+    account = _account()
     from web.api.description import checked, checked_body  # noqa: PLC0415  # as above
 
     name, given = rules.bind_to_environ(request.environ).match()
