@@ -23,7 +23,7 @@ if ! b inspect --type image "docker.io/library/$base" >/dev/null 2>&1; then
     b commit -q "$container" "docker.io/library/$base"
     b rm "$container"
 fi
-b bud --pull-never --layers -t musicfleet:bench -f "$here/Dockerfile" "$here"
+b bud --pull-never --layers --format docker -t musicfleet:bench -f "$here/Dockerfile" "$here"
 
 mkdir -p "$folder/music"
 "$here/.venv/bin/python" -m demo "$folder/music"
