@@ -120,7 +120,7 @@ def test_a_folder_that_may_not_be_written_costs_only_itself(albums: Exports) -> 
     folder.chmod(0o555)
     counts = albums.run(Kind.ART)
     assert (counts["failed"], counts["written"]) == (1, 3)
-    assert "permission is denied" in albums.last.reasons[0][0]
+    assert any("permission is denied" in why for why, *_ in albums.last.reasons)
     folder.chmod(0o755)
     assert albums.run(Kind.ART)["written"] == 1
 
