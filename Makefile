@@ -76,9 +76,9 @@ format: .venv/tested
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-# Runs the units of single programs under a real systemd; needs root.
+# Runs the fleet under a real systemd, as a service and by the units of its programs; needs root.
 units: .venv/tested
-	TEST_SYSTEMD_UNITS=1 $(VENV_PYTHON) -m pytest -q tests/deploy/test_systemd.py
+	TEST_SYSTEMD=1 $(VENV_PYTHON) -m pytest -q tests/deploy/test_systemd.py
 
 # Measures the processes that tests start too. The file of one that was killed is not whole: hence -W.
 coverage: .venv/dev
