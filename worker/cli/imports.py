@@ -119,7 +119,7 @@ def of_subsonic(  # noqa: PLR0913, PLR0917  # click passes each option by name
         raise click.UsageError(f"{url} is no URL: write http:// or https:// before it")
     _open()
     account = accounts.existing(user)
-    read = import_attribute("jobs.subsonic.read")  # no job: its arguments would be in Redis
+    read = import_attribute("jobs.providers.subsonic.read")  # a job's arguments are in Redis
     try:
         brought = read(url, their_user or user, typed_password(confirm=False))
     except Exception as error:
