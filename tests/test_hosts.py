@@ -14,10 +14,11 @@ from db.sql.path_text import lie_elsewhere, shown, to_bytes, to_text
 from tests.conftest import SHIPPED
 from tests.databases import PostgresServer, open_sqlite
 from tests.doctor.complaints import complaints
+from tests.waiting import until
 from worker import dispatch
 from worker.errors import BadInputError
 from worker.process.fleet_worker import FleetWorker
-from worker.recovery.__main__ import POLLS, Recovery
+from worker.recovery.__main__ import Recovery
 from worker.redis.holders import this_place
 from worker.redis.hosts import hosts, publish, run_elsewhere
 from worker.supervisor.conf_file import process_sections, render
@@ -171,11 +172,12 @@ def test_hosts_say_what_they_run_until_they_leave_or_are_silent(
         ("nas", "elsewhere/boot/1"),
     ]
     assert run_elsewhere(queues) == {"covers"}
-    for _ in range(5 * POLLS):  # it begins again when a slow machine takes long between two
+
+    def is_alone() -> bool:
         recovery.poll()
-        if len(hosts(queues)) == 1:
-            break
-    assert [each.name for each in hosts(queues)] == ["big"]
+        return [each.name for each in hosts(queues)] == ["big"]
+
+    until(is_alone)
     recovery.leave()
     assert hosts(queues) == []
 
