@@ -53,10 +53,10 @@ def test_a_picture_that_is_smaller_than_the_size_gets_its_own(library: Library) 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_thumbnail_that_is_there_is_not_made_again(library: Library, digest: str) -> None:
     make_thumbnails(digest, 500)
-    before = store.thumbnail(digest, 500).stat()
+    file = store.thumbnail(digest, 500)
+    file.write_bytes(b"as it was")
     make_thumbnails(digest, 500)
-    after = store.thumbnail(digest, 500).stat()
-    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert file.read_bytes() == b"as it was"
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
