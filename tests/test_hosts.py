@@ -50,6 +50,7 @@ def shared(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("FLEET_HOST", "big")
     dispatch.topology.cache_clear()
     dispatch._places.cache_clear()
+    this_place.cache_clear()  # a test before may have had another data folder
     yield folder
     lie_elsewhere({})
     dispatch._places.cache_clear()

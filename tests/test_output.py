@@ -181,8 +181,11 @@ _ARGUMENTS = {
     "queue jobs": ["insert"],
 }
 _ARGUMENTS |= {"show": ["artist:1"], "settings get": ["watch"]}
-_NEED_MORE = {"scan", "queue show"}
-"""A fleet, or a job."""
+_ARGUMENTS |= {f"export {kind}": ["--dry-run"] for kind in ("art", "tags")}
+_ARGUMENTS |= {f"export {kind}": ["/var", "--dry-run"] for kind in ("csv", "json", "playlists")}
+_NEED_MORE = {"scan", "queue show", "export mirror", "export parquet", "export undo"}
+_NEED_MORE |= {"import", "service"}
+"""A fleet, a job, a folder of its own, an extra, a file, or systemd."""
 
 
 def _with_json(command: click.Command, name: str) -> Iterator[list[str]]:
@@ -193,7 +196,9 @@ def _with_json(command: click.Command, name: str) -> Iterator[list[str]]:
             below = command.get_command(context, each)
             assert below is not None
             yield from _with_json(below, f"{name} {each}".strip())
-    elif name not in _NEED_MORE and any("--json" in each.opts for each in command.params):
+    elif _NEED_MORE.isdisjoint({name, name.partition(" ")[0]}) and any(
+        "--json" in each.opts for each in command.params
+    ):
         yield [*name.split(), *_ARGUMENTS.get(name, []), "--json"]
 
 

@@ -164,7 +164,7 @@ def test_pg_dump_has_the_password_in_its_environment_and_nothing_on_its_command_
     monkeypatch.setenv("FLEET_DATABASE_URL", url)
     backups._dump_postgresql(data_dir / "target")
     arguments, *variables = seen.read_text().splitlines()
-    assert arguments.endswith("--dbname=keepalives=0")
+    assert "--dbname=keepalives=0" in arguments.split()
     assert "me" not in arguments.split("=")
     assert {"PGPASSWORD=s3cret", "PGUSER=me", "PGHOST=h", "PGPORT=5"} <= {*variables}
     monkeypatch.setenv("FLEET_DATABASE_URL", f"{url}&sslpassword=s3cret")

@@ -58,7 +58,7 @@ def library_id() -> str | None:
     """
     if not database.table_exists("library_identity"):
         return None
-    row = LibraryIdentity.get_or_none()
+    row = LibraryIdentity.select(LibraryIdentity.library).first()  # an older schema has it too
     return str(row.library) if row else None
 
 

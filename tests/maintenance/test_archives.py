@@ -45,7 +45,7 @@ def library(scan: Scan, music: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("pg_dump")
 def test_a_backup_is_restored_on_another_machine_where_the_music_lies_elsewhere(
-    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    library: Path, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = str(content())
     chosen = [(each.entity_id, each.image.digest) for each in ChosenImage.select()]
@@ -56,7 +56,7 @@ def test_a_backup_is_restored_on_another_machine_where_the_music_lies_elsewhere(
     name = identity().library
     elsewhere = tmp_path / "elsewhere"
     library.rename(elsewhere)
-    _be_another_machine(tmp_path, monkeypatch)
+    _be_another_machine(data_dir, monkeypatch)
     done = restoring.restore(file, [(str(library), str(elsewhere))])
     assert (done.tracks, done.moved) == (6, [(str(library), str(elsewhere))])
     open_database()

@@ -54,7 +54,7 @@ UNTAGGED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("path", UNTAGGED)
 def test_a_file_without_tags_is_what_its_names_say(path: str) -> None:
-    tags, guessed = completed(Tags(), FoundFile(f"{ROOT}/{path}", 0, 0), ROOT)
+    tags, guessed = completed(Tags(), FoundFile(f"{ROOT}/{path}", 0, 0), ROOT, {})
     assert tags == Tags(**UNTAGGED[path])
     assert set(guessed) == set(UNTAGGED[path])
 
@@ -82,14 +82,14 @@ PARTLY_TAGGED = [
 def test_tags_that_are_there_stay_and_names_that_say_otherwise_say_nothing(
     path: str, tags: dict[str, Any], guessed: set[str]
 ) -> None:
-    found, guesses = completed(Tags(**tags), FoundFile(f"{ROOT}/{path}", 0, 0), ROOT)
+    found, guesses = completed(Tags(**tags), FoundFile(f"{ROOT}/{path}", 0, 0), ROOT, {})
     assert set(guesses) == guessed
     assert all(getattr(found, name) == value for name, value in tags.items())
 
 
 def test_each_guess_names_the_name_that_it_is_from() -> None:
     _, guessed = completed(
-        Tags(), FoundFile(f"{ROOT}/Band/1999 - Album/CD1/01 Song.wav", 0, 0), ROOT
+        Tags(), FoundFile(f"{ROOT}/Band/1999 - Album/CD1/01 Song.wav", 0, 0), ROOT, {}
     )
     of_file = dict.fromkeys(("title", "track"), Source.FILE_NAME)
     assert guessed == of_file | dict.fromkeys(("disc", "artists", "album", "date"), Source.FOLDER)
@@ -98,7 +98,7 @@ def test_each_guess_names_the_name_that_it_is_from() -> None:
 def test_patterns_of_the_settings_take_the_place_of_these(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLEET_FILE_NAMES", "TITLE by ARTIST")
     monkeypatch.setenv("FLEET_FOLDER_NAMES", "off")
-    tags, _ = completed(Tags(), FoundFile(f"{ROOT}/No/Folder/Song by Singer.wav", 0, 0), ROOT)
+    tags, _ = completed(Tags(), FoundFile(f"{ROOT}/No/Folder/Song by Singer.wav", 0, 0), ROOT, {})
     assert tags == Tags(title="Song", artists=["Singer"])
 
 
@@ -125,5 +125,5 @@ NAMES = st.text(alphabet=st.sampled_from("AB 01-._()[]/ä\uf7ff"), min_size=1, m
 
 @given(NAMES)
 def test_no_name_is_too_odd(name: str) -> None:
-    tags, guessed = completed(Tags(), FoundFile(f"{ROOT}/{name}", 0, 0), ROOT)
+    tags, guessed = completed(Tags(), FoundFile(f"{ROOT}/{name}", 0, 0), ROOT, {})
     assert {each for each in guessed if not getattr(tags, each)} == set()
