@@ -36,8 +36,9 @@ def test_a_worker_that_has_imported_its_jobs_has_no_heavy_library() -> None:
     assert loaded.stdout.split() == []
 
 
-_DRIVER = ("psycopg", "psycopg2")
-"""Those of PostgreSQL, which a program has no use for while the library is in SQLite."""
+_DRIVER = ("psycopg", "psycopg2", "redis.asyncio.client")
+"""Those of PostgreSQL, which a program has no use for while the library is in SQLite; and one of
+redis that none has any use for."""
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,13 @@ def test_a_program_that_ends_does_not_search_all_that_it_imported_for_garbage() 
     command = [sys.executable, "-c", COLLECTED_AT_THE_END]
     ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     assert ended.stdout == ""
+
+
+def test_what_is_left_for_later_is_there_when_it_is_used() -> None:
+    code = "import worker.host.light, redis; print(redis.asyncio.Redis.__module__)"
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    assert ended.stdout == "redis.asyncio.client\n"
 
 
 def test_a_program_has_the_driver_of_postgresql_for_postgresql() -> None:
