@@ -21,6 +21,8 @@ from worker.topology import Topology
 _PIECES = 200
 _OVERHEAD = 0.002
 """CPU seconds that RQ takes for a job beside what the job itself does (`python -m bench queue`)."""
+_MOVED_AFTER = 60.0
+"""Seconds until worker rebalancing has given a program with a backlog the most processes."""
 _JOB_BYTES = 1_500
 """Of a job in Redis beside its arguments."""
 
@@ -211,6 +213,8 @@ class _Host:
 class _Process(NamedTuple):
     host: int
     program: str
+    is_moved: bool
+    """Whether rebalancing lends it, from a program that has nothing to do by then."""
 
 
 class _Simulation:
@@ -221,17 +225,20 @@ class _Simulation:
         self.kinds = list(_kinds(topology, times, plan))
         self.hosts = [_Host(plan.cores) for _ in _sites(topology, plan)]
         self.processes = [
-            _Process(host, name)
+            _Process(host, name, slot >= plan.processes.get(name, program.processes))
             for host, programs in enumerate(_sites(topology, plan))
             for name, program in topology.programs.items()
             if name in programs
-            for _ in range(plan.processes.get(name, program.processes))
+            for slot in range(plan.processes.get(name, program.most))
         ]
+        self.waits: list[tuple[float, int]] = []
         self.idle: dict[str, set[int]] = {name: set() for name in topology.programs}
         for number, process in enumerate(self.processes):
-            self.idle[process.program].add(number)
+            if process.is_moved:
+                heappush(self.waits, (_MOVED_AFTER, number))
+            else:
+                self.idle[process.program].add(number)
         self.at: dict[int, _Kind] = {}
-        self.waits: list[tuple[float, int]] = []
         self.waiting: dict[str, deque[_Piece]] = defaultdict(deque)
         self.now = 0.0
         self.begun: dict[str, float] = {}
@@ -269,8 +276,10 @@ class _Simulation:
             self._end(number)
 
     def _end(self, number: int) -> None:
-        kind = self.at.pop(number)
+        kind = self.at.pop(number, None)
         self.idle[self.processes[number].program].add(number)
+        if kind is None:  # it was moved here just now
+            return
         kind.done += 1
         kind.running -= 1
         self.ended[kind.queue] = self.now
@@ -347,7 +356,7 @@ def simulate(topology: Topology, times: Times, plan: Plan) -> Result:
     """Let the jobs of a library pass through the queues."""
     run = _Simulation(topology, times, plan)
     run.run()
-    count = Counter(each.program for each in run.processes)
+    count = Counter(each.program for each in run.processes if not each.is_moved)
     light = min(times.memory.values(), default=0)
     memory = sum(times.memory.get(name, light) * number for name, number in count.items())
     queues = []
