@@ -86,11 +86,11 @@ def test_a_library_is_walked_by_one_process_whatever_hosts_there_are() -> None:
     assert simulated({SCAN: JobTimes(1, 10.0)}, hosts=5).seconds == pytest.approx(10, rel=0.15)
 
 
-def test_a_program_with_a_backlog_is_lent_a_process_after_a_minute() -> None:
+def test_a_program_with_a_backlog_has_a_process_more_after_a_minute() -> None:
     known = times(**{ANALYSE: JobTimes(100, 1.0)})
     assert (TOPOLOGY.programs["analysis"].processes, TOPOLOGY.programs["analysis"].most) == (1, 2)
-    lent = simulate(TOPOLOGY, known, Plan(1000, cores=2))
-    assert lent.seconds == pytest.approx(80, rel=0.02)
+    more = simulate(TOPOLOGY, known, Plan(1000, cores=2))
+    assert more.seconds == pytest.approx(80, rel=0.02)
     alone = simulate(TOPOLOGY, known, Plan(1000, cores=2, processes={"analysis": 1}))
     assert alone.seconds == pytest.approx(100, rel=0.02)
 

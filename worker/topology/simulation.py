@@ -214,7 +214,7 @@ class _Process(NamedTuple):
     host: int
     program: str
     is_moved: bool
-    """Whether rebalancing lends it, from a program that has nothing to do by then."""
+    """Whether rebalancing moves it here, from a program that has nothing to do by then."""
 
 
 class _Simulation:
