@@ -72,6 +72,7 @@ OF_THE_HELP = {
     *("db.settings.providers",),
     *("db.sql", "db.sql.path_text", "worker", "worker.cli", "worker.cli.fleet"),
     *("worker.cli.output", "worker.errors", "worker.host", "worker.host.light", "worker.phrases"),
+    "redis.asyncio",  # its name alone: worker.host.light keeps it from being imported
 }
 
 
