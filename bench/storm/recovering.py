@@ -9,6 +9,7 @@ from rq.utils import as_text
 
 from bench.storm.victims import Kind, Victim
 from db import settings
+from worker.redis.entries import ids
 from worker.redis.holders import Holder, holders
 from worker.supervisor.shutdown import is_alive
 
@@ -19,12 +20,12 @@ Jobs = dict[str, int]
 
 def held_by(connection: redis.Redis, pid: int) -> Jobs:
     """The jobs that a process holds. Raises redis.RedisError."""
-    ids = [
-        as_text(job_id)
+    held = [
+        job_id
         for holder in _of(connection, pid)
-        for job_id in connection.lrange(holder.taken_key, 0, -1)
+        for job_id in ids(connection.lrange(holder.taken_key, 0, -1))  # odd entries are none
     ]
-    return {job_id: _attempts(connection, job_id) for job_id in ids}
+    return {job_id: _attempts(connection, job_id) for job_id in held}
 
 
 class Recovery:
