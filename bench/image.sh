@@ -13,12 +13,12 @@ b() { buildah --root "$folder/store" --runroot "$folder/run" "$@"; }
 base=$(sed -n 's/^FROM \(python:[^ ]*\).*/\1/p' "$here/Dockerfile" | head -n 1)
 if ! b inspect --type image "docker.io/library/$base" >/dev/null 2>&1; then
     debootstrap --variant=minbase --include=python3,python3-pip,python3-venv,ca-certificates \
-        trixie "$folder/root" http://deb.debian.org/debian
-    ln -sf python3 "$folder/root/usr/bin/python"
-    rm -f "$folder"/root/usr/lib/python3*/EXTERNALLY-MANAGED
-    cp /etc/ssl/certs/ca-certificates.crt "$folder/root/etc/ssl/certs/"
+        trixie "$folder/debian" http://deb.debian.org/debian
+    ln -sf python3 "$folder/debian/usr/bin/python"
+    rm -f "$folder"/debian/usr/lib/python3*/EXTERNALLY-MANAGED
+    cp /etc/ssl/certs/ca-certificates.crt "$folder/debian/etc/ssl/certs/"
     container=$(b from scratch)
-    b copy -q "$container" "$folder/root" /
+    b copy -q "$container" "$folder/debian" /
     b config --env PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin "$container"
     b commit -q "$container" "docker.io/library/$base"
     b rm "$container"
