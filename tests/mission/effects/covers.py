@@ -117,10 +117,10 @@ def _fetch_album(fleet: StandingFleet) -> Prepared:
     fleet.web.routes["/deezer/album.jpg"] = picture_page(remote_library.paint("blue"))
     found = data(deezer_album("Far Away", "Somebody", url, tracks=0))
     fleet.web.routes["/deezer/search/album"] = page(found)
-    album = Album.create(key="Far Away", title="Far Away")
-    artist, _ = Artist.get_or_create(name="Somebody")
-    AlbumArtist.create(album=album, position=0, artist=artist)
-    with transaction():
+    with transaction():  # the fleet writes too
+        album = Album.create(key="Far Away", title="Far Away")
+        artist, _ = Artist.get_or_create(name="Somebody")
+        AlbumArtist.create(album=album, position=0, artist=artist)
         remote.need_searches(EntityType.ALBUM, [album.id])
     return Prepared({"album_ids": [album.id]}, _shown_from(EntityType.ALBUM, album.id, "deezer"))
 
