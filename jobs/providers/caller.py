@@ -26,14 +26,18 @@ from jobs.providers.errors import (
     StumbledError,
 )
 from jobs.providers.limits import Breaker, Pace
-from jobs.providers.web import FAILURE_STATUSES, Answer, Web
+from jobs.providers.web import FAILURE_STATUSES, Answer, Content, Web
 
 DOWNLOAD_INTERVAL = 0.2
 """Seconds between two pictures of one service. They lie on other servers than the API."""
 MOST_JSON = 4 * 1024 * 1024
 """Bytes. The largest answers that are known have some hundred KiB."""
+MOST_OWN = 16 * 1024 * 1024
+"""Bytes of an answer of a server of the user's own: a page of songs may have some MiB."""
 _NOTHING_THERE = {204, 400, 404, 410, 414, 422}
 """Not found, or a question that it cannot make anything of: an odd name, say."""
+
+_REFUSALS = {401, 403}
 
 _NO_JSON = object()
 
@@ -97,6 +101,36 @@ class Caller:
             return self._call(ask, self._turns)
         except NothingThereError:
             return None
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        content: Content | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        once: bool = False,
+    ) -> Answer:
+        """The answer of a server of the user's own under this path, which may end in a query.
+
+        Its status is none of a failure or refusal; of 404, say, the caller makes what it means.
+        `once`: it is not tried again, for it may have been done although no answer came. Raises
+        UnavailableError; and RefusedError also for an answer that is too large.
+        """
+
+        def ask() -> Answer:
+            try:
+                answer = self._web.send(method, f"{self._url}{path}", MOST_OWN, content, headers)
+            except BadDownloadError as error:
+                raise RefusedError(f"{self.name}: {error}") from error
+            self._check_status(answer)
+            if answer.status in _REFUSALS:
+                raise RefusedError(
+                    f"{self.name} answers {answer.status} — check the user and the password or key"
+                )
+            return answer
+
+        return self._once(ask, self._turns) if once else self._call(ask, self._turns)
 
     def download(self, url: str, most: int) -> bytes:
         """The bytes at a URL that the service named, at most so many.

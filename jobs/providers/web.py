@@ -1,11 +1,13 @@
 """Asking for a URL: bounded in time and size, at public hosts, redirects followed by hand."""
 
+import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlencode
 
 import httpcore2
 import httpx2
@@ -51,6 +53,24 @@ class Answer(NamedTuple):
     body: bytes
     """Empty for a status of FAILURE_STATUSES."""
     host: str
+
+
+class Content(NamedTuple):
+    """What a request carries, and its media type."""
+
+    data: bytes
+    type: str
+
+    @classmethod
+    def form(cls, fields: Mapping[str, str | Sequence[str]]) -> Self:
+        """Fields as a browser sends them; one with several values is there several times."""
+        data = urlencode(fields, doseq=True, encoding="utf-8", errors="replace")
+        return cls(data.encode(), "application/x-www-form-urlencoded")
+
+    @classmethod
+    def json(cls, value: Any) -> Self:
+        """A value as JSON."""
+        return cls(json.dumps(value).encode(), "application/json")
 
 
 class Web:
@@ -109,18 +129,48 @@ class Web:
         first = self._checked(url)
         target = first.copy_merge_params(dict(params)) if params else first
         for _ in range(MOST_REDIRECTS + 1):
-            answer = self._ask(target, most, headers if _origin(target) == _origin(first) else None)
+            given = headers if _origin(target) == _origin(first) else None
+            answer = self._ask("GET", target, most, given)
             if not isinstance(answer, httpx2.URL):
                 return answer
             target = answer
         raise BadDownloadError(f"{first.host} redirects more than {MOST_REDIRECTS} times")
 
+    def send(
+        self,
+        method: str,
+        url: str,
+        most: int,
+        content: Content | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The answer to a request of another method, such as POST, at most so many bytes of it.
+
+        It is sent to that URL alone: where that redirects to, nothing is changed. Raises as `get`.
+        """
+        self._clock.start(self._timeouts.total)
+        target = self._checked(url)
+        answer = self._ask(method, target, most, headers, content)
+        if isinstance(answer, httpx2.URL):
+            place = str(answer.copy_with(query=None, fragment=None))
+            raise BadDownloadError(
+                f"{target.host} redirects to {place} — give that address instead"
+            )
+        return answer
+
     def _ask(
-        self, url: httpx2.URL, most: int, headers: Mapping[str, str] | None
+        self,
+        method: str,
+        url: httpx2.URL,
+        most: int,
+        headers: Mapping[str, str] | None,
+        content: Content | None = None,
     ) -> Answer | httpx2.URL:
         """One request: its answer, or where it leads."""
+        given = dict(headers or {}) | ({"Content-Type": content.type} if content else {})
+        data = content.data if content else None
         try:
-            with self._client.stream("GET", url, headers=dict(headers or {})) as response:
+            with self._client.stream(method, url, headers=given, content=data) as response:
                 if response.status_code in _REDIRECTS and "location" in response.headers:
                     return self._checked(response.headers["location"], url)
                 failed = response.status_code in FAILURE_STATUSES

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from jobs.providers.errors import BadDownloadError, StumbledError
-from jobs.providers.web import Timeouts, Web
+from jobs.providers.web import Content, Timeouts, Web
 from tests.providers.server import (
     Request,
     WebServer,
@@ -297,3 +297,18 @@ def _names(answers: list[str], real: Callable[..., Any]) -> Callable[..., Any]:
         return real(host, *arguments, **options)
 
     return resolver
+
+
+def test_a_form_is_posted_with_each_value_of_a_field(server: WebServer, web: Web) -> None:
+    server.routes["/"] = status(200, b"done")
+    form = Content.form({"name": "A & b", "song": ["1", "2"]})
+    assert web.send("POST", f"{server.url}/", MOST, form).body == b"done"
+    assert server.bodies == [b"name=A+%26+b&song=1&song=2"]
+    assert server.headers[0]["Content-Type"] == "application/x-www-form-urlencoded"
+
+
+def test_what_is_posted_follows_no_redirect(server: WebServer, web: Web) -> None:
+    server.routes["/"] = redirect(f"{server.url}/elsewhere?t=secret")
+    with pytest.raises(BadDownloadError, match="/elsewhere — give that address"):
+        web.send("POST", f"{server.url}/", MOST, Content.json({}))
+    assert [path for path, _ in server.asked] == ["/"]
