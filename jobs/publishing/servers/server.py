@@ -5,10 +5,10 @@ asks by the caller alone, `Caller.send`, which keeps pace, breaker, retries and 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from db.models import EntityType
+from db.models import EntityType, Role
 
 
 class Login(NamedTuple):
@@ -50,6 +50,8 @@ class TheirEntity(NamedTuple):
     artist: str = ""
     """Of an album."""
     mbids: tuple[str, ...] = ()
+    pictures: Mapping[Role, str] = {}
+    """The mark of the picture in each role that it has there: another one with another picture."""
 
 
 class MusicServer(ABC):
@@ -61,8 +63,10 @@ class MusicServer(ABC):
     granted.
     """
 
-    picture_kinds: ClassVar[frozenset[EntityType]] = frozenset()
-    """Of what it takes pictures."""
+    repeats: ClassVar[bool] = True
+    """Whether a playlist may hold a song more than once. Where not, the first place counts."""
+    picture_roles: ClassVar[Mapping[EntityType, Sequence[Role]]] = {}
+    """Of what it takes pictures, and in which roles."""
 
     @abstractmethod
     def songs(self) -> Iterator[TheirSong]:
@@ -98,10 +102,16 @@ class MusicServer(ABC):
         Raises RefusedError where the user may not ask for that.
         """
 
-    def without_picture(self, kind: EntityType) -> Iterator[TheirEntity]:
-        """Those of this kind that have no picture there, of `picture_kinds`."""
+    def entities(self, kind: EntityType) -> Iterator[TheirEntity]:
+        """Every album or every artist, of the kinds of `picture_roles`."""
         yield from ()
 
-    def write_picture(self, kind: EntityType, their_id: str, data: bytes, mime: str) -> None:
-        """Give an album or artist its picture. Only of `picture_kinds`."""
-        raise NotImplementedError(f"{type(self).__name__} takes no picture of any {kind}")
+    def write_picture(
+        self, their_id: str, role: Role, data: bytes, mime: str, replaces: str | None
+    ) -> str | None:
+        """Give an album or artist a picture in one of `picture_roles`; return its mark.
+
+        `replaces` is the mark of the picture of ours that is there; None: there is none. Returns
+        None where there is no such album or artist any more.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no picture")
