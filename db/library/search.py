@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from peewee import SQL, fn
@@ -105,6 +106,19 @@ def matching(
     words = text.split()[:_MOST_WORDS]
     found = _best_matches(_MODELS[entity_type], words, is_there, first + most, _MOST_PAGED)
     return found[first:]
+
+
+def newer(entity_type: EntityType, ids: Sequence[int], than: datetime) -> list[int]:
+    """Those of the ids that were added after a moment; an artist with the newest song."""
+    table: Any = _MODELS[entity_type]
+    if entity_type is EntityType.ARTIST:
+        played = TrackArtist.select(SQL("1")).join(Track).where(TrackArtist.artist == Artist.id)
+        is_newer = fn.EXISTS(played.where(Track.added_at > than))
+    else:
+        is_newer = table.added_at > than
+    query = table.select(table.id).where(among(table.id, ids), is_newer)
+    found = {each for (each,) in tuples(query)}
+    return [each for each in ids if each in found]
 
 
 def _best_matches(

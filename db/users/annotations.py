@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from peewee import OP, SQL, Expression, fn
+from peewee import JOIN, OP, SQL, Expression, fn
 
 from db.models import IS_PRESENT, Album, Annotation, EntityType, Play, Track, utc_now
 from db.sql.connection import in_turn, transaction
-from db.sql.queries import Prepared, among, slices, tuples
+from db.sql.queries import ALSO_LISTED, LISTED, Prepared, among, slices, tuples
 from db.sql.statements import insert_missing
 
 MOST_STARS = 5
@@ -38,6 +38,8 @@ class Played(NamedTuple):
 _PLAYED = Expression(Annotation.plays, OP.GT, SQL("0"))
 """As the index of what was played has it."""
 _AT_ONCE = 5_000
+_FURTHER = 8
+"""How many times the plays that were read are read next, where they are of too few albums."""
 _SAID = (Annotation.entity_id, *(getattr(Annotation, name) for name in Said._fields))
 
 
@@ -49,17 +51,24 @@ def said(user_id: int, entity_type: EntityType, ids: Sequence[int]) -> dict[int,
     found = _said(user_id, entity_type, ids)
     if entity_type is not EntityType.ALBUM:
         return found
-    album_of = {track_id: album_id for album_id, track_id in _IN_ALBUMS.rows(ids)}
-    for track_id, each in _said(user_id, EntityType.TRACK, list(album_of)).items():
-        album_id = album_of[track_id]
-        known = found.get(album_id, NOTHING)
-        last = max(filter(None, (known.played_at, each.played_at)), default=None)
-        if each.plays:
-            found[album_id] = known._replace(plays=known.plays + each.plays, played_at=last)
+    for album_id, plays, last in _PLAYS.rows(ids, [user_id]):
+        if plays:
+            known, at = found.get(album_id, NOTHING), Annotation.played_at.python_value(last)
+            found[album_id] = known._replace(plays=int(plays), played_at=at)
     return found
 
 
-_IN_ALBUMS = Prepared.by(Track.album, Track.album, Track.id)
+def _plays_of_albums() -> Any:
+    of_user = among(Annotation.user, ALSO_LISTED) & (Annotation.entity_id == Track.id)
+    of_user &= (Annotation.entity_type == EntityType.TRACK.value) & _PLAYED
+    query = Track.select(Track.album, fn.SUM(Annotation.plays), fn.MAX(Annotation.played_at))
+    # An outer join, so that SQLite begins with the few tracks, and not with all that was played.
+    query = query.join(Annotation, JOIN.LEFT_OUTER, on=of_user)
+    return query.where(among(Track.album, LISTED)).group_by(Track.album)
+
+
+_PLAYS = Prepared(_plays_of_albums)
+"""How often a user played the tracks of albums, and when the last time."""
 
 
 def _said(user_id: int, entity_type: EntityType, ids: Sequence[int]) -> dict[int, Said]:
@@ -165,18 +174,39 @@ def _albums_said(user_id: int, by: Any, most: int, first: int) -> list[int]:
     return [album_id for (album_id,) in tuples(query.limit(most).offset(first))]
 
 
-def played_albums(user_id: int, most: int, first: int, *, often: bool) -> list[int]:
-    """Albums of which the user played a track: the most often, or else the last, first."""
-    plays, last = fn.SUM(Annotation.plays), fn.MAX(Annotation.played_at)
-    query = (
-        Annotation.select(Track.album)
-        .join(Track, on=Annotation.entity_id == Track.id)
-        .where(_of(user_id, EntityType.TRACK), _PLAYED)
-        .where(Track.album.is_null(False), Track.missing_since.is_null())
-        .group_by(Track.album)
-        .order_by((plays if often else last).desc(), Track.album)
+def all_plays(user_id: int) -> int:
+    """How often the user played anything: what follows from plays is the same while this is."""
+    query = Annotation.select(fn.COALESCE(fn.SUM(Annotation.plays), 0))
+    return int(query.where(Annotation.user == user_id, _PLAYED).scalar())
+
+
+def most_played_albums(user_id: int) -> list[int]:
+    """All albums of which the user played a track, the one that was played most often first."""
+    query = _played(user_id).group_by(Track.album)
+    ordered = query.order_by(fn.SUM(Annotation.plays).desc(), Track.album)
+    return [album_id for (album_id,) in tuples(ordered)]
+
+
+def last_played_albums(user_id: int, most: int, first: int) -> list[int]:
+    """Albums of which the user played a track, the one that was played last first."""
+    query = _played(user_id).order_by(Annotation.played_at.desc(), Track.album)
+    wanted, read, found = first + most, first + most, dict[int, None]()
+    while wanted:  # as many plays as may be of one album are read further
+        rows = [album_id for (album_id,) in tuples(query.limit(read))]
+        found = dict.fromkeys(rows)
+        if len(found) >= wanted or len(rows) < read:
+            break
+        read *= _FURTHER
+    return list(found)[first:wanted]
+
+
+def _played(user_id: int) -> Any:
+    """A query of the albums of tracks that are there and that the user played."""
+    query = Annotation.select(Track.album).join(Track, on=Annotation.entity_id == Track.id)
+    return query.where(
+        *(Annotation.user == user_id, Annotation.entity_type == EntityType.TRACK, _PLAYED),
+        *(Track.album.is_null(False), Track.missing_since.is_null()),
     )
-    return [album_id for (album_id,) in tuples(query.limit(most).offset(first))]
 
 
 def plays_of(user_ids: Sequence[int], track_ids: Sequence[int]) -> Counter[int]:

@@ -31,6 +31,7 @@ from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.music import picture, write_track
 from tests.pipeline.in_process import scanned_into
 from tests.waiting import PATIENCE, until
+from tests.web.players import Player
 from tests.web.similar import give_features
 from web.app import create_app, kept
 from worker.supervisor.web_address import WebAddress
@@ -104,6 +105,12 @@ def page(
         apps.append(create_app(ADDRESS, "", closing))
     yield client_of(apps[0])
     closing.set()
+
+
+@pytest.fixture
+def anna(page: FlaskClient) -> Player:
+    """An administrator."""
+    return Player(page, "anna", is_admin=True)
 
 
 def _take(scanned: Path, data_dir: Path) -> None:

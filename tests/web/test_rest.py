@@ -1,100 +1,17 @@
 """What players get at /rest: every answer is as the specification has it, in JSON and in XML."""
 
-import json
-from collections.abc import Callable
-from hashlib import md5
+import time
 from io import BytesIO
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
-import pytest
 from flask.testing import FlaskClient
-from jsonschema import Draft202012Validator
 from PIL import Image
 
-from db.models import Album, Artist, Lyrics, Scan, Track, User
-from db.users import accounts, playlists
+from db.models import Album, Artist, Lyrics, Scan, Track
+from db.users import playlists
+from tests.web.players import SPECIFICATION, Player, ids
 from tests.web.similar import give_clusters, give_vectors
 from web.rest.door import methods
-
-SPECIFICATION = json.loads((Path(__file__).parent / "opensubsonic" / "schemas.json").read_bytes())
-NAMESPACE = "{http://subsonic.org/restapi}"
-
-Rest = Callable[..., Any]
-
-
-class Player:
-    """A user of a player, by an API key."""
-
-    def __init__(self, page: FlaskClient, name: str, *, is_admin: bool = False) -> None:
-        row = User.create(key=name, name=name, password="none", is_admin=is_admin)
-        self.user = int(row.id)
-        self.key = accounts.new_key(name, "")
-        self.page = page
-
-    def get(self, name: str, /, **parameters: Any) -> dict[str, Any]:
-        """What is answered in JSON, which XML has too; checked by the specification."""
-        given = {"apiKey": self.key, "c": "tests", "v": "1.16.1", **parameters}
-        answer = self.page.get(f"/rest/{name}", query_string=given | {"f": "json"})
-        schema = {"$defs": SPECIFICATION["$defs"], **SPECIFICATION["endpoints"][name]}
-        document = answer.get_json()
-        Draft202012Validator(schema).validate(document)
-        found: dict[str, Any] = document["subsonic-response"]
-        if not name.startswith(("getRandom", "create", "update", "delete")):
-            xml = self.page.post(f"/rest/{name}.view", data=given)
-            element = ElementTree.fromstring(xml.data)  # noqa: S314  # our own
-            assert same(element, found), name
-        return found
-
-    def raw(self, name: str, /, **parameters: Any) -> Any:
-        """The answer as it is."""
-        given = {"apiKey": self.key, "c": "tests", **parameters}
-        return self.page.get(f"/rest/{name}.view", query_string=given)
-
-    def error(self, name: str, /, **parameters: Any) -> int:
-        """The code of the error that is answered."""
-        found = self.get(name, **parameters)
-        assert found["status"] == "failed"
-        return int(found["error"]["code"])
-
-
-def same(element: ElementTree.Element, found: Any) -> bool:
-    """Whether an element of XML says what JSON says."""
-    if not isinstance(found, dict):
-        return (element.text or "") == text(found)
-    children: dict[str, list[ElementTree.Element]] = {}
-    for each in element:
-        children.setdefault(each.tag.removeprefix(NAMESPACE), []).append(each)
-    for name, value in found.items():
-        if isinstance(value, dict | list):
-            listed = value if isinstance(value, list) else [value]
-            of_it = children.pop(name, [])
-            assert len(of_it) == len(listed), name
-            assert all(same(one, item) for one, item in zip(of_it, listed, strict=True))
-        else:
-            shown = element.text or "" if name == "value" else element.get(name)
-            assert shown == text(value), (name, shown, value)
-    assert not children
-    return len(element.attrib) == sum(
-        not isinstance(value, dict | list) and name != "value" for name, value in found.items()
-    )
-
-
-def text(value: Any) -> str:
-    """As XML has it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-@pytest.fixture
-def anna(page: FlaskClient) -> Player:
-    """An administrator."""
-    return Player(page, "anna", is_admin=True)
-
-
-def ids() -> dict[str, str]:
-    """Ids of songs by title."""
-    return {each.title: f"tr-{each.id}" for each in Track.select()}
 
 
 def test_every_method_of_the_specification_is_answered(page: FlaskClient) -> None:
@@ -200,6 +117,38 @@ def test_search_finds_and_an_empty_one_gives_everything_a_page_at_a_time(anna: P
     Track.update(missing_since=Track.added_at).where(Track.title == "Song").execute()
     gone = anna.get("search3", query="")["searchResult3"]
     assert len(gone["song"]) == len(listed) - 1
+
+
+def test_the_search_of_the_first_players_is_by_the_field_that_is_named(anna: Player) -> None:
+    def found(**given: object) -> list[str]:
+        result = anna.get("search", **given)["searchResult"]
+        return [each["title"] for each in result["match"]]
+
+    assert found(artist="jork") == ["Björk"]
+    assert found(artist="Jóga") == []
+    assert found(album="homo") == ["Homogenic"]
+    assert found(title="Bjork") == []
+    assert found(any="bjork") == ["Björk", "Homogenic"]
+    second = anna.get("search", title="o", count=1, offset=1)["searchResult"]
+    assert (second["totalHits"], second["offset"], len(second["match"])) == (4, 1, 1)
+    tomorrow = int((time.time() + 86_400) * 1000)
+    for field in ("artist", "album", "title", "any"):
+        assert found(**{field: "o", "newerThan": 1})
+        assert found(**{field: "o", "newerThan": tomorrow}) == []
+
+
+def test_albums_are_listed_by_what_was_played_since(anna: Player) -> None:
+    by_title, named = ids(), {"Horizon": "Open", "Jóga": "Homogenic"}
+    for title in ("Horizon", "Jóga", "Horizon"):
+        anna.page.get(f"/rest/scrobble?id={by_title[title]}&apiKey={anna.key}&c=x")
+        listed = {
+            each: [
+                one["name"] for one in anna.get("getAlbumList2", type=each)["albumList2"]["album"]
+            ]
+            for each in ("recent", "frequent")
+        }
+        assert listed["recent"][0] == named[title]
+    assert listed["frequent"] == ["Open", "Homogenic"]
 
 
 def test_a_file_is_streamed_bit_for_bit_and_in_parts(anna: Player) -> None:
@@ -378,142 +327,3 @@ def test_stars_ratings_plays_and_places_are_each_users_own(anna: Player, page: F
     assert "userRating" not in anna.get("getSong", id=song)["song"]
     anna.page.get(f"/rest/deleteBookmark?id={song}&apiKey={anna.key}&c=x")
     assert anna.error("deleteBookmark", id=song) == 70
-
-
-BAD = [
-    ("getAlbum", {}, 10),
-    ("getAlbum", {"id": "al-999999"}, 70),
-    ("getAlbum", {"id": "nonsense"}, 0),
-    ("getAlbum", {"id": "tr-1"}, 70),
-    ("getAlbum", {"id": "2f1c5a9e-5a45-4a0b-9f5c-0a3a1c9c2f11"}, 70),
-    ("getAlbumList2", {}, 10),
-    ("getAlbumList2", {"type": "kraken"}, 0),
-    ("getAlbumList2", {"type": "random", "size": "huge"}, 0),
-    ("getAlbumList2", {"type": "random", "size": 100_000}, 0),
-    ("getAlbumList2", {"type": "random", "size": -1}, 0),
-    ("getAlbumList2", {"type": "newest", "offset": "9" * 400}, 0),
-    ("getAlbumList2", {"type": "byYear"}, 10),
-    ("getAlbumList2", {"type": "byYear", "fromYear": "Epoch", "toYear": 1}, 0),
-    ("getAlbumList2", {"type": "byGenre"}, 10),
-    ("getAlbumList2", {"type": "newest", "musicFolderId": 12}, 70),
-    ("getAlbumList2", {"type": "newest", "musicFolderId": "x"}, 0),
-    ("search3", {}, 10),
-    ("search3", {"query": "x" * 5_000}, 0),
-    ("search3", {"query": "", "songCount": 10**6}, 0),
-    ("star", {}, 10),
-    ("star", {"id": "tr-999999"}, 70),
-    ("setRating", {"id": "tr-1"}, 10),
-    ("setRating", {"id": "tr-1", "rating": 6}, 0),
-    ("scrobble", {"id": "tr-1", "time": 10**15}, 0),
-    ("scrobble", {"id": "tr-1", "submission": "sometimes"}, 0),
-    ("createPlaylist", {}, 10),
-    ("updatePlaylist", {"playlistId": "pc-1", "name": "x"}, 50),
-    ("deleteBookmark", {"id": "tr-1"}, 70),
-    ("savePlayQueueByIndex", {"id": "tr-1", "currentIndex": 4}, 10),
-    ("getPodcastEpisode", {"id": "1"}, 0),
-]
-
-
-def test_what_is_missing_wrong_or_huge_is_refused_by_its_code(anna: Player) -> None:
-    codes = [(name, given, anna.error(name, **given)) for name, given, _ in BAD]
-    assert codes == BAD
-    unknown = anna.raw("notThere")
-    assert (unknown.status_code, unknown.mimetype) == (404, "application/xml")
-
-
-LOGINS: list[tuple[dict[str, str], int]] = [
-    ({}, 10),
-    ({"u": "anna"}, 10),
-    ({"u": "anna", "p": "wrong"}, 40),
-    ({"u": "anna", "t": "0" * 32, "s": "salt"}, 41),
-    ({"u": "anna", "p": "x", "t": "0" * 32, "s": "salt"}, 43),
-    ({"u": "anna", "apiKey": "mfwrong"}, 43),
-    ({"apiKey": "mfwrong"}, 44),
-]
-
-
-def test_each_way_to_log_in_is_taken_and_a_wrong_one_has_its_code(
-    page: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def code(**given: str) -> int:
-        found = page.get("/rest/ping", query_string={"c": "x", "f": "json"} | given).get_json()
-        return int(found["subsonic-response"].get("error", {}).get("code", -1))
-
-    assert code(u="anna", p="pass word") == 40  # there is nobody yet
-    monkeypatch.setenv("FLEET_TOKEN_LOGIN", "on")
-    accounts.add("anna", "pass word")
-    right = {"u": "Anna", "p": "pass word"}
-    assert code(**right) == -1
-    assert code(u="anna", p="enc:" + b"pass word".hex()) == -1
-    token = md5(b"pass wordsalt", usedforsecurity=False).hexdigest()
-    assert code(u="anna", t=token, s="salt") == -1
-    assert page.get("/rest/ping?c=x", auth=("anna", "pass word")).data.count(b'status="ok"')
-    monkeypatch.setenv("FLEET_TOKEN_LOGIN", "off")
-    assert [(given, code(**given)) for given, _ in LOGINS] == LOGINS
-    assert User.get().secret is None
-    key = accounts.new_key("anna", "phone")
-    assert code(apiKey=key) == -1
-    asked = {"apiKey": key, "c": "x", "f": "json"}
-    info = page.post("/rest/tokenInfo.view", data=asked).get_json()["subsonic-response"]
-    assert info["tokenInfo"] == {"username": "anna"}
-    assert code(apiKey=key, v="2.0.0") == 30
-    assert code(apiKey=key, v="0.9.0") == 20
-    accounts.revoke("anna", key[:8])
-    assert code(apiKey=key) == 44
-    assert page.get("/rest/getOpenSubsonicExtensions").status_code == 200
-    for _ in range(6):
-        page.get("/rest/ping?c=x&apiKey=guess")
-    late = page.get("/rest/ping?c=x&apiKey=guess")
-    assert b'code="40" message="Too many' in late.data
-    assert code(**right) == -1
-    assert "pass word" not in caplog.text
-    assert key not in caplog.text
-
-
-def test_a_password_of_the_page_and_another_site_do_not_get_in_the_way(
-    new_page: Callable[..., FlaskClient],
-) -> None:
-    page = new_page(password="secret")
-    anna = Player(page, "anna")
-    elsewhere = {
-        **{"Origin": "https://player.example", "Sec-Fetch-Site": "cross-site"},
-        "Host": "music.example",
-    }
-    answer = page.post("/rest/ping.view", data={"apiKey": anna.key, "c": "x"}, headers=elsewhere)
-    assert b'status="ok"' in answer.data
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    jsonp = {"apiKey": anna.key, "c": "x", "f": "jsonp"}
-    called = page.get("/rest/ping", query_string=jsonp | {"callback": "player.done"})
-    assert called.mimetype == "application/javascript"
-    assert called.text.startswith("player.done({")
-    refused = page.get("/rest/ping", query_string=jsonp | {"callback": "alert(1)//"})
-    assert refused.get_json()["subsonic-response"]["error"]["code"] == 10
-    assert page.get("/rest/getCoverArt?id=al-1").mimetype == "application/xml"
-
-
-def test_users_are_managed_and_scans_begun_by_an_administrator_alone(
-    anna: Player, page: FlaskClient
-) -> None:
-    ben = Player(page, "ben")
-    assert ben.get("getUser", username="ben")["user"]["adminRole"] is False
-    for name, given in (
-        ("getUser", {"username": "anna"}),
-        ("getUsers", {}),
-        ("createUser", {"username": "x", "password": "y", "email": "z"}),
-        ("deleteUser", {"username": "anna"}),
-        ("changePassword", {"username": "anna", "password": "y"}),
-        ("getPlaylists", {"username": "anna"}),
-        ("startScan", {}),
-    ):
-        assert ben.error(name, **given) == 50, name
-    assert anna.error("deleteUser", username="anna") == 50
-    assert anna.error("createUser", username="x" * 65, password="y", email="z") == 0
-    assert anna.error("updateUser", username="ben", password="") == 0
-    assert anna.error("deleteUser", username="nobody") == 70
-    anna.get("deleteUser", username="ben")
-    assert ben.error("ping") == 44
-    assert len(anna.get("getUsers")["users"]["user"]) == 1
-    before = Scan.select().count()
-    assert anna.get("getScanStatus")["scanStatus"]["scanning"] is False
-    assert anna.get("startScan")["scanStatus"]["scanning"] is True
-    assert Scan.select().count() == before + 1

@@ -277,6 +277,11 @@ def _artist(row: ArtistRow, said: Said) -> Body:
     return {name: value for name, value in body.items() if value is not None}
 
 
+def artist_directory(row: ArtistRow) -> Body:
+    """An artist as a folder among others."""
+    return {"id": f"ar-{row.id}", "isDir": True, "title": row.name, "artist": row.name}
+
+
 _OF_FOLDER = ("id", "name", "starred", "userRating", "coverArt")
 
 

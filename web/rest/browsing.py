@@ -16,7 +16,7 @@ from db.sql.queries import among, tuples
 from db.users import annotations
 from web.rest import bodies
 from web.rest.answers import VALUE, AnswerError, Body, Code
-from web.rest.door import Id, Request, art_url, kept, method, parsed
+from web.rest.door import Id, Request, art_url, is_of_others, kept, method, parsed
 
 _KEPT_SECONDS = 60.0
 TYPES = {"tr": EntityType.TRACK, "al": EntityType.ALBUM, "ar": EntityType.ARTIST}
@@ -30,9 +30,10 @@ def folder_id(root: str) -> int:
 
 def root_of(asked: Request) -> str | None:
     """The root that the request limits its answer to; None for all. Raises AnswerError."""
-    if not asked.text("musicFolderId", ""):
+    text, known = asked.text("musicFolderId", ""), scans.roots()
+    if not text:
         return None
-    wanted, known = asked.number("musicFolderId"), scans.roots()
+    wanted = -1 if is_of_others(text) else asked.number("musicFolderId")
     found = next((root for root in known if folder_id(root) == wanted), None)
     if found is None:
         raise AnswerError(Code.NOT_FOUND, "There is no such music folder: see getMusicFolders.")
@@ -160,9 +161,7 @@ def _music_folder(asked: Request, text: str) -> Body:
     if root is None:
         raise AnswerError(Code.NOT_FOUND, "There is no such folder.")
     rows = catalogue.album_artists(root)
-    child = [
-        {"id": f"ar-{each.id}", "parent": text, "isDir": True, "title": each.name} for each in rows
-    ]
+    child = [bodies.artist_directory(each) | {"parent": text} for each in rows]
     return {"id": text, "name": _folder_name(root), "child": child}
 
 

@@ -129,6 +129,11 @@ class Id(NamedTuple):
 _ID = re.compile(r"([a-z]{2})-([1-9]\d{0,9})((?:-[0-9A-Za-z%._~-]{1,200})?)(?:_[0-9a-f]{8})?")
 
 
+def is_of_others(text: str) -> bool:
+    """Whether an id is as other servers give them."""
+    return _OF_OTHERS.fullmatch(text) is not None
+
+
 def parsed(text: str, *kinds: str) -> Id:
     """The id that a text is. Raises AnswerError for one of another kind, and for what is none."""
     match = _ID.fullmatch(text)
@@ -136,7 +141,7 @@ def parsed(text: str, *kinds: str) -> Id:
         if not kinds or match[1] in kinds:
             return Id(match[1], int(match[2]), match[3].removeprefix("-"))
         raise AnswerError(Code.NOT_FOUND, f"{text[:50]!r} is no id of what is asked for.")
-    if _OF_OTHERS.fullmatch(text):
+    if is_of_others(text):
         raise AnswerError(Code.NOT_FOUND, f"{text!r} is an id of another server.")
     raise AnswerError(Code.GENERIC, f"{text[:50]!r} is no id of this server.")
 
@@ -235,24 +240,24 @@ def _check_version(asked: Request) -> None:
 
 
 class Kept:
-    """What is counted for all users, for some time."""
+    """What was counted, for some time."""
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[float, Any]] = {}
+        self._found: dict[str, tuple[float, object, Any]] = {}
 
-    def of(self, name: str, seconds: float, make: Callable[[], Any]) -> Any:
-        """What `make` made so many seconds ago at most."""
-        at, found = self._found.get(name, (0.0, None))
-        if not at or time.monotonic() - at > seconds:
+    def of(self, name: str, seconds: float, make: Callable[[], Any], since: object) -> Any:
+        """What `make` made so many seconds ago at most, when `since` was the same."""
+        at, before, found = self._found.get(name, (0.0, None, None))
+        if not at or before != since or time.monotonic() - at > seconds:
             found = make()
-            self._found[name] = time.monotonic(), found
+            self._found[name] = time.monotonic(), since, found
         return found
 
 
-def kept(name: str, seconds: float, make: Callable[[], T]) -> T:
-    """What `make` made so many seconds ago at most, in this app."""
+def kept(name: str, seconds: float, make: Callable[[], T], since: object = None) -> T:
+    """What `make` made so many seconds ago at most, in this app, when `since` was the same."""
     memory: Kept = current_app.extensions["kept"]
-    found: T = memory.of(name, seconds, make)
+    found: T = memory.of(name, seconds, make, since)
     return found
 
 

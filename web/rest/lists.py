@@ -1,22 +1,29 @@
 """Lists of albums and songs, and search."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 
 from db.library import catalogue, lists
 from db.library.lists import AlbumOrder, Which
-from db.library.search import matching
+from db.library.search import matching, newer
 from db.models import EntityType
 from db.users import annotations
 from web.rest import bodies
 from web.rest.answers import AnswerError, Body, Code
 from web.rest.browsing import root_of
-from web.rest.door import Request, method
+from web.rest.door import Request, kept, method
 
 _MOST = 500
 """Of a list, as the specification says."""
 _MOST_FOUND = 5_000
 """Of a search."""
+_MOST_MATCHING = 2_000
+"""Of a search by the first players."""
 _LAST_YEAR = 9_999
+_LATEST = 253_402_300_799_999
+"""Milliseconds: the end of that year."""
+_KEPT_SECONDS = 60.0
 Found = Callable[[int, int], list[int]]
 """The ids of a page, by how many it has at most and where it begins."""
 
@@ -54,12 +61,19 @@ def _of_user(list_: Callable[[int, int, int], list[int]]) -> Callable[[Request, 
     return found
 
 
+def _most_played(user_id: int, most: int, first: int) -> list[int]:
+    """All are sorted when the user has played something since, for the pages of a list."""
+    plays = annotations.all_plays(user_id)
+    name, make = f"most played {user_id}", partial(annotations.most_played_albums, user_id)
+    return kept(name, _KEPT_SECONDS, make, plays)[first : first + most]
+
+
 _TYPES: dict[str, Callable[[Request, Which], Found]] = {
     "random": lambda _, which: lambda most, _first: lists.random_albums(which, most),
     "newest": _ordered(AlbumOrder.NEWEST),
     "highest": _of_user(annotations.rated_albums),
-    "frequent": _of_user(lambda *page: annotations.played_albums(*page, often=True)),
-    "recent": _of_user(lambda *page: annotations.played_albums(*page, often=False)),
+    "frequent": _of_user(_most_played),
+    "recent": _of_user(annotations.last_played_albums),
     "starred": _of_user(annotations.starred_albums),
     "alphabeticalByName": _ordered(AlbumOrder.NAME),
     "alphabeticalByArtist": _ordered(AlbumOrder.ARTIST),
@@ -176,15 +190,38 @@ def _found(asked: Request) -> Body:
     }
 
 
+_FIELDS: dict[str, tuple[EntityType, ...]] = {
+    "artist": (EntityType.ARTIST,),
+    "album": (EntityType.ALBUM,),
+    "title": (EntityType.TRACK,),
+    "any": (EntityType.ARTIST, EntityType.ALBUM, EntityType.TRACK),
+}
+
+
 @method("search")
 def search(asked: Request) -> Body:
-    """The search of the first players: songs by a word of their title, artist or album."""
+    """The search of the first players: artists and albums, as folders, or songs, or all of them."""
     count, offset = asked.number("count", 20, _MOST), asked.number("offset", 0)
-    asked.number("newerThan", 0, 2**53)
-    words = next((asked.text(each) for each in ("title", "any", "album") if asked.has(each)), None)
-    if words is None:
-        words = asked.text("artist") if asked.has("artist") else asked.text("any")
-    found = matching(EntityType.TRACK, words, count, offset, root_of(asked))
-    songs = bodies.songs(asked, found)
-    head = {"offset": offset, "totalHits": offset + len(songs)}
-    return {"searchResult": head | {"match": songs}}
+    since = asked.number("newerThan", 0, _LATEST)
+    field = next((each for each in _FIELDS if asked.has(each)), "any")
+    words, root = asked.text(field), root_of(asked)
+    found: list[tuple[EntityType, int]] = []
+    for kind in _FIELDS[field]:
+        ids = matching(kind, words, _MOST_MATCHING, 0, root)
+        if since:
+            ids = newer(kind, ids, datetime.fromtimestamp(since / 1000, UTC).replace(tzinfo=None))
+        found += [(kind, each) for each in ids]
+    page = found[offset : offset + count]
+    matches: list[Body] = []
+    for kind in _FIELDS[field]:
+        matches += _as_files(asked, kind, [each for other, each in page if other is kind])
+    return {"searchResult": {"offset": offset, "totalHits": len(found), "match": matches}}
+
+
+def _as_files(asked: Request, kind: EntityType, ids: list[int]) -> list[Body]:
+    """Songs, albums or artists, the latter two as folders."""
+    if kind is EntityType.TRACK:
+        return bodies.songs(asked, ids)
+    if kind is EntityType.ALBUM:
+        return bodies.directories(asked, ids)
+    return [bodies.artist_directory(each) for each in catalogue.artists(ids)]

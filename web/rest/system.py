@@ -92,10 +92,10 @@ _NOT_GIVEN = (
 @method("getUser")
 def get_user(asked: Request) -> Body:
     """A user: oneself, or for an administrator any."""
-    return {"user": _described(_user(asked, asked.text("username")))}
+    return {"user": _described(account_of(asked, asked.text("username")))}
 
 
-def _user(asked: Request, name: str) -> Account:
+def account_of(asked: Request, name: str) -> Account:
     """Oneself, or for an administrator the user of this name. Raises AnswerError."""
     if name.casefold() != asked.user.name.casefold():
         _require_admin(asked)
@@ -126,7 +126,7 @@ def create_user(asked: Request) -> Body:
 def update_user(asked: Request) -> Body:
     """Change the password of a user, and whether the user is an administrator."""
     _require_admin(asked)
-    found = _user(asked, asked.text("username"))
+    found = account_of(asked, asked.text("username"))
     is_admin = asked.flag("adminRole")
     if asked.has("password"):
         accounts.set_password(found.name, plain(asked.text("password")))
@@ -139,7 +139,7 @@ def update_user(asked: Request) -> Body:
 def delete_user(asked: Request) -> Body:
     """Remove another user with all that is theirs."""
     _require_admin(asked)
-    found = _user(asked, asked.text("username"))
+    found = account_of(asked, asked.text("username"))
     if found.id == asked.user.id:
         raise AnswerError(
             Code.NOT_ALLOWED, "Nobody can remove themselves: see `fleet user remove`."
@@ -152,7 +152,7 @@ def delete_user(asked: Request) -> Body:
 def change_password(asked: Request) -> Body:
     """Give oneself, or as an administrator anybody, another password."""
     name, password = asked.text("username"), plain(asked.text("password"))
-    accounts.set_password(_user(asked, name).name, password)
+    accounts.set_password(account_of(asked, name).name, password)
     return {}
 
 
