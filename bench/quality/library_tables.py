@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.quality import library_covers
+from db.library.names import name_key
 from db.models import Artist, Genre, Track, TrackArtist, TrackGenre
 from db.sql.path_text import to_text
 from db.sql.queries import tuples
@@ -17,6 +18,7 @@ Row = dict[str, Any]
 def compare(folder: Path, kept: Path, *, changed: bool) -> bool:
     """Print each difference between the open database and `manifest.jsonl`; whether there is none.
 
+    What the manifest lacks and names of files said, marked as guessed, is no difference.
     What is shown is written into the file `kept`, or with `changed` compared with what that has,
     now that picture files were changed and scanned.
     """
@@ -87,6 +89,7 @@ def _tracks() -> dict[str, Row]:
     return {
         track.path: {
             "id": track.id,
+            "guessed": track.guessed or {},
             "album_id": track.album_id,
             "title": track.title,
             "album": track.album_title,
@@ -112,8 +115,20 @@ def _compare_track(row: Row, known: Row | None, differences: dict[str, list[str]
         return
     for field, truth in _FIELDS.items():
         expected = truth(row["tags"])
-        if known[field] != expected and not _is_untellable(row, expected, known[field]):
+        if expected in _NOTHING and field in known["guessed"]:
+            continue
+        if not _is_same(expected, known[field]) and not _is_untellable(row, expected, known[field]):
             differences[field].append(f"{row['path']}: {expected!r}, got {known[field]!r}")
+
+
+_NOTHING: tuple[Any, ...] = (None, [], (None, None))
+
+
+def _is_same(expected: Any, got: Any) -> bool:
+    """Whether they are equal; names are, however they are spelled: who is one is shown as one."""
+    if isinstance(expected, list):
+        return [*map(name_key, expected)] == [*map(name_key, got)]
+    return bool(expected == got)
 
 
 def _is_untellable(row: Row, expected: Any, got: Any) -> bool:

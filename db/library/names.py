@@ -50,19 +50,28 @@ _CREDITS = tuple(
     )
 )
 """What stands between the artists of a credit, from the sure to the doubtful."""
+_SURE = re.compile(
+    r";\s|\s*[(\[]?\b(?:[Ff]eaturing|FEATURING|[Ff](?:ea)?t\.|F(?:EA)?T\.|f(?:ea)?t)\s+"
+)
+"""What separates artists also without ids; "Little Feat and Friends" is none."""
 
 
 def split_credit(text: str, count: int) -> list[str]:
     """The artists of a credit, of whom there are so many by the MusicBrainz ids beside it.
 
-    As it is where it cannot be taken apart into just these; without ids, at ";" alone.
+    As it is where it cannot be taken apart into just these; without ids, at ";" and guests alone.
     """
     for separators in _CREDITS if count > 1 else ():
         parts = [part.strip(" ()[]") for part in separators.split(text)]
         if len(parts) == count and all(parts):
             return parts
-    parts = [part.strip() for part in text.split("; ")]
+    parts = [_without_end(part.strip()) for part in _SURE.split(text)]
     return parts if not count and all(parts) else [text]
+
+
+def _without_end(name: str) -> str:
+    """A name without the end of brackets that begin before it, as those of "(feat. B)" do."""
+    return name[:-1].rstrip() if re.fullmatch(r"[^(]*\)|[^\[]*\]", name) else name
 
 
 _ALWAYS = re.compile(r"[;|\0]|\\\\")

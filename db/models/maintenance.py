@@ -111,7 +111,7 @@ class FleetSample(Table):
         table_name = "samples"
 
 
-GROUPING_RULES = 1
+GROUPING_RULES = 2
 """Raise it when known tracks would be grouped otherwise than before: all are grouped again then."""
 
 

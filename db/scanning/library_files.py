@@ -14,7 +14,7 @@ from peewee import Expression, Field
 from db.sql.path_text import is_under, shown
 from db.sql.queries import below, slices
 
-READER = 2
+READER = 3
 """The version of reading. Raise it when more is read of a file, or otherwise: what an older one has
 read, or could not read, the next scan reads again, though the file is unchanged. Of what concerns
 just some formats, raise theirs in `_LATER`."""

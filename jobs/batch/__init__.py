@@ -155,6 +155,7 @@ def _of_tags(
         bit_depth=audio["bit_depth"],
         sample_rate=audio["sample_rate"],
         is_part=is_part,
+        is_album_guessed="album" in (record.get("guessed") or {}),
         album_id=album.id if album else None,
         album_key=album.key if album else None,
         artist_ids=tags["musicbrainz_artist_ids"],

@@ -12,7 +12,7 @@ are its editions, each an album: the same record in another format, a later issu
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from db.library.albums import plurality
 from db.models import Source
@@ -32,6 +32,7 @@ from jobs.batch.parts import (
     host,
     labels,
     titled,
+    without_guests,
 )
 from jobs.batch.releases import united
 
@@ -106,7 +107,7 @@ def parts_of(tracks: Iterable[Grouped]) -> Iterator[Part]:
     """
     siblings: dict[tuple[str, str], list[Grouped]] = defaultdict(list)
     given: dict[tuple[str, str], list[Grouped]] = defaultdict(list)
-    for track in sorted(tracks, key=lambda each: each.path):
+    for track in _of_same_folders(tracks):
         if track.part_of is None:
             siblings[track.group_folder, track.title_key].append(track)
         else:
@@ -115,6 +116,41 @@ def parts_of(tracks: Iterable[Grouped]) -> Iterator[Part]:
         yield from _given(release, place, each)
     for (place, title), each in siblings.items():
         yield from _of_siblings(place, title, each)
+
+
+def _of_same_folders(tracks: Iterable[Grouped]) -> list[Grouped]:
+    """The tracks, by path; what lacks the title of its folder's one album has that."""
+    places: dict[tuple[str | None, str], list[Grouped]] = defaultdict(list)
+    for track in tracks:
+        places[track.part_of, track.group_folder].append(track)
+    found = [track for each in places.values() for track in _titled_as_siblings(each)]
+    return sorted(found, key=lambda each: each.path)
+
+
+def _titled_as_siblings(tracks: Sequence[Grouped]) -> Iterator[Grouped]:
+    """The tracks of a folder; the few whose tags name no album are of the one that all others name.
+
+    They have to be by the same artist, and their numbers those that are missing there.
+    """
+    named = [track for track in tracks if track.names_album]
+    is_one = len({track.title_key for track in named}) == 1
+    if not is_one or not len(tracks) - len(named) < len(named) < len(tracks):
+        yield from tracks
+        return
+    album = Part(NO_RELEASE, "", [], named)
+    for track in tracks:
+        is_missing = not track.names_album and _is_missing_of(track, album)
+        yield replace(track, album_title=named[0].album_title) if is_missing else track
+
+
+def _is_missing_of(track: Grouped, album: Part) -> bool:
+    """Whether a track takes a position that an album by its artist lacks."""
+    if track.position is None or track.position in album.numbers:
+        return False
+    disc, number = track.position
+    last = max((each for of, each in album.numbers if of == disc), default=0)
+    artists = {folded(each.lead) for each in album.tracks}
+    return number <= (album.totals.get(disc) or last + 1) and folded(track.lead) in artists
 
 
 _BY_ID = "release:"
@@ -187,12 +223,20 @@ def _add(named: dict[tuple[str, ...], Part], part: Part) -> None:
 
 
 def _join_guests(named: dict[tuple[str, ...], Part]) -> None:
-    """Put what names a guest beside the album artist to what names that artist alone."""
+    """Put what names a guest beside the album artist to what names that artist alone.
+
+    Or to what names the same artist with other guests.
+    """
     for artists in sorted(named):
-        alone = [(head,) for head in heads(artists[0])] if len(artists) == 1 else []
-        main = next((head for head in alone if head in named and head != artists), None)
-        if main and not named[artists].repeats(named[main]):
-            named[main] += named.pop(artists)
+        part, (main, *_) = named[artists], heads(artists[0])
+        beside = (other for each, other in named.items() if heads(each[0])[0] == main)
+        if (main,) not in named and any(not each.repeats(part) for each in beside):
+            named[main,] = replace(named.pop(artists), artists=[without_guests(part.artists[0])])
+    for artists in sorted(named):
+        alone = [(head,) for head in heads(artists[0])]
+        host_of = next((head for head in alone if head in named and head != artists), None)
+        if host_of and not named[artists].repeats(named[host_of]):
+            named[host_of] += named.pop(artists)
 
 
 def _by_host(unnamed: Part) -> list[Part]:
@@ -209,7 +253,7 @@ def _by_host(unnamed: Part) -> list[Part]:
 
 def _editions(parts: Sequence[Part]) -> list[list[Part]]:
     """The parts of a release by the albums that they are, each in the order of folders."""
-    units = [unit for part in parts for unit in part.split(_format)]
+    units = [unit for part in parts for each in part.split(_format) for unit in _by_year(each)]
     found: list[list[Part]] = []
     for unit in sorted(units, key=lambda each: (each.place, each.codec)):
         fitting = [edition for edition in found if _fits(unit, edition)]
@@ -218,6 +262,18 @@ def _editions(parts: Sequence[Part]) -> list[list[Part]]:
         else:
             found.append([unit])
     return found
+
+
+def _by_year(part: Part) -> list[Part]:
+    """Tracks of one title in one folder: several records where each year has all positions."""
+    records = part.split(_year)
+    years = [{_year(track) for track in record.tracks} for record in records]
+    are_several = not part.by_id and all(len(each) == 1 and "" not in each for each in years)
+    return records if are_several else [part]
+
+
+def _year(track: Grouped) -> str:
+    return (track.date or "")[:4]
 
 
 def _format(track: Grouped) -> str:
@@ -295,7 +351,9 @@ def _artists_of(parts: Sequence[Part]) -> list[str]:
         named = plurality(tuple(track.album_artists) for track in tracks)
         return list(named) if named else host(tracks)
     spelled = [
-        tuple(track.album_artists or part.artists) for part in parts for track in part.tracks
+        tuple(each if all_folded(each) == all_folded(part.artists) else part.artists)
+        for part in parts
+        for each in (track.album_artists for track in part.tracks)
     ]
     return list(plurality(spelled) or ())
 

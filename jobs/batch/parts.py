@@ -35,6 +35,7 @@ class Grouped:
     path: str
     group_folder: str
     album_title: str | None
+    """As tags say it, or as it was guessed; see `names_album`."""
     album_artists: list[str]
     artists: list[str]
     compilation: bool
@@ -54,6 +55,7 @@ class Grouped:
     album_id: int | None = None
     """The row of the album that it is in, which has the key `album_key`."""
     album_key: str | None = None
+    is_album_guessed: bool = False
     part_of: str | None = None
     """The release it is of, where the siblings that say so are not among the tracks."""
     credited: list[str] = field(default_factory=list)
@@ -66,6 +68,11 @@ class Grouped:
     def position(self) -> tuple[int, int] | None:
         """Disc and number; the disc is guessed where the file names none."""
         return None if self.track is None else (self.disc or self.guessed_disc[0] or 1, self.track)
+
+    @property
+    def names_album(self) -> bool:
+        """Whether its tags name an album."""
+        return bool(self.title_key) and not self.is_album_guessed
 
     @cached_property
     def title_key(self) -> str:
@@ -90,7 +97,7 @@ class Grouped:
     @property
     def lead(self) -> str:
         """The first of its artists, without guests."""
-        return _without_guests(self.artists[0]) if self.artists else ""
+        return without_guests(self.artists[0]) if self.artists else ""
 
 
 NO_RELEASE = ""
@@ -293,7 +300,8 @@ _JOINED = re.compile(
 """What stands between artists, and in the names of some."""
 
 
-def _without_guests(credit: str) -> str:
+def without_guests(credit: str) -> str:
+    """A credit without whom it names as guests: "A" of "A feat. B"."""
     return _GUESTS.sub("", credit, count=1).rstrip(" ([") or credit
 
 
@@ -305,7 +313,7 @@ def _heads(credit: str) -> list[str]:
 
 def heads(credit: str) -> list[str]:
     """As `all_folded` has them, whom a credit may begin with, itself first and without guests."""
-    return list(map(folded, _heads(_without_guests(credit))))
+    return list(map(folded, _heads(without_guests(credit))))
 
 
 def labels(editions: Sequence[Sequence[Part]]) -> list[str | None]:

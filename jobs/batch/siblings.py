@@ -167,6 +167,7 @@ def _known(rows: Sequence[Track], *, is_here: bool) -> list[Known]:
                 bit_depth=row.bit_depth,
                 sample_rate=row.sample_rate,
                 is_part=row.part > 0,
+                is_album_guessed="album" in (row.guessed or {}),
                 album_id=row.album_id,
                 album_key=album.key if album else None,
                 part_of=None if is_here else _release_of(row),

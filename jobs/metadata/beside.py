@@ -66,6 +66,12 @@ _NO_TITLE = re.compile(
     re.IGNORECASE,
 )
 """What programs call a file that they know no title of: "Track 01", "01"."""
+_CHAPTER = re.compile(
+    r"(?:.*\W)?(?:chapter|kapitel|chapitre|cap[i\u00ed]tulo|capitolo|hoofdstuk|\u0433\u043b\u0430\u0432\u0430)"
+    r"[ ._-]*(\d{1,3})(?:\D.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The number that a file of a book says: "The Book - Chapter 7"."""
 _FORMAT = re.compile(
     r"\s*[\[({][^\])}]*\b(?:flac|mp3|aac|alac|ogg|opus|kbps|320|v0|\d\d ?bit|lossless|web|vinyl)\b"
     r"[^\])}]*[\])}]",
@@ -212,7 +218,7 @@ def _with_names(tags: Tags, path: str, root: str | None) -> tuple[Tags, Guesses]
 
     of_folder = _of_folder(_folders(folder, root), tags)
     of_file = _Said() if is_named else _of_file(path, tags, of_folder)
-    number = position([of_file.words.get("track", "")])
+    number = position([of_file.words.get("track") or _chapter(of_file, of_folder)])
     take(Source.FILE_NAME, title=_title(of_file), track=number.number, album=of_file.album)
     take(Source.FILE_NAME, disc=int(of_file.words.get("disc", 0)) or number.disc)
     if of_file.artist:
@@ -239,6 +245,12 @@ def _is_of_album(tags: Tags, of_file: _Said, of_folder: _Said) -> bool:
 def _title(said: _Said) -> str | None:
     title = said.words.get("title")
     return None if title is None or _NO_TITLE.fullmatch(title) else title
+
+
+def _chapter(of_file: _Said, of_folder: _Said) -> str:
+    """The number of a chapter of the book that the folder is called as; else nothing."""
+    match = _CHAPTER.fullmatch(of_file.words.get("title", "")) if of_folder.album else None
+    return match[1] if match else ""
 
 
 def _meant(name: str | None, nobody: frozenset[str]) -> str | None:

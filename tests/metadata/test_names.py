@@ -47,6 +47,14 @@ UNTAGGED: dict[str, dict[str, Any]] = {
     "99 Luftballons.mp3": {"title": "99 Luftballons"},
     "1979.mp3": {"title": "1979"},
     "Band/Album/Track 07.wav": {"track": 7, "artists": ["Band"], "album": "Album"},
+    "Jane/The Book/The Book - Chapter 112.mp3": {
+        **{"title": "The Book - Chapter 112", "track": 112, "artists": ["Jane"]},
+        "album": "The Book",
+    },
+    "Jane/The Book/Kapitel 7 Das Ende.mp3": {
+        **{"title": "Kapitel 7 Das Ende", "track": 7, "artists": ["Jane"], "album": "The Book"}
+    },
+    "Chapter 24 of my life.mp3": {"title": "Chapter 24 of my life"},
     "Band/Album/07.wav": {"track": 7, "artists": ["Band"], "album": "Album"},
     "Unknown Artist/Unknown Album/01 Track 1.m4a": {"track": 1},
 }

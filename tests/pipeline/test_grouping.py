@@ -286,6 +286,14 @@ def test_a_guest_beside_the_album_artist_makes_no_album_of_its_own() -> None:
     assert len(albums(tracks)) == 1
 
 
+def test_album_artists_with_guests_are_the_one_whom_all_name() -> None:
+    guests = (["Host feat. Ann"], ["Host ft. Bob"], ["Host", "Cid"], ["Host & Dan"])
+    tracks = [track(f"/a/{n}", album_artists=names, track=n) for n, names in enumerate(guests)]
+    assert artists(tracks) == [["Host"]]
+    twice = [track(f"/a/{n}x", album_artists=["Host", n], track=1) for n in ("Ann", "Bob")]
+    assert artists(twice) == [["Host", "Ann"], ["Host", "Bob"]]
+
+
 @pytest.mark.parametrize("of_album", [False, True])
 def test_an_artist_is_one_of_an_id_however_a_folder_writes_the_name(of_album: bool) -> None:
     """Also where some of the files give no id. What ids contradict is left as it is."""
@@ -317,6 +325,33 @@ def test_two_records_of_one_title_in_one_folder_are_two_albums() -> None:
     sampler = [*record("Xan", 1), *record("Yul", 2), *record("Zoe", 3)]
     assert artists(sampler) == [["Various Artists"]]
     assert artists([*record("Quartet", 1, 2, 3), *sampler]) == [["Quartet"], ["Various Artists"]]
+
+
+def test_two_records_of_one_title_and_artist_in_one_folder_are_told_apart_by_their_years() -> None:
+    old, new = record("old", 1, 2, 3, date="1980"), record("new", 1, 2, 3, date="1999-05")
+    both = [replace(each, artists=["Artist"]) for each in (*old, *new)]
+    assert editions(both) == ["1980", "1999"]
+    of_many_years = [replace(each, date=str(1980 + n)) for n, each in enumerate(both)]
+    assert editions(of_many_years) == [None]
+
+
+@pytest.mark.parametrize(
+    ("lacking", "albums_found"),
+    [
+        ({"track": 3}, 1),
+        ({"track": 3, "album_title": "A folder's name"}, 1),
+        ({"track": 2}, 2),  # that number is taken
+        ({"track": 9}, 2),  # and that is beyond the last
+        ({}, 2),
+        ({"track": 3, "artists": ["Somebody else"]}, 2),
+    ],
+)
+def test_a_track_that_names_no_album_is_of_the_one_whose_number_it_has(
+    lacking: dict[str, object], albums_found: int
+) -> None:
+    others = [track(f"/a/{n}", track=n, track_total=4) for n in (1, 2, 4)]
+    odd = {"album_title": None, "is_album_guessed": "album_title" in lacking, **lacking}
+    assert len(albums([*others, track("/a/3", **odd)])) == albums_found
 
 
 def test_a_guest_with_a_number_that_is_taken_stays_on_the_album() -> None:
