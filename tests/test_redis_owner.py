@@ -211,3 +211,18 @@ def test_a_fleet_keeps_its_seat_when_its_host_is_renamed(
 ) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "renamed")
     claim(own, NAMES)
+
+
+def test_a_copy_of_a_data_folder_on_another_machine_is_refused_while_the_original_works(
+    own: redis.Redis, data_dir: Path
+) -> None:
+    machine = f"fleet:machine:{identity().host}"
+    own.set(machine, "another-boot nas", ex=30)
+    with pytest.raises(ForeignRedisError, match=rf"the machine nas .*{data_dir}") as refused:
+        claim(own, NAMES)
+    assert "delete identity.json in its data folder" in str(refused.value)
+    assert own.get(machine) == b"another-boot nas"
+    (data_dir / "identity.json").unlink()
+    remember(ensure_library_id(""))
+    leave_seat(own, claim(own, NAMES))
+    assert not own.exists(f"fleet:machine:{identity().host}")

@@ -114,6 +114,10 @@ class ForeignRedisError(WorkerError):
     exit_code = ExitCode.BAD_INPUT
 
 
+class CopiedHostError(ForeignRedisError):
+    """Another machine works with a copy of this data folder."""
+
+
 class MessageError(WorkerError):
     """No service took a message to the owner."""
 

@@ -60,8 +60,8 @@ class Holder:
         if self.place == this_place():
             return _start_of(self.pid) == self.start
         host, boot, _ = self.place.split("/")
-        here, this_boot, _ = this_place().split("/")
-        return False if host == here and boot != this_boot else None  # the host was rebooted
+        here, boot_now, _ = this_place().split("/")
+        return False if host == here and boot != boot_now else None  # the host was rebooted
 
     def went_with_all(self) -> bool:
         """Of one that is dead, whether the supervisor that started this process began later."""
@@ -135,10 +135,11 @@ def forget_place(connection: redis.Redis, place: str) -> None:
 @cache
 def this_place() -> str:
     """HOST/BOOT/NAMESPACE of this process: the host by its id. Only Linux has the latter two."""
-    return f"{identity().host}/{_boot()}/{_namespace()}"
+    return f"{identity().host}/{this_boot()}/{_namespace()}"
 
 
-def _boot() -> str:
+def this_boot() -> str:
+    """The machine since its last start, by the id that Linux gives that."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

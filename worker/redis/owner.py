@@ -7,6 +7,7 @@ A Redis that was wiped belongs to whoever comes first.
 Redis keys:
     fleet:library   the id of the library, and after a blank where its database is, for people
     fleet:seat      which copy of the library runs its fleet; expires when that fleet is gone
+    fleet:machine:HOST  the boot and name of the machine that has this host's data folder; expires
 """
 
 import re
@@ -24,15 +25,18 @@ from db.models import database
 from db.settings.identity import identity
 from db.settings.urls import shown
 from db.sql.connection import sqlite_file, transaction
-from worker.errors import ForeignRedisError
+from worker.errors import CopiedHostError, ForeignRedisError
 from worker.redis import rq_keys
-from worker.redis.address import shown_url
+from worker.redis.address import is_embedded, shown_url
 from worker.redis.entries import as_shown
-from worker.redis.holders import HOLDERS, holders
+from worker.redis.holders import HOLDERS, holders, this_boot
 
 LIBRARY = settings.redis_key("fleet:library")
 _SEAT = settings.redis_key("fleet:seat")
 _SEAT_SECONDS = 60
+_MACHINE = settings.redis_key("fleet:machine:")
+MACHINE_SECONDS = 30
+"""How long a machine that is silent keeps another with its host id out."""
 SAMPLE = 10
 """Jobs of a queue that are read to find out whose it is."""
 _OURS = b'["jobs.'
@@ -73,7 +77,10 @@ def claim(connection: redis.Redis, queues: Collection[str]) -> str:
 
     Raises ForeignRedisError when it is another library's, when the fleet of another copy of this
     library runs on it, and when nobody has claimed it but another program uses a queue of ours.
+    And CopiedHostError when another machine has this data folder's host id.
     """
+    if not is_embedded():
+        _claim_host(connection)
     seat = f"{_seat()} {_where()}"
     said: Any = connection.mget(LIBRARY, _SEAT)
     library, present = (as_shown(each or b"", most=1000) for each in said)
@@ -116,9 +123,37 @@ def succeed(connection: redis.Redis, library: str) -> bool:
 
 
 def leave_seat(connection: redis.Redis, seat: str) -> None:
-    """At the end of the fleet: another copy of the library may have it at once."""
-    if connection.get(_SEAT) == seat.encode():
-        connection.delete(_SEAT)
+    """At the end of the fleet: another copy of the library, or machine, may have it at once."""
+    mine = {_SEAT: seat, _MACHINE + identity().host: _machine()}
+    for key, says in mine.items():
+        if connection.get(key) == says.encode():
+            connection.delete(key)
+
+
+def _claim_host(connection: redis.Redis) -> None:
+    """Have this machine be the host of its data folder. Raises CopiedHostError.
+
+    Two machines with the id of one host would take each other's workers for dead ones of an
+    earlier boot, and run their jobs once more.
+    """
+    key, mine = _MACHINE + identity().host, _machine()
+    if connection.set(key, mine, nx=True, ex=MACHINE_SECONDS):
+        return
+    if connection.type(key) != b"string":
+        connection.delete(key)
+    present = as_shown(connection.get(key) or mine.encode())
+    boot, _, name = present.partition(" ")
+    if boot != this_boot():
+        raise CopiedHostError(
+            f"the machine {name} works with a copy of the data folder {settings.data_dir()}, and "
+            f"both are the host {identity().host} — run `fleet down` on one of them, delete "
+            "identity.json in its data folder and run `fleet up`"
+        )
+    connection.set(key, mine, ex=MACHINE_SECONDS)
+
+
+def _machine() -> str:
+    return f"{this_boot()} {socket.gethostname()}"
 
 
 def strangers(connection: redis.Redis, samples: Mapping[str, Sequence[bytes]]) -> dict[str, str]:

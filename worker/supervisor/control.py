@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 from typing import NoReturn
 from xmlrpc.client import Fault
+
+import redis
 
 from db import settings
 from db.errors import DatabaseGoneError, OldDatabaseError
@@ -14,7 +17,7 @@ from db.settings.identity import identity
 from db.sql.connection import close_database, open_database
 from db.sql.schema import check_schema, library_id
 from worker import dispatch, queues
-from worker.errors import BadInputError, FleetStartError, FleetStopError
+from worker.errors import BadInputError, CopiedHostError, FleetStartError, FleetStopError
 from worker.host.locks import hold_fleet, open_migrated, running_code
 from worker.host.memory import note_kernel_kills
 from worker.host.version import code_version
@@ -22,7 +25,7 @@ from worker.phrases import counted, some
 from worker.redis import valkey
 from worker.redis.address import is_embedded
 from worker.redis.connection import connect
-from worker.redis.owner import claim, refuse_other_workers, succeed
+from worker.redis.owner import MACHINE_SECONDS, claim, refuse_other_workers, succeed
 from worker.supervisor import conf_file, fleet_environment
 from worker.supervisor.conf_file import render
 from worker.supervisor.instance import Instance, this_instance
@@ -204,11 +207,28 @@ def _migrate(topology: Topology, say: Say) -> None:
             if is_another and succeed(client, before):
                 for name in topology.queues:
                     queues.clear(name)
-            claim(client, topology.queues)
+            _claim(client, topology, say)
             refuse_other_workers(client, topology.queues)
     elif is_another and valkey.data_folder().exists():
         valkey.set_aside(f"of-{before[:8]}")
     close_database()
+
+
+def _claim(client: redis.Redis, topology: Topology, say: Say) -> None:
+    """Claim Redis. That another machine has this host's id may be from before this one's crash."""
+    deadline = time.monotonic() + MACHINE_SECONDS + 1
+    is_said = False
+    while True:
+        try:
+            claim(client, topology.queues)
+            return
+        except CopiedHostError:
+            if time.monotonic() > deadline:
+                raise
+            if not is_said:
+                say("Another machine had the id of this host a moment ago. Does it still?")
+            is_said = True
+            time.sleep(1)
 
 
 def _supervisord_command() -> list[str]:
