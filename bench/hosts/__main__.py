@@ -1,17 +1,21 @@
-"""Scans a folder on one host, and on three that share the work while they fail; equal tables.
+"""Scans a folder on one host, and on four that share the work while they fail; equal tables.
 
-    python -m bench hosts FOLDER [--pause 30]
+    python -m bench hosts FOLDER [--pause 30] [--analysis 400]
 
 Each host has a network, processes and mounts of its own (namespaces of Linux, as root), and
-all share a Valkey, a PostgreSQL and an S3 (moto) on a fourth machine. Two of the three
+all share a Valkey, a PostgreSQL and an S3 (moto) on another machine. Three of the four
 have the music, one of them at another path; the third has not, and must take no job of its files.
-During their scan Valkey and then PostgreSQL are gone for `--pause` seconds, the second host is cut
-off for as long, and then switched off and on again. A last `fleet scan` follows.
+The fourth is at the end of a slow link (100 ms there and back, one frame in a hundred lost,
+10 Mbit/s). During their scan Valkey and then PostgreSQL are gone for `--pause` seconds, the second
+host is cut off for as long, and then switched off and on again. A last `fleet scan` follows.
 
-The analysis is off: it takes hours, and its numbers are not those of another run to the last digit.
+The analysis is off then: it takes hours, and its numbers are not those of another run to the last
+digit. At last `--analysis` tracks of the folder are analysed by a host that has a quarter of a
+core, and again by that one and another like it.
 
-Exit code 0: the tables are equal, the third host took none of the jobs, and `fleet doctor` finds
-nothing; 1: not so; 2: the bench could not be run.
+Exit code 0: the tables are equal, the third host took none of the jobs and the others did,
+`fleet doctor` finds nothing, and the second host made the analysis shorter by a third at least; 1:
+not so; 2: the bench could not be run.
 """
 
 import os
@@ -23,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.command import FAILED, PASSED, UnusableRunError, parser, say, verdict
 from bench.hosts.network import Host, Servers, network
@@ -33,6 +38,9 @@ from db.sql.connection import close_database, open_database
 
 _TOPOLOGY = Path(__file__).parents[2] / "queues.toml"
 _ALL = "scan metadata library covers providers enrichment analysis vectors publishing maintenance"
+_SHORTER = 2 / 3
+_CORES = 0.25
+"""Of each host that analyses: so the machine has enough for both, whatever else it does."""
 _SECONDS = 900.0
 """How long a scan may take, troubles included."""
 
@@ -42,20 +50,28 @@ def main(arguments: Sequence[str]) -> int:
     command = parser("hosts", __doc__)
     command.add_argument("folder", type=Path)
     command.add_argument("--pause", type=float, default=30.0, metavar="SECONDS")
+    command.add_argument("--analysis", type=int, default=400, metavar="TRACKS")
     given = command.parse_args(arguments)
     with _work() as work, network() as servers:
         expected = _on_one_host(servers, work / "one", given.folder)
-        found, errors, taken = _on_three(servers, work / "three", given.folder, given.pause)
-    wrong = list(differences(expected, found))
+        found = _on_several(servers, work / "several", given.folder, given.pause)
+        ratio = _analysed(servers, work / "analysis", given.folder, given.analysis)
+    wrong = list(differences(expected, found.tables))
     for line in wrong[:40]:
         print(line)
-    for line in errors:
+    for line in found.errors:
         print(f"doctor: {line}")
     rows = sum(each.total() for each in expected.values())
+    taken = found.taken
+    others = ", ".join(f"{name} {taken[name]:,}" for name in ("first", "second", "distant"))
     verdicts = {
         f"the tables are equal: {rows:,} rows, {len(wrong):,} differ": not wrong,
-        f"the host without the music took {taken:,} of the jobs that read it": not taken,
-        f"the doctor finds {len(errors):,} faults": not errors,
+        f"the host without the music took {taken['third']:,} of the jobs that read it": not taken[
+            "third"
+        ],
+        f"the others took jobs: {others}": all(taken[name] for name in taken if name != "third"),
+        f"the doctor finds {len(found.errors):,} faults": not found.errors,
+        f"with one more host the analysis takes {ratio:.2f} of the time": ratio < _SHORTER,
     }
     return PASSED if sum(verdict(*each) for each in verdicts.items()) == len(verdicts) else FAILED
 
@@ -168,7 +184,7 @@ def _on_one_host(servers: Servers, work: Path, music: Path) -> Snapshot:
         host.kill()
 
 
-_THREE = """
+_SHARED = """
 [hosts.first]
 programs = {all}
 [hosts.second]
@@ -176,34 +192,48 @@ programs = ["metadata", "library", "covers"]
 roots = {{ "{music}" = "{elsewhere}" }}
 [hosts.third]
 programs = ["scan", "metadata", "library", "covers"]
+[hosts.distant]
+programs = ["metadata", "library", "covers"]
 """
 
 
-def _on_three(
-    servers: Servers, work: Path, music: Path, pause: float
-) -> tuple[Snapshot, list[str], int]:
+class _Found(NamedTuple):
+    """What became of the scan that the hosts shared."""
+
+    tables: Snapshot
+    errors: list[str]
+    """Of the doctor."""
+    taken: dict[str, int]
+    """How many jobs each host began."""
+
+
+def _on_several(servers: Servers, work: Path, music: Path, pause: float) -> _Found:
     elsewhere = work / "mnt" / "nas"
     every = [*_ALL.split(), "scheduler"]
-    tables = _THREE.format(all=every, music=work.with_name("music"), elsewhere=elsewhere)
+    tables = _SHARED.format(all=every, music=work.with_name("music"), elsewhere=elsewhere)
     fleet = _Fleet(servers, work, tables.replace("'", '"'), servers.start_objects())
-    first, second, _ = hosts = [
-        fleet.host(name, number) for number, name in enumerate(("first", "second", "third"), 1)
+    names = ("first", "second", "third", "distant")
+    first, second, third, distant = hosts = [
+        fleet.host(name, number) for number, name in enumerate(names, 1)
     ]
     try:
-        for host, place in zip(hosts, (fleet.music, elsewhere, None), strict=True):
-            host.start(music if place else None, place or fleet.music)
+        first.start(music, fleet.music)
+        second.start(music, elsewhere)
+        third.start(None, fleet.music)
+        distant.start(music, fleet.music, slow=True)
+        for host in hosts:
             host.fleet("up")
         began = time.monotonic()
         scan = first.fleet("scan", str(fleet.music), wait=False)
         _troubles(fleet, servers, second, lambda: second.start(music, elsewhere), scan, pause)
         scan.communicate(timeout=_SECONDS)
         first.fleet("scan", str(fleet.music))
-        say(f"three hosts, with troubles: {time.monotonic() - began:.0f} s")
+        say(f"several hosts, with troubles: {time.monotonic() - began:.0f} s")
         found = fleet.tables()
         doctor = first.fleet("doctor", wait=False)
         said, _ = doctor.communicate()
         errors = [line for line in said.splitlines() if line.startswith("ERROR")]
-        return found, errors, _taken(work / "third")
+        return _Found(found, errors, {name: _taken(work / name) for name in names})
     finally:
         for host in hosts:
             with suppress(UnusableRunError):
@@ -253,3 +283,55 @@ def _taken(data_folder: Path) -> int:
     """How many jobs workers of a host began."""
     logs = (data_folder / "run").glob("*-[0-9]*.log")
     return sum(" started" in line for log in logs for line in log.read_text().splitlines())
+
+
+_ANALYSTS = """
+[hosts.first]
+programs = {all}
+[hosts.more]
+programs = ["analysis"]
+"""
+
+
+def _analysed(servers: Servers, work: Path, music: Path, tracks: int) -> float:
+    """How long the analysis takes with one more host, as a share of what it takes without."""
+    few = work.with_name("few")
+    for file in sorted(each for each in music.rglob("*") if each.suffix in _SOUNDS)[:tracks]:
+        copy = few / file.relative_to(music)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+    every = str([*_ALL.split(), "scheduler"]).replace("'", '"')
+    settings = {"FLEET_ANALYSIS_SECONDS": "120"}
+    fleet = _Fleet(servers, work, _ANALYSTS.format(all=every), settings)
+    first, more = hosts = [fleet.host(name, number) for number, name in ((1, "first"), (2, "more"))]
+    try:
+        for host in hosts:
+            host.start(few, fleet.music)
+        first.fleet("up")
+        first.fleet("queue", "pause", "audio_analysis")
+        first.fleet("scan", str(fleet.music))
+        first.limit(_CORES)
+        more.limit(_CORES)
+        alone = _analysis_seconds(fleet, first)
+        more.fleet("up")
+        first.fleet("enqueue", "analysis", "--all", "--yes")
+        shared = _analysis_seconds(fleet, first)
+        say(f"analysis of {tracks} tracks: one host {alone:.0f} s, two hosts {shared:.0f} s")
+        return shared / alone
+    finally:
+        for host in hosts:
+            with suppress(UnusableRunError):
+                host.fleet("down")
+            host.kill()
+
+
+_SOUNDS = {".mp3", ".flac", ".ogg", ".opus"}
+
+
+def _analysis_seconds(fleet: _Fleet, host: Host) -> float:
+    began = time.monotonic()
+    host.fleet("queue", "resume", "audio_analysis")
+    fleet.tables()
+    took = time.monotonic() - began
+    host.fleet("queue", "pause", "audio_analysis")
+    return took

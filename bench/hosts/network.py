@@ -4,11 +4,9 @@ Each host has a network, processes and mounts of its own: killing its first proc
 and a folder of music is where it alone has mounted it. The servers are in a further network.
 """
 
-import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,10 +20,10 @@ from urllib.parse import parse_qs, urlsplit
 import redis
 
 from bench.command import UnusableRunError
+from bench.hosts.relays import SERVER
 from worker.redis import valkey
 
 _NET = "10.77.0."
-SERVER = f"{_NET}1"
 PASSWORD = "fleet"  # noqa: S105  # of a server that lives for minutes, in its own network
 _STARTS_SECONDS = 20
 
@@ -48,11 +46,21 @@ class Host:
         self._space = f"mf{os.getpid()}-{name}"
         self._environment = dict(environment)
         self._first: subprocess.Popen[bytes] | None = None
+        self._link: subprocess.Popen[bytes] | None = None
+        self._cores: Path | None = None
 
-    def start(self, music: Path | None, at: Path) -> None:
-        """Switch it on; it has the folder of music at this place, if it has it at all."""
+    def start(self, music: Path | None, at: Path, *, slow: bool = False) -> None:
+        """Switch it on; it has the folder of music at this place, if it has it at all.
+
+        `slow` is whether its cable is.
+        """
         run("ip", "netns", "add", self._space)
-        _switch("link", "add", self._cable, "type", "veth", "peer", "name", "eth0")
+        if slow:
+            command = [*_INSIDE, *_RELAY, "link", self._cable, "eth0"]
+            self._link = subprocess.Popen(command, stdout=subprocess.PIPE)
+            _wait_until_up(self._link, f"the slow link of {self.name}")
+        else:
+            _switch("link", "add", self._cable, "type", "veth", "peer", "name", "eth0")
         _switch("link", "set", "eth0", "netns", self._space)
         _switch("link", "set", self._cable, "master", "br0", "up")
         run("ip", "-n", self._space, "addr", "add", f"{_NET}{10 + self._number}/24", "dev", "eth0")
@@ -63,9 +71,19 @@ class Host:
         script = f"hostname {self.name} && {mount} && echo up && exec sleep infinity"
         command = ["ip", "netns", "exec", self._space, *inside, "sh", "-c", script]
         self._first = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert self._first.stdout is not None  # noqa: S101  # it is a pipe
-        if self._first.stdout.readline() != b"up\n":
-            raise UnusableRunError(f"the host {self.name} does not start")
+        _wait_until_up(self._first, f"the host {self.name}")
+
+    def limit(self, cores: float) -> None:
+        """Let it have no more of the machine than so many cores, of which none may deprive it."""
+        self._cores = Path("/sys/fs/cgroup/cpu", self._space)
+        try:
+            self._cores.mkdir()
+            (self._cores / "cpu.cfs_quota_us").write_text(f"{cores * 100_000:.0f}")
+            (self._cores / "cpu.shares").write_text("10240")
+            for pid in run("ip", "netns", "pids", self._space).split():
+                (self._cores / "cgroup.procs").write_text(pid)
+        except OSError as error:
+            raise UnusableRunError(f"cores of its own take control groups: {error}") from error
 
     def fleet(self, *arguments: str, wait: bool = True) -> "subprocess.Popen[str]":
         """Run `fleet` on it."""
@@ -73,6 +91,9 @@ class Host:
         children = Path(f"/proc/{self._first.pid}/task/{self._first.pid}/children")
         first = children.read_text().split()[0]  # unshare's child is the first process there
         enter = ["nsenter", "-t", first, "-m", "-u", "-n", "-p"]
+        if self._cores is not None:
+            join = f'echo $$ >{self._cores / "cgroup.procs"} && exec "$@"'
+            enter = ["sh", "-c", join, "sh", *enter]
         process = subprocess.Popen(
             [*enter, sys.executable, "-m", "worker.cli", *arguments],
             env={**os.environ, **self._environment, "FLEET_DATA_DIR": str(self._folder)},
@@ -98,17 +119,32 @@ class Host:
             self._first = None
         with suppress(UnusableRunError):
             run("ip", "netns", "del", self._space)
+        if self._link is not None:
+            self._link.kill()
+            self._link.wait()
+            self._link = None
         with suppress(UnusableRunError):
             _switch("link", "del", self._cable)
+        if self._cores is not None:
+            with suppress(OSError):
+                self._cores.rmdir()
+            self._cores = None
 
     @property
     def _cable(self) -> str:
         return f"to-{self.name}"
 
 
+def _wait_until_up(process: "subprocess.Popen[bytes]", what: str) -> None:
+    assert process.stdout is not None  # noqa: S101  # it is a pipe
+    if process.stdout.readline() != b"up\n":
+        raise UnusableRunError(f"{what} does not start")
+
+
 _SWITCH = f"mf{os.getpid()}-servers"
 _INSIDE = ("ip", "netns", "exec", _SWITCH)
 _BUCKET = "pictures"
+_RELAY = (sys.executable, "-m", "bench.hosts.relays")
 
 
 def _switch(*arguments: str) -> None:
@@ -194,7 +230,7 @@ class Servers:
         if self._relay is None:
             (directory,) = parse_qs(urlsplit(self.own_database_url).query)["host"]
             path = str(next(Path(directory).glob(".s.PGSQL.*[0-9]")))
-            self._relay = subprocess.Popen([*_INSIDE, sys.executable, "-m", __name__, path])
+            self._relay = subprocess.Popen([*_INSIDE, *_RELAY, "postgres", path])
 
     def stop_postgres(self) -> None:
         """End it as a machine that fails would."""
@@ -268,41 +304,3 @@ def network() -> Iterator[Servers]:
         with suppress(UnusableRunError):
             run("ip", "netns", "del", _SWITCH)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-_KEEPALIVE = {
-    socket.TCP_KEEPIDLE: 15,
-    socket.TCP_KEEPINTVL: 5,
-    socket.TCP_KEEPCNT: 3,
-    socket.TCP_USER_TIMEOUT: 30_000,
-}
-
-
-async def _relay(path: str) -> None:
-    """Pass on what comes for PostgreSQL, whose wheel listens on a unix socket alone."""
-
-    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(65_536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        cable = writer.get_extra_info("socket")
-        cable.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _KEEPALIVE.items():  # as the fleet has PostgreSQL do
-            cable.setsockopt(socket.IPPROTO_TCP, name, value)
-        try:
-            its_reader, its_writer = await asyncio.open_unix_connection(path)
-        except OSError:
-            writer.close()
-            return
-        await asyncio.gather(copy(reader, its_writer), copy(its_reader, writer))
-
-    server = await asyncio.start_server(serve, SERVER, 5432)
-    await server.serve_forever()
-
-
-if __name__ == "__main__":
-    asyncio.run(_relay(sys.argv[1]))

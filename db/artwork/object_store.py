@@ -2,13 +2,16 @@
 
 Any address that fsspec knows serves; of S3, s3://BUCKET/PREFIX, by the extra `s3`.
 
-The folder of the picture store is then each host's own copy of what it has made or needed. A
-picture is sent before its row is written, so that every host finds what a row speaks of. fsspec,
-and what it needs for the address, are imported in a process that asks the store for something.
+The folder of the picture store is then each host's own copy of what it has made or needed, and
+keeps what was used last. A picture is sent before its row is written, so that every host finds what
+a row speaks of. fsspec, and what it needs for the address, are imported in a process that asks the
+store for something.
 """
 
 import errno
 import os
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -25,6 +28,15 @@ class ObjectStoreError(OSError):
     """The object store does not answer, or refuses."""
 
 
+MOST_BYTES = 2 * 1024**3
+"""What a host keeps of the pictures. Beyond it goes what was not used for longest."""
+_KEPT_SHARE = 0.8
+"""Of that, once something had to go."""
+_COUNTED_EVERY = 200
+"""Files that come in between two counts, in the mean: a process may live for a single one."""
+_AT_WORK_SECONDS = 600
+
+
 def is_used() -> bool:
     """Whether pictures are in an object store."""
     return "://" in settings.images_url()
@@ -35,6 +47,7 @@ def send(path: Path) -> None:
     if is_used():
         with _answering() as (files, prefix):
             files.put_file(str(path), _name(path, prefix))
+        _keep_within_limit()
 
 
 def bring(path: Path) -> bool:
@@ -54,7 +67,29 @@ def bring(path: Path) -> bool:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     aside.replace(path)
+    _keep_within_limit()
     return True
+
+
+def _keep_within_limit() -> None:
+    """Now and then, delete the files here that were not used for longest, where they are many."""
+    if random.randrange(_COUNTED_EVERY):  # noqa: S311  # no secret
+        return
+    found = []
+    for folder, _, names in os.walk(settings.images_dir()):
+        for path in (Path(folder, name) for name in names):
+            with suppress(OSError):
+                status = path.stat()
+                found.append((max(status.st_atime, status.st_mtime), status.st_size, path))
+    present = sum(size for _, size, _ in found)
+    if present <= MOST_BYTES:
+        return
+    for used_at, size, path in sorted(found):
+        if present <= MOST_BYTES * _KEPT_SHARE or used_at > time.time() - _AT_WORK_SECONDS:
+            return
+        if holds(path):  # not so what is only coming in, or could not be sent
+            path.unlink(missing_ok=True)
+            present -= size
 
 
 def holds(path: Path) -> bool:

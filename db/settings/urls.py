@@ -15,12 +15,14 @@ _HIDDEN = "***"
 _PLAIN = frozenset(
     {
         *("application_name", "client_encoding", "connect_timeout", "db", "dbname", "host"),
-        *("port", "protocol", "sslmode", "target_session_attrs", "user"),
+        *("port", "protocol", "ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile"),
+        *("ssl_check_hostname", "ssl_keyfile", "sslcert", "sslkey", "sslmode", "sslrootcert"),
+        *("target_session_attrs", "user"),
     }
 )
 """Parameters of a query whose values are no secret."""
 _NAMES = frozenset({"keepalives", "options", "passfile", "password", "sslpassword", "username"})
-_NAMES |= {"sentinel_password", "sentinel_username"}
+_NAMES |= {"sentinel_password", "sentinel_username", "ssl_password"}
 """Parameters whose names are none either; any other name may be a part of a password."""
 _HOST = r"(?:\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._~%-]*)(?::[0-9]{1,5})?"
 _HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")

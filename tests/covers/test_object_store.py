@@ -1,5 +1,6 @@
 """Pictures in an object store: each host finds what another has stored."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,22 @@ def test_another_host_shows_it_and_makes_its_other_sizes(digest: str) -> None:
     shutil.rmtree(settings.data_dir() / "images")
     assert is_stored(image_files.thumbnail(digest, 500))
     assert image_files.thumbnail(digest, 500).exists()
+
+
+def test_a_host_keeps_no_more_of_the_pictures_than_its_limit(
+    digest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = image_files.original(digest), settings.data_dir() / "images/incoming/unsent"
+    monkeypatch.setattr(object_store, "_COUNTED_EVERY", 1)
+    assert object_store.bring(path)
+    other.write_bytes(b"of an upload")
+    for file in (path, other):
+        os.utime(file, (1, 1))
+    monkeypatch.setattr(object_store, "MOST_BYTES", 100)
+    assert object_store.bring(image_files.thumbnail(digest))
+    assert not path.exists()
+    assert other.exists()
+    assert object_store.bring(path)
 
 
 def test_only_what_is_old_in_the_object_store_is_deleted_from_it(

@@ -44,6 +44,8 @@ _PATH = re.compile(
 )
 """A path that is no number would be taken for 0. For sentinels it begins with the service."""
 _SENTINEL_PORT = 26_379
+_OF_TLS = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password")
+"""Parameters of a URL of sentinels that hold for them and for the servers alike."""
 _SINGLE = ("", "standalone")
 
 
@@ -227,10 +229,11 @@ def _of_sentinels(options: dict[str, Any]) -> redis.Redis:
     service, _, number = parts.path.strip("/").partition("/")
     given = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
     of_sentinel = {each: given.pop(f"sentinel_{each}", None) for each in ("username", "password")}
+    is_tls = parts.scheme.startswith("rediss")
+    of_tls = {each: given.pop(each) for each in _OF_TLS if is_tls and each in given}
     if given:
         raise _bad_url()
-    is_tls = parts.scheme.startswith("rediss")
-    tls = {"ssl": True} if is_tls else {}
+    tls = {"ssl": True, **of_tls} if is_tls else {}
     limits = {each: options[each] for each in ("socket_connect_timeout", "socket_timeout")}
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         [(host, int(port or _SENTINEL_PORT)) for host, _, port in addresses],
@@ -242,6 +245,7 @@ def _of_sentinels(options: dict[str, Any]) -> redis.Redis:
         username=unquote(name) or None,
         password=unquote(password) or None,
         connection_class=_FollowingByTls if is_tls else _Following,
+        **of_tls,
         **options,
     )
     return client
