@@ -1,5 +1,6 @@
 """A Redis behind sentinels: the fleet follows the primary, and no job is lost to a failover."""
 
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 import redis
+import trustme
 
 from tests.databases import open_sqlite
+from tests.waiting import PATIENCE
 from worker import dispatch
 from worker.errors import RedisUnreachableError
 from worker.process.fleet_worker import FleetWorker
@@ -33,8 +36,9 @@ def start() -> Iterator[Start]:
     """Start a Valkey, or a sentinel, that ends with the test."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start_(*options: str) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen([str(valkey.binary()), *options], stdout=subprocess.DEVNULL)
+    def start_(*options: str, program: str = "") -> "subprocess.Popen[bytes]":
+        command = [program or str(valkey.binary()), *options]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         running.append(process)
         return process
 
@@ -108,6 +112,37 @@ def test_the_fleet_goes_on_with_the_primary_that_the_sentinels_name(
     assert taken is not None
     assert taken[0].id == job_id
     dispatch.connection.cache_clear()
+
+
+def test_sentinels_and_servers_by_tls_are_known_by_an_authority_of_ones_own(
+    start: Start, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Valkey's wheel has no TLS; Debian's Redis has."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed")
+    authority, port, sentinel = trustme.CA(), free_port(), free_port()
+    ca, key, cert = (str(tmp_path / name) for name in ("ca.pem", "key.pem", "cert.pem"))
+    authority.cert_pem.write_to_path(ca)
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    issued.private_key_pem.write_to_path(key)
+    issued.cert_chain_pems[0].write_to_path(cert)
+    common = f"port 0\nbind 127.0.0.1\ntls-cert-file {cert}\ntls-key-file {key}\n"
+    common += f"tls-ca-cert-file {ca}\ntls-auth-clients no\ntls-replication yes\n"
+    server, watching = tmp_path / "redis.conf", tmp_path / "sentinel.conf"
+    server.write_text(f"{common}tls-port {port}\nrequirepass {PASSWORD}\n")
+    watching.write_text(
+        f"{common}tls-port {sentinel}\nsentinel monitor fleet 127.0.0.1 {port} 1\n"
+        f"sentinel auth-pass fleet {PASSWORD}\n"
+    )
+    start(str(server), program=program)
+    start(str(watching), "--sentinel", program=program)
+    url = f"rediss+sentinel://:p%40ss%2Fword@127.0.0.1:{sentinel}/fleet"
+    monkeypatch.setenv("FLEET_REDIS_URL", f"{url}?ssl_ca_certs={ca}")
+    assert connect(wait=PATIENCE).ping()
+    monkeypatch.setenv("FLEET_REDIS_URL", url)
+    with pytest.raises(RedisUnreachableError, match="certificate verify failed"):
+        connect()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 from redis.retry import Retry
 from redis.sentinel import (
+    MasterNotFoundError,
     Sentinel,
     SentinelManagedConnection,
     SentinelManagedSSLConnection,
@@ -85,6 +86,19 @@ class _Following(SentinelManagedConnection):
 
 class _FollowingByTls(_Following, SentinelManagedSSLConnection):
     """The same with TLS."""
+
+
+class _Sentinels(Sentinel):
+    """Says why none of them answers: redis-py 8 has the kind of the error alone."""
+
+    def discover_master(self, service_name: str) -> Any:
+        try:
+            return super().discover_master(service_name)  # type: ignore[no-untyped-call]
+        except MasterNotFoundError as error:
+            self.sentinels[0].ping()  # it raises what is the matter
+            raise MasterNotFoundError(
+                f"the sentinels know no primary that is up by the name {service_name}"
+            ) from error
 
 
 class Patience(Retry):
@@ -235,7 +249,7 @@ def _of_sentinels(options: dict[str, Any]) -> redis.Redis:
         raise _bad_url()
     tls = {"ssl": True, **of_tls} if is_tls else {}
     limits = {each: options[each] for each in ("socket_connect_timeout", "socket_timeout")}
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+    sentinel = _Sentinels(  # type: ignore[no-untyped-call]
         [(host, int(port or _SENTINEL_PORT)) for host, _, port in addresses],
         sentinel_kwargs={**limits, **tls, **of_sentinel},
     )
