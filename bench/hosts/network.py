@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -243,8 +244,10 @@ class Servers:
     def start_objects(self) -> dict[str, str]:
         """Start an S3 with an empty bucket, and return the settings of hosts that use it."""
         server = shutil.which("moto_server", path=str(Path(sys.executable).parent))
-        if server is None:
-            raise UnusableRunError("moto is missing, an S3 to measure with: pip install '.[bench]'")
+        if server is None or find_spec("s3fs") is None:
+            raise UnusableRunError(
+                "moto or s3fs is missing, an S3 to measure with: pip install '.[bench]'"
+            )
         self._objects = subprocess.Popen(
             [*_INSIDE, server, "-H", SERVER, "-p", "5000"],
             stdout=subprocess.DEVNULL,

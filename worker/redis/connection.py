@@ -46,7 +46,7 @@ _PATH = re.compile(
 """A path that is no number would be taken for 0. For sentinels it begins with the service."""
 _SENTINEL_PORT = 26_379
 _OF_TLS = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password")
-"""Parameters of a URL of sentinels that hold for them and for the servers alike."""
+"""Parameters of a URL of sentinels that hold for them and for the servers."""
 _SINGLE = ("", "standalone")
 
 
