@@ -149,7 +149,8 @@ def _opened() -> tuple[Any, str]:
     except ImportError as error:
         raise SettingError(
             f"FLEET_IMAGES_URL is {shown(url)}, and what that takes is not "
-            f"installed ({error.name or error}) — pip install 'musicfleet[s3]', or the file system of fsspec for it"
+            f"installed ({error.name or error}) — pip install 'musicfleet[s3]', "
+            "or the file system of fsspec for it"
         ) from error
     except ValueError as error:
         raise SettingError(
