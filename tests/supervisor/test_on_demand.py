@@ -1,6 +1,7 @@
 """Programs that start on demand: they run while there is something to do, and no longer."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from rq.cron import CronScheduler
 
 from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.waiting import until
@@ -166,3 +168,47 @@ def test_one_that_does_not_start_is_reported_and_left_to_supervisord(fleet: Flee
     assert log.read_text().count("seldom-1 is started") == begun + 1
     file.write_text(QUEUES)
     until(is_empty)
+
+
+SCHEDULE = """
+[schedules.cleanup]
+job = "maintenance.cleanup_expired_tasks"
+cron = "0 4 * * *"
+"""
+
+
+def test_where_no_worker_runs_at_rest_the_recovery_meets_the_schedules(
+    fleet: FleetCommand,
+) -> None:
+    file = Path(fleet.environment["FLEET_QUEUES"])
+    before = pid_of("recovery")
+    file.write_text(f'{QUEUES}start = "on-demand"\nidle = "5s"\n{SCHEDULE}')
+    reload(fleet)
+    assert "scheduler" not in {each.name for each in control.processes()}
+    until(lambda: scheduler_pid() == pid_of("recovery") != before)
+    assert Severity.ERROR not in {each.severity for each in programs()}
+    os.kill(scheduler_pid(), signal.SIGKILL)
+    until(lambda: scheduler_pid() == pid_of("recovery"))
+    edited, before = file.read_text().replace("0 4", "0 5"), pid_of("recovery")
+    file.write_text(edited)
+    reload(fleet)
+    until(lambda: scheduler_pid() == pid_of("recovery") != before)
+    file.write_text(QUEUES)
+    reload(fleet)
+    until(lambda: scheduler_pid() == pid_of("scheduler"))
+
+
+def reload(fleet: FleetCommand) -> None:
+    result = fleet("reload", "--yes")
+    assert result.returncode == 0, result.stderr
+    dispatch.topology.cache_clear()
+
+
+def pid_of(process: str) -> int:
+    return next(each.pid or 0 for each in control.processes() if each.name == process)
+
+
+def scheduler_pid() -> int:
+    """The process of the scheduler that is registered, as RQ shows it."""
+    found: list[CronScheduler] = CronScheduler.all(dispatch.connection())
+    return found[0].pid if found else -1

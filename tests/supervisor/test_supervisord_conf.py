@@ -90,12 +90,23 @@ def test_what_starts_on_demand_is_started_by_nobody_at_first_and_again_after_a_b
     assert not found["one-1"].autostart
     assert found["one-1"].autorestart is RestartWhenExitUnexpected
     assert found["one-1"].exitcodes == [0]
-    assert found["scheduler"].autostart
     # One that was idle for so long has not failed to start.
     standing = with_program(topology, "both", idle=2, standing=1)
     both = processes(read(render(standing, COMMITTED)))
     assert [both[name].autostart for name in ("both-1", "both-2")] == [True, False]
     assert [found[name].startsecs for name in ("one-1", "both-1", "both-2")] == [5, 2, 2]
+
+
+def test_where_no_worker_runs_at_rest_the_recovery_meets_the_schedules(read: Read) -> None:
+    small = with_program(with_program(TOPOLOGY, "one", idle=300), "both", idle=2)
+    found = processes(read(render(small, COMMITTED)))
+    assert "scheduler" not in found
+    assert found["recovery"].command.endswith(" -m worker.recovery --schedules --supervised")
+    edited = processes(read(render(replace(small, schedules={}), COMMITTED)))
+    assert found["recovery"] != edited["recovery"]
+    standing = processes(read(render(with_program(small, "both", standing=1), COMMITTED)))
+    assert "--schedules" not in standing["recovery"].command
+    assert standing["scheduler"].autostart
 
 
 Edit = Callable[[Topology], Topology]

@@ -184,7 +184,8 @@ def _room(lines: int) -> int:
 def _print_faults(present: Sequence[ProcessInfo]) -> None:
     """A line for each process that does not run."""
     well = {each.name for each in present if each.state == "RUNNING" or each.rests}
-    if well.issuperset({"recovery", "scheduler", *(each.name for each in present)}):
+    needed = {"recovery", dispatch.topology().scheduler_process}
+    if well.issuperset({*needed, *(each.name for each in present)}):
         return
     from worker.doctor.findings import Severity  # noqa: PLC0415  # all run nearly always
     from worker.doctor.fleet import programs  # noqa: PLC0415  # as above

@@ -69,7 +69,9 @@ def programs() -> Iterator[Finding]:
 def _essential() -> set[str]:
     """Those of _ESSENTIAL that are to run on this host."""
     topology = _topology()
-    here = this_host(topology).programs if topology is not None else PARTS
+    here = {*(this_host(topology).programs if topology is not None else PARTS)}
+    if topology is not None and topology.scheduler_process != "scheduler":
+        here.discard("scheduler")
     return {name for name in _ESSENTIAL if name in here or name not in PARTS}
 
 

@@ -13,8 +13,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from select import select
 
@@ -50,6 +50,7 @@ from worker.redis.holders import (
 )
 from worker.redis.hosts import are_several, forget_host, publish
 from worker.redis.owner import claim, leave_seat
+from worker.schedule import SCHEDULES
 from worker.supervisor.rpc import is_up
 from worker.topology.hosts import this_host
 from worker.topology.model import process_name_of, registered_name
@@ -209,13 +210,31 @@ def main() -> None:
             close_database()
             connect(wait=_REDIS_STARTS).close()
             endure(dispatch.connection())  # without Redis there is nothing to put back
-            give_back_memory()
-            _listen(Recovery(dispatch.connection()))
+            with _schedules() as check:
+                give_back_memory()
+                _listen(Recovery(dispatch.connection()), check)
     except (WorkerError, DatabaseError) as error:
         end_with(error)
 
 
-def _listen(recovery: Recovery) -> None:
+@contextmanager
+def _schedules() -> Iterator[Callable[[], None]]:
+    """Meet the schedules beside all else, where this process is to; yields what finds a fault."""
+    if SCHEDULES not in sys.argv:
+        yield lambda: None
+        return
+    from worker.schedule.scheduler import fleet_scheduler  # noqa: PLC0415  # 2 MiB
+
+    with hold_slot("scheduler", 1):
+        scheduler = fleet_scheduler()
+        scheduler.start_beside()
+        try:
+            yield scheduler.check_beside
+        finally:
+            scheduler.end_beside()
+
+
+def _listen(recovery: Recovery, check: Callable[[], None]) -> None:
     if is_watched() and not settings.supervisor():
         threading.Thread(target=_show_that_supervisord_answers, daemon=True).start()
     demand = Demand(dispatch.connection())
@@ -223,6 +242,7 @@ def _listen(recovery: Recovery) -> None:
     try:
         while True:
             demand.forget()
+            check()
             _attend(recovery, is_tick)
             is_tick = _next_event(demand).startswith("TICK")
             _say("RESULT 2\nOK")

@@ -1,13 +1,15 @@
 """The scheduler: enqueues the jobs of `[schedules]` in queues.toml when they are due.
 
-Started by supervisord as `python -m worker.schedule.scheduler`. RQ's cron scheduler waits and
-beats; how far each schedule has come is in the database, so what was due while the fleet was down
-is made up for once, and two clocks, on one host or several, fire a schedule once between them.
+Started by supervisord as `python -m worker.schedule.scheduler`, or a thread of the recovery where
+no worker runs at rest. RQ's cron scheduler waits and beats; how far each schedule has come is in
+the database, so what was due while the fleet was down is made up for once, and two clocks, on one
+host or several, fire a schedule once between them.
 """
 
 import worker.host.light  # noqa: F401  # first: see there
 
 import logging
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,6 +21,7 @@ import peewee
 import redis
 from rq.cron import CronJob, CronScheduler
 from rq.defaults import RQ_KEY_PREFIX
+from rq.exceptions import StopRequested
 
 from db.errors import DatabaseError
 from db.library import statistics
@@ -44,6 +47,8 @@ from worker.topology.model import slot_name
 _log = logging.getLogger("fleet")
 _LONGEST_SLEEP = 60.0
 """Seconds; the machine's time may be corrected meanwhile."""
+_ENDS = 1.0
+"""Seconds that its thread is given to end."""
 _FIRST_SAMPLE = 60.0
 """Seconds after the start, when the processes are as they will be."""
 
@@ -86,6 +91,36 @@ class FleetScheduler(CronScheduler):
         self._now, self._would_do_nothing, self._besides = now, would_do_nothing, besides
         self._scheduled = [ScheduledJob(each) for each in dispatch.topology().schedules.values()]
         self._cron_jobs += self._scheduled
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._fault: Exception | None = None
+
+    def start_beside(self) -> None:
+        """Meet the schedules in a thread of its own, until `end_beside`."""
+        self._thread = threading.Thread(target=self._run_beside, name="scheduler", daemon=True)
+        self._thread.start()
+
+    def check_beside(self) -> None:
+        """Raise what has ended the thread of `start_beside`, if something has."""
+        if self._fault:
+            raise self._fault
+
+    def end_beside(self) -> None:
+        """Have the thread of `start_beside` end. One that waits for Redis goes with the process."""
+        self._ended.set()
+        if self._thread:
+            self._thread.join(_ENDS)
+
+    def _run_beside(self) -> None:
+        try:
+            self.start()  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001  # `check_beside` raises it
+            self._fault = error
+
+    def _install_signal_handlers(self) -> None:
+        """Only of a scheduler that has the process for itself."""
+        if self._thread is None:
+            super()._install_signal_handlers()  # type: ignore[no-untyped-call]
 
     def _request_stop(self, signum: int, frame: FrameType | None) -> None:
         """At SIGTERM: end, though Redis may have gone before and nobody else would wait for it."""
@@ -108,7 +143,18 @@ class FleetScheduler(CronScheduler):
         return fired
 
     def calculate_sleep_interval(self) -> float:
-        """Seconds until the next schedule is due, a minute at most."""
+        """Seconds until the next schedule is due, a minute at most.
+
+        In a thread they are waited for here, so that its end is not. Raises StopRequested then.
+        """
+        seconds = self._until_next()
+        if self._thread is None:
+            return seconds
+        if self._ended.wait(seconds):
+            raise StopRequested
+        return 0.0
+
+    def _until_next(self) -> float:
         due = [job.next_enqueue_time for job in self._scheduled if job.next_enqueue_time]
         waits = [(moment - self._now()).total_seconds() for moment in due]
         return max(0.0, min([*waits, _LONGEST_SLEEP]))
@@ -194,6 +240,14 @@ def sampled(before: Sample | None) -> Sample:
     return Sample(queues, library, shutdown.memory())
 
 
+def fleet_scheduler() -> FleetScheduler:
+    """The scheduler of the fleet, whose Redis has answered. The caller holds its slot."""
+    wrong = {f"{RQ_KEY_PREFIX}:cron_scheduler:{slot_name('scheduler', 1)}": "hash"}
+    names = dispatch.topology().queues
+    wrong_keys(dispatch.connection(), names, more=wrong, set_aside=True)
+    return FleetScheduler(would_do_nothing=would_do_nothing, besides=Sampler())
+
+
 def main() -> None:
     """Run the scheduler until SIGTERM."""
     die_with_supervisord()
@@ -203,12 +257,7 @@ def main() -> None:
             connect(wait=60).close()  # Valkey may be starting beside this
             open_library()
             endure(dispatch.connection())
-            wrong = {f"{RQ_KEY_PREFIX}:cron_scheduler:{slot_name('scheduler', 1)}": "hash"}
-            names = dispatch.topology().queues
-            wrong_keys(dispatch.connection(), names, more=wrong, set_aside=True)
-            scheduler: CronScheduler = FleetScheduler(
-                would_do_nothing=would_do_nothing, besides=Sampler()
-            )
+            scheduler: CronScheduler = fleet_scheduler()
             give_back_memory()
             scheduler.start()
     except (WorkerError, DatabaseError) as error:

@@ -115,7 +115,8 @@ def run_now(name: str) -> str | None:
 def statuses() -> list[ScheduleStatus]:
     """Every schedule of queues.toml."""
     now, seen = datetime.now(UTC), schedules.schedule_states()
-    is_running = any(each.name == "scheduler" and each.pid for each in processes())
+    name = dispatch.topology().scheduler_process
+    is_running = any(each.name == name and each.pid for each in processes())
     runs = {run.job: run for run in last_runs()}
     jobs = _statuses([each.job_id for each in seen.values() if each.job_id])
     found = []

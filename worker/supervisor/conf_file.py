@@ -15,6 +15,7 @@ from pathlib import Path
 
 from db import settings
 from worker.host.lifeline import SUPERVISED
+from worker.schedule import SCHEDULES
 from worker.supervisor.instance import Instance
 from worker.topology import Slot, Topology
 
@@ -103,18 +104,16 @@ def _sections(
     yield "supervisord", {**_supervisord(instance), **_limits(topology)}
     if instance.embedded_redis:
         yield "program:redis", _program(instance, "worker.redis.valkey", 10, REDIS_STOP)
-    yield "eventlistener:recovery", _recovery(instance)
+    yield "eventlistener:recovery", _recovery(topology, instance)
     for slot in topology.slots(processes):
         if instance.runs(slot.program):
             yield f"program:{slot.process_name}", _worker(topology, instance, slot)
-    if instance.runs("scheduler"):
+    if instance.runs("scheduler") and topology.scheduler_process == "scheduler":
         yield (
             "program:scheduler",
             {
                 **_program(instance, "worker.schedule.scheduler", 200, SCHEDULER_STOP),
-                "environment": _environment(
-                    {"FLEET_SCHEDULES": _schedules_digest(topology), **_settings(instance.settings)}
-                ),
+                "environment": _environment(_schedules(topology, instance)),
             },
         )
     if instance.web and instance.runs("web"):
@@ -216,9 +215,12 @@ def _program(instance: Instance, module: str, priority: int, stop: int) -> _Sett
     }
 
 
-def _recovery(instance: Instance) -> _Settings:
+def _recovery(topology: Topology, instance: Instance) -> _Settings:
+    has_schedules = instance.runs("scheduler") and topology.scheduler_process == "recovery"
+    module = f"worker.recovery {SCHEDULES}" if has_schedules else "worker.recovery"
+    schedules = _schedules(topology, instance) if has_schedules else {}
     return {
-        **_process(instance, "worker.recovery", 20, RECOVERY_STOP),
+        **_process(instance, module, 20, RECOVERY_STOP),
         # Events wait for it until then.
         "startsecs": 1,
         "events": ",".join([*(f"PROCESS_STATE_{each}" for each in _RECOVERY_EVENTS), "TICK_5"]),
@@ -226,7 +228,13 @@ def _recovery(instance: Instance) -> _Settings:
         # Events are acknowledged there.
         "stdout_logfile": "NONE",
         **_log(instance, "stderr"),
+        **({"environment": _environment({**schedules, **_FEW_ARENAS})} if schedules else {}),
     }
+
+
+def _schedules(topology: Topology, instance: Instance) -> dict[str, str]:
+    """What has the process that meets the schedules started again when it changes."""
+    return {"FLEET_SCHEDULES": _schedules_digest(topology), **_settings(instance.settings)}
 
 
 def _process(instance: Instance, module: str, priority: int, stop: int) -> _Settings:

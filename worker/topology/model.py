@@ -192,6 +192,17 @@ class Topology:
         """The programs that consume this queue."""
         return [program for program in self.programs.values() if queue in program.queues]
 
+    @property
+    def scheduler_process(self) -> str:
+        """What supervisord calls the process that meets the schedules.
+
+        Where no worker runs at rest, the recovery does so too: a process of its own would be a
+        fourth of all memory.
+        """
+        programs = self.programs.values()
+        is_small = all(each.is_on_demand and not each.standing for each in programs)
+        return "recovery" if is_small else "scheduler"
+
     def slots(self, processes: Mapping[str, int] | None = None) -> Iterator[Slot]:
         """Every slot of the fleet.
 
