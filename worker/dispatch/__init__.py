@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import uuid4
@@ -150,10 +150,16 @@ def _take_up_settings() -> None:
 
 def queue(name: str) -> "Queue":
     """The RQ queue of that name, with the fleet's serializer."""
+    return _queue(name, connection())
+
+
+@lru_cache(64)
+def _queue(name: str, client: redis.Redis) -> "Queue":
+    """Made once: RQ looks closely at the serializer of each, a fifth of all work at rest."""
     from rq import Queue  # noqa: PLC0415  # see above
     from rq.serializers import JSONSerializer  # noqa: PLC0415  # see above
 
-    return Queue(name, connection=connection(), serializer=JSONSerializer)
+    return Queue(name, connection=client, serializer=JSONSerializer)
 
 
 def queues() -> "list[Queue]":

@@ -17,6 +17,8 @@ SUPERVISED = "--supervised"
 """The argument of a command line in supervisord.conf. The environment does not say it: whatever is
 started in a shell below some supervisord inherits that.
 """
+SCHEDULES = "--schedules"
+"""The argument there of a recovery that meets the schedules too."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _NAMES = {b"supervisord", b"supervisord.py", b"supervisor.supervisord"}
 _PROGRAM_WORDS = 4

@@ -27,7 +27,7 @@ from db.sql.connection import check_file, close_database
 from worker import dispatch
 from worker.dispatch.places import seen_here
 from worker.errors import WorkerError
-from worker.host.lifeline import die_with_supervisord, is_watched, show_life
+from worker.host.lifeline import SCHEDULES, die_with_supervisord, is_watched, show_life
 from worker.host.locks import hold_slot, open_library
 from worker.host.log import end_with, log_to_stderr
 from worker.host.memory import OUT_OF_MEMORY, give_back_memory, kernel_kills
@@ -50,7 +50,6 @@ from worker.redis.holders import (
 )
 from worker.redis.hosts import are_several, forget_host, publish
 from worker.redis.owner import claim, leave_seat
-from worker.schedule import SCHEDULES
 from worker.supervisor.rpc import is_up
 from worker.topology.hosts import this_host
 from worker.topology.model import process_name_of, registered_name

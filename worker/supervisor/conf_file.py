@@ -14,8 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from db import settings
-from worker.host.lifeline import SUPERVISED
-from worker.schedule import SCHEDULES
+from worker.host.lifeline import SCHEDULES, SUPERVISED
 from worker.supervisor.instance import Instance
 from worker.topology import Slot, Topology
 
