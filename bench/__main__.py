@@ -32,6 +32,7 @@ BENCHES = {
     ),
     "page": Bench("measures.page", "Pages of the web UI in a library of any size"),
     "api": Bench("measures.api", "Requests that the document of the API allows, and others"),
+    "calls": Bench("measures.calls", "CPU of calls of players and programs in a large library"),
     "queue": Bench("measures.queue", "Jobs a second: ours, RQ, celery, dramatiq, saq"),
     "audio": Bench(
         "quality.audio", "Tempo, key, speed and memory of audio analysis: ours, essentia, librosa"

@@ -60,12 +60,17 @@ def main(arguments: Sequence[str]) -> int:
 
 def _sent(program: str, one: WithPages, examples: int) -> str:
     """What schemathesis prints of the requests that it sent."""
-    _fleet(one, "user", "add", _USER, "--admin", typed="a long password\n")
-    key = _fleet(one, "user", "key", _USER).strip()
+    key = new_key(one)
     command = [program, "run", f"{one.url}api/openapi.json", "--phases", _PHASES]
     command += ["--header", f"Authorization: Bearer {key}", "--max-examples", str(examples)]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=one.data, check=False)
     return ended.stdout
+
+
+def new_key(one: WithPages) -> str:
+    """An API key of a new administrator."""
+    _fleet(one, "user", "add", _USER, "--admin", typed="a long password\n")
+    return _fleet(one, "user", "key", _USER).strip()
 
 
 def _fleet(one: WithPages, *arguments: str, typed: str = "") -> str:

@@ -17,10 +17,11 @@ import shutil
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say, verdict
 from bench.libraries import music
@@ -100,8 +101,11 @@ def run(peers: dict[str, type[Peer]], found: Library, rounds: int) -> Scans:
     return scans
 
 
+P = TypeVar("P", bound=Peer)
+
+
 @contextmanager
-def started(peer: type[Peer], folder: Path) -> Iterator[Peer]:
+def started(peer: Callable[[Path, Path], P], folder: Path) -> Iterator[P]:
     """A peer in an empty folder, running until it is left."""
     work = Path(tempfile.mkdtemp(prefix="mfpeer", dir="/tmp"))  # sockets: 107 bytes
     one = peer(folder, work)

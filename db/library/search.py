@@ -88,7 +88,7 @@ def matching(
 ) -> list[int]:
     """The ids of what has every word of the text in its name: a page of the best 2,000.
 
-    With a root only of what is below it.
+    With a root only of what is below it. Without a word nothing is found.
     """
     if entity_type is EntityType.TRACK:
         is_there: Any = Track.missing_since.is_null()
@@ -101,9 +101,9 @@ def matching(
         elif root is not None:
             played = TrackArtist.select(SQL("1")).join(Track)
             is_there &= fn.EXISTS(played.where(TrackArtist.artist == Artist.id, here))
-    if not most or first >= _MOST_PAGED:
-        return []
     words = text.split()[:_MOST_WORDS]
+    if not (most and words) or first >= _MOST_PAGED:
+        return []
     found = _best_matches(_MODELS[entity_type], words, is_there, first + most, _MOST_PAGED)
     return found[first:]
 

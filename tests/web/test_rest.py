@@ -128,6 +128,7 @@ def test_the_search_of_the_first_players_is_by_the_field_that_is_named(anna: Pla
     assert found(artist="Jóga") == []
     assert found(album="homo") == ["Homogenic"]
     assert found(title="Bjork") == []
+    assert found(any=" ") == found(artist="") == []
     assert found(any="bjork") == ["Björk", "Homogenic"]
     second = anna.get("search", title="o", count=1, offset=1)["searchResult"]
     assert (second["totalHits"], second["offset"], len(second["match"])) == (4, 1, 1)
