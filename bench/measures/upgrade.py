@@ -1,12 +1,13 @@
 """Upgrades a fleet that is at work, and downgrades it again.
 
-    python -m bench upgrade [--from COMMIT] [--library DIR] [--tracks N]
+    python -m bench upgrade [--from COMMIT] [--library DIR] [--tracks N] [--server URL]
 
 The musicfleet of a commit, by default the last release, begins to scan a library. With jobs that
 wait and jobs at work it is replaced by the musicfleet of this checkout, as an installer does, and
 `fleet up` is called. When the scan has ended, another one reads what the new version reads better.
 The tables are then compared with those of a first scan by the new version. At last the old one
-comes back, which is to refuse the database.
+comes back, which is to refuse the database. That is SQLite, or with --server two databases that are
+made on a PostgreSQL.
 
 Exit code 0: the scan that was interrupted ended by itself, nothing failed, the doctor finds no
 error, the tables are equal, and the old version changed nothing; 1: not so; 2: nothing could be
@@ -23,10 +24,14 @@ import sys
 import tarfile
 import tempfile
 import time
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
 
 from bench.command import FAILED, PASSED, UnusableRunError, parser, say, verdict
 from bench.libraries import music
@@ -47,13 +52,21 @@ _REFUSED = 8
 class Installation:
     """A folder that holds one musicfleet or another, and the fleet of one data folder."""
 
-    def __init__(self, work: Path, data: str) -> None:
+    def __init__(self, work: Path, data: str, server: str = "") -> None:
         self.folder, self.data = work / "installed", work / data
         self.data.mkdir(mode=0o700)
+        self.database = f"sqlite:///{self.data}/library.db"
+        if server:
+            name = f"upgrade_{data}"
+            with psycopg.connect(server, autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+                connection.execute(f"CREATE DATABASE {name}")
+            self.database = urlsplit(server)._replace(path=f"/{name}").geturl()
         own = {name: text for name, text in os.environ.items() if not name.startswith("FLEET_")}
         self.environment = own | {
             "PYTHONPATH": str(self.folder),
             "FLEET_DATA_DIR": str(self.data),
+            "FLEET_DATABASE_URL": self.database,
             "FLEET_WEB": "off",
             "FLEET_ANALYSIS_SECONDS": "off",
             "HOME": str(work),
@@ -99,6 +112,11 @@ class Installation:
 
     def ask(self, query: str) -> int:
         """The number that a query of the database gives; 0 where it has no such table yet."""
+        if self.database.startswith("postgres"):
+            with suppress(psycopg.Error), psycopg.connect(self.database) as connection:
+                row = connection.execute(query.encode()).fetchone()
+                return int(row[0] or 0) if row else 0
+            return 0
         file = f"file:{self.data}/library.db?mode=ro"
         with suppress(sqlite3.OperationalError), closing(sqlite3.connect(file, uri=True)) as db:
             return int(db.execute(query).fetchone()[0] or 0)
@@ -128,16 +146,17 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("--from", dest="old", default=LAST_RELEASE, metavar="COMMIT")
     options.add_argument("--library", type=Path, metavar="DIR")
     options.add_argument("--tracks", type=int, default=_TRACKS, metavar="N")
+    options.add_argument("--server", default="", metavar="URL")
     asked = options.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="mfup", dir="/tmp") as folder:
         work = Path(folder)
         found = asked.library or music.make(work / "music", asked.tracks).music
-        return PASSED if _is_well(work, found.resolve(), asked.old) else FAILED
+        return PASSED if _is_well(work, found.resolve(), asked) else FAILED
 
 
-def _is_well(work: Path, library: Path, old: str) -> bool:
-    fleet = Installation(work, "a")
-    fleet.install(old)
+def _is_well(work: Path, library: Path, asked: Namespace) -> bool:
+    fleet = Installation(work, "a", asked.server)
+    fleet.install(asked.old)
     begun = fleet.begin("scan", str(library))
     try:
         fleet.wait("work in the middle of the scan", _AT_WORK, _OPEN_CHUNKS)
@@ -156,8 +175,8 @@ def _is_well(work: Path, library: Path, old: str) -> bool:
         scanned = fleet.fleet("scan", "--stop", str(library))
         say(scanned.stdout.strip())
         is_sound = _is_sound(fleet)
-        is_same = _is_same(fleet, work, library)
-        return all([is_up, is_told, is_sound, is_same, _is_refused(fleet, old)])
+        is_same = _is_same(fleet, Installation(work, "b", asked.server), library)
+        return all([is_up, is_told, is_sound, is_same, _is_refused(fleet, asked.old)])
     finally:
         begun.kill()
         fleet.fleet("down")
@@ -173,8 +192,7 @@ def _is_sound(fleet: Installation) -> bool:
     return verdict("the doctor finds no error", doctor.returncode in {0, 3})
 
 
-def _is_same(fleet: Installation, work: Path, library: Path) -> bool:
-    first = Installation(work, "b")
+def _is_same(fleet: Installation, first: Installation, library: Path) -> bool:
     first.fleet("scan", "--stop", str(library))
     expected, found = _tables(first), _tables(fleet)
     differing = list(differences(expected, found))
@@ -188,7 +206,7 @@ _MOST_SHOWN = 20
 
 def _tables(fleet: Installation) -> Snapshot:
     """What a database holds, but for vectors: an older version had more artists wait for them."""
-    open_database(f"sqlite:///{fleet.data}/library.db")
+    open_database(fleet.database)
     try:
         found = snapshot()
         found["ledger"] = Counter(row for row in found["ledger"] if "'vector'" not in row)
