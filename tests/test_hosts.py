@@ -17,6 +17,7 @@ from tests.doctor.complaints import complaints
 from tests.waiting import until
 from worker import dispatch
 from worker.errors import BadInputError
+from worker.maintenance.rebalance import reach
 from worker.process.fleet_worker import FleetWorker
 from worker.recovery.__main__ import Recovery
 from worker.redis.holders import this_place
@@ -158,6 +159,17 @@ def test_a_host_runs_the_programs_of_its_table_or_those_it_is_given(
     monkeypatch.setenv("FLEET_PROGRAMS", "all")
     with pytest.raises(BadInputError, match=r"covers does not run on this host \(big\)"):
         Change.to_scale("covers", 2)
+
+
+def test_rebalancing_says_which_host_it_moves_processes_of(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert reach() == (
+        "worker rebalancing moves nothing on big, which does not run maintenance; "
+        "`fleet scale` does"
+    )
+    monkeypatch.setenv("FLEET_HOST", "nas")
+    assert reach() == "worker rebalancing may move processes of nas, each host its own"
 
 
 def test_hosts_say_what_they_run_until_they_leave_or_are_silent(

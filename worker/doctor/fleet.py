@@ -21,7 +21,7 @@ from worker.doctor.redis_server import started_by
 from worker.errors import BadInputError, FleetStartError, TopologyError
 from worker.host.memory import kernel_kills_since_start, memory_limit
 from worker.host.version import code_version
-from worker.maintenance.rebalance import refusal
+from worker.maintenance.rebalance import reach, refusal
 from worker.phrases import counted, some, time_span
 from worker.process.unreadable import REFUSED
 from worker.queues import HELD, Place, rescue, sizes, strangers
@@ -179,7 +179,7 @@ def _rebalancing() -> Iterator[Finding]:
         says = f"worker rebalancing can move nothing: {reason}"
         yield Finding("rebalancing", Severity.WARNING, says, remedy)
     else:
-        yield Finding("rebalancing", Severity.OK, "worker rebalancing may move processes")
+        yield Finding("rebalancing", Severity.OK, reach())
 
 
 def _watched() -> Iterator[Finding]:

@@ -33,6 +33,7 @@ from worker.topology.model import process_name_of, program_of, registered_name
 if TYPE_CHECKING:  # the scheduler, which asks `may_help`, does without all that moves something
     from worker.status.overview import QueueStatus
 
+_JOB = "maintenance.rebalance_queues"
 PATIENCE = 30.0
 """Seconds that the first job of a program must have waited before it gets a process."""
 DWELL = 180.0
@@ -316,6 +317,21 @@ def refusal() -> str:
     except BadInputError as error:
         return str(error)
     return ""
+
+
+def reach() -> str:
+    """Which processes of the fleet are moved, in words."""
+    topology = load()
+    if not topology.hosts:
+        return "worker rebalancing may move processes"
+    consumers = {each.name for each in topology.consumers(topology.route(_JOB).name)}
+    host = this_host(topology)
+    if consumers.isdisjoint(host.programs):
+        return (
+            f"worker rebalancing moves nothing on {host.name}, which does not run "
+            f"{' or '.join(sorted(consumers))}; `fleet scale` does"
+        )
+    return f"worker rebalancing may move processes of {host.name}, each host its own"
 
 
 def _is_elastic(topology: Topology) -> bool:
