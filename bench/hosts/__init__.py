@@ -1,1 +1,1 @@
-"""Scans by three hosts that share one Redis and one PostgreSQL on a fourth."""
+"""Scans by hosts that share one Redis and one PostgreSQL on another."""
