@@ -50,7 +50,7 @@ BENCHES = {
     "enrichment": Bench("enrichment.__main__", "Enrichment against a MusicBrainz of known answers"),
     "rebalance": Bench("rebalance.__main__", "Backlogs with worker rebalancing, and without"),
     "storm": Bench("storm.__main__", "Scans while the fleet is killed and its surroundings fail"),
-    "hosts": Bench("hosts.__main__", "Scans by hosts that fail, one by a slow link, against one host's tables"),
+    "hosts": Bench("hosts.__main__", "Scans by hosts that fail, against one host's tables"),
     "upgrade": Bench("measures.upgrade", "A fleet at work is upgraded, and downgraded again"),
     "structure": Bench("structure", "Modules, functions, who imports whom"),
     "rows": Bench("libraries.rows", "Writes the rows of a large library, to measure on"),
