@@ -22,9 +22,9 @@ from worker.process.fleet_worker import FleetWorker
 from worker.recovery.__main__ import Recovery
 from worker.redis.holders import this_place
 from worker.redis.hosts import hosts, publish, run_elsewhere
+from worker.supervisor.change import Change
 from worker.supervisor.conf_file import process_sections, render
 from worker.supervisor.instance import this_instance
-from worker.supervisor.plan import Change
 from worker.topology import load
 from worker.topology.hosts import this_host
 

@@ -20,9 +20,8 @@ from db.sql.connection import close_database, open_database, transaction
 from db.sql.schema import MIGRATIONS, applied_migrations, ensure_library_id
 from jobs import maintenance
 from tests.databases import PostgresServer, open_sqlite
-from worker import dispatch
+from worker import code_version, dispatch
 from worker.host.locks import hold_slot, open_library, open_migrated, running_code
-from worker.host.version import code_version
 from worker.process.fleet_worker import FleetWorker
 from worker.topology import Execution
 

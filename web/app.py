@@ -31,7 +31,7 @@ from web.pages import clusters, health
 from web.pages.pager import is_json_wanted
 from web.pages.scans import Streams
 from web.rest import door
-from worker.doctor.findings import FAULTS, fact_and_remedy
+from worker.doctor import FAULTS, fact_and_remedy
 from worker.phrases import counted, graded, time_span
 from worker.supervisor.web_address import WebAddress
 

@@ -26,7 +26,7 @@ from worker import dispatch, queues
 from worker.errors import TamperedJobError
 from worker.process.fleet_job import FleetJob
 from worker.queues import jobs
-from worker.redis.address import shown_url
+from worker.redis import shown_url
 
 log = logging.getLogger("web")
 

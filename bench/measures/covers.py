@@ -40,7 +40,7 @@ from db.sql.queries import slices
 from jobs.pictures import store
 from jobs.pictures.stored_images import decode_images
 from jobs.pictures.thumbnails import Decoded, decode
-from worker.host.version import code_version
+from worker import code_version
 
 LEVEL = 0.95
 """How many times as fast as the others ours must be at least: runs differ by that much."""

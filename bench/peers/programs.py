@@ -21,8 +21,8 @@ from typing import ClassVar, NamedTuple
 
 from bench.command import UnusableRunError
 from bench.peers import cost
+from worker import code_version
 from worker.errors import ExitCode
-from worker.host.version import code_version
 
 _PATIENCE = 30.0
 _POLL_SECONDS = 0.2

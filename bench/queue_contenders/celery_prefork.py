@@ -6,7 +6,7 @@ from celery import Celery
 
 from bench.queue_contenders.contender import PROCESSES, Contender
 from bench.queue_contenders.trial import JOBS
-from worker.redis.address import socket_path
+from worker.redis import socket_path
 
 URL = f"redis+socket://{socket_path()}"
 

@@ -5,7 +5,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from bench.queue_contenders.contender import PROCESSES, Contender
 from bench.queue_contenders.trial import JOBS
-from worker.redis.address import redis_url
+from worker.redis import redis_url
 
 broker: dramatiq.Broker = RedisBroker(url=redis_url())
 dramatiq.set_broker(broker)

@@ -6,7 +6,7 @@ from rq.serializers import JSONSerializer
 
 from bench.queue_contenders.contender import PROCESSES, QUEUE, Contender
 from bench.queue_contenders.trial import JOBS
-from worker.redis.address import redis_url
+from worker.redis import redis_url
 
 _AT_ONCE = 500
 

@@ -8,7 +8,7 @@ from saq.queue.redis import RedisQueue
 
 from bench.queue_contenders.contender import PROCESSES, QUEUE, Contender
 from bench.queue_contenders.trial import MILLISECOND, stamp
-from worker.redis.address import redis_url
+from worker.redis import redis_url
 
 
 async def noop(_: Any) -> None:

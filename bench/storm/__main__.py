@@ -55,7 +55,7 @@ from bench.storm.victims import Kind, choose
 from bench.storm.weather import Weather, all_weather, clock_environment
 from db import ledger
 from db.models import State
-from worker.redis.address import redis_url
+from worker.redis import redis_url
 
 MEDIAN_SECONDS, WORST_SECONDS = 1.0, 5.0
 """How long a recovery may take while nothing but kills happens."""

@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.waiting import PATIENCE
-from worker.redis.address import redis_url
+from worker.redis import redis_url
 
 RECORDED: list[tuple[str, float]] = []
 """What a test has measured, and the seconds."""

@@ -20,7 +20,7 @@ from tests.chaos.relay import Relay
 from tests.pipeline.in_process import scanned_into
 from tests.pipeline.tables import Content
 from tests.sums import check_sums
-from worker.host.lock_file import hold
+from worker.host.process_files import hold
 
 FROZEN_SECONDS, CUT_SECONDS = 13, 6
 """More than the ten seconds that an answer may take, and than the two that a client tries again."""

@@ -18,7 +18,7 @@ from worker.process.fleet_job import FleetJob
 from worker.process.fleet_worker import FleetWorker
 from worker.process.slot_worker import SlotWorker
 from worker.process.time_limit import TimeLimit
-from worker.redis.address import redis_url
+from worker.redis import redis_url
 from worker.topology.model import slot_name
 
 RQ_3_0: dict[type, tuple[type, dict[str, str]]] = {

@@ -11,7 +11,7 @@ from db.similarity import clusters
 from jobs import gmm
 from tests.clusters.groups import add_artist, add_tracks, hear, new_model
 from tests.databases import ON_SQLITE
-from worker.cli.cluster import cluster
+from worker.cli.similarity import cluster
 from worker.errors import BadInputError
 
 

@@ -1,7 +1,7 @@
 """What the doctor complains of, for tests."""
 
+from worker.doctor import Finding, Severity
 from worker.doctor.examination import examine
-from worker.doctor.findings import Finding, Severity
 
 
 def complaints(check: str, *, quick: bool = True) -> list[Finding]:

@@ -12,8 +12,8 @@ from db.models import TABLES
 from db.models import database as connection
 from db.sql.connection import open_database, transaction
 from tests.doctor.complaints import complaint, complaints
+from worker.doctor import Severity
 from worker.doctor.examination import repair
-from worker.doctor.findings import Severity
 
 
 def drop_index(table: str, columns: list[str]) -> None:

@@ -10,8 +10,8 @@ from db.artwork import image_files
 from db.sql.connection import close_database
 from tests.doctor.complaints import complaint
 from worker import dispatch
+from worker.doctor import Finding, Severity
 from worker.doctor.examination import examine, repair
-from worker.doctor.findings import Finding, Severity
 
 
 def test_sound_surroundings_without_a_fleet_have_only_that_to_complain_of(

@@ -11,9 +11,8 @@ from db.scanning import scans
 from db.sql.connection import close_database
 from tests.doctor.complaints import complaint, complaints
 from tests.waiting import PATIENCE
-from worker.doctor import installation
+from worker.doctor import Severity, installation
 from worker.doctor.examination import repair
-from worker.doctor.findings import Severity
 from worker.process.child import Child, Send
 
 AS_USER = pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")

@@ -10,8 +10,8 @@ from db.models import Album, EntityType, Kind, LedgerRow, State, Track, utc_now
 from tests.covers.library import Library
 from tests.doctor.complaints import complaint, complaints
 from worker import dispatch
+from worker.doctor import Severity
 from worker.doctor.examination import repair
-from worker.doctor.findings import Severity
 
 COVERS = {need.entity_type: need for need in ledger.NEEDS if need.kind is Kind.COVER}
 

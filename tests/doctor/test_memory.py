@@ -12,7 +12,7 @@ import pytest
 from tests.doctor.complaints import complaint, complaints
 from tests.doctor.supervised import ESSENTIAL, Supervise, until
 from tests.fleet.conftest import REPOSITORY
-from worker.doctor.findings import Severity
+from worker.doctor import Severity
 from worker.host.memory import note_kernel_kills
 from worker.supervisor.logs import last_lines, log_file
 

@@ -14,8 +14,8 @@ from jobs.pictures import store
 from tests.covers.library import FRONT, Library, paint
 from tests.databases import ON_SQLITE
 from tests.doctor.complaints import complaint, complaints
+from worker.doctor import Finding, Severity
 from worker.doctor.examination import examine, repair
-from worker.doctor.findings import Finding, Severity
 
 RED, BLUE = paint("red"), paint("blue")
 

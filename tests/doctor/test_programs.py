@@ -8,8 +8,8 @@ from db import settings
 from tests.doctor.complaints import complaint, complaints
 from tests.doctor.supervised import ESSENTIAL, FAILS, FATAL, STOPPED, Supervise, until
 from worker.cli.status import status
+from worker.doctor import Severity
 from worker.doctor.examination import examine, repair
-from worker.doctor.findings import Severity
 
 
 def test_a_supervisord_whose_programs_all_run_is_well(supervise: Supervise) -> None:

@@ -11,8 +11,8 @@ from rq.serializers import JSONSerializer
 
 from tests.doctor.complaints import complaint, complaints
 from worker import dispatch
+from worker.doctor import Severity
 from worker.doctor.examination import examine, repair
-from worker.doctor.findings import Severity
 from worker.queues import Place, keep_hours, pause, sizes
 
 COVERS = "deferred_covers"

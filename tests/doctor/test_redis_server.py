@@ -13,8 +13,8 @@ from db.settings.identity import remember
 from tests.doctor.complaints import complaint, complaints
 from tests.waiting import PATIENCE
 from worker import dispatch
+from worker.doctor import Severity
 from worker.doctor.examination import examine, repair
-from worker.doctor.findings import Severity
 from worker.doctor.redis_server import started_by
 from worker.errors import BadInputError
 from worker.process.fleet_worker import FleetWorker

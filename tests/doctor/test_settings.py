@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.doctor.complaints import complaint, complaints
-from worker.doctor.findings import Severity
+from worker.doctor import Severity
 
 
 @pytest.mark.parametrize(

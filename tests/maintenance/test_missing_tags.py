@@ -12,7 +12,7 @@ from db.maintenance.maintenance_runs import history
 from jobs.maintenance import diagnostic_missing_fields
 from tests.maintenance.conftest import Scan
 from tests.music import write_track
-from worker.cli.problems import missing_tags
+from worker.cli.report import missing_tags
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from db.maintenance import maintenance_runs
 from db.models import MaintenanceRun, Notice, Scan, utc_now
 from jobs.maintenance import notify_owner
 from tests.providers.server import WebServer, status
-from worker.cli.notify import notify
+from worker.cli.doctor import notify
 from worker.doctor.settings import setting_faults
 from worker.errors import MessageError
 

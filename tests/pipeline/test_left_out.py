@@ -14,7 +14,7 @@ from tests.databases import ON_SQLITE
 from tests.metadata.muxing import muxed
 from tests.music import write_track
 from tests.pipeline.conftest import Scan
-from worker.cli.problems import problems as problems_command
+from worker.cli.report import problems as problems_command
 from worker.status.scan_progress import Follower
 
 LINKS = {"out": "/etc", "nowhere": "gone", "again": "../a", "up": "..", "self": "self"}

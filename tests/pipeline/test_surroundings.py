@@ -26,7 +26,7 @@ from tests.pipeline.conftest import Scan
 from tests.pipeline.in_process import work_off
 from tests.pipeline.tables import Content, content
 from worker import dispatch
-from worker.cli.problems import problems as problems_command
+from worker.cli.report import problems as problems_command
 from worker.cli.status import status as status_command
 from worker.process.fleet_worker import FleetWorker
 from worker.topology.model import Execution

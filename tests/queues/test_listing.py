@@ -38,8 +38,8 @@ from tests.queues.conftest import (
 from worker import dispatch
 from worker import queues as fleet_queues
 from worker.cli.fleet import run
+from worker.doctor import Severity
 from worker.doctor.examination import examine
-from worker.doctor.findings import Severity
 from worker.errors import ExitCode
 from worker.queues import Place, declared, known
 from worker.redis import rq_keys

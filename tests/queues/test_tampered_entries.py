@@ -14,9 +14,9 @@ from rq.registry import FailedJobRegistry
 
 from tests.databases import open_sqlite
 from tests.doctor.complaints import complaints
-from worker import dispatch
+from worker import dispatch, schedule
+from worker.doctor import Finding, Severity
 from worker.doctor.examination import repair
-from worker.doctor.findings import Finding, Severity
 from worker.doctor.fleet import CHECKS_OF_REDIS
 from worker.process.fleet_worker import FleetWorker
 from worker.process.job_counts import job_counts
@@ -24,7 +24,6 @@ from worker.queues import Place, admin, sizes
 from worker.recovery.__main__ import Recovery
 from worker.redis.entries import wrong_keys
 from worker.redis.holders import Holder, holders, this_place
-from worker.schedule import timetable
 from worker.status import overview
 
 GOOD, QUEUE = "covers.extract_embedded", "deferred_covers"
@@ -64,7 +63,7 @@ def read_everything(connection: redis.Redis) -> None:
     Recovery(connection).poll()
     overview.queues()
     overview.queue_statuses([QUEUE])
-    timetable.statuses()
+    schedule.statuses()
     job_counts(connection)
     list(dispatch.held_jobs())
     holders(connection)

@@ -16,14 +16,13 @@ from tests.fleet.conftest import REPOSITORY, FleetCommand, new_fleet
 from tests.waiting import until
 from worker import dispatch, queues
 from worker.cli.fleet import run
+from worker.doctor import Severity
 from worker.doctor.examination import examine
-from worker.doctor.findings import Severity
 from worker.doctor.fleet import programs
 from worker.maintenance.rebalance import DWELL, rebalance
 from worker.queues import Place
 from worker.supervisor import conf_file, control
-from worker.supervisor.plan import Change
-from worker.supervisor.rollout import apply
+from worker.supervisor.change import Change, apply
 from worker.supervisor.rpc import supervisord
 from worker.topology import load
 from worker.topology.jobs import find_jobs

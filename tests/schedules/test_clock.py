@@ -20,8 +20,8 @@ from tests.fleet.conftest import REPOSITORY
 from worker import dispatch
 from worker.redis.connection import RefusedError
 from worker.redis.holders import register, this_process
+from worker.schedule import next_run
 from worker.schedule.scheduler import FleetScheduler, would_do_nothing
-from worker.schedule.timetable import next_run
 from worker.topology import Schedule, load
 
 SUNDAY = datetime(2026, 3, 1, 23, 59, 30, tzinfo=UTC)

@@ -16,8 +16,7 @@ from worker.cli.fleet import run
 from worker.errors import ExitCode
 from worker.redis.connection import connect
 from worker.supervisor import conf_file, control
-from worker.supervisor.plan import Change
-from worker.supervisor.rollout import apply
+from worker.supervisor.change import Change, apply
 from worker.supervisor.rpc import supervisord
 from worker.topology import load
 from worker.topology.jobs import find_jobs

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from worker.errors import LockTakenError
-from worker.host.lock_file import hold
+from worker.host.process_files import hold
 
 REPOSITORY = Path(__file__).parents[2]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from worker.host.lock_file import take
+from worker.host.process_files import take
 take(Path(sys.argv[1]), 0)
 print(flush=True)
 time.sleep(600)

@@ -15,7 +15,7 @@ from tests.fleet.conftest import FleetCommand, new_fleet
 from tests.waiting import until
 from worker import dispatch, queues
 from worker.cli.fleet import run
-from worker.doctor.findings import Severity
+from worker.doctor import Severity
 from worker.doctor.fleet import programs
 from worker.queues import Place, sizes
 from worker.status.overview import queue_statuses

@@ -29,8 +29,8 @@ from db.scanning import problems
 from web.access.login import is_in
 from web.pages.pager import number, paging
 from worker import dispatch
+from worker.doctor import Finding, Severity
 from worker.doctor.examination import examine
-from worker.doctor.findings import Finding, Severity
 from worker.process.job_counts import job_counts
 from worker.queues import Place
 from worker.status import overview

@@ -10,14 +10,12 @@ from werkzeug.wrappers import Response
 
 from db import ledger, settings
 from web.pages.pager import is_json_wanted
-from worker import dispatch, queues
+from worker import dispatch, queues, schedule
 from worker.errors import BadInputError, WorkerError
 from worker.queues import jobs
-from worker.schedule import timetable
 from worker.status import overview, stages
 from worker.supervisor import control
-from worker.supervisor.plan import Change
-from worker.supervisor.rollout import apply
+from worker.supervisor.change import Change, apply
 
 bp = Blueprint("queues", __name__)
 
@@ -38,11 +36,11 @@ def page() -> str | Response:
             version=1,
             up=bool(present),
             stages=[each.as_json() for each in stages.stages(present)],
-            schedules=[each.as_json() for each in timetable.statuses()],
+            schedules=[each.as_json() for each in schedule.statuses()],
             hosts=[asdict(each) for each in overview.hosts()],
         )
     return render_template(
-        "queues.html", schedules=timetable.statuses(), hosts=overview.hosts(), **_state()
+        "queues.html", schedules=schedule.statuses(), hosts=overview.hosts(), **_state()
     )
 
 
@@ -153,7 +151,7 @@ def start(name: str) -> Response:
 def run_now(name: str) -> Response:
     """Enqueue the job of a schedule, unless it waits or runs already."""
     try:
-        timetable.run_now(name)
+        schedule.run_now(name)
     except BadInputError as error:
         abort(404, str(error))
     return _back()

@@ -17,7 +17,7 @@ from db.library.tracks import TrackSummary
 from db.models import EntityType
 from db.similarity import cluster_terms, playlist_files, vectors
 from web.pages.pager import number, text
-from worker.doctor.findings import fact_and_remedy
+from worker.doctor import fact_and_remedy
 
 if TYPE_CHECKING:
     from db.similarity.neighbours import Neighbour

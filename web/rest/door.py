@@ -27,7 +27,7 @@ from db.models import database
 from db.users.accounts import Account
 from web.access.users import NobodyError, TooManyError, logins
 from web.rest.answers import VERSION, AnswerError, Body, Code, Form, answer, form_of
-from worker.doctor.findings import FAULTS, fact_and_remedy
+from worker.doctor import FAULTS, fact_and_remedy
 
 log = logging.getLogger("web")
 T = TypeVar("T")

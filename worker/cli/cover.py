@@ -14,8 +14,8 @@ from db.sql.connection import open_database
 from db.sql.path_text import shown, to_text
 from db.sql.schema import check_schema
 from worker import dispatch
-from worker.cli import completion
-from worker.cli.named import entity_named
+from worker.cli import arguments
+from worker.cli.arguments import entity_named
 from worker.cli.output import print_json, print_line, print_table, say
 from worker.errors import BadInputError, JobFailedError
 
@@ -83,7 +83,7 @@ Examples:
   fleet cover set --artist Björk portrait.jpg
 """,
 )
-@click.argument("name", metavar="ALBUM|ARTIST", shell_complete=completion.albums_and_artists)
+@click.argument("name", metavar="ALBUM|ARTIST", shell_complete=arguments.albums_and_artists)
 @click.argument("file", type=click.Path(path_type=Path))
 @_which
 def set_image(name: str, file: Path, only: str | None, disc: int | None, role: str | None) -> None:
@@ -115,7 +115,7 @@ Examples:
   fleet cover unset --disc 2 album:12
 """,
 )
-@click.argument("name", metavar="ALBUM|ARTIST", shell_complete=completion.albums_and_artists)
+@click.argument("name", metavar="ALBUM|ARTIST", shell_complete=arguments.albums_and_artists)
 @_which
 def unset(name: str, only: str | None, disc: int | None, role: str | None) -> None:
     """Undo `fleet cover set`: show what is found for ALBUM or ARTIST."""
@@ -138,7 +138,7 @@ Examples:
   fleet cover why album:12 --json | jq '.roles[0].candidates'
 """,
 )
-@click.argument("name", metavar="ALBUM|ARTIST", shell_complete=completion.albums_and_artists)
+@click.argument("name", metavar="ALBUM|ARTIST", shell_complete=arguments.albums_and_artists)
 @_only("artist")
 @_only("album")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")

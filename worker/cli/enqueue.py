@@ -12,8 +12,8 @@ from db.sql.connection import open_database, transaction
 from db.sql.queries import slices, tuples
 from db.sql.schema import check_schema
 from worker import dispatch
-from worker.cli import completion
-from worker.cli.named import entity_meant
+from worker.cli import arguments
+from worker.cli.arguments import entity_meant
 from worker.cli.output import print_line, say
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean, some, time_span
@@ -34,7 +34,7 @@ Examples:
   fleet enqueue cover --failed --reason "No such file" --cancel
 """,
 )
-@click.argument("work", metavar="JOB|KIND|STAGE", shell_complete=completion.jobs)
+@click.argument("work", metavar="JOB|KIND|STAGE", shell_complete=arguments.jobs)
 @click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--missing", "which", flag_value="missing", help="For entities whose work is to do.")
 @click.option("--failed", "which", flag_value="failed", help="For entities whose work failed.")
@@ -106,7 +106,7 @@ Examples:
   fleet lookup "Björk - Jóga"
 """,
 )
-@click.argument("entity", shell_complete=completion.entities)
+@click.argument("entity", shell_complete=arguments.entities)
 @click.option("--pictures", "only", flag_value=Kind.REMOTE.value, help="Only for pictures.")
 @click.option("--facts", "only", flag_value=Kind.ENRICHMENT.value, help="Only for facts.")
 def lookup(entity: str, only: str | None) -> None:

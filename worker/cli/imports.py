@@ -13,8 +13,7 @@ from db.sql.connection import open_database
 from db.sql.schema import check_schema
 from db.users import accounts, imports, navidrome, playlists
 from db.users.imports import Brought, Matcher, Outcome, Prefix, TheirPlaylist, Theirs
-from worker.cli.output import print_json, print_line, say
-from worker.cli.user import typed_password
+from worker.cli.output import print_json, print_line, say, typed_password
 from worker.errors import BadInputError, JobFailedError
 from worker.phrases import counted
 

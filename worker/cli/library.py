@@ -15,8 +15,8 @@ from db.sql.connection import open_database
 from db.sql.folding import fold
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
-from worker.cli import completion
-from worker.cli.named import entity_meant
+from worker.cli import arguments
+from worker.cli.arguments import entity_meant
 from worker.cli.output import print_events, print_json, print_table, say
 from worker.errors import BadInputError
 from worker.phrases import did_you_mean
@@ -237,7 +237,7 @@ Examples:
   fleet show album:7 --life    all that happened to it, by time
 """,
 )
-@click.argument("entity", shell_complete=completion.entities)
+@click.argument("entity", shell_complete=arguments.entities)
 @click.option("--life", is_flag=True, help="Everything that happened to it, by time.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show(entity: str, life: bool, as_json: bool) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # most commands have no need of what they import
     from worker.status.overview import QueueStatus
 
 _ITEM = "\n  "
+_LONGEST_PASSWORD = 1024
 """How each item begins of a list that stands below a line."""
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 """How a cell begins that a spreadsheet computes, in both widths of the characters."""
@@ -197,6 +198,24 @@ def agreed(question: str, yes: bool) -> bool:
     if not wanted:
         say("Nothing was changed.")
     return wanted
+
+
+def typed_password(*, confirm: bool = True) -> str:
+    """What the user types, or the first line of stdin. Raises BadInputError without one.
+
+    With `confirm` it is typed twice.
+    """
+    if sys.stdin.isatty():
+        typed: str = click.prompt(
+            "Password", hide_input=True, confirmation_prompt=confirm, err=True
+        )
+        return typed
+    line = sys.stdin.readline(_LONGEST_PASSWORD).rstrip("\r\n")
+    if not line:
+        raise BadInputError(
+            "there is no password on stdin, and no terminal to ask on — pipe it in as one line"
+        )
+    return line
 
 
 def edit_until(text: str, accept: Callable[[str], object]) -> bool:

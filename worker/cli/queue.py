@@ -11,7 +11,7 @@ import click
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
 from worker import queues
-from worker.cli import completion
+from worker.cli import arguments
 from worker.cli.output import (
     agreed,
     changes_something,
@@ -50,7 +50,7 @@ Examples:
   fleet queue list --json | jq '.queues[] | select(.paused)'
 """,
 )
-@click.argument("names", nargs=-1, metavar="[QUEUE]...", shell_complete=completion.queues)
+@click.argument("names", nargs=-1, metavar="[QUEUE]...", shell_complete=arguments.queues)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def list_queues(names: tuple[str, ...], as_json: bool) -> None:
     """List the queues of queues.toml, and others that hold jobs.
@@ -76,7 +76,7 @@ Examples:
   fleet queue pause --all --yes             nothing is begun any more, such as for the night
 """,
 )
-@click.argument("name", metavar="[QUEUE]", required=False, shell_complete=completion.queues)
+@click.argument("name", metavar="[QUEUE]", required=False, shell_complete=arguments.queues)
 @click.option("--all", "every", is_flag=True, help="Pause all queues.")
 @changes_something
 def pause(name: str | None, every: bool, yes: bool, dry_run: bool) -> None:
@@ -108,7 +108,7 @@ Examples:
   fleet queue resume --all --yes
 """,
 )
-@click.argument("name", metavar="[QUEUE]", required=False, shell_complete=completion.queues)
+@click.argument("name", metavar="[QUEUE]", required=False, shell_complete=arguments.queues)
 @click.option("--all", "every", is_flag=True, help="Resume all queues.")
 @changes_something
 def resume(name: str | None, every: bool, yes: bool, dry_run: bool) -> None:
@@ -142,8 +142,8 @@ Examples:
   fleet queue move old_covers deferred_covers
 """,
 )
-@click.argument("source", metavar="FROM", shell_complete=completion.queues)
-@click.argument("target", metavar="TO", shell_complete=completion.queues)
+@click.argument("source", metavar="FROM", shell_complete=arguments.queues)
+@click.argument("target", metavar="TO", shell_complete=arguments.queues)
 @changes_something
 @click.pass_context
 def move(context: click.Context, source: str, target: str, yes: bool, dry_run: bool) -> None:
@@ -171,7 +171,7 @@ Examples:
   fleet queue retry deferred_covers --search "Hounds of Love"
 """,
 )
-@click.argument("name", metavar="QUEUE", shell_complete=completion.queues)
+@click.argument("name", metavar="QUEUE", shell_complete=arguments.queues)
 @_SEARCH
 @changes_something
 @click.pass_context
@@ -202,7 +202,7 @@ Examples:
   fleet queue forget deferred_covers --search "no such file" --dry-run
 """,
 )
-@click.argument("name", metavar="QUEUE", shell_complete=completion.queues)
+@click.argument("name", metavar="QUEUE", shell_complete=arguments.queues)
 @_SEARCH
 @changes_something
 def forget(name: str, search: str | None, yes: bool, dry_run: bool) -> None:
@@ -227,7 +227,7 @@ Examples:
   fleet queue jobs audio_analysis --state failed --search "Hounds of Love" --json
 """,
 )
-@click.argument("name", metavar="QUEUE", shell_complete=completion.queues)
+@click.argument("name", metavar="QUEUE", shell_complete=arguments.queues)
 @click.option("--state", type=click.Choice([each.value for each in Listed]), default="waiting")
 @_SEARCH
 @click.option("-n", "--lines", type=click.IntRange(min=1), default=50, show_default=True)
@@ -317,7 +317,7 @@ Examples:
   fleet queue clear old_covers --yes
 """,
 )
-@click.argument("name", metavar="QUEUE", shell_complete=completion.queues)
+@click.argument("name", metavar="QUEUE", shell_complete=arguments.queues)
 @changes_something
 def clear(name: str, yes: bool, dry_run: bool) -> None:
     """Delete the waiting, scheduled and deferred jobs of QUEUE.

@@ -4,10 +4,9 @@ import click
 
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
-from worker.cli import completion
+from worker.cli import arguments
 from worker.cli.output import print_json, print_line, print_table, say
-from worker.schedule import timetable
-from worker.schedule.timetable import ScheduleStatus
+from worker.schedule import ScheduleStatus, run_now, statuses
 from worker.supervisor.rpc import is_up
 from worker.topology import load
 
@@ -35,7 +34,7 @@ def list_schedules(as_json: bool) -> None:
     For runs that were due while the fleet was down, the scheduler enqueues one when it is up again.
     """
     _open()
-    found = timetable.statuses()
+    found = statuses()
     if as_json:
         print_json({"schedules": [each.as_json() for each in found]})
         return
@@ -50,14 +49,14 @@ Examples:
   fleet schedule run cleanup_expired_tasks
 """,
 )
-@click.argument("name", metavar="SCHEDULE", shell_complete=completion.schedules)
+@click.argument("name", metavar="SCHEDULE", shell_complete=arguments.schedules)
 def run(name: str) -> None:
     """Enqueue the job of SCHEDULE now, unless it waits or runs already.
 
     This does not change the schedule's times.
     """
     _open()
-    job_id = timetable.run_now(name)
+    job_id = run_now(name)
     job = load().schedules[name].job
     if job_id is None:
         say(f"{job} waits or runs already, so it was not enqueued again.")

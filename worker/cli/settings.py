@@ -8,7 +8,7 @@ import click
 from db import settings as in_force
 from db.settings import read_text, settings_file
 from db.settings.declarations import SETTINGS, Setting
-from worker.cli import completion
+from worker.cli import arguments
 from worker.cli.output import edit_until, print_json, print_line, print_table, say
 from worker.errors import ExitCode
 from worker.supervisor import fleet_environment
@@ -55,7 +55,7 @@ Examples:
   fleet settings get providers --json
 """,
 )
-@click.argument("name", shell_complete=completion.settings)
+@click.argument("name", shell_complete=arguments.settings)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def get(name: str, as_json: bool) -> None:
     """Show the value of the setting NAME. Passwords and keys are not shown."""
@@ -78,7 +78,7 @@ Examples:
   pass show lastfm | fleet settings set lastfm_key -       reads it from stdin
 """,
 )
-@click.argument("name", shell_complete=completion.settings)
+@click.argument("name", shell_complete=arguments.settings)
 @click.argument("value", required=False)
 def set_one(name: str, value: str | None) -> None:
     """Write the setting NAME into settings.toml.
@@ -99,7 +99,7 @@ Examples:
   fleet settings unset watch
 """,
 )
-@click.argument("name", shell_complete=completion.settings)
+@click.argument("name", shell_complete=arguments.settings)
 def unset(name: str) -> None:
     """Take the setting NAME out of settings.toml: what holds then is its default."""
     from worker.doctor.settings import change  # noqa: PLC0415  # takes half a second

@@ -18,7 +18,7 @@ from db.models.base import Table
 from db.sql.connection import open_database, sqlite_file
 from db.sql.schema import check_schema
 from worker import dispatch
-from worker.cli import completion
+from worker.cli import arguments
 from worker.cli.output import print_json, print_line, print_table, say
 from worker.errors import BadInputError, WorkerError
 from worker.phrases import counted, time_span
@@ -76,7 +76,7 @@ Examples:
 @click.option("--hosts", type=click.IntRange(1, 200), help="Default: those of FILE.")
 @click.option("--cores", type=click.IntRange(1, 512), default=2, show_default=True)
 @click.option("--processes", multiple=True, metavar="PROGRAM=N", help="On each host.")
-@click.option("--without", multiple=True, metavar="QUEUE", shell_complete=completion.queues)
+@click.option("--without", multiple=True, metavar="QUEUE", shell_complete=arguments.queues)
 @click.option(
     "--times",
     default="fleet",

@@ -19,8 +19,8 @@ from db.sql.connection import open_database
 from db.sql.path_text import shown
 from db.sql.schema import check_schema
 from worker import dispatch
-from worker.cli import completion
-from worker.cli.named import track_named
+from worker.cli import arguments
+from worker.cli.arguments import track_named
 from worker.cli.output import print_json, print_table, say
 from worker.errors import BadInputError, WorkerError
 
@@ -54,7 +54,7 @@ Examples:
   fleet tempo track:12 --withdraw    what was found is shown again
 """,
 )
-@click.argument("track", shell_complete=completion.tracks)
+@click.argument("track", shell_complete=arguments.tracks)
 @click.argument("bpm", metavar="[x2|/2|BPM|tap]", required=False)
 @click.option("--withdraw", is_flag=True, help="Withdraw the correction.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

@@ -1,6 +1,5 @@
 """`fleet user`: who logs in by players and programs, their passwords and keys."""
 
-import sys
 from datetime import datetime
 
 import click
@@ -8,10 +7,16 @@ import click
 from db.sql.connection import open_database
 from db.sql.schema import check_schema
 from db.users import accounts
-from worker.cli.output import agreed, changes_something, print_json, print_line, print_table, say
-from worker.errors import BadInputError
+from worker.cli.output import (
+    agreed,
+    changes_something,
+    print_json,
+    print_line,
+    print_table,
+    say,
+    typed_password,
+)
 
-_LONGEST_LINE = 1024
 _WITHOUT_NAME = "without a name"
 
 
@@ -132,24 +137,6 @@ def remove(name: str, yes: bool, dry_run: bool) -> None:
 def _open() -> None:
     open_database()
     check_schema()
-
-
-def typed_password(*, confirm: bool = True) -> str:
-    """What the user types, or the first line of stdin. Raises BadInputError without one.
-
-    With `confirm` it is typed twice.
-    """
-    if sys.stdin.isatty():
-        typed: str = click.prompt(
-            "Password", hide_input=True, confirmation_prompt=confirm, err=True
-        )
-        return typed
-    line = sys.stdin.readline(_LONGEST_LINE).rstrip("\r\n")
-    if not line:
-        raise BadInputError(
-            "there is no password on stdin, and no terminal to ask on — pipe it in as one line"
-        )
-    return line
 
 
 def _say_how() -> None:

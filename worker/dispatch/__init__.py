@@ -25,8 +25,7 @@ from db.errors import SettingError
 from db.sql.queries import slices
 from worker.errors import JobFailedError, JobTooLargeError, TopologyError
 from worker.phrases import counted
-from worker.redis import rq_keys
-from worker.redis.address import is_embedded
+from worker.redis import is_embedded, rq_keys
 from worker.redis.connection import connect
 from worker.redis.entries import ids, wrong_keys
 from worker.redis.holders import holders

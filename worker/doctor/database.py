@@ -16,7 +16,7 @@ from db.settings.urls import shown
 from db.sql.connection import is_sqlite, open_database, transaction
 from db.sql.name_index import is_kept
 from db.sql.schema import applied_migrations, check_schema, known_migrations
-from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
+from worker.doctor import Check, Finding, Fix, Severity, fact_and_remedy
 from worker.errors import FleetStartError
 from worker.host.locks import hold_fleet, open_migrated
 from worker.phrases import counted

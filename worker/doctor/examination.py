@@ -3,8 +3,18 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from worker.doctor import database, fleet, installation, library, redis_server
-from worker.doctor.findings import FAULTS, Check, Finding, Severity, fact_and_remedy
+from worker.doctor import (
+    FAULTS,
+    Check,
+    Finding,
+    Severity,
+    database,
+    fact_and_remedy,
+    fleet,
+    installation,
+    library,
+    redis_server,
+)
 
 _GROUPS = (
     installation.CHECKS,

@@ -15,12 +15,11 @@ from rq.worker_registration import REDIS_WORKER_KEYS
 
 from db import settings
 from db.sql.path_text import shown
-from worker import dispatch
-from worker.doctor.findings import Check, Finding, Fix, Severity
+from worker import code_version, dispatch
+from worker.doctor import Check, Finding, Fix, Severity
 from worker.doctor.redis_server import started_by
 from worker.errors import BadInputError, FleetStartError, TopologyError
 from worker.host.memory import kernel_kills_since_start, memory_limit
-from worker.host.version import code_version
 from worker.maintenance.rebalance import reach, refusal
 from worker.phrases import counted, some, time_span
 from worker.process.unreadable import REFUSED

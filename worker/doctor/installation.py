@@ -16,7 +16,7 @@ from db.errors import SettingError
 from db.settings import (
     settings_file,
 )
-from worker.doctor.findings import Check, Finding, Fix, Severity, fact_and_remedy
+from worker.doctor import Check, Finding, Fix, Severity, fact_and_remedy
 from worker.doctor.settings import setting_faults
 from worker.errors import TopologyError
 from worker.phrases import counted, some

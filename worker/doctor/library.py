@@ -20,7 +20,7 @@ from db.models import State, utc_now
 from db.sql.connection import transaction
 from db.sql.path_text import shown, to_bytes
 from worker.dispatch import held_among
-from worker.doctor.findings import Check, Finding, Fix, Severity
+from worker.doctor import Check, Finding, Fix, Severity
 from worker.errors import WorkerError
 from worker.phrases import counted, some, time_span
 

@@ -15,8 +15,8 @@ from db.maintenance import notices
 from db.maintenance.notices import Event
 from db.models import Notice
 from db.settings.urls import without_secrets
+from worker.doctor import Finding, Severity
 from worker.doctor.examination import examine
-from worker.doctor.findings import Finding, Severity
 from worker.errors import BadInputError, MessageError
 from worker.phrases import counted
 

@@ -12,11 +12,11 @@ from redis.exceptions import NoPermissionError
 from db.sql.path_text import shown
 from worker import dispatch
 from worker.dispatch.places import all_roots
-from worker.doctor.findings import Check, Finding, Fix, Severity
+from worker.doctor import Check, Finding, Fix, Severity
 from worker.phrases import counted, some
 from worker.process.unreadable import UNREADABLE, set_entries_aside, unreadable
 from worker.queues import Place, known, sizes
-from worker.redis.address import is_embedded, shown_url
+from worker.redis import is_embedded, shown_url
 from worker.redis.entries import ASIDE, as_shown, wrong_keys
 from worker.redis.holders import holders, this_process
 from worker.redis.hosts import HostState, are_several, hosts, places_of_waiting

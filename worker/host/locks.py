@@ -21,9 +21,9 @@ from db.sql.schema import (
     library_id,
     migrate,
 )
+from worker import code_version
 from worker.errors import LockTakenError
-from worker.host.lock_file import hold
-from worker.host.version import code_version
+from worker.host.process_files import hold
 from worker.topology import Slot
 
 _SLOT_SECONDS = 5.0  # a killed predecessor may take a moment to be gone

@@ -40,7 +40,7 @@ from db.sql.connection import open_database
 from db.sql.schema import applied_migrations, check_schema
 from worker import __version__
 from worker.errors import BadInputError
-from worker.host.lock_file import hold
+from worker.host.process_files import hold
 from worker.topology.queues_toml import own_queues_file, profiles, queues_file
 
 FORMAT = 1

@@ -24,7 +24,7 @@ from worker.queues import Place, sizes
 from worker.redis.entries import as_moment, ids
 from worker.redis.holders import holders
 from worker.supervisor import conf_file
-from worker.supervisor.plan import Change, own_text, process_counts
+from worker.supervisor.change import Change, own_text, process_counts
 from worker.supervisor.rpc import ProcessInfo, processes
 from worker.topology import Program, Topology, load
 from worker.topology.hosts import this_host
@@ -340,7 +340,7 @@ def _is_elastic(topology: Topology) -> bool:
 
 def _rebalance(topology: Topology, now: float) -> list[str]:
     """Move what is to be moved, and explain it. Raises BadInputError when it may not be."""
-    from worker.supervisor.rollout import apply  # noqa: PLC0415  # see above
+    from worker.supervisor.change import apply  # noqa: PLC0415  # see above
 
     conf = own_text(topology)
     if not _is_whole(conf):

@@ -27,8 +27,7 @@ from worker.errors import BadInputError, TopologyError
 from worker.host.locks import hold_fleet
 from worker.maintenance import roots
 from worker.maintenance.archives import Manifest, unpack
-from worker.redis import valkey
-from worker.redis.address import is_embedded
+from worker.redis import is_embedded, valkey
 from worker.redis.connection import connect
 from worker.redis.holders import holders
 from worker.supervisor.rpc import is_up

@@ -23,7 +23,7 @@ from db.sql.schema import check_schema
 from worker import dispatch
 from worker.errors import BadInputError
 from worker.phrases import counted
-from worker.redis.address import is_embedded
+from worker.redis import is_embedded
 from worker.supervisor import web_address
 from worker.supervisor.rpc import is_up
 

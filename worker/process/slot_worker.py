@@ -14,11 +14,10 @@ from rq.utils import now, utcformat
 
 from db.sql.connection import close_database
 from db.sql.schema import known_migrations
-from worker import dispatch
+from worker import code_version, dispatch
 from worker.errors import WorkerError
 from worker.host.lifeline import SUPERVISED, show_life
 from worker.host.memory import give_back_memory
-from worker.host.version import code_version
 from worker.process.child import resident
 from worker.process.fleet_job import FleetJob
 from worker.process.requeue import ENDS, log_ends, put_unheld_back, settle_all, take_over

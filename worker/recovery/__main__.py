@@ -34,7 +34,7 @@ from worker.host.memory import OUT_OF_MEMORY, give_back_memory, kernel_kills
 from worker.process.requeue import FLEET, HOST, UNSEEN, Death, recover, settle_all
 from worker.queues import keep_hours
 from worker.recovery.demand import DEMAND_SECONDS, Demand, enqueue_due
-from worker.redis.address import is_embedded, note_answer
+from worker.redis import is_embedded, note_answer
 from worker.redis.connection import connect, endure
 from worker.redis.entries import wrong_keys
 from worker.redis.holders import (

@@ -24,7 +24,7 @@ from db import settings
 from db.errors import SettingError
 from db.settings.urls import UNREADABLE, without_secrets
 from worker.errors import BadInputError, RedisUnreachableError
-from worker.redis.address import is_embedded, note_answer, redis_url, shown_url
+from worker.redis import is_embedded, note_answer, redis_url, shown_url
 
 log = logging.getLogger("fleet")
 _own = threading.local()

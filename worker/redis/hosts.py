@@ -18,8 +18,7 @@ import redis
 
 from db import settings
 from db.settings.identity import identity
-from worker.redis import rq_keys
-from worker.redis.address import is_embedded
+from worker.redis import is_embedded, rq_keys
 from worker.redis.entries import ids, utf8
 from worker.redis.holders import this_place
 from worker.topology import Host, Topology

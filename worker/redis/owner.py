@@ -26,8 +26,7 @@ from db.settings.identity import identity
 from db.settings.urls import shown
 from db.sql.connection import sqlite_file, transaction
 from worker.errors import CopiedHostError, ForeignRedisError
-from worker.redis import rq_keys
-from worker.redis.address import is_embedded, shown_url
+from worker.redis import is_embedded, rq_keys, shown_url
 from worker.redis.entries import as_shown
 from worker.redis.holders import HOLDERS, holders, this_boot
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from db import settings
 from worker.errors import NoValkeyError, WorkerError
 from worker.host.lifeline import die_with_parent, die_with_supervisord
-from worker.host.lock_file import take
-from worker.redis.address import loading_mark, socket_path
+from worker.host.process_files import take
+from worker.redis import loading_mark, socket_path
 
 _IS_LOADED = "Ready to accept connections"
 _OF_THE_FILE = re.compile("AOF|append only|RDB|manifest", re.IGNORECASE)

@@ -39,7 +39,7 @@ from worker.process.job_counts import job_counts
 from worker.queues import Place, sizes
 from worker.redis.connection import connect, endure, lose_patience
 from worker.redis.entries import wrong_keys
-from worker.schedule.timetable import held, next_of, next_run
+from worker.schedule import held, next_of, next_run
 from worker.supervisor import shutdown
 from worker.topology import Schedule
 from worker.topology.model import slot_name

@@ -16,14 +16,12 @@ from db.settings import settings_file
 from db.settings.identity import identity
 from db.sql.connection import close_database, open_database
 from db.sql.schema import check_schema, library_id
-from worker import dispatch, queues
+from worker import code_version, dispatch, queues
 from worker.errors import BadInputError, CopiedHostError, FleetStartError, FleetStopError
 from worker.host.locks import hold_fleet, open_migrated, running_code
 from worker.host.memory import note_kernel_kills
-from worker.host.version import code_version
 from worker.phrases import counted, some
-from worker.redis import valkey
-from worker.redis.address import is_embedded
+from worker.redis import is_embedded, valkey
 from worker.redis.connection import connect
 from worker.redis.owner import MACHINE_SECONDS, claim, refuse_other_workers, succeed
 from worker.supervisor import conf_file, fleet_environment

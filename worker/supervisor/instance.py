@@ -16,7 +16,7 @@ from pathlib import Path
 from db import settings
 from db.settings.declarations import PAGE, PLACES, SETTINGS, WATCHING
 from worker.errors import BadInputError
-from worker.redis.address import is_embedded
+from worker.redis import is_embedded
 from worker.supervisor import watch_state, web_address
 from worker.topology import Topology
 from worker.topology.hosts import is_whole, this_host

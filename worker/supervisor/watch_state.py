@@ -8,8 +8,8 @@ from db.errors import SettingError
 from db.scanning import scans
 from db.sql.path_text import is_under, to_text
 from worker.errors import BadInputError
+from worker.host.process_files import StateFile
 from worker.supervisor.rpc import processes
-from worker.supervisor.state_file import StateFile
 
 STATE_FILE = StateFile("watch")
 """Holds the `WatchedRoot` of each root."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from db import settings
 from db.settings.declarations import SETTINGS
 from worker.errors import BadInputError
+from worker.host.process_files import StateFile
 from worker.supervisor.rpc import processes
-from worker.supervisor.state_file import StateFile
 
 STATE_FILE = StateFile("web")
 """Holds the URL, empty as long as it cannot listen, and why it cannot."""

@@ -1,8 +1,4 @@
-"""Completion in the shell: names of queues, jobs, programs, schedules, settings and of the music.
-
-Each function is the `shell_complete` of an argument of click. Where the topology or the database
-cannot be read there is nothing to offer, for a shell that completes has no place for an error.
-"""
+"""Arguments on the command line: what the name of an entity means, and completion in the shell."""
 
 import os
 import shlex
@@ -12,7 +8,70 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from db.library import search
+from db.library.search import Entity, NamedTrack
+from db.models import EntityType
+from db.settings import expanded
+from db.sql.path_text import to_text, visible
+from worker.errors import BadInputError
+from worker.phrases import nearest
+
+_SHOWN = 20
+"""Lines of a list that may be long."""
+
+
+def entity_named(name: str, types: tuple[EntityType, ...]) -> Entity:
+    """The one that is called so. Raises BadInputError when it is none, or several."""
+    known = list(search.all_entities(types))
+    found = search.entities_named(name, known)
+    kinds = " or ".join(types)
+    if not found:
+        near = nearest(name, {text for each in known for text in (each.name, each.full_name)})
+        asked = f"did you mean {near}?" if near else "name one that `fleet scan` has taken in"
+        raise BadInputError(f"there is no {kinds} {name!r} — {asked}")
+    if len(found) > 1:
+        lines = [f"\n  {each.address}\t{visible(each.full_name)}" for each in found[:_SHOWN]]
+        more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise BadInputError(
+            f"{name!r} is the name of {len(found)} — say which:{''.join(lines)}{more}"
+        )
+    return found[0]
+
+
+def track_named(name: str) -> NamedTrack:
+    """The one track that is called so. Raises BadInputError when it is none, or several."""
+    file = to_text(os.fsencode(os.path.realpath(expanded(name))))
+    found = search.tracks_named(name, file)
+    if not found:
+        near = nearest(name, search.track_titles())
+        asked = f"did you mean {near}?" if near else "name one that `fleet scan` has taken in"
+        raise BadInputError(f"there is no track {name!r} — {asked}")
+    if len(found) > 1:
+        lines = [f"\n  {each.address}\t{visible(each.full_name)}" for each in found[:_SHOWN]]
+        more = f"\n  … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise BadInputError(f"{name!r} fits {len(found)} — say which:{''.join(lines)}{more}")
+    return found[0]
+
+
+def entity_meant(text: str) -> tuple[EntityType, int]:
+    """The album, artist or track that is called so; of an album and a track of one name the album.
+
+    Raises BadInputError when it is none, or several.
+    """
+    if text.startswith(f"{EntityType.TRACK}:"):
+        return EntityType.TRACK, track_named(text).id
+    try:
+        found = entity_named(text, (EntityType.ALBUM, EntityType.ARTIST))
+    except BadInputError as error:
+        if "say which" in str(error) or not search.tracks_named(text):
+            raise
+        return EntityType.TRACK, track_named(text).id
+    return found.type, found.id
+
+
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+"""The `shell_complete` of an argument of click. Where the topology or the database cannot be read
+there is nothing to offer, for a shell that completes has no place for an error."""
 _MOST = 50
 """Albums, artists and tracks that are offered, of each."""
 
@@ -28,7 +87,7 @@ def _of(names: Callable[[str], Iterable[tuple[str, str]]]) -> Complete:
         try:
             begin = incomplete.casefold()
             found = [each for each in names(incomplete) if each[0].casefold().startswith(begin)]
-        except Exception:  # noqa: BLE001  # see above
+        except Exception:  # noqa: BLE001  # see `Complete`
             return []
         return [CompletionItem(_quoted(name), help=says) for name, says in found]
 

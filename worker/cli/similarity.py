@@ -1,21 +1,148 @@
-"""`fleet cluster`: clusters of similar tracks and artists."""
+"""`fleet similar`, `fleet path` and `fleet cluster`: similar tracks, and groups of them."""
 
 import os
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from db import settings
+from db.library import tracks
 from db.library.artists import known_artists
+from db.library.tracks import TrackSummary
 from db.models import EntityType
-from db.similarity import cluster_terms, clusters, playlist_files
+from db.similarity import cluster_terms, clusters, neighbours, playlist_files
 from db.similarity.clusters import ClusterInUse, ClusterState
+from db.similarity.neighbours import Filters, Neighbour
 from db.sql.connection import open_database
+from db.sql.path_text import shown
 from db.sql.schema import check_schema
+from worker.cli import arguments
+from worker.cli.arguments import track_named
 from worker.cli.output import print_json, print_line, print_table, print_tracks, say
 from worker.errors import BadInputError
-from worker.phrases import counted, nearest
+from worker.phrases import counted, graded, nearest
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_SHOWN = 20
+"""Lines of a list that may be long."""
+_MOST = 10_000
+_HEADING = ("similarity", "artist", "title", "album", "bpm", "key", "path", "in words")
+
+
+def _as(command: Command) -> Command:
+    """Give a command the options that say how its tracks are written."""
+    for option in (
+        click.option("--m3u", "form", flag_value="m3u", help="As a playlist, M3U8."),
+        click.option("--json", "form", flag_value="json", help="One JSON object."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet similar "Björk - Jóga"
+  fleet similar ~/Music/joga.flac --count 50 --not-same-album --m3u > joga.m3u8
+  fleet similar track:12 --bpm 6 --key compatible
+""",
+)
+@click.argument("track", shell_complete=arguments.tracks)
+@click.option("-c", "--count", type=click.IntRange(1, _MOST), default=10, show_default=True)
+@click.option(
+    "--bpm",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Only tempos within PERCENT of its own, or of half or double of it.",
+)
+@click.option(
+    "--key",
+    type=click.Choice(["compatible"]),
+    callback=lambda _context, _option, value: value is not None,
+    help="Only keys that mix: the same Camelot code, one hour off, or the other letter.",
+)
+@click.option("--not-same-album", "other_album", is_flag=True, help="No track of the same album.")
+@_as
+def similar(track: str, count: int, form: str | None, **filters: Any) -> None:
+    """List the nearest neighbours of TRACK, the most similar first.
+
+    TRACK is a path, an id, a title, "ARTIST - TITLE", words of a title, or a file's name. The
+    similarity is that of the audio features and the tags. Missing files are left out.
+    """
+    _open()
+    wanted = track_named(track)
+    found = neighbours.similar(wanted.id, count, Filters(**filters))
+    if not found:
+        say(f"No track matches these filters for {wanted.full_name}.")
+    _write(found, form)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  fleet path "Jóga" "Hyperballad"
+  fleet path track:12 track:90 --count 20 --m3u > evening.m3u8
+""",
+)
+@click.argument("first", shell_complete=arguments.tracks)
+@click.argument("last", shell_complete=arguments.tracks)
+@click.option(
+    "-c",
+    "--count",
+    type=click.IntRange(2, _MOST),
+    default=10,
+    show_default=True,
+    help="Tracks, these two included.",
+)
+@_as
+def path(first: str, last: str, count: int, form: str | None) -> None:
+    """List a playlist from FIRST to LAST in which each track is similar to the one before.
+
+    FIRST and LAST are named as for `fleet similar`. The similarity is to the track before.
+    """
+    _open()
+    _write(neighbours.path(track_named(first).id, track_named(last).id, count), form)
+
+
+def _open() -> None:
+    open_database()
+    check_schema()
+
+
+def _write(found: Sequence[Neighbour], form: str | None) -> None:
+    ids = [each.track_id for each in found]
+    known = tracks.track_summaries(ids, missing=True)
+    by = tracks.artist_credits(ids)
+    rows = [(each, known[each.track_id], by.get(each.track_id, "")) for each in found]
+    if form == "json":
+        print_json({"tracks": [_as_json(*row) for row in rows]})
+    elif form == "m3u":
+        print_tracks(cluster_terms.listed_tracks(EntityType.TRACK, ids))
+    elif rows:
+        cells = [_cells(*row) for row in rows]
+        print_table([_HEADING, *cells])
+
+
+def _as_json(neighbour: Neighbour, track: TrackSummary, artists: str) -> dict[str, object]:
+    said = {"artists": artists, "similarity": round(neighbour.similarity, 4)}
+    return track._asdict() | said
+
+
+def _cells(neighbour: Neighbour, track: TrackSummary, artists: str) -> list[str]:
+    return [
+        f"{neighbour.similarity:.3f}",
+        artists,
+        tracks.full_title(track, None),
+        track.album or "",
+        f"{track.bpm:.0f}" if track.bpm else "",
+        f"{track.camelot} {track.key}" if track.camelot else "",
+        shown(track.path),
+        graded(neighbour.similarity, "similarity"),
+    ]
+
 
 _KINDS = {"tracks": EntityType.TRACK, "artists": EntityType.ARTIST}
 
@@ -43,7 +170,7 @@ def list_clusters(what: str | None, as_json: bool) -> None:
     states = [clusters.cluster_state(kind) for kind in kinds]
     found = [each for kind in kinds for each in clusters.clusters(kind)]
     if as_json:
-        rows_by_type = {str(each.entity_type): _as_json(each) for each in states}
+        rows_by_type = {str(each.entity_type): _state_as_json(each) for each in states}
         rows = [{**each._asdict(), "made_at": each.made_at.isoformat()} for each in found]
         print_json({"standing": rows_by_type, "clusters": rows})
         return
@@ -114,7 +241,7 @@ def export(folder: Path) -> None:
         if file in written:
             file = folder / playlist_files.file_name(f"{each.name[:60]} ({each.id})")
         listed = cluster_terms.listed_tracks(EntityType.TRACK, ids)
-        if _write(file, playlist_files.playlist(listed)):
+        if _write_playlist(file, playlist_files.playlist(listed)):
             written.add(file)
             if remark := playlist_files.remark(listed):
                 say(f"{file.name}: {remark}")
@@ -134,7 +261,7 @@ def _is_ours(file: Path) -> bool:
         return opened.read(len(playlist_files.MARK)) == playlist_files.MARK
 
 
-def _write(file: Path, text: bytes) -> bool:
+def _write_playlist(file: Path, text: bytes) -> bool:
     """Write it whole or not at all; False when a file that is not ours is in the way."""
     if os.path.lexists(file) and not _is_ours(file):
         return False
@@ -150,7 +277,7 @@ def _write(file: Path, text: bytes) -> bool:
     return True
 
 
-def _as_json(state: ClusterState) -> dict[str, object]:
+def _state_as_json(state: ClusterState) -> dict[str, object]:
     model = state.model
     return {
         "vectors": state.vectors,
