@@ -15,7 +15,7 @@ from peewee_migrate import Router
 from db import settings
 from db.errors import DatabaseGoneError, OldDatabaseError
 from db.models import Genre, database
-from db.settings.identity import identity, remember
+from db.settings import identity, remember
 from db.sql.connection import close_database, open_database, transaction
 from db.sql.schema import MIGRATIONS, applied_migrations, ensure_library_id
 from jobs import maintenance

@@ -15,7 +15,7 @@ from rq.serializers import JSONSerializer
 
 from db import settings
 from db.models import LibraryIdentity
-from db.settings.identity import identity, remember
+from db.settings import identity, remember
 from db.sql.connection import close_database, open_database
 from db.sql.schema import ensure_library_id
 from tests.databases import open_sqlite

@@ -27,8 +27,7 @@ from web.access import login, security
 from web.access.login import is_in
 from web.access.users import Logins
 from web.api import PREFIX, problem
-from web.pages import clusters, health
-from web.pages.pager import is_json_wanted
+from web.pages import clusters, health, is_json_wanted
 from web.pages.scans import Streams
 from web.rest import door
 from worker.doctor import FAULTS, fact_and_remedy

@@ -34,7 +34,7 @@ from bench.enrichment.tables import (
     track_answers,
 )
 from bench.enrichment.web import WINDOW, MusicBrainz
-from db.enrichment import enrichment_needs
+from db import enrichment
 from db.models import State
 from db.sql.connection import open_database
 from db.sql.schema import migrate
@@ -134,7 +134,7 @@ def _enrich() -> float:
 def _is_left() -> bool:
     return any(
         standing.never_asked or any(standing.states[state] for state in _OPEN)
-        for standing in enrichment_needs.enrichment_progress().values()
+        for standing in enrichment.enrichment_progress().values()
     )
 
 

@@ -15,7 +15,7 @@ from db.models.base import Table, utc_now
 
 
 class ScheduleTime(Table):
-    """How far a schedule has come; see `db.maintenance.schedules`."""
+    """How far a schedule has come; see `db.maintenance.maintenance_runs`."""
 
     name = TextField(primary_key=True)
     cron = TextField()
@@ -52,13 +52,13 @@ class MaintenanceRun(Table):
 
 
 class HealthReport(Table):
-    """One day's report; see `db.maintenance.health_reports`."""
+    """One day's report; see `db.maintenance.fleet_history`."""
 
     day = DateField(primary_key=True)
     """In local time."""
     made_at = DateTimeField(default=utc_now)
     queues = JSONField(default=list)
-    """Of each queue a `db.maintenance.health_reports.QueueDay`: a list, for jsonb keeps no order of
+    """Of each queue a `db.maintenance.fleet_history.QueueDay`: a list, for jsonb keeps no order of
     names.
     """
     totals = JSONField(default=dict)
@@ -97,7 +97,7 @@ class Notice(Table):
 
 
 class FleetSample(Table):
-    """How the fleet was at a moment; see `db.maintenance.samples`."""
+    """How the fleet was at a moment; see `db.maintenance.fleet_history`."""
 
     at = IntegerField(primary_key=True)
     """Seconds since 1970."""

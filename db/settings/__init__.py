@@ -1,6 +1,13 @@
-"""Settings of the fleet: what the environment says, and where the fleet keeps what is its own."""
+"""Settings of the fleet: what the environment says, and where the fleet keeps what is its own.
+
+Who the fleet is, the library of its database and the host id of its data folder, is random and kept
+in a file of the data folder, so that nothing depends on the name of the machine. The database says
+which library it holds (`db.sql.schema.library_id`); the file repeats it for whoever has no database
+open, and so that a database that is gone is not taken for a first one.
+"""
 
 import errno
+import json
 import os
 import re
 import stat
@@ -11,6 +18,7 @@ from contextvars import ContextVar
 from datetime import time
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from db.errors import SettingError
 from db.files import read_small
@@ -291,3 +299,44 @@ def check_analysis() -> None:
     analysis_hours()
     if not analysis_is_off():
         analysis_seconds()
+
+
+_HOST_ID_LENGTH = 8
+
+
+class Identity(NamedTuple):
+    """The ids of a fleet."""
+
+    library: str = ""
+    """Of the library in its database; empty before the first `fleet up`."""
+    host: str = ""
+    """Of this data folder: what stands behind the names of its workers."""
+
+    @property
+    def name(self) -> str:
+        """What distinguishes the workers of this fleet and host from all others."""
+        return f"{self.library[:_HOST_ID_LENGTH]}-{self.host}"
+
+
+def identity() -> Identity:
+    """The identity that the data folder holds; an empty one where there is none."""
+    try:
+        content = json.loads(read_text(_file()))
+        return Identity(str(content["library"]), str(content["host"]))
+    except (OSError, ValueError, TypeError, LookupError):
+        return Identity()
+
+
+def remember(library: str) -> Identity:
+    """Keep the id of the library that the data folder's fleet works for. Raises OSError."""
+    before = identity()
+    now = Identity(library, before.host or uuid4().hex[:_HOST_ID_LENGTH])
+    if now != before:
+        new = _file().with_suffix(".new")
+        new.write_text(json.dumps(now._asdict()), encoding="utf-8")
+        new.replace(_file())
+    return now
+
+
+def _file() -> Path:
+    return data_dir() / "identity.json"

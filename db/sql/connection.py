@@ -19,8 +19,7 @@ from db.errors import (
     DatabaseUnreachableError,
 )
 from db.models import database
-from db.settings import urls
-from db.settings.identity import identity
+from db.settings import identity, urls
 from db.sql.folding import fold, letters
 
 _SQLITE_PRAGMAS = {

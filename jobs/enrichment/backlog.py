@@ -7,11 +7,10 @@ nothing but the providers' own limits says how much is done in a day.
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from db import ledger
-from db.enrichment import enrichment_needs
+from db import enrichment, ledger
 from db.ledger import Need
 from db.models import Kind
-from db.settings import provider_settings
+from db.settings import providers
 from db.sql.connection import transaction
 from worker.dispatch import HeldJob, enqueue, enqueue_need, held_jobs
 
@@ -28,7 +27,7 @@ _NEEDS = [need for need in ledger.NEEDS if need.kind is Kind.ENRICHMENT]
 
 def pick() -> dict[str, int]:
     """Enqueue what comes next; how many of each kind. Nothing while no provider is on."""
-    if not provider_settings.any_with_facts():
+    if not providers.any_with_facts():
         return {}
     jobs = list(held_jobs(ENRICH))
     if len(jobs) > _MOST_HELD:
@@ -36,7 +35,7 @@ def pick() -> dict[str, int]:
     held = _held(jobs)
     enqueued: Counter[str] = Counter()
     for need in _NEEDS:
-        ids = enrichment_needs.to_do(need.entity_type, AT_ONCE, held[need.argument])
+        ids = enrichment.to_do(need.entity_type, AT_ONCE, held[need.argument])
         _ask(need, ids)
         enqueue_need(need, ids)
         enqueued[f"{need.entity_type}s"] += len(ids)
@@ -45,8 +44,8 @@ def pick() -> dict[str, int]:
 
 def is_any_due() -> bool:
     """Whether there is something to enrich, and a provider of facts is on."""
-    return provider_settings.any_with_facts() and any(
-        enrichment_needs.to_do(need.entity_type, 1, ()) for need in _NEEDS
+    return providers.any_with_facts() and any(
+        enrichment.to_do(need.entity_type, 1, ()) for need in _NEEDS
     )
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from db import ledger
-from db.enrichment import enrichment_needs, facts, tagged_entities
+from db import enrichment, ledger
+from db.enrichment import facts, tagged_entities
 from db.enrichment.facts import CREDITS, IDENTITY, MATCH, FactSource, FactValue
 from db.enrichment.tagged_entities import TaggedAlbum, TaggedArtist, TaggedTrack
 from db.ledger import Attempt, Obstacle, Settled
 from db.models import EntityType, Kind, State, utc_now
-from db.settings import provider_settings
+from db.settings import providers
 from jobs.enrichment import album_identity, artist_identity, track_identity
 from jobs.enrichment.album_identity import MatchedRelease
 from jobs.enrichment.similarity import CERTAIN, Identity, Pair, Unknown
@@ -114,7 +114,7 @@ def _ask_for_artists(outcome: Outcome) -> None:
     need = ledger.need_for(Kind.ENRICHMENT, EntityType.ARTIST)
     wanted = set(ledger.without_row(need, artists))
     if outcome.is_known:
-        wanted |= enrichment_needs.unidentified(artists)
+        wanted |= enrichment.unidentified(artists)
     ledger.need(Kind.ENRICHMENT, EntityType.ARTIST, wanted)
 
 
@@ -140,7 +140,7 @@ def enrich(entity_type: EntityType, entity_ids: Sequence[int], since: float | No
     `since` is for `answers.asked_since`. Raises SettingError, and UnavailableError at the end when
     some have to wait for a provider.
     """
-    if not provider_settings.any_with_facts():
+    if not providers.any_with_facts():
         return
     attempt = ledger.lease(Kind.ENRICHMENT, entity_type, entity_ids, current_attempt())
     faults: dict[int, str] = {}

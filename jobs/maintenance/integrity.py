@@ -12,7 +12,7 @@ from pathlib import Path
 import redis
 
 from db import ledger, settings
-from db.artwork import image_files, images, object_store
+from db.artwork import image_files, images
 from db.maintenance import database_integrity, removal
 from db.maintenance.maintenance_runs import RunResult
 from db.scanning import scans
@@ -124,7 +124,7 @@ def _lost(shard: str, done: RunResult) -> list[str]:
     An object store compares what it holds with what it was given itself.
     """
     lost = []
-    if object_store.is_used():
+    if image_files.is_used():
         return sorted({*images.digests_in_shard(shard)} - image_files.originals_in(shard))
     for digest in images.digests_in_shard(shard):
         path = image_files.original(digest)

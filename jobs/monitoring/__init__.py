@@ -10,9 +10,16 @@ from typing import Any, NamedTuple
 from db import ledger
 from db.errors import counted
 from db.models import EntityType, Kind, utc_now
-from db.settings.retraining_rules import Rules, rules
 from db.similarity import tag_vocabulary, vectors
-from db.similarity.model_health import Health, HealthHistory, Measures, Sample, Verdict
+from db.similarity.model_health import (
+    Health,
+    HealthHistory,
+    Measures,
+    Rules,
+    Sample,
+    Verdict,
+    rules,
+)
 from db.similarity.tag_vocabulary import Check, NewWord, TagChanges
 from db.similarity.vectors import ModelVersion
 from jobs.vectorization import first_model

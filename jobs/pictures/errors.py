@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from db import settings
-from db.artwork.object_store import ObjectStoreError
+from db.artwork.image_files import ObjectStoreError
 from db.ledger import Cause, Obstacle, cause_of
 from db.settings.urls import shown
 from db.sql.path_text import to_text

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from db.artwork import object_store
+from db.artwork import image_files
 from db.artwork.image_files import SIZES, THUMBNAIL_SIZE, incoming_dir, original, thumbnail
 from jobs.pictures.errors import store_error
 
@@ -115,7 +115,7 @@ def holds(path: Path) -> bool:
     It may be in an object store alone: `bring` has it here.
     """
     with _as_store_error(path):
-        return _is_here(path) or object_store.holds(path)
+        return _is_here(path) or image_files.holds(path)
 
 
 def _is_here(path: Path) -> bool:
@@ -130,13 +130,13 @@ def _is_here(path: Path) -> bool:
 def bring(path: Path) -> bool:
     """Whether a file of the store is there, once it was fetched if another host has stored it."""
     with _as_store_error(path):
-        return object_store.bring(path)
+        return image_files.bring(path)
 
 
 def send(path: Path) -> None:
     """Have other hosts find a file of the store, where they share none; before its row is there."""
     with _as_store_error(path):
-        object_store.send(path)
+        image_files.send(path)
 
 
 def drop_leftovers() -> None:

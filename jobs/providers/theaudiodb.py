@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from db.artwork.remote_covers import WantedAlbum, WantedArtist
 from db.models import Role
-from db.settings import provider_settings
+from db.settings import providers
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.names import is_somebody, normal
 from jobs.providers.provider import (
@@ -50,7 +50,7 @@ _ARTIST = _Kind(
 
 def pictures(callers: Callers) -> "TheAudioDb":
     """The provider, as the registry opens it."""
-    return TheAudioDb(callers.of("theaudiodb"), provider_settings.key("theaudiodb"))
+    return TheAudioDb(callers.of("theaudiodb"), providers.key("theaudiodb"))
 
 
 class TheAudioDb(PictureProvider):

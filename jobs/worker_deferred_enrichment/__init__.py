@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from db import ledger
-from db.enrichment import enrichment_needs, facts
+from db import enrichment, ledger
+from db.enrichment import facts
 from db.maintenance.maintenance_runs import recorded_run
 from db.models import Kind, State
 from db.sql.connection import transaction
@@ -42,7 +42,7 @@ def get_enrichment_stats() -> dict[str, Any]:
                 **{state.value: standing.states[state] for state in State},
                 "never_asked": standing.never_asked,
             }
-            for entity_type, standing in enrichment_needs.enrichment_progress().items()
+            for entity_type, standing in enrichment.enrichment_progress().items()
         }
         for kind, counts in stats.items():
             text = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)

@@ -10,7 +10,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from db import settings
-from db.artwork import image_files, object_store
+from db.artwork import image_files
 from db.ledger import Cause
 from db.models import Image
 from jobs.covers import make_thumbnails
@@ -68,16 +68,16 @@ def test_a_host_keeps_no_more_of_the_pictures_than_its_limit(
     digest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, other = image_files.original(digest), settings.data_dir() / "images/incoming/unsent"
-    monkeypatch.setattr(object_store, "_COUNTED_EVERY", 1)
-    assert object_store.bring(path)
+    monkeypatch.setattr(image_files, "_COUNTED_EVERY", 1)
+    assert image_files.bring(path)
     other.write_bytes(b"of an upload")
     for file in (path, other):
         os.utime(file, (1, 1))
-    monkeypatch.setattr(object_store, "MOST_BYTES", 100)
-    assert object_store.bring(image_files.thumbnail(digest))
+    monkeypatch.setattr(image_files, "MOST_BYTES", 100)
+    assert image_files.bring(image_files.thumbnail(digest))
     assert not path.exists()
     assert other.exists()
-    assert object_store.bring(path)
+    assert image_files.bring(path)
 
 
 def test_only_what_is_old_in_the_object_store_is_deleted_from_it(
@@ -88,7 +88,7 @@ def test_only_what_is_old_in_the_object_store_is_deleted_from_it(
     (name,) = [each for each in objects.store if "/originals/" in each]
     objects.store[name].modified = datetime.now(UTC) - timedelta(days=2)
     assert image_files.delete_old(path)
-    assert not object_store.bring(path)
+    assert not image_files.bring(path)
 
 
 def test_an_object_store_that_does_not_answer_is_named_with_what_to_check(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from db.settings.identity import remember
+from db.settings import remember
 from tests.doctor.complaints import complaint, complaints
 from tests.waiting import PATIENCE
 from worker import dispatch

@@ -14,7 +14,7 @@ from db.artwork import image_files
 from db.errors import BackupError, CopyError, NewerDatabaseError
 from db.maintenance import backups, database_copy
 from db.models import Artist, ChosenImage, Image, LedgerRow, Track, database
-from db.settings.identity import identity, remember
+from db.settings import identity, remember
 from db.sql.connection import close_database, is_sqlite, open_database, transaction
 from db.sql.schema import check_schema, ensure_library_id
 from tests.databases import ON_SQLITE, PostgresServer

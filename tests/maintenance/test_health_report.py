@@ -7,7 +7,7 @@ import pytest
 import redis
 from click.testing import CliRunner
 
-from db.maintenance import health_reports
+from db.maintenance import fleet_history
 from db.models import HealthReport
 from jobs.maintenance import generate_daily_health_report
 from tests.databases import ON_SQLITE
@@ -29,9 +29,9 @@ def a_day_earlier() -> None:
     HealthReport.update(day=row.day - timedelta(days=1)).execute()
 
 
-def of(queue: str) -> health_reports.QueueDay:
+def of(queue: str) -> fleet_history.QueueDay:
     """A queue's row of the last report."""
-    latest = health_reports.latest()
+    latest = fleet_history.latest()
     assert latest is not None
     return next(each for each in latest.queues if each.name == queue)
 
@@ -44,7 +44,7 @@ def test_a_report_tells_what_was_done_failed_and_waits(scan: Scan, queues: redis
     assert (of("scan").done, of("scan").failed) == (2, 3)
     assert of("scan").a_minute is not None
     assert of("maintenance").waiting == 1
-    latest = health_reports.latest()
+    latest = fleet_history.latest()
     assert latest is not None
     assert latest.library == {"tracks": 6, "missing": 0, "albums": 2, "artists": 2, "problems": 0}
     assert latest.work["album cover"] == [0, 0]

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 
-from db.maintenance import samples
-from db.maintenance.samples import PERIODS, Chart, Sample, history, newest, record
+from db.maintenance import fleet_history
+from db.maintenance.fleet_history import PERIODS, Chart, Sample, history, newest, record_sample
 from db.models import FleetSample
 from worker import dispatch
 from worker.schedule.scheduler import Sampler, sampled
@@ -38,11 +38,11 @@ def test_a_sample_is_news_when_work_library_or_memory_differ() -> None:
 def test_old_samples_are_thinned_to_the_last_of_each_hour_and_day(database: str) -> None:
     last_of_an_hour = at(days=2, minutes=5)
     for minutes in range(0, 3 * 60, 5):
-        record(sample(minutes), at(days=2, minutes=minutes))
+        record_sample(sample(minutes), at(days=2, minutes=minutes))
     for hours in range(0, 48, 3):
-        record(sample(hours), at(days=40, hours=hours))
-    record(sample(1), at(minutes=10))
-    record(sample(2), at(minutes=5))
+        record_sample(sample(hours), at(days=40, hours=hours))
+    record_sample(sample(1), at(minutes=10))
+    record_sample(sample(2), at(minutes=5))
     kept = [row.at for row in FleetSample.select().order_by(FleetSample.at)]
     old = [each for each in kept if each < at(days=31).timestamp()]
     hourly = [each for each in kept if old[-1] < each < at(days=1).timestamp()]
@@ -50,15 +50,15 @@ def test_old_samples_are_thinned_to_the_last_of_each_hour_and_day(database: str)
     assert int(last_of_an_hour.timestamp()) in hourly
     found = newest()
     assert found == sample(2)
-    record(sample(3), at(minutes=5))  # of another scheduler, in the same second
+    record_sample(sample(3), at(minutes=5))  # of another scheduler, in the same second
     assert newest() == sample(2)
 
 
 def test_charts_hold_the_last_value_and_count_what_was_done_once(database: str) -> None:
-    record(sample(5, done=100, tracks=8), at(days=3))
-    record(sample(9, done=140), at(hours=2))
-    record(sample(0, done=150), at(hours=1, minutes=50))
-    record(sample(0, done=7), at(minutes=20))  # Redis was emptied
+    record_sample(sample(5, done=100, tracks=8), at(days=3))
+    record_sample(sample(9, done=140), at(hours=2))
+    record_sample(sample(0, done=150), at(hours=1, minutes=50))
+    record_sample(sample(0, done=7), at(minutes=20))  # Redis was emptied
     day = charts("day")
     waiting = day["waiting"].series["scan"]
     assert len(waiting) == 96
@@ -87,7 +87,7 @@ def test_the_scheduler_writes_a_sample_only_when_something_is_new(
     database: str, queues: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.schedule.scheduler._FIRST_SAMPLE", 0.0)
-    monkeypatch.setattr(samples, "EVERY", timedelta(0))
+    monkeypatch.setattr(fleet_history, "EVERY", timedelta(0))
     sampler = Sampler()
     sampler(at(hours=3))
     sampler(at(hours=2))

@@ -19,9 +19,8 @@ from db.models import (
     VectorModel,
     utc_now,
 )
-from db.settings.retraining_rules import rules
 from db.similarity import vectors
-from db.similarity.model_health import Health, HealthHistory, Measures, Verdict
+from db.similarity.model_health import Health, HealthHistory, Measures, Verdict, rules
 from db.similarity.vectors import ModelInTraining, TrainedModel
 from db.sql.connection import transaction
 from jobs import vectorization

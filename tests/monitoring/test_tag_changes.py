@@ -6,8 +6,8 @@ import pytest
 
 from db.errors import SettingError
 from db.models import Track, VectorModel, utc_now
-from db.settings.retraining_rules import rules
 from db.similarity import tag_vocabulary, vectors
+from db.similarity.model_health import rules
 from db.similarity.vectors import ModelInTraining, ModelVersion, TrainedModel
 from jobs import vectorization
 from jobs.maintenance import reconcile

@@ -9,7 +9,7 @@ import pytest
 from peewee import SqliteDatabase
 from peewee_migrate import Router
 
-from db.settings.identity import identity
+from db.settings import identity
 from db.sql.schema import MIGRATIONS, known_migrations
 from tests.doctor.complaints import complaints
 from tests.fleet.conftest import FleetCommand, new_fleet

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 
-from db.maintenance.samples import Sample, record
+from db.maintenance.fleet_history import Sample, record_sample
 from worker.cli.report import history
 
 
@@ -15,7 +15,9 @@ def test_the_charts_of_a_period_have_words_a_table_and_json(page: FlaskClient) -
     now = datetime.now(UTC)
     for hours, tracks in ((30, 4), (2, 1_234)):
         counts = {"scan": [hours, 0, 0, hours]}
-        record(Sample(counts, {"tracks": tracks}, {"web": 2**25}), now - timedelta(hours=hours))
+        record_sample(
+            Sample(counts, {"tracks": tracks}, {"web": 2**25}), now - timedelta(hours=hours)
+        )
     text = page.get("/history").text
     assert "scan: 2 at the end, 30 at most jobs." in text
     assert "tracks: 1,234 at the end, 1,234 at most." in text

@@ -23,11 +23,11 @@ from prometheus_client.registry import Collector
 from werkzeug.wrappers import Response as BaseResponse
 
 from db.library import second_opinions
-from db.maintenance import health_reports, maintenance_runs
+from db.maintenance import fleet_history, maintenance_runs
 from db.models import database
 from db.scanning import problems
 from web.access.login import is_in
-from web.pages.pager import number, paging
+from web.pages import number, paging
 from worker import dispatch
 from worker.doctor import Finding, Severity
 from worker.doctor.examination import examine
@@ -127,8 +127,8 @@ def differences() -> str:
 @bp.get("/maintenance")
 def maintenance() -> str:
     """The last run of each maintenance job, and the daily report beside the one before."""
-    report = health_reports.latest()
-    before = health_reports.before(report.day) if report else None
+    report = fleet_history.latest()
+    before = fleet_history.before(report.day) if report else None
     return render_template(
         "maintenance.html",
         runs=maintenance_runs.last_runs(),
@@ -136,7 +136,7 @@ def maintenance() -> str:
         report=report,
         earlier={each.name: each for each in before.queues} if before else {},
         library_before=before.library if before else {},
-        work=health_reports.compared_work(report, before) if report else [],
+        work=fleet_history.compared_work(report, before) if report else [],
         count=problems.count(),
         tab="maintenance",
     )

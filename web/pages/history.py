@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from flask import Blueprint, Response, abort, jsonify, render_template
 
 from db.library.tracks import place_of
-from db.maintenance.samples import PERIODS, Chart, History, as_json, history
+from db.maintenance.fleet_history import PERIODS, Chart, History, as_json, history
 from db.models import EntityType
 from db.sql.path_text import shown
-from web.pages.pager import is_json_wanted, text
+from web.pages import is_json_wanted, text
 from worker.errors import BadInputError
 from worker.queues.jobs import entity_names
 from worker.status.life import life

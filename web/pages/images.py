@@ -11,7 +11,7 @@ import redis
 from flask import Blueprint, Response, abort, request, send_file
 
 from db import settings
-from db.artwork import image_files, images, object_store
+from db.artwork import image_files, images
 from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.artwork.images import KnownImage
 from web.access.security import policy
@@ -109,7 +109,7 @@ def original(digest: str) -> Response:
 def is_stored(file: Path) -> bool:
     """Whether it is a file in the store, and no link out of it; fetched if another host has it."""
     try:
-        object_store.bring(file)
+        image_files.bring(file)
         real = file.resolve(strict=True)
         return (
             real.is_relative_to(settings.images_dir().resolve())

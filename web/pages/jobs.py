@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from db import ledger
 from db.models import State
 from db.sql.connection import transaction
-from web.pages.pager import is_json_wanted, paging, text
+from web.pages import is_json_wanted, paging, text
 from worker import dispatch, queues
 from worker.errors import BadInputError
 from worker.phrases import counted

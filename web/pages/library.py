@@ -12,8 +12,8 @@ from db.library import entity_pages, gallery, search
 from db.library.entity_pages import AlbumPage, TrackLine
 from db.library.gallery import AlbumFilter, AlbumOrder
 from db.models import EntityType, Role, State
+from web.pages import number, paging, text
 from web.pages.facts import from_the_web
-from web.pages.pager import number, paging, text
 from worker.maintenance.roots import is_nothing_scanned
 from worker.status import overview
 

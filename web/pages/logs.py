@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template
 
-from web.pages.pager import is_json_wanted, text
+from web.pages import is_json_wanted, text
 from web.pages.scans import Streams
 from worker.errors import BadInputError
 from worker.supervisor.logs import (

@@ -9,7 +9,7 @@ from flask import Blueprint, abort, jsonify, redirect, render_template, request,
 from werkzeug.wrappers import Response
 
 from db import ledger, settings
-from web.pages.pager import is_json_wanted
+from web.pages import is_json_wanted
 from worker import dispatch, queues, schedule
 from worker.errors import BadInputError, WorkerError
 from worker.queues import jobs

@@ -25,7 +25,7 @@ from db.models import database
 from db.scanning import scans
 from db.scanning.selection import left_out_text
 from db.sql.path_text import shown
-from web.pages.pager import number
+from web.pages import number
 from worker.errors import WorkerError
 from worker.maintenance import roots
 from worker.status import overview

@@ -16,7 +16,7 @@ from db.library.search import FoundTrack, NamedTrack
 from db.library.tracks import TrackSummary
 from db.models import EntityType
 from db.similarity import cluster_terms, playlist_files, vectors
-from web.pages.pager import number, text
+from web.pages import number, text
 from worker.doctor import fact_and_remedy
 
 if TYPE_CHECKING:

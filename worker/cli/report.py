@@ -10,8 +10,8 @@ import click
 
 from db.library import statistics
 from db.library.statistics import TAG_FIELDS, MissingTags, missing_tags_by_album
-from db.maintenance import health_reports, samples
-from db.maintenance.health_reports import QueueDay, Report, Work
+from db.maintenance import fleet_history
+from db.maintenance.fleet_history import QueueDay, Report, Work
 from db.models import Problem
 from db.scanning import problems as recorded
 from db.sql.connection import open_database
@@ -55,8 +55,8 @@ def report(as_json: bool) -> None:
     """
     open_database()
     check_schema()
-    latest = health_reports.latest()
-    before = health_reports.before(latest.day) if latest else None
+    latest = fleet_history.latest()
+    before = fleet_history.before(latest.day) if latest else None
     if as_json:
         print_json({"latest": latest and _json(latest), "before": before and _json(before)})
         return
@@ -67,7 +67,7 @@ def report(as_json: bool) -> None:
     print_line(f"{latest.day}: " + ", ".join(counts))
     earlier = {each.name: each for each in before.queues} if before else {}
     print_table([_HEADING, *(_row(each, earlier.get(each.name)) for each in latest.queues)])
-    for work in health_reports.compared_work(latest, before):
+    for work in fleet_history.compared_work(latest, before):
         print_line(_line(work))
 
 
@@ -171,7 +171,7 @@ Examples:
 )
 @click.option(
     "--period",
-    type=click.Choice(list(samples.PERIODS)),
+    type=click.Choice(list(fleet_history.PERIODS)),
     default="day",
     show_default=True,
     help="How far back.",
@@ -185,9 +185,9 @@ def history(period: str, as_json: bool) -> None:
     """
     open_database()
     check_schema()
-    found = samples.history(samples.PERIODS[period], datetime.now(UTC))
+    found = fleet_history.history(fleet_history.PERIODS[period], datetime.now(UTC))
     if as_json:
-        print_json({"period": period, **samples.as_json(found)})
+        print_json({"period": period, **fleet_history.as_json(found)})
         return
     rows = [
         [_titled(chart), name, *_course(values)]
@@ -200,7 +200,7 @@ def history(period: str, as_json: bool) -> None:
     print_table([["chart", "of", "at the end", "at most", "course"], *rows])
 
 
-def _titled(chart: samples.Chart) -> str:
+def _titled(chart: fleet_history.Chart) -> str:
     is_said = chart.unit in {"", "jobs"}
     return chart.title if is_said else f"{chart.title}, {chart.unit}"
 

@@ -13,7 +13,7 @@ import redis
 from db import models
 from db.errors import DatabaseError
 from db.library.statistics import library_totals
-from db.maintenance.samples import newest
+from db.maintenance.fleet_history import newest
 from db.models.base import Table
 from db.sql.connection import open_database, sqlite_file
 from db.sql.schema import check_schema

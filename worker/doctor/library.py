@@ -13,7 +13,7 @@ from typing import NamedTuple
 import redis
 
 from db import ledger
-from db.artwork import image_files, images, object_store
+from db.artwork import image_files, images
 from db.ledger import Need
 from db.maintenance import library_roots
 from db.models import State, utc_now
@@ -294,7 +294,7 @@ def _compare(shard: str) -> Differences:
 def _is_whole(digest: str, can_be_shown: bool) -> bool:
     """Whether the files are there after all, behind a link or since a moment ago."""
     files = [image_files.original(digest), image_files.thumbnail(digest)]
-    return all(map(object_store.bring, files if can_be_shown else files[:1]))
+    return all(map(image_files.bring, files if can_be_shown else files[:1]))
 
 
 def _delete_orphans() -> str:

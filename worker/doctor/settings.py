@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from db import settings
-from db.artwork import object_store
+from db.artwork import image_files
 from db.errors import SettingError
 from db.maintenance import backups, notices, removal
 from db.scanning.selection import Selection
@@ -15,14 +15,14 @@ from db.settings import (
     check_redis_prefix,
     cover_orders,
     keep_logs_days,
-    provider_settings,
+    providers,
     read_text,
     reading,
     set_mode,
     settings_file,
 )
 from db.settings.declarations import SETTINGS, Setting
-from db.settings.retraining_rules import rules
+from db.similarity.model_health import rules
 from db.users import accounts
 from worker.errors import BadInputError
 from worker.maintenance.roots import places
@@ -30,7 +30,7 @@ from worker.supervisor import fleet_environment, watch_state, web_address
 
 _SETTINGS: tuple[Callable[[], object], ...] = (
     cover_orders.check,
-    provider_settings.check,
+    providers.check,
     reading.check,
     check_analysis,
     check_redis_prefix,
@@ -39,7 +39,7 @@ _SETTINGS: tuple[Callable[[], object], ...] = (
     backups.kept,
     removal.forget_missing_after,
     keep_logs_days,
-    object_store.check,
+    image_files.check,
     watch_state.environment,
     watch_state.quiet_seconds,
     watch_state.timed_minutes,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from db import settings
 from db.errors import DatabaseGoneError
-from db.settings.identity import identity, remember
+from db.settings import identity, remember
 from db.sql.connection import open_database
 from db.sql.schema import (
     applied_migrations,

@@ -27,15 +27,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from db import settings
-from db.artwork import image_files, object_store
+from db.artwork import image_files
 from db.errors import BackupError
 from db.library import statistics
 from db.maintenance import backups
 from db.models import utc_now
 from db.scanning import scans
-from db.settings import settings_file
+from db.settings import identity, settings_file
 from db.settings.declarations import PLACES, SETTINGS, Setting
-from db.settings.identity import identity
 from db.sql.connection import open_database
 from db.sql.schema import applied_migrations, check_schema
 from worker import __version__
@@ -213,7 +212,7 @@ def _own_queues() -> Path | None:
 def _brought(picture: Path) -> Iterator[None]:
     """A file of the picture store is here meanwhile, though it be in an object store."""
     is_here = picture.exists()
-    object_store.bring(picture)
+    image_files.bring(picture)
     try:
         yield
     finally:
@@ -343,13 +342,13 @@ def _take_picture(
         with part.open("wb") as file:
             _copy(tar, member, digest, file, _LARGEST_PICTURE)
         part.replace(place)
-        object_store.send(place)
+        image_files.send(place)
     finally:
         part.unlink(missing_ok=True)
 
 
 def _is_stored(place: Path) -> bool:
-    return place.exists() and (not object_store.is_used() or object_store.holds(place))
+    return place.exists() and (not image_files.is_used() or image_files.holds(place))
 
 
 def _place(found: re.Match[str]) -> Path | None:

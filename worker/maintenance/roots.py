@@ -16,7 +16,7 @@ from db.scanning import scans
 from db.scanning.library_files import refused_root
 from db.scanning.roots import being_forgotten, mark_forgotten
 from db.scanning.selection import Kind, Selection
-from db.settings.identity import identity
+from db.settings import identity
 from db.sql.connection import open_database, transaction
 from db.sql.path_text import is_under, shown, to_bytes, to_text
 from db.sql.schema import check_schema

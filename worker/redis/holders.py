@@ -21,7 +21,7 @@ from pathlib import Path
 import redis
 
 from db import settings
-from db.settings.identity import identity
+from db.settings import identity
 from worker.redis.entries import as_number
 
 HOLDERS = settings.redis_key("fleet:holders")

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import redis
 
 from db import settings
-from db.settings.identity import identity
+from db.settings import identity
 from worker.redis import is_embedded, rq_keys
 from worker.redis.entries import ids, utf8
 from worker.redis.holders import this_place

@@ -22,7 +22,7 @@ import redis
 
 from db import settings
 from db.models import database
-from db.settings.identity import identity
+from db.settings import identity
 from db.settings.urls import shown
 from db.sql.connection import sqlite_file, transaction
 from worker.errors import CopiedHostError, ForeignRedisError

@@ -10,9 +10,8 @@ from croniter import croniter  # type: ignore[import-untyped]  # it ships no typ
 from rq.cron import CronJob
 from rq.job import Job, JobStatus
 
-from db.maintenance import schedules
-from db.maintenance.maintenance_runs import Run, last_runs
-from db.maintenance.schedules import ScheduleState
+from db.maintenance import maintenance_runs
+from db.maintenance.maintenance_runs import Run, ScheduleState, last_runs
 from db.models import utc_now
 from worker import dispatch
 from worker.dispatch import HeldJob
@@ -109,14 +108,14 @@ def run_now(name: str) -> str | None:
         return None
     job_id = dispatch.enqueue(found.job, **found.arguments)
     # The scheduler may not know it yet.
-    schedules.begin_schedule(name, found.cron, None, utc_now())
-    schedules.record_firing(name, job_id, utc_now())
+    maintenance_runs.begin_schedule(name, found.cron, None, utc_now())
+    maintenance_runs.record_firing(name, job_id, utc_now())
     return job_id
 
 
 def statuses() -> list[ScheduleStatus]:
     """Every schedule of queues.toml."""
-    now, seen = datetime.now(UTC), schedules.schedule_states()
+    now, seen = datetime.now(UTC), maintenance_runs.schedule_states()
     name = dispatch.topology().scheduler_process
     is_running = any(each.name == name and each.pid for each in processes())
     runs = {run.job: run for run in last_runs()}

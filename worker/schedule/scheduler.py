@@ -25,8 +25,8 @@ from rq.exceptions import StopRequested
 
 from db.errors import DatabaseError
 from db.library import statistics
-from db.maintenance import samples, schedules
-from db.maintenance.samples import Sample
+from db.maintenance import fleet_history, maintenance_runs
+from db.maintenance.fleet_history import Sample
 from db.sql.connection import check_file
 from worker import dispatch
 from worker.dispatch import HeldJob
@@ -68,7 +68,7 @@ class ScheduledJob(CronJob):
         self.found_idle: datetime | None = None
         """When a run would have found nothing to do; naive UTC, as what the database has."""
 
-    def since(self, state: schedules.ScheduleState) -> schedules.ScheduleState:
+    def since(self, state: maintenance_runs.ScheduleState) -> maintenance_runs.ScheduleState:
         """How far the schedule has come, with what was left out and is not in the database."""
         return state._replace(seen_to=max(state.seen_to, self.found_idle or state.seen_to))
 
@@ -135,7 +135,7 @@ class FleetScheduler(CronScheduler):
         """
         show_life()
         check_file()
-        now, states = self._now(), schedules.schedule_states()
+        now, states = self._now(), maintenance_runs.schedule_states()
         fired: list[CronJob] = [
             job for job in self._scheduled if self._fire_if_due(job, states.get(job.name), now)
         ]
@@ -160,14 +160,14 @@ class FleetScheduler(CronScheduler):
         return max(0.0, min([*waits, _LONGEST_SLEEP]))
 
     def _fire_if_due(
-        self, job: ScheduledJob, state: schedules.ScheduleState | None, now: datetime
+        self, job: ScheduledJob, state: maintenance_runs.ScheduleState | None, now: datetime
     ) -> bool:
         """Fire the schedule if it is due; whether this scheduler has fired it."""
         schedule, stored = job.schedule, now.astimezone(UTC).replace(tzinfo=None)
         due = next_of(schedule, job.since(state), now) if state else None
         job.next_enqueue_time = due if due and due > now else next_run(schedule.cron, now)
         if state is None or due is None:
-            schedules.begin_schedule(schedule.name, schedule.cron, state, stored)
+            maintenance_runs.begin_schedule(schedule.name, schedule.cron, state, stored)
             return False
         if due > now:
             return False
@@ -179,9 +179,13 @@ class FleetScheduler(CronScheduler):
         job.latest_enqueue_time = now
         return True
 
-    def _fire(self, schedule: Schedule, state: schedules.ScheduleState, now: datetime) -> bool:
+    def _fire(
+        self, schedule: Schedule, state: maintenance_runs.ScheduleState, now: datetime
+    ) -> bool:
         before = held(schedule)
-        if not schedules.fire_due(schedule.name, state, now, partial(_enqueue, schedule, before)):
+        if not maintenance_runs.fire_due(
+            schedule.name, state, now, partial(_enqueue, schedule, before)
+        ):
             return False
         self.log.info(
             "%s: %s", schedule.name, f"{before.id} still waits or runs" if before else "enqueued"
@@ -213,12 +217,12 @@ class Sampler:
         """Take a sample if it is time for one. What keeps it from that keeps nothing else."""
         if time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + samples.EVERY.total_seconds()
+        self._next = time.monotonic() + fleet_history.EVERY.total_seconds()
         try:
-            before = self._last or samples.newest()
+            before = self._last or fleet_history.newest()
             sample = sampled(before)
             if before is None or sample.is_news(before):
-                samples.record(sample, now)
+                fleet_history.record_sample(sample, now)
                 before = sample
             self._last = before
         except (redis.RedisError, peewee.PeeweeException, WorkerError, OSError) as error:

@@ -10,8 +10,8 @@ import redis
 
 from db import ledger
 from db.library import statistics
-from db.maintenance import health_reports
-from db.maintenance.health_reports import JobTotal, QueueDay
+from db.maintenance import fleet_history
+from db.maintenance.fleet_history import JobTotal, QueueDay
 from db.models import State, utc_now
 from db.scanning import scans
 from db.similarity import vectors
@@ -348,8 +348,8 @@ def make_health_report() -> bool:
     today = datetime.now().astimezone().date()
     counts = job_counts(dispatch.connection())
     job_totals = {name: JobTotal(*count[:3]) for name, count in counts.items()}
-    days = _queue_days(job_totals, health_reports.totals_before(today))
-    return health_reports.record(today, days, job_totals)
+    days = _queue_days(job_totals, fleet_history.totals_before(today))
+    return fleet_history.record_report(today, days, job_totals)
 
 
 def _queue_days(totals: dict[str, JobTotal], before: dict[str, JobTotal]) -> list[QueueDay]:

@@ -12,8 +12,7 @@ import redis
 from db import settings
 from db.errors import DatabaseGoneError, OldDatabaseError
 from db.maintenance import backups
-from db.settings import settings_file
-from db.settings.identity import identity
+from db.settings import identity, settings_file
 from db.sql.connection import close_database, open_database
 from db.sql.schema import check_schema, library_id
 from worker import code_version, dispatch, queues

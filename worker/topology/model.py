@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from db.settings.identity import identity
+from db.settings import identity
 from worker.errors import UnknownJobError
 from worker.phrases import did_you_mean
 

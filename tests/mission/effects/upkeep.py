@@ -4,7 +4,7 @@ import os
 from datetime import timedelta
 
 from db.artwork import image_files
-from db.maintenance import backups, health_reports
+from db.maintenance import backups, fleet_history
 from db.models import (
     EntityType,
     Image,
@@ -130,8 +130,8 @@ def _notify(fleet: StandingFleet) -> Prepared:
 
 @case("maintenance.generate_daily_health_report")
 def _report(fleet: StandingFleet) -> Prepared:
-    assert health_reports.latest() is None
-    return Prepared({}, lambda _: health_reports.latest() is not None)
+    assert fleet_history.latest() is None
+    return Prepared({}, lambda _: fleet_history.latest() is not None)
 
 
 @case("maintenance.archive_old_logs")
