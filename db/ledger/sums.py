@@ -32,7 +32,7 @@ from db.models import (
     database,
 )
 from db.settings.cover_orders import EXTERNAL, album_order, artist_order
-from db.settings.providers import any_on, any_with_facts
+from db.settings.provider_settings import any_on, any_with_facts
 from db.sql.connection import is_sqlite, transaction
 from db.sql.queries import tuples
 

@@ -30,7 +30,7 @@ from db.models import (
     TrackArtist,
     TrackGenre,
 )
-from db.settings.providers import any_on
+from db.settings.provider_settings import any_on
 from db.sql.queries import among, distinct_values, folded, slices, tuples
 
 _YEAR_LENGTH = 4

@@ -12,10 +12,10 @@ from db.artwork.images import Choice
 from db.models import EntityType, Kind, Role, State
 from db.sql.connection import transaction
 from jobs.covers import album_covers, artist_covers, explanation, folder_images, remote
+from jobs.covers.candidates import ARTIST_ROLES
 from jobs.covers.embedded import gather
 from jobs.covers.outcomes import file_faults, wanting, write_covers, write_problems
 from jobs.covers.picture_search import search
-from jobs.covers.sources import ARTIST_ROLES
 from jobs.covers.track_covers import (
     choose,
     kept,

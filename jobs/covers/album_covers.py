@@ -33,6 +33,7 @@ from db.settings.cover_orders import (
 from db.sql.path_text import shown, to_text
 from jobs.covers import folder_images
 from jobs.covers.candidates import (
+    FRONT_TYPES,
     Candidate,
     embedded_candidates,
     file_candidate,
@@ -62,7 +63,6 @@ from jobs.covers.outcomes import (
 )
 from jobs.covers.own_folders import AlbumFolders
 from jobs.covers.picture_search import CurrentCovers, Search, current_covers
-from jobs.covers.sources import FRONT_TYPES
 
 Pictures = Mapping[int, Sequence[EmbeddedIn]]
 

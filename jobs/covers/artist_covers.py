@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from db import ledger
 from db.artwork import picture_files as seen
+from db.artwork.covers import FOLDER
 from db.artwork.picture_files import FoundPicture
 from db.ledger import Obstacle, Settled
 from db.library.artists import KnownArtist
@@ -27,12 +28,11 @@ from db.settings.cover_orders import (
 )
 from db.sql.path_text import is_under, shown
 from jobs.covers import folder_images
-from jobs.covers.candidates import Candidate, file_candidate, file_candidates
+from jobs.covers.candidates import ARTIST_ROLES, Candidate, file_candidate, file_candidates
 from jobs.covers.folder_images import Folder, FolderImage, cover_name, named, picture_stem, plain
 from jobs.covers.outcomes import Outcome, is_wanting, kept_roles, lost, settled
 from jobs.covers.own_folders import ArtistFolders, artist_folders, is_various, names_of, root_of
 from jobs.covers.picture_search import CurrentCovers, Search, current_covers
-from jobs.covers.sources import ARTIST_ROLES, FOLDER
 from jobs.pictures.errors import Fault
 
 _NOT_HERE = "-"

@@ -13,6 +13,7 @@ from typing import Any
 
 from db import ledger, settings
 from db.artwork import covers
+from db.artwork.covers import CHOSEN, EMBEDDED, FOLDER
 from db.errors import counted
 from db.models import EntityType, Kind, Role
 from db.settings.cover_orders import (
@@ -26,10 +27,9 @@ from db.settings.cover_orders import (
 from db.sql.path_text import shown
 from jobs.covers import album_covers, artist_covers
 from jobs.covers.album_covers import AlbumSearch
-from jobs.covers.candidates import Candidate, file_candidate, type_name
+from jobs.covers.candidates import ARTIST_ROLES, FRONT_TYPES, Candidate, file_candidate, type_name
 from jobs.covers.folder_images import FolderImage, cover_name
 from jobs.covers.picture_search import JudgedCandidate, Search, preference, search
-from jobs.covers.sources import ARTIST_ROLES, CHOSEN, EMBEDDED, FOLDER, FRONT_TYPES
 from jobs.pictures import store
 
 _LOST_BY: dict[str, tuple[str, ...]] = {

@@ -31,8 +31,8 @@ from db.library.artists import (
 from db.scanning import scans
 from db.scanning.library_files import group_folder
 from db.sql.path_text import is_under
+from jobs.covers.candidates import ARTIST_IMAGE_FOLDERS
 from jobs.covers.folder_images import Folder, plain
-from jobs.covers.sources import ARTIST_IMAGE_FOLDERS
 from jobs.metadata.text import VARIOUS_ARTISTS
 
 

@@ -16,16 +16,15 @@ from itertools import groupby
 from typing import NamedTuple
 
 from db.artwork import covers, images
-from db.artwork.covers import CHOSEN, LOCAL, Chosen, Shown
+from db.artwork.covers import CHOSEN, EMBEDDED, FOLDER, LOCAL, Chosen, Shown
 from db.artwork.images import Choice, KnownImage
 from db.ledger import Obstacle
 from db.models import EntityType, Role
 from db.settings.cover_orders import EXTERNAL
 from db.sql.path_text import shown as as_shown
 from jobs.covers import folder_images
-from jobs.covers.candidates import USERS_RANK, Candidate, Tier
+from jobs.covers.candidates import COVER_SHAPE, SHAPES, USERS_RANK, Candidate, Tier
 from jobs.covers.embedded import gather
-from jobs.covers.sources import COVER_SHAPE, EMBEDDED, FOLDER, SHAPES
 from jobs.pictures import store
 from jobs.pictures.errors import Fault
 from jobs.pictures.stored_images import Gathered

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from db import ledger
 from db.models import EntityType, Kind
-from db.settings import providers
+from db.settings import provider_settings
 from db.settings.cover_orders import EXTERNAL, album_order, artist_order
 
 _IN_TURN = 5_000
@@ -20,7 +20,7 @@ def need_searches(entity_type: EntityType, ids: Sequence[int]) -> list[int]:
     Returns the ids to enqueue after the commit: none while no provider is turned on. Call it in
     the transaction that settles that there is nothing on disk.
     """
-    if entity_type is EntityType.TRACK or not providers.any_on():
+    if entity_type is EntityType.TRACK or not provider_settings.any_on():
         return []
     return ledger.need(Kind.REMOTE, entity_type, ids)
 
@@ -39,7 +39,7 @@ def unasked_searches() -> list[tuple[EntityType, list[int]]]:
 
     None while no provider is on. Raises SettingError.
     """
-    if not providers.any_on():
+    if not provider_settings.any_on():
         return []
     orders = {EntityType.ALBUM: album_order, EntityType.ARTIST: artist_order}
     unasked = (

@@ -17,7 +17,7 @@ from db.ledger import Attempt, Settled
 from db.models import EntityType, Kind, Role, State
 from db.settings.cover_orders import EXTERNAL, album_order, artist_order
 from jobs.content import mime_of
-from jobs.covers.sources import ARTIST_ROLES, COVER_SHAPE, SHAPES
+from jobs.covers.candidates import ARTIST_ROLES, COVER_SHAPE, SHAPES
 from jobs.pictures import store
 from jobs.pictures.stored_images import decode_images
 from jobs.providers.answers import answer, asked_since

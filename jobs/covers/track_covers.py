@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from db import ledger
 from db.artwork import images
-from db.artwork.covers import EmbeddedIn, TrackPlace
+from db.artwork.covers import EMBEDDED, EmbeddedIn, TrackPlace
 from db.artwork.images import KnownImage
 from db.ledger import Settled
 from db.library.track_files import TrackKey
 from db.models import EntityType, Kind, State
 from db.scanning.library_files import folder_of
-from jobs.covers.candidates import Candidate, front_pictures
+from jobs.covers.candidates import TRACK_SOURCES, Candidate, front_pictures
 from jobs.covers.outcomes import Outcome, kept_roles, settled, show, write_problems
 from jobs.covers.picture_search import Search, judged
-from jobs.covers.sources import EMBEDDED, TRACK_SOURCES
 from jobs.pictures.errors import Fault, StoreError
 from jobs.pictures.stored_images import Gathered, at_hand
 from jobs.records import ProblemCode, TrackRecord

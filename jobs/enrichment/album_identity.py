@@ -26,8 +26,7 @@ from jobs.enrichment.similarity import (
 )
 from jobs.providers.musicbrainz import MusicBrainz, fuzzy, phrase
 from jobs.providers.musicbrainz_answers import Candidate, Release, credited
-from jobs.providers.names import normal, without_edition
-from jobs.providers.provider import LONGEST_NAME, mbid
+from jobs.providers.provider import LONGEST_NAME, mbid, normal, without_edition
 
 _WEIGHTS = {"title": 0.2, "artists": 0.2, "tracks": 0.4, "lengths": 0.2}
 _LEAST = {"title": 0.75, "artists": 0.8, "tracks": 0.75, "lengths": 0.5}

@@ -12,8 +12,7 @@ from db.enrichment.tagged_entities import TaggedArtist
 from jobs.enrichment.similarity import CERTAIN, Identity, Unknown, text_similarity
 from jobs.providers.musicbrainz import MusicBrainz, either, phrase
 from jobs.providers.musicbrainz_answers import Artist, Recording
-from jobs.providers.names import is_somebody, normal
-from jobs.providers.provider import LONGEST_NAME, mbid
+from jobs.providers.provider import LONGEST_NAME, is_somebody, mbid, normal
 
 _BY_CREDITS, _BY_TITLES = 0.97, 0.9
 _CLEARLY = 4

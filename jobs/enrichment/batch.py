@@ -14,7 +14,7 @@ from db.enrichment.facts import CREDITS, IDENTITY, MATCH, FactSource, FactValue
 from db.enrichment.tagged_entities import TaggedAlbum, TaggedArtist, TaggedTrack
 from db.ledger import Attempt, Obstacle, Settled
 from db.models import EntityType, Kind, State, utc_now
-from db.settings import providers
+from db.settings import provider_settings
 from jobs.enrichment import album_identity, artist_identity, track_identity
 from jobs.enrichment.album_identity import MatchedRelease
 from jobs.enrichment.similarity import CERTAIN, Identity, Pair, Unknown
@@ -140,7 +140,7 @@ def enrich(entity_type: EntityType, entity_ids: Sequence[int], since: float | No
     `since` is for `answers.asked_since`. Raises SettingError, and UnavailableError at the end when
     some have to wait for a provider.
     """
-    if not providers.any_with_facts():
+    if not provider_settings.any_with_facts():
         return
     attempt = ledger.lease(Kind.ENRICHMENT, entity_type, entity_ids, current_attempt())
     faults: dict[int, str] = {}

@@ -1,7 +1,7 @@
 """Which entity of MusicBrainz is meant, and how sure that is: how similar names and lengths are.
 
-Spellings are compared as `jobs.providers.names` normalises them, by Ratcliff and Obershelp's ratio
-(difflib). What makes another record of nearly the same title, a number or "live", halves the
+Spellings are compared as `jobs.providers.provider.normal` has them, by Ratcliff and Obershelp's
+ratio (difflib). What makes another record of nearly the same title, a number or "live", halves the
 similarity at least.
 """
 
@@ -14,8 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from db.enrichment.tagged_entities import TaggedTrack
 from jobs.providers.musicbrainz_answers import Credit, ReleaseTrack, credited
-from jobs.providers.names import normal, without_edition
-from jobs.providers.provider import mbid
+from jobs.providers.provider import mbid, normal, without_edition
 
 T = TypeVar("T")
 

@@ -24,8 +24,7 @@ from jobs.providers.acoustid import AcoustId
 from jobs.providers.errors import BadFingerprintError
 from jobs.providers.musicbrainz import MusicBrainz, phrase
 from jobs.providers.musicbrainz_answers import Recording, credited
-from jobs.providers.names import is_somebody, normal
-from jobs.providers.provider import LONGEST_NAME, mbid
+from jobs.providers.provider import LONGEST_NAME, is_somebody, mbid, normal
 
 _WEIGHTS = {"title": 0.35, "artists": 0.35, "length": 0.3}
 _LEAST = {"title": 0.85, "artists": 0.85, "length": 0.5}

@@ -15,7 +15,7 @@ from db.library import audio_features, track_files
 from db.models import EntityType, Kind, LibraryIdentity, Scan, ScanChunk
 from db.publishing import export_runs
 from db.scanning import scans
-from db.settings import analysis_is_off, providers
+from db.settings import analysis_is_off, provider_settings
 from db.similarity import vector_inputs, vectors
 from db.sql.connection import transaction
 from db.sql.path_text import is_under
@@ -148,14 +148,14 @@ def ask_for_searches() -> None:
 
     Raises SettingError.
     """
-    if providers.any_on():
+    if provider_settings.any_on():
         from jobs.covers import remote  # noqa: PLC0415  # brings mutagen
 
         remote.need_unasked_searches()
 
 
 def _is_search_unasked() -> bool:
-    if not providers.any_on():
+    if not provider_settings.any_on():
         return False
     from jobs.covers import remote  # noqa: PLC0415  # brings mutagen
 

@@ -122,8 +122,8 @@ def enrich_batch(
     provider, and SettingError.
     """
     # httpx2 takes a quarter of a second, which extraction need not pay.
-    from jobs.enrichment.backlog import go_on  # noqa: PLC0415
     from jobs.enrichment.batch import enrich  # noqa: PLC0415
+    from jobs.worker_deferred_enrichment import go_on  # noqa: PLC0415
 
     enrich(EntityType.ALBUM, album_ids or [], asked_since)
     enrich(EntityType.TRACK, track_ids or [], asked_since)

@@ -18,7 +18,7 @@ import subprocess
 from typing import Any, NamedTuple
 
 from db.scanning import roots
-from db.settings import providers
+from db.settings import provider_settings
 from db.sql.path_text import shown, to_bytes
 from jobs.providers.answers import CachedCaller
 from jobs.providers.caller import Caller, Callers
@@ -41,7 +41,7 @@ class Match(NamedTuple):
 
 def facts(callers: Callers) -> "AcoustId":
     """The provider, as the registry opens it."""
-    return AcoustId(callers.of("acoustid"), providers.key("acoustid"))
+    return AcoustId(callers.of("acoustid"), provider_settings.key("acoustid"))
 
 
 class AcoustId:

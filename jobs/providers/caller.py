@@ -17,7 +17,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from db.settings import providers
+from db.settings import provider_settings
 from db.settings.providers import SERVICES, Service
 from jobs.providers.errors import (
     BadDownloadError,
@@ -213,9 +213,9 @@ class Callers:
     def __init__(self, connection: redis.Redis) -> None:
         """`connection` leads to the Redis in which turns are kept. Raises SettingError."""
         self._connection = connection
-        self._urls = providers.other_urls()
-        self._intervals = providers.other_intervals(self._urls)
-        self._contact = providers.contact()
+        self._urls = provider_settings.other_urls()
+        self._intervals = provider_settings.other_intervals(self._urls)
+        self._contact = provider_settings.contact()
         self._opened = ExitStack()
 
     def __enter__(self) -> Self:

@@ -19,8 +19,17 @@ from db.artwork.remote_covers import WantedAlbum, WantedArtist
 from db.models import Role
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError, StumbledError
-from jobs.providers.names import is_somebody, normal, without_edition
-from jobs.providers.provider import LONGEST_NAME, Offer, PictureProvider, Question, entries, urls_of
+from jobs.providers.provider import (
+    LONGEST_NAME,
+    Offer,
+    PictureProvider,
+    Question,
+    entries,
+    is_somebody,
+    normal,
+    urls_of,
+    without_edition,
+)
 
 _QUOTA, _BUSY, _NO_DATA = 4, 700, 800
 _NO_PICTURE = re.compile(r"/images/(?:artist|cover)//")

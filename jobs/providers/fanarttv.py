@@ -16,7 +16,7 @@ from typing import Any
 
 from db.artwork.remote_covers import WantedAlbum, WantedArtist
 from db.models import Role
-from db.settings import providers
+from db.settings import provider_settings
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError
 from jobs.providers.provider import Offer, PictureProvider, Question, entries, mbid, urls_of
@@ -30,7 +30,7 @@ _ARTIST_PICTURES = {
 
 def pictures(callers: Callers) -> "FanartTv":
     """The provider, as the registry opens it."""
-    return FanartTv(callers.of("fanarttv"), providers.key("fanarttv"))
+    return FanartTv(callers.of("fanarttv"), provider_settings.key("fanarttv"))
 
 
 class FanartTv(PictureProvider):

@@ -25,11 +25,10 @@ from typing import Any
 from db.artwork.remote_covers import WantedAlbum, WantedArtist
 from db.enrichment.facts import FactValue
 from db.models import Role
-from db.settings import providers
+from db.settings import provider_settings
 from jobs.providers.answers import Answered, CachedCaller
 from jobs.providers.caller import Caller, Callers
 from jobs.providers.errors import NothingThereError, RefusedError, StumbledError
-from jobs.providers.names import is_somebody, normal
 from jobs.providers.provider import (
     LONGEST_NAME,
     DatedFacts,
@@ -39,7 +38,9 @@ from jobs.providers.provider import (
     PictureProvider,
     Question,
     entries,
+    is_somebody,
     mbid,
+    normal,
     urls_of,
 )
 
@@ -60,12 +61,12 @@ _MOST_SIMILAR, _MOST_TAGS = 20, 10
 
 def pictures(callers: Callers) -> "LastFm":
     """The provider of covers, as the registry opens it."""
-    return LastFm(callers.of("lastfm"), providers.key("lastfm"))
+    return LastFm(callers.of("lastfm"), provider_settings.key("lastfm"))
 
 
 def facts(callers: Callers) -> "LastFmFacts":
     """The provider of facts, as the registry opens it."""
-    return LastFmFacts(callers.of("lastfm"), providers.key("lastfm"))
+    return LastFmFacts(callers.of("lastfm"), provider_settings.key("lastfm"))
 
 
 class LastFm(PictureProvider):

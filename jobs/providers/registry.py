@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-from db.settings import providers
+from db.settings import provider_settings
 from db.settings.providers import Offers, provider
 from jobs.providers.acoustid import AcoustId
 from jobs.providers.caller import Callers
@@ -52,7 +52,7 @@ def opened_for_facts(connection: redis.Redis) -> Iterator[FactSources]:
 
 
 def _turned_on(offers: Offers) -> list[str]:
-    return [name for name in providers.turned_on() if provider(name).offers & offers]
+    return [name for name in provider_settings.turned_on() if provider(name).offers & offers]
 
 
 def _module(name: str) -> Any:

@@ -16,16 +16,17 @@ from typing import Any, NamedTuple
 
 from db.artwork.remote_covers import WantedAlbum, WantedArtist
 from db.models import Role
-from db.settings import providers
+from db.settings import provider_settings
 from jobs.providers.caller import Caller, Callers
-from jobs.providers.names import is_somebody, normal
 from jobs.providers.provider import (
     LONGEST_NAME,
     Offer,
     PictureProvider,
     Question,
     entries,
+    is_somebody,
     mbid,
+    normal,
     urls_of,
 )
 
@@ -50,7 +51,7 @@ _ARTIST = _Kind(
 
 def pictures(callers: Callers) -> "TheAudioDb":
     """The provider, as the registry opens it."""
-    return TheAudioDb(callers.of("theaudiodb"), providers.key("theaudiodb"))
+    return TheAudioDb(callers.of("theaudiodb"), provider_settings.key("theaudiodb"))
 
 
 class TheAudioDb(PictureProvider):

@@ -18,8 +18,8 @@ from db.settings.cover_orders import IN_ALBUMS, PICTURE_FOLDERS, album_order, ar
 from db.sql.connection import transaction
 from db.sql.name_index import artists_called
 from db.sql.queries import slices
+from jobs.covers.candidates import ARTIST_ROLES
 from jobs.covers.folder_images import cover_name, picture_stem, plain
-from jobs.covers.sources import ARTIST_ROLES
 from jobs.errors import ScanEndedError
 from jobs.records import FoundFile
 from worker.dispatch import enqueue, enqueue_need

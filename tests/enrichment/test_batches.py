@@ -12,7 +12,6 @@ from db.maintenance.maintenance_runs import history
 from db.models import Album, EntityType, Fact, Kind, LedgerRow, State, utc_now
 from db.sql.connection import transaction
 from jobs import maintenance, worker_deferred_enrichment
-from jobs.enrichment import backlog
 from tests.enrichment.conftest import Has
 from tests.enrichment.library import (
     RELEASE,
@@ -56,11 +55,14 @@ def settle(entity_type: EntityType, entity_id: int, state: State) -> None:
 
 def test_what_came_last_goes_first(database: str, turn_on: TurnOn, queues: redis.Redis) -> None:
     turn_on("musicbrainz")
-    ids = [album(f"Album {number}", songs=()) for number in range(backlog.AT_ONCE + 5)]
+    ids = [
+        album(f"Album {number}", songs=())
+        for number in range(worker_deferred_enrichment.AT_ONCE + 5)
+    ]
     need(EntityType.ALBUM, *ids[:3])
-    assert pick() == {"albums": backlog.AT_ONCE}
+    assert pick() == {"albums": worker_deferred_enrichment.AT_ONCE}
     rung = [album_id for arguments in waiting() for album_id in arguments["album_ids"]]
-    assert rung == ids[: -backlog.AT_ONCE - 1 : -1]
+    assert rung == ids[: -worker_deferred_enrichment.AT_ONCE - 1 : -1]
     newest = album("Brand New", songs=())
     pick()
     assert waiting()[-1]["album_ids"][0] == newest
@@ -113,7 +115,7 @@ def test_a_worker_goes_on_until_all_is_done(
     musicbrainz(f"artist/{mb_id(1)}", mb_artist(1, "Somebody"))
     for _ in range(2):
         album(musicbrainz_release_id=mb_id(100))
-    dispatch.enqueue(backlog.PICK)
+    dispatch.enqueue(worker_deferred_enrichment.PICK)
     work(queues)
     assert {row.state for row in LedgerRow.select()} == {State.DONE}
     assert sorted(server.paths()) == [
@@ -130,7 +132,7 @@ def test_a_job_whose_provider_is_away_leaves_its_reason_and_waits_when_its_tries
     album_id = album(musicbrainz_release_id=mb_id(100))
     server.routes[f"/musicbrainz/release/{mb_id(100)}"] = status(401)
     need(EntityType.ALBUM, album_id)
-    dispatch.enqueue(backlog.ENRICH, album_ids=[album_id])
+    dispatch.enqueue(worker_deferred_enrichment.ENRICH, album_ids=[album_id])
     scheduled = dispatch.queue(QUEUE).scheduled_job_registry
     for _ in range(4):
         work(queues)
@@ -170,7 +172,9 @@ def test_what_failed_is_done_again(database: str, turn_on: TurnOn, queues: redis
     assert worker_deferred_enrichment.retry_failed_enrichments() == 1
     assert standing(EntityType.ALBUM, failed).state == State.TODO
     assert standing(EntityType.ALBUM, done).state == State.DONE
-    assert [job.func_name for job in dispatch.queue(QUEUE).jobs] == [f"jobs.{backlog.PICK}"]
+    assert [job.func_name for job in dispatch.queue(QUEUE).jobs] == [
+        f"jobs.{worker_deferred_enrichment.PICK}"
+    ]
     assert worker_deferred_enrichment.retry_failed_enrichments() == 0
 
 
@@ -204,7 +208,7 @@ def test_what_no_database_takes_in_a_text_is_left_out(
 
 def test_a_batch_that_kills_its_process_is_split_by_its_own_ids(database: str) -> None:
     for argument, entity_type in (("track_ids", EntityType.TRACK), ("album_ids", EntityType.ALBUM)):
-        found = ledger.need_of(backlog.ENRICH, {argument: [1]})
+        found = ledger.need_of(worker_deferred_enrichment.ENRICH, {argument: [1]})
         assert found is not None
         assert (found.kind, found.entity_type) == (Kind.ENRICHMENT, entity_type)
 

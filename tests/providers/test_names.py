@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.providers.names import is_somebody, normal, without_edition
+from jobs.providers.provider import is_somebody, normal, without_edition
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from db.artwork import image_files, images
 from db.artwork.image_files import THUMBNAIL_FORMAT
 from db.library import entity_pages
 from db.models import EntityType, Kind, Role
-from db.settings import providers
+from db.settings import provider_settings
 from db.sql.path_text import shown, to_text
 from web.pages.images import is_stored, waited_for
 from worker import dispatch
@@ -85,7 +85,7 @@ def page(kind: str, entity_id: int) -> str:
         lack=lack,
         is_waiting=roles is None and not lack,
         asked=ledger.need_state(Kind.REMOTE, entity.type, entity_id),
-        is_web_on=providers.any_on(),
+        is_web_on=provider_settings.any_on(),
         most_bytes=MOST_BYTES,
     )
 

@@ -12,7 +12,7 @@ from db.enrichment.facts import MATCH, KnownFact
 from db.ledger import NeedState
 from db.library import entity_pages, life
 from db.models import EntityType, Kind
-from db.settings import providers
+from db.settings import provider_settings
 from worker.errors import BadInputError
 from worker.queues import jobs
 
@@ -78,7 +78,7 @@ def from_the_web(entity_type: EntityType, entity_id: int) -> FromTheWeb:
     found = [each for each in facts.known_facts(entity_type, entity_id) if each.field in _LABELS]
     found.sort(key=lambda each: order.index(each.field))
     lines = [Line(_LABELS[each.field], _text(each), _links(each), each) for each in found]
-    is_any_on = providers.any_with_facts()
+    is_any_on = provider_settings.any_with_facts()
     again = url_for("facts.ask", kind=entity_type, entity_id=entity_id) if is_any_on else ""
     return FromTheWeb(lines, ledger.need_state(Kind.ENRICHMENT, entity_type, entity_id), again)
 

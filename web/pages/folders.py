@@ -14,7 +14,8 @@ from db.maintenance import library_roots
 from db.scanning import scans
 from db.settings import Hours, analysis_hours, analysis_is_off
 from db.settings.declarations import SETTINGS
-from db.settings.providers import PROVIDERS, Offers, Provider, named_providers
+from db.settings.provider_settings import named_providers
+from db.settings.providers import PROVIDERS, Offers, Provider
 from db.sql.path_text import is_under, shown, to_bytes
 from web.pages.settings import save, take_up
 from worker import dispatch

@@ -15,7 +15,7 @@ from db.settings import (
     check_redis_prefix,
     cover_orders,
     keep_logs_days,
-    providers,
+    provider_settings,
     read_text,
     reading,
     set_mode,
@@ -30,7 +30,7 @@ from worker.supervisor import fleet_environment, watch_state, web_address
 
 _SETTINGS: tuple[Callable[[], object], ...] = (
     cover_orders.check,
-    providers.check,
+    provider_settings.check,
     reading.check,
     check_analysis,
     check_redis_prefix,

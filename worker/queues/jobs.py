@@ -23,7 +23,7 @@ from db import ledger
 from db.library import search, tracks
 from db.models import Album, Artist, EntityType, Kind, ScanChunk, State, Table, Track
 from db.scanning import scans
-from db.settings import providers
+from db.settings import provider_settings
 from db.sql.connection import transaction
 from db.sql.path_text import shown
 from db.sql.queries import slices, tuples
@@ -201,8 +201,8 @@ def ask_the_web(
     BadInputError when no provider is on that has any.
     """
     on = {
-        Kind.REMOTE: providers.any_on(),
-        Kind.ENRICHMENT: providers.any_with_facts(),
+        Kind.REMOTE: provider_settings.any_on(),
+        Kind.ENRICHMENT: provider_settings.any_with_facts(),
     }
     needs = [each for each in ledger.NEEDS if each.entity_type is entity_type]
     needs = [each for each in needs if each.kind in kinds and on.get(each.kind)]
