@@ -9,6 +9,7 @@ import pytest
 
 from tests.fleet.conftest import REPOSITORY
 from worker.cli.fleet import run
+from worker.cli.simulate import best_split
 from worker.errors import ExitCode
 from worker.topology import load
 from worker.topology.simulation import (
@@ -17,7 +18,6 @@ from worker.topology.simulation import (
     QueueResult,
     Result,
     Times,
-    best_split,
     simulate,
 )
 

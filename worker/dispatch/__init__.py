@@ -3,12 +3,9 @@
 Jobs use this module too: `job` marks them, `current_attempt` names the attempt that runs.
 """
 
-import json
 import logging
-import re
 import sys
 import time
-import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache
@@ -22,12 +19,11 @@ from redis.lock import Lock
 
 from db import settings
 from db.errors import SettingError
-from db.sql.queries import slices
 from worker.errors import JobFailedError, JobTooLargeError, TopologyError
 from worker.phrases import counted
-from worker.redis import is_embedded, rq_keys
+from worker.redis import is_embedded
 from worker.redis.connection import connect
-from worker.redis.entries import ids, wrong_keys
+from worker.redis.entries import PACKAGE, calls, ids, wrong_keys
 from worker.redis.holders import holders
 from worker.redis.owner import refuse_foreign
 from worker.topology import Topology, load
@@ -44,8 +40,6 @@ MAX_JOB_BYTES = 1024 * 1024
 """The largest job that is enqueued: ids, paths and records, never pictures or a whole library."""
 FAILED_JOB_TTL = 30 * 24 * 3600
 _DESCRIPTION_LENGTH = 100
-_PACKAGE = "jobs."
-_CALLS_AT_ONCE = 500
 _QUESTION = "only_when"
 """The attribute of a job's function that `only_when` sets."""
 _ENDED_BADLY = {"failed", "stopped", "canceled"}
@@ -238,52 +232,9 @@ def held_jobs(job_name: str | None = None, but: Collection[str] = ()) -> Iterato
     The queues named by `but` are not looked through.
     """
     client = connection()
-    script = client.register_script(_READ_HELD)
-    for part in slices(_held_ids(job_name, but), _CALLS_AT_ONCE):
-        keys = [f"{rq_keys.JOB}{each}" for each in part]
-        answers: Any = script(keys=keys, args=[_LONGEST_READ])
-        for job_id, call in zip(part, answers, strict=True):
-            found = None if call is None else _held(job_id, call)
-            if found is not None and job_name in {None, found.name}:
-                yield found
-
-
-_LONGEST_READ = 4096
-"""Bytes of a call that is read whole: longer ones carry the records of a chunk's tracks."""
-_READ_HELD = """
--- KEYS: jobs. ARGV: the most bytes of a call that is read though the description names a chunk
-local calls = {}
-for i, key in ipairs(KEYS) do
-    calls[i] = false
-    if redis.call('TYPE', key).ok == 'hash' then
-        local description = redis.call('HGET', key, 'description') or ''
-        if redis.call('HSTRLEN', key, 'data') <= tonumber(ARGV[1])
-            or not string.find(description, '^[%w_.]+%(chunk_id=%d+,') then
-            calls[i] = redis.call('HGET', key, 'data')
-        else
-            calls[i] = description
-        end
-    end
-end
-return calls
-"""
-_OF_CHUNK = re.compile(rb"([\w.]+)\(chunk_id=(\d{1,18}),")
-
-
-def _held(job_id: str, call: bytes) -> HeldJob:
-    """What a job calls; of one that carries records, the chunk that they are of."""
-    if found := _OF_CHUNK.match(call):
-        return HeldJob(job_id, found[1].decode(), {"chunk_id": int(found[2])})
-    return HeldJob(job_id, *called(call))
-
-
-def called(call: bytes) -> tuple[str, dict[str, Any]]:
-    """The job and the arguments that the payload of a job names; none where it cannot be read."""
-    try:
-        name, _, _, arguments = json.loads(zlib.decompress(call))
-        return str(name).removeprefix(_PACKAGE), dict(arguments)
-    except (ValueError, TypeError, RecursionError, zlib.error):
-        return "", {}
+    for job_id, name, arguments in calls(client, _held_ids(job_name, but)):
+        if job_name in {None, name}:
+            yield HeldJob(job_id, name, arguments)
 
 
 def lock_of(name: str, seconds: float) -> Lock:
@@ -312,7 +263,7 @@ def alone(name: str, seconds: int = 120) -> Iterator[bool]:
 
 def function_path(job_name: str) -> str:
     """What RQ imports for a job name, and shows."""
-    return f"{_PACKAGE}{job_name}"
+    return f"{PACKAGE}{job_name}"
 
 
 def enqueue(job_name: str, **arguments: Any) -> str:

@@ -203,7 +203,6 @@ def _topology() -> Topology | None:
         return None
 
 
-_WORKERS = REDIS_WORKER_KEYS
 _PREFIX = Worker.redis_worker_namespace_prefix
 
 
@@ -242,7 +241,7 @@ def _code() -> Iterator[Finding]:
 def _digests() -> dict[str, str]:
     """The digest of the topology of each registered worker; "" for one that has none."""
     connection = dispatch.connection()
-    keys = sorted(utf8(connection.smembers(_WORKERS)))
+    keys = sorted(utf8(connection.smembers(REDIS_WORKER_KEYS)))
     with connection.pipeline(transaction=False) as pipeline:
         for key in keys:
             pipeline.hmget(key, "birth", "topology")

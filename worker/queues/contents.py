@@ -23,7 +23,7 @@ from worker.errors import BadInputError
 from worker.phrases import did_you_mean
 from worker.process.take import PAUSED
 from worker.redis import owner, rq_keys
-from worker.redis.entries import as_moment, as_shown, ids, utf8
+from worker.redis.entries import as_moment, as_shown, called, ids, utf8
 
 _PREFIX = rq_keys.QUEUE
 
@@ -320,7 +320,7 @@ def _listed(job_id: str, fields: Any, results: Any) -> ListedJob:
     if not isinstance(fields, list):
         return ListedJob(job_id, "", "no job that can be read", {}, None, None, "", "")
     data, description, enqueued, ended, worker = fields
-    name, arguments = dispatch.called(data or b"")
+    name, arguments = called(data or b"")
     return ListedJob(
         job_id,
         name,

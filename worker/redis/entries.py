@@ -4,8 +4,10 @@ Redis keys:
     fleet:aside:KEY   what stood at KEY and is of another type than belongs there; kept for a month
 """
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -14,11 +16,15 @@ import redis
 
 from db import settings
 from db.sql.path_text import visible
+from db.sql.queries import slices
 from worker.redis import rq_keys
 
 ASIDE = settings.redis_key("fleet:aside:")
 KEPT_SECONDS = 30 * 24 * 3600
 _ID = re.compile(rb"[A-Za-z0-9_-]{1,200}")
+PACKAGE = "jobs."
+"""What the name of a job's function begins with, before the name of the job."""
+_CALLS_AT_ONCE = 500
 NO_ID = "that is no id of a job"
 _SHOWN = 120
 _TYPES_OF_QUEUE = {
@@ -189,3 +195,55 @@ def remove_waiting(connection: redis.Redis, queue_name: str, job_id: str) -> Non
         for place in _WAITING:
             pipeline.zrem(f"{rq_keys.PREFIX}:{place}:{queue_name}", job_id)
         pipeline.execute(raise_on_error=False)
+
+
+_LONGEST_READ = 4096
+"""Bytes of a call that is read whole: longer ones carry the records of a chunk's tracks."""
+_READ_CALLS = """
+-- KEYS: jobs. ARGV: the most bytes of a call that is read though the description names a chunk
+local calls = {}
+for i, key in ipairs(KEYS) do
+    calls[i] = false
+    if redis.call('TYPE', key).ok == 'hash' then
+        local description = redis.call('HGET', key, 'description') or ''
+        if redis.call('HSTRLEN', key, 'data') <= tonumber(ARGV[1])
+            or not string.find(description, '^[%w_.]+%(chunk_id=%d+,') then
+            calls[i] = redis.call('HGET', key, 'data')
+        else
+            calls[i] = description
+        end
+    end
+end
+return calls
+"""
+_OF_CHUNK = re.compile(rb"([\w.]+)\(chunk_id=(\d{1,18}),")
+
+
+def calls(
+    connection: redis.Redis, job_ids: Sequence[str]
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The id, the job and the arguments of each of these that is there.
+
+    Of one that carries records, the argument is the chunk that they are of. The job is "" where the
+    call cannot be read.
+    """
+    script = connection.register_script(_READ_CALLS)
+    for part in slices(job_ids, _CALLS_AT_ONCE):
+        keys = [f"{rq_keys.JOB}{each}" for each in part]
+        answers: Any = script(keys=keys, args=[_LONGEST_READ])
+        for job_id, call in zip(part, answers, strict=True):
+            if call is None:
+                continue
+            if found := _OF_CHUNK.match(call):
+                yield job_id, found[1].decode(), {"chunk_id": int(found[2])}
+            else:
+                yield job_id, *called(call)
+
+
+def called(call: bytes) -> tuple[str, dict[str, Any]]:
+    """The job and the arguments that the payload of a job names; none where it cannot be read."""
+    try:
+        name, _, _, arguments = json.loads(zlib.decompress(call))
+        return str(name).removeprefix(PACKAGE), dict(arguments)
+    except (ValueError, TypeError, RecursionError, zlib.error):
+        return "", {}

@@ -11,7 +11,7 @@ Left out is what no time of a job shows: slow disks, the single writer of SQLite
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import ceil, inf
 from typing import NamedTuple
@@ -381,28 +381,3 @@ def simulate(topology: Topology, times: Times, plan: Plan) -> Result:
         round(times.database * plan.tracks),
         round(times.images * plan.tracks),
     )
-
-
-def best_split(topology: Topology, times: Times, plan: Plan) -> Result:
-    """The same with the numbers of processes that make it shortest.
-
-    From one process a program on, that whose jobs wait longest gets another while that saves 1 %.
-    """
-    processes = dict.fromkeys(topology.programs, 1)
-    best = simulate(topology, times, replace(plan, processes=processes))
-    tried: set[str] = set()
-    while len(tried) < len(processes) and sum(processes.values()) < 4 * plan.cores + len(processes):
-        waited = {each.queue: each.waited * each.jobs for each in best.queues}
-        of = {
-            name: sum(waited.get(queue, 0.0) for queue in program.queues)
-            for name, program in topology.programs.items()
-            if name not in tried
-        }
-        name = max(of, key=lambda each: of[each])
-        more = {**processes, name: processes[name] + 1}
-        found = simulate(topology, times, replace(plan, processes=more))
-        if found.seconds < 0.99 * best.seconds:
-            best, processes, tried = found, more, set()
-        else:
-            tried.add(name)
-    return best
