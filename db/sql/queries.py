@@ -25,7 +25,6 @@ from peewee import (
 
 from db.models import Table, database
 from db.sql.connection import is_sqlite
-from db.sql.statements import insert_missing
 
 
 def tuples(query: "ModelSelect[Any]") -> Iterator[tuple[Any, ...]]:
@@ -172,16 +171,6 @@ def indexable(text: str) -> str:
     """The text; its digest when an index cannot take it, for what only has to be the same again."""
     data = text.encode()
     return text if len(data) <= _MOST_INDEXED else f"digest:{sha256(data).hexdigest()}"
-
-
-def ensure_rows(field: "Field[Any]", values: Iterable[str]) -> dict[str, int]:
-    """The ids of the rows of a table by a unique column; a new value gets a row."""
-    wanted, table = sorted(set(values)), field.model
-    ids: dict[str, int] = {}
-    insert_missing(table, [field.name], [(value,) for value in wanted])
-    for part in slices(wanted):
-        ids.update(dict(tuples(table.select(field, table.id).where(among(field, part)))))
-    return ids
 
 
 def below(path: "Field[Any]", folder: str) -> Expression:

@@ -192,11 +192,6 @@ def token_login_is_on() -> bool:
     return settings.switch("FLEET_TOKEN_LOGIN")
 
 
-def has_secret(user_id: int) -> bool:
-    """Whether the password of a user is kept for tokens."""
-    return bool(User.select().where(User.id == user_id, User.secret.is_null(False)).exists())
-
-
 def forget_secrets() -> int:
     """Forget all passwords that are kept for tokens; how many."""
     if not User.select().where(User.secret.is_null(False)).exists():

@@ -14,7 +14,7 @@ from db.models import MaintenanceRun, Notice, Scan, utc_now
 from jobs.maintenance import notify_owner
 from tests.providers.server import WebServer, status
 from worker.cli.doctor import notify
-from worker.doctor.settings import setting_faults
+from worker.doctor.installation import setting_faults
 from worker.errors import MessageError
 
 KEY = "a-secret-topic"

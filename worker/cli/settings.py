@@ -86,7 +86,7 @@ def set_one(name: str, value: str | None) -> None:
     The rest of the file, comments too, stays as it is. Nothing is written when the value has a
     fault. `fleet reload` applies it to the running fleet.
     """
-    from worker.doctor.settings import change, named  # noqa: PLC0415  # takes half a second
+    from worker.doctor.installation import change, named  # noqa: PLC0415  # takes half a second
 
     key, setting = named(name)
     text = sys.stdin.read() if value == "-" else value
@@ -102,7 +102,7 @@ Examples:
 @click.argument("name", shell_complete=arguments.settings)
 def unset(name: str) -> None:
     """Take the setting NAME out of settings.toml: what holds then is its default."""
-    from worker.doctor.settings import change  # noqa: PLC0415  # takes half a second
+    from worker.doctor.installation import change  # noqa: PLC0415  # takes half a second
 
     _say_then(change(name, None))
 
@@ -120,7 +120,7 @@ def edit() -> None:
     A new file lists every setting as a comment. What has a fault is not taken over: the editor
     opens again with it, and leaving it unchanged gives up.
     """
-    from worker.doctor.settings import template, write  # noqa: PLC0415  # takes half a second
+    from worker.doctor.installation import template, write  # noqa: PLC0415  # takes half a second
 
     file = settings_file.path()
     if edit_until(read_text(file) if file.exists() else template(), write):
@@ -138,7 +138,7 @@ Examples:
 @click.pass_context
 def check(context: click.Context) -> None:
     """Check settings.toml and the environment; every fault is listed."""
-    from worker.doctor.settings import setting_faults  # noqa: PLC0415  # takes half a second
+    from worker.doctor.installation import setting_faults  # noqa: PLC0415  # takes half a second
 
     settings_file.values()
     fleet_environment.refill()
