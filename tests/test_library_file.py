@@ -146,8 +146,8 @@ def test_a_copy_from_before_libraries_had_names_is_the_same_library(file: Path) 
 
 OLD_WORKER = """
 import sys
-from worker.host import lock_file, locks
-lock_file.code_version = lambda: "0.0.9-older"
+from worker.host import process_files, locks
+process_files.code_version = lambda: "0.0.9-older"
 with locks.hold_slot("insert", 1):
     print("holds", flush=True)
     sys.stdin.read()
