@@ -126,7 +126,7 @@ class Jellyfin(MusicServer):
     def delete_playlist(self, list_id: str) -> None:
         """Delete a playlist of the user.
 
-        It is looked at first, for by the same request Jellyfin deletes the files of a song.
+        It is fetched first, for by the same request Jellyfin deletes the files of a song.
         """
         if self._playlist(list_id) is not None:
             self._write("DELETE", f"/Items/{list_id}")
