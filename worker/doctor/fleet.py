@@ -203,9 +203,6 @@ def _topology() -> Topology | None:
         return None
 
 
-_PREFIX = Worker.redis_worker_namespace_prefix
-
-
 def _workers() -> Iterator[Finding]:
     """Whether every living worker has the present topology."""
     topology = _topology()
@@ -247,7 +244,7 @@ def _digests() -> dict[str, str]:
             pipeline.hmget(key, "birth", "topology")
         answers: list[Any] = pipeline.execute(raise_on_error=False)
     return {
-        key.removeprefix(_PREFIX): as_shown(answer[1] or b"")
+        key.removeprefix(Worker.redis_worker_namespace_prefix): as_shown(answer[1] or b"")
         for key, answer in zip(keys, answers, strict=True)
         if isinstance(answer, list) and answer[0] is not None  # else its heartbeats have ended
     }
