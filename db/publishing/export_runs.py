@@ -17,6 +17,8 @@ JOB = "publishing.export"
 """The job that does a run."""
 SUPERSEDED = "superseded by a later one"
 """The `fault` of a run that the opposite was asked for after."""
+CANCELLED = "cancelled"
+"""The `fault` of a run that somebody cancelled: what it wrote stays."""
 _MOST_REASONS = 100
 
 
@@ -29,6 +31,16 @@ class End(StrEnum):
     LEFT = "left out"
     """As it should be: there is nothing to write, or something of somebody else is there."""
     FAILED = "failed"
+
+
+DONE = {
+    End.WRITTEN: "written",
+    End.UNCHANGED: "as they should be",
+    End.REMOVED: "taken back",
+    End.LEFT: "left out",
+    End.FAILED: "failed",
+}
+"""What became of items, in the words of people and their order."""
 
 
 class Outcome(NamedTuple):
@@ -67,6 +79,11 @@ def unfinished() -> list[ExportRun]:
     """The runs that have not ended, in the order in which they were asked for."""
     query = ExportRun.select().where(ExportRun.finished_at.is_null())
     return list(query.order_by(ExportRun.id))
+
+
+def latest(count: int) -> list[ExportRun]:
+    """The runs that were asked for last, the last one first."""
+    return list(ExportRun.select().order_by(ExportRun.id.desc()).limit(count))
 
 
 def due() -> list[int]:

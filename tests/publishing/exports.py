@@ -58,6 +58,10 @@ class Exports:
         assert (self.last.fault, self.last.done) == (None, self.last.total)
         return dict(self.last.counts)
 
+    def work_off(self) -> None:
+        """Do what queues hold, as a worker does."""
+        work_off(self.queues)
+
     def plan(self, kind: Kind, *, undo: bool = False, **options: Any) -> list[dict[str, Any]]:
         """What an export would do."""
         found = publishing.export(dry_run=True, kind=kind, options=options, undo=undo)

@@ -301,6 +301,26 @@ def test_failed_covers_are_tried_again_once_their_number_was_seen(
         until(lambda: LedgerRow.get(here).state in {State.DONE, State.NONE})
 
 
+def test_an_export_is_tried_begun_and_undone(open_page: Open, page_fleet: PageFleet) -> None:
+    folder = page_fleet.music.parent / "tables"
+    page = open_page("exports")
+    page.get_by_label("Folder for the tables").fill(str(folder))
+    page.get_by_role("button", name="Dry run of tables").click()
+    expect(page.get_by_role("status")).to_contain_text("Nothing was changed yet. 3 files written.")
+    assert not folder.exists()
+    page.get_by_role("button", name="Begin").click()
+    expect(page.get_by_label("Last exports").get_by_role("listitem").first).to_contain_text("done")
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "albums.json",
+        "artists.json",
+        "tracks.json",
+    ]
+    page.get_by_role("button", name=f"Undo JSON in {folder}").click()
+    page.get_by_role("button", name="Undo it").click()
+    expect(page.get_by_label("Last exports")).to_contain_text("taken back")
+    until(lambda: not folder.exists())
+
+
 def test_arrows_move_through_the_grid_and_tab_skips_to_it(open_page: Open) -> None:
     page = open_page()
     page.keyboard.press("Tab")

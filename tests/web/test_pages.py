@@ -57,6 +57,7 @@ def every_page(page: FlaskClient) -> list[str]:
         f"/search?q={SCRIPT}",
         "/search/suggestions?q=script",
         "/scans",
+        "/exports",
         f"/tracks/{Track.get(Track.title == SCRIPT).id}",
         f"/path?from={SCRIPT}&to={SCRIPT}",
         "/map",

@@ -222,6 +222,8 @@ PATHS = [
     "/rq/favicon.ico",
     "/rq/job/{}/delete",
     "/rq/job/{}/requeue",
+    "/exports",
+    "/exports/plan",
     "/rq/queue/{}/{}/empty",
     "/rq/queue/{}/compact",
     "/rq/queue/insert/compact",

@@ -1,8 +1,8 @@
-// Refreshes the cards of the queues every three seconds while the page is visible. Cards change
+// Refreshes the cards of the queues, or the list of exports, every three seconds while the page is visible. Cards change
 // places as queues fill and empty: not while something is marked, or a button is under the pointer.
 
 const EVERY = 3000;
-const place = document.getElementById("queues");
+const place = document.querySelector("#queues, #exports");
 let seen = "";
 
 function isInUse() {

@@ -1,30 +1,25 @@
 """`fleet export`: write what is known to where other programs find it, and undo that."""
 
-import os
-import re
 import time
 from collections import Counter
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from db import settings
 from db.models import ExportRun
-from db.publishing import export_runs, written_files
-from db.publishing.export_runs import End
+from db.publishing import export_runs
+from db.publishing.export_runs import DONE, End
 from db.publishing.written_files import Kind
-from db.scanning import scans
 from db.sql.connection import open_database
-from db.sql.path_text import is_under, shown, to_text
+from db.sql.path_text import shown
 from db.sql.schema import check_schema
-from worker import dispatch
 from worker.cli.cover import perform
 from worker.cli.output import print_json, print_line, say
 from worker.cli.progress import show_progress
 from worker.errors import BadInputError, ExitCode, JobFailedError
+from worker.maintenance import exports
 from worker.phrases import counted
 from worker.status.scan_progress import Stage
 from worker.supervisor import control
@@ -33,13 +28,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _POLL_SECONDS = 0.3
 _SHOWN = 40
 """Files that a dry run lists; --json lists all."""
-_DONE = {
-    End.WRITTEN: "written",
-    End.UNCHANGED: "as they should be",
-    End.REMOVED: "taken back",
-    End.LEFT: "left out",
-    End.FAILED: "failed",
-}
 
 
 @click.group(name="export")
@@ -127,7 +115,7 @@ def playlists(context: click.Context, folder: Path, dry_run: bool, as_json: bool
     Their paths are relative to FOLDER. A second time they are refreshed in place, and those that
     are no more go.
     """
-    options = {"folder": _named(folder)}
+    options = exports.checked(Kind.PLAYLISTS, str(folder))
     context.exit(_run(Kind.PLAYLISTS, options, dry_run=dry_run, as_json=as_json))
 
 
@@ -142,7 +130,7 @@ Examples:
 @_FOLDER
 @click.option(
     "--pattern",
-    default="{albumartist}/{album} ({year})/{disc}{track} {title}",
+    default=exports.PATTERN,
     show_default=True,
     help="The path of each file, without its extension. There are also {artist} and {name}.",
 )
@@ -163,23 +151,10 @@ def mirror(  # noqa: PLR0913, PLR0917  # click passes each option by name
     else as hard links; else, and where tags are completed, they are copies. A second time only what
     changed is written, and what is gone goes.
     """
-    path = _named(folder)
     open_database()
     check_schema()
-    for root in scans.roots():
-        if is_under(path, root) or is_under(root, path):
-            raise BadInputError(
-                f"{folder} and the library {shown(root)} lie in each other — name another folder"
-            )
-    unknown = [name for name in re.findall(r"\{(\w*)\}", pattern) if name not in _PATTERN]
-    if unknown or not pattern.strip("/ "):
-        said = unknown[0] if unknown else pattern
-        raise BadInputError(f"the pattern has {said!r} — write {', '.join(_PATTERN)} in braces")
-    options = {"folder": path, "pattern": pattern, "tags": with_tags}
+    options = exports.checked(Kind.MIRROR, str(folder), pattern=pattern, tags=with_tags)
     context.exit(_run(Kind.MIRROR, options, dry_run=dry_run, as_json=as_json))
-
-
-_PATTERN = ("albumartist", "artist", "album", "year", "disc", "track", "title", "name")
 
 
 def _table(kind: Kind, what: str) -> click.Command:
@@ -197,11 +172,7 @@ def _table(kind: Kind, what: str) -> click.Command:
     @_options
     @click.pass_context
     def command(context: click.Context, folder: Path, dry_run: bool, as_json: bool) -> None:
-        if kind is Kind.PARQUET and find_spec("pyarrow") is None:
-            raise BadInputError(
-                "Parquet needs the extra parquet — run `pip install 'musicfleet[parquet]'`"
-            )
-        options = {"folder": _named(folder)}
+        options = exports.checked(kind, str(folder))
         context.exit(_run(kind, options, dry_run=dry_run, as_json=as_json))
 
     return command
@@ -229,30 +200,62 @@ def undo(
 
     FOLDER is the one that was named for the export, where one was.
     """
-    options = {} if folder is None else {"folder": _named(folder)}
     open_database()
     check_schema()
-    places = written_files.places_of(Kind(kind))
-    known = ", ".join(map(shown, places)) or "nothing"
-    if Kind(kind) in _IN_LIBRARY and folder is not None:
-        raise click.UsageError(f"{kind} lies in the library: leave out the folder")
-    if Kind(kind) not in _IN_LIBRARY and folder is None:
-        raise click.UsageError(f"name the folder that {kind} was written to: {known}")
-    if folder is not None and options["folder"] not in places:
-        raise BadInputError(f"{kind} was not written to {folder} — it was to: {known}")
+    options = exports.checked_undo(Kind(kind), None if folder is None else str(folder))
     context.exit(_run(Kind(kind), options, undo=True, dry_run=dry_run, as_json=as_json))
 
 
-_IN_LIBRARY = (Kind.ART, Kind.TAGS)
+@export.command(
+    name="list",
+    epilog="""\b
+Examples:
+  fleet export list
+  fleet export list --json
+""",
+)
+@click.option("--json", "as_json", is_flag=True, help="The list as JSON.")
+def list_runs(as_json: bool) -> None:
+    """List the last exports: what each wrote, how far it is, and how it ended."""
+    open_database()
+    check_schema()
+    runs = export_runs.latest(_LISTED)
+    if as_json:
+        print_json({"exports": [_as_json(run) for run in runs]})
+        return
+    for run in runs:
+        state = run.fault or ("done" if run.finished_at else "running")
+        undo = "undo " if run.undo else ""
+        folder = f" {shown(run.options['folder'])}" if "folder" in run.options else ""
+        items = f"{run.done:,}" if run.total is None else f"{run.done:,} of {run.total:,}"
+        print_line(f"{run.id}  {undo}{run.kind}{folder}  {state}, {items}  {_summary(run.counts)}")
+    if not runs:
+        print_line("No export was asked for yet.")
 
 
-def _named(folder: Path) -> str:
-    """The folder, as rows have it. Raises BadInputError for the data folder."""
-    path = to_text(os.fsencode(os.path.realpath(settings.expanded(str(folder)))))
-    data_dir = to_text(os.fsencode(os.path.realpath(settings.data_dir())))
-    if is_under(path, data_dir):
-        raise BadInputError(f"{folder} is in the data folder — name a folder of your own")
-    return path
+_LISTED = 20
+
+
+@export.command(
+    epilog="""\b
+Examples:
+  fleet export list
+  fleet export cancel 7
+"""
+)
+@click.argument("run", type=click.IntRange(1, 2**31 - 1))
+def cancel(run: int) -> None:
+    """Cancel the export RUN, which `fleet export list` names.
+
+    It ends after the file that it is at, and leaves whole files. Ask for the same export to go on:
+    what is written already stays as it is. `fleet export undo` takes it away.
+    """
+    open_database()
+    check_schema()
+    if exports.cancel(run):
+        print_line(f"The export {run} is cancelled. What it wrote stays.")
+    else:
+        print_line(f"The export {run} has ended already.")
 
 
 def _run(
@@ -267,12 +270,11 @@ def _run(
     control.start(say)
     open_database()
     check_schema()
-    run_id = export_runs.start(kind, options, undo=undo)
-    dispatch.enqueue(export_runs.JOB, run_id=run_id)
+    run_id = exports.begin(kind, options, undo=undo)
     try:
         run = _follow(run_id)
     except KeyboardInterrupt:
-        say("The export goes on: `fleet status` shows its job.")
+        say(f"The export goes on: `fleet export cancel {run_id}` ends it.")
         return ExitCode.INTERRUPTED
     return _show(run, as_json)
 
@@ -296,16 +298,34 @@ def _follow(run_id: int) -> ExportRun:
 def _show(run: ExportRun, as_json: bool) -> ExitCode:
     code = ExitCode.PROBLEMS if run.counts.get(End.FAILED) else ExitCode.OK
     if as_json:
-        reasons = [
-            {"why": why, "files": count, "first": shown(first)} for why, count, first in run.reasons
-        ]
-        print_json({"id": run.id, "counts": run.counts, "reasons": reasons})
+        print_json({name: _as_json(run)[name] for name in ("id", "counts", "reasons")})
         return code
     print_line(_summary(run.counts))
     for why, count, first in run.reasons:
         more = f" and {count - 1:,} more" if count > 1 else ""
         print_line(f"  {shown(first)}{more}: {why}")
     return code
+
+
+def _as_json(run: ExportRun) -> dict[str, Any]:
+    options = dict(run.options)
+    if "folder" in options:
+        options["folder"] = shown(options["folder"])
+    return {
+        "id": run.id,
+        "kind": run.kind,
+        "options": options,
+        "undo": run.undo,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at and run.finished_at.isoformat(),
+        "fault": run.fault,
+        "total": run.total,
+        "done": run.done,
+        "counts": run.counts,
+        "reasons": [
+            {"why": why, "files": count, "first": shown(first)} for why, count, first in run.reasons
+        ],
+    }
 
 
 def _show_plan(found: list[dict[str, Any]], as_json: bool) -> ExitCode:
@@ -327,6 +347,6 @@ def _show_plan(found: list[dict[str, Any]], as_json: bool) -> ExitCode:
 
 def _summary(counts: Any) -> str:
     said = [
-        f"{counted(counts[end], 'file')} {word}" for end, word in _DONE.items() if counts.get(end)
+        f"{counted(counts[end], 'file')} {word}" for end, word in DONE.items() if counts.get(end)
     ]
     return f"{', '.join(said) or 'There is nothing to write'}."
