@@ -15,6 +15,7 @@ DatabaseError
 
 SettingError
 AccountError
+ServerError
 """
 
 
@@ -72,6 +73,10 @@ class SettingError(Exception):
 
 class AccountError(Exception):
     """A user, a name, a password or a key that is not there or cannot be taken."""
+
+
+class ServerError(Exception):
+    """A music server that playlists are pushed to is not known, or not as it should be."""
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

@@ -47,7 +47,13 @@ from db.models.maintenance import (
     Notice,
     ScheduleTime,
 )
-from db.models.publishing import ExportRun, WrittenFile
+from db.models.publishing import (
+    ExportRun,
+    KnownServer,
+    PushedList,
+    PushedPicture,
+    WrittenFile,
+)
 from db.models.similarity import (
     Cluster,
     ClusterMembership,
@@ -110,6 +116,7 @@ __all__ = [
     "HealthReport",
     "Image",
     "Kind",
+    "KnownServer",
     "LedgerRow",
     "LedgerSum",
     "LibraryIdentity",
@@ -123,6 +130,8 @@ __all__ = [
     "PlaylistEntry",
     "Problem",
     "ProviderAnswer",
+    "PushedList",
+    "PushedPicture",
     "Role",
     "Scan",
     "ScanChunk",
@@ -192,4 +201,7 @@ TABLES: tuple[type[Table], ...] = (
     PlayQueue,
     WrittenFile,
     ExportRun,
+    KnownServer,
+    PushedList,
+    PushedPicture,
 )

@@ -96,7 +96,7 @@ def other_urls() -> Mapping[str, str]:
             raise SettingError(
                 f"FLEET_PROVIDER_URLS names {name!r}, which is no service — {_near(name, known)}"
             )
-        if not _is_base_url(url):
+        if not is_base_url(url):
             raise SettingError(
                 f"FLEET_PROVIDER_URLS gives {shown(url)!r} for {name} — "
                 "write NAME=http://HOST:PORT/PATH, without a query or a password"
@@ -141,7 +141,8 @@ def _check_needs(named: Provider) -> None:
         key(named.name)
 
 
-def _is_base_url(url: str) -> bool:
+def is_base_url(url: str) -> bool:
+    """Whether this is the address of a server, http or https, without a query or a password."""
     try:
         parts = urlsplit(url)
         port_is_valid = parts.port is None or parts.port > 0

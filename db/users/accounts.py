@@ -20,7 +20,7 @@ from db.sql.connection import transaction
 from db.sql.queries import tuples
 
 _LONGEST_NAME = 64
-_LONGEST_PASSWORD = 128
+LONGEST_PASSWORD = 128
 """Bytes of UTF-8."""
 _COST = {"n": 2**14, "r": 8, "p": 5}
 """16 MiB and a fifth of a second: OWASP's "Password Storage Cheat Sheet" has these among others."""
@@ -118,9 +118,9 @@ def _key(name: str) -> str:
 def _checked(password: str) -> str:
     """Raises AccountError for a password that is empty or too long."""
     length = len(_encoded(password))
-    if not 0 < length <= _LONGEST_PASSWORD or "\0" in password:
+    if not 0 < length <= LONGEST_PASSWORD or "\0" in password:
         raise AccountError(
-            f"the password has {length} bytes — take one of 1 to {_LONGEST_PASSWORD}, without NUL"
+            f"the password has {length} bytes — take one of 1 to {LONGEST_PASSWORD}, without NUL"
         )
     return password
 
@@ -161,7 +161,7 @@ class Passwords:
         *found, stored = next(tuples(query), (None, _NOBODY))
         given = _encoded(password)
         known = hmac.digest(self._by, stored.encode() + b"\0" + given, "sha256")
-        if len(given) > _LONGEST_PASSWORD:
+        if len(given) > LONGEST_PASSWORD:
             return None
         if known not in self._right:
             _, salt, right = stored.split("$")
@@ -181,7 +181,7 @@ def user_of_token(name: str, token: str, salt: str) -> Account | None:
     """
     query = User.select(*_ACCOUNT, User.secret).where(User.key == _key(name))
     *found, kept = next(tuples(query), (None, None))
-    password = _decrypted(kept) if kept else b""
+    password = decrypted(kept) if kept else b""
     made = hashlib.md5(password + _encoded(salt), usedforsecurity=False).hexdigest()
     is_right = hmac.compare_digest(made, token.lower().encode("ascii", "replace").decode())
     return Account._make(found) if is_right and password else None
@@ -202,17 +202,21 @@ def forget_secrets() -> int:
 
 def _kept(password: str) -> str | None:
     """What is kept of a password for tokens; None while they are off."""
-    return _encrypted(_encoded(password)) if token_login_is_on() else None
+    return encrypted(_encoded(password)) if token_login_is_on() else None
 
 
-def _encrypted(password: bytes) -> str:
-    """With a key stream that is used once: SHAKE256 of the key and a nonce."""
+def encrypted(password: bytes) -> str:
+    """A password, without a NUL at its end, as it may be kept in the database.
+
+    It takes a key stream that is used once: SHAKE256 of a key of the run folder and a nonce.
+    """
     nonce = secrets.token_bytes(_SALT)
-    padded = password.ljust(_LONGEST_PASSWORD, b"\0")
+    padded = password.ljust(LONGEST_PASSWORD, b"\0")
     return (nonce + _with_stream(nonce, padded)).hex()
 
 
-def _decrypted(kept: str) -> bytes:
+def decrypted(kept: str) -> bytes:
+    """The text that `encrypted` was given; anything where it was given it with another key."""
     data = bytes.fromhex(kept)
     return _with_stream(data[:_SALT], data[_SALT:]).rstrip(b"\0")
 

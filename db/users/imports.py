@@ -8,7 +8,7 @@ So whatever is brought twice is there once.
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -97,8 +97,9 @@ _TAIL = 2
 class Matcher:
     """Finds what is ours. It holds the names of the whole library: some 600 bytes a track."""
 
-    def __init__(self, prefix: Prefix | None = None) -> None:
-        self._prefix = prefix
+    def __init__(self, *prefixes: Prefix, tracks: Collection[int] | None = None) -> None:
+        """`tracks`: it finds these alone, and holds no others."""
+        self._prefixes = prefixes
         self._roots = scans.roots()
         self._by_path: dict[str, int] = {}
         self._by_tail: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -106,22 +107,33 @@ class Matcher:
         self._by_names: dict[tuple[EntityType, _Names], list[int]] = defaultdict(list)
         self._albums: dict[int, str] = {}
         """The title of each track's album, as names are compared."""
-        self._read_tracks()
-        self._read_others()
+        for ids in [None] if tracks is None else slices(sorted(tracks)):
+            self._read_tracks(ids)
+        if tracks is None:
+            self._read_others()
 
     def found(self, entity_type: EntityType, theirs: Theirs) -> tuple[int, str] | None:
         """The id of ours, and by what it was found; None when there is none, or no single one."""
+        for ids, by in self.fitting(entity_type, theirs):
+            of_album = self._of_album(ids, theirs)
+            if by is not NAMES or len(ids) == 1 or of_album is not None:
+                return of_album or min(ids), by
+        return None
+
+    def fitting(self, entity_type: EntityType, theirs: Theirs) -> Iterator[tuple[list[int], str]]:
+        """The ids of all that may be ours, and by what: the surest first."""
         if theirs.path and (by_path := self._at(theirs)) is not None:
-            return by_path, PATH
+            yield [by_path], PATH
         for mbid in theirs.mbids:
             if ids := self._by_mbid.get((entity_type, mbid.lower())):
-                return self._of_album(ids, theirs) or min(ids), ID
+                yield ids, ID
         names = (_key(theirs.name), _key(theirs.artist))
-        ids = self._by_names.get((entity_type, names), []) if theirs.name else []
-        if len(ids) == 1:
-            return ids[0], NAMES
-        of_album = self._of_album(ids, theirs)
-        return None if of_album is None else (of_album, NAMES)
+        if theirs.name and (ids := self._by_names.get((entity_type, names))):
+            yield ids, NAMES
+
+    def is_on_album(self, track_id: int, title: str) -> bool:
+        """Whether a track is on an album of this title."""
+        return bool(title) and self._albums.get(track_id) == _key(title)
 
     def _of_album(self, ids: Sequence[int], theirs: Theirs) -> int | None:
         """The one of these tracks that is on their album."""
@@ -130,9 +142,7 @@ class Matcher:
         return min(fits, default=None)
 
     def _at(self, theirs: Theirs) -> int | None:
-        path = posixpath.normpath(theirs.path)
-        if self._prefix and (path + "/").startswith(self._prefix.theirs.rstrip("/") + "/"):
-            path = self._prefix.ours.rstrip("/") + path[len(self._prefix.theirs.rstrip("/")) :]
+        path = self._renamed(posixpath.normpath(theirs.path))
         for root in ("", *self._roots):
             whole = path if path.startswith("/") else posixpath.join(root, path)
             if whole in self._by_path:
@@ -143,7 +153,14 @@ class Matcher:
         best = [each for each in near if shared[each] == max(shared.values())]
         return self._by_path[best[0]] if len(best) == 1 else None
 
-    def _read_tracks(self) -> None:
+    def _renamed(self, path: str) -> str:
+        for prefix in self._prefixes:
+            theirs = prefix.theirs.rstrip("/")
+            if (path + "/").startswith(theirs + "/"):
+                return prefix.ours.rstrip("/") + path[len(theirs) :]
+        return path
+
+    def _read_tracks(self, ids: Sequence[int] | None) -> None:
         columns = (Track.id, Track.path, Track.part, Track.title, Track.artist_credit, Artist.name)
         more = (Album.title, Track.musicbrainz_track_id, Track.musicbrainz_recording_id)
         query = (
@@ -158,6 +175,7 @@ class Matcher:
             .join(Artist, JOIN.LEFT_OUTER)
             .where(Track.missing_since.is_null())
         )
+        query = query if ids is None else query.where(among(Track.id, ids))
         for track_id, path, part, title, credit, artist, album, *mbids in tuples(query):
             if not part:
                 self._by_path[path] = track_id

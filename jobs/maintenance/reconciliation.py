@@ -13,7 +13,7 @@ from db import ledger, settings
 from db.ledger import Cause
 from db.library import audio_features, track_files
 from db.models import EntityType, Kind, LibraryIdentity, Scan, ScanChunk
-from db.publishing import export_runs
+from db.publishing import export_runs, servers
 from db.scanning import scans
 from db.settings import analysis_is_off, provider_settings
 from db.similarity import vector_inputs, vectors
@@ -206,8 +206,10 @@ def _todo(most: int = _MOST, but: Collection[str] = ()) -> Todo:
 
 
 def _due_jobs() -> Todo:
-    """What is to be done that is no need: scans, their chunks, and exports."""
-    return {**scans.due_jobs(), (export_runs.JOB, "run_id"): export_runs.due()}
+    """What is to be done that is no need: scans, their chunks, exports, and music servers."""
+    exports = {(export_runs.JOB, "run_id"): export_runs.due()}
+    pushes = {(servers.JOB, "server_id"): [each.id for each in servers.due()]}
+    return {**scans.due_jobs(), **exports, **pushes}
 
 
 def _is_in(queues: Collection[str], job: str) -> bool:

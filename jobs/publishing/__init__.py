@@ -10,13 +10,16 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Protocol, cast
 
+from db.errors import ServerError
 from db.ledger import obstacle_of
 from db.models import ExportRun
 from db.publishing import export_runs, written_files
+from db.publishing import servers as music_servers
 from db.publishing.export_runs import End, Outcome
 from db.publishing.written_files import Kind
-from jobs.errors import NoSuchExportError
-from jobs.publishing import art, disk, mirror, playlists, tags
+from jobs.errors import JobError, NoSuchExportError
+from jobs.providers.errors import UnavailableError
+from jobs.publishing import art, disk, mirror, playlists, push, tags
 from jobs.publishing.tables import Tables
 from worker.dispatch import enqueue, job
 
@@ -81,6 +84,41 @@ def export(
                 export_runs.end(run.id, f"{type(error).__name__}: {error}")
             raise
     return None
+
+
+@job
+def push_playlists(server_id: int, dry_run: bool = False) -> dict[str, Any] | None:
+    """Do what is due for a music server: push playlists, have it look for new files.
+
+    Why it was not done is in the row of the server, with the time of the next attempt. With
+    `dry_run` it changes nothing, and returns what would become of each playlist. Raises JobError in
+    a dry run.
+    """
+    row = music_servers.get(server_id)
+    if row is None:
+        return None
+    try:
+        outcome, settled = push.run(row, dry=dry_run)
+    except (JobError, ServerError) as error:
+        if dry_run:
+            raise
+        passes = isinstance(error, UnavailableError)
+        music_servers.failed(row, _with_remedy(row.name, str(error), passes=passes), passes=passes)
+        return None
+    except Exception as error:
+        music_servers.failed(row, f"{type(error).__name__}: {error}", passes=True)
+        raise
+    if not dry_run:
+        return None
+    return {"outcome": outcome.as_json(), "playlists": [each._asdict() for each in settled]}
+
+
+def _with_remedy(name: str, fault: str, *, passes: bool) -> str:
+    if " — " in fault:
+        return fault
+    if passes:
+        return f"{fault} — it is tried again in an hour"
+    return f"{fault} — repair it there, or `fleet server passwd {name}`; then `fleet server push`"
 
 
 def _go_on(run: ExportRun) -> None:

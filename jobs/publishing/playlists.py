@@ -33,7 +33,7 @@ def items(_options: Mapping[str, object]) -> list[Item]:
     own = Playlist.select(Playlist.id).order_by(Playlist.id)
     return [
         *sorted((_CLUSTER, each.id) for each in clusters.clusters(EntityType.TRACK)),
-        *((_MOOD, mood) for mood in sorted(_moods())),
+        *((_MOOD, mood) for mood in sorted(moods())),
         *((_USER, each) for (each,) in tuples(own)),
         (_REST, 0),
     ]
@@ -43,19 +43,19 @@ def work(
     wanted: Sequence[Item], options: Mapping[str, Any], *, dry: bool
 ) -> Generator[tuple[Item, list[Outcome]], None, None]:
     """Write the playlist of each of these, and last remove those that are no more."""
-    folder, names, moods = options["folder"], _names(options), _moods()
+    folder, names, by_mood = options["folder"], _names(options), moods()
     for item in wanted:
         try:
             if item[0] == _REST:
                 yield item, _drop_others(folder, set(names.values()), dry=dry)
             else:
-                ids = moods[item[1]] if item[0] == _MOOD else _tracks(item)
+                ids = by_mood[item[1]] if item[0] == _MOOD else _tracks(item)
                 yield item, [_settle(folder, f"{folder}/{names[item]}", ids, dry=dry)]
         except OSError as error:
             yield item, [disk.failure(error, folder)]
 
 
-def _moods() -> dict[str, list[int]]:
+def moods() -> dict[str, list[int]]:
     """The tracks of each mood that has enough of them: by their tags, and by their sound."""
     found: dict[str, list[int]] = defaultdict(list)
     shown: dict[str, Counter[str]] = defaultdict(Counter)
@@ -63,14 +63,14 @@ def _moods() -> dict[str, list[int]]:
     tags = Track.select(Track.id, Track.moods).where(here).order_by(Track.id)
     sounds = AudioFeatures.select(AudioFeatures.track, AudioFeatures.synthetic_tags).join(Track)
     said = [
-        *((track_id, moods) for track_id, moods in tuples(tags) if moods),
+        *((track_id, tagged) for track_id, tagged in tuples(tags) if tagged),
         *(
             (track_id, [tag for tag, *_ in found_tags])
             for track_id, found_tags in tuples(sounds.where(here).order_by(Track.id))
         ),
     ]
-    for track_id, moods in said:
-        for mood in moods:
+    for track_id, each in said:
+        for mood in each:
             shown[name_key(mood)][mood] += 1
             found[name_key(mood)].append(track_id)
     return {

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
-from db.errors import AccountError, DatabaseError, NoVectorError, SettingError
+from db.errors import AccountError, DatabaseError, NoVectorError, ServerError, SettingError
 from worker import __version__
 from worker.cli.output import print_error, print_line, say
 from worker.errors import ExitCode, TopologyError, WorkerError
@@ -57,6 +57,7 @@ COMMANDS = {
     "path": Row("similarity", "path", "List a playlist that leads from one track to another."),
     "cluster": Row("similarity", "cluster", "List clusters of similar music, or export playlists."),
     "export": Row("export", "export", "Write covers, tags, playlists and tables to files."),
+    "server": Row("server", "server", "Push playlists to Navidrome, Jellyfin and their like."),
     "enqueue": Row("enqueue", "enqueue", "Enqueue a job."),
     "queue": Row("queue", "queue", "List, pause, move, clear, retry or cancel jobs."),
     "schedule": Row("schedule", "schedule", "List the schedules, or run one now."),
@@ -180,7 +181,7 @@ def explained(error: Exception) -> ExplainedError:
     match error:
         case WorkerError():
             return ExplainedError(str(error), error.exit_code)
-        case SettingError() | NoVectorError() | AccountError():
+        case SettingError() | NoVectorError() | AccountError() | ServerError():
             return ExplainedError(str(error), ExitCode.BAD_INPUT)
         case DatabaseError():
             return ExplainedError(str(error), ExitCode.DATABASE)

@@ -42,8 +42,9 @@ def _options(command: Command) -> Command:
             "--map",
             "prefix",
             metavar="THEIRS=OURS",
-            callback=lambda _context, _option, value: _prefix(value),
-            help="A folder as it is called there, and what it is called here.",
+            multiple=True,
+            callback=lambda _context, _option, values: [prefix_of(each) for each in values],
+            help="A folder as it is called there, and what it is called here; also several times.",
         ),
         click.option("--user", required=True, help="Whose it is to be: a name of `fleet user`."),
     ):
@@ -51,9 +52,8 @@ def _options(command: Command) -> Command:
     return command
 
 
-def _prefix(text: str | None) -> Prefix | None:
-    if text is None:
-        return None
+def prefix_of(text: str) -> Prefix:
+    """The value of an option --map. Raises click.UsageError."""
     theirs, _, ours = text.partition("=")
     if not theirs.startswith("/") or not ours.startswith("/"):
         raise click.UsageError(f"--map is {text!r}: write /their/folder=/our/folder")
@@ -75,7 +75,7 @@ def of_navidrome(  # noqa: PLR0913, PLR0917  # click passes each option by name
     file: Path,
     their_user: str | None,
     user: str,
-    prefix: Prefix | None,
+    prefix: Sequence[Prefix],
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -86,7 +86,7 @@ def of_navidrome(  # noqa: PLR0913, PLR0917  # click passes each option by name
         _, brought = navidrome.read(file, their_user)
     except navidrome.NavidromeError as error:
         raise BadInputError(str(error)) from error
-    outcome = imports.bring(account.id, brought, Matcher(prefix), dry_run=dry_run)
+    outcome = imports.bring(account.id, brought, Matcher(*prefix), dry_run=dry_run)
     _print(outcome, dry_run, as_json)
 
 
@@ -105,7 +105,7 @@ def of_subsonic(  # noqa: PLR0913, PLR0917  # click passes each option by name
     url: str,
     their_user: str | None,
     user: str,
-    prefix: Prefix | None,
+    prefix: Sequence[Prefix],
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -125,7 +125,7 @@ def of_subsonic(  # noqa: PLR0913, PLR0917  # click passes each option by name
         if type(error).__module__.startswith("jobs."):
             raise JobFailedError(f"{error} — check the URL, the user and the password") from error
         raise
-    outcome = imports.bring(account.id, brought, Matcher(prefix), dry_run=dry_run)
+    outcome = imports.bring(account.id, brought, Matcher(*prefix), dry_run=dry_run)
     _print(outcome, dry_run, as_json)
 
 
@@ -142,13 +142,13 @@ Examples:
 )
 @_options
 def of_m3u(
-    files: Sequence[Path], user: str, prefix: Prefix | None, dry_run: bool, as_json: bool
+    files: Sequence[Path], user: str, prefix: Sequence[Prefix], dry_run: bool, as_json: bool
 ) -> None:
     """Bring playlists, M3U or M3U8. A file that is brought again changes its playlist."""
     _open()
     account = accounts.existing(user)
     brought = Brought(playlists=[_playlist(each) for each in files])
-    outcome = imports.bring(account.id, brought, Matcher(prefix), dry_run=dry_run)
+    outcome = imports.bring(account.id, brought, Matcher(*prefix), dry_run=dry_run)
     _print(outcome, dry_run, as_json)
 
 

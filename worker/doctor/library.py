@@ -17,6 +17,7 @@ from db.artwork import image_files, images
 from db.ledger import Need
 from db.maintenance import library_roots
 from db.models import State, utc_now
+from db.publishing import servers
 from db.sql.connection import transaction
 from db.sql.path_text import shown, to_bytes
 from worker.dispatch import held_among
@@ -330,9 +331,22 @@ def _short(path: Path) -> str:
     return f"{path.parts[-4]}/…/{path.name}"
 
 
+def _servers() -> Iterator[Finding]:
+    """Whether each music server takes the playlists that are pushed to it."""
+    for each in servers.listed():
+        if each.fault:
+            fault, _, remedy = each.fault.partition(" — ")
+            says = f"playlists cannot be pushed to {each.name}: {fault}"
+            remedy = remedy or f"then `fleet server push {quote(each.name)}`"
+            yield Finding("servers", Severity.WARNING, says, remedy)
+        else:
+            yield Finding("servers", Severity.OK, f"{each.name} takes the playlists")
+
+
 CHECKS = (
     Check("library", _roots),
     Check("ledger", _needs),
     Check("ledger", _sums, is_slow=True),
     Check("pictures", _pictures, is_slow=True),
+    Check("servers", _servers),
 )

@@ -17,6 +17,8 @@ class Login(NamedTuple):
     user: str
     secret: str
     """The password, or a key of the API. It stands in no message."""
+    is_key: bool = False
+    """Whether it is a key."""
 
 
 class TheirSong(NamedTuple):
