@@ -26,7 +26,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say, verdict
@@ -62,6 +62,19 @@ Call = Callable[[int], tuple[str, dict[str, Any]]]
 """Path and parameters of a call for an album of this number."""
 
 
+class Door(NamedTuple):
+    """Where the web UI is, by what it is entered, and how its CPU time is read."""
+
+    netloc: str
+    key: str
+    clock: int
+    """Of all threads of its process, see clock_getcpuclockid(3)."""
+
+    def open(self) -> http.client.HTTPConnection:
+        """A connection to it."""
+        return http.client.HTTPConnection(self.netloc, timeout=600)
+
+
 def main(arguments: Sequence[str]) -> int:
     """The command; returns its exit code."""
     options = parser("calls", __doc__)
@@ -71,14 +84,16 @@ def main(arguments: Sequence[str]) -> int:
     asked = options.parse_args(arguments)
     load = results.load()
     with started(partial(Filled, asked.tracks), Path("/")) as one:
-        key = new_key(one)
+        door = Door(urlsplit(one.url).netloc, new_key(one), (~_web(one) << 3) | 2)
         with rows.of_fleet(one.data):
             _use(asked.tracks)
-        taken = {name: _taken(one, key, call, asked.runs, asked.tracks) for name, call in _calls()}
+        taken = {name: _taken(door, call, asked.runs, asked.tracks) for name, call in _calls()}
         alone = {
-            name: _alone(one.data, key, call) for name, call in _calls() if name in _SYNCHRONISE
+            name: _alone(one.data, door.key, call)
+            for name, call in _calls()
+            if name in _SYNCHRONISE
         }
-        sent = _sent(one, key, asked.megabytes)
+        sent = _sent(one, door, asked.megabytes)
     listed: list[list[Cell]] = [
         [name, _ms(median(each)), _ms(sorted(each)[int(len(each) * 0.95)]), _ms(alone.get(name))]
         for name, each in taken.items()
@@ -186,17 +201,16 @@ def _api(path: str) -> Call:
     return lambda number: (f"/api/{path.format(n=number)}", {})
 
 
-def _taken(one: WithPages, key: str, call: Call, runs: int, tracks: int) -> list[float]:
+def _taken(door: Door, call: Call, runs: int, tracks: int) -> list[float]:
     """The CPU seconds of the web UI's process for each call."""
-    draw, clock = random.Random(1), _clock(one)  # noqa: S311  # no secret
+    draw = random.Random(1)  # noqa: S311  # no secret
     taken: list[float] = []
-    connection = http.client.HTTPConnection(urlsplit(one.url).netloc, timeout=60)
-    with closing(connection):
+    with closing(door.open()) as connection:
         for _ in range(runs + 1):
             path, given = call(draw.randrange(1, tracks // 20))
-            begun = time.clock_gettime(clock)
-            _read(connection, path, given, key)
-            taken.append(time.clock_gettime(clock) - begun)
+            begun = time.clock_gettime(door.clock)
+            _read(connection, path, given, door.key)
+            taken.append(time.clock_gettime(door.clock) - begun)
     return taken[1:]  # the first time modules are imported
 
 
@@ -217,11 +231,6 @@ def _web(one: WithPages) -> int:
         if " -m web" in usage.command:
             return pid
     raise UnusableRunError("the fleet has no web UI")
-
-
-def _clock(one: WithPages) -> int:
-    """The clock of the CPU time of all threads of that process, see clock_getcpuclockid(3)."""
-    return (~_web(one) << 3) | 2
 
 
 def _alone(data: Path, key: str, call: Call) -> float:
@@ -250,7 +259,7 @@ def _alone(data: Path, key: str, call: Call) -> float:
     return median(taken)
 
 
-def _sent(one: WithPages, key: str, megabytes: int) -> bool:
+def _sent(one: WithPages, door: Door, megabytes: int) -> bool:
     """Whether a file is sent with flat memory; also says how fast, beside reading it."""
     music = one.data / "sent"
     music.mkdir()
@@ -263,9 +272,8 @@ def _sent(one: WithPages, key: str, megabytes: int) -> bool:
         Scan.create(**of_root, started_at=rows._NOW, walked_at=rows._NOW)
         Track.update(path=str(file), size=file.stat().st_size).where(Track.id == 1).execute()
     before, begun = cost.usages(one.supervisord)[_web(one)].rss, time.perf_counter()
-    connection = http.client.HTTPConnection(urlsplit(one.url).netloc, timeout=600)
-    with closing(connection):
-        connection.request("GET", f"/rest/stream?id=tr-1&c=bench&apiKey={key}")
+    with closing(door.open()) as connection:
+        connection.request("GET", f"/rest/stream?id=tr-1&c=bench&apiKey={door.key}")
         answer, size = connection.getresponse(), 0
         while part := answer.read(_BLOCK):
             size += len(part)

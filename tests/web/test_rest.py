@@ -322,6 +322,10 @@ def test_stars_ratings_plays_and_places_are_each_users_own(anna: Player, page: F
     assert ben.get("getStarred2")["starred2"]["song"] == []
     assert ben.get("getBookmarks")["bookmarks"]["bookmark"] == []
     assert ben.get("getPlayQueue")["playQueue"]["entry"] == []
+    assert ben.get("getNowPlaying")["nowPlaying"]["entry"] == []
+    assert ben.get("getTopSongs", id=artist)["topSongs"]["song"] == []
+    for kind in ("recent", "frequent", "starred", "highest"):
+        assert ben.get("getAlbumList2", type=kind)["albumList2"]["album"] == []
     anna.get("unstar", id=song, artistId=artist)
     anna.get("setRating", id=song, rating=0)
     assert anna.get("getStarred2")["starred2"]["song"] == []

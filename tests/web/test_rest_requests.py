@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from db.models import Scan, User
 from db.users import accounts
 from tests.web.players import Player
+from web.rest.door import MOST_IDS
 
 BAD = [
     ("getAlbum", {}, 10),
@@ -53,6 +54,23 @@ def test_what_is_missing_wrong_or_huge_is_refused_by_its_code(anna: Player) -> N
     assert codes == BAD
     unknown = anna.raw("notThere")
     assert (unknown.status_code, unknown.mimetype) == (404, "application/xml")
+
+
+def test_more_ids_than_are_taken_and_texts_of_a_megabyte_are_refused(anna: Player) -> None:
+    many = ["tr-1"] * (MOST_IDS + 1)
+    asked: list[tuple[str, dict[str, object]]] = [
+        ("star", {"id": many}),
+        ("scrobble", {"id": many}),
+        ("savePlayQueue", {"id": many}),
+        ("createPlaylist", {"name": "x", "songId": many}),
+        ("search3", {"query": "x" * 1_000_000}),
+        ("createPlaylist", {"name": "x" * 1_000_000}),
+    ]
+    for name, given in asked:
+        answer = anna.page.post(f"/rest/{name}", data={"apiKey": anna.key, "c": "x"} | given)
+        assert b'code="0"' in answer.data, name
+        assert len(answer.data) < 1_000
+    assert anna.get("getPlaylists")["playlists"]["playlist"] == []
 
 
 LOGINS: list[tuple[dict[str, str], int]] = [
