@@ -3,7 +3,7 @@
     python -m bench calls [--tracks N] [--runs N] [--megabytes N]
 
 The rows of a library that was never there are written (see `bench.libraries.rows`), half of its
-tracks were played, and every tenth album and artist has a star. Each method of /rest, and each
+tracks were played, and every hundredth album and artist has a star. Each method of /rest, and each
 operation of /api that reads, is called --runs times, each time for another song, album or artist.
 What counts is the CPU time of the web UI's process: it holds on a machine where others work too.
 For the calls by which players synchronise, the statements of the database are run again alone: with
@@ -147,7 +147,7 @@ def _use(tracks: int) -> None:
         (user, "track", n, n % 50 + 1, now, None, None) for n in range(1, tracks, 2)
     ]
     for kind, count in (("album", tracks // 10), ("artist", tracks // 20)):
-        given += [(user, kind, n, 0, None, now, n % 5 + 1) for n in range(1, count, 10)]
+        given += [(user, kind, n, 0, None, now, n % 5 + 1) for n in range(1, count, 100)]
     with transaction():
         insert_missing(Annotation, columns, given)
 

@@ -188,8 +188,10 @@ def most_played_albums(user_id: int) -> list[int]:
 
 
 def last_played_albums(user_id: int, most: int, first: int) -> list[int]:
-    """Albums of which the user played a track, the one that was played last first."""
-    query = _played(user_id).order_by(Annotation.played_at.desc(), Track.album)
+    """Albums of which the user played a track at a known time, the one played last first."""
+    of_index = (Annotation.played_at, Annotation.plays, Annotation.entity_id)
+    dated = _played(user_id).where(Annotation.played_at.is_null(False))
+    query = dated.order_by(*(each.desc() for each in of_index))
     wanted, read, found = first + most, first + most, dict[int, None]()
     while wanted:  # as many plays as may be of one album are read further
         rows = [album_id for (album_id,) in tuples(query.limit(read))]
