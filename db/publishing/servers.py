@@ -15,11 +15,11 @@ from typing import Any
 from peewee import fn
 
 from db.errors import ServerError
-from db.models import EntityType, KnownServer, PushedList, Scan, utc_now
+from db.models import EntityType, KnownServer, PushedList, PushedPicture, Scan, utc_now
 from db.settings.urls import shown
 from db.similarity import clusters
 from db.sql.connection import transaction
-from db.sql.queries import tuples
+from db.sql.queries import among, tuples
 from db.users import accounts
 
 JOB = "publishing.push_playlists"
@@ -70,8 +70,11 @@ class Outcome:
     """How many playlists were written, unchanged, removed or left out."""
     remarks: list[str] = field(default_factory=list)
     """What else there is to say: why a playlist was left out."""
-    pictures: int = 0
-    """How many albums and artists got one."""
+    pictures: dict[str, int] = field(default_factory=dict)
+    """How many pictures were given, are unchanged, or were kept as they are there, and how many
+    albums and artists are none of ours; empty where none are given."""
+    more: bool = False
+    """Whether pictures are left for another push."""
 
     def as_json(self) -> dict[str, Any]:
         """For the row of the server."""
@@ -168,6 +171,8 @@ def ask(server: KnownServer, *, again: bool = False) -> None:
         if again:
             kept = PushedList.server == server.id, PushedList.kept.is_null(False)
             PushedList.update(kept=None, songs=[]).where(*kept).execute()
+            kept = PushedPicture.server == server.id, PushedPicture.kept.is_null(False)
+            PushedPicture.update(kept=None, mark=None).where(*kept).execute()
 
 
 def last_changing_scan() -> int:
@@ -212,7 +217,8 @@ def scan_asked(server: KnownServer, scan: int, remark: str) -> None:
 def ended(server: KnownServer, outcome: Outcome) -> None:
     """Say that a push ended well."""
     now = utc_now()
-    columns = {"tried_at": now, "pushed_at": now, "due_at": now + _EVERY, "fault": None}
+    due_at = now if outcome.more else now + _EVERY
+    columns = {"tried_at": now, "pushed_at": now, "due_at": due_at, "fault": None}
     _update(server, **columns, outcome=outcome.as_json())
 
 
@@ -261,6 +267,35 @@ def drop(row: PushedList) -> None:
     """Say that a playlist is ours no more, or gone."""
     with transaction():
         PushedList.delete().where(PushedList.id == row.id).execute()
+
+
+def given_pictures(
+    server: KnownServer, their_ids: Sequence[str]
+) -> dict[tuple[str, str], PushedPicture]:
+    """The pictures of ours that these albums and artists there got, by their id and role."""
+    query = PushedPicture.select().where(
+        PushedPicture.server == server.id, among(PushedPicture.their_id, their_ids)
+    )
+    return {(each.their_id, each.role): each for each in query}
+
+
+def picture_given(
+    server: KnownServer, their_id: str, role: str, columns: Mapping[str, Any]
+) -> None:
+    """Say which picture of ours an album or artist there has, or is about to get."""
+    key = {"server": server.id, "their_id": their_id, "role": role}
+    row = {**key, **columns, "kept": None, "pushed_at": utc_now()}
+    with transaction():
+        PushedPicture.insert(row).on_conflict(
+            conflict_target=[PushedPicture.server, PushedPicture.their_id, PushedPicture.role],
+            update={name: value for name, value in row.items() if name not in key},
+        ).execute()
+
+
+def keep_picture(row: PushedPicture, why: str) -> None:
+    """Say that a picture there is its user's from now on."""
+    with transaction():
+        PushedPicture.update(kept=why).where(PushedPicture.id == row.id).execute()
 
 
 def shown_url(server: KnownServer) -> str:

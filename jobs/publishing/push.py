@@ -15,7 +15,7 @@ from db.similarity import cluster_terms, clusters
 from db.sql.path_text import shown
 from db.users.imports import Prefix
 from jobs.providers.errors import NothingThereError, RefusedError
-from jobs.publishing.servers import connected
+from jobs.publishing.servers import connected, given_pictures
 from jobs.publishing.servers.found import SURER, Found, found_songs
 from jobs.publishing.servers.server import Login, MusicServer, TheirList
 from jobs.publishing.servers.wanted import Wanted, wanted_lists
@@ -86,7 +86,22 @@ def _push(row: KnownServer, server: MusicServer, *, dry: bool) -> tuple[Outcome,
             *[f"{each.name}: {each.why}" for each in settled if each.why][:_EXAMPLES],
         ],
     )
+    if row.pictures and not dry:
+        _give_pictures(row, server, outcome)
     return outcome, settled
+
+
+def _give_pictures(row: KnownServer, server: MusicServer, outcome: Outcome) -> None:
+    """Give albums and artists there pictures, and say what came of it."""
+    try:
+        given = given_pictures.give(row, server)
+    except RefusedError as error:
+        outcome.remarks.append(f"it takes no pictures: {error}")
+        return
+    counts = {"given": given.given, "unchanged": given.unchanged, "kept": given.kept}
+    outcome.pictures = {**counts, "missed": given.missed}
+    outcome.remarks += given.remarks
+    outcome.more = given.more
 
 
 def _named(track_ids: Sequence[int]) -> list[str]:

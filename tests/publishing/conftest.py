@@ -3,5 +3,14 @@
 from tests.databases import sqlite_alone as database
 from tests.pipeline.conftest import library, nothing_is_analysed, scan
 from tests.publishing.exports import Exports, exports
+from tests.publishing.jellyfin_server import jellyfin
 
-__all__ = ["Exports", "database", "exports", "library", "nothing_is_analysed", "scan"]
+__all__ = [
+    "Exports",
+    "database",
+    "exports",
+    "jellyfin",
+    "library",
+    "nothing_is_analysed",
+    "scan",
+]

@@ -14,11 +14,13 @@ import json
 import re
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
 
 Row = dict[str, Any]
 _NAMED = re.compile(r'(\w+)="([^"]*)"')
@@ -107,7 +109,8 @@ class _Request(BaseHTTPRequestHandler):
         except _RefusedError as error:
             self.reply(error.status, error.text.encode(), "text/plain")
         else:
-            data = b"" if value is None else json.dumps(value).encode()
+            data = value if isinstance(value, bytes) else json.dumps(value).encode()
+            data = b"" if value is None else data
             self.reply(204 if value is None else 200, data, "application/json; charset=utf-8")
 
     def do_POST(self) -> None:
@@ -188,6 +191,14 @@ class JellyfinServer:
         named = {"Artists": [artist], "AlbumArtist": artist, "Album": album, "MediaType": "Audio"}
         return self.add("Audio", title, **{**named, "RunTimeTicks": 1_800_000_000, **values})
 
+    def make_playlist(self, name: str, user: str, songs: list[str]) -> str:
+        """A playlist that a user made there; returns its id."""
+        (owner,) = (each for each in self.users if each.name == user)
+        listed = Listed(uuid.uuid4().hex, name, owner.id, is_public=False)
+        self.playlists[listed.id] = listed
+        self._append(listed, songs)
+        return listed.id
+
     def add_picture(self, item_id: str, image: str, data: bytes, mime: str = "image/png") -> str:
         """A picture that somebody chose there; returns its tag."""
         self._ticks += 10_000_000
@@ -253,6 +264,12 @@ class JellyfinServer:
         listed = self._own(list_id, call.caller)
         gone = call.query.get("entryids", "").split(",")
         listed.entries = [each for each in listed.entries if each[0] not in gone]
+
+    def _get_image(self, _call: Call, item_id: str, image: str) -> bytes:
+        pictures = self.images.get((self._item(item_id)["Id"], image))
+        if not pictures:
+            raise _RefusedError(404)
+        return pictures[0][1]
 
     def _remove_image(self, call: Call, item_id: str, image: str, index: str) -> None:
         call.check_elevated()
@@ -400,6 +417,14 @@ class JellyfinServer:
         self.add_picture(row["Id"], image, data, call.kind)
 
 
+@pytest.fixture
+def jellyfin() -> Iterator[JellyfinServer]:
+    """A server without a library."""
+    running = JellyfinServer()
+    yield running
+    running.stop()
+
+
 _GUID, _IMAGE = "([0-9a-fA-F-]+)", "(Primary|Backdrop|Logo)"
 _ROUTES = (
     ("POST", "/Users/AuthenticateByName", "_log_in"),
@@ -413,6 +438,7 @@ _ROUTES = (
     ("GET", f"/Playlists/{_GUID}/Items", "_get_songs"),
     ("POST", f"/Playlists/{_GUID}/Items", "_add_songs"),
     ("DELETE", f"/Playlists/{_GUID}/Items", "_remove_songs"),
+    ("GET", f"/Items/{_GUID}/Images/{_IMAGE}", "_get_image"),
     ("POST", f"/Items/{_GUID}/Images/{_IMAGE}", "_set_image"),
     ("DELETE", f"/Items/{_GUID}/Images/{_IMAGE}/([0-9]+)", "_remove_image"),
     ("POST", "/Library/Refresh", "_refresh"),

@@ -23,14 +23,6 @@ Opened = Callable[..., MusicServer]
 
 
 @pytest.fixture
-def jellyfin() -> Iterator[JellyfinServer]:
-    """A server with three songs."""
-    running = JellyfinServer()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
 def opened(jellyfin: JellyfinServer, queues: redis.Redis) -> Iterator[Opened]:
     """Opens it for a user, or with a key."""
     webs = []
@@ -40,7 +32,7 @@ def opened(jellyfin: JellyfinServer, queues: redis.Redis) -> Iterator[Opened]:
         webs.append(web)
         service = Service("server jellyfin", jellyfin.url, 0.0)
         caller = Caller(service, web, queues, AT_ONCE)
-        return connect(Login(user, secret), caller)
+        return connect(Login(user, secret, secret in jellyfin.keys), caller)
 
     yield open_
     for web in webs:
@@ -293,6 +285,19 @@ def test_a_user_that_a_key_finds_not_is_refused(jellyfin: JellyfinServer, opened
     """Named, with what to do."""
     with pytest.raises(RefusedError, match="has no user 'berta'"):
         opened("berta", jellyfin.key).playlists()
+
+
+def test_what_cannot_be_a_key_is_sent_nowhere(
+    jellyfin: JellyfinServer, queues: redis.Redis
+) -> None:
+    """It would stand in a header."""
+    with Web(own_url=jellyfin.url) as web:
+        caller = Caller(Service("server jellyfin", jellyfin.url, 0.0), web, queues, AT_ONCE)
+        server = connect(Login("anna", "two\r\nlines", is_key=True), caller)
+        with pytest.raises(RefusedError, match="Dashboard, API Keys"):
+            server.playlists()
+
+    assert jellyfin.asked == []
 
 
 def _status(code: int, body: bytes = b"", kind: str = "text/html") -> Callable[[Any], None]:

@@ -62,7 +62,7 @@ def _options(command: Command) -> Command:
             "--pictures/--no-pictures",
             default=None,
             help="Whether albums and artists that lack a picture there get ours, where its API "
-            "takes pictures. Default: not.",
+            "takes pictures: Jellyfin's, from an administrator or by a key. Default: not.",
         ),
         click.option(
             "--scan/--no-scan",
@@ -145,6 +145,8 @@ def add(name: str, url: str, kind: str, user: str, is_key: bool, **given: Any) -
         raise click.UsageError(f"{url} is no address: write http://HOST:PORT, without a password")
     if not user and not is_key:
         raise click.UsageError("name the user there by --user, or give an API key by --key")
+    if not user and kind == ServerKind.JELLYFIN:
+        raise click.UsageError("name the user there by --user: a key of Jellyfin's is nobody's own")
     _open()
     columns = {"lists": list(_DEFAULT), **_columns(**given)}
     _check_listener(columns["lists"], columns.get("listener"))
@@ -271,6 +273,7 @@ def show(name: str, as_json: bool) -> None:
     outcome = found.outcome
     if as_json:
         more = {"playlists": [_list_json(each) for each in lists]}
+        more |= {"given_pictures": outcome.get("pictures", {})}
         more |= {"not_found": outcome.get("examples", []), "remarks": outcome.get("remarks", [])}
         print_json({**_json(found, servers.counts()), **more})
         return
@@ -279,6 +282,8 @@ def show(name: str, as_json: bool) -> None:
         numbers = [f"{len(each.songs):,}", f"{each.missed:,}"]
         rows.append([each.name, *numbers, _moment(each.pushed_at), each.kept or ""])
     print_table(rows)
+    if outcome.get("pictures"):
+        print_line(_pictures(outcome["pictures"]))
     for each in ([found.fault] if found.fault else []) + list(outcome.get("remarks", [])):
         say(each)
     _say_missed(outcome)
@@ -367,10 +372,18 @@ def _print(result: dict[str, Any], dry_run: bool) -> None:
     print_line(f"{name}: {', '.join(done) or 'no playlists'}{' (a dry run)' if dry_run else ''}.")
     print_line(f"Found {total:,} of {counted(of, 'track')} there{f': {by}' if by else ''}.")
     if result["pictures"]:
-        print_line(f"{counted(result['pictures'], 'picture')} given.")
+        print_line(_pictures(result["pictures"]))
     for each in result["remarks"]:
         say(each)
     _say_missed(result)
+
+
+def _pictures(counts: dict[str, int]) -> str:
+    return (
+        f"{counted(counts['given'], 'picture')} given, {counts['unchanged']:,} unchanged, "
+        f"{counts['kept']:,} left as they are there. {counts['missed']:,} albums and artists there "
+        "are none of this library."
+    )
 
 
 def _say_missed(outcome: dict[str, Any]) -> None:

@@ -146,6 +146,12 @@ class Jellyfin(MusicServer):
                 mbids = _mbids(row, _ENTITY_IDS[kind])
                 yield TheirEntity(their_id, _text(row, "Name"), artist, mbids, _pictures(row))
 
+    def picture(self, their_id: str, role: Role) -> bytes | None:
+        """The picture that an album or artist has in a role, as it was written there."""
+        self._log_in()
+        answer = self._ask("GET", f"/Items/{_checked(their_id)}/Images/{_IMAGES[role]}")
+        return answer.body if answer.status == httpx2.codes.OK else None
+
     def write_picture(
         self, their_id: str, role: Role, data: bytes, mime: str, replaces: str | None
     ) -> str | None:
@@ -280,8 +286,8 @@ class Jellyfin(MusicServer):
         """Learn the token and the id of the user, once. Raises RefusedError."""
         if self._user:
             return
-        if _KEY.fullmatch(self._login.secret):
-            self._token = self._login.secret
+        if self._login.is_key:
+            self._token = self._checked_key()
             user = self._of_name(_json(self._ask("GET", "/Users")))
         else:
             content = Content.json({"Username": self._login.user, "Pw": self._login.secret})
@@ -293,6 +299,15 @@ class Jellyfin(MusicServer):
         if not (self._user and self._token):
             raise self._odd("the login")
 
+    def _checked_key(self) -> str:
+        """The key, which may stand in a header. Raises RefusedError."""
+        if not _KEY.fullmatch(self._login.secret):
+            raise RefusedError(
+                f"the key of {self._caller.name} is none of Jellyfin's: those have 32 hexadecimal "
+                "digits — copy it from Dashboard, API Keys"
+            )
+        return self._login.secret
+
     def _of_name(self, users: Any) -> Any:
         """The user whose key it is to be."""
         for user in users if isinstance(users, list) else ():
@@ -300,7 +315,8 @@ class Jellyfin(MusicServer):
             if name.casefold() == self._login.user.casefold():
                 return user
         raise RefusedError(
-            f"{self._caller.name} has no user {self._login.user!r} — name one that it has"
+            f"{self._caller.name} has no user {self._login.user!r} — name one that it has, also "
+            "beside a key"
         )
 
     def _odd(self, what: str, status: int | None = None) -> RefusedError:

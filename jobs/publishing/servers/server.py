@@ -108,6 +108,10 @@ class MusicServer(ABC):
         """Every album or every artist, of the kinds of `picture_roles`."""
         yield from ()
 
+    def picture(self, their_id: str, role: Role) -> bytes | None:
+        """The picture that an album or artist has in one of `picture_roles`; None for none."""
+        raise NotImplementedError(f"{type(self).__name__} gives no picture")
+
     def write_picture(
         self, their_id: str, role: Role, data: bytes, mime: str, replaces: str | None
     ) -> str | None:
