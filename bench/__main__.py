@@ -31,9 +31,13 @@ BENCHES = {
         "measures.simulation", "What `fleet simulate` says, against the scan itself"
     ),
     "page": Bench("measures.page", "Pages of the web UI in a library of any size"),
+    "statements": Bench(
+        "measures.statements", "Each statement of PostgreSQL, in libraries of two sizes"
+    ),
     "api": Bench("measures.api", "Requests that the document of the API allows, and others"),
     "calls": Bench("measures.calls", "CPU of calls of players and programs in a large library"),
     "queue": Bench("measures.queue", "Jobs a second: ours, RQ, celery, dramatiq, saq"),
+    "backlog": Bench("measures.backlog", "What waiting jobs take in Redis, by kind"),
     "audio": Bench(
         "quality.audio", "Tempo, key, speed and memory of audio analysis: ours, essentia, librosa"
     ),

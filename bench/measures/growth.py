@@ -23,6 +23,7 @@ from typing import NamedTuple
 from bench.command import FAILED, PASSED, command_line, parser, say, verdict
 from bench.libraries import music, rows
 from bench.libraries.music import SMALL, Library
+from bench.libraries.shape import Shape
 from bench.measures.scan import started
 from bench.peers import cost
 from bench.peers.programs import Ours
@@ -106,7 +107,7 @@ def _measured(one: Ours, found: Library) -> Size:
 
 def _filled(one: Ours, tracks: int) -> Size:
     with rows.of_fleet(one.data):
-        rows.fill(tracks, report=say)
+        rows.fill(Shape(tracks), report=say)
     return Size(tracks, None, None, None, _status(one), _minute(one))
 
 

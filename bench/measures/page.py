@@ -22,6 +22,7 @@ from urllib.parse import quote, urlsplit
 
 from bench.command import FAILED, PASSED, UnusableRunError, command_line, parser, say, verdict
 from bench.libraries import rows
+from bench.libraries.shape import Shape
 from bench.measures.scan import add_library, library, started
 from bench.peers.programs import Ours
 from bench.record import results
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
                 one.scan()
             else:
                 with rows.of_fleet(one.data):
-                    rows.fill(tracks, report=say)
+                    rows.fill(Shape(tracks), report=say)
             taken = _taken(one.url, _pages(one.data / "library.db"), asked.runs)
     table = Table(
         ("median ms", "95 % below, ms"),

@@ -6,6 +6,7 @@ no longer leased to that attempt: the result is then not written, and the next o
 takes up what earlier attempts of its job leased, for these are dead or given up.
 """
 
+from db.ledger.kept_sums import add_up, count_again, wrong_sums
 from db.ledger.leases import (
     Attempt,
     Ending,
@@ -68,14 +69,11 @@ from db.ledger.sums import (
     STATES,
     Sum,
     Which,
-    add_up,
     ask_again,
-    count_again,
     drop_stray,
     never_asked,
     sums,
     turns,
-    wrong_sums,
 )
 from db.ledger.surroundings import POLICIES, Cause, Obstacle, cause_of, obstacle_of
 

@@ -1,7 +1,7 @@
 """The sum of each need: every entity that needs something has a row, and no other row exists.
 
-How many rows there are is kept in `ledger_sums` by triggers of the database. On PostgreSQL these
-only add to it; `add_up` keeps it small.
+Who looks at all entities does so in windows of their ids, in statements that take the same in a
+library of any size.
 """
 
 import time
@@ -25,16 +25,14 @@ from db.models import (
     Image,
     Kind,
     LedgerRow,
-    LedgerSum,
     State,
     Track,
     TrackArtist,
-    database,
 )
 from db.settings.cover_orders import EXTERNAL, album_order, artist_order
 from db.settings.provider_settings import any_on, any_with_facts
-from db.sql.connection import is_sqlite, transaction
-from db.sql.queries import tuples
+from db.sql.connection import transaction
+from db.sql.queries import tuples, windows, windows_of
 
 
 def never_asked(need_: Need, in_turn: int | None = None) -> list[int]:
@@ -42,21 +40,11 @@ def never_asked(need_: Need, in_turn: int | None = None) -> list[int]:
 
     With `in_turn` of about so many entities, by their ids, the next minute of others.
     """
-    query = _lacking(need_)
-    if query is None:
-        return []
-    if in_turn is not None:
-        query = query.where(_is_their_turn(query.selected_columns[0], need_, in_turn))
-    return [entity_id for (entity_id,) in tuples(query.order_by(SQL("1")))]
-
-
-def _is_their_turn(entity_id: Any, need_: Need, count: int) -> Expression:
-    """Whether an id is among those whose minute it is, which follows from the time alone."""
-    entity = ENTITIES[need_.entity_type]
-    last = entity.select(fn.MAX(entity.id)).scalar() or 0
-    turns = max(last - 1, 0) // count + 1
-    turn = int(time.time() // 60) % turns * count
-    return entity_id.between(turn + 1, turn + count)  # type: ignore[no-any-return]  # an expression
+    if in_turn is None:
+        return sorted(_all_lacking(need_))
+    last = ENTITIES[need_.entity_type].select(fn.MAX(ENTITIES[need_.entity_type].id)).scalar()
+    turns_ = list(windows(last, in_turn)) or [(1, in_turn)]
+    return sorted(_lacking_within(need_, *turns_[int(time.time() // 60) % len(turns_)]))
 
 
 class Which(StrEnum):
@@ -122,65 +110,20 @@ def sums() -> list[Sum]:
     types = {each.entity_type for each in counted}
     strays = dict(pair for each in types for pair in _strays(each))
     for each, states in counted.items():
-        query = _lacking(each)
-        lacking = 0 if query is None else int(query.count())
+        lacking = len(_all_lacking(each))
         stray = strays.get((each.kind, each.entity_type), 0)
-        turn = in_turn(each) if any_with_facts() else None
-        in_turn_ = 0 if turn is None else int(turn.count())
+        in_turn_ = _count_in_turn(each) if any_with_facts() else 0
         needed = states.total() - stray + lacking + in_turn_
         found.append(Sum(each, states, needed, lacking, stray, in_turn_))
     return found
 
 
-_MOST_SUMS = 1_000
-_KEY = "kind, entity_type, state, cause, place"
-_KEY_OF_ROWS = "kind, entity_type, state, COALESCE(cause, ''), COALESCE(place, '')"
-_COUNTED = f"SELECT {_KEY_OF_ROWS}, 0, COUNT(*) FROM ledger GROUP BY {_KEY_OF_ROWS}"  # noqa: S608  # constants, as below
-
-
-def add_up() -> None:
-    """Have one row for each sum, when PostgreSQL has added many."""
-    if is_sqlite() or LedgerSum.select().count() <= _MOST_SUMS:
-        return
-    # One statement: what others add meanwhile it does not see, and leaves.
-    database.execute_sql(
-        "WITH gone AS (DELETE FROM ledger_sums RETURNING *) "  # noqa: S608
-        f"INSERT INTO ledger_sums ({_KEY}, part, entities) "
-        f"SELECT {_KEY}, 0, SUM(entities) FROM gone GROUP BY {_KEY} HAVING SUM(entities) <> 0 "
-        f"ON CONFLICT ({_KEY}, part) DO UPDATE SET entities = ledger_sums.entities + "
-        "EXCLUDED.entities"
-    )
-
-
-def wrong_sums() -> int:
-    """How many of the kept sums differ from the rows. Reads the whole ledger."""
-    ((count,),) = database.execute_sql(
-        f"WITH every ({_KEY}, part, step) AS "  # noqa: S608
-        f"({_COUNTED} UNION ALL SELECT {_KEY}, part, -entities FROM ledger_sums) "
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM every GROUP BY {_KEY} HAVING SUM(step) <> 0) AS wrong"
-    ).fetchall()
-    return int(count)
-
-
-def count_again() -> int:
-    """Count the rows again where a kept sum is wrong; how many were."""
-    if not wrong_sums():
-        return 0
-    with transaction():
-        if not is_sqlite():  # where the transaction is the only one that writes
-            database.execute_sql("LOCK TABLE ledger IN SHARE MODE")
-        wrong = wrong_sums()
-        LedgerSum.delete().execute()
-        database.execute_sql(f"INSERT INTO ledger_sums ({_KEY}, part, entities) {_COUNTED}")
-    return wrong
-
-
 def drop_stray() -> int:
     """Delete the rows of entities that do not exist; how many."""
     return sum(
-        int(LedgerRow.delete().where(LedgerRow.id.in_(_stray(kind, entity_type))).execute())
-        for kind in Kind
+        int(LedgerRow.delete().where(stray).execute())
         for entity_type in EntityType
+        for stray in _strays_of(entity_type)
     )
 
 
@@ -193,8 +136,14 @@ def turns(need_: Need, rows: int) -> int:
         return 0
     if need_.entity_type is EntityType.ALBUM:
         return max(0, int(Album.select().count()) - rows)
-    query = in_turn(need_)
-    return 0 if query is None else int(query.count())
+    return _count_in_turn(need_)
+
+
+def _count_in_turn(need_: Need) -> int:
+    query, entity = in_turn(need_), ENTITIES[need_.entity_type]
+    if query is None:
+        return 0
+    return sum(int(query.where(part).count()) for part in windows_of(entity.id, _AT_ONCE))
 
 
 def in_turn(need_: Need) -> "ModelSelect[Any] | None":
@@ -211,16 +160,34 @@ def in_turn(need_: Need) -> "ModelSelect[Any] | None":
     return query
 
 
-def _lacking(need_: Need) -> "ModelSelect[Any] | None":
-    """The ids of the entities that need it and have no row; None where nobody need have one."""
+_AT_ONCE = 20_000
+"""Entities that one statement looks at."""
+
+
+def _all_lacking(need_: Need) -> set[int]:
+    """The entities that need it and have no row."""
+    entity = ENTITIES[need_.entity_type]
+    last = entity.select(fn.MAX(entity.id)).scalar()
+    if (need_.kind, need_.entity_type) == (Kind.PICTURE, EntityType.TRACK):
+        carriers: dict[str, int] = {}  # one of each picture, whatever window it is in
+        for window in windows(last, _AT_ONCE):
+            for digest, track_id in tuples(_carriers_never_asked(need_, *window)):
+                carriers.setdefault(digest, track_id)
+        return set(carriers.values())
+    return {each for window in windows(last, _AT_ONCE) for each in _lacking_within(need_, *window)}
+
+
+def _lacking_within(need_: Need, first: int, last: int) -> Iterator[int]:
+    """Those of them whose id is from `first` to `last`."""
     key = need_.kind, need_.entity_type
     if key == (Kind.PICTURE, EntityType.TRACK):
-        return _carriers_never_asked(need_)
+        return (track_id for _, track_id in tuples(_carriers_never_asked(need_, first, last)))
     entities = _NEEDING[key]()
     if entities is None:
-        return None
+        return iter(())
     entity_id = entities.selected_columns[0]
-    return _without_row(entities, entity_id, need_).distinct()
+    query = _without_row(entities.where(entity_id.between(first, last)), entity_id, need_)
+    return (each for (each,) in tuples(query.distinct()))
 
 
 def _without_row(entities: "ModelSelect[Any]", entity_id: Any, need_: Need) -> "ModelSelect[Any]":
@@ -235,22 +202,29 @@ def _without_row(entities: "ModelSelect[Any]", entity_id: Any, need_: Need) -> "
 
 def _strays(entity_type: EntityType) -> Iterator[tuple[tuple[str, str], int]]:
     """How many rows there are of entities of a type that do not exist, by kind and type."""
-    entity = ENTITIES[entity_type]
-    there = entity.select(SQL("1")).where(entity.id == LedgerRow.entity_id)
-    query = LedgerRow.select(LedgerRow.kind, fn.COUNT(LedgerRow.id)).where(
-        LedgerRow.entity_type == entity_type, ~fn.EXISTS(there)
-    )
-    for kind, count in tuples(query.group_by(LedgerRow.kind)):
-        yield (kind, entity_type), int(count)
+    counted: Counter[str] = Counter()
+    for stray in _strays_of(entity_type):
+        query = LedgerRow.select(LedgerRow.kind, fn.COUNT(LedgerRow.id)).where(stray)
+        counted.update({kind: int(count) for kind, count in tuples(query.group_by(LedgerRow.kind))})
+    return (((kind, entity_type), count) for kind, count in counted.items())
 
 
-def _stray(kind: Kind, entity_type: EntityType) -> "ModelSelect[Any]":
-    """The ids of rows of entities that do not exist."""
+def _strays_of(entity_type: EntityType) -> Iterator[Expression]:
+    """Whether a row is of an entity of a type that does not exist, for each window of ids."""
     entity = ENTITIES[entity_type]
-    there = entity.select(SQL("1")).where(entity.id == LedgerRow.entity_id)
-    return LedgerRow.select(LedgerRow.id).where(
-        LedgerRow.kind == kind, LedgerRow.entity_type == entity_type, ~fn.EXISTS(there)
+    of_any = LedgerRow.kind.in_(list(Kind)) & (LedgerRow.entity_type == entity_type)
+    last = max(
+        LedgerRow.select(fn.MAX(LedgerRow.entity_id))
+        .where(LedgerRow.kind == kind, LedgerRow.entity_type == entity_type)
+        .scalar()
+        or 0
+        for kind in Kind
     )
+    for first, end in [(-(2**31), 0), *windows(last, _AT_ONCE)]:
+        there = entity.select(SQL("1")).where(
+            entity.id == LedgerRow.entity_id, entity.id.between(first, end)
+        )
+        yield of_any & LedgerRow.entity_id.between(first, end) & ~fn.EXISTS(there)
 
 
 def _tracks() -> "ModelSelect[Any]":
@@ -273,35 +247,55 @@ def _settled(kind: Kind, entity_type: EntityType, *states: State) -> "ModelSelec
     )
 
 
-def _credited(tracks: Any, albums: Any) -> "ModelSelect[Any]":
-    """The artists of these tracks and of these albums."""
-    of_tracks = TrackArtist.select(TrackArtist.artist).where(TrackArtist.track.in_(tracks))
-    of_albums = AlbumArtist.select(AlbumArtist.artist).where(AlbumArtist.album.in_(albums))
-    return Artist.select(Artist.id).where(Artist.id.in_(of_tracks) | Artist.id.in_(of_albums))
+def _is_settled(kind: Kind, entity_type: EntityType, entity_id: Any, *states: State) -> Any:
+    rows = LedgerRow.alias()
+    row = rows.select(SQL("1")).where(
+        rows.kind == kind,
+        rows.entity_type == entity_type,
+        rows.entity_id == entity_id,
+        rows.state.in_(states),
+    )
+    return fn.EXISTS(row)
 
 
 def _albums_of_vectors() -> "ModelSelect[Any]":
-    made = _settled(Kind.VECTOR, EntityType.TRACK, State.DONE)
-    return Track.select(Track.album).where(Track.album.is_null(False), Track.id.in_(made))
+    made = _is_settled(Kind.VECTOR, EntityType.TRACK, Track.id, State.DONE)
+    return Track.select(Track.album).where(Track.album.is_null(False), made)
 
 
 def _artists_of_vectors() -> "ModelSelect[Any]":
-    made = _settled(Kind.VECTOR, EntityType.TRACK, State.DONE)
-    return _credited(made, _albums_of_vectors())
+    of_tracks = TrackArtist.select(SQL("1")).where(
+        TrackArtist.artist == Artist.id,
+        _is_settled(Kind.VECTOR, EntityType.TRACK, TrackArtist.track, State.DONE),
+    )
+    of_albums = AlbumArtist.select(SQL("1")).join(Track, on=Track.album == AlbumArtist.album)
+    of_albums = of_albums.where(
+        AlbumArtist.artist == Artist.id,
+        _is_settled(Kind.VECTOR, EntityType.TRACK, Track.id, State.DONE),
+    )
+    return Artist.select(Artist.id).where(fn.EXISTS(of_tracks) | fn.EXISTS(of_albums))
 
 
 _FOUND_OUT = (State.DONE, State.NONE)
 
 
 def _tracks_of_enriched_albums() -> Any:
-    albums = _settled(Kind.ENRICHMENT, EntityType.ALBUM, *_FOUND_OUT)
-    return _tracks().where(Track.album.in_(albums)) if any_with_facts() else None
+    enriched = _is_settled(Kind.ENRICHMENT, EntityType.ALBUM, Track.album, *_FOUND_OUT)
+    return _tracks().where(enriched) if any_with_facts() else None
 
 
 def _artists_of_enriched() -> Any:
-    tracks = _settled(Kind.ENRICHMENT, EntityType.TRACK, *_FOUND_OUT)
-    albums = _settled(Kind.ENRICHMENT, EntityType.ALBUM, *_FOUND_OUT)
-    return _credited(tracks, albums) if any_with_facts() else None
+    of_tracks = TrackArtist.select(SQL("1")).where(
+        TrackArtist.artist == Artist.id,
+        _is_settled(Kind.ENRICHMENT, EntityType.TRACK, TrackArtist.track, *_FOUND_OUT),
+    )
+    of_albums = AlbumArtist.select(SQL("1")).where(
+        AlbumArtist.artist == Artist.id,
+        _is_settled(Kind.ENRICHMENT, EntityType.ALBUM, AlbumArtist.album, *_FOUND_OUT),
+    )
+    if not any_with_facts():
+        return None
+    return Artist.select(Artist.id).where(fn.EXISTS(of_tracks) | fn.EXISTS(of_albums))
 
 
 _ENDED = (State.DONE, State.NONE, State.FAILED, State.QUARANTINED)
@@ -328,8 +322,11 @@ Pictures of tracks are asked for by the picture, see `_carriers_never_asked`.
 """
 
 
-def _carriers_never_asked(need_: Need) -> "ModelSelect[Any]":
-    """A track for each embedded picture that is not known and that no track is to bring."""
+def _carriers_never_asked(need_: Need, first: int, last: int) -> "ModelSelect[Any]":
+    """Embedded pictures that are not known and that no track is to bring, each with a track.
+
+    Those of the tracks from `first` to `last`.
+    """
     others, carrier = EmbeddedPicture.alias(), Track.alias()
     asked = (
         others.select(SQL("1"))
@@ -344,8 +341,9 @@ def _carriers_never_asked(need_: Need) -> "ModelSelect[Any]":
     )
     known = Image.select(SQL("1")).where(Image.digest == EmbeddedPicture.digest)
     return (
-        EmbeddedPicture.select(fn.MIN(EmbeddedPicture.track))
+        EmbeddedPicture.select(EmbeddedPicture.digest, fn.MIN(EmbeddedPicture.track))
         .join(Track)
+        .where(EmbeddedPicture.track.between(first, last))
         .where(Track.missing_since.is_null(), ~fn.EXISTS(known), ~fn.EXISTS(asked))
         .group_by(EmbeddedPicture.digest)
     )

@@ -23,6 +23,7 @@ from db.models import (
     EntityType,
     Fact,
     Image,
+    Kind,
     LedgerRow,
     Problem,
     Scan,
@@ -158,7 +159,8 @@ def _is(model: Any, entity_type: EntityType, entity_id: int) -> Expression:
 
 def _needs(entity_type: EntityType, entity_id: int) -> Iterator[Event]:
     """What it needs, as the ledger has it, which keeps no date of the past."""
-    for row in LedgerRow.select().where(_is(LedgerRow, entity_type, entity_id)):
+    any_kind = LedgerRow.kind.in_(list(Kind))  # the index begins with it
+    for row in LedgerRow.select().where(any_kind, _is(LedgerRow, entity_type, entity_id)):
         parts = [f"{row.kind}: {row.state}", f"{row.attempt} attempts" if row.attempt > 1 else ""]
         parts += [
             row.reason or "",

@@ -23,7 +23,7 @@ from db.models import (
     database,
 )
 from db.sql.connection import is_sqlite, transaction
-from db.sql.queries import slices, tuples
+from db.sql.queries import slices, tuples, windows_of
 
 _PAGES_AT_ONCE = 2_000
 """Pages of 4 KiB that are given back in one transaction: some hundredths of a second."""
@@ -163,28 +163,37 @@ def drop_orphans() -> dict[str, int]:
 def unused_entities() -> UnusedEntities:
     """What no track, not even a missing one, belongs to or names."""
     used = fn.EXISTS
-    albums = Album.select(Album.id).where(~used(_matching(Track, Track.album == Album.id)))
-    artists = Artist.select(Artist.id).where(
+    of_artists = (
         ~used(_matching(TrackArtist, TrackArtist.artist == Artist.id)),
         ~used(_matching(AlbumArtist, AlbumArtist.artist == Artist.id)),
     )
-    genres = Genre.select(Genre.id).where(
-        ~used(_matching(TrackGenre, TrackGenre.genre == Genre.id))
-    )
     return UnusedEntities(
-        *(
-            [id_ for (id_,) in tuples(each.limit(MOST_AT_ONCE))]
-            for each in (albums, artists, genres)
-        )
+        _found(Album, ~used(_matching(Track, Track.album == Album.id))),
+        _found(Artist, *of_artists),
+        _found(Genre, ~used(_matching(TrackGenre, TrackGenre.genre == Genre.id))),
     )
+
+
+def _found(table: Any, *where: Any) -> list[int]:
+    """The ids of rows, MOST_AT_ONCE at most."""
+    found: list[int] = []
+    for part in windows_of(table.id):
+        rows = table.select(table.id).where(part, *where).limit(MOST_AT_ONCE - len(found))
+        found += [id_ for (id_,) in tuples(rows)]
+        if len(found) >= MOST_AT_ONCE:
+            break
+    return found
 
 
 def count_present_again() -> int:
     """Count the present tracks of the albums that keep a wrong number; how many these were."""
     here = (Track.album == Album.id) & Track.missing_since.is_null()
     counted = Track.select(fn.COUNT(Track.id)).where(here)
-    query = Album.select(Album.id).where(Album.present != counted)
-    wrong = [album_id for (album_id,) in tuples(query)]
+    wrong = [
+        album_id
+        for part in windows_of(Album.id)
+        for (album_id,) in tuples(Album.select(Album.id).where(part, Album.present != counted))
+    ]
     for ids in slices(wrong):
         with transaction():
             Album.update(present=counted).where(Album.id.in_(list(ids))).execute()
@@ -193,32 +202,25 @@ def count_present_again() -> int:
 
 def vectors_of_wrong_dimension() -> int:
     """How many vectors have another dimension than their model."""
-    query = Vector.select(fn.COUNT(Vector.id)).join(VectorModel)
-    ((count,),) = tuples(query.where(Vector.dimension != VectorModel.dimension))
-    return int(count)
-
-
-def _dangling(table: Any, entity_type: EntityType) -> Iterator[int]:
-    entity = _ENTITIES[entity_type]
-    query = table.select(table.id).where(
-        table.entity_type == entity_type,
-        ~fn.EXISTS(_matching(entity, entity.id == table.entity_id)),
+    differs = Vector.dimension != VectorModel.dimension
+    return sum(
+        int(Vector.select().join(VectorModel).where(part, differs).count())
+        for part in windows_of(Vector.id)
     )
-    return (id_ for (id_,) in tuples(query.limit(MOST_AT_ONCE)))
+
+
+def _dangling(table: Any, entity_type: EntityType) -> list[int]:
+    entity = _ENTITIES[entity_type]
+    there = _matching(entity, entity.id == table.entity_id)
+    return _found(table, table.entity_type == entity_type, ~fn.EXISTS(there))
 
 
 def _orphan_memberships() -> Iterator[int]:
     for entity_type in (EntityType.TRACK, EntityType.ARTIST):
         entity = _ENTITIES[entity_type]
-        query = (
-            ClusterMembership.select(ClusterMembership.id)
-            .join(ClusterModel)
-            .where(
-                ClusterModel.entity_type == entity_type,
-                ~fn.EXISTS(_matching(entity, entity.id == ClusterMembership.entity_id)),
-            )
-        )
-        yield from (id_ for (id_,) in tuples(query.limit(MOST_AT_ONCE)))
+        models = ClusterModel.select(ClusterModel.id).where(ClusterModel.entity_type == entity_type)
+        there = _matching(entity, entity.id == ClusterMembership.entity_id)
+        yield from _found(ClusterMembership, ClusterMembership.model.in_(models), ~fn.EXISTS(there))
 
 
 def _matching(table: Any, where: Any) -> Any:

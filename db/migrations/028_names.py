@@ -8,8 +8,7 @@ peewee-migrate.
 import peewee as pw
 from peewee_migrate import Migrator
 
-from db.sql.folding import fold_on_postgresql
-from db.sql.name_index import NAMES
+from db.sql.name_index import NAMES, functions_on_postgresql
 
 _KEYS = {
     "albums": {
@@ -24,8 +23,6 @@ _KEYS = {
 }
 """By table each key, and what it is made of."""
 _COLUMNS = {"albums": ("title", "sort_title", "album_artist"), "artists": ("name", "sort_name")}
-_LONGEST = 1_000
-"""Letters of a name by which it is found: to take apart one of n takes the square of n."""
 _YEAR = 'SUBSTR(COALESCE("original_date", "date", \'\'), 1, 4)'
 _FORMER_YEAR = 'SUBSTR(COALESCE("original_date", "date"), 1, 4)'
 _INDEXES = {
@@ -42,7 +39,7 @@ _INDEXES = {
 def migrate(migrator: Migrator, database: pw.Database, *, fake=False):
     is_sqlite = _is_sqlite(database)
     if not is_sqlite:
-        for statement in _functions():
+        for statement in functions_on_postgresql():
             migrator.sql(statement)
     for table, keys in _KEYS.items():
         for key in keys:
@@ -122,20 +119,4 @@ def _on_postgresql(table, keys):
     yield (
         f"CREATE TRIGGER sort_{table}_came BEFORE INSERT OR UPDATE OF {columns} ON {table} "
         f"FOR EACH ROW EXECUTE FUNCTION sort_{table}()"
-    )
-
-
-def _functions():
-    """An index is built where no schema but PostgreSQL's own is found: so none calls another."""
-    known = "RETURNS {} LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS"
-    fold = fold_on_postgresql()
-    yield f"CREATE FUNCTION fold(text) {known.format('text')} $$ SELECT {fold} $$"
-    plain = f"REGEXP_REPLACE({fold}, '[^[:alnum:]]', '', 'g')"
-    either = f"COALESCE(NULLIF({plain}, ''), {fold})"
-    yield f"CREATE FUNCTION letters(text) {known.format('text')} $$ SELECT {either} $$"
-    yield (
-        f"CREATE FUNCTION trigrams(text) {known.format('text[]')} $$ "  # noqa: S608
-        "SELECT ARRAY(SELECT DISTINCT SUBSTR(folded, start, 3) "
-        f"FROM SUBSTR({fold}, 1, {_LONGEST}) AS folded, "
-        "generate_series(1, LENGTH(folded) - 2) AS start) $$"
     )

@@ -4,6 +4,7 @@ A model's memberships are written before it is made ready, in small transactions
 at the ready one alone: who is interrupted leaves the clusters as they were.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from db.models import (
 )
 from db.similarity import vectors
 from db.sql.connection import transaction
-from db.sql.queries import slices, tuples
+from db.sql.queries import slices, tuples, windows
 
 TYPES = (EntityType.TRACK, EntityType.ARTIST)
 """What is clustered."""
@@ -233,12 +234,17 @@ def count_again(model: FittedModel) -> int:
 
 
 def _sizes(model_id: int) -> dict[int, int]:
-    query = (
-        ClusterMembership.select(ClusterMembership.cluster, fn.COUNT(ClusterMembership.id))
-        .where(ClusterMembership.model == model_id, ClusterMembership.is_primary)
-        .group_by(ClusterMembership.cluster)
+    """How many entities have each cluster as their primary one."""
+    mine = (ClusterMembership.model == model_id, ClusterMembership.is_primary)
+    query = ClusterMembership.select(ClusterMembership.cluster, fn.COUNT(ClusterMembership.id))
+    last = ClusterMembership.select(fn.MAX(ClusterMembership.entity_id)).where(
+        ClusterMembership.model == model_id
     )
-    return dict(tuples(query))
+    sizes: Counter[int] = Counter()
+    for first, end in windows(last.scalar(), 50_000):
+        part = query.where(*mine, ClusterMembership.entity_id.between(first, end))
+        sizes.update(dict(tuples(part.group_by(ClusterMembership.cluster))))
+    return dict(sizes)
 
 
 class ClustersInMaking:

@@ -5,14 +5,25 @@ Vectors are bytes here, 32-bit little-endian floats, so that light programs need
 made.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from peewee import Expression, Field, ModelSelect, Value, fn
 
 from db.errors import WrongDimensionError
-from db.models import EntityType, Kind, LedgerRow, State, Vector, VectorModel, database, utc_now
+from db.models import (
+    EMPTY_HANDED,
+    UNSETTLED,
+    EntityType,
+    Kind,
+    LedgerRow,
+    State,
+    Vector,
+    VectorModel,
+    database,
+    utc_now,
+)
 from db.sql.connection import is_sqlite, transaction
 from db.sql.queries import among, slices, tuples
 
@@ -214,24 +225,25 @@ class ModelInTraining:
         What changed since it began, or has no vector by it, is to be done; what it made is done. An
         attempt at work loses its leases, for it would write vectors by the model before.
 
-        Most rows are written before, a part at a time, so that nobody waits long for the ledger.
-        When the training ends in between, some get a vector by the model before once more, and the
-        next training sets right what is said to be done, for it makes all again.
+        Nearly all rows are written before, a part at a time, so that nobody waits long for the
+        ledger; what others settle meanwhile is found by indexes.
         """
         model = self.version
-        _in_parts(
-            LedgerRow.state.in_(_SETTLED) & fn.EXISTS(_vector_of_row(model)),
-            _mark_done,
-        )
-        differing = ~fn.EXISTS(_vector_of_row(model)) | fn.EXISTS(_vector_made_since(model))
-        _in_parts(LedgerRow.state.not_in(_AT_WORK) & differing, _vectors_needed)
+        begun = max(model.trained_at, utc_now() - _CLOCKS_DIFFER)
+        for entity_type, first, last in _windows():
+            rows = _rows_of(entity_type) & LedgerRow.entity_id.between(first, last)
+            within = (first, last)
+            with transaction():
+                _settle_anew(rows & LedgerRow.state.not_in(_AT_WORK), model, within)
         with transaction():
             if not is_sqlite():  # where the transaction is the only one that writes
                 database.execute_sql("LOCK TABLE ledger IN EXCLUSIVE MODE")
-            _vectors_needed(LedgerRow.state == State.LEASED)
-            _vectors_needed((LedgerRow.state != State.TODO) & ~fn.EXISTS(_vector_of_row(model)))
-            _vectors_needed((LedgerRow.state != State.TODO) & fn.EXISTS(_vector_made_since(model)))
-            _mark_done(LedgerRow.kind == Kind.VECTOR)
+            for entity_type in _TYPES:
+                _vectors_needed(_rows_of(entity_type) & UNSETTLED & _IS_LEASED)
+                for which in (UNSETTLED & LedgerRow.state.not_in(_AT_WORK), EMPTY_HANDED):
+                    _settle_anew(_rows_of(entity_type) & which, model)
+                for part in slices(_made_otherwise(entity_type, model, begun)):
+                    _vectors_needed(_rows_of(entity_type) & among(LedgerRow.entity_id, part))
             VectorModel.update(in_training=False).where(VectorModel.id == model.id).execute()
         _drop_old_models()
 
@@ -243,32 +255,57 @@ class ModelInTraining:
             VectorModel.delete().where(VectorModel.id == model_id).execute()
 
 
+_TYPES = (EntityType.TRACK, EntityType.ALBUM, EntityType.ARTIST)
 _AT_WORK = (State.TODO, State.LEASED, State.QUARANTINED)
 """States that say already that the vector is made again, or that it is not to be."""
+_IS_LEASED = LedgerRow.state == State.LEASED
+_CLOCKS_DIFFER = timedelta(minutes=10)
+"""By which the clocks of hosts may differ."""
 
 
-def _in_parts(which: Expression, write: Callable[[Expression], None]) -> None:
-    """Write those rows of vectors, a part at a time."""
-    last = 0
-    while True:
-        found = LedgerRow.select(LedgerRow.id).where(
-            LedgerRow.id > last, LedgerRow.kind == Kind.VECTOR, which
-        )
-        rows = tuples(found.order_by(LedgerRow.id).limit(_ROWS_AT_ONCE))
-        ids = [row_id for (row_id,) in rows]
-        if not ids:
-            return
-        with transaction():
-            for part in slices(ids):
-                write(among(LedgerRow.id, part) & which)
-        last = ids[-1]
+def _rows_of(entity_type: EntityType) -> Expression:
+    return (LedgerRow.kind == Kind.VECTOR) & (LedgerRow.entity_type == entity_type)
 
 
-def _mark_done(where: Expression) -> None:
-    """Have those of these rows that are settled be done."""
+def _windows() -> Iterator[tuple[EntityType, int, int]]:
+    """The needs of vectors in parts: a type, and the first and last id of an entity."""
+    for entity_type in _TYPES:
+        last = -1
+        while True:
+            query = LedgerRow.select(LedgerRow.entity_id).where(
+                _rows_of(entity_type), LedgerRow.entity_id > last
+            )
+            rows = tuples(query.order_by(LedgerRow.entity_id).limit(_ROWS_AT_ONCE))
+            ids = [entity_id for (entity_id,) in rows]
+            if not ids:
+                break
+            last = ids[-1]
+            yield entity_type, ids[0], last
+
+
+def _settle_anew(
+    rows: Expression, model: ModelVersion, within: tuple[int, int] | None = None
+) -> None:
+    """Have those of these rows that have a vector by the model be done, and others to do.
+
+    `within` are the first and the last entity.
+    """
+    has_vector = fn.EXISTS(_vector_of_row(model, within))
+    differs = ~has_vector | fn.EXISTS(_vector_made_since(model, within))
     LedgerRow.update(
         state=State.DONE, reason=None, look_again_at=None, cause=None, place=None
-    ).where(where, LedgerRow.state.in_(_SETTLED)).execute()
+    ).where(rows, LedgerRow.state.in_(_SETTLED), has_vector).execute()
+    _vectors_needed(rows & differs)
+
+
+def _made_otherwise(entity_type: EntityType, model: ModelVersion, since: datetime) -> list[int]:
+    """The entities that have a vector by another model that was made since."""
+    query = Vector.select(Vector.entity_id).where(
+        Vector.entity_type == entity_type,
+        Vector.model.in_(_model_ids(VectorModel.id != model.id)),
+        Vector.made_at >= since,
+    )
+    return sorted({entity_id for (entity_id,) in tuples(query)})
 
 
 def _drop_old_models() -> None:
@@ -294,23 +331,22 @@ def _vectors_needed(where: Expression) -> None:
     ).where(LedgerRow.kind == Kind.VECTOR, LedgerRow.state != State.QUARANTINED, where).execute()
 
 
-def _vector_of_row(model: ModelVersion) -> "ModelSelect[Any]":
+def _vector_of_row(model: ModelVersion, within: tuple[int, int] | None) -> "ModelSelect[Any]":
     """The vector by this model of the entity of a ledger row."""
-    return Vector.select(Value(1)).where(
-        Vector.model == model.id,
-        Vector.entity_type == LedgerRow.entity_type,
-        Vector.entity_id == LedgerRow.entity_id,
-    )
+    return _vector(within).where(Vector.model == model.id)
 
 
-def _vector_made_since(model: ModelVersion) -> "ModelSelect[Any]":
+def _vector_made_since(model: ModelVersion, within: tuple[int, int] | None) -> "ModelSelect[Any]":
     """A vector by another model that was made after this one's training had begun."""
-    return Vector.select(Value(1)).where(
-        Vector.model != model.id,
-        Vector.entity_type == LedgerRow.entity_type,
-        Vector.entity_id == LedgerRow.entity_id,
-        Vector.made_at >= model.trained_at,
+    return _vector(within).where(Vector.model != model.id, Vector.made_at >= model.trained_at)
+
+
+def _vector(within: tuple[int, int] | None) -> "ModelSelect[Any]":
+    """A vector of a ledger row; PostgreSQL reads no more of them than are `within`."""
+    query = Vector.select(Value(1)).where(
+        Vector.entity_type == LedgerRow.entity_type, Vector.entity_id == LedgerRow.entity_id
     )
+    return query if within is None else query.where(Vector.entity_id.between(*within))
 
 
 def _model_ids(where: Any) -> list[int]:
@@ -320,11 +356,10 @@ def _model_ids(where: Any) -> list[int]:
 
 
 def _drop_vectors(where: Expression) -> None:
-    while True:
-        with transaction():
-            some = tuples(Vector.select(Vector.id).where(where).limit(_ROWS_AT_ONCE))
-            ids = [row_id for (row_id,) in some]
-            for part in slices(ids):
-                Vector.delete().where(Vector.id.in_(list(part))).execute()
-        if not ids:
-            return
+    """By their ids, a part at a time: to look for them would read those that are gone, too."""
+    first, last = next(tuples(Vector.select(fn.MIN(Vector.id), fn.MAX(Vector.id))))
+    for low in range(first or 0, (last or 0) + 1, _ROWS_AT_ONCE):
+        part = Vector.id.between(low, low + _ROWS_AT_ONCE - 1)
+        if Vector.select(Value(1)).where(part, where).exists():
+            with transaction():
+                Vector.delete().where(part, where).execute()

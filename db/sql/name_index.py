@@ -17,7 +17,7 @@ from peewee import Table as PlainTable
 
 from db.models import Artist, database
 from db.sql.connection import is_sqlite, transaction
-from db.sql.folding import fold, letters
+from db.sql.folding import fold, fold_on_postgresql, letters
 from db.sql.queries import among, slices, tuples
 
 NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -53,6 +53,29 @@ def keep_index() -> None:
 def is_kept() -> bool:
     """Whether search goes by the index."""
     return not is_sqlite() or NAMES.keys() == _indexed()
+
+
+_LONGEST = 1_000
+"""Letters of a name by which it is found: to take apart one of n takes the square of n."""
+
+
+def functions_on_postgresql() -> Iterator[str]:
+    """The statements that make the functions of names.
+
+    An index is built where no schema but PostgreSQL's own is found: so none calls another.
+    """
+    known = "RETURNS {} LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS"
+    make, fold_ = "CREATE OR REPLACE FUNCTION", fold_on_postgresql()
+    yield f"{make} fold(text) {known.format('text')} $$ SELECT {fold_} $$"
+    plain = f"REGEXP_REPLACE({fold_}, '[^[:alnum:]]', '', 'g')"
+    either = f"COALESCE(NULLIF({plain}, ''), {fold_})"
+    yield f"{make} letters(text) {known.format('text')} $$ SELECT {either} $$"
+    yield (
+        f"{make} trigrams(text) {known.format('text[]')} $$ "  # noqa: S608
+        "SELECT ARRAY(SELECT DISTINCT SUBSTR(folded, start, 3) "
+        f"FROM SUBSTR({fold_}, 1, {_LONGEST}) AS folded, "
+        "generate_series(1, LENGTH(folded) - 2) AS start) $$"
+    )
 
 
 def named(model: Any, words: Sequence[str]) -> Any:  # a query

@@ -47,6 +47,22 @@ def slices(items: Sequence[T], size: int = ROWS) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
+def windows(last: int | None, size: int) -> Iterator[tuple[int, int]]:
+    """The ids up to the last one in windows: the first and the last of each.
+
+    What reads a whole table does it so, in statements that take the same in a table of any size.
+    """
+    for first in range(1, (last or 0) + 1, size):
+        yield first, first + size - 1
+
+
+def windows_of(column: "Field[Any]", size: int = 50_000) -> Iterator[Expression]:
+    """Whether this id, which is positive, is in a window, for each window of its table."""
+    last = column.model.select(fn.MAX(column)).scalar()
+    for first, end in windows(last, size):
+        yield column.between(first, end)
+
+
 LISTED: Any = object()
 """Stands in a `Prepared` query for the values that it is given when it is run, in `among`."""
 ALSO_LISTED: Any = object()
