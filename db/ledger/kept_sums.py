@@ -57,14 +57,15 @@ def count_again() -> int:
 
 def _differences() -> dict[_Key, int]:
     """By how much each kept sum is too small, of those that are not right."""
-    cause, place = fn.COALESCE(LedgerRow.cause, ""), fn.COALESCE(LedgerRow.place, "")
-    key = (LedgerRow.kind, LedgerRow.entity_type, LedgerRow.state, cause, place)
+    names = _KEY.split(", ")
+    key = [getattr(LedgerRow, name) for name in names]
     found: Counter[_Key] = Counter()
     with _snapshot():
         for part in windows_of(LedgerRow.id, _AT_ONCE):
             rows = LedgerRow.select(*key, fn.COUNT(LedgerRow.id)).where(part).group_by(*key)
-            found.update({row[:5]: int(row[5]) for row in tuples(rows)})
-        kept = LedgerSum.select(*(getattr(LedgerSum, each) for each in _KEY.split(", ")))
+            for kind, entity_type, state, cause, place, count in tuples(rows):
+                found[kind, entity_type, state, cause or "", place or ""] += int(count)
+        kept = LedgerSum.select(*(getattr(LedgerSum, each) for each in names))
         for row in tuples(kept.select_extend(LedgerSum.entities)):
             found[row[:5]] -= int(row[5])
     return {each: step for each, step in found.items() if step}
