@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import redis
 
@@ -112,11 +113,30 @@ def _bytes(connection: redis.Redis, job: str, made: Arguments, waiting: int) -> 
     if len(first.data) * waiting > _MOST_BYTES:
         return None
     target = queue(first.origin)
-    for number in range(waiting):
+    for number in range(min(waiting, _DIFFERENT)):
         target.enqueue_job(create(job, made(number)))
+    _repeat(connection, target.key, waiting)
     took = _used(connection) - before
     connection.flushall()
     return round(took / waiting)
+
+
+_DIFFERENT = 200
+"""Jobs that are put in as the fleet does; more of a kind are copies under other ids, for to make
+one takes longer than to keep it."""
+
+
+def _repeat(connection: redis.Redis, key: str, waiting: int) -> None:
+    """Fill a queue up with copies of its jobs."""
+    ids = [str(each, "ascii") for each in connection.lrange(key, 0, -1) if isinstance(each, bytes)]
+    jobs: list[Any] = [connection.hgetall(f"rq:job:{each}") for each in ids]
+    for first in range(len(ids), waiting, 1_000):
+        pipe = connection.pipeline(transaction=False)
+        for number in range(first, min(waiting, first + 1_000)):
+            new = str(uuid4())
+            pipe.hset(f"rq:job:{new}", mapping=jobs[number % len(jobs)])
+            pipe.rpush(key, new)
+        pipe.execute()
 
 
 def _used(connection: redis.Redis) -> int:

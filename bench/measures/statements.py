@@ -149,13 +149,15 @@ def _cost() -> Cost:
 
 
 def _steps(one: WithPages, tracks: int) -> Steps:
-    yield "idle: a minute", lambda: time.sleep(70)
-    for words in _COMMANDS:
+    for words in _QUICK:
         yield f"fleet {words}", partial(_fleet, one, *words.split())
+    yield "idle: a minute", lambda: time.sleep(70)
     yield from _pages(one, tracks)
+    yield from _scans(one)
     for name in _JOBS:
         yield name, partial(_job, name)
-    yield from _scans(one)
+    for words in _SLOW:
+        yield f"fleet {words}", partial(_fleet, one, *words.split())
     yield "100,000 needs asked for", _ask_for_many
     yield "reconciliation of 100,000 needs", lambda: _job("maintenance.reconcile")
     yield "100,000 needs cancelled", _cancel_many
@@ -164,16 +166,8 @@ def _steps(one: WithPages, tracks: int) -> Steps:
     yield "clusters of few", lambda: _job("gmm.refresh_stale_clusters")
 
 
-_COMMANDS = (
-    "status",
-    "status --json",
-    "doctor",
-    "problems",
-    "queue list",
-    "similar track:15",
-    "cover why album:15",
-    "missing-tags",
-)
+_QUICK = ("status", "status --json", "problems", "queue list", "similar track:15")
+_SLOW = ("doctor", "cover why album:15", "missing-tags")
 _JOBS = (
     "maintenance.reconcile",
     "maintenance.cleanup_expired_tasks",

@@ -15,12 +15,13 @@ import pytest
 import redis
 
 from db import ledger
-from db.library import entity_pages, gallery
+from db.library import entity_pages, gallery, life
 from db.library.gallery import AlbumFilter, AlbumOrder
 from db.library.search import search
 from db.models import EntityType, Kind
 from db.models import database as connection
 from db.scanning.library_files import Scope
+from db.similarity.vectors import ModelInTraining, TrainedModel
 from db.sql.connection import is_sqlite
 from jobs.maintenance import reconcile
 from jobs.maintenance.reconciliation import is_something_due
@@ -135,7 +136,13 @@ def look(queues: redis.Redis, library: Path) -> None:
     ledger.waiting()
 
 
-@pytest.mark.parametrize("way", [change, idle, look])
+def take_over(queues: redis.Redis, library: Path) -> None:
+    """A new model takes the place of the one in use, and what a track went through is shown."""
+    ModelInTraining("for a test", TrainedModel(2, 2, 1, "", b"")).put_in_use()
+    assert life.events(EntityType.TRACK, 1)
+
+
+@pytest.mark.parametrize("way", [change, idle, look, take_over])
 def test_no_large_table_is_read_from_end_to_end(
     way: Callable[..., None], large: None, queues: redis.Redis, library: Path
 ) -> None:
