@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from bench.record.results import Result, Table
 
 _EXAMPLES = 80
 """Of each operation: with those at the limits some 3,400 requests."""
-_USER = "bench"
+_USER = f"bench{time.time_ns()}"
 _PHASES = "examples,coverage,fuzzing"
 _COUNT = re.compile(r"(\d+) generated")
 _FOUND = re.compile(r"found (\d+) unique failures?")

@@ -41,7 +41,6 @@ from worker.errors import JobFailedError
 
 MOST_SECONDS = 1.0
 _FILES, _NEEDS, _PATIENCE = 20, 100_000, 3600.0
-_USER = f"bench{time.time_ns()}"
 
 
 class Cost(NamedTuple):
