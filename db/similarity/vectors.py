@@ -184,8 +184,8 @@ MODELS_KEPT = 10
 """How many models are kept, the one in use included; of the older ones no vectors are."""
 _SETTLED = (State.NONE, State.FAILED, State.WAITING)
 IN_TRAINING = "the model in training will compute its vector"
-_ROWS_AT_ONCE = 5_000
-"""Deleted in one transaction, so that others may write in between."""
+_ROWS_AT_ONCE = 2_000
+"""Written or deleted in one transaction, so that others may write in between."""
 
 
 class TrainedModel(NamedTuple):
@@ -241,7 +241,9 @@ class ModelInTraining:
             for entity_type in _TYPES:
                 _vectors_needed(_rows_of(entity_type) & UNSETTLED & _IS_LEASED)
                 for which in (UNSETTLED & LedgerRow.state.not_in(_AT_WORK), EMPTY_HANDED):
-                    _settle_anew(_rows_of(entity_type) & which, model)
+                    for part in slices(_entities(_rows_of(entity_type) & which)):
+                        some = _rows_of(entity_type) & among(LedgerRow.entity_id, part)
+                        _settle_anew(some & which, model, (part[0], part[-1]))
                 for part in slices(_made_otherwise(entity_type, model, begun)):
                     _vectors_needed(_rows_of(entity_type) & among(LedgerRow.entity_id, part))
             VectorModel.update(in_training=False).where(VectorModel.id == model.id).execute()
@@ -283,9 +285,12 @@ def _windows() -> Iterator[tuple[EntityType, int, int]]:
             yield entity_type, ids[0], last
 
 
-def _settle_anew(
-    rows: Expression, model: ModelVersion, within: tuple[int, int] | None = None
-) -> None:
+def _entities(rows: Expression) -> list[int]:
+    query = LedgerRow.select(LedgerRow.entity_id).where(rows)
+    return sorted(entity_id for (entity_id,) in tuples(query))
+
+
+def _settle_anew(rows: Expression, model: ModelVersion, within: tuple[int, int]) -> None:
     """Have those of these rows that have a vector by the model be done, and others to do.
 
     `within` are the first and the last entity.
@@ -331,22 +336,23 @@ def _vectors_needed(where: Expression) -> None:
     ).where(LedgerRow.kind == Kind.VECTOR, LedgerRow.state != State.QUARANTINED, where).execute()
 
 
-def _vector_of_row(model: ModelVersion, within: tuple[int, int] | None) -> "ModelSelect[Any]":
+def _vector_of_row(model: ModelVersion, within: tuple[int, int]) -> "ModelSelect[Any]":
     """The vector by this model of the entity of a ledger row."""
     return _vector(within).where(Vector.model == model.id)
 
 
-def _vector_made_since(model: ModelVersion, within: tuple[int, int] | None) -> "ModelSelect[Any]":
+def _vector_made_since(model: ModelVersion, within: tuple[int, int]) -> "ModelSelect[Any]":
     """A vector by another model that was made after this one's training had begun."""
     return _vector(within).where(Vector.model != model.id, Vector.made_at >= model.trained_at)
 
 
-def _vector(within: tuple[int, int] | None) -> "ModelSelect[Any]":
+def _vector(within: tuple[int, int]) -> "ModelSelect[Any]":
     """A vector of a ledger row; PostgreSQL reads no more of them than are `within`."""
-    query = Vector.select(Value(1)).where(
-        Vector.entity_type == LedgerRow.entity_type, Vector.entity_id == LedgerRow.entity_id
+    return Vector.select(Value(1)).where(
+        Vector.entity_type == LedgerRow.entity_type,
+        Vector.entity_id == LedgerRow.entity_id,
+        Vector.entity_id.between(*within),
     )
-    return query if within is None else query.where(Vector.entity_id.between(*within))
 
 
 def _model_ids(where: Any) -> list[int]:
