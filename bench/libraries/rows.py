@@ -244,10 +244,10 @@ def _features(shape: Shape) -> Rows:
 
 
 def _sound(number: int) -> tuple[str, ...]:
-    """Chroma, contrast and MFCC: a tenth of all sounds are alike."""
-    alike, own = random.Random(number % 10), random.Random(number)  # noqa: S311  # no secret
+    """Chroma, contrast and MFCC: a tenth of all sounds are similar."""
+    common, own = random.Random(number % 10), random.Random(number)  # noqa: S311  # no secret
     return tuple(
-        json.dumps([round(alike.gauss(0.5, 1) + own.gauss(0, 0.2), 3) for _ in range(length)])
+        json.dumps([round(common.gauss(0.5, 1) + own.gauss(0, 0.2), 3) for _ in range(length)])
         for length in (12, 12, 7, 20, 20)
     )
 

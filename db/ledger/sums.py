@@ -1,6 +1,6 @@
 """The sum of each need: every entity that needs something has a row, and no other row exists.
 
-Who looks at all entities does so in windows of their ids, in statements that take the same in a
+What reads all entities does so in windows of their ids, in statements that take the same in a
 library of any size.
 """
 
@@ -161,7 +161,7 @@ def in_turn(need_: Need) -> "ModelSelect[Any] | None":
 
 
 _AT_ONCE = 20_000
-"""Entities that one statement looks at."""
+"""Entities that one statement reads."""
 
 
 def _all_lacking(need_: Need) -> set[int]:
