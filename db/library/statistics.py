@@ -101,9 +101,9 @@ def covers_by_source() -> dict[str, dict[str, int]]:
 
 def _covers(column: Any, *where: Any) -> dict[str, dict[str, int]]:
     counts: dict[str, Counter[str]] = {}
-    query = Cover.select(Cover.entity_type, column, fn.COUNT(Cover.id)).where(*where)
+    query = Cover.select(Cover.entity_type, column, fn.COUNT(Cover.id))
     for part in windows_of(Cover.id):
-        rows = tuples(query.where(part).group_by(Cover.entity_type, column))
+        rows = tuples(query.where(*where, part).group_by(Cover.entity_type, column))
         for entity_type, value, count in rows:
             counts.setdefault(entity_type, Counter())[value] += int(count)
     return {each: dict(sorted(counts[each].items())) for each in sorted(counts)}
