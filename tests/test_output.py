@@ -184,8 +184,8 @@ _ARGUMENTS |= {"show": ["artist:1"], "settings get": ["watch"]}
 _ARGUMENTS |= {f"export {kind}": ["--dry-run"] for kind in ("art", "tags")}
 _ARGUMENTS |= {f"export {kind}": ["/var", "--dry-run"] for kind in ("csv", "json", "playlists")}
 _NEED_MORE = {"scan", "queue show", "export mirror", "export parquet", "export undo"}
-_NEED_MORE |= {"import", "service"}
-"""A fleet, a job, a folder of its own, an extra, a file, or systemd."""
+_NEED_MORE |= {"import", "service", "server push", "server show"}
+"""A fleet, a job, a folder of its own, an extra, a file, systemd, or a music server."""
 
 
 def _with_json(command: click.Command, name: str) -> Iterator[list[str]]:

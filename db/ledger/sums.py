@@ -213,14 +213,9 @@ def _strays_of(entity_type: EntityType) -> Iterator[Expression]:
     """Whether a row is of an entity of a type that does not exist, for each window of ids."""
     entity = ENTITIES[entity_type]
     of_any = LedgerRow.kind.in_(list(Kind)) & (LedgerRow.entity_type == entity_type)
-    last = max(
-        LedgerRow.select(fn.MAX(LedgerRow.entity_id))
-        .where(LedgerRow.kind == kind, LedgerRow.entity_type == entity_type)
-        .scalar()
-        or 0
-        for kind in Kind
-    )
-    for first, end in [(-(2**31), 0), *windows(last, _AT_ONCE)]:
+    last = entity.select(fn.MAX(entity.id)).scalar() or 0
+    beyond = last + 1, 2**63 - 1
+    for first, end in [(-(2**31), 0), *windows(last, _AT_ONCE), beyond]:
         there = entity.select(SQL("1")).where(
             entity.id == LedgerRow.entity_id, entity.id.between(first, end)
         )

@@ -72,7 +72,8 @@ OF_THE_HELP = {
     *("db.settings.providers",),
     *("db.sql", "db.sql.path_text", "worker", "worker.cli", "worker.cli.fleet"),
     *("worker.cli.output", "worker.errors", "worker.host", "worker.host.light", "worker.phrases"),
-    "redis.asyncio",  # its name alone: worker.host.light keeps it from being imported
+    # Their names alone: worker.host.light keeps them from being imported.
+    *("arrow", "redis.asyncio"),
 }
 
 

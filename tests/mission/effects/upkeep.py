@@ -29,7 +29,8 @@ from worker.supervisor import control
 @case("maintenance.rebalance_queues")
 def _rebalance(fleet: StandingFleet) -> Prepared:
     """Half of a move: a worker of supervisord's file is not there."""
-    fleet.supervisorctl("stop", "metadata-2")
+    if any(each.name == "metadata-2" and each.state == "RUNNING" for each in control.processes()):
+        fleet.supervisorctl("stop", "metadata-2")  # which it does by itself after five minutes
     fleet.supervisorctl("remove", "metadata-2")
 
     def finished() -> bool:
