@@ -1,7 +1,9 @@
 """What maintenance does."""
 
 import os
+from contextlib import suppress
 from datetime import timedelta
+from subprocess import CalledProcessError
 
 from db.artwork import image_files
 from db.maintenance import backups, fleet_history
@@ -29,15 +31,18 @@ from worker.supervisor import control
 @case("maintenance.rebalance_queues")
 def _rebalance(fleet: StandingFleet) -> Prepared:
     """Half of a move: a worker of supervisord's file is not there."""
-    if any(each.name == "metadata-2" and each.state == "RUNNING" for each in control.processes()):
-        fleet.supervisorctl("stop", "metadata-2")  # which it does by itself after five minutes
-    fleet.supervisorctl("remove", "metadata-2")
 
     def finished() -> bool:
         names = {each.name for each in control.processes()}
         return "metadata-2" in names
 
-    assert not finished()
+    def removed() -> bool:
+        for action in ("stop", "remove"):  # it may end, or start, by itself at this moment
+            with suppress(CalledProcessError):
+                fleet.supervisorctl(action, "metadata-2")
+        return not finished()
+
+    until(removed, "the removal of a worker")
     return Prepared({}, lambda _: finished())
 
 
