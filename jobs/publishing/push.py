@@ -18,7 +18,7 @@ from jobs.providers.errors import NothingThereError, RefusedError
 from jobs.publishing.servers import connected, given_pictures
 from jobs.publishing.servers.found import SURER, Found, found_songs
 from jobs.publishing.servers.server import Login, MusicServer, TheirList
-from jobs.publishing.servers.wanted import Wanted, wanted_lists
+from jobs.publishing.wanted_lists import Wanted, wanted_lists
 from worker.dispatch import connection
 
 _COMMENT = "From musicfleet: it changes as the library does."

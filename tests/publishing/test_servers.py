@@ -11,7 +11,17 @@ import pytest
 import redis
 from werkzeug.serving import make_server
 
-from db.models import KnownServer, Playlist, PushedList, Scan, Track, User, utc_now
+from db.models import (
+    Annotation,
+    EntityType,
+    KnownServer,
+    Playlist,
+    PushedList,
+    Scan,
+    Track,
+    User,
+    utc_now,
+)
 from db.publishing import servers
 from db.publishing.servers import ServerKind
 from db.users import accounts, playlists
@@ -19,6 +29,7 @@ from tests.databases import ON_SQLITE
 from tests.pipeline.in_process import work_off
 from tests.providers.server import Handler, WebServer, status
 from tests.test_imports import track
+from tests.web.similar import give_clusters, give_vectors
 from web.app import create_app
 from worker import dispatch
 from worker.cli.fleet import run
@@ -146,6 +157,27 @@ def test_a_playlist_of_others_of_the_same_name_is_left_alone(
     push()
     assert [*theirs()] == ["evening"]
     assert playlists.tracks_in(mine) == [library["Two"]]
+
+
+@ON_SQLITE
+def test_clusters_and_what_is_similar_to_starred_tracks_and_between_them_are_pushed(
+    library: dict[str, int], rest: str, push: Push
+) -> None:
+    one, two, three = library.values()
+    give_vectors({one: [1, 0, 0], two: [1, 1, 0], three: [0, 1, 0]})
+    give_clusters({"Dusk": [one, three]})
+    for each in (one, three):
+        of_track = {"entity_type": EntityType.TRACK, "entity_id": each}
+        Annotation.create(user=accounts.existing("anna").id, starred_at=utc_now(), **of_track)
+    add(rest, accounts.new_key("there", ""), lists=["clusters", "similar", "paths"])
+    assert push().outcome["lists"]["written"] == 4
+    found = theirs()
+    assert set(found["Dusk"]) == {one, three}
+    assert found["Similar to One"] == [one, two, three]
+    assert found["Similar to Three"] == [three, two, one]
+    (between,) = (ids for name, ids in found.items() if name.startswith("From "))
+    assert {between[0], between[-1]} == {one, three}
+    assert push().outcome["lists"]["unchanged"] == 4
 
 
 @ON_SQLITE
