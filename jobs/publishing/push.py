@@ -17,7 +17,7 @@ from db.users.imports import Prefix
 from jobs.providers.errors import NothingThereError, RefusedError
 from jobs.publishing.servers import connected, given_pictures
 from jobs.publishing.servers.found import SURER, Found, found_songs
-from jobs.publishing.servers.server import Login, MusicServer, TheirList
+from jobs.publishing.servers.server import Login, MusicServer, PictureServer, TheirList
 from jobs.publishing.wanted_lists import Wanted, wanted_lists
 from worker.dispatch import connection
 
@@ -86,12 +86,12 @@ def _push(row: KnownServer, server: MusicServer, *, dry: bool) -> tuple[Outcome,
             *[f"{each.name}: {each.why}" for each in settled if each.why][:_EXAMPLES],
         ],
     )
-    if row.pictures and not dry:
+    if row.pictures and not dry and isinstance(server, PictureServer):
         _give_pictures(row, server, outcome)
     return outcome, settled
 
 
-def _give_pictures(row: KnownServer, server: MusicServer, outcome: Outcome) -> None:
+def _give_pictures(row: KnownServer, server: PictureServer, outcome: Outcome) -> None:
     """Give albums and artists there pictures, and say what came of it."""
     try:
         given = given_pictures.give(row, server)

@@ -20,7 +20,7 @@ from db.users.imports import Matcher, Theirs
 from jobs.pictures import store
 from jobs.pictures.stored_images import make_thumbnail
 from jobs.providers.errors import RefusedError
-from jobs.publishing.servers.server import MusicServer, TheirEntity
+from jobs.publishing.servers.server import PictureServer, TheirEntity
 
 _AT_ONCE = 200
 _MOST = 2_000
@@ -59,15 +59,15 @@ class _Sent(NamedTuple):
         return sha256(self.data).hexdigest()
 
 
-def give(row: KnownServer, server: MusicServer) -> Given:
+def give(row: KnownServer, server: PictureServer) -> Given:
     """Give the albums and artists of a server their pictures.
 
     One that the server refuses is passed over, and said. Raises UnavailableError, and RefusedError
     when it refuses several.
     """
     run = _Run(row, server)
-    matcher = Matcher() if server.picture_roles else None
-    for kind in sorted(server.picture_roles) if matcher else ():
+    matcher = Matcher()
+    for kind in sorted(server.picture_roles):
         entities = server.entities(kind)
         while part := list(islice(entities, _AT_ONCE)):
             ours = [_ours(matcher, kind, each) for each in part]
@@ -78,16 +78,16 @@ def give(row: KnownServer, server: MusicServer) -> Given:
     return run.outcome
 
 
-def _ours(matcher: Matcher | None, kind: EntityType, their: TheirEntity) -> int | None:
+def _ours(matcher: Matcher, kind: EntityType, their: TheirEntity) -> int | None:
     theirs = Theirs(their.name, their.artist, mbids=their.mbids)
-    found = matcher.found(kind, theirs) if matcher else None
+    found = matcher.found(kind, theirs)
     return found[0] if found else None
 
 
 class _Run:
     """One run for a server."""
 
-    def __init__(self, row: KnownServer, server: MusicServer) -> None:
+    def __init__(self, row: KnownServer, server: PictureServer) -> None:
         self._row, self._server = row, server
         self._refused = 0
         self.outcome = Given()

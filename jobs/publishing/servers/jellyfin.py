@@ -24,7 +24,7 @@ from db.sql.queries import slices
 from jobs.providers.caller import Caller
 from jobs.providers.errors import RefusedError
 from jobs.providers.web import Answer, Content
-from jobs.publishing.servers.server import Login, MusicServer, TheirEntity, TheirList, TheirSong
+from jobs.publishing.servers.server import Login, PictureServer, TheirEntity, TheirList, TheirSong
 
 _KEY = re.compile("[0-9a-fA-F]{32}")
 """What a key of the API looks like."""
@@ -53,12 +53,12 @@ _UNREADABLE = object()
 Row = Mapping[str, Any]
 
 
-def connect(login: Login, caller: Caller) -> MusicServer:
+def connect(login: Login, caller: Caller) -> PictureServer:
     """The server that this caller asks."""
     return Jellyfin(login, caller)
 
 
-class Jellyfin(MusicServer):
+class Jellyfin(PictureServer):
     """A Jellyfin server."""
 
     repeats = False

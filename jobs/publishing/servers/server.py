@@ -67,8 +67,6 @@ class MusicServer(ABC):
 
     repeats: ClassVar[bool] = True
     """Whether a playlist may hold a song more than once. Where not, the first place counts."""
-    picture_roles: ClassVar[Mapping[EntityType, Sequence[Role]]] = {}
-    """Of what it takes pictures, and in which roles."""
 
     @abstractmethod
     def songs(self) -> Iterator[TheirSong]:
@@ -104,14 +102,22 @@ class MusicServer(ABC):
         Raises RefusedError where the user may not ask for that.
         """
 
+
+class PictureServer(MusicServer):
+    """A server whose API takes pictures of albums and artists, too."""
+
+    picture_roles: ClassVar[Mapping[EntityType, Sequence[Role]]]
+    """Of what it takes pictures, and in which roles."""
+
+    @abstractmethod
     def entities(self, kind: EntityType) -> Iterator[TheirEntity]:
         """Every album or every artist, of the kinds of `picture_roles`."""
-        yield from ()
 
+    @abstractmethod
     def picture(self, their_id: str, role: Role) -> bytes | None:
         """The picture that an album or artist has in one of `picture_roles`; None for none."""
-        raise NotImplementedError(f"{type(self).__name__} gives no picture")
 
+    @abstractmethod
     def write_picture(
         self, their_id: str, role: Role, data: bytes, mime: str, replaces: str | None
     ) -> str | None:
@@ -120,4 +126,3 @@ class MusicServer(ABC):
         `replaces` is the mark of the picture of ours that is there; None: there is none. Returns
         None where there is no such album or artist any more.
         """
-        raise NotImplementedError(f"{type(self).__name__} takes no picture")
